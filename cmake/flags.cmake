@@ -1,0 +1,12 @@
+# What every target is compiled with.  One place, so that the same source gives the same bits everywhere.
+add_library(limpid_flags INTERFACE)
+target_compile_options(limpid_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
+  -ffp-contract=off)  # a fused multiply-add is written, never left to the compiler
+if(LIMPID_SANITIZE)
+  target_compile_options(limpid_flags INTERFACE -fsanitize=${LIMPID_SANITIZE} -fno-omit-frame-pointer)
+  if(LIMPID_SANITIZE MATCHES "undefined")
+    target_compile_options(limpid_flags INTERFACE -fno-sanitize-recover=undefined)
+  endif()
+  target_link_options(limpid_flags INTERFACE -fsanitize=${LIMPID_SANITIZE})
+endif()
