@@ -1,0 +1,159 @@
+// Softmax: scores become weights that add up to 1.
+#include "limpid/ops.h"
+#include "ops/loops.h"
+
+namespace limpid {
+
+namespace {
+
+// The largest of a row; a NaN anywhere wins, so that it is never swallowed.
+template <class R>
+R largest(const R* z, const Along& a, int64_t o, int64_t k) {
+  R top = -std::numeric_limits<R>::infinity();
+  for (int64_t i = 0; i < a.size; ++i) {
+    const R x = z[a.at(o, i, k)];
+    if (x > top || std::isnan(x)) top = x;
+    if (std::isnan(top)) return top;
+  }
+  return top;
+}
+
+class Softmax final : public Operation {
+ public:
+  explicit Softmax(const Options& options)
+      : axis_(static_cast<Axis>(options.word("axis", "S").at(0))), lse_(options.flag("log_sum_exp")) {}
+
+  std::string label() const override { return "Softmax"; }
+  std::string equation() const override {
+    return axis_ == Axis::S ? "A[t,s] = exp(Z[t,s]) / sum_s' exp(Z[t,s'])" : "p[v] = exp(x[v]) / sum_v' exp(x[v'])";
+  }
+  std::string caption() const override { return "Turns each row of scores into weights that add up to 1."; }
+  Role role() const override { return axis_ == Axis::S ? Role::weights : Role::plain; }
+
+  std::vector<Output> shape(const std::vector<Shape>& in) const override {
+    require_inputs(in, 1, 1);
+    const int axis = require_axis(in[0], axis_, "the input");
+    std::vector<Output> out = {{"", in[0]}};
+    if (lse_) {
+      Shape rows = in[0].part(0, axis);
+      for (int i = axis + 1; i < in[0].rank(); ++i) rows.append(in[0][i]);
+      out.push_back({"lse", rows});
+    }
+    return out;
+  }
+
+  void run(Inputs in, Outputs out, const RunContext&) const override {
+    on_real(out[0], [&]<class R>() {
+      const Along a = along(in[0].shape(), in[0].shape().find(axis_));
+      const R* z = in[0].data<R>();
+      R* weights = out[0].data<R>();
+      for (int64_t o = 0; o < a.outer; ++o)
+        for (int64_t k = 0; k < a.inner; ++k) {
+          const R top = largest(z, a, o, k);
+          const bool nothing = top == -std::numeric_limits<R>::infinity();  // every key masked: zeros, never NaN
+          R sum = 0;
+          for (int64_t i = 0; i < a.size; ++i) {
+            R& weight = weights[a.at(o, i, k)];
+            weight = nothing ? R(0) : std::exp(z[a.at(o, i, k)] - top);
+            sum += weight;
+          }
+          if (!nothing)
+            for (int64_t i = 0; i < a.size; ++i) weights[a.at(o, i, k)] /= sum;
+          if (lse_) out[1].data<R>()[o * a.inner + k] = nothing ? top : top + std::log(sum);
+        }
+    });
+  }
+
+  void gradient(GradientContext& g) const override {
+    // lse's own gradient is not needed by anything: nobody differentiates through it.
+    if (g.wants(0)) g.give(0, g.apply("softmax_gradient", {{"axis", axis_word()}}, {g.out(), g.grad()}));
+  }
+
+  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
+    const int axis = in[0].shape().find(axis_);
+    const Index row = out.output == 0 ? out.index : inserted(out.index, axis, 0);
+    const int64_t size = in[0].shape()[axis].size;
+    double top = -k_infinity;
+    for (int64_t i = 0; i < size; ++i) top = std::fmax(top, in[0].at(with(row, axis, i)));
+    if (top == -k_infinity) return Expr(out.output == 0 ? 0 : top);
+    std::vector<Expr> terms;
+    for (int64_t i = 0; i < size; ++i) terms.push_back(exp(cell(in, 0, with(row, axis, i)) - top));
+    if (out.output == 1) return log(Expr::sum(terms)) + top;
+    return exp(cell(in, 0, row) - top) / Expr::sum(terms);
+  }
+
+ private:
+  std::string axis_word() const { return std::string(1, static_cast<char>(axis_)); }
+  Axis axis_;
+  bool lse_;
+};
+
+// dZ = A * (dA - sum A dA): how much a score moves the loss.
+class SoftmaxGradient final : public Operation {
+ public:
+  explicit SoftmaxGradient(const Options& options) : axis_(static_cast<Axis>(options.word("axis", "S").at(0))) {}
+
+  std::string label() const override { return "Softmax Gradient"; }
+  std::string equation() const override { return "dZ[t,s] = A[t,s] (dA[t,s] - sum_s' A[t,s'] dA[t,s'])"; }
+  std::string caption() const override { return "A score matters as far as its weight does better than the row's average."; }
+  Role role() const override { return axis_ == Axis::S ? Role::weights : Role::plain; }
+
+  std::vector<Output> shape(const std::vector<Shape>& in) const override {
+    require_inputs(in, 2, 2);
+    require_axis(in[0], axis_, "the weights");
+    if (!fit(in[0], in[1])) fail_call("the gradient is ", in[1].text(), ", expected ", in[0].text());
+    return {{"", in[0]}};
+  }
+
+  // A weight of exactly zero was masked: its gradient is zero, whatever stands there.
+  void run(Inputs in, Outputs out, const RunContext&) const override {
+    on_real(out[0], [&]<class R>() {
+      const Along a = along(in[0].shape(), in[0].shape().find(axis_));
+      const R* weights = in[0].data<R>();
+      const R* dweights = in[1].data<R>();
+      R* dz = out[0].data<R>();
+      for (int64_t o = 0; o < a.outer; ++o)
+        for (int64_t k = 0; k < a.inner; ++k) {
+          R mean = 0;
+          for (int64_t i = 0; i < a.size; ++i)
+            if (weights[a.at(o, i, k)] != 0) mean += weights[a.at(o, i, k)] * dweights[a.at(o, i, k)];
+          for (int64_t i = 0; i < a.size; ++i) {
+            const int64_t n = a.at(o, i, k);
+            dz[n] = weights[n] != 0 ? weights[n] * (dweights[n] - mean) : R(0);
+          }
+        }
+    });
+  }
+
+  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
+    const int axis = in[0].shape().find(axis_);
+    std::vector<Expr> terms;
+    for (int64_t i = 0; i < in[0].shape()[axis].size; ++i) {
+      const Index at = with(out.index, axis, i);
+      if (in[0].at(at) != 0) terms.push_back(cell(in, 0, at) * cell(in, 1, at));
+    }
+    if (in[0].at(out.index) == 0) return Expr(0);
+    return cell(in, 0, out.index) * (cell(in, 1, out.index) - Expr::sum(terms));
+  }
+
+ private:
+  Axis axis_;
+};
+
+}  // namespace
+
+Stage softmax(const Scope& in, Stage x, Axis axis, bool log_sum_exp) {
+  Options options = {{"axis", std::string(1, static_cast<char>(axis))}};
+  if (log_sum_exp) options.set("log_sum_exp", true);
+  return in.graph->add(in, "softmax", options, {x});
+}
+
+void register_softmax(Registry& all) {
+  const Shape scores = {{Axis::B, 2}, {Axis::H, 2}, {Axis::T, 3}, {Axis::S, 5}};
+  all.add<Softmax>("softmax", {{{}, {{scores}}},
+                               {{{"log_sum_exp", true}}, {{scores, DType::f32, -9, 9}}},
+                               {{{"axis", "T"}}, {{scores}}}});
+  all.add<SoftmaxGradient>("softmax_gradient", {{{}, {{scores, DType::f32, 0, 1}, {scores}}}});
+}
+
+}  // namespace limpid
