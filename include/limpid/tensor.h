@@ -129,12 +129,17 @@ constexpr DType dtype_of() {
 
 // ---- typed access --------------------------------------------------------------------------------
 
+/// The most axes that an Array, and a file, may have.
+inline constexpr int k_max_rank = 8;
+
 /// Numbers of one type with strides, for plain loops: a(b, t, c).  No bounds checks.
 template <class T>
 class Array {
  public:
+  /// Throws Error{call} for more than k_max_rank strides.
   Array(T* data, const std::vector<int64_t>& strides) : data_(data) {
-    for (size_t i = 0; i < strides.size() && i < strides_.size(); ++i) strides_[i] = strides[i];
+    if (strides.size() > strides_.size()) fail_call("tensor of ", strides.size(), " axes, at most ", k_max_rank);
+    for (size_t i = 0; i < strides.size(); ++i) strides_[i] = strides[i];
   }
   template <class... I>
   T& operator()(I... index) const {
@@ -147,7 +152,7 @@ class Array {
 
  private:
   T* data_;
-  std::array<int64_t, 8> strides_{};
+  std::array<int64_t, k_max_rank> strides_{};
 };
 
 // ---- views ---------------------------------------------------------------------------------------
