@@ -298,6 +298,10 @@ class Graph {
   const Registry& registry() const { return *registry_; }
   Stage handle(int value) { return {this, value}; }
 
+  /// A second name for a value: blocks.1.resid_pre is blocks.0.resid_post.
+  void alias(const std::string& name, Stage value);
+  const std::map<std::string, int>& aliases() const { return aliases_; }
+
   /// The value of that name (aliases accepted, see canonical_name), or -1.
   int find(std::string_view name) const;
   /// As find; throws Error{call} listing near names.
@@ -309,6 +313,7 @@ class Graph {
   std::vector<StageInfo> stages_;
   std::vector<GroupInfo> groups_;
   std::map<std::string, int, std::less<>> by_name_;
+  std::map<std::string, int> aliases_;
 };
 
 /// A group being built: `Group g(in, "attention", options, {q, k, v}); softmax(g / "pattern", ...)`.

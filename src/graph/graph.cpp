@@ -152,6 +152,11 @@ void Graph::rename(int value, const std::string& name) {
   by_name_[name] = value;
 }
 
+void Graph::alias(const std::string& name, Stage value) {
+  if (!by_name_.emplace(name, value.value).second) fail_call("graph: the name '", name, "' is taken");
+  aliases_[name] = value.value;
+}
+
 int Graph::find(std::string_view name) const {
   auto found = by_name_.find(name);
   if (found == by_name_.end()) found = by_name_.find(canonical_name(name));

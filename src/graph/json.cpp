@@ -90,6 +90,8 @@ void read_graph(Graph& graph, const Json& json) {
   for (const Json& group : json.at("groups"))
     graph.add_group({group.at("name"), group.at("kind"), options_of(group.at("options")), {}, {}});
   for (const Json& stage : json.at("stages")) read_stage(graph, stage);
+  for (const auto& [alias, name] : json.at("aliases").items())
+    graph.alias(alias, graph.handle(graph.require(name.get<std::string>())));
   int id = 0;
   for (const Json& group : json.at("groups")) {
     std::vector<int> inputs;
@@ -103,7 +105,9 @@ void read_graph(Graph& graph, const Json& json) {
 }  // namespace
 
 std::string to_json(const Graph& graph) {
-  Json out = {{"inputs", Json::array()}, {"parameters", Json::array()}, {"groups", Json::array()}, {"stages", Json::array()}};
+  Json out = {{"inputs", Json::array()}, {"parameters", Json::array()}, {"groups", Json::array()}, {"stages", Json::array()},
+              {"aliases", Json::object()}};
+  for (const auto& [alias, value] : graph.aliases()) out["aliases"][alias] = graph.value(value).name;
   for (const Value& value : graph.values()) {
     if (value.kind == Value::Kind::input)
       out["inputs"].push_back({{"name", value.name}, {"axes", shape_json(value.shape)}, {"dtype", name(value.dtype)}});

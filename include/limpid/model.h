@@ -1,0 +1,86 @@
+// A model: a network with its parameters and its tokenizer.
+//
+//   Model model = Model::builtin();
+//   Trace trace = model.trace("Life is short");
+//   const Tensor& pattern = trace["blocks.0.attn.pattern"];   // [B,H,T,S]
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "limpid/engine.h"
+#include "limpid/network.h"
+#include "limpid/text.h"
+#include "limpid/trace.h"
+
+namespace limpid {
+
+/// What a trace should keep, beside the engine's own options.
+struct TraceOptions {
+  bool plain = false;
+  DType real = DType::f32;
+  uint64_t seed = 0;
+  std::vector<Observation> observe;  // empty: everything, in full
+  std::vector<Edit> edits;
+  bool parameters = false;           // keep the parameters too
+};
+
+struct GenerateOptions {
+  int64_t tokens = 64;
+  double temperature = 0;  // 0: always the likeliest token
+  uint64_t seed = 0;
+};
+
+class Model {
+ public:
+  /// The small language model that limpid trained and carries with it.
+  static Model builtin();
+  /// A model file: limpid's own, or minGPT's (docs/model-files.md).  Throws Error{work} naming what is wrong with it.
+  static Model load(const std::string& path);
+  /// The textbook network over the words of one sentence, with NumPy's random numbers from this seed, in double: every
+  /// occurrence of a word has its own row.
+  static Model textbook_walk(const std::string& text, TextbookConfig config, uint32_t seed);
+  /// The same over given input vectors [T,C].
+  static Model textbook_walk(const Tensor& vectors, TextbookConfig config, uint32_t seed);
+  /// An untrained model, its parameters drawn from this seed.
+  static Model fresh(const NetworkConfig&, std::shared_ptr<const Tokenizer>, uint64_t seed);
+
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  /// Writes the model as one .safetensors file, whole or not at all; parameters as `dtype`.
+  void save(const std::string& path, DType dtype = DType::f32) const;
+
+  const NetworkConfig& config() const;
+  const Graph& graph() const;
+  const Tokenizer* tokenizer() const;  // nullptr when the input is vectors, or bare token ids
+  const std::map<std::string, Tensor>& parameters() const;
+  std::map<std::string, Tensor>& parameters();
+  std::string title() const;
+  /// Hexadecimal digest of configuration and parameters.
+  std::string hash() const;
+  int64_t parameter_count() const;
+
+  /// Token ids of a text; throws Error{call} for an empty one or one that the tokenizer cannot read.
+  std::vector<int64_t> encode(const std::string& text) const;
+
+  /// Runs one sentence and records what happened.
+  Trace trace(const std::string& text, const TraceOptions& = {});
+  Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {});
+  /// Runs a batch of token ids [B,T] and returns the engine's result.
+  RunResult run(const Tensor& tokens, const RunOptions&);
+
+  /// The text that the model continues with; on_token is called with each piece as it comes.
+  std::string generate(const std::string& text, const GenerateOptions&,
+                       const std::function<void(const std::string&)>& on_token = {});
+
+ private:
+  struct Impl;
+  explicit Model(std::unique_ptr<Impl>);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace limpid

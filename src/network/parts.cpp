@@ -1,0 +1,28 @@
+#include "network/parts.h"
+
+namespace limpid {
+
+Stage project(const Scope& in, Stage x, const std::string& weight, Shape to, const Projection& o) {
+  Shape from = o.from;
+  if (from.rank() == 0) from = x.shape().part(x.shape().rank() - 1, 1);
+  const bool full_name = weight.find('.') != std::string::npos;
+  Shape shape = from;
+  for (const Dim& dim : to) shape.append(dim);
+  const Stage w = in.graph->parameter(full_name ? weight : in.beside("W_" + weight).path, shape,
+                                      {Init::Kind::normal, o.init, true});
+  Stage b;
+  if (o.bias)
+    b = in.graph->parameter(o.bias_name.empty() ? in.beside("b_" + weight).path : o.bias_name, to, {Init::Kind::zeros, 0, false});
+  return linear(in, x, w, b, {.in_axes = from.rank(), .transposed = false, .keys = o.keys});
+}
+
+Stage normalize(const Scope& in, Stage x, Norm norm, double epsilon, bool bias) {
+  const Shape width = x.shape().part(x.shape().rank() - 1, 1);
+  const Stage w = in.graph->parameter((in / "w").path, width, {Init::Kind::ones, 0, false});
+  if (norm == Norm::rms) return rms_norm(in, x, w, epsilon);
+  Stage b;
+  if (bias) b = in.graph->parameter((in / "b").path, width, {Init::Kind::zeros, 0, false});
+  return layer_norm(in, x, w, b, epsilon);
+}
+
+}  // namespace limpid
