@@ -1,0 +1,193 @@
+// Text: bytes <-> token ids.
+//
+// A Tokenizer cuts a text into tokens and numbers them.  Four kinds:
+//   words       runs of non-space characters; a list of known words          "Life is" -> Life, is
+//   characters  Unicode code points; a list of known characters              "Life"    -> L, i, f, e
+//   bytes       the 256 byte values                                          "é"       -> 195, 169
+//   bpe         byte-level byte pair encoding, as GPT-2's (train_bpe)        "Life is" -> Life, ·is
+// bytes and bpe take any string of bytes, valid UTF-8 or not, and give the same bytes back.
+//
+// A tokenizer never changes after it is made: one may be used from many threads at once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "limpid/error.h"
+
+namespace limpid {
+
+// ---- the contract --------------------------------------------------------------------------------
+
+/// The bytes [begin, end) of a text.
+struct Span {
+  size_t begin = 0;
+  size_t end = 0;
+  bool operator==(const Span&) const = default;
+};
+
+/// A text as tokens: token i is ids[i] and covers the bytes spans[i].  Spans ascend and do not overlap;
+/// only `words` leaves bytes between them (the white space).
+struct Encoding {
+  std::vector<int64_t> ids;
+  std::vector<Span> spans;
+};
+
+/// What the name of a special token, "<|endoftext|>" say, means where it stands in a text.
+enum class Specials {
+  as_text,    // nothing: it is encoded like any other text, so text from outside cannot forge one
+  as_tokens,  // the special token
+};
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer();
+  Tokenizer(const Tokenizer&) = delete;
+  Tokenizer& operator=(const Tokenizer&) = delete;
+
+  /// "words", "characters", "bytes" or "bpe".
+  virtual std::string kind() const = 0;
+  /// How many tokens there are; ids are 0 .. vocabulary()-1.
+  virtual int64_t vocabulary() const = 0;
+
+  /// The tokens of a text.  Throws Error{call} naming what cannot be encoded, and its place, where the
+  /// vocabulary lacks it (words, characters); bytes and bpe never throw.
+  std::vector<int64_t> encode(std::string_view text, Specials specials = Specials::as_text) const;
+  /// encode, and which bytes of the text each token covers.
+  Encoding encode_with_spans(std::string_view text, Specials specials = Specials::as_text) const;
+
+  /// The text of some tokens: their bytes one after another, words with one space between.  Undoes
+  /// encode exactly, but for the white space of `words`.  Throws Error{call} for an id out of range.
+  std::string decode(std::span<const int64_t> ids) const;
+
+  /// The bytes of one token, which need not be valid UTF-8.  Throws Error{call} for an id out of range.
+  std::string token_bytes(int64_t id) const;
+
+  /// One token for people: valid UTF-8 that stays on its line.  A space is shown as "·", so that the
+  /// tokens of "Life is" read "Life" and "·is"; a line feed, tab or return as \n, \t, \r; any other
+  /// control or invisible character as its code point (<U+200B>); a byte that is no character as
+  /// <0x9F>.  It is not meant to be read back: a token may hold a real "·".
+  std::string label(int64_t id) const;
+
+  /// The id of a special token by its name; nothing if there is no such token.
+  virtual std::optional<int64_t> special(std::string_view name) const;
+
+  /// The whole tokenizer as JSON text, to keep in a model file's metadata; tokenizer_from_json reads it.
+  virtual std::string to_json() const = 0;
+
+ protected:
+  Tokenizer() = default;
+
+ private:
+  virtual void append(std::string_view text, Specials specials, Encoding& out) const = 0;
+  virtual std::string bytes_of(int64_t id) const = 0;  // id is in range
+  virtual std::string_view between() const { return ""; }
+};
+
+/// The tokenizer whose to_json gave `json`.  Throws Error{work} naming what is wrong with the text:
+/// it comes out of a file.
+std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
+
+// ---- words, characters, bytes --------------------------------------------------------------------
+
+/// Words in the order given; a word is any bytes without white space.  Throws Error{call} for an empty
+/// list, an empty or repeated word, a word that holds white space.
+std::unique_ptr<Tokenizer> word_tokenizer(std::vector<std::string> words);
+/// The distinct words of a text in the order they first appear.  White space is Unicode's White_Space.
+std::unique_ptr<Tokenizer> word_tokenizer_from(std::string_view text);
+
+/// Characters in the order given, each one code point in UTF-8.  Throws Error{call} for an empty list,
+/// a repeated entry, an entry that is not one code point.
+std::unique_ptr<Tokenizer> character_tokenizer(std::vector<std::string> characters);
+/// The distinct characters of a text in the order of their code points, as nanoGPT's sorted(set(text)).
+/// Throws Error{call} where the text is not UTF-8.
+std::unique_ptr<Tokenizer> character_tokenizer_from(std::string_view text);
+
+/// Id = byte.
+std::unique_ptr<Tokenizer> byte_tokenizer();
+
+// ---- byte pair encoding --------------------------------------------------------------------------
+//
+// A text is first cut into pieces by GPT-2's regular expression (words with their leading space, runs
+// of digits, runs of signs, white space); a token never crosses a piece.  Each piece starts as bytes;
+// the pair of neighbours that was merged first in training is merged first, leftmost first, until no
+// pair is in the list.  (Sennrich, Haddow, Birch 2016; Radford et al. 2019, section 2.2.)
+
+struct BpeParts {
+  /// merges[i] = the two tokens that join into token 256 + i; both have smaller ids.
+  std::vector<std::pair<int64_t, int64_t>> merges;
+  /// Names of special tokens; ids follow the merges.
+  std::vector<std::string> special;
+  /// byte_order[id] = the byte that token id < 256 stands for; empty: the byte is the id.
+  std::vector<uint8_t> byte_order;
+};
+
+/// Throws Error{call} where the parts do not make a vocabulary: a merge of tokens that do not come
+/// before it, two tokens with the same bytes, tokens of more than 256 MiB in all, a byte order that is
+/// not one, an empty or repeated special name.
+std::unique_ptr<Tokenizer> bpe_tokenizer(BpeParts parts);
+
+struct BpeOptions {
+  /// Special tokens.  Where a name stands in a training text it divides the text and is not counted.
+  std::vector<std::string> special;
+  /// Pairs seen less often than this are not merged.
+  int64_t min_count = 2;
+  /// The longest token, in bytes, that training makes.
+  size_t longest_token = 256;
+};
+
+/// Trains a bpe tokenizer of `vocabulary` tokens: 256 bytes, merges, then the special ones.  Each step
+/// merges the pair of neighbouring tokens that stands most often in the texts (pieces as above; every
+/// place counts, overlapping ones too); of pairs seen equally often the one whose left token has the
+/// smallest id, then the one whose right token has.  A pair whose bytes are a token already is passed
+/// over.  The same texts give the same tokenizer; the order of the texts does not matter.  Where no
+/// pair is left that occurs min_count times, the vocabulary stays smaller than asked for.
+/// Throws Error{call} unless vocabulary >= 256 + special.size().
+std::unique_ptr<Tokenizer> train_bpe(std::span<const std::string_view> texts, int64_t vocabulary,
+                                     const BpeOptions& options = {});
+std::unique_ptr<Tokenizer> train_bpe(std::string_view text, int64_t vocabulary,
+                                     const BpeOptions& options = {});
+
+/// GPT-2's own tokenizer from a folder that holds vocab.bpe (or merges.txt) as published: 50,257 tokens,
+/// the last "<|endoftext|>".  Where encoder.json (or vocab.json) lies beside it, the ids are checked
+/// against it.  Throws Error{work} where the files are missing or say something else.
+std::unique_ptr<Tokenizer> load_gpt2_bpe(const std::string& folder);
+
+// ---- finding a word's tokens ---------------------------------------------------------------------
+
+/// One occurrence of a word in a text, and the tokens [first_token, end_token) it became.
+struct WordPlace {
+  Span bytes;
+  int64_t first_token = 0;
+  int64_t end_token = 0;
+  bool operator==(const WordPlace&) const = default;
+};
+
+/// Where a word stands in a text.  `word` is "short" (every occurrence, in order) or "short#2" (the
+/// second only).  A word is a run of non-space characters, with or without the signs around it: "short"
+/// and "short." both find the end of "Life is short."; case counts.  Throws Error{call} that lists the
+/// text's words where it is not there, or says how often it is where the number is too large.
+/// `tokens` is the text's encoding.
+std::vector<WordPlace> find_word(std::string_view text, const Encoding& tokens, std::string_view word);
+
+/// What a person typed to choose a token: `index` where set, else `word`, and which occurrence of it
+/// (from 1) where `number` is set.
+struct TokenChoice {
+  std::optional<int64_t> index;
+  std::string word;
+  std::optional<int64_t> number;
+};
+
+/// Reads "3" or "-1" as an index (what that counts is the caller's), "short#2" as the second "short", and
+/// anything else as a word.  In this order: so the word "3" is chosen as "3#1".  Throws Error{call}
+/// for an empty string, "short#0" and numbers that are too large.
+TokenChoice parse_token_choice(std::string_view argument);
+
+}  // namespace limpid

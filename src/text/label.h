@@ -1,0 +1,15 @@
+// Bytes for people: see Tokenizer::label.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace limpid::text {
+
+/// `bytes` as valid UTF-8 without control characters, on one line.
+std::string visible(std::string_view bytes);
+
+/// visible(bytes) in quotes for an error message, cut after about 40 columns; spaces stay spaces.
+std::string in_quotes(std::string_view bytes);
+
+}  // namespace limpid::text

@@ -1,0 +1,37 @@
+// UTF-8, read one character at a time, with a place for bytes that are no character.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "limpid/text.h"
+
+namespace limpid::text {
+
+/// One character of a text, or one byte that belongs to none.
+struct Character {
+  char32_t point = 0;  // the code point; the byte itself where !valid
+  size_t size = 1;     // bytes
+  bool valid = true;
+};
+
+/// The character that starts at byte `at` < text.size().
+Character character_at(std::string_view text, size_t at);
+
+bool is_valid_utf8(std::string_view text);
+
+/// Whether the code point has Unicode's White_Space.
+bool is_space(char32_t point);
+
+/// Whether the code point is a letter, a mark on one, or a number.
+bool is_word_character(char32_t point);
+
+/// A code point in UTF-8.
+std::string utf8(char32_t point);
+
+/// The runs of `text` without white space (bytes that are no character are not white space).
+std::vector<Span> words_in(std::string_view text);
+
+}  // namespace limpid::text
