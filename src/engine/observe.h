@@ -1,0 +1,10 @@
+#pragma once
+
+#include "limpid/engine.h"
+
+namespace limpid {
+
+/// As summarize(value), leaving out the cells where the masked scores of the same shape are -inf.
+Summary summarize(const ConstView& value, const ConstView& masked_scores);
+
+}  // namespace limpid

@@ -1,0 +1,207 @@
+#include "engine/plan.h"
+
+#include <algorithm>
+#include <map>
+
+namespace limpid {
+
+namespace {
+
+constexpr size_t k_alignment = 64;
+
+class Planner {
+ public:
+  Planner(const Graph& graph, std::vector<Shape> shapes, const PlanRequest& request)
+      : graph_(graph), request_(request) {
+    plan_.shapes = std::move(shapes);
+    plan_.places.resize(graph.values().size());
+  }
+
+  Plan make() {
+    choose_groups();
+    find_needed();
+    order();
+    place();
+    return std::move(plan_);
+  }
+
+ private:
+  // A group can be fused if there is a kernel and nobody outside, but the gradient of the same group, reads its inside.
+  void choose_groups() {
+    const int count = static_cast<int>(graph_.groups().size());
+    for (int g = 0; g < count; ++g)
+      if (!request_.plain && request_.real == DType::f32) {
+        const GroupInfo& group = graph_.groups()[static_cast<size_t>(g)];
+        if (group.options.flag("fused") && group_kernel(group)) fused_[g] = group_kernel(group);
+      }
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (int g = 0; g < count; ++g)
+        if (fused_.count(g) && read_from_outside(g)) {
+          fused_.erase(g);
+          changed = true;
+        }
+    }
+  }
+
+  bool fused(int group) const { return group >= 0 && fused_.count(group) > 0; }
+
+  bool is_output(int group, int value) const {
+    const auto& outputs = graph_.groups()[static_cast<size_t>(group)].outputs;
+    return std::find(outputs.begin(), outputs.end(), value) != outputs.end();
+  }
+
+  // The group in whose inside this value is hidden when it runs fused, or -1.
+  int hidden_in(int value) const {
+    const int stage = graph_.value(value).stage;
+    if (stage < 0) return -1;
+    const int group = graph_.stage(stage).group;
+    return fused(group) && !is_output(group, value) ? group : -1;
+  }
+
+  bool read_from_outside(int group) const {
+    for (const StageInfo& stage : graph_.stages()) {
+      if (stage.group == group || fused(stage.group)) continue;
+      for (int input : stage.inputs)
+        if (hidden_in(input) == group) return true;
+    }
+    return false;
+  }
+
+  void find_needed() {
+    needed_values_ = request_.wanted;
+    const int count = static_cast<int>(graph_.stages().size());
+    needed_stages_.assign(static_cast<size_t>(count), false);
+    for (int i = count - 1; i >= 0; --i) {
+      const StageInfo& stage = graph_.stage(i);
+      bool needed = false;
+      for (int output : stage.outputs) needed |= needed_values_.count(output) > 0;
+      if (!needed) continue;
+      needed_stages_[static_cast<size_t>(i)] = true;
+      if (fused(stage.group)) {
+        const GroupInfo& group = graph_.groups()[static_cast<size_t>(stage.group)];
+        needed_groups_.insert(stage.group);
+        needed_values_.insert(group.inputs.begin(), group.inputs.end());
+      } else {
+        needed_values_.insert(stage.inputs.begin(), stage.inputs.end());
+      }
+    }
+    for (int value : needed_values_) {
+      if (graph_.value(value).kind != Value::Kind::temporary) plan_.needed_inputs.push_back(value);
+      if (hidden_in(value) >= 0) plan_.inside.insert(value);
+    }
+    for (int value : request_.edited)
+      if (hidden_in(value) >= 0) plan_.inside.insert(value);
+  }
+
+  void order() {
+    std::set<int> started;
+    for (int i = 0; i < static_cast<int>(graph_.stages().size()); ++i) {
+      const StageInfo& stage = graph_.stage(i);
+      Plan::Step step;
+      if (fused(stage.group)) {
+        if (!needed_groups_.count(stage.group) || !started.insert(stage.group).second) continue;
+        step.group = stage.group;
+        step.group_kernel = fused_.at(stage.group);
+      } else {
+        if (!needed_stages_[static_cast<size_t>(i)]) continue;
+        step.stage = i;
+        if (!request_.plain && request_.real == DType::f32) step.kernel = stage_kernel(*stage.operation);
+      }
+      plan_.steps.push_back(step);
+    }
+  }
+
+  const std::vector<int>& inputs_of(const Plan::Step& step) const {
+    return step.group >= 0 ? graph_.groups()[static_cast<size_t>(step.group)].inputs : graph_.stage(step.stage).inputs;
+  }
+  const std::vector<int>& outputs_of(const Plan::Step& step) const {
+    return step.group >= 0 ? graph_.groups()[static_cast<size_t>(step.group)].outputs : graph_.stage(step.stage).outputs;
+  }
+
+  struct Life {
+    int value;
+    int from, to;  // steps
+    size_t bytes;
+  };
+
+  // First fit, the largest first: each temporary at the lowest place that nothing alive at the same time uses.
+  void place() {
+    std::map<int, Life> lives;
+    for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
+      const Plan::Step& step = plan_.steps[static_cast<size_t>(s)];
+      for (int input : inputs_of(step)) {
+        const auto found = lives.find(root(input));
+        if (found != lives.end()) found->second.to = s;
+      }
+      for (int output : outputs_of(step)) begin_life(step, output, s, lives);
+    }
+    std::vector<Life> order;
+    for (const auto& [value, life] : lives) order.push_back(life);
+    std::stable_sort(order.begin(), order.end(), [](const Life& a, const Life& b) { return a.bytes > b.bytes; });
+    std::vector<Life> placed;
+    for (const Life& life : order) {
+      plan_.places[static_cast<size_t>(life.value)].offset = lowest_gap(life, placed);
+      placed.push_back(life);
+    }
+  }
+
+  int root(int value) const {
+    const int same = plan_.places[static_cast<size_t>(value)].same_as;
+    return same < 0 ? value : same;
+  }
+
+  void begin_life(const Plan::Step& step, int value, int at, std::map<int, Life>& lives) {
+    Plan::Place& place = plan_.places[static_cast<size_t>(value)];
+    place.used = true;
+    const bool view = step.stage >= 0 && graph_.stage(step.stage).operation->is_view() && !request_.edited.count(value);
+    if (view && graph_.value(value).output == 0) {
+      place.same_as = root(graph_.stage(step.stage).inputs[0]);
+      const auto found = lives.find(place.same_as);
+      if (found != lives.end()) found->second.to = at;
+      return;
+    }
+    const size_t i = static_cast<size_t>(value);
+    const size_t bytes = static_cast<size_t>(plan_.shapes[i].count()) * byte_size(run_dtype(graph_.value(value), request_.real));
+    lives[value] = {value, at, at, (bytes + k_alignment - 1) / k_alignment * k_alignment};
+  }
+
+  size_t lowest_gap(const Life& life, const std::vector<Life>& placed) {
+    std::vector<std::pair<size_t, size_t>> taken;  // [begin, end) of what is alive at the same time
+    for (const Life& other : placed)
+      if (other.from <= life.to && life.from <= other.to) {
+        const size_t begin = plan_.places[static_cast<size_t>(other.value)].offset;
+        taken.push_back({begin, begin + other.bytes});
+      }
+    std::sort(taken.begin(), taken.end());
+    size_t at = 0;
+    for (const auto& [begin, end] : taken) {
+      if (at + life.bytes <= begin) break;
+      at = std::max(at, end);
+    }
+    plan_.arena_bytes = std::max(plan_.arena_bytes, at + life.bytes);
+    return at;
+  }
+
+  const Graph& graph_;
+  const PlanRequest& request_;
+  Plan plan_;
+  std::map<int, GroupKernel> fused_;
+  std::set<int> needed_values_, needed_groups_;
+  std::vector<bool> needed_stages_;
+};
+
+}  // namespace
+
+std::vector<int> stages_of(const Graph& graph, int group) {
+  std::vector<int> stages;
+  for (int i = 0; i < static_cast<int>(graph.stages().size()); ++i)
+    if (graph.stage(i).group == group) stages.push_back(i);
+  return stages;
+}
+
+Plan make_plan(const Graph& graph, std::vector<Shape> shapes, const PlanRequest& request) {
+  return Planner(graph, std::move(shapes), request).make();
+}
+
+}  // namespace limpid

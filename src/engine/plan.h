@@ -1,0 +1,50 @@
+// The plan of a run: which stages, in which order, fused or not, and where every temporary lives.
+//
+// Invariants: a step reads only what earlier steps, or the caller, have written; two temporaries whose lives overlap
+// never share a byte; nothing here depends on the number of threads or on what is observed, but for values that are
+// looked at inside a group, which are computed beside it (run.cpp) and never instead of it.
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "engine/fast.h"
+#include "engine/reference.h"
+
+namespace limpid {
+
+/// What a plan is made for.
+struct PlanRequest {
+  std::set<int> wanted;     // values to compute: kept or observed
+  std::set<int> edited;     // values that an edit changes
+  bool plain = false;
+  DType real = DType::f32;
+};
+
+struct Plan {
+  struct Step {
+    int stage = -1;              // run this stage ...
+    StageKernel kernel = nullptr;
+    int group = -1;              // ... or this whole group
+    GroupKernel group_kernel = nullptr;
+  };
+  struct Place {
+    bool used = false;
+    size_t offset = 0;  // in the arena
+    int same_as = -1;   // a view: the numbers of that value
+  };
+  std::vector<Shape> shapes;
+  std::vector<Step> steps;
+  std::vector<Place> places;       // by value; unused for what the caller binds
+  std::vector<int> needed_inputs;  // inputs and parameters that must be bound
+  std::set<int> inside;            // wanted or edited values inside a fused group
+  size_t arena_bytes = 0;
+};
+
+/// The stages of a group, in order.
+std::vector<int> stages_of(const Graph&, int group);
+
+/// `shapes` as bind_shapes gives them.
+Plan make_plan(const Graph&, std::vector<Shape> shapes, const PlanRequest&);
+
+}  // namespace limpid

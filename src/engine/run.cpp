@@ -1,0 +1,315 @@
+// Running a plan.
+//
+// What is looked at inside a fused group is computed beside the fused kernel, from the group's own inputs, so that
+// looking never changes an output's bit (law 2).  An edit inside a group runs beside it too, and replaces the group's
+// outputs only if it changed a bit: an edit that changes nothing changes no bit.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "engine/edit.h"
+#include "engine/observe.h"
+#include "engine/plan.h"
+#include "limpid/engine.h"
+
+namespace limpid {
+
+namespace {
+
+// Everything one run needs to know about a value that is looked at or changed.
+struct Wishes {
+  std::set<int> full, summary;
+  std::map<int, std::vector<const Edit*>> edits;
+};
+
+std::vector<int> values_matching(const Graph& graph, const std::string& pattern, const char* what) {
+  std::vector<int> found;
+  if (pattern.find('*') == std::string::npos) {
+    found.push_back(graph.require(pattern));
+  } else {
+    for (int i = 0; i < static_cast<int>(graph.values().size()); ++i)
+      if (matches(pattern, graph.value(i).name)) found.push_back(i);
+    for (const auto& [alias, value] : graph.aliases())
+      if (matches(pattern, alias)) found.push_back(value);
+  }
+  if (found.empty()) fail_call(what, ": no stage fits '", pattern, "'");
+  return found;
+}
+
+Wishes wishes_of(const Graph& graph, const RunOptions& options) {
+  Wishes w;
+  for (const std::string& name : options.keep) w.full.insert(graph.require(name));
+  for (const Observation& o : options.observe)
+    for (int value : values_matching(graph, o.pattern, "observe"))
+      (o.depth == Depth::full ? w.full : w.summary).insert(value);
+  for (const Edit& edit : options.edits)
+    for (int value : values_matching(graph, edit.pattern, "edit")) {
+      if (graph.value(value).kind != Value::Kind::temporary)
+        fail_call("edit: '", graph.value(value).name, "' is not computed by a stage; change it before the run");
+      w.edits[edited_value(graph, edit, value)].push_back(&edit);
+    }
+  return w;
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  explicit Impl(const Graph& g) : graph(g) {}
+
+  const Graph& graph;
+  std::map<std::string, Plan> plans;
+  Tensor arena;
+  size_t last_arena_bytes = 0;
+
+  const Plan& plan_for(const std::map<int, Shape>& bound, const PlanRequest& request);
+};
+
+const Plan& Engine::Impl::plan_for(const std::map<int, Shape>& bound, const PlanRequest& request) {
+  std::string key = join(request.plain, ' ', name(request.real), '|');
+  for (int value : request.wanted) key += join(value, ' ');
+  key += '|';
+  for (int value : request.edited) key += join(value, ' ');
+  for (const auto& [value, shape] : bound)
+    if (graph.value(value).kind == Value::Kind::input) key += join('|', value, shape.text());
+  const auto found = plans.find(key);
+  if (found != plans.end()) return found->second;
+  return plans.emplace(key, make_plan(graph, bind_shapes(graph, bound), request)).first->second;
+}
+
+namespace {
+
+class Run {
+ public:
+  Run(const Graph& graph, const Plan& plan, const Wishes& wishes, const RunOptions& options, std::byte* arena,
+      std::vector<ConstView> bound)
+      : graph_(graph), plan_(plan), wishes_(wishes), options_(options), arena_(arena), bound_(std::move(bound)) {}
+
+  RunResult run() {
+    for (int value : plan_.needed_inputs) look(value, bound_[static_cast<size_t>(value)], {});
+    for (const Plan::Step& step : plan_.steps) {
+      if (step.group >= 0) run_group(step);
+      else run_one(step);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  View place(int value) const {
+    const auto i = static_cast<size_t>(value);
+    const Plan::Place& place = plan_.places[i];
+    if (place.same_as >= 0) {
+      const ConstView same = read(place.same_as);
+      return View(same.dtype(), plan_.shapes[i], const_cast<void*>(same.raw()));
+    }
+    return View(run_dtype(graph_.value(value), options_.real), plan_.shapes[i], arena_ + place.offset);
+  }
+
+  ConstView read(int value) const {
+    return plan_.places[static_cast<size_t>(value)].used ? place(value) : bound_[static_cast<size_t>(value)];
+  }
+
+  // The tensors of one call, whatever it calls.
+  struct Call {
+    std::vector<ConstView> in;
+    std::vector<View> out;
+  };
+  Call call(const std::vector<int>& inputs, const std::vector<int>& outputs) const {
+    Call c;
+    for (int value : inputs) c.in.push_back(read(value));
+    for (int value : outputs) c.out.push_back(place(value));
+    return c;
+  }
+
+  void run_one(const Plan::Step& step) {
+    const StageInfo& stage = graph_.stage(step.stage);
+    const bool moves_nothing = plan_.places[static_cast<size_t>(stage.outputs[0])].same_as >= 0;
+    Call c = call(stage.inputs, stage.outputs);
+    if (step.kernel) step.kernel(*stage.operation, c.in, c.out);
+    else if (!moves_nothing) run_stage(stage, c.in, c.out, options_.context);
+    for (size_t i = 0; i < stage.outputs.size(); ++i) {
+      edit(stage.outputs[i], c.out[i]);
+      look(stage.outputs[i], c.out[i], {});
+    }
+  }
+
+  void run_group(const Plan::Step& step) {
+    const GroupInfo& group = graph_.groups()[static_cast<size_t>(step.group)];
+    Call c = call(group.inputs, group.outputs);
+    step.group_kernel(group, c.in, c.out);
+    run_beside(step.group, group);
+    for (size_t i = 0; i < group.outputs.size(); ++i) {
+      edit(group.outputs[i], c.out[i]);
+      look(group.outputs[i], c.out[i], {});
+    }
+  }
+
+  // Runs the inner stages of a group from its inputs into memory of their own, for those who look or edit inside.
+  void run_beside(int id, const GroupInfo& group) {
+    std::set<int> needed;
+    for (int value : plan_.inside)
+      if (graph_.stage(graph_.value(value).stage).group == id) needed.insert(value);
+    if (needed.empty()) return;
+    bool edited = false, changed = false;
+    for (int value : needed) edited |= wishes_.edits.count(value) > 0;
+    if (edited) needed.insert(group.outputs.begin(), group.outputs.end());
+
+    std::map<int, Tensor> inner;
+    const std::vector<int> stages = inner_stages(id, group, needed);
+    for (int s : stages) changed |= run_inner(graph_.stage(s), inner);
+    ConstView scores;
+    const int masked = graph_.find(group.name + ".scores");
+    if (masked >= 0 && inner.count(masked)) scores = std::as_const(inner.at(masked)).view();
+    for (const auto& [value, tensor] : inner)
+      if (!is_output(group, value)) look(value, tensor, scores);
+    if (changed) {
+      result_.notes.push_back(group.name + " runs stage by stage, because something inside it is edited");
+      for (int value : group.outputs) copy(std::as_const(inner.at(value)).view(), place(value));
+    }
+  }
+
+  static bool is_output(const GroupInfo& group, int value) {
+    return std::find(group.outputs.begin(), group.outputs.end(), value) != group.outputs.end();
+  }
+
+  // Which stages of a group lead to these values (masked scores always come along: summaries need the mask).
+  std::vector<int> inner_stages(int id, const GroupInfo& group, std::set<int> needed) const {
+    const int masked = graph_.find(group.name + ".scores");
+    if (masked >= 0) needed.insert(masked);
+    std::vector<int> stages = stages_of(graph_, id), kept;
+    for (auto s = stages.rbegin(); s != stages.rend(); ++s) {
+      const StageInfo& stage = graph_.stage(*s);
+      if (std::none_of(stage.outputs.begin(), stage.outputs.end(), [&](int v) { return needed.count(v) > 0; })) continue;
+      needed.insert(stage.inputs.begin(), stage.inputs.end());
+      kept.push_back(*s);
+    }
+    std::reverse(kept.begin(), kept.end());
+    return kept;
+  }
+
+  bool run_inner(const StageInfo& stage, std::map<int, Tensor>& inner) {
+    std::vector<ConstView> in;
+    std::vector<View> out;
+    for (int value : stage.inputs) in.push_back(inside_or_outside(value, inner));
+    for (int value : stage.outputs) {
+      const auto i = static_cast<size_t>(value);
+      inner[value] = Tensor(run_dtype(graph_.value(value), options_.real), plan_.shapes[i]);
+      out.push_back(inner[value].view());
+    }
+    run_stage(stage, in, out, options_.context);
+    bool changed = false;
+    for (size_t i = 0; i < out.size(); ++i)
+      if (plan_.inside.count(stage.outputs[i])) changed |= edit(stage.outputs[i], out[i]);
+    return changed;
+  }
+
+  // A gradient group reads the inside of its forward group, which may be hidden: computed again here.
+  ConstView inside_or_outside(int value, std::map<int, Tensor>& inner) {
+    if (const auto found = inner.find(value); found != inner.end()) return std::as_const(found->second).view();
+    const bool elsewhere = plan_.places[static_cast<size_t>(value)].used || !bound_[static_cast<size_t>(value)].empty();
+    if (elsewhere) return read(value);
+    run_inner(graph_.stage(graph_.value(value).stage), inner);
+    return std::as_const(inner.at(value)).view();
+  }
+
+  bool edit(int value, const View& view) {
+    const auto found = wishes_.edits.find(value);
+    if (found == wishes_.edits.end()) return false;
+    bool changed = false;
+    for (const Edit* each : found->second) changed |= apply_edit(*each, graph_.value(value).name, view);
+    return changed;
+  }
+
+  void look(int value, const ConstView& view, const ConstView& masked_scores) {
+    const std::string& name = graph_.value(value).name;
+    if (wishes_.full.count(value)) result_.values[name] = Tensor::copy_of(view);
+    if (wishes_.summary.count(value)) {
+      const bool fits = !masked_scores.empty() && masked_scores.shape().same_sizes(view.shape());
+      result_.summaries[name] = summarize(view, fits ? masked_scores : ConstView());
+    }
+  }
+
+  const Graph& graph_;
+  const Plan& plan_;
+  const Wishes& wishes_;
+  const RunOptions& options_;
+  std::byte* arena_;
+  std::vector<ConstView> bound_;
+  RunResult result_;
+};
+
+// The values the caller binds, checked against the graph.
+std::map<int, ConstView> bind(const Graph& graph, const std::map<std::string, ConstView>& values) {
+  std::map<int, ConstView> bound;
+  for (const auto& [name, view] : values) {
+    const int id = graph.require(name);
+    const Value& value = graph.value(id);
+    if (value.kind == Value::Kind::temporary) fail_call("run: '", name, "' is computed by a stage; it cannot be given (edit it instead)");
+    bool fits = view.shape().rank() == value.shape.rank() && is_floating(view.dtype()) == is_floating(value.dtype);
+    for (int i = 0; fits && i < value.shape.rank(); ++i)
+      fits = value.shape[i].size == k_symbolic || value.shape[i].size == view.shape()[i].size;
+    if (!fits)
+      fail_call("run: '", name, "' is ", limpid::name(view.dtype()), " ", view.shape().text(), ", expected ",
+                limpid::name(value.dtype), " ", value.shape.text());
+    bound[id] = view;
+  }
+  return bound;
+}
+
+// The same numbers in the type of the run, under the graph's axis names; `kept` owns what had to be copied.
+ConstView in_run_type(const Value& value, const ConstView& view, DType real, std::vector<Tensor>& kept) {
+  Shape shape = value.shape;
+  for (int i = 0; i < shape.rank(); ++i) shape[i].size = view.shape()[i].size;
+  const DType dtype = run_dtype(value, real);
+  if (view.dtype() == dtype && view.contiguous()) return ConstView(dtype, shape, view.raw());
+  kept.push_back(Tensor::copy_of(view).to(dtype));
+  kept.back().reshape(shape);
+  return std::as_const(kept.back()).view();
+}
+
+}  // namespace
+
+Engine::Engine(const Graph& graph) : impl_(std::make_unique<Impl>(graph)) {}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+
+size_t Engine::arena_bytes() const { return impl_->last_arena_bytes; }
+
+RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunOptions& given) {
+  RunOptions options = given;
+  if (options.real != DType::f32 && options.real != DType::f64)
+    fail_call("run: networks run in f32 or f64, not ", name(options.real));
+  if (options.real == DType::f64) options.plain = true;
+  const Graph& graph = impl_->graph;
+  const Wishes wishes = wishes_of(graph, options);
+  PlanRequest request{wishes.full, {}, options.plain, options.real};
+  request.wanted.insert(wishes.summary.begin(), wishes.summary.end());
+  for (const auto& [value, edits] : wishes.edits) request.edited.insert(value);
+
+  const std::map<int, ConstView> bound = bind(graph, values);
+  std::map<int, Shape> shapes;
+  std::vector<ConstView> views(graph.values().size());
+  std::vector<Tensor> converted;
+  for (const auto& [id, view] : bound) {
+    views[static_cast<size_t>(id)] = in_run_type(graph.value(id), view, options.real, converted);
+    shapes[id] = views[static_cast<size_t>(id)].shape();
+  }
+  const Plan& plan = impl_->plan_for(shapes, request);
+  for (int id : plan.needed_inputs)
+    if (!bound.count(id)) fail_call("run: '", graph.value(id).name, "' ", graph.value(id).shape.text(), " is missing");
+
+  if (impl_->arena.bytes() < plan.arena_bytes)
+    impl_->arena = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan.arena_bytes)}));
+  impl_->last_arena_bytes = plan.arena_bytes;
+  return Run(graph, plan, wishes, options, static_cast<std::byte*>(impl_->arena.raw()), std::move(views)).run();
+}
+
+const Tensor& RunResult::operator[](const std::string& name) const {
+  auto found = values.find(name);
+  if (found == values.end()) found = values.find(canonical_name(name));
+  if (found != values.end()) return found->second;
+  std::string list;
+  for (const auto& [known, tensor] : values) list += (list.empty() ? "" : ", ") + known;
+  fail_call("'", name, "' was not kept by this run; it kept ", list.empty() ? "nothing" : list);
+}
+
+}  // namespace limpid
