@@ -1,0 +1,178 @@
+// Cross-entropy: how surprised the network is by what really came, -log(probability of the target), in nats.
+// The loss is the mean over all places that count; a negative target does not count (padding).
+#include "limpid/ops.h"
+#include "ops/loops.h"
+
+namespace limpid {
+
+namespace {
+
+// The target of row r, or -1 where it does not count.
+int64_t target_at(Inputs in, int64_t r) {
+  const int64_t target = in[1].data<int64_t>()[r], classes = in[0].shape()[in[0].shape().rank() - 1].size;
+  if (target >= classes) {
+    std::string place;
+    for (int64_t i : unflatten(in[1].shape(), r)) place += join(place.empty() ? "" : ",", i);
+    fail_call("targets[", place, "] is ", target, ", expected less than ", classes,
+              ", the last size of the logits ", in[0].shape().text());
+  }
+  return target < 0 ? -1 : target;
+}
+
+int64_t counted(Inputs in) {
+  int64_t count = 0;
+  for (int64_t r = 0; r < in[1].shape().count(); ++r) count += target_at(in, r) >= 0;
+  return count;
+}
+
+// log(sum exp z), about the largest so that no exp overflows.  A NaN in the row gives NaN.
+template <class R>
+R log_sum_exp(const R* z, int64_t classes) {
+  R top = -std::numeric_limits<R>::infinity();
+  for (int64_t v = 0; v < classes; ++v) top = std::fmax(top, z[v]);
+  R sum = 0;
+  for (int64_t v = 0; v < classes; ++v) sum += std::exp(z[v] - top);
+  return top + std::log(sum);
+}
+
+void require_targets(const Shape& logits, const Shape& targets) {
+  if (logits.rank() < 1) fail_call("logits are ", logits.text(), ", expected at least the axis V");
+  const Shape rows = logits.part(0, logits.rank() - 1);
+  if (!fit(targets, rows)) fail_call("targets are ", targets.text(), ", expected ", rows.text());
+}
+
+class CrossEntropy final : public Operation {
+ public:
+  explicit CrossEntropy(const Options&) {}
+  std::string label() const override { return "Cross-Entropy Loss"; }
+  std::string equation() const override {
+    return "loss = mean over t of log(sum_v exp(z[t,v])) - z[t,target[t]]";
+  }
+  std::string caption() const override {
+    return "How surprised the network is by the right answers: 0 when it was sure of every one.";
+  }
+
+  std::vector<Output> shape(const std::vector<Shape>& in) const override {
+    require_inputs(in, 2, 2);
+    require_targets(in[0], in[1]);
+    return {{"", Shape{}}, {"per_token", in[1]}};
+  }
+
+  void run(Inputs in, Outputs out, const RunContext&) const override {
+    on_real(out[0], [&]<class R>() {
+      const int64_t rows = in[1].shape().count(), classes = in[0].shape()[in[0].shape().rank() - 1].size;
+      R* per_token = out[1].data<R>();
+      R sum = 0;
+      int64_t count = 0;
+      for (int64_t r = 0; r < rows; ++r) {
+        const R* z = in[0].data<R>() + r * classes;
+        const int64_t target = target_at(in, r);
+        per_token[r] = target < 0 ? R(0) : log_sum_exp(z, classes) - z[target];
+        sum += per_token[r];
+        count += target >= 0;
+      }
+      out[0].data<R>()[0] = count ? sum / static_cast<R>(count) : R(0);
+    });
+  }
+
+  void gradient(GradientContext& g) const override {
+    if (g.grad(1)) fail_call("'per_token' is for looking at: only the mean has a gradient");
+    if (g.wants(0)) g.give(0, g.apply("cross_entropy_gradient", {}, {g.in(0), g.in(1), g.grad()}));
+  }
+
+  // The mean takes each row's log(sum exp) as a number already known; per_token shows where it comes from.
+  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
+    if (out.output == 1) return explain_token(in, flatten(in[1].shape(), out.index), true);
+    std::vector<Expr> terms;
+    for (int64_t r = 0; r < in[1].shape().count(); ++r)
+      if (target_at(in, r) >= 0) terms.push_back(explain_token(in, r, false));
+    return terms.empty() ? Expr(0) : Expr::sum(terms) / Expr(static_cast<double>(terms.size()));
+  }
+
+ private:
+  static Expr explain_token(Inputs in, int64_t r, bool whole) {
+    const int64_t target = target_at(in, r);
+    if (target < 0) return Expr(0);
+    const int last = in[0].shape().rank() - 1;
+    const int64_t classes = in[0].shape()[last].size;
+    const Index row = unflatten(in[1].shape(), r);
+    double top = -k_infinity;
+    for (int64_t v = 0; v < classes; ++v) top = std::fmax(top, in[0].at(inserted(row, last, v)));
+    std::vector<Expr> terms;
+    for (int64_t v = 0; v < classes; ++v)
+      terms.push_back(exp(cell(in, 0, inserted(row, last, v)) - Expr(top)));
+    const Expr lse = log(Expr::sum(terms)) + Expr(top);
+    return (whole ? lse : Expr(lse.value())) - cell(in, 0, inserted(row, last, target));
+  }
+};
+
+// dz = (softmax(z) - 1 at the target) / count * dloss.  Inputs logits, targets, dloss.
+class CrossEntropyGradient final : public Operation {
+ public:
+  explicit CrossEntropyGradient(const Options&) {}
+  std::string label() const override { return "Cross-Entropy Gradient"; }
+  std::string equation() const override {
+    return "dz[t,v] = (softmax(z[t])[v] - [v = target[t]]) / count * dloss";
+  }
+  std::string caption() const override {
+    return "What the network said minus what was right: push the right answer up and the others down.";
+  }
+
+  std::vector<Output> shape(const std::vector<Shape>& in) const override {
+    require_inputs(in, 3, 3);
+    require_targets(in[0], in[1]);
+    require_rank(in[2], 0, "the loss's gradient", "a single number");
+    return {{"", in[0]}};
+  }
+
+  void run(Inputs in, Outputs out, const RunContext&) const override {
+    on_real(out[0], [&]<class R>() {
+      const int64_t rows = in[1].shape().count(), classes = in[0].shape()[in[0].shape().rank() - 1].size;
+      const R each = in[2].data<R>()[0] / static_cast<R>(counted(in));
+      for (int64_t r = 0; r < rows; ++r) {
+        const R* z = in[0].data<R>() + r * classes;
+        R* dz = out[0].data<R>() + r * classes;
+        const int64_t target = target_at(in, r);
+        const R lse = target < 0 ? R(0) : log_sum_exp(z, classes);
+        for (int64_t v = 0; v < classes; ++v)
+          dz[v] = target < 0 ? R(0) : (std::exp(z[v] - lse) - (v == target ? 1 : 0)) * each;
+      }
+    });
+  }
+
+  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
+    const int last = in[0].shape().rank() - 1;
+    const Index row = part(out.index, 0, last);
+    const int64_t target = target_at(in, flatten(in[1].shape(), row));
+    if (target < 0) return Expr(0);
+    const int64_t classes = in[0].shape()[last].size;
+    double top = -k_infinity;
+    for (int64_t v = 0; v < classes; ++v) top = std::fmax(top, in[0].at(inserted(row, last, v)));
+    std::vector<Expr> terms;
+    for (int64_t v = 0; v < classes; ++v)
+      terms.push_back(exp(cell(in, 0, inserted(row, last, v)) - Expr(top)));
+    const Expr p = exp(cell(in, 0, out.index) - Expr(top)) / Expr::sum(terms);
+    const Expr wrong = out.index.back() == target ? p - Expr(1) : p;
+    return wrong * cell(in, 2, {}) / Expr(static_cast<double>(counted(in)));
+  }
+};
+
+}  // namespace
+
+Stage cross_entropy(const Scope& in, Stage logits, Stage targets) {
+  return in.graph->add(in, "cross_entropy", {}, {logits, targets});
+}
+
+void register_cross_entropy(Registry& all) {
+  const Shape logits = {{Axis::B, 2}, {Axis::T, 3}, {Axis::V, 5}}, rows = {{Axis::B, 2}, {Axis::T, 3}};
+  const Example::Input all_count = {rows, DType::i64, 0, 5}, some_count = {rows, DType::i64, -3, 5};
+  const Example::Input one = {{}, DType::i64, 0, 5}, dloss = {{}, DType::f32, 0.5, 1};
+  all.add<CrossEntropy>("cross_entropy", {{{}, {{logits}, all_count}},
+                                          {{}, {{logits, DType::f32, -9, 9}, some_count}},
+                                          {{}, {{{{Axis::V, 5}}}, one}}});
+  all.add<CrossEntropyGradient>(
+      "cross_entropy_gradient",
+      {{{}, {{logits}, all_count, dloss}}, {{}, {{logits, DType::f32, -9, 9}, some_count, dloss}}});
+}
+
+}  // namespace limpid
