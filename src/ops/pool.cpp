@@ -1,0 +1,164 @@
+// Pool: one row stands for the whole sequence: its first, its last, or the mean of all.
+#include "limpid/ops.h"
+#include "ops/loops.h"
+
+namespace limpid {
+
+namespace {
+
+// How many rows of sequence b count.
+int64_t length_at(const ConstView& lengths, int64_t b, int64_t rows) {
+  const int64_t length = lengths.data<int64_t>()[b];
+  if (length < 1 || length > rows)
+    fail_call("lengths[", b, "] is ", length, ", expected 1 to ", rows, ", the rows there are");
+  return length;
+}
+
+class PoolBase : public Operation {
+ public:
+  explicit PoolBase(const Options& options) {
+    const std::string pick = options.word("pick", "mean");
+    if (pick != "first" && pick != "mean" && pick != "last")
+      fail_call("pick is '", pick, "', expected 'first', 'mean' or 'last'");
+    pick_ = pick == "first" ? Pool::first : pick == "last" ? Pool::last : Pool::mean;
+  }
+
+ protected:
+  static void require_sequences(const std::vector<Shape>& in, const Shape& x, size_t lengths) {
+    require_rank(x, 3, "x", "[B,T,C]");
+    if (in.size() > lengths && !fit(in[lengths], x.part(0, 1)))
+      fail_call("lengths is ", in[lengths].text(), ", expected ", x.part(0, 1).text());
+  }
+
+  // The rows of sequence b that are read, first and one past the last.
+  struct Rows {
+    int64_t first = 0, end = 0;
+    int64_t count() const { return end - first; }
+  };
+  Rows rows(Inputs in, size_t lengths, int64_t b, int64_t all) const {
+    const int64_t length = in.size() > lengths ? length_at(in[lengths], b, all) : all;
+    if (pick_ == Pool::first) return {0, 1};
+    return {pick_ == Pool::last ? length - 1 : 0, length};
+  }
+
+  Pool pick_ = Pool::mean;
+};
+
+// Inputs x, and lengths if rows from some place on are padding.
+class Pooling final : public PoolBase {
+ public:
+  using PoolBase::PoolBase;
+  std::string label() const override {
+    return pick_ == Pool::first ? "First Row" : pick_ == Pool::last ? "Last Row" : "Mean of Rows";
+  }
+  std::string equation() const override {
+    return pick_ == Pool::first  ? "y = x[0]"
+           : pick_ == Pool::last ? "y = x[T - 1]"
+                                 : "y = 1/T sum over t of x[t]";
+  }
+  std::string caption() const override {
+    return pick_ == Pool::mean ? "Averages all words of a sentence into one row."
+                               : "Lets one word's row stand for the whole sentence.";
+  }
+
+  std::vector<Output> shape(const std::vector<Shape>& in) const override {
+    require_inputs(in, 1, 2);
+    require_sequences(in, in[0], 1);
+    if (in[0][1].size == 0) fail_call("x is ", in[0].text(), ", expected at least one row a sequence");
+    return {{"", Shape{in[0][0], in[0][2]}}};
+  }
+
+  void run(Inputs in, Outputs out, const RunContext&) const override {
+    on_real(out[0], [&]<class R>() {
+      const auto x = in[0].as<R>();
+      const auto y = out[0].as<R>();
+      for (int64_t b = 0; b < in[0].shape()[0].size; ++b) {
+        const Rows read = rows(in, 1, b, in[0].shape()[1].size);
+        for (int64_t c = 0; c < in[0].shape()[2].size; ++c) {
+          R sum = 0;
+          for (int64_t t = read.first; t < read.end; ++t) sum += x(b, t, c);
+          y(b, c) = sum / static_cast<R>(read.count());
+        }
+      }
+    });
+  }
+
+  void gradient(GradientContext& g) const override {
+    std::vector<Stage> inputs = {g.grad(), g.in(0)};
+    if (g.inputs() == 2) inputs.push_back(g.in(1));
+    if (g.wants(0)) g.give(0, g.apply("pool_gradient", options(), inputs));
+  }
+
+  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
+    const int64_t b = out.index[0], c = out.index[1];
+    const Rows read = rows(in, 1, b, in[0].shape()[1].size);
+    if (read.count() == 1) return cell(in, 0, {b, read.first, c});
+    std::vector<Expr> terms;
+    for (int64_t t = read.first; t < read.end; ++t) terms.push_back(cell(in, 0, {b, t, c}));
+    return Expr::sum(terms) / Expr(static_cast<double>(read.count()));
+  }
+};
+
+// Inputs dy, x for its shape, and lengths.
+class PoolGradient final : public PoolBase {
+ public:
+  using PoolBase::PoolBase;
+  std::string label() const override { return "Pooling Gradient"; }
+  std::string equation() const override {
+    return pick_ == Pool::mean ? "dx[t] = dy / T" : "dx[t] = dy for the row that was read, else 0";
+  }
+  std::string caption() const override { return "The rows that were read share what comes back."; }
+
+  std::vector<Output> shape(const std::vector<Shape>& in) const override {
+    require_inputs(in, 2, 3);
+    require_sequences(in, in[1], 2);
+    if (!fit(in[0], {in[1][0], in[1][2]}))
+      fail_call("the gradient is ", in[0].text(), ", x is ", in[1].text());
+    return {{"", in[1]}};
+  }
+
+  void run(Inputs in, Outputs out, const RunContext&) const override {
+    on_real(out[0], [&]<class R>() {
+      const auto dy = in[0].as<R>();
+      const auto dx = out[0].as<R>();
+      const Shape& x = in[1].shape();
+      for (int64_t b = 0; b < x[0].size; ++b) {
+        const Rows read = rows(in, 2, b, x[1].size);
+        for (int64_t t = 0; t < x[1].size; ++t)
+          for (int64_t c = 0; c < x[2].size; ++c)
+            dx(b, t, c) = t >= read.first && t < read.end ? dy(b, c) / static_cast<R>(read.count()) : R(0);
+      }
+    });
+  }
+
+  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
+    const int64_t b = out.index[0], t = out.index[1], c = out.index[2];
+    const Rows read = rows(in, 2, b, in[1].shape()[1].size);
+    if (t < read.first || t >= read.end) return Expr(0);
+    return cell(in, 0, {b, c}) / Expr(static_cast<double>(read.count()));
+  }
+};
+
+}  // namespace
+
+Stage pool(const Scope& in, Stage x, Pool pick, Stage lengths) {
+  const char* word = pick == Pool::first ? "first" : pick == Pool::last ? "last" : "mean";
+  return in.graph->add(in, "pool", {{"pick", word}},
+                       lengths ? std::vector<Stage>{x, lengths} : std::vector<Stage>{x});
+}
+
+void register_pool(Registry& all) {
+  const Shape x = {{Axis::B, 2}, {Axis::T, 4}, {Axis::C, 3}}, y = {{Axis::B, 2}, {Axis::C, 3}};
+  const Example::Input lengths = {{{Axis::B, 2}}, DType::i64, 1, 5};
+  const Options first = {{"pick", "first"}}, mean = {{"pick", "mean"}}, last = {{"pick", "last"}};
+  all.add<Pooling>("pool", {{first, {{x}}},
+                            {mean, {{x}}},
+                            {last, {{x}}},
+                            {first, {{x}, lengths}},
+                            {mean, {{x}, lengths}},
+                            {last, {{x}, lengths}}});
+  all.add<PoolGradient>("pool_gradient",
+                        {{first, {{y}, {x}}}, {mean, {{y}, {x}, lengths}}, {last, {{y}, {x}, lengths}}});
+}
+
+}  // namespace limpid
