@@ -1,0 +1,42 @@
+// What a kernel is, and the one way to run it.
+//
+// A kernel knows pointers, sizes and strides, nothing of graphs or models.  It says how many tasks it has and
+// how much scratch one task needs, both from the shape alone; run(task, scratch) allocates nothing and throws
+// nothing.  Tasks write to different places, so they may run in any order, on any thread: a result's bits
+// never depend on the number of threads (law 3).  Checking the arguments is the caller's business.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/threads.h"
+#include "kernels/isa.h"
+
+namespace limpid::kernels {
+
+template <class K>
+concept Kernel = requires(const K& kernel, int64_t task, std::byte* scratch) {
+  { kernel.tasks() }
+  noexcept->std::same_as<int64_t>;
+  { kernel.scratch() }
+  noexcept->std::same_as<int64_t>;  // bytes that one task needs, 64-byte aligned
+  { kernel.run(task, scratch) }
+  noexcept;
+};
+
+/// `bytes` for every thread of the next launch on this thread, 64-byte aligned; kept and reused.
+std::byte* launch_scratch(int64_t bytes);
+
+/// Runs every task of the kernel.  Called from inside a task it runs there, on that thread alone.
+template <Kernel K>
+void launch(const K& kernel) {
+  choose_isa();
+  const int64_t each = (kernel.scratch() + 63) / 64 * 64;
+  std::byte* scratch = each > 0 ? launch_scratch(each * threads()) : nullptr;
+  parallel_for(kernel.tasks(), [&](int64_t task, int thread) {
+    kernel.run(task, scratch ? scratch + thread * each : nullptr);
+  });
+}
+
+}  // namespace limpid::kernels
