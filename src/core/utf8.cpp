@@ -34,4 +34,13 @@ size_t first_not_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
+Character character_at(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  const size_t size = sequence_length(text, at);
+  if (size <= 1) return {byte(0), 1, size == 1};
+  char32_t point = byte(0) & (0x7fu >> size);
+  for (size_t i = 1; i < size; ++i) point = point << 6 | (byte(i) & 0x3fu);
+  return {point, size, true};
+}
+
 }  // namespace limpid

@@ -6,9 +6,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/label.h"
 #include "limpid/text.h"
 #include "text/json_text.h"
-#include "text/label.h"
 #include "text/pair_table.h"
 #include "text/pieces.h"
 
@@ -166,7 +166,7 @@ class Bpe final : public Tokenizer {
                   k_all_tokens);
       std::string joined = a + b;
       if (!seen.insert(joined).second) {
-        fail_call("bpe: merge ", i, " of tokens ", left, " and ", right, " makes ", text::in_quotes(joined),
+        fail_call("bpe: merge ", i, " of tokens ", left, " and ", right, " makes ", in_quotes(joined),
                   ", which is a token already");
       }
       tokens_.push_back(std::move(joined));
@@ -178,8 +178,7 @@ class Bpe final : public Tokenizer {
     std::set<std::string> seen;
     for (const std::string& name : parts_.special) {
       if (name.empty()) fail_call("bpe: a special token has an empty name");
-      if (!seen.insert(name).second)
-        fail_call("bpe: special token ", text::in_quotes(name), " is named twice");
+      if (!seen.insert(name).second) fail_call("bpe: special token ", in_quotes(name), " is named twice");
     }
   }
 

@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "core/label.h"
 #include "limpid/files.h"
 #include "limpid/text.h"
-#include "text/label.h"
 #include "text/utf8.h"
 
 namespace limpid {
@@ -37,7 +37,7 @@ struct ByteCharacters {
   std::optional<std::string> bytes(std::string_view symbol) const {
     std::string out;
     for (size_t at = 0; at < symbol.size();) {
-      const text::Character c = text::character_at(symbol, at);
+      const Character c = character_at(symbol, at);
       const auto found = byte_of.find(c.point);
       if (!c.valid || found == byte_of.end()) return std::nullopt;
       out += static_cast<char>(found->second);
@@ -76,7 +76,7 @@ BpeParts read_merges(const fs::path& path, const ByteCharacters& characters) {
     const auto left = characters.bytes(line.substr(0, space));
     const auto right = characters.bytes(space == line.npos ? "?" : line.substr(space + 1));
     if (space == line.npos || !left || !right || !ids.contains(*left) || !ids.contains(*right)) {
-      fail_work("gpt2: ", path.string(), " line ", number, " is ", text::in_quotes(line),
+      fail_work("gpt2: ", path.string(), " line ", number, " is ", in_quotes(line),
                 ", expected two tokens of earlier lines with one space between");
     }
     parts.merges.emplace_back(ids[*left], ids[*right]);
@@ -98,9 +98,9 @@ void check_ids(const fs::path& path, const Tokenizer& tokenizer, const ByteChara
     const int64_t number = in_range ? id.get<int64_t>() : -1;
     const bool special = in_range && tokenizer.special(symbol) == number;
     if (!special && (!in_range || characters.bytes(symbol) != tokenizer.token_bytes(number))) {
-      fail_work("gpt2: ", path.string(), " gives ", text::in_quotes(symbol), " the id ",
-                id.is_structured() ? id.type_name() : text::in_quotes(id.dump()),
-                in_range ? ", which the merges give " + text::in_quotes(tokenizer.token_bytes(number))
+      fail_work("gpt2: ", path.string(), " gives ", in_quotes(symbol), " the id ",
+                id.is_structured() ? id.type_name() : in_quotes(id.dump()),
+                in_range ? ", which the merges give " + in_quotes(tokenizer.token_bytes(number))
                          : ", expected an id below " + std::to_string(tokenizer.vocabulary()));
     }
   }

@@ -3,19 +3,17 @@
 #include <set>
 #include <unordered_map>
 
+#include "core/label.h"
+#include "core/width.h"
 #include "limpid/text.h"
 #include "text/json_text.h"
-#include "text/label.h"
 #include "text/utf8.h"
-#include "text/width.h"
 
 namespace limpid {
 namespace {
 
-using text::character_at;
-
 [[noreturn]] void fail_not_utf8(std::string_view text, size_t at, size_t number) {
-  fail_call("characters: ", text::visible(text.substr(at, 1)), " at byte ", at, " (character ", number + 1,
+  fail_call("characters: ", visible(text.substr(at, 1)), " at byte ", at, " (character ", number + 1,
             ") of the text is not UTF-8; expected UTF-8 text (the bytes kind takes any file)");
 }
 
@@ -28,10 +26,9 @@ class Characters final : public Tokenizer {
       const bool one =
           !entry.empty() && character_at(entry, 0).valid && character_at(entry, 0).size == entry.size();
       if (!one)
-        fail_call("characters: entry ", i, " is ", text::in_quotes(entry), ", expected one UTF-8 character");
+        fail_call("characters: entry ", i, " is ", in_quotes(entry), ", expected one UTF-8 character");
       const auto [at, fresh] = ids_.emplace(character_at(entry, 0).point, static_cast<int64_t>(i));
-      if (!fresh)
-        fail_call("characters: entry ", i, ", ", text::in_quotes(entry), ", repeats entry ", at->second);
+      if (!fresh) fail_call("characters: entry ", i, ", ", in_quotes(entry), ", repeats entry ", at->second);
     }
   }
   std::string kind() const override { return "characters"; }
@@ -43,7 +40,7 @@ class Characters final : public Tokenizer {
  private:
   void append(std::string_view text, Specials, Encoding& out) const override {
     for (size_t at = 0; at < text.size();) {
-      const text::Character c = character_at(text, at);
+      const Character c = character_at(text, at);
       if (!c.valid) fail_not_utf8(text, at, out.ids.size());
       const auto known = ids_.find(c.point);
       if (known == ids_.end()) fail_unknown(text, at, out.ids.size());
@@ -54,14 +51,14 @@ class Characters final : public Tokenizer {
   }
 
   [[noreturn]] void fail_unknown(std::string_view text, size_t at, size_t number) const {
-    const text::Character c = character_at(text, at);
+    const Character c = character_at(text, at);
     char point[16];
     std::snprintf(point, sizeof point, "U+%04X", static_cast<unsigned>(c.point));
     std::string known;
-    for (const std::string& entry : list_) known += text::visible(entry);
-    fail_call("characters: ", text::in_quotes(text.substr(at, c.size)), " (", point, "), character ",
-              number + 1, " of the text (byte ", at, "), is not one of the ", list_.size(),
-              " characters of the vocabulary: ", text::clip_to_width(known, 100));
+    for (const std::string& entry : list_) known += visible(entry);
+    fail_call("characters: ", in_quotes(text.substr(at, c.size)), " (", point, "), character ", number + 1,
+              " of the text (byte ", at, "), is not one of the ", list_.size(),
+              " characters of the vocabulary: ", clip_to_width(known, 100));
   }
 
   std::string bytes_of(int64_t id) const override { return list_[static_cast<size_t>(id)]; }
@@ -80,7 +77,7 @@ std::unique_ptr<Tokenizer> character_tokenizer_from(std::string_view text) {
   std::set<char32_t> points;
   size_t number = 0;
   for (size_t at = 0; at < text.size(); ++number) {
-    const text::Character c = character_at(text, at);
+    const Character c = character_at(text, at);
     if (!c.valid) fail_not_utf8(text, at, number);
     points.insert(c.point);
     at += c.size;

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/label.h"
 #include "limpid/text.h"
-#include "text/label.h"
 #include "text/utf8.h"
 
 namespace limpid {
@@ -17,7 +17,7 @@ std::string_view part(std::string_view text, const Span& span) {
 Span without_signs(std::string_view text, const Span& word) {
   Span inner{word.end, word.end};
   for (size_t at = word.begin; at < word.end;) {
-    const text::Character c = text::character_at(text, at);
+    const Character c = character_at(text, at);
     if (c.valid && text::is_word_character(c.point)) {
       inner.begin = std::min(inner.begin, at);
       inner.end = at + c.size;
@@ -45,7 +45,7 @@ std::string some_words(std::string_view text, const std::vector<Span>& words) {
   std::string out;
   for (size_t i = 0; i < words.size() && i < k_shown; ++i) {
     if (i > 0) out += ", ";
-    out += text::in_quotes(part(text, words[i]));
+    out += in_quotes(part(text, words[i]));
   }
   return words.size() > k_shown ? join(out, " and ", words.size() - k_shown, " more") : out;
 }
@@ -58,7 +58,7 @@ std::optional<int64_t> whole_number(std::string_view digits, bool sign, std::str
   if (bare.empty() || !all) return std::nullopt;
   int64_t value = 0;
   if (std::from_chars(digits.data(), digits.data() + digits.size(), value).ec != std::errc()) {
-    fail_call("token: the number in ", text::in_quotes(argument), " is too large");
+    fail_call("token: the number in ", in_quotes(argument), " is too large");
   }
   return value;
 }
@@ -70,8 +70,7 @@ TokenChoice word_and_number(std::string_view argument) {
   if (mark == std::string_view::npos || mark == 0) return {std::nullopt, std::string(argument), std::nullopt};
   const auto number = whole_number(argument.substr(mark + 1), false, argument);
   if (!number) return {std::nullopt, std::string(argument), std::nullopt};
-  if (*number == 0)
-    fail_call("token: ", text::in_quotes(argument), " asks for occurrence 0; the first is #1");
+  if (*number == 0) fail_call("token: ", in_quotes(argument), " asks for occurrence 0; the first is #1");
   return {std::nullopt, std::string(argument.substr(0, mark)), number};
 }
 
@@ -95,13 +94,13 @@ std::vector<WordPlace> find_word(std::string_view text, const Encoding& tokens, 
     }
   }
   if (found.empty()) {
-    fail_call("token: the text has no word ", text::in_quotes(choice.word),
+    fail_call("token: the text has no word ", in_quotes(choice.word),
               words.empty() ? "; it has no words" : "; its words are " + some_words(text, words));
   }
   if (!choice.number) return found;
   if (*choice.number > static_cast<int64_t>(found.size())) {
-    fail_call("token: ", text::in_quotes(word), " asks for occurrence ", *choice.number, " of ",
-              text::in_quotes(choice.word), ", which occurs ",
+    fail_call("token: ", in_quotes(word), " asks for occurrence ", *choice.number, " of ",
+              in_quotes(choice.word), ", which occurs ",
               found.size() == 1 ? "once" : join(found.size(), " times"), "; the text's words are ",
               some_words(text, words));
   }

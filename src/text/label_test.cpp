@@ -1,4 +1,4 @@
-#include "text/label.h"
+#include "core/label.h"
 
 #include "text/test_text.h"
 #include "text/utf8.h"

@@ -1,6 +1,6 @@
 // What every tokenizer does the same way.
+#include "core/label.h"
 #include "limpid/text.h"
-#include "text/label.h"
 
 namespace limpid {
 
@@ -35,7 +35,7 @@ std::string Tokenizer::token_bytes(int64_t id) const {
   return bytes_of(id);
 }
 
-std::string Tokenizer::label(int64_t id) const { return text::visible(token_bytes(id)); }
+std::string Tokenizer::label(int64_t id) const { return visible(token_bytes(id)); }
 
 std::optional<int64_t> Tokenizer::special(std::string_view) const { return std::nullopt; }
 

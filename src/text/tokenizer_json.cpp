@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/label.h"
 #include "limpid/text.h"
-#include "text/label.h"
 
 namespace limpid {
 namespace {
@@ -12,7 +12,7 @@ using nlohmann::json;
 
 // A value for an error message.  Never dump() of an array: nested a million deep it would end the stack.
 std::string described(const json& value) {
-  return value.is_structured() ? value.type_name() : text::in_quotes(value.dump());
+  return value.is_structured() ? value.type_name() : in_quotes(value.dump());
 }
 
 const json& entry(const json& document, const char* key) {
@@ -98,7 +98,7 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json_text) {
     fail_work("tokenizer: ", error.what());
   } catch (const json::exception& error) {
     // The parser repeats the offending text in its message; it may be anything.
-    fail_work("tokenizer: not JSON: ", text::visible(std::string_view(error.what()).substr(0, 200)));
+    fail_work("tokenizer: not JSON: ", visible(std::string_view(error.what()).substr(0, 200)));
   }
 }
 

@@ -4,26 +4,7 @@
 
 namespace limpid::text {
 
-Character character_at(std::string_view text, size_t at) {
-  const auto first = static_cast<unsigned char>(text[at]);
-  if (first < 0x80) return {first, 1, true};
-  // At most four bytes are read, so the length may be cut to an int's worth.
-  const size_t left = text.size() - at < 4 ? text.size() - at : 4;
-  utf8proc_int32_t point = -1;
-  const utf8proc_ssize_t size = utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at,
-                                                 static_cast<utf8proc_ssize_t>(left), &point);
-  if (size <= 0) return {first, 1, false};
-  return {static_cast<char32_t>(point), static_cast<size_t>(size), true};
-}
-
-bool is_valid_utf8(std::string_view text) {
-  for (size_t at = 0; at < text.size();) {
-    const Character c = character_at(text, at);
-    if (!c.valid) return false;
-    at += c.size;
-  }
-  return true;
-}
+bool is_valid_utf8(std::string_view text) { return is_utf8(text); }
 
 bool is_space(char32_t c) {
   if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');

@@ -1,4 +1,4 @@
-// UTF-8, read one character at a time, with a place for bytes that are no character.
+// What characters mean to a tokenizer: spaces, letters, words.
 #pragma once
 
 #include <cstddef>
@@ -6,19 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "core/utf8.h"
 #include "limpid/text.h"
 
 namespace limpid::text {
-
-/// One character of a text, or one byte that belongs to none.
-struct Character {
-  char32_t point = 0;  // the code point; the byte itself where !valid
-  size_t size = 1;     // bytes
-  bool valid = true;
-};
-
-/// The character that starts at byte `at` < text.size().
-Character character_at(std::string_view text, size_t at);
 
 bool is_valid_utf8(std::string_view text);
 

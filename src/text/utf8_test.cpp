@@ -1,7 +1,7 @@
 #include "text/utf8.h"
 
+#include "core/width.h"
 #include "text/test_text.h"
-#include "text/width.h"
 
 namespace limpid::text {
 namespace {

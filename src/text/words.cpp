@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "core/label.h"
 #include "limpid/text.h"
 #include "text/json_text.h"
-#include "text/label.h"
 #include "text/utf8.h"
 
 namespace limpid {
@@ -41,7 +41,7 @@ std::vector<std::string> close_words(const std::vector<std::string>& list, std::
   }
   std::sort(found.begin(), found.end());
   std::vector<std::string> words;
-  for (size_t i = 0; i < found.size() && i < 3; ++i) words.push_back(text::in_quotes(list[found[i].second]));
+  for (size_t i = 0; i < found.size() && i < 3; ++i) words.push_back(in_quotes(list[found[i].second]));
   return words;
 }
 
@@ -61,12 +61,10 @@ class Words final : public Tokenizer {
     for (size_t i = 0; i < list_.size(); ++i) {
       const std::vector<Span> runs = text::words_in(list_[i]);
       if (runs.size() != 1 || runs[0] != Span{0, list_[i].size()}) {
-        fail_call("words: entry ", i, " is ", text::in_quotes(list_[i]),
-                  ", expected a word without white space");
+        fail_call("words: entry ", i, " is ", in_quotes(list_[i]), ", expected a word without white space");
       }
       const auto [at, fresh] = ids_.emplace(list_[i], static_cast<int64_t>(i));
-      if (!fresh)
-        fail_call("words: entry ", i, ", ", text::in_quotes(list_[i]), ", repeats entry ", at->second);
+      if (!fresh) fail_call("words: entry ", i, ", ", in_quotes(list_[i]), ", repeats entry ", at->second);
     }
   }
   std::string kind() const override { return "words"; }
@@ -93,10 +91,10 @@ class Words final : public Tokenizer {
     std::string hint = "; close to it: " + comma_list(close);
     if (close.empty()) {
       std::vector<std::string> some;
-      for (size_t i = 0; i < list_.size() && i < 12; ++i) some.push_back(text::in_quotes(list_[i]));
+      for (size_t i = 0; i < list_.size() && i < 12; ++i) some.push_back(in_quotes(list_[i]));
       hint = (list_.size() <= 12 ? "; they are: " : "; the first are: ") + comma_list(some);
     }
-    fail_call("words: ", text::in_quotes(word), ", word ", number + 1, " of the text (byte ", byte,
+    fail_call("words: ", in_quotes(word), ", word ", number + 1, " of the text (byte ", byte,
               "), is not one of the ", list_.size(), " words of the vocabulary", hint);
   }
 

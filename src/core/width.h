@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace limpid::text {
+namespace limpid {
 
 /// The columns a text takes: East Asian wide characters and emoji 2, combining marks and control
 /// characters 0, a byte that is no character 1, everything else 1.  Characters are added up one by one,
@@ -20,4 +20,4 @@ std::string clip_to_width(std::string_view text, size_t columns);
 /// clip_to_width, then spaces up to exactly `columns`.
 std::string pad_to_width(std::string_view text, size_t columns);
 
-}  // namespace limpid::text
+}  // namespace limpid

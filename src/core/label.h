@@ -1,10 +1,10 @@
-// Bytes for people: see Tokenizer::label.
+// Bytes for people: what a terminal or a picture can show on one line.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-namespace limpid::text {
+namespace limpid {
 
 /// `bytes` as valid UTF-8 without control characters, on one line.
 std::string visible(std::string_view bytes);
@@ -12,4 +12,4 @@ std::string visible(std::string_view bytes);
 /// visible(bytes) in quotes for an error message, cut after about 40 columns; spaces stay spaces.
 std::string in_quotes(std::string_view bytes);
 
-}  // namespace limpid::text
+}  // namespace limpid

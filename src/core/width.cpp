@@ -1,10 +1,10 @@
-#include "text/width.h"
+#include "core/width.h"
 
 #include <utf8proc.h>
 
-#include "text/utf8.h"
+#include "core/utf8.h"
 
-namespace limpid::text {
+namespace limpid {
 namespace {
 
 size_t width_of(const Character& c) {
@@ -54,4 +54,4 @@ std::string pad_to_width(std::string_view text, size_t columns) {
   return out.append(columns - width, ' ');
 }
 
-}  // namespace limpid::text
+}  // namespace limpid

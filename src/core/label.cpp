@@ -1,13 +1,14 @@
-#include "text/label.h"
+#include "core/label.h"
 
 #include <utf8proc.h>
 
 #include <cstdio>
+#include <utility>
 
-#include "text/utf8.h"
-#include "text/width.h"
+#include "core/utf8.h"
+#include "core/width.h"
 
-namespace limpid::text {
+namespace limpid {
 namespace {
 
 std::string hex(const char* before, unsigned value, int digits) {
@@ -82,4 +83,4 @@ std::string in_quotes(std::string_view bytes) {
   return '"' + out + '"';
 }
 
-}  // namespace limpid::text
+}  // namespace limpid
