@@ -5,12 +5,15 @@
 //   const Tensor& pattern = trace["blocks.0.attn.pattern"];   // [B,H,T,S]
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "limpid/engine.h"
+#include "limpid/files.h"
 #include "limpid/network.h"
 #include "limpid/text.h"
 #include "limpid/trace.h"
@@ -20,9 +23,9 @@ namespace limpid {
 /// What a trace should keep, beside the engine's own options.
 struct TraceOptions {
   bool plain = false;
-  DType real = DType::f32;
+  std::optional<DType> real;         // f32 or f64; left out: as the parameters are
   uint64_t seed = 0;
-  std::vector<Observation> observe;  // empty: everything, in full
+  std::vector<Observation> observe;  // empty: everything, in full (long texts: without the T x S stages)
   std::vector<Edit> edits;
   bool parameters = false;           // keep the parameters too
 };
@@ -42,7 +45,7 @@ class Model {
   /// The textbook network over the words of one sentence, with NumPy's random numbers from this seed, in double: every
   /// occurrence of a word has its own row.
   static Model textbook_walk(const std::string& text, TextbookConfig config, uint32_t seed);
-  /// The same over given input vectors [T,C].
+  /// The same over given input vectors [T,C]; the head scores the vectors themselves unless config.outputs says otherwise.
   static Model textbook_walk(const Tensor& vectors, TextbookConfig config, uint32_t seed);
   /// An untrained model, its parameters drawn from this seed.
   static Model fresh(const NetworkConfig&, std::shared_ptr<const Tokenizer>, uint64_t seed);
@@ -70,8 +73,8 @@ class Model {
   /// Runs one sentence and records what happened.
   Trace trace(const std::string& text, const TraceOptions& = {});
   Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {});
-  /// Runs a batch of token ids [B,T] and returns the engine's result.
-  RunResult run(const Tensor& tokens, const RunOptions&);
+  /// Runs a batch of token ids [B,T] (or vectors [B,T,C]) and returns the engine's result.
+  RunResult run(const Tensor& input, const RunOptions&);
 
   /// The text that the model continues with; on_token is called with each piece as it comes.
   std::string generate(const std::string& text, const GenerateOptions&,
@@ -80,6 +83,7 @@ class Model {
  private:
   struct Impl;
   explicit Model(std::unique_ptr<Impl>);
+  static Model from_file(TensorFile, const std::string& path);
   std::unique_ptr<Impl> impl_;
 };
 

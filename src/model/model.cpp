@@ -1,0 +1,196 @@
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/random.h"
+#include "model/impl.h"
+
+namespace limpid {
+
+Model::Impl::Impl(NetworkConfig c, std::shared_ptr<const Tokenizer> t, std::string what)
+    : config(std::move(c)), tokenizer(std::move(t)), title(std::move(what)), graph(std::make_shared<Graph>(operations())) {
+  build(*graph, config);
+  engine = std::make_unique<Engine>(*graph);
+}
+
+std::map<std::string, ConstView> Model::Impl::bindings(const Tensor& input) const {
+  std::map<std::string, ConstView> bound;
+  for (const auto& [name, tensor] : parameters) bound[name] = tensor;
+  bound[input_name()] = input;
+  return bound;
+}
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+Model Model::fresh(const NetworkConfig& config, std::shared_ptr<const Tokenizer> tokenizer, uint64_t seed) {
+  auto impl = std::make_unique<Impl>(config, std::move(tokenizer), join("untrained model, seed ", seed));
+  impl->parameters = fresh_parameters(*impl->graph, seed);
+  return Model(std::move(impl));
+}
+
+Model Model::textbook_walk(const std::string& text, TextbookConfig config, uint32_t seed) {
+  const auto words = word_tokenizer_from(text);
+  std::vector<std::string> each;
+  for (int64_t id : words->encode(text)) each.push_back(words->token_bytes(id));
+  if (each.empty()) fail_call("the sentence is empty; give at least one word");
+  config.vocabulary = static_cast<int64_t>(each.size());
+  auto impl = std::make_unique<Impl>(config, nullptr, join("textbook network; random weights, seed ", seed, " (NumPy's numbers)"));
+  impl->words = std::move(each);
+  impl->parameters = numpy_parameters(*impl->graph, seed);
+  return Model(std::move(impl));
+}
+
+Model Model::textbook_walk(const Tensor& vectors, TextbookConfig config, uint32_t seed) {
+  if (vectors.shape().rank() != 2 || vectors.count() == 0)
+    fail_call("vectors: they are ", vectors.shape().text(), ", expected [T,C]: one row a vector");
+  config.vectors = true;
+  config.width = vectors.shape()[1].size;
+  if (config.outputs == 0) config.outputs = vectors.shape()[0].size;
+  auto impl = std::make_unique<Impl>(config, nullptr, join("textbook network; random weights, seed ", seed, " (NumPy's numbers)"));
+  impl->vectors = vectors.to(DType::f64);
+  impl->vectors.reshape({{Axis::B, 1}, {Axis::T, vectors.shape()[0].size}, {Axis::C, config.width}});
+  impl->parameters = numpy_parameters(*impl->graph, seed);
+  return Model(std::move(impl));
+}
+
+const NetworkConfig& Model::config() const { return impl_->config; }
+const Graph& Model::graph() const { return *impl_->graph; }
+const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
+const std::map<std::string, Tensor>& Model::parameters() const { return impl_->parameters; }
+std::map<std::string, Tensor>& Model::parameters() { return impl_->parameters; }
+std::string Model::title() const { return impl_->title; }
+
+int64_t Model::parameter_count() const {
+  int64_t count = 0;
+  for (const auto& [name, tensor] : impl_->parameters) count += tensor.count();
+  return count;
+}
+
+std::string Model::hash() const {
+  // FNV-1a, 64 bits, eight bytes at a time: tells models apart, proves nothing.
+  uint64_t digest = 0xcbf29ce484222325u;
+  const auto add = [&](const void* data, size_t size) {
+    const auto* bytes = static_cast<const unsigned char*>(data);
+    for (size_t i = 0; i < size; i += 8) {
+      uint64_t word = 0;
+      for (size_t j = i; j < std::min(i + 8, size); ++j) word |= uint64_t{bytes[j]} << (8 * (j - i));
+      digest = (digest ^ word) * 0x100000001b3u;
+      digest ^= digest >> 29;
+    }
+  };
+  const std::string config = to_json(impl_->config);
+  add(config.data(), config.size());
+  for (const auto& [name, tensor] : impl_->parameters) {
+    add(name.data(), name.size());
+    add(tensor.raw(), tensor.bytes());
+  }
+  static const char k_hex[] = "0123456789abcdef";
+  std::string out;
+  for (int shift = 60; shift >= 0; shift -= 4) out += k_hex[(digest >> shift) & 15];
+  return out;
+}
+
+std::vector<int64_t> Model::encode(const std::string& text) const {
+  if (!impl_->tokenizer) fail_call("this model has no tokenizer; give token ids instead of a text");
+  std::vector<int64_t> ids = impl_->tokenizer->encode(text);
+  if (ids.empty()) fail_call("the text is empty; give at least one word");
+  return ids;
+}
+
+RunResult Model::run(const Tensor& input, const RunOptions& options) {
+  return impl_->engine->run(impl_->bindings(input), options);
+}
+
+namespace {
+
+Tensor one_row(const std::vector<int64_t>& ids) {
+  return Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, static_cast<int64_t>(ids.size())}}, ids);
+}
+
+int64_t trained_context(const NetworkConfig& config) {
+  const auto* gpt = std::get_if<GptConfig>(&config);
+  return gpt ? gpt->context : INT64_MAX;
+}
+
+// The likeliest token, or one drawn with the probabilities of logits / temperature.
+int64_t choose(const float* logits, int64_t count, double temperature, Random& random) {
+  const int64_t best = std::max_element(logits, logits + count) - logits;
+  if (temperature <= 0) return best;
+  std::vector<double> weights;
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    weights.push_back(std::exp((logits[i] - logits[best]) / temperature));
+    sum += weights.back();
+  }
+  double left = random.uniform() * sum;
+  for (int64_t i = 0; i < count; ++i)
+    if ((left -= weights[static_cast<size_t>(i)]) < 0) return i;
+  return best;
+}
+
+}  // namespace
+
+std::string Model::generate(const std::string& text, const GenerateOptions& options,
+                            const std::function<void(const std::string&)>& on_token) {
+  if (!(options.temperature >= 0)) fail_call("generate: temperature is ", options.temperature, ", expected 0 or more");
+  if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
+  std::vector<int64_t> ids = encode(text);
+  Random random(options.seed, stream_named("generate"));
+  std::string written;
+  for (int64_t n = 0; n < options.tokens; ++n) {
+    // Past what the model was trained on, it goes on from the latest tokens.
+    const size_t window = static_cast<size_t>(std::min<int64_t>(trained_context(impl_->config), static_cast<int64_t>(ids.size())));
+    const std::vector<int64_t> seen(ids.end() - static_cast<std::ptrdiff_t>(window), ids.end());
+    const RunResult result = run(one_row(seen), {.keep = {"logits"}});
+    const Tensor& logits = result["logits"];
+    const int64_t vocabulary = logits.shape().size(Axis::V);
+    ids.push_back(choose(logits.data<float>() + logits.count() - vocabulary, vocabulary, options.temperature, random));
+    const std::string piece = impl_->tokenizer->decode(std::span(&ids.back(), 1));
+    written += piece;
+    if (on_token) on_token(piece);
+  }
+  return written;
+}
+
+Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) {
+  if (ids.empty()) fail_call("trace: no tokens given; give at least one");
+  std::vector<Token> tokens;
+  for (int64_t id : ids) tokens.push_back({id, impl_->tokenizer ? impl_->tokenizer->label(id) : std::to_string(id), 0, 0});
+  return impl_->record(one_row(ids), std::move(tokens), options);
+}
+
+Trace Model::trace(const std::string& text, const TraceOptions& options) {
+  if (impl_->vectors.count() > 0) {
+    std::vector<Token> tokens;
+    for (int64_t i = 0; i < impl_->vectors.shape()[1].size; ++i) tokens.push_back({i, join("X", i + 1), 0, 0});
+    return impl_->record(impl_->vectors, std::move(tokens), options);
+  }
+  if (!impl_->words.empty()) {
+    // Each occurrence of a word is its own token; the index shown for it is that of the word's last occurrence.
+    const Encoding places = word_tokenizer_from(text)->encode_with_spans(text);
+    if (places.ids.size() != impl_->words.size()) fail_call("trace: this walk is over another sentence");
+    std::vector<Token> tokens;
+    std::vector<int64_t> ids;
+    for (size_t i = 0; i < impl_->words.size(); ++i) {
+      const auto last = std::find(impl_->words.rbegin(), impl_->words.rend(), impl_->words[i]);
+      tokens.push_back({static_cast<int64_t>(impl_->words.rend() - last) - 1, impl_->words[i], places.spans[i].begin, places.spans[i].end});
+      ids.push_back(static_cast<int64_t>(i));
+    }
+    Trace trace = impl_->record(one_row(ids), std::move(tokens), options);
+    trace.text = text;
+    return trace;
+  }
+  const std::vector<int64_t> ids = encode(text);
+  const Encoding encoding = impl_->tokenizer->encode_with_spans(text);
+  std::vector<Token> tokens;
+  for (size_t i = 0; i < ids.size(); ++i)
+    tokens.push_back({ids[i], impl_->tokenizer->label(ids[i]), encoding.spans[i].begin, encoding.spans[i].end});
+  Trace trace = impl_->record(one_row(ids), std::move(tokens), options);
+  trace.text = text;
+  return trace;
+}
+
+}  // namespace limpid

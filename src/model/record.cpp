@@ -1,0 +1,94 @@
+// From a run to a trace: what was seen, and everything needed to show it without the model.
+#include "limpid/version.h"
+#include "model/impl.h"
+
+namespace limpid {
+
+namespace {
+
+// Numbers that all T x S stages of a run would hold together.
+int64_t square_numbers(const Graph& graph, int64_t length, int64_t heads) {
+  int64_t stages = 0;
+  for (const Value& value : graph.values())
+    if (value.shape.find(Axis::T) >= 0 && value.shape.find(Axis::S) >= 0) ++stages;
+  return stages * heads * length * length;
+}
+
+constexpr int64_t k_most_numbers = 64 << 20;  // 256 MiB of f32: about a thousand tokens of the built-in model
+
+// What to look at when nobody said: everything, unless the sentence is so long that the T x S stages would not fit.
+std::vector<Observation> default_observations(const Graph& graph, int64_t length, int64_t heads, std::vector<std::string>& notes) {
+  const bool squares = square_numbers(graph, length, heads) <= k_most_numbers;
+  if (!squares)
+    notes.push_back(join("the scores and weights of ", length, " tokens are left out; look at one with --observe blocks.0.attn.pattern"));
+  std::vector<Observation> all;
+  for (const Value& value : graph.values()) {
+    const bool square = value.shape.find(Axis::T) >= 0 && value.shape.find(Axis::S) >= 0;
+    if (value.kind != Value::Kind::parameter && (squares || !square)) all.push_back({value.name, Depth::full});
+  }
+  return all;
+}
+
+std::string written(const Observation& o) { return o.depth == Depth::summary ? o.pattern + ":summary" : o.pattern; }
+
+std::string written(const Edit& edit) {
+  static const char* const k_actions[] = {"zero", "mean", "scale", "replace", "cut"};
+  std::string out = edit.pattern, where;
+  for (const auto& [axis, index] : edit.where) where += join(where.empty() ? "" : ",", static_cast<char>(axis), "=", index);
+  if (!where.empty()) out += "[" + where + "]";
+  out += join("=", k_actions[static_cast<int>(edit.action)]);
+  if (edit.action == Edit::Action::scale) out += join(":", edit.factor);
+  for (size_t i = 0; i < edit.edges.size(); ++i) out += join(i ? "," : ":", edit.edges[i].first, ">", edit.edges[i].second);
+  return out;
+}
+
+std::vector<std::string> vocabulary_labels(const Tokenizer* tokenizer) {
+  std::vector<std::string> labels;
+  for (int64_t id = 0; tokenizer && id < tokenizer->vocabulary(); ++id) labels.push_back(tokenizer->label(id));
+  return labels;
+}
+
+std::string word_for_token(const Tokenizer* tokenizer, bool vectors) {
+  if (vectors) return "vector";
+  if (!tokenizer || tokenizer->kind() == "words") return "word";
+  return tokenizer->kind() == "characters" ? "character" : "token";
+}
+
+}  // namespace
+
+Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const TraceOptions& options) {
+  const bool in_double = !parameters.empty() && parameters.begin()->second.dtype() == DType::f64;
+  RunOptions run;
+  run.plain = options.plain;
+  run.real = options.real.value_or(in_double ? DType::f64 : DType::f32);
+  run.context.seed = options.seed;
+  run.edits = options.edits;
+  Trace trace;
+  const auto* gpt = std::get_if<GptConfig>(&config);
+  const int64_t length = input.shape()[1].size;
+  run.observe = options.observe.empty() ? default_observations(*graph, length, gpt ? gpt->heads : 1, trace.notes) : options.observe;
+  if (gpt && length > gpt->context)
+    trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ", gpt->context, " at a time, so expect less of it"));
+
+  RunResult result = engine->run(bindings(input), run);
+  trace.engine_version = k_version;
+  trace.title = title;
+  trace.tokens = std::move(tokens);
+  trace.token_word = word_for_token(words.empty() ? tokenizer.get() : nullptr, vectors.count() > 0);
+  trace.vocabulary = vocabulary_labels(tokenizer.get());
+  if (trace.vocabulary.empty() && !words.empty()) trace.vocabulary = words;
+  if (vectors.count() > 0)
+    for (const Token& token : trace.tokens) trace.vocabulary.push_back(token.label);
+  trace.graph = graph;
+  trace.values = std::move(result.values);
+  trace.summaries = std::move(result.summaries);
+  if (options.parameters) trace.parameters = parameters;
+  for (const Observation& o : options.observe) trace.observed.push_back(written(o));
+  for (const Edit& edit : options.edits) trace.edited.push_back(written(edit));
+  trace.notes.insert(trace.notes.end(), result.notes.begin(), result.notes.end());
+  trace.numbers = {{"seed", static_cast<int64_t>(options.seed)}, {"plain", run.plain || in_double}, {"parameters", 0}};
+  for (const auto& [name, tensor] : parameters) trace.numbers["parameters"] += tensor.count();
+  return trace;
+}
+
+}  // namespace limpid
