@@ -1,5 +1,7 @@
 // Cross-entropy: how surprised the network is by what really came, -log(probability of the target), in nats.
 // The loss is the mean over all places that count; a negative target does not count (padding).
+#include <algorithm>
+
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -96,13 +98,15 @@ class CrossEntropy final : public Operation {
     const int last = in[0].shape().rank() - 1;
     const int64_t classes = in[0].shape()[last].size;
     const Index row = unflatten(in[1].shape(), r);
-    double top = -k_infinity;
-    for (int64_t v = 0; v < classes; ++v) top = std::fmax(top, in[0].at(inserted(row, last, v)));
+    const Expr said = cell(in, 0, inserted(row, last, target));
+    std::vector<double> z;
+    for (int64_t v = 0; v < classes; ++v) z.push_back(in[0].at(inserted(row, last, v)));
+    if (!whole) return Expr(log_sum_exp(z.data(), classes)) - said;
+    const double top = *std::max_element(z.begin(), z.end());
     std::vector<Expr> terms;
     for (int64_t v = 0; v < classes; ++v)
       terms.push_back(exp(cell(in, 0, inserted(row, last, v)) - Expr(top)));
-    const Expr lse = log(Expr::sum(terms)) + Expr(top);
-    return (whole ? lse : Expr(lse.value())) - cell(in, 0, inserted(row, last, target));
+    return log(Expr::sum(terms)) + Expr(top) - said;
   }
 };
 

@@ -28,11 +28,12 @@ R mean_of(const R* row, int64_t width) {
   return sum / static_cast<R>(width);
 }
 
-// The mean of row r as arithmetic.
-Expr mean_of(Inputs in, int input, const Index& row, int64_t width) {
+// The mean of a row of an input as arithmetic.
+Expr mean_of(Inputs in, int input, const Index& row) {
+  const int last = static_cast<int>(row.size());
+  const int64_t width = in[static_cast<size_t>(input)].shape()[last].size;
   std::vector<Expr> terms;
-  for (int64_t i = 0; i < width; ++i)
-    terms.push_back(cell(in, input, inserted(row, static_cast<int>(row.size()), i)));
+  for (int64_t i = 0; i < width; ++i) terms.push_back(cell(in, input, inserted(row, last, i)));
   return Expr::sum(terms) / Expr(static_cast<double>(width));
 }
 
@@ -98,7 +99,7 @@ class LayerNorm final : public LayerNormBase {
     const int last = in[0].shape().rank() - 1;
     const int64_t width = in[0].shape()[last].size;
     const Index row = part(out.index, 0, last);
-    const Expr mean = mean_of(in, 0, row, width);
+    const Expr mean = mean_of(in, 0, row);
     const Expr known(mean.value());
     std::vector<Expr> squares;
     for (int64_t i = 0; i < width; ++i) {
@@ -181,20 +182,20 @@ class LayerNormGradient final : public LayerNormBase {
     const Shape& shape = in[1].shape();
     const int last = shape.rank() - 1;
     const Shape rows = shape.part(0, last);
+    const int64_t i = out.index[0];
     std::vector<Expr> terms;
     for (int64_t r = 0; r < rows.count(); ++r) {
-      const Index row = unflatten(rows, r), at = inserted(row, last, out.index[0]);
-      terms.push_back(is_dw ? cell(in, 0, at) * normalized(in, row, out.index[0]) : cell(in, 0, at));
+      const Index row = unflatten(rows, r);
+      const Expr dy = cell(in, 0, inserted(row, last, i));
+      terms.push_back(is_dw ? dy * normalized(in, row, i, mean_of(in, 1, row).value()) : dy);
     }
     return Expr::sum(terms);
   }
 
  private:
   // n[i], with the mean as a number already known.
-  Expr normalized(Inputs in, const Index& row, int64_t i) const {
-    const int last = static_cast<int>(row.size());
-    const double mean = mean_of(in, 1, row, in[1].shape()[last].size).value();
-    return (cell(in, 1, inserted(row, last, i)) - Expr(mean)) / cell(in, 2, row);
+  static Expr normalized(Inputs in, const Index& row, int64_t i, double mean) {
+    return (cell(in, 1, inserted(row, static_cast<int>(row.size()), i)) - Expr(mean)) / cell(in, 2, row);
   }
   Expr weighted(Inputs in, const Index& row, int64_t i) const {
     const Expr dy = cell(in, 0, inserted(row, static_cast<int>(row.size()), i));
@@ -204,13 +205,15 @@ class LayerNormGradient final : public LayerNormBase {
     const int last = in[1].shape().rank() - 1;
     const int64_t width = in[1].shape()[last].size, i = index.back();
     const Index row = part(index, 0, last);
+    const double mean = mean_of(in, 1, row).value();
     std::vector<Expr> g, gn;
     for (int64_t j = 0; j < width; ++j) {
       g.push_back(weighted(in, row, j));
-      gn.push_back(weighted(in, row, j) * normalized(in, row, j));
+      gn.push_back(weighted(in, row, j) * normalized(in, row, j, mean));
     }
     const Expr count(static_cast<double>(width));
-    return (weighted(in, row, i) - Expr::sum(g) / count - normalized(in, row, i) * (Expr::sum(gn) / count)) /
+    return (weighted(in, row, i) - Expr::sum(g) / count -
+            normalized(in, row, i, mean) * (Expr::sum(gn) / count)) /
            cell(in, 2, row);
   }
 };
