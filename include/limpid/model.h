@@ -63,6 +63,7 @@ class Model {
   const std::map<std::string, Tensor>& parameters() const;
   std::map<std::string, Tensor>& parameters();
   std::string title() const;
+  void set_title(const std::string&);
   /// Hexadecimal digest of configuration and parameters.
   std::string hash() const;
   int64_t parameter_count() const;

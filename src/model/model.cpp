@@ -62,6 +62,7 @@ const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
 const std::map<std::string, Tensor>& Model::parameters() const { return impl_->parameters; }
 std::map<std::string, Tensor>& Model::parameters() { return impl_->parameters; }
 std::string Model::title() const { return impl_->title; }
+void Model::set_title(const std::string& title) { impl_->title = title; }
 
 int64_t Model::parameter_count() const {
   int64_t count = 0;

@@ -46,13 +46,14 @@ Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, con
 }
 
 Options kernel_options(const AttentionOptions& o) {
-  const bool inside = o.positions == Positions::relative_bias || o.positions == Positions::relative_keys;
+  // The fused kernel has no place for what these add to the scores.
+  const bool inside = o.positions == Positions::relative_bias || o.positions == Positions::relative_keys ||
+                      o.positions == Positions::alibi;
   Options options = {{"scale", 1 / std::sqrt(static_cast<double>(o.width))},
                      {"causal", o.mask == Mask::causal},
                      {"fused", !inside && o.dropout == 0}};
   if (o.window) options.set("window", o.window);
   if (o.softcap != 0) options.set("softcap", o.softcap);
-  if (o.positions == Positions::alibi) options.set("alibi", true);
   return options;
 }
 

@@ -1,0 +1,293 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "limpid/files.h"
+#include "limpid/train.h"
+#include "train/adamw.h"
+#include "train/dataset.h"
+
+namespace limpid {
+
+namespace {
+
+constexpr const char* k_key = "limpid.checkpoint";
+
+std::shared_ptr<const Tokenizer> tokenizer_for(const Recipe& recipe, const std::vector<std::string>& texts) {
+  std::string all;
+  std::vector<std::string_view> views;
+  for (const std::string& text : texts) {
+    all += text + '\n';
+    views.push_back(text);
+  }
+  if (!texts.empty()) all.pop_back();
+  if (recipe.tokenizer == "characters") return character_tokenizer_from(all);
+  if (recipe.tokenizer == "words") return word_tokenizer_from(all);
+  if (recipe.tokenizer == "bytes") return byte_tokenizer();
+  return train_bpe(views, recipe.vocabulary);
+}
+
+NetworkConfig with_vocabulary(NetworkConfig config, int64_t vocabulary) {
+  std::visit([&](auto& c) { c.vocabulary = vocabulary; }, config);
+  return config;
+}
+
+Recipe completed(Recipe recipe, const Tokenizer& tokenizer) {
+  recipe.network = with_vocabulary(recipe.network, tokenizer.vocabulary());
+  return recipe;
+}
+
+// A number for the texts, so that a checkpoint is not continued on others.
+uint64_t digest(const std::vector<std::string>& texts) {
+  uint64_t d = 0xcbf29ce484222325u;
+  for (const std::string& text : texts)
+    for (char c : text + '\0') d = (d ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return d;
+}
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+}  // namespace
+
+struct Trainer::Impl {
+  Impl(const Recipe& r, std::shared_ptr<const Tokenizer> t, const std::vector<std::string>& texts)
+      : recipe(completed(r, *t)), data(recipe, *t, texts), text_digest(digest(texts)),
+        model(Model::fresh(recipe.network, std::move(t), recipe.seed)), graph(operations()),
+        adam(recipe, model.graph(), model.parameters()) {
+    build(graph, recipe.network, Purpose::train);
+    differentiate(graph, graph.handle(graph.require("loss")));
+    for (const auto& [name, tensor] : model.parameters()) gradient_names.push_back(name + ".grad");
+    engine = std::make_unique<Engine>(graph);
+    best_parameters = model.parameters();
+  }
+
+  const Recipe recipe;
+  Dataset data;
+  uint64_t text_digest;
+  Model model;
+  Graph graph;  // forward, loss and gradient
+  std::unique_ptr<Engine> engine;
+  std::vector<std::string> gradient_names;
+  AdamW adam;
+  std::map<std::string, Tensor> best_parameters;
+  double best = std::numeric_limits<double>::infinity();
+  int64_t done = 0;            // steps
+  double epoch_loss = 0;       // summed over the epoch's steps so far
+  int64_t epoch_steps = 0, epoch_tokens = 0;
+  double earlier_seconds = 0;  // before a resume
+  std::vector<Epoch> history;
+
+  int64_t steps_per_epoch() const { return recipe.epoch > 0 ? recipe.epoch : data.steps_per_pass(); }
+  double step();
+  Evaluation evaluate();
+  bool out_of_patience() const;
+  void report(double epoch_seconds, double total_seconds);
+};
+
+double Trainer::Impl::step() {
+  const Batch batch = data.batch(done);
+  std::map<std::string, ConstView> bound;
+  for (const auto& [name, tensor] : model.parameters()) bound[name] = tensor;
+  bound["tokens"] = batch.tokens;
+  bound["targets"] = batch.targets;
+  RunOptions options;
+  options.context = {recipe.seed, static_cast<uint64_t>(done)};
+  options.keep = gradient_names;
+  options.keep.push_back("loss");
+  const RunResult result = engine->run(bound, options);
+  std::map<std::string, const Tensor*> gradients;
+  for (const auto& [name, tensor] : model.parameters()) gradients[name] = &result[name + ".grad"];
+  adam.step(model.parameters(), gradients, done + 1, learning_rate(recipe, done));
+  const double loss = result["loss"].at({});
+  ++done;
+  ++epoch_steps;
+  epoch_loss += loss;
+  epoch_tokens += batch.count();
+  return loss;
+}
+
+namespace {
+
+// How many rows of logits [N,V] have their largest at the target.
+int64_t right_guesses(const Tensor& logits, const Tensor& targets) {
+  const int64_t vocabulary = logits.shape().size(Axis::V);
+  int64_t right = 0;
+  for (int64_t i = 0; i < targets.count(); ++i) {
+    const float* row = logits.data<float>() + i * vocabulary;
+    right += std::max_element(row, row + vocabulary) - row == targets.data<int64_t>()[i];
+  }
+  return right;
+}
+
+double negative_log_likelihood(const float* logits, int64_t vocabulary, int64_t target) {
+  const double top = *std::max_element(logits, logits + vocabulary);
+  double sum = 0;
+  for (int64_t v = 0; v < vocabulary; ++v) sum += std::exp(logits[v] - top);
+  return top + std::log(sum) - logits[target];
+}
+
+}  // namespace
+
+Trainer::Evaluation Trainer::Impl::evaluate() {
+  Evaluation e;
+  int64_t right = 0;
+  double loss = 0;
+  for (const Batch& batch : data.evaluation()) {
+    const RunResult result = model.run(batch.tokens, {.keep = {"logits"}});
+    const Tensor& logits = result["logits"];
+    const int64_t vocabulary = logits.shape().size(Axis::V);
+    for (int64_t i = 0; i < batch.count(); ++i)
+      loss += negative_log_likelihood(logits.data<float>() + i * vocabulary, vocabulary, batch.targets.data<int64_t>()[i]);
+    right += right_guesses(logits, batch.targets);
+    e.tokens += batch.count();
+  }
+  e.loss = loss / static_cast<double>(e.tokens);
+  e.accuracy = static_cast<double>(right) / static_cast<double>(e.tokens);
+  e.characters = data.evaluation_characters();
+  return e;
+}
+
+void Trainer::Impl::report(double epoch_seconds, double total_seconds) {
+  const Evaluation seen = evaluate();
+  Epoch e;
+  e.number = static_cast<int64_t>(history.size()) + 1;
+  e.step = done;
+  e.loss = epoch_loss / static_cast<double>(epoch_steps);
+  e.accuracy = seen.accuracy;
+  if (data.holds_out()) e.validation = seen.loss;
+  e.tokens_per_second = static_cast<double>(epoch_tokens) / std::max(1e-9, epoch_seconds);
+  e.seconds = total_seconds;
+  e.learning_rate = learning_rate(recipe, done - 1);
+  const double judged = e.validation.value_or(e.loss);
+  e.best = judged < best;
+  if (e.best) {
+    best = judged;
+    best_parameters = model.parameters();
+  }
+  history.push_back(e);
+  history.back().observation = observe(history);
+  epoch_loss = 0;
+  epoch_steps = epoch_tokens = 0;
+}
+
+bool Trainer::Impl::out_of_patience() const {
+  if (recipe.patience == 0) return false;
+  int64_t since = 0;
+  for (auto e = history.rbegin(); e != history.rend() && !e->best; ++e) ++since;
+  return since >= recipe.patience;
+}
+
+Trainer::Trainer(const Recipe& recipe, const std::vector<std::string>& texts)
+    : impl_(std::make_unique<Impl>(recipe, tokenizer_for(recipe, texts), texts)) {
+  if (!recipe.title.empty()) impl_->model.set_title(recipe.title);
+}
+
+Trainer::~Trainer() = default;
+
+const std::vector<Epoch>& Trainer::run(const TrainerCallbacks& callbacks) {
+  Impl& t = *impl_;
+  const Clock::time_point start = Clock::now();
+  Clock::time_point epoch_start = start;
+  const double earlier = t.earlier_seconds;
+  while (t.done < t.recipe.steps && !t.out_of_patience()) {
+    const double loss = t.step();
+    t.earlier_seconds = earlier + seconds_since(start);
+    if (callbacks.on_step) callbacks.on_step(t.done, t.recipe.steps, loss);
+    if (t.done % t.steps_per_epoch() == 0 || t.done == t.recipe.steps) {
+      t.report(seconds_since(epoch_start), t.earlier_seconds);
+      if (callbacks.on_epoch) callbacks.on_epoch(t.history.back());
+      epoch_start = Clock::now();
+    }
+    if (callbacks.stop && callbacks.stop()) break;
+  }
+  return t.history;
+}
+
+double Trainer::step() { return impl_->step(); }
+Trainer::Evaluation Trainer::evaluate() { return impl_->evaluate(); }
+int64_t Trainer::steps_done() const { return impl_->done; }
+const Recipe& Trainer::recipe() const { return impl_->recipe; }
+Model& Trainer::model() { return impl_->model; }
+void Trainer::keep_best() { impl_->model.parameters() = impl_->best_parameters; }
+
+// ---- checkpoints ---------------------------------------------------------------------------------
+
+namespace {
+
+nlohmann::ordered_json epoch_json(const Epoch& e) { return nlohmann::ordered_json::parse(to_json(e)); }
+
+Epoch epoch_of(const nlohmann::ordered_json& json) {
+  Epoch e;
+  e.number = json.at("epoch");
+  e.step = json.at("step");
+  e.loss = json.at("loss");
+  e.accuracy = json.at("accuracy");
+  if (json.contains("validation")) e.validation = json.at("validation").get<double>();
+  e.tokens_per_second = json.at("tokens_per_second");
+  e.seconds = json.at("seconds");
+  e.learning_rate = json.at("learning_rate");
+  e.best = json.at("best");
+  e.observation = json.at("observation");
+  return e;
+}
+
+void take(TensorFile& file, const std::string& prefix, std::map<std::string, Tensor>& into, const std::string& path) {
+  for (auto& [name, tensor] : into) {
+    const auto found = file.tensors.find(prefix + name);
+    if (found == file.tensors.end()) fail_work(path, ": the checkpoint lacks '", prefix, name, "'");
+    if (!found->second.shape().same_sizes(tensor.shape()) || found->second.dtype() != DType::f32)
+      fail_work(path, ": '", prefix, name, "' is ", found->second.shape().text(), ", expected f32 ", tensor.shape().text());
+    const Shape shape = tensor.shape();
+    tensor = std::move(found->second);
+    tensor.reshape(shape);
+  }
+}
+
+}  // namespace
+
+void Trainer::save(const std::string& path) const {
+  const Impl& t = *impl_;
+  nlohmann::ordered_json json = {{"schema", 1}, {"recipe", nlohmann::ordered_json::parse(to_json(t.recipe))},
+      {"tokenizer", nlohmann::ordered_json::parse(t.model.tokenizer()->to_json())}, {"text", t.text_digest}, {"step", t.done},
+      {"epoch_loss", t.epoch_loss}, {"epoch_steps", t.epoch_steps}, {"epoch_tokens", t.epoch_tokens},
+      {"seconds", t.earlier_seconds}, {"history", nlohmann::ordered_json::array()}};
+  if (std::isfinite(t.best)) json["best"] = t.best;
+  for (const Epoch& e : t.history) json["history"].push_back(epoch_json(e));
+  std::map<std::string, ConstView> tensors;
+  for (const auto& [name, tensor] : t.model.parameters()) tensors["parameters/" + name] = tensor;
+  for (const auto& [name, tensor] : t.best_parameters) tensors["best/" + name] = tensor;
+  for (const auto& [name, tensor] : t.adam.first) tensors["first/" + name] = tensor;
+  for (const auto& [name, tensor] : t.adam.second) tensors["second/" + name] = tensor;
+  write_safetensors(path, tensors, {{k_key, json.dump()}});
+}
+
+Trainer::Trainer(const std::string& path, const std::vector<std::string>& texts) {
+  TensorFile file = read_safetensors(path);
+  if (!file.metadata.count(k_key)) fail_work(path, ": not a checkpoint of a training run");
+  try {
+    const auto json = nlohmann::ordered_json::parse(file.metadata.at(k_key));
+    const Recipe recipe = recipe_from_json(json.at("recipe").dump());
+    if (json.at("text").get<uint64_t>() != digest(texts)) fail_call(path, ": this run was learning from another text; give the same one");
+    impl_ = std::make_unique<Impl>(recipe, tokenizer_from_json(json.at("tokenizer").dump()), texts);
+    Impl& t = *impl_;
+    if (!recipe.title.empty()) t.model.set_title(recipe.title);
+    t.done = json.at("step");
+    t.epoch_loss = json.at("epoch_loss");
+    t.epoch_steps = json.at("epoch_steps");
+    t.epoch_tokens = json.at("epoch_tokens");
+    t.earlier_seconds = json.at("seconds");
+    if (json.contains("best")) t.best = json.at("best");
+    for (const auto& epoch : json.at("history")) t.history.push_back(epoch_of(epoch));
+  } catch (const nlohmann::json::exception& error) {
+    fail_work(path, ": the checkpoint cannot be read: ", error.what());
+  }
+  take(file, "parameters/", impl_->model.parameters(), path);
+  take(file, "best/", impl_->best_parameters, path);
+  take(file, "first/", impl_->adam.first, path);
+  take(file, "second/", impl_->adam.second, path);
+}
+
+}  // namespace limpid
