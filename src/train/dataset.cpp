@@ -20,6 +20,11 @@ size_t character_start(const std::string& text, size_t at) {
 
 }  // namespace
 
+// The last `validation` of the characters is held out, as nanoGPT splits.
+size_t training_bytes(const Recipe& recipe, const std::string& text) {
+  return character_start(text, static_cast<size_t>((1 - recipe.validation) * static_cast<double>(text.size())));
+}
+
 Dataset::Dataset(const Recipe& recipe, const Tokenizer& tokenizer, const std::vector<std::string>& texts) : recipe_(recipe) {
   for (const std::string& text : texts) {
     if (recipe.examples == Examples::stream) split_stream(tokenizer, text);
@@ -32,10 +37,8 @@ Dataset::Dataset(const Recipe& recipe, const Tokenizer& tokenizer, const std::ve
   count_characters(tokenizer);
 }
 
-// The last `validation` of the characters is held out, as nanoGPT splits.
 void Dataset::split_stream(const Tokenizer& tokenizer, const std::string& text) {
-  const double keep = 1 - recipe_.validation;
-  const size_t cut = character_start(text, static_cast<size_t>(keep * static_cast<double>(text.size())));
+  const size_t cut = training_bytes(recipe_, text);
   Tokens first = tokenizer.encode(std::string_view(text).substr(0, cut));
   Tokens last = tokenizer.encode(std::string_view(text).substr(cut));
   if (static_cast<int64_t>(first.size()) > recipe_.context) training_.push_back(std::move(first));

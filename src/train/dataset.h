@@ -15,6 +15,9 @@ struct Batch {
   int64_t count() const { return tokens.count(); }
 };
 
+/// How many bytes of a text, from its start, are for training; the rest is held out.  Never cuts a character.
+size_t training_bytes(const Recipe&, const std::string& text);
+
 /// Batches are functions of (seed, step), so a resumed run reads what an unbroken one would have.
 class Dataset {
  public:

@@ -17,10 +17,10 @@ constexpr const char* k_key = "limpid.checkpoint";
 
 std::shared_ptr<const Tokenizer> tokenizer_for(const Recipe& recipe, const std::vector<std::string>& texts) {
   std::string all;
-  std::vector<std::string_view> views;
+  std::vector<std::string_view> views;  // what bpe learns from: never the held-out text
   for (const std::string& text : texts) {
     all += text + '\n';
-    views.push_back(text);
+    views.push_back(std::string_view(text).substr(0, training_bytes(recipe, text)));
   }
   if (!texts.empty()) all.pop_back();
   if (recipe.tokenizer == "characters") return character_tokenizer_from(all);
