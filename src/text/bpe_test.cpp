@@ -1,6 +1,7 @@
 #include <chrono>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "text/pieces.h"
 #include "text/test_text.h"
@@ -126,6 +127,20 @@ TEST(Bpe, AMegabyteWithoutASpaceIsQuick) {
   const auto bpe = train_bpe(letters, 1000);
   EXPECT_TRUE(bpe->decode(bpe->encode(letters)) == letters);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+}
+
+TEST(Bpe, ManyThreadsMayShareOne) {
+  const std::string text = "then there the 日本 aaaa abab \n\n";
+  const Ids expected = trained().encode(text);
+  std::vector<Ids> got(4);
+  std::vector<std::thread> threads;
+  for (Ids& mine : got) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) mine = trained().encode(text);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Ids& mine : got) EXPECT_EQ(mine, expected);
 }
 
 TEST(Bpe, RefusesPartsThatMakeNoVocabulary) {

@@ -61,6 +61,8 @@ TEST(Width, ClipsToColumns) {
   EXPECT_EQ(clip_to_width("short", 0), "");
   EXPECT_EQ(clip_to_width("日本語", 4), "日…");                      // half a character is not shown
   EXPECT_EQ(clip_to_width("e\u0301e\u0301e\u0301", 2), "e\u0301…");  // a mark stays on its letter
+  EXPECT_EQ(clip_to_width("👩‍👩!", 3), "…");                  // nor is a joined emoji taken apart
+  EXPECT_EQ(clip_to_width("👩‍👩!!", 5), "👩‍👩…");
   EXPECT_EQ(clip_to_width("", 0), "");
   EXPECT_EQ(pad_to_width("日本語", 4), "日… ");
   EXPECT_EQ(pad_to_width("is", 4), "is  ");
