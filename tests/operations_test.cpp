@@ -161,6 +161,31 @@ TEST_P(EveryOperation, SurvivesTheTrip) {
   EXPECT_EQ(to_json(again), to_json(stage.graph));
 }
 
+// Networks are built before anybody knows how long the text is.
+TEST_P(EveryOperation, TakesSizesThatAreNotKnownYet) {
+  const Case& c = GetParam();
+  const auto op = operations().make(c.kind, c.example.options);
+  std::vector<Shape> known, open;
+  for (const Example::Input& in : c.example.inputs) {
+    known.push_back(in.shape);
+    open.push_back(in.shape);
+    for (int i = 0; i < in.shape.rank(); ++i) {
+      const Axis axis = in.shape[i].axis;
+      if (axis == Axis::B || axis == Axis::T || axis == Axis::S) open.back()[i].size = k_symbolic;
+    }
+  }
+  const std::vector<Output> expected = op->shape(known), found = op->shape(open);
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t o = 0; o < found.size(); ++o) {
+    ASSERT_EQ(found[o].shape.rank(), expected[o].shape.rank());
+    for (int i = 0; i < found[o].shape.rank(); ++i) {
+      const Dim &dim = found[o].shape[i], &bound = expected[o].shape[i];
+      EXPECT_EQ(dim.axis, bound.axis);
+      EXPECT_TRUE(dim.size == bound.size || dim.size == k_symbolic) << found[o].shape.text();
+    }
+  }
+}
+
 TEST_P(EveryOperation, RefusesOtherInputs) {
   const Case& c = GetParam();
   const auto op = operations().make(c.kind, c.example.options);

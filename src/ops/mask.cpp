@@ -108,8 +108,7 @@ class MaskBase : public Operation {
   std::string condition() const {
     std::string text;
     const auto also = [&](const std::string& what) { text += (text.empty() ? "" : " and ") + what; };
-    std::string place = "t";
-    if (first_query_ != 0) place += join(first_query_ > 0 ? " + " : " - ", std::abs(first_query_));
+    const std::string place = text_of_query("t", first_query_);
     if (causal_) also("s <= " + place);
     if (window_ > 0) also(join("s > ", place, " - ", window_));
     if (lengths_) also("s < length");

@@ -2,6 +2,8 @@
 // (h) of every sequence (b).  Grouped heads: query head h reads key/value head h / (H / G).
 #pragma once
 
+#include <algorithm>
+
 #include "ops/loops.h"
 
 namespace limpid {
@@ -31,5 +33,13 @@ inline void require_groups(const Shape& q, int64_t heads, const Shape& k, const 
 
 /// How many query heads read one key/value head.
 inline int64_t heads_per_group(int64_t heads, int64_t groups) { return groups > 0 ? heads / groups : 1; }
+
+/// The query's position in an equation: "t", "t + 3", in brackets where asked for.
+inline std::string text_of_query(const std::string& t, int64_t first_query, bool brackets = false) {
+  if (first_query == 0) return t;
+  const std::string sum =
+      join(t, first_query > 0 ? " + " : " - ", first_query > 0 ? first_query : -first_query);
+  return brackets ? "(" + sum + ")" : sum;
+}
 
 }  // namespace limpid

@@ -58,7 +58,10 @@ class Softmax final : public Operation {
             sum += weight;
           }
           if (!nothing)
-            for (int64_t i = 0; i < a.size; ++i) weights[a.at(o, i, k)] /= sum;
+            for (int64_t i = 0; i < a.size; ++i) {  // masked is 0, in a row with a NaN too: it must not reach that key
+              R& weight = weights[a.at(o, i, k)];
+              weight = z[a.at(o, i, k)] == -std::numeric_limits<R>::infinity() ? R(0) : weight / sum;
+            }
           if (lse_) out[1].data<R>()[o * a.inner + k] = nothing ? top : top + std::log(sum);
         }
     });
@@ -79,7 +82,9 @@ class Softmax final : public Operation {
     std::vector<Expr> terms;
     for (int64_t i = 0; i < size; ++i) terms.push_back(exp(cell(in, 0, with(row, axis, i)) - top));
     if (out.output == 1) return log(Expr::sum(terms)) + top;
-    return exp(cell(in, 0, row) - top) / Expr::sum(terms);
+    const Expr total = Expr::sum(terms);
+    if (in[0].at(row) == -k_infinity && std::isnan(total.value())) return Expr(0);
+    return exp(cell(in, 0, row) - top) / total;
   }
 
  private:
