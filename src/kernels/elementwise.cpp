@@ -1,0 +1,107 @@
+#include "kernels/targets.h"
+//
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/elementwise.cpp"
+#include "hwy/foreach_target.h"
+//
+#include <algorithm>
+
+#include "hwy/highway.h"
+#include "kernels/elementwise.h"
+#include "kernels/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace limpid::kernels::HWY_NAMESPACE {
+namespace {
+
+template <class F>
+HWY_INLINE void each(const Elementwise& e, int64_t begin, int64_t end, F f) {
+  for (int64_t i = begin; i < end; i += k_lanes) store(f(load(e.a + i, end - i)), e.out + i, end - i);
+}
+
+template <class F>
+HWY_INLINE void each_pair(const Elementwise& e, int64_t begin, int64_t end, F f) {
+  for (int64_t i = begin; i < end; i += k_lanes) {
+    store(f(load(e.a + i, end - i), load(e.b + i, end - i)), e.out + i, end - i);
+  }
+}
+
+constexpr float k_tanh_scale = 0.79788456080286536f;  // sqrt(2 / pi)
+constexpr float k_tanh_cubic = 0.044715f;
+
+// 2u of gelu_tanh: (1 + tanh u) / 2 is sigmoid(2u).
+HWY_INLINE Vec gelu_inner(Vec x) {
+  const Vec cube = hn::Mul(hn::Mul(x, x), x);
+  return hn::Mul(set(2 * k_tanh_scale), hn::MulAdd(set(k_tanh_cubic), cube, x));
+}
+
+HWY_INLINE Vec gelu_tanh_slope(Vec x) {
+  const Vec s = sigmoid(gelu_inner(x));
+  const Vec inner = hn::MulAdd(set(6 * k_tanh_scale * k_tanh_cubic), hn::Mul(x, x), set(2 * k_tanh_scale));
+  // The order keeps it finite: s (1 - s) is 0 where x^3 is large.
+  return hn::MulAdd(hn::Mul(hn::Mul(s, hn::Sub(set(1.f), s)), inner), x, s);
+}
+
+HWY_INLINE Vec silu_slope(Vec x) {
+  const Vec s = sigmoid(x);
+  return hn::MulAdd(hn::Mul(s, hn::Sub(set(1.f), s)), x, s);
+}
+
+}  // namespace
+
+void elementwise(const Elementwise& e, int64_t begin, int64_t end) {
+  const Vec zero = hn::Zero(k_f32), one = set(1.f), alpha = set(e.alpha), beta = set(e.beta);
+  switch (e.function) {
+    case Function::add:
+      return each_pair(e, begin, end, [=](Vec a, Vec b) { return hn::MulAdd(beta, b, hn::Mul(alpha, a)); });
+    case Function::multiply:
+      return each_pair(e, begin, end, [](Vec a, Vec b) { return hn::Mul(a, b); });
+    case Function::scale:
+      return each(e, begin, end, [=](Vec a) { return hn::Mul(alpha, a); });
+    case Function::gelu:
+      return each(e, begin, end, [](Vec a) { return hn::Mul(a, normal_cdf(a)); });
+    case Function::gelu_gradient:
+      return each_pair(e, begin, end,
+                       [](Vec a, Vec b) { return hn::Mul(a, hn::MulAdd(b, normal_pdf(b), normal_cdf(b))); });
+    case Function::gelu_tanh:
+      return each(e, begin, end, [](Vec a) { return hn::Mul(a, sigmoid(gelu_inner(a))); });
+    case Function::gelu_tanh_gradient:
+      return each_pair(e, begin, end, [](Vec a, Vec b) { return hn::Mul(a, gelu_tanh_slope(b)); });
+    case Function::relu:  // a < 0 rather than Max, so that NaN stays
+      return each(e, begin, end, [=](Vec a) { return hn::IfThenZeroElse(hn::Lt(a, zero), a); });
+    case Function::relu_gradient:
+      return each_pair(e, begin, end, [=](Vec a, Vec b) { return hn::IfThenElseZero(hn::Gt(b, zero), a); });
+    case Function::silu:
+      return each(e, begin, end, [](Vec a) { return hn::Mul(a, sigmoid(a)); });
+    case Function::silu_gradient:
+      return each_pair(e, begin, end, [](Vec a, Vec b) { return hn::Mul(a, silu_slope(b)); });
+    case Function::tanh:
+      return each(e, begin, end, [](Vec a) { return tanh(a); });
+    case Function::tanh_gradient:
+      return each_pair(e, begin, end, [=](Vec a, Vec b) { return hn::Mul(a, hn::NegMulAdd(b, b, one)); });
+    case Function::exp:
+      return each(e, begin, end, [](Vec a) { return exp(a); });
+  }
+}
+
+}  // namespace limpid::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace limpid::kernels {
+namespace {
+
+HWY_EXPORT(elementwise);
+constexpr int64_t k_block = 16384;
+
+}  // namespace
+
+int64_t Elementwise::tasks() const noexcept { return (count + k_block - 1) / k_block; }
+
+void Elementwise::run(int64_t task, std::byte*) const noexcept {
+  const int64_t begin = task * k_block;
+  HWY_DYNAMIC_DISPATCH(elementwise)(*this, begin, std::min(begin + k_block, count));
+}
+
+}  // namespace limpid::kernels
+#endif  // HWY_ONCE

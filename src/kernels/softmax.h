@@ -1,0 +1,63 @@
+// Softmax, log-softmax and cross-entropy over rows of `width` numbers, and their gradients.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace limpid::kernels {
+
+/// y = exp(x - lse), or x - lse with `log`; lse = log sum exp x.  A row of -inf alone gives weights 0 and lse
+/// -inf; a NaN makes its row NaN.  A kernel (kernel.h).  y may be x.
+struct Softmax {
+  const float* x = nullptr;  // [rows, width]
+  float* y = nullptr;        // [rows, width]
+  float* lse = nullptr;      // [rows], or none
+  int64_t rows = 0, width = 0;
+  bool log = false;
+
+  int64_t tasks() const noexcept;
+  int64_t scratch() const noexcept { return 0; }
+  void run(int64_t task, std::byte* scratch) const noexcept;
+};
+
+/// dx = y (dy - sum dy y); with `log`: dx = dy - exp(y) sum dy.  dx may be dy.
+struct SoftmaxGradient {
+  const float *y = nullptr, *dy = nullptr;  // [rows, width]
+  float* dx = nullptr;                      // [rows, width]
+  int64_t rows = 0, width = 0;
+  bool log = false;
+
+  int64_t tasks() const noexcept;
+  int64_t scratch() const noexcept { return 0; }
+  void run(int64_t task, std::byte* scratch) const noexcept;
+};
+
+/// loss[r] = lse[r] - logits[r, target[r]], 0 where the target is negative: that row does not count.
+struct CrossEntropy {
+  const float* logits = nullptr;     // [rows, width]
+  const int64_t* targets = nullptr;  // [rows], below width
+  float* loss = nullptr;             // [rows], in nats
+  float* lse = nullptr;              // [rows]
+  float* hit = nullptr;              // [rows], or none: 1 where no logit is above the target's, else 0
+  int64_t rows = 0, width = 0;
+
+  int64_t tasks() const noexcept;
+  int64_t scratch() const noexcept { return 0; }
+  void run(int64_t task, std::byte* scratch) const noexcept;
+};
+
+/// dlogits = (softmax(logits) - onehot(target)) scale, 0 in rows that do not count.  dlogits may be logits.
+struct CrossEntropyGradient {
+  const float* logits = nullptr;     // [rows, width]
+  const int64_t* targets = nullptr;  // [rows]
+  const float* lse = nullptr;        // [rows], of the forward pass
+  float* dlogits = nullptr;          // [rows, width]
+  float scale = 1;                   // the loss's gradient over the number of rows that count
+  int64_t rows = 0, width = 0;
+
+  int64_t tasks() const noexcept;
+  int64_t scratch() const noexcept { return 0; }
+  void run(int64_t task, std::byte* scratch) const noexcept;
+};
+
+}  // namespace limpid::kernels
