@@ -77,6 +77,7 @@ FileWriter::State::~State() {
 FileWriter::FileWriter(fs::path path) : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.named = std::move(path);
+  if (s.named.empty()) fail_work("cannot write a file: its path is empty");
   std::error_code none;
   const fs::path followed = fs::canonical(s.named, none);
   s.target = none ? s.named : followed;

@@ -55,8 +55,13 @@ std::string read_entry(zip_t* archive, zip_uint64_t index, const std::string& sh
 }
 
 std::map<std::string, Tensor> read_archive(Source source, const std::string& name) {
+  zip_stat_t whole;
+  if (zip_source_stat(source.get(), &whole) == 0 && (whole.valid & ZIP_STAT_SIZE) && whole.size == 0)
+    fail_work(name, ": not a .npz file: it is empty");  // libzip would take it for an archive without entries
   ErrorText error;
-  const Archive archive(zip_open_from_source(source.get(), ZIP_RDONLY, &error.error));
+  const Archive archive(zip_open_from_source(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, &error.error));
+  if (!archive && zip_error_code_zip(&error.error) == ZIP_ER_EXISTS)
+    fail_work(name, ": two arrays of one name");
   if (!archive) fail_work(name, ": not a .npz file: ", error.text());
   source.release();  // the archive's from here
   std::map<std::string, Tensor> arrays;
@@ -69,7 +74,6 @@ std::map<std::string, Tensor> read_archive(Source source, const std::string& nam
     const std::string shown = name + ": '" + key + "'";
     if (!key.ends_with(k_suffix)) fail_work(shown, " is not an array, expected names that end with .npy");
     key.resize(key.size() - k_suffix.size());
-    if (arrays.count(key)) fail_work(shown, " is there twice");
     arrays.emplace(key, read_npy(bytes_of(read_entry(archive.get(), index, shown)), shown));
   }
   return arrays;
@@ -116,7 +120,7 @@ Source make_archive(const std::map<std::string, ConstView>& arrays) {
   std::map<std::string, NpyPieces> pieces;
   for (const auto& [key, view] : arrays) {
     if (key.empty() || key.find('\0') != key.npos || !is_utf8(key))
-      fail_call("npz: '", key, "' is no name for an array, expected UTF-8 text");
+      fail_call("npz: '", key.c_str(), "' is no name for an array, expected UTF-8 text without zero bytes");
     add(archive.get(), key, pieces.emplace(key, npy_pieces(view)).first->second);
   }
   if (zip_close(archive.get()) != 0) fail_work("npz: ", zip_strerror(archive.get()));
