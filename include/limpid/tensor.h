@@ -95,7 +95,7 @@ DType dtype_named(std::string_view name);
 bool is_floating(DType);
 
 /// 16-bit floats are stored, never computed with.  Conversions round to nearest, ties to even, keep
-/// infinities and NaN.
+/// infinities, and NaN with what fits of its payload.
 struct bf16 {
   uint16_t bits = 0;
 };
@@ -138,7 +138,8 @@ class Array {
  public:
   /// Throws Error{call} for more than k_max_rank strides.
   Array(T* data, const std::vector<int64_t>& strides) : data_(data) {
-    if (strides.size() > strides_.size()) fail_call("tensor of ", strides.size(), " axes, at most ", k_max_rank);
+    if (strides.size() > strides_.size())
+      fail_call("tensor of ", strides.size(), " axes, at most ", k_max_rank);
     for (size_t i = 0; i < strides.size(); ++i) strides_[i] = strides[i];
   }
   template <class... I>
@@ -200,6 +201,9 @@ class ConstView {
   /// The same numbers under another shape; throws Error{call} unless contiguous and of the same count.
   ConstView reshaped(Shape) const;
 
+  /// Throws Error{call} if there should be numbers but none were given (a default view).
+  void require_numbers() const;
+
  protected:
   void require(DType) const;
   void require_contiguous() const;
@@ -230,13 +234,17 @@ class View : public ConstView {
     require_contiguous();
     return static_cast<T*>(raw());
   }
+  /// Stores one number, converted as copy() does.
   void set(const Index&, double) const;
 };
 
 /// Strides of a contiguous tensor of these sizes (row major).
 std::vector<int64_t> contiguous_strides(const Shape&);
 
-/// Copies every number of `from` into `to`, converting the type; shapes must have the same sizes.
+/// Copies every number of `from` into `to`, which must not overlap; shapes must have the same sizes.  Types
+/// are converted.  To a float: the nearest, ties to even.  To an integer: the fraction is dropped, a number
+/// beyond the type becomes the type's nearest, NaN becomes 0.  To bool: whether it is other than 0 (a NaN
+/// is).
 void copy(const ConstView& from, const View& to);
 
 // ---- the owner -----------------------------------------------------------------------------------
@@ -245,7 +253,8 @@ void copy(const ConstView& from, const View& to);
 class Tensor {
  public:
   Tensor() = default;
-  /// Zeros.  Throws Error{call} for a symbolic or overflowing shape.
+  /// Zeros.  Throws Error{call} for a symbolic or overflowing shape, Error{work} if there is no memory for
+  /// it.
   Tensor(DType, Shape);
   template <class T>
   static Tensor of(Shape shape, const std::vector<T>& values) {

@@ -34,8 +34,11 @@ bool is_floating(DType dtype) { return dtype <= DType::f16; }
 
 bf16 to_bf16(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return {static_cast<uint16_t>((bits >> 16) | 0x40)};  // quiet, never an infinity
-  bits += 0x7fff + ((bits >> 16) & 1);                                        // nearest, ties to even
+  if (std::isnan(value)) {  // keeps what fits of its payload, and never becomes an infinity
+    const uint32_t kept = bits >> 16;
+    return {static_cast<uint16_t>(kept & 0x7f ? kept : kept | 0x40)};
+  }
+  bits += 0x7fff + ((bits >> 16) & 1);  // nearest, ties to even
   return {static_cast<uint16_t>(bits >> 16)};
 }
 
@@ -45,7 +48,10 @@ f16 to_f16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000);
   const uint32_t magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return {static_cast<uint16_t>(sign | 0x7e00)};   // NaN
+  if (magnitude > 0x7f800000) {  // NaN
+    const uint32_t kept = (magnitude >> 13) & 0x3ff;
+    return {static_cast<uint16_t>(sign | 0x7c00 | (kept ? kept : 0x200))};
+  }
   if (magnitude >= 0x477ff000) return {static_cast<uint16_t>(sign | 0x7c00)};  // rounds to infinity
   if (magnitude < 0x38800000) {  // subnormal: a multiple of 2^-24; lrint rounds ties to even
     return {static_cast<uint16_t>(sign | std::lrint(std::ldexp(std::bit_cast<float>(magnitude), 24)))};

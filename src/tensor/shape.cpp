@@ -24,7 +24,8 @@ int64_t Shape::count() const {
   int64_t n = 1;
   for (const Dim& dim : dims_) {
     if (dim.size < 0) fail_call("shape ", text(), " has a size that is not known yet");
-    if (__builtin_mul_overflow(n, dim.size, &n)) fail_call("shape ", text(), " has more elements than fit in memory");
+    if (__builtin_mul_overflow(n, dim.size, &n))
+      fail_call("shape ", text(), " has more elements than fit in memory");
   }
   return n;
 }
@@ -49,6 +50,8 @@ std::vector<int64_t> Shape::sizes() const {
 }
 
 Shape Shape::part(int first, int count) const {
+  if (first < 0 || count < 0 || first > rank() - count)
+    fail_call("shape ", text(), " has no ", count, " axes from ", first, " on");
   return Shape(std::vector<Dim>(dims_.begin() + first, dims_.begin() + first + count));
 }
 

@@ -16,7 +16,8 @@ int64_t checked_offset(const Shape& shape, const std::vector<int64_t>& strides, 
   int64_t offset = 0;
   for (int i = 0; i < shape.rank(); ++i) {
     const int64_t at = index[static_cast<size_t>(i)];
-    if (at < 0 || at >= shape[i].size) fail_call("index ", at, " is outside axis ", i, " of shape ", shape.text());
+    if (at < 0 || at >= shape[i].size)
+      fail_call("index ", at, " is outside axis ", i, " of shape ", shape.text());
     offset += at * strides[static_cast<size_t>(i)];
   }
   return offset;
@@ -48,7 +49,8 @@ std::vector<int64_t> contiguous_strides(const Shape& shape) {
   std::vector<int64_t> strides(static_cast<size_t>(shape.rank()), 1);
   for (int i = shape.rank() - 2; i >= 0; --i) {
     const auto axis = static_cast<size_t>(i);
-    strides[axis] = strides[axis + 1] * shape[i + 1].size;
+    // overflow is only possible where a size is 0, and then no stride is ever used
+    if (__builtin_mul_overflow(strides[axis + 1], shape[i + 1].size, &strides[axis])) strides[axis] = 0;
   }
   return strides;
 }
@@ -59,6 +61,8 @@ ConstView::ConstView(DType dtype, Shape shape, const void* data)
     : dtype_(dtype), shape_(std::move(shape)), strides_(contiguous_strides(shape_)), data_(data) {}
 
 bool ConstView::contiguous() const {
+  for (const Dim& dim : shape_)
+    if (dim.size == 0) return true;
   int64_t expected = 1;
   for (int i = shape_.rank() - 1; i >= 0; --i) {
     if (shape_[i].size != 1 && strides_[static_cast<size_t>(i)] != expected) return false;
@@ -68,19 +72,27 @@ bool ConstView::contiguous() const {
 }
 
 void ConstView::require(DType wanted) const {
-  if (dtype_ != wanted) fail_call("tensor ", shape_.text(), " holds ", name(dtype_), ", read as ", name(wanted));
+  if (dtype_ != wanted)
+    fail_call("tensor ", shape_.text(), " holds ", name(dtype_), ", read as ", name(wanted));
 }
 
 void ConstView::require_contiguous() const {
   if (!contiguous()) fail_call("tensor ", shape_.text(), " is not contiguous; copy it first");
 }
 
+void ConstView::require_numbers() const {
+  if (empty() && shape_.count() > 0)
+    fail_call("tensor ", shape_.text(), " holds no numbers: it was never given any");
+}
+
 double ConstView::at(const Index& index) const {
+  require_numbers();
   const int64_t offset = checked_offset(shape_, strides_, index);
   return visit_dtype(dtype_, [&]<class T>() { return load_as_double(static_cast<const T*>(data_)[offset]); });
 }
 
 void View::set(const Index& index, double value) const {
+  require_numbers();
   const int64_t offset = checked_offset(shape_, strides_, index);
   visit_dtype(dtype_, [&]<class T>() { static_cast<T*>(raw())[offset] = store_from_double<T>(value); });
 }
@@ -88,11 +100,12 @@ void View::set(const Index& index, double value) const {
 ConstView ConstView::window(int axis, int64_t first, int64_t count) const {
   if (axis < 0 || axis >= shape_.rank()) fail_call("window: axis ", axis, " of shape ", shape_.text());
   if (first < 0 || count < 0 || first > shape_[axis].size - count)
-    fail_call("window: [", first, ", ", first + count, ") of axis ", axis, " of shape ", shape_.text());
+    fail_call("window: ", count, " from ", first, " on, of axis ", axis, " of shape ", shape_.text());
   ConstView out = *this;
   out.shape_[axis].size = count;
-  out.data_ = static_cast<const std::byte*>(data_) +
-              static_cast<size_t>(first * strides_[static_cast<size_t>(axis)]) * byte_size(dtype_);
+  if (shape_.count() > 0)  // nothing to point at otherwise
+    out.data_ = static_cast<const std::byte*>(data_) +
+                first * strides_[static_cast<size_t>(axis)] * static_cast<int64_t>(byte_size(dtype_));
   return out;
 }
 
@@ -120,19 +133,26 @@ ConstView ConstView::reshaped(Shape shape) const {
 void copy(const ConstView& from, const View& to) {
   if (!from.shape().same_sizes(to.shape()))
     fail_call("copy: ", from.shape().text(), " does not fit ", to.shape().text());
-  if (from.shape().count() == 0) return;
-  if (from.dtype() == to.dtype() && from.contiguous() && to.contiguous()) {
-    std::memcpy(to.raw(), from.raw(), static_cast<size_t>(from.shape().count()) * byte_size(from.dtype()));
+  const int64_t count = from.shape().count();
+  if (count == 0) return;
+  from.require_numbers();
+  to.require_numbers();
+  const bool straight = from.contiguous() && to.contiguous();
+  if (from.dtype() == to.dtype() && straight) {
+    std::memcpy(to.raw(), from.raw(), static_cast<size_t>(count) * byte_size(from.dtype()));
     return;
   }
+  // row by row along the last axis, all in one row if the numbers lie in order on both sides
+  const int last = straight ? -1 : from.shape().rank() - 1;
+  const Shape rows = straight ? Shape() : from.shape().part(0, last);
+  const int64_t length = straight ? count : from.shape()[last].size;
+  const int64_t step = straight ? 1 : from.strides().back(), to_step = straight ? 1 : to.strides().back();
   visit_dtype(from.dtype(), [&]<class From>() {
     visit_dtype(to.dtype(), [&]<class To>() {
       const From* source = static_cast<const From*>(from.raw());
       To* target = static_cast<To*>(to.raw());
-      each_pair(from.shape(), from.strides(), to.strides(), [&](int64_t a, int64_t b) {
-        if constexpr (std::is_same_v<From, To>) target[b] = source[a];
-        else if constexpr (std::is_integral_v<From> && std::is_integral_v<To>) target[b] = static_cast<To>(source[a]);
-        else target[b] = store_from_double<To>(load_as_double(source[a]));
+      each_pair(rows, from.strides(), to.strides(), [&](int64_t a, int64_t b) {
+        for (int64_t i = 0; i < length; ++i) target[b + i * to_step] = convert<To>(source[a + i * step]);
       });
     });
   });
@@ -146,7 +166,8 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
   size_t size = 0;
   if (__builtin_mul_overflow(static_cast<size_t>(count_), byte_size(dtype_), &size))
     fail_call("tensor ", shape_.text(), " is larger than memory");
-  data_.reset(static_cast<std::byte*>(::operator new[](size > 0 ? size : 1, k_alignment)));
+  data_.reset(static_cast<std::byte*>(::operator new[](size > 0 ? size : 1, k_alignment, std::nothrow)));
+  if (!data_) fail_work("no memory for tensor ", shape_.text(), " of ", name(dtype_), ": ", size, " bytes");
   std::memset(data_.get(), 0, size);
 }
 
