@@ -1,0 +1,310 @@
+// The ONNX standard's own cases for the operators that are also ours, through our operations (their plain
+// loops, in float).  ONNX names no axes and normalises over any trailing ones, so a case is first put in our
+// terms: reshaped, its axes named, its batch axes made one.  shared/data/conformance/onnx/SOURCE.txt tells
+// how the cases are stored.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "engine/reference.h"
+#include "limpid/files.h"
+#include "limpid/ops.h"
+
+namespace limpid {
+namespace {
+
+// As ONNX's own runner compares: a share of the number plus a little.
+constexpr double k_relative = 1e-5, k_absolute = 1e-6;
+
+std::filesystem::path cases_file() {
+  const char* named = std::getenv("LIMPID_DATA");
+  const std::filesystem::path data = named ? named : LIMPID_SOURCE_DIR "/../shared/data";
+  return data / "conformance" / "onnx" / "cases.safetensors";
+}
+
+// One case: what the operator is asked, its inputs and the expected outputs by ONNX's names.
+struct OnnxCase {
+  std::string name, op;
+  nlohmann::json attributes;
+  std::map<std::string, Tensor> inputs, outputs;
+
+  int64_t integer(const char* attribute, int64_t otherwise) const {
+    return attributes.value(attribute, otherwise);
+  }
+  double real(const char* attribute, double otherwise) const {
+    return attributes.value(attribute, otherwise);
+  }
+  const Tensor& in(const char* which) const { return inputs.at(which); }
+  bool has(const char* which) const { return inputs.count(which) > 0; }
+};
+
+std::vector<OnnxCase> read_cases(const TensorFile& file) {
+  std::vector<OnnxCase> cases;
+  for (const auto& [name, text] : file.metadata) {
+    const nlohmann::json json = nlohmann::json::parse(text);
+    OnnxCase c{name, json.at("op"), json.at("attr"), {}, {}};
+    for (const auto& [key, tensor] : file.tensors) {
+      if (key.rfind(name + "/", 0) != 0) continue;
+      const std::string rest = key.substr(name.size() + 1), which = rest.substr(rest.find('/') + 1);
+      (rest.rfind("input_", 0) == 0 ? c.inputs : c.outputs)[which] = tensor;
+    }
+    cases.push_back(std::move(c));
+  }
+  return cases;
+}
+
+// ---- saying a case in our terms ------------------------------------------------------------------
+
+Tensor reshaped(Tensor t, const Shape& shape) {
+  t.reshape(shape);
+  return t;
+}
+
+// The same numbers with their axes in another order.
+Tensor permuted(const Tensor& t, const std::vector<int>& order) {
+  return Tensor::copy_of(t.view().permuted(order));
+}
+
+// Sizes from `first` on, multiplied.
+int64_t width_from(const Tensor& t, int first) {
+  int64_t n = 1;
+  for (int i = first; i < t.shape().rank(); ++i) n *= t.shape()[i].size;
+  return n;
+}
+
+int axis_of(const OnnxCase& c, const Tensor& x) {
+  const int64_t axis = c.integer("axis", -1);
+  return static_cast<int>(axis < 0 ? axis + x.shape().rank() : axis);
+}
+
+// A graph for one case; inputs are bound as they are added.
+class Run {
+ public:
+  Run() : graph_(operations()) {}
+  Scope operator/(std::string_view name) { return graph_.scope() / name; }
+  Stage input(const Tensor& t) {
+    const std::string name = join("in", bound_.size());
+    bound_[name] = t;
+    return graph_.input(name, t.shape(), t.dtype());
+  }
+  Tensor operator()(Stage wanted) {
+    return run_all(graph_, bound_, DType::f32)[static_cast<size_t>(wanted.value)];
+  }
+
+ private:
+  Graph graph_;
+  std::map<std::string, Tensor> bound_;
+};
+
+// Our results beside ONNX's; the same operator may be ours in several ways.
+using Results = std::vector<std::pair<Tensor, Tensor>>;
+
+Results normalization(const OnnxCase& c) {
+  const Tensor& x = c.in("X");
+  const int64_t width = width_from(x, axis_of(c, x));
+  const Shape rows = {{Axis::T, x.count() / width}, {Axis::C, width}}, row = {{Axis::C, width}};
+  const double epsilon = c.real("epsilon", 1e-5);
+  Run run;
+  const Stage in = run.input(reshaped(x, rows)), w = run.input(reshaped(c.in("W"), row));
+  if (c.op == "RMSNormalization") return {{run(rms_norm(run / "y", in, w, epsilon)), c.outputs.at("Y")}};
+  const Stage y = layer_norm(run / "y", in, w, run.input(reshaped(c.in("B"), row)), epsilon);
+  Tensor inverse = run(y.output("scale"));
+  for (int64_t i = 0; i < inverse.count(); ++i) inverse.data<float>()[i] = 1 / inverse.data<float>()[i];
+  // "Mean" is no output of ours: Y and the deviation cannot be right without it.
+  return {{run(y), c.outputs.at("Y")}, {inverse, c.outputs.at("InvStdDev")}};
+}
+
+Results softmaxes(const OnnxCase& c) {
+  static constexpr Axis letters[] = {Axis::B, Axis::H, Axis::T, Axis::S};
+  Shape shape = c.in("x").shape();
+  for (int i = 0; i < shape.rank(); ++i) shape[i].axis = letters[i];
+  const Axis axis = letters[axis_of(c, c.in("x"))];
+  Run run;
+  const Stage x = run.input(reshaped(c.in("x"), shape));
+  return {{run(c.op == "Softmax" ? softmax(run / "y", x, axis) : log_softmax(run / "y", x, axis)),
+           c.outputs.at("y")}};
+}
+
+Results gelus(const OnnxCase& c) {
+  Run run;
+  const Gelu form = c.attributes.value("approximate", "none") == "tanh" ? Gelu::tanh : Gelu::exact;
+  return {{run(gelu(run / "y", run.input(c.in("x")), form)), c.outputs.at("y")}};
+}
+
+// x / (1 + exp(-alpha x)) is silu(alpha x) / alpha.
+Results swish(const OnnxCase& c) {
+  Run run;
+  const double alpha = c.real("alpha", 1);
+  const Stage inner = silu(run / "silu", scale(run / "times", run.input(c.in("x")), alpha));
+  return {{run(scale(run / "y", inner, 1 / alpha)), c.outputs.at("y")}};
+}
+
+// ONNX keeps heads before places; without position ids its caches hold one row for each place of the batch.
+Results rotary_embedding(const OnnxCase& c) {
+  Tensor x = c.in("input"), expected = c.outputs.at("output");
+  if (x.shape().rank() == 3) {
+    const int64_t heads = c.integer("num_heads", 1), B = x.shape()[0].size, T = x.shape()[1].size;
+    for (Tensor* t : {&x, &expected}) t->reshape(Shape::unnamed({B, T, heads, t->shape()[2].size / heads}));
+  } else {
+    for (Tensor* t : {&x, &expected}) *t = permuted(*t, {0, 2, 1, 3});
+  }
+  const int64_t B = x.shape()[0].size, T = x.shape()[1].size, H = x.shape()[2].size, D = x.shape()[3].size;
+  RotaryOptions options;
+  options.width = c.integer("rotary_embedding_dim", 0);
+  if (options.width == 0) options.width = D;
+  options.pairing = c.integer("interleaved", 0) ? Pairing::interleaved : Pairing::halves;
+
+  Tensor positions(DType::i64, {{Axis::B, B}, {Axis::T, T}});
+  for (int64_t i = 0; i < B * T; ++i)
+    positions.data<int64_t>()[i] = c.has("position_ids") ? c.in("position_ids").data<int64_t>()[i] : i;
+  const Shape cache = {{Axis::P, c.in("cos_cache").count() * 2 / options.width},
+                       {Axis::none, options.width / 2}};
+  Run run;
+  const Stage in = run.input(reshaped(x, {{Axis::B, B}, {Axis::T, T}, {Axis::H, H}, {Axis::D, D}}));
+  const Stage cos = run.input(reshaped(c.in("cos_cache"), cache)),
+              sin = run.input(reshaped(c.in("sin_cache"), cache));
+  return {{run(rotary(run / "y", in, cos, sin, options, run.input(positions))), expected}};
+}
+
+// ---- products ------------------------------------------------------------------------------------
+
+// The matrices of t with their batch axes broadcast to `batch` and made one: [batch, rows, columns].
+Tensor matrices(const Tensor& t, const std::vector<int64_t>& batch) {
+  const int rank = t.shape().rank(), missing = static_cast<int>(batch.size()) - (rank - 2);
+  const int64_t rows = t.shape()[rank - 2].size, columns = t.shape()[rank - 1].size;
+  const int64_t count = Shape::unnamed(batch).count();
+  Tensor out(DType::f32, Shape::unnamed({count, rows, columns}));
+  for (int64_t n = 0; n < count; ++n) {
+    int64_t rest = n, from = 0, stride = 1;
+    for (int i = static_cast<int>(batch.size()) - 1; i >= missing; --i) {
+      const int64_t place = rest % batch[static_cast<size_t>(i)], size = t.shape()[i - missing].size;
+      from += (size == 1 ? 0 : place) * stride;
+      stride *= size;
+      rest /= batch[static_cast<size_t>(i)];
+    }
+    std::copy_n(t.data<float>() + from * rows * columns, rows * columns,
+                out.data<float>() + n * rows * columns);
+  }
+  return out;
+}
+
+// Every product of ours that fits: linear for one matrix, and those of attention, one head for each batch
+// element.
+Results matrix_product(const OnnxCase& c) {
+  Tensor a = c.in("a"), b = c.in("b");
+  const Tensor& expected = c.outputs.at("c");
+  if (a.shape().rank() == 1) a.reshape(Shape::unnamed({1, a.count()}));  // a row
+  if (b.shape().rank() == 1) b.reshape(Shape::unnamed({b.count(), 1}));  // a column
+  const size_t axes = static_cast<size_t>(std::max(a.shape().rank(), b.shape().rank()) - 2);
+  std::vector<int64_t> batch(axes, 1);
+  for (const Tensor* t : {&a, &b})
+    for (int i = t->shape().rank() - 3, j = static_cast<int>(axes) - 1; i >= 0; --i, --j)
+      batch[static_cast<size_t>(j)] = std::max(batch[static_cast<size_t>(j)], t->shape()[i].size);
+  const Tensor left = matrices(a, batch), right = matrices(b, batch);
+  const int64_t B = left.shape()[0].size, M = left.shape()[1].size, K = left.shape()[2].size,
+                N = right.shape()[2].size;
+
+  Results results;
+  Run run;
+  const Stage pattern = run.input(reshaped(left, {{Axis::B, B}, {Axis::H, 1}, {Axis::T, M}, {Axis::S, K}}));
+  const Stage v = run.input(reshaped(right, {{Axis::B, B}, {Axis::S, K}, {Axis::G, 1}, {Axis::D, N}}));
+  results.push_back({run(weighted_sum(run / "weighted_sum", pattern, v)), expected});
+
+  const Stage q = run.input(reshaped(left, {{Axis::B, B}, {Axis::T, M}, {Axis::H, 1}, {Axis::D, K}}));
+  const Stage k = run.input(
+      reshaped(permuted(right, {0, 2, 1}), {{Axis::B, B}, {Axis::S, N}, {Axis::G, 1}, {Axis::D, K}}));
+  results.push_back({run(raw_scores(run / "raw_scores", q, k)), expected});
+
+  if (b.shape().rank() == 2)
+    results.push_back({run(linear(run / "linear", run.input(a), run.input(b))), expected});
+  return results;
+}
+
+Results gemm(const OnnxCase& c) {
+  Run run;
+  const Tensor a = c.integer("transA", 0) ? permuted(c.in("a"), {1, 0}) : c.in("a");
+  LinearOptions options;
+  options.transposed = c.integer("transB", 0) != 0;
+  Stage y = scale(run / "alpha", linear(run / "product", run.input(a), run.input(c.in("b")), {}, options),
+                  c.real("alpha", 1));
+  if (c.has("c")) {
+    // What is the same for every row loses its leading sizes of 1: [1,N] is [N], [1] is a single number.
+    std::vector<int64_t> sizes = c.in("c").shape().sizes();
+    while (!sizes.empty() && sizes.front() == 1) sizes.erase(sizes.begin());
+    const Stage bias = run.input(reshaped(c.in("c"), Shape::unnamed(sizes)));
+    y = add(run / "y", y, scale(run / "beta", bias, c.real("beta", 1)));
+  }
+  return {{run(y), c.outputs.at("y")}};
+}
+
+const std::map<std::string, std::function<Results(const OnnxCase&)>> k_operators = {
+    {"LayerNormalization", normalization},
+    {"RMSNormalization", normalization},
+    {"Softmax", softmaxes},
+    {"LogSoftmax", softmaxes},
+    {"Gelu", gelus},
+    {"Swish", swish},
+    {"RotaryEmbedding", rotary_embedding},
+    {"MatMul", matrix_product},
+    {"Gemm", gemm},
+};
+
+// How far the worst number is off, as a share of what is allowed.
+double worst(const Tensor& ours, const Tensor& expected) {
+  double most = 0;
+  for (int64_t i = 0; i < expected.count(); ++i) {
+    const double a = ours.data<float>()[i], b = expected.data<float>()[i];
+    const double off = std::abs(a - b) / (k_absolute + k_relative * std::abs(b));
+    if (std::isnan(off)) return std::numeric_limits<double>::infinity();
+    most = std::max(most, off);
+  }
+  return most;
+}
+
+TEST(Onnx, EveryCaseOfOurOperatorsAgrees) {
+  const std::filesystem::path path = cases_file();
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path << " (LIMPID_DATA names the data folder)";
+  std::map<std::string, int> cases;
+  int agree = 0;
+  double most = 0;
+  for (const OnnxCase& c : read_cases(read_safetensors(path))) {
+    const auto run = k_operators.find(c.op);
+    if (run == k_operators.end())
+      continue;  // Attention and TensorScatter are groups and state, not operations
+    SCOPED_TRACE(c.name);
+    ++cases[c.op];
+    bool good = true;
+    for (const auto& [ours, expected] : run->second(c)) {
+      ASSERT_EQ(ours.count(), expected.count());
+      const double off = worst(ours, expected);
+      EXPECT_LE(off, 1);
+      good &= off <= 1;
+      most = std::max(most, off);
+    }
+    agree += good;
+  }
+  int total = 0;
+  for (const auto& [op, count] : cases) total += count;
+  std::cout << "ONNX: " << agree << " of " << total << " cases of " << cases.size()
+            << " operators agree, none left out"
+            << " (the worst uses " << std::lround(100 * most) << "% of the tolerance)\n";
+  EXPECT_EQ(cases, (std::map<std::string, int>{{"LayerNormalization", 14},
+                                               {"RMSNormalization", 14},
+                                               {"Softmax", 5},
+                                               {"LogSoftmax", 7},
+                                               {"Gelu", 4},
+                                               {"Swish", 1},
+                                               {"RotaryEmbedding", 6},
+                                               {"MatMul", 7},
+                                               {"Gemm", 11}}));
+}
+
+}  // namespace
+}  // namespace limpid
