@@ -2,13 +2,55 @@
 
 #include "limpid/error.h"
 
-#ifdef _OPENMP
+// ThreadSanitizer cannot see how GCC's OpenMP library waits (it reports races where a team has long ended),
+// so under it a team is made of plain threads, whose start and end it does see.  The tasks are the same.
+#if defined(__SANITIZE_THREAD__)
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+#elif defined(_OPENMP)
 #include <omp.h>
 #endif
 
 namespace limpid {
 
-#ifdef _OPENMP
+#if defined(__SANITIZE_THREAD__)
+
+namespace {
+int chosen = 0;  // 0: not set, the machine's cores
+thread_local bool inside = false;
+}  // namespace
+
+int threads() {
+  return chosen > 0 ? chosen : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void set_threads(int count) {
+  if (count < 1) fail_call("threads: ", count, " given, expected 1 or more");
+  chosen = count;
+}
+
+void parallel_for(int64_t count, const std::function<void(int64_t, int)>& task) {
+  const int team = static_cast<int>(std::min<int64_t>(count, threads()));
+  if (team <= 1 || inside) {  // as in OpenMP, a loop inside a loop is run by the one thread that meets it
+    for (int64_t i = 0; i < count; ++i) task(i, 0);
+    return;
+  }
+  // Relaxed, so that the counter orders nothing: whatever two tasks share without care is then a race to see.
+  std::atomic<int64_t> next = 0;
+  const auto work = [&](int thread) {
+    inside = true;
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) task(i, thread);
+    inside = false;
+  };
+  std::vector<std::thread> others;
+  for (int thread = 1; thread < team; ++thread) others.emplace_back(work, thread);
+  work(0);
+  for (std::thread& other : others) other.join();
+}
+
+#elif defined(_OPENMP)
 
 namespace {
 int chosen = 0;  // 0: not set, OpenMP decides

@@ -1,0 +1,45 @@
+# Every target works on a Debian machine with nothing but the base system, git and make: what is missing
+# is installed first (as root or with sudo; scripts/install-deps.sh holds the list).  The build itself is CMake's;
+# this file only names what people do.
+
+PREFIX ?= /usr/local
+program := build/release/limpid
+
+.PHONY: help build demo test bench format lint install clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the program, build/release/limpid
+	@scripts/install-deps.sh build
+	@scripts/build.sh release
+
+demo: ## "Life is short", from word to next-word probabilities; the trace and its figure stay in demo/
+	@scripts/demo.sh
+
+test: ## builds and runs every test (build/dev)
+	@scripts/install-deps.sh build test
+	@scripts/build.sh --quiet dev
+	@scripts/run_tests.py build/dev
+
+bench: ## this machine's limits, and how close the kernels come
+	@scripts/install-deps.sh build
+	@scripts/build.sh --quiet release
+	@$(program) bench
+
+format: ## puts every C++ file into the project's format
+	@scripts/install-deps.sh lint
+	@scripts/lint.sh --fix-format
+
+lint: ## format and clang-tidy, all files (a file that passed is not checked again until it changes)
+	@scripts/install-deps.sh build test lint
+	@scripts/lint.sh
+
+install: ## program, library, headers, CMake and pkg-config files into PREFIX (/usr/local)
+	@scripts/install-deps.sh build
+	@scripts/build.sh --quiet release
+	@cmake --install build/release --prefix "$(PREFIX)"
+
+clean: ## removes build/ and demo/
+	@rm -rf build demo

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Installs the Debian packages that limpid needs, and only those that are missing.
+#
+#   scripts/install-deps.sh build test lint ...    the groups below; `build` when none is given
+#
+# This is the one list of them.  Silent and instant when everything is there.
+set -eu
+
+packages_of() {
+  case "$1" in
+    build) echo "cmake ninja-build g++ pkg-config libhwy-dev nlohmann-json3-dev libcli11-dev libzip-dev" \
+                "libutf8proc-dev libpcre2-dev zlib1g-dev" ;;
+    test) echo "libgtest-dev librapidcheck-dev python3 libxml2-utils librsvg2-bin" ;;
+    bench) echo "libbenchmark-dev" ;;
+    lint) echo "clang-format-19 clang-tidy-19" ;;
+    *) echo "install-deps: no group '$1', expected build, test, bench or lint" >&2; exit 2 ;;
+  esac
+}
+
+[ $# -gt 0 ] || set -- build
+wanted=
+for group in "$@"; do
+  names=$(packages_of "$group")
+  wanted="$wanted $names"
+done
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+  echo "install-deps: not a Debian machine; going on with what is here (needed:$wanted)" >&2
+  exit 0
+fi
+
+missing=
+for name in $wanted; do
+  state=$(dpkg-query -W -f '${Status}' "$name" 2>/dev/null) || state=
+  case "$state" in *"ok installed") ;; *) missing="$missing $name" ;; esac
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" != 0 ]; then
+  if ! command -v sudo >/dev/null 2>&1; then
+    echo "install-deps: these packages are missing, and this user is not root and has no sudo." >&2
+    echo "  As root: apt-get install --no-install-recommends$missing" >&2
+    exit 1
+  fi
+  as_root="sudo"
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+echo "installing$missing" >&2
+apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" </dev/null >>"$log" 2>&1; }
+# shellcheck disable=SC2086  # a list of words
+# A failing update is not the end: one broken third-party source must not stop what the others offer.
+apt update || echo "install-deps: apt-get update failed in part, going on with the lists that are here" >&2
+if ! apt install --no-install-recommends $missing; then
+  cat "$log" >&2
+  echo "install-deps: apt-get could not install:$missing" >&2
+  exit 1
+fi
