@@ -1,8 +1,5 @@
 #include "engine/fast.h"
 
-#include <map>
-#include <string>
-
 #include "kernels/attention.h"
 #include "kernels/kernel.h"
 #include "kernels/matmul.h"
@@ -18,7 +15,7 @@ int64_t rows_of(const ConstView& x) { return last_size(x) ? x.shape().count() / 
 
 // ---- linear --------------------------------------------------------------------------------------
 
-void linear(const Operation& op, Inputs in, Outputs out) {
+void linear(const Operation& op, Inputs in, Outputs out, const RunContext&) {
   kernels::MatmulArgs a;
   a.m = rows_of(in[0]);
   a.k = last_size(in[0]);
@@ -35,7 +32,7 @@ void linear(const Operation& op, Inputs in, Outputs out) {
 }
 
 // dx [rows,in] = dy [rows,out] w^T; w is [in,out], or [out,in] when transposed
-void linear_input_gradient(const Operation& op, Inputs in, Outputs out) {
+void linear_input_gradient(const Operation& op, Inputs in, Outputs out, const RunContext&) {
   kernels::MatmulArgs a;
   a.m = rows_of(out[0]);
   a.n = last_size(out[0]);
@@ -51,7 +48,7 @@ void linear_input_gradient(const Operation& op, Inputs in, Outputs out) {
 }
 
 // dw [in,out] = x^T dy, or [out,in] = dy^T x when transposed
-void linear_weight_gradient(const Operation& op, Inputs in, Outputs out) {
+void linear_weight_gradient(const Operation& op, Inputs in, Outputs out, const RunContext&) {
   const int64_t rows = rows_of(in[0]), width = last_size(in[0]), outputs = width ? out[0].shape().count() / width : 0;
   const bool transposed = op.options().flag("transposed");
   const float *x = in[0].data<float>(), *dy = in[1].data<float>();
@@ -123,13 +120,14 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out) {
 }  // namespace
 
 StageKernel stage_kernel(const Operation& op) {
-  static const std::map<std::string, StageKernel> table = {
+  static const std::map<std::string, StageKernel, std::less<>> products = {
       {"linear", linear},
       {"linear_input_gradient", linear_input_gradient},
       {"linear_weight_gradient", linear_weight_gradient},
   };
-  const auto found = table.find(op.kind());
-  return found == table.end() ? nullptr : found->second;
+  for (const auto* table : {&products, &row_kernels()})
+    if (const auto found = table->find(op.kind()); found != table->end()) return found->second;
+  return nullptr;
 }
 
 GroupKernel group_kernel(const GroupInfo& group) {

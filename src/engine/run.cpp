@@ -124,11 +124,19 @@ class Run {
     const StageInfo& stage = graph_.stage(step.stage);
     const bool moves_nothing = plan_.places[static_cast<size_t>(stage.outputs[0])].same_as >= 0;
     Call c = call(stage.inputs, stage.outputs);
-    if (step.kernel) step.kernel(*stage.operation, c.in, c.out);
+    if (step.kernel) run_kernel(step.kernel, stage, c);
     else if (!moves_nothing) run_stage(stage, c.in, c.out, options_.context);
     for (size_t i = 0; i < stage.outputs.size(); ++i) {
       edit(stage.outputs[i], c.out[i]);
       look(stage.outputs[i], c.out[i], {});
+    }
+  }
+
+  void run_kernel(StageKernel kernel, const StageInfo& stage, const Call& c) const {
+    try {
+      kernel(*stage.operation, c.in, c.out, options_.context);
+    } catch (const Error& error) {
+      throw Error(error.kind(), join("stage '", stage.name, "': ", error.what()));
     }
   }
 

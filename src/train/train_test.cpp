@@ -139,8 +139,8 @@ TEST(Training, SentencesAreLearnedWhole) {
 TEST(Training, PatienceStopsIt) {
   Recipe r = small_recipe();
   r.patience = 1;
-  r.learning_rate = 1e-9;  // learns nothing
-  r.least_rate = 1e-9;
+  r.learning_rate = 3;  // gets worse and worse
+  r.least_rate = 3;
   r.steps = 600;
   Trainer trainer(r, texts());
   trainer.run();

@@ -1,0 +1,270 @@
+// Kernels of the stages between the products: each adapter reads the operation's options and shapes, and launches.
+// Where a kernel does not cover a case (a softmax along another axis), the operation's own reference runs.
+#include <algorithm>
+
+#include "core/random.h"
+#include "core/threads.h"
+#include "engine/fast.h"
+#include "kernels/elementwise.h"
+#include "kernels/kernel.h"
+#include "kernels/norm.h"
+#include "kernels/rows.h"
+#include "kernels/softmax.h"
+
+namespace limpid {
+
+namespace {
+
+using kernels::Function;
+using kernels::launch;
+
+int64_t last_size(const ConstView& x) { return x.shape()[x.shape().rank() - 1].size; }
+int64_t rows_of(const ConstView& x) { return last_size(x) ? x.shape().count() / last_size(x) : 0; }
+float* written(const View& x) { return x.data<float>(); }
+const float* read(const ConstView& x) { return x.data<float>(); }
+
+// ---- number by number ----------------------------------------------------------------------------
+
+void each(Function function, Inputs in, Outputs out, float alpha = 1) {
+  kernels::Elementwise k;
+  k.function = function;
+  k.a = read(in[0]);
+  k.b = in.size() > 1 ? read(in[1]) : nullptr;
+  k.out = written(out[0]);
+  k.count = out[0].shape().count();
+  k.alpha = alpha;
+  launch(k);
+}
+
+template <Function k_function>
+void elementwise(const Operation&, Inputs in, Outputs out, const RunContext&) { each(k_function, in, out); }
+
+template <Function k_exact, Function k_tanh>
+void gelu(const Operation& op, Inputs in, Outputs out, const RunContext&) {
+  each(op.options().word("form", "exact") == "tanh" ? k_tanh : k_exact, in, out);
+}
+
+void add(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
+  if (in[0].shape().same_sizes(in[1].shape())) each(Function::add, in, out);
+  else op.run(in, out, context);
+}
+
+void scale(const Operation& op, Inputs in, Outputs out, const RunContext&) {
+  each(Function::scale, in, out, static_cast<float>(op.options().real("factor", 1)));
+}
+
+// As the operation draws: element i is kept where uniform(seed, stream, step, i) >= rate, four numbers a block.
+void dropout(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
+  constexpr int64_t k_task = 1 << 14;
+  const double rate = op.options().real("rate");
+  const float factor = static_cast<float>(1 / (1 - rate));
+  const uint32_t stream = static_cast<uint32_t>(op.options().integer("stream")), step = static_cast<uint32_t>(context.step);
+  const float* x = read(in[0]);
+  float* y = written(out[0]);
+  const int64_t count = out[0].shape().count();
+  parallel_for((count + k_task - 1) / k_task, [&](int64_t task, int) {
+    for (int64_t i = task * k_task; i < std::min(count, (task + 1) * k_task); i += 4) {
+      const auto words = random_words(context.seed, stream, step, static_cast<uint64_t>(i / 4));
+      for (int64_t j = i; j < std::min(count, i + 4); ++j) {
+        const double u = words[static_cast<size_t>(j - i)] * 0x1p-32;
+        y[j] = u >= rate ? x[j] * factor : 0.0f;
+      }
+    }
+  });
+}
+
+// ---- rows ----------------------------------------------------------------------------------------
+
+template <kernels::Norm k_norm>
+void norm(const Operation& op, Inputs in, Outputs out, const RunContext&) {
+  kernels::NormForward k;
+  k.norm = k_norm;
+  k.x = read(in[0]);
+  size_t next = 1;
+  if (op.options().flag("gain")) k.w = read(in[next++]);
+  if (op.options().flag("bias")) k.b = read(in[next++]);
+  k.y = written(out[0]);
+  k.scale = written(out[1]);
+  k.rows = rows_of(in[0]);
+  k.width = last_size(in[0]);
+  k.epsilon = static_cast<float>(op.options().real("epsilon", 1e-5));
+  launch(k);
+}
+
+// dy, x, scale, [w] -> dx, [dw], [db]
+template <kernels::Norm k_norm>
+void norm_gradient(const Operation& op, Inputs in, Outputs out, const RunContext&) {
+  kernels::NormGradient k;
+  k.norm = k_norm;
+  k.dy = read(in[0]);
+  k.x = read(in[1]);
+  k.scale = read(in[2]);
+  k.w = op.options().flag("gain") ? read(in[3]) : nullptr;
+  k.dx = written(out[0]);
+  k.rows = rows_of(in[1]);
+  k.width = last_size(in[1]);
+  size_t next = 1;
+  float* dw = op.options().flag("gain") ? written(out[next++]) : nullptr;
+  float* db = op.options().flag("bias") ? written(out[next++]) : nullptr;
+  kernels::norm_gradient(k, dw, db);
+}
+
+bool along_last(const Operation& op, const ConstView& x, const char* otherwise) {
+  const Axis axis = static_cast<Axis>(op.options().word("axis", otherwise).at(0));
+  return x.shape().find(axis) == x.shape().rank() - 1;
+}
+
+template <bool k_log>
+void softmax(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
+  if (!along_last(op, in[0], "S")) return op.run(in, out, context);
+  kernels::Softmax k;
+  k.x = read(in[0]);
+  k.y = written(out[0]);
+  k.lse = out.size() > 1 ? written(out[1]) : nullptr;
+  k.rows = rows_of(in[0]);
+  k.width = last_size(in[0]);
+  k.log = k_log;
+  launch(k);
+}
+
+bool in_range(const ConstView& ids, int64_t least, int64_t end) {
+  const int64_t* id = ids.data<int64_t>();
+  return std::all_of(id, id + ids.shape().count(), [&](int64_t i) { return i >= least && i < end; });
+}
+
+// A token out of range is the reference's to name.
+void embedding(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
+  if (!in_range(in[0], 0, in[1].shape()[0].size)) return op.run(in, out, context);
+  kernels::Gather k;
+  k.ids = in[0].data<int64_t>();
+  k.table = read(in[1]);
+  k.y = written(out[0]);
+  k.rows = in[0].shape().count();
+  k.width = last_size(in[1]);
+  launch(k);
+}
+
+// ids, dy, table (for its shape)
+void embedding_gradient(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
+  if (!in_range(in[0], 0, out[0].shape()[0].size)) return op.run(in, out, context);
+  kernels::GatherGradient k;
+  k.ids = in[0].data<int64_t>();
+  k.dy = read(in[1]);
+  k.table = written(out[0]);
+  k.rows = in[0].shape().count();
+  k.width = last_size(out[0]);
+  k.entries = out[0].shape()[0].size;
+  launch(k);
+}
+
+void linear_bias_gradient(const Operation&, Inputs in, Outputs out, const RunContext&) {
+  kernels::ColumnSums k;
+  k.x = read(in[0]);
+  k.sums = written(out[0]);
+  k.width = k.stride = out[0].shape().count();
+  k.rows = k.width ? in[0].shape().count() / k.width : 0;
+  launch(k);
+}
+
+template <bool k_back>
+void rotary(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
+  const Shape& x = in[0].shape();
+  if (in.size() > 3 || in[1].shape()[0].size < x[1].size) return op.run(in, out, context);
+  kernels::Rotary k;
+  k.x = read(in[0]);
+  k.y = written(out[0]);
+  k.x_at = k.y_at = {x[1].size * x[2].size * x[3].size, x[2].size * x[3].size, x[3].size};
+  k.cos = read(in[1]);
+  k.sin = read(in[2]);
+  k.batch = x[0].size;
+  k.rows = x[1].size;
+  k.heads = x[2].size;
+  k.width = x[3].size;
+  k.pairs = last_size(in[1]);
+  k.interleaved = op.options().word("pairing", "halves") == "interleaved";
+  k.back = k_back;
+  launch(k);
+}
+
+// ---- the loss ------------------------------------------------------------------------------------
+
+// The kernel's loss of every row, and each row's log-sum-exp.
+struct Losses {
+  std::vector<float> loss, lse;
+  int64_t counted = 0;
+};
+Losses losses(const ConstView& logits, const ConstView& targets) {
+  const int64_t rows = rows_of(logits);
+  Losses l{std::vector<float>(static_cast<size_t>(rows)), std::vector<float>(static_cast<size_t>(rows)), 0};
+  kernels::CrossEntropy k;
+  k.logits = read(logits);
+  k.targets = targets.data<int64_t>();
+  k.loss = l.loss.data();
+  k.lse = l.lse.data();
+  k.rows = rows;
+  k.width = last_size(logits);
+  launch(k);
+  for (int64_t r = 0; r < rows; ++r) l.counted += k.targets[r] >= 0;
+  return l;
+}
+
+void cross_entropy(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
+  if (!in_range(in[1], INT64_MIN, last_size(in[0]))) return op.run(in, out, context);
+  const Losses l = losses(in[0], in[1]);
+  double sum = 0;
+  for (float loss : l.loss) sum += loss;
+  written(out[0])[0] = l.counted ? static_cast<float>(sum / static_cast<double>(l.counted)) : 0.0f;
+  std::copy(l.loss.begin(), l.loss.end(), written(out[1]));
+}
+
+// logits, targets, dloss
+void cross_entropy_gradient(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
+  if (!in_range(in[1], INT64_MIN, last_size(in[0]))) return op.run(in, out, context);
+  const Losses l = losses(in[0], in[1]);
+  kernels::CrossEntropyGradient k;
+  k.logits = read(in[0]);
+  k.targets = in[1].data<int64_t>();
+  k.lse = l.lse.data();
+  k.dlogits = written(out[0]);
+  k.scale = l.counted ? read(in[2])[0] / static_cast<float>(l.counted) : 0.0f;
+  k.rows = rows_of(in[0]);
+  k.width = last_size(in[0]);
+  launch(k);
+}
+
+}  // namespace
+
+const std::map<std::string, StageKernel, std::less<>>& row_kernels() {
+  using kernels::Norm;
+  static const std::map<std::string, StageKernel, std::less<>> table = {
+      {"add", add},
+      {"gate", elementwise<Function::multiply>},
+      {"scale", scale},
+      {"gelu", gelu<Function::gelu, Function::gelu_tanh>},
+      {"gelu_gradient", gelu<Function::gelu_gradient, Function::gelu_tanh_gradient>},
+      {"relu", elementwise<Function::relu>},
+      {"relu_gradient", elementwise<Function::relu_gradient>},
+      {"silu", elementwise<Function::silu>},
+      {"silu_gradient", elementwise<Function::silu_gradient>},
+      {"tanh", elementwise<Function::tanh>},
+      {"tanh_gradient", elementwise<Function::tanh_gradient>},
+      {"dropout", dropout},
+      {"dropout_gradient", dropout},
+      {"layer_norm", norm<Norm::layer>},
+      {"layer_norm_gradient", norm_gradient<Norm::layer>},
+      {"rms_norm", norm<Norm::rms>},
+      {"rms_norm_gradient", norm_gradient<Norm::rms>},
+      {"softmax", softmax<false>},
+      {"log_softmax", softmax<true>},
+      {"embedding", embedding},
+      {"embedding_gradient", embedding_gradient},
+      {"linear_bias_gradient", linear_bias_gradient},
+      {"rotary", rotary<false>},
+      {"rotary_gradient", rotary<true>},
+      {"cross_entropy", cross_entropy},
+      {"cross_entropy_gradient", cross_entropy_gradient},
+  };
+  return table;
+}
+
+}  // namespace limpid
