@@ -10,6 +10,7 @@
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/isa.h"
+#include "kernels/math-inl.h"
 #include "kernels/matmul.h"
 #include "kernels/tile-inl.h"
 
@@ -32,30 +33,26 @@ void pack_a(const Matmul::Block& block, int64_t k0, int64_t depth, float* HWY_RE
   }
 }
 
-// B as it lies in scratch: panels of k_width columns [panel][k][k_width], zeros beyond the last column.
-void pack_b(const Matmul::Block& block, int64_t k0, int64_t depth, float* HWY_RESTRICT to) {
-  for (int64_t n0 = 0; n0 < block.n; n0 += k_width, to += depth * k_width) {
-    const int64_t columns = std::min(k_width, block.n - n0);
-    if (block.transpose_b) {
-      transpose(columns, depth, block.b + n0 * block.ldb + k0, block.ldb, to, k_width);
-    } else {
-      const float* from = block.b + k0 * block.ldb + n0;
-      for (int64_t p = 0; p < depth; ++p, from += block.ldb) {
-        if (columns == k_width) {
-          for (int v = 0; v < k_max_vecs; ++v) {
-            hn::StoreU(hn::LoadU(k_f32, from + v * k_lanes), k_f32, to + p * k_width + v * k_lanes);
-          }
-        } else {
-          std::memcpy(to + p * k_width, from, sizeof(float) * columns);
+// One panel of B as it lies in scratch: columns [n0, n0 + columns) as rows of k_width, zeros beyond the last.
+void pack_panel(const Matmul::Block& block, int64_t k0, int64_t depth, int64_t n0, int64_t columns,
+                float* HWY_RESTRICT to) {
+  if (block.transpose_b) {
+    transpose(columns, depth, block.b + n0 * block.ldb + k0, block.ldb, to, k_width);
+  } else {
+    const float* from = block.b + k0 * block.ldb + n0;
+    for (int64_t p = 0; p < depth; ++p, from += block.ldb) {
+      if (columns == k_width) {
+        for (int v = 0; v < k_max_vecs; ++v) {
+          hn::StoreU(hn::LoadU(k_f32, from + v * k_lanes), k_f32, to + p * k_width + v * k_lanes);
         }
+      } else {
+        std::memcpy(to + p * k_width, from, sizeof(float) * columns);
       }
     }
-    if (columns < k_width) {
-      const int64_t filled = vecs_for(columns) * k_lanes;
-      for (int64_t p = 0; p < depth; ++p) {
-        std::fill(to + p * k_width + columns, to + p * k_width + filled, 0.f);
-      }
-    }
+  }
+  const int64_t filled = vecs_for(columns) * k_lanes;
+  for (int64_t p = 0; p < depth && columns < filled; ++p) {
+    std::fill(to + p * k_width + columns, to + p * k_width + filled, 0.f);
   }
 }
 
@@ -111,7 +108,46 @@ void add_bias(int64_t rows, int64_t columns, const float* HWY_RESTRICT bias, flo
   }
 }
 
+// Few rows: each number of B is used once or little more, so B is read where it is, whole rows at a time (a
+// machine foresees those), and C waits in the first-level cache.  Four steps of k at once, in order.
+template <int kSteps>
+void thin_steps(const Matmul::Block& block, int64_t k0) {
+  const float* b = block.b + k0 * block.ldb;
+  const int64_t ldb = block.ldb, step = block.transpose_a ? block.lda : 1;
+  for (int64_t r = 0; r < block.m; ++r) {
+    const float* a = block.a + r * (block.transpose_a ? 1 : block.lda) + k0 * step;
+    float* HWY_RESTRICT c = block.c + r * block.ldc;
+    Vec factor[kSteps];
+    for (int j = 0; j < kSteps; ++j) factor[j] = set(a[j * step]);
+    int64_t i = 0;
+    for (; i + k_lanes <= block.n; i += k_lanes) {
+      Vec sum = hn::LoadU(k_f32, c + i);
+      for (int j = 0; j < kSteps; ++j) sum = hn::MulAdd(factor[j], hn::LoadU(k_f32, b + j * ldb + i), sum);
+      hn::StoreU(sum, k_f32, c + i);
+    }
+    if (const int64_t left = block.n - i; left > 0) {
+      Vec sum = load(c + i, left);
+      for (int j = 0; j < kSteps; ++j) sum = hn::MulAdd(factor[j], load(b + j * ldb + i, left), sum);
+      store(sum, c + i, left);
+    }
+  }
+}
+
+void multiply_thin(const Matmul::Block& block) {
+  for (int64_t r = 0; r < block.m && !block.accumulate; ++r) {
+    std::fill_n(block.c + r * block.ldc, block.n, 0.f);
+  }
+  int64_t k0 = 0;
+  for (; k0 + 4 <= block.k; k0 += 4) thin_steps<4>(block, k0);
+  for (; k0 < block.k; ++k0) thin_steps<1>(block, k0);
+  if (block.bias) add_bias(block.m, block.n, block.bias, block.c, block.ldc);
+}
+
 void multiply(const Matmul::Block& block, float* HWY_RESTRICT scratch) {
+  if (block.m < k_rows && !block.transpose_b) {
+    multiply_thin(block);
+    return;
+  }
   float* const edge = scratch;
   float* const a = edge + k_rows * k_width;
   float* const b = a + (block.transpose_a ? block.step_k : block.m) * block.pitch_a;
@@ -120,7 +156,6 @@ void multiply(const Matmul::Block& block, float* HWY_RESTRICT scratch) {
   for (int64_t k0 = 0; k0 == 0 || k0 < block.k; k0 += block.step_k) {  // once for k = 0: it writes C
     const int64_t depth = std::min(block.step_k, block.k - k0);
     pack_a(block, k0, depth, a);
-    pack_b(block, k0, depth, b);
     const bool last = k0 + block.step_k >= block.k;
     int64_t tile_index = 0;
     for (int64_t n0 = 0; n0 < block.n; n0 += k_width) {
@@ -129,7 +164,8 @@ void multiply(const Matmul::Block& block, float* HWY_RESTRICT scratch) {
       TileArgs t{};
       t.k = depth;
       t.lda = block.pitch_a;
-      t.b = b + n0 * depth;
+      pack_panel(block, k0, depth, n0, columns, b);
+      t.b = b;
       t.ldb = k_width;
       t.ldc = block.ldc;
       t.add = k0 > 0 || block.accumulate;
@@ -205,8 +241,7 @@ void Matmul::divide() {
   blocks_n_ = parts(args_.n, block_n_);
   const int64_t edge = k_strip * width_;
   pitch_a_ = round_up(args_.transpose_a ? block_m_ : step_k_, 16) + 16;
-  const int64_t a = (args_.transpose_a ? step_k_ : block_m_) * pitch_a_,
-                b = round_up(block_n_, width_) * step_k_;
+  const int64_t a = (args_.transpose_a ? step_k_ : block_m_) * pitch_a_, b = width_ * step_k_;
   scratch_ = static_cast<int64_t>(sizeof(float)) * (edge + a + b + 64);
 }
 
