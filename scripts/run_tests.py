@@ -95,7 +95,11 @@ def count_script(out, code):
 
 def failing_part(output):
     """The output of the failing cases alone; the last lines where that cannot be told."""
-    parts = [p for p in FAILED_BLOCK.split(output)[1:] if "\n[  FAILED  ]" in p]
+    parts = []
+    for part in FAILED_BLOCK.split(output)[1:]:
+        name = part.split("\n", 1)[0]
+        if f"\n[  FAILED  ] {name}" in part:
+            parts.append(part.split(f"\n[  FAILED  ] {name}")[0] + "\n")
     text = "".join(parts) if parts else output
     lines = text.rstrip().splitlines()
     return ["..."] * (len(lines) > 80) + lines[-80:]
