@@ -46,12 +46,18 @@ struct AttentionArgs {
   float* lse = nullptr;  // [B,H,T], contiguous: log sum exp of each row's scores; the gradient reads it
 };
 
+/// Multiply-adds of a forward pass without a mask.
+inline int64_t attention_work(const AttentionShape& s) {
+  return s.batch * s.heads * s.queries * s.keys * (s.width + s.value_width);
+}
+
 /// z and lse from q, k, v.  A kernel (kernel.h); a task is one block of one head's queries.
 class AttentionForward {
  public:
   explicit AttentionForward(const AttentionArgs& args);
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return scratch_; }
+  int64_t work() const noexcept { return attention_work(args_.shape); }
   void run(int64_t task, std::byte* scratch) const noexcept;
 
  private:
@@ -73,6 +79,7 @@ class AttentionBackward {
   AttentionBackward(const AttentionArgs& args, const AttentionGradients& gradients);
   int64_t tasks() const noexcept { return args_.shape.batch * args_.shape.key_heads; }
   int64_t scratch() const noexcept { return scratch_; }
+  int64_t work() const noexcept { return attention_work(args_.shape); }
   void run(int64_t task, std::byte* scratch) const noexcept;
 
  private:

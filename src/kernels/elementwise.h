@@ -35,6 +35,7 @@ struct Elementwise {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return 8 * count; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 

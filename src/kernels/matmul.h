@@ -29,6 +29,7 @@ class Matmul {
 
   int64_t tasks() const noexcept { return args_.batch * blocks_m_ * blocks_n_; }
   int64_t scratch() const noexcept { return scratch_; }
+  int64_t work() const noexcept { return args_.batch * args_.m * args_.n * args_.k; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 
   /// One task's part of C.

@@ -23,6 +23,7 @@ struct NormForward {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return 4 * rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
@@ -39,6 +40,7 @@ struct NormGradient {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return 8 * rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 

@@ -67,6 +67,7 @@ struct Squares {
 
   int64_t tasks() const noexcept { return (count + k_block - 1) / k_block; }
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return count; }
   void run(int64_t task, std::byte*) const noexcept {
     const int64_t begin = task * k_block;
     sums[task] = HWY_DYNAMIC_DISPATCH(squares)(x + begin, std::min(k_block, count - begin));

@@ -20,6 +20,7 @@ struct AdamW {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return 16 * count; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 

@@ -18,6 +18,7 @@ struct ColumnSums {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
@@ -30,6 +31,7 @@ struct Gather {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
@@ -43,6 +45,7 @@ struct GatherGradient {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
@@ -61,6 +64,7 @@ struct Rotary {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return 8 * batch * rows * heads * pairs; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 

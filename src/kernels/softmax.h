@@ -17,6 +17,7 @@ struct Softmax {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return 12 * rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
@@ -29,6 +30,7 @@ struct SoftmaxGradient {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return 4 * rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
@@ -43,6 +45,7 @@ struct CrossEntropy {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return 12 * rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
@@ -57,6 +60,7 @@ struct CrossEntropyGradient {
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept { return 12 * rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
