@@ -100,10 +100,13 @@ class Trainer {
     double accuracy = 0;
     int64_t tokens = 0;
     int64_t characters = 0;  // code points the predicted tokens stand for
+    double loss_per_character() const;
   };
   Evaluation evaluate();
 
   int64_t steps_done() const;
+  /// The reports so far, those before a resume included.
+  const std::vector<Epoch>& history() const;
   const Recipe& recipe() const;
   /// The model as trained so far (the best on the held-out text, where there is one, if `best`).
   Model& model();

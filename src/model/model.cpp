@@ -149,7 +149,8 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
     const Tensor& logits = result["logits"];
     const int64_t vocabulary = logits.shape().size(Axis::V);
     ids.push_back(choose(logits.data<float>() + logits.count() - vocabulary, vocabulary, options.temperature, random));
-    const std::string piece = impl_->tokenizer->decode(std::span(&ids.back(), 1));
+    // Words are written with a space between; the other tokens hold their own.
+    const std::string piece = (impl_->tokenizer->kind() == "words" ? " " : "") + impl_->tokenizer->decode(std::span(&ids.back(), 1));
     written += piece;
     if (on_token) on_token(piece);
   }

@@ -208,6 +208,10 @@ const std::vector<Epoch>& Trainer::run(const TrainerCallbacks& callbacks) {
 
 double Trainer::step() { return impl_->step(); }
 Trainer::Evaluation Trainer::evaluate() { return impl_->evaluate(); }
+double Trainer::Evaluation::loss_per_character() const {
+  return characters > 0 ? loss * static_cast<double>(tokens) / static_cast<double>(characters) : 0;
+}
+const std::vector<Epoch>& Trainer::history() const { return impl_->history; }
 int64_t Trainer::steps_done() const { return impl_->done; }
 const Recipe& Trainer::recipe() const { return impl_->recipe; }
 Model& Trainer::model() { return impl_->model; }

@@ -1,0 +1,17 @@
+// The subcommands: each adds itself to the parser and returns what is to be done if the call asks for it.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "limpid/terminal.h"
+
+namespace limpid::command {
+
+/// Runs after the whole call was read.  Throws Error; ClosedPipe when the reader has gone.
+using Work = std::function<void(const Terminal&)>;
+
+Work add_generate(CLI::App& app);
+Work add_train(CLI::App& app);
+
+}  // namespace limpid::command

@@ -1,0 +1,77 @@
+#include "limpid/help.h"
+
+#include "core/threads.h"
+#include "kernels/isa.h"
+#include "limpid/error.h"
+#include "limpid/version.h"
+
+namespace limpid::command {
+
+namespace {
+
+constexpr const char* k_overview = R"(limpid: attention you can see, at full speed
+
+  limpid trace "Life is short"                  a sentence from word to next-word probability,
+                                                every step of the way
+  limpid trace "Life is short" --token short    one token's way: its query against every key
+  limpid trace "Life is short" --network textbook --seed 7
+                                                the textbook's network, every number in double
+  limpid draw -o net.svg                        the network's diagram, shapes on every edge
+  limpid generate "Life is short"               how the text could go on
+  limpid train recipes/textbook.json            learns a few sentences in seconds
+  limpid info FILE                              what a model, trace or array file holds
+
+Options of every command:
+  --threads N                 Computes on N threads; the results are the same for any N.
+  --color always|auto|never   Colours: in a terminal unless NO_COLOR is set, always, or never.
+  --help                      Each command's options: limpid trace --help
+  --version                   The version, the instruction set in use, and the threads.
+
+Without --model, the small language model that limpid itself trained is used.
+Exit status: 0 done, 1 the work failed, 2 the call was wrong.
+)";
+
+// Lines of at most `columns`, broken between words.
+std::string wrapped(const std::string& text, size_t columns) {
+  std::string out;
+  size_t width = 0;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    const bool breaks = width > 0 && width + 1 + word.size() > columns;
+    if (breaks)
+      out += '\n';
+    else if (width > 0)
+      out += ' ';
+    width = breaks ? word.size() : width + (width > 0) + word.size();
+    out += word;
+  }
+  return out;
+}
+
+class Help : public CLI::Formatter {
+ public:
+  Help() { column_width(30); }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return wrapped(option->get_description(), 78 - get_column_width());
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_size() == 0 || option->get_type_name().empty() ? ""
+                                                                           : " " + option->get_type_name();
+  }
+  std::string make_description(const CLI::App* app) const override {
+    return wrapped(app->get_description(), 80) + "\n";
+  }
+};
+
+}  // namespace
+
+std::string overview() { return k_overview; }
+
+std::string version() {
+  return join("limpid ", k_version, ", ", kernels::isa_name(), ", ", threads(),
+              threads() == 1 ? " thread" : " threads", "\n");
+}
+
+std::shared_ptr<CLI::Formatter> help_formatter() { return std::make_shared<Help>(); }
+
+}  // namespace limpid::command

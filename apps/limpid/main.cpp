@@ -1,0 +1,103 @@
+// limpid: the command.  Reads the call, hands it to a subcommand, turns what went wrong into one line and a
+// status.
+#include <csignal>
+#include <cstdio>
+
+#include "core/threads.h"
+#include "limpid/commands.h"
+#include "limpid/error.h"
+#include "limpid/help.h"
+
+namespace limpid::command {
+namespace {
+
+enum Status { k_done = 0, k_work_failed = 1, k_call_was_wrong = 2 };
+
+int complain(const std::string& what, Status status) {
+  std::fflush(stdout);  // what was printed stands before what went wrong
+  std::string line = "limpid: " + what;
+  for (char& c : line)
+    if (c == '\n') c = ' ';
+  std::fprintf(stderr, "%s\n", line.c_str());
+  return status;
+}
+
+std::string called(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? "limpid" : "limpid " + chosen.front()->get_name();
+}
+
+struct Call {
+  int threads = 0;
+  Colour colour = Colour::automatic;
+  bool version = false;
+};
+
+void add_common(CLI::App& app, Call& call) {
+  app.add_option("--threads", call.threads, "Computes on N threads; the results are the same for any N.")
+      ->type_name("N");
+  const std::map<std::string, Colour> colours = {
+      {"always", Colour::always}, {"auto", Colour::automatic}, {"never", Colour::never}};
+  app.add_option_function<std::string>(
+         "--color", [&call, colours](const std::string& word) { call.colour = colours.at(word); },
+         "Colours: in a terminal unless NO_COLOR is set, always, or never.")
+      ->check(CLI::IsMember({"always", "auto", "never"}))
+      ->type_name("always|auto|never");
+  app.add_flag("--version", call.version, "The version, the instruction set in use, and the threads.");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("attention you can see, at full speed", "limpid");
+  app.formatter(help_formatter());
+  app.fallthrough();
+  app.require_subcommand(0, 1);
+  Call call;
+  add_common(app, call);
+  std::vector<std::pair<std::string, Work>> commands;
+  commands.emplace_back("generate", add_generate(app));
+  commands.emplace_back("train", add_train(app));
+
+  try {
+    app.parse(argc, argv);
+    if (call.threads != 0) set_threads(call.threads);
+    const Terminal terminal = find_terminal(call.colour);
+    if (call.version) {
+      print(version());
+    } else if (app.get_subcommands().empty()) {
+      print(overview());
+    }
+    for (const auto& [name, work] : commands)
+      if (!call.version && app.got_subcommand(name)) work(terminal);
+    close_output();
+    return k_done;
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    print(chosen.empty() ? overview() : chosen.front()->help());
+    close_output();
+    return k_done;
+  } catch (const CLI::ParseError& error) {
+    return complain(join(error.what(), "; see `", called(app), " --help`"), k_call_was_wrong);
+  }
+}
+
+int run_and_report(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const ClosedPipe&) {
+    return k_done;
+  } catch (const Error& error) {
+    return complain(error.what(), error.kind() == Error::Kind::call ? k_call_was_wrong : k_work_failed);
+  } catch (const std::bad_alloc&) {
+    return complain("there is not enough memory for this", k_work_failed);
+  } catch (const std::exception& error) {
+    return complain(error.what(), k_work_failed);
+  }
+}
+
+}  // namespace
+}  // namespace limpid::command
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is noticed where it is written to
+  return limpid::command::run_and_report(argc, argv);
+}

@@ -1,0 +1,237 @@
+// limpid train: learns from text by a recipe, says how it goes, and can stop and go on.
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "limpid/commands.h"
+#include "limpid/files.h"
+#include "limpid/progress.h"
+#include "limpid/train.h"
+
+namespace limpid::command {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Call {
+  std::string recipe, out;
+  std::vector<std::string> data;
+  bool resume = false;
+  std::optional<uint64_t> seed;
+  std::optional<int64_t> steps;
+  DType dtype = DType::f32;
+};
+
+volatile std::sig_atomic_t g_asked_to_stop = 0;
+
+void ask_to_stop(int) { g_asked_to_stop = 1; }
+
+// From now on Ctrl-C and a polite kill end the run after its current step; a second one ends it at once.
+void listen_to_signals() {
+  struct sigaction action {};
+  action.sa_handler = ask_to_stop;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+// ---- what the call names --------------------------------------------------------------------------
+
+Recipe recipe_of(const Call& call) {
+  Recipe recipe;
+  try {
+    recipe = recipe_from_json(read_file(call.recipe));
+  } catch (const Error& error) {
+    if (std::string(error.what()).rfind("recipe:", 0) != 0) throw;
+    throw Error(error.kind(), call.recipe + ": " + error.what());
+  }
+  if (call.seed) recipe.seed = *call.seed;
+  if (call.steps && *call.steps < 1) fail_call("--steps is ", *call.steps, ", expected at least 1");
+  if (call.steps) recipe.steps = *call.steps;
+  return recipe;
+}
+
+std::vector<std::string> texts_of(const Call& call, const Recipe& recipe) {
+  std::string folder = fs::path(call.recipe).parent_path().string();
+  std::vector<std::string> files;
+  for (const std::string& data : call.data) {
+    if (!fs::is_directory(data)) {
+      files.push_back(data);
+    } else if (call.data.size() > 1) {
+      fail_call("--data ", data, " is a folder; give one folder, or any number of files");
+    } else {
+      folder = data;
+    }
+  }
+  try {
+    return read_texts(recipe, folder, files);
+  } catch (const Error& error) {
+    if (!files.empty() || error.kind() == Error::Kind::call) throw;
+    fail_work(error.what(), "; give the folder that holds the recipe's texts as --data FOLDER");
+  }
+}
+
+// ---- the folder of a run ----------------------------------------------------------------------------
+
+struct Folder {
+  fs::path path;
+  std::string model() const { return (path / "model.safetensors").string(); }
+  std::string checkpoint() const { return (path / "checkpoint.safetensors").string(); }
+  std::string log() const { return (path / "log.jsonl").string(); }
+};
+
+Folder folder_of(const Call& call) {
+  const fs::path path = call.out.empty() ? fs::path(call.recipe).stem() : fs::path(call.out);
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail_work(path.string(), ": the folder cannot be made: ", error.message());
+  return {path};
+}
+
+// A run that stopped on its way is not thrown away by forgetting --resume.
+void check_unfinished(const Folder& folder, const std::string& command) {
+  if (!fs::exists(folder.checkpoint())) return;
+  const auto info = inspect_safetensors(folder.checkpoint());
+  const auto found = info.metadata.find("limpid.checkpoint");
+  if (found == info.metadata.end()) return;
+  const auto json = nlohmann::json::parse(found->second, nullptr, false);
+  const int64_t step = json.value("step", int64_t{0});
+  const auto recipe = json.value("recipe", nlohmann::json::object());
+  if (step >= recipe.value("steps", int64_t{0}) || recipe.value("patience", int64_t{0}) > 0) return;
+  fail_call(folder.path.string(), " holds a run that stopped at step ", step, "; go on with `", command,
+            " --resume`, or give another folder with -o");
+}
+
+void check_same(const Recipe& given, const Trainer& trainer, const std::string& checkpoint) {
+  Recipe before = trainer.recipe();
+  std::visit([](auto& network) { network.vocabulary = 0; }, before.network);
+  Recipe now = given;
+  std::visit([](auto& network) { network.vocabulary = 0; }, now.network);
+  const auto then = nlohmann::json::parse(to_json(before)), wanted = nlohmann::json::parse(to_json(now));
+  for (const auto& [name, value] : wanted.items())
+    if (value != then.at(name))
+      fail_call(checkpoint, " was begun with '", name, "' ", then.at(name).dump(), ", now it is ",
+                value.dump(), "; go on with the same recipe, or begin again in another folder with -o");
+}
+
+void write_log(const Folder& folder, const Trainer& trainer) {
+  std::string lines;
+  for (const Epoch& epoch : trainer.history()) lines += to_json(epoch) + "\n";
+  write_file_whole(folder.log(), lines);
+}
+
+// ---- the run ------------------------------------------------------------------------------------------
+
+std::string again(const Call& call) {
+  std::string command = "limpid train " + shell_word(call.recipe);
+  for (const std::string& data : call.data) command += " --data " + shell_word(data);
+  if (!call.out.empty()) command += " -o " + shell_word(call.out);
+  if (call.seed) command += join(" --seed ", *call.seed);
+  if (call.steps) command += join(" --steps ", *call.steps);
+  return command;
+}
+
+// The numbers as the file will hold them, so that what is reported is true of the file.
+void round_parameters(Model& model, DType dtype) {
+  if (dtype == DType::f32) return;
+  for (auto& [name, tensor] : model.parameters()) tensor = tensor.to(dtype).to(DType::f32);
+}
+
+// Enough of the first text to try the model on.
+std::string first_words(const std::string& text) {
+  std::istringstream lines(text);
+  std::string line, out;
+  while (out.empty() && std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string word;
+    for (int i = 0; i < 3 && words >> word; ++i) out += (i ? " " : "") + word;
+  }
+  return out;
+}
+
+void finish(const Call& call, const Folder& folder, Trainer& trainer, const std::vector<std::string>& texts) {
+  trainer.keep_best();
+  round_parameters(trainer.model(), call.dtype);
+  const Trainer::Evaluation seen = trainer.evaluate();
+  trainer.model().save(folder.model(), call.dtype);
+  print(summary_of(seen, trainer.recipe()));
+  const std::string model = shell_word(folder.model()), text = shell_word(first_words(texts.front()));
+  print(join("model           ", folder.model(), "\n\nlimpid trace ", text, " --model ", model, "\n"));
+  if (trainer.model().tokenizer()) print(join("limpid generate ", text, " --model ", model, "\n"));
+}
+
+void train(const Call& call, const Terminal& terminal) {
+  const Recipe recipe = recipe_of(call);
+  const std::vector<std::string> texts = texts_of(call, recipe);
+  const Folder folder = folder_of(call);
+  if (call.resume && !fs::exists(folder.checkpoint()))
+    fail_call("there is no ", folder.checkpoint(), " to go on from; begin without --resume");
+  if (!call.resume) check_unfinished(folder, again(call));
+  Trainer trainer = call.resume ? Trainer(folder.checkpoint(), texts) : Trainer(recipe, texts);
+  if (call.resume) check_same(recipe, trainer, folder.checkpoint());
+
+  Progress progress(terminal, trainer);
+  listen_to_signals();
+  const auto keep = [&] {
+    trainer.save(folder.checkpoint());
+    write_log(folder, trainer);
+  };
+  try {
+    print(heading_of(trainer, texts, call.resume));
+    progress.begin();
+    trainer.run({.on_step = [&](int64_t, int64_t, double loss) { progress.step(loss); },
+                 .on_epoch =
+                     [&](const Epoch& epoch) {
+                       keep();
+                       progress.row(epoch);
+                     },
+                 .stop = [] { return g_asked_to_stop != 0; }});
+  } catch (const ClosedPipe&) {
+    keep();
+    throw;
+  }
+  progress.end();
+  keep();
+  if (g_asked_to_stop && trainer.steps_done() < trainer.recipe().steps)
+    fail_work("stopped at step ", trainer.steps_done(), " of ", trainer.recipe().steps, "; go on with `",
+              again(call), " --resume`");
+  finish(call, folder, trainer, texts);
+}
+
+}  // namespace
+
+Work add_train(CLI::App& app) {
+  auto call = std::make_shared<Call>();
+  CLI::App* sub = app.add_subcommand(
+      "train", "Learns from text by a recipe, and reports loss and accuracy once an epoch.");
+  sub->add_option("RECIPE", call->recipe, "The recipe, a JSON file; docs/recipes.md lists its settings.")
+      ->required()
+      ->type_name("");
+  sub->add_option(
+         "--data", call->data,
+         "The folder that holds the recipe's texts (its own folder), or the files to learn from instead.")
+      ->type_name("PATH ...");
+  sub->add_option(
+         "-o", call->out,
+         "The folder for model.safetensors, checkpoint.safetensors and log.jsonl (the recipe's name).")
+      ->type_name("FOLDER");
+  sub->add_flag("--resume", call->resume,
+                "Goes on from the folder's checkpoint, to the same bits as a run that never stopped.");
+  sub->add_option("--seed", call->seed, "Another seed than the recipe's.")->type_name("N");
+  sub->add_option("--steps", call->steps, "Another number of steps than the recipe's.")->type_name("N");
+  sub->add_option_function<std::string>(
+         "--dtype", [call](const std::string& name) { call->dtype = dtype_named(name); },
+         "How the model file keeps its numbers: f32, or half the size as f16 or bf16 (f32).")
+      ->check(CLI::IsMember({"f32", "f16", "bf16"}))
+      ->type_name("TYPE");
+  sub->footer(
+      "A checkpoint is written every epoch, and on Ctrl-C, which stops after the current step.\n\n"
+      "Examples:\n"
+      "  limpid train recipes/textbook.json\n"
+      "  limpid train recipes/shakespeare_char.json --data tinyshakespeare/input.txt -o shakespeare\n"
+      "  limpid train recipes/builtin.json --data ../shared/data/text --resume\n");
+  return [call](const Terminal& terminal) { train(*call, terminal); };
+}
+
+}  // namespace limpid::command
