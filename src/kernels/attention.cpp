@@ -39,18 +39,23 @@ Room room_in(const AttentionArgs& args, float* scratch) {
 
 // Scores to exp(score - top), top being the largest score of the row so far; what was summed against an
 // older top is rescaled.  A lane whose top stays keeps its bits: its factor is exactly 1.
-void online_softmax(const QueryBlock& block, int64_t keys, int64_t value_width, const Room& room) {
-  const int64_t pitch = block.pitch;
+void online_softmax(const QueryBlock& block, int64_t s0, int64_t s1, int64_t value_width, const Room& room) {
+  const int64_t pitch = block.pitch, keys = s1 - s0;
   for (int v = 0; v < block.vecs; ++v) {
     float* column = room.weights + v * k_lanes;
+    const int64_t begin = std::clamp<int64_t>(block.vec_low[v] - s0, 0, keys);
+    const int64_t end = std::clamp<int64_t>(block.vec_high[v] - s0, begin, keys);
+    for (int64_t s = 0; s < begin; ++s) hn::StoreU(hn::Zero(k_f32), k_f32, column + s * pitch);
+    for (int64_t s = end; s < keys; ++s) hn::StoreU(hn::Zero(k_f32), k_f32, column + s * pitch);
+    if (begin == end) continue;
     const Vec old = hn::LoadU(k_f32, room.top + v * k_lanes);
     Vec top = old;
-    for (int64_t s = 0; s < keys; ++s) top = hn::Max(top, hn::LoadU(k_f32, column + s * pitch));
+    for (int64_t s = begin; s < end; ++s) top = hn::Max(top, hn::LoadU(k_f32, column + s * pitch));
     // While a lane has seen nothing its top is -inf: 0 in its place, to avoid inf - inf.
     const Vec finite = hn::IfThenZeroElse(hn::Eq(top, set(-k_infinity)), top);
     const Vec factor = exp_weight(hn::Sub(old, finite));
     Vec total = hn::Mul(hn::LoadU(k_f32, room.total + v * k_lanes), factor);
-    for (int64_t s = 0; s < keys; ++s) {
+    for (int64_t s = begin; s < end; ++s) {
       const Vec weight = exp_weight(hn::Sub(hn::LoadU(k_f32, column + s * pitch), finite));
       hn::StoreU(weight, k_f32, column + s * pitch);
       total = hn::Add(total, weight);
@@ -74,15 +79,7 @@ void add_values(const QueryBlock& block, int64_t s0, int64_t s1, const Room& roo
     add_seen(block, s0, s1, values, args.v_at.row, width, room.weights, room.bias, room.sums);
     return;
   }
-  TileArgs t{};
-  t.k = s1 - s0;
-  t.a = values;
-  t.lda = args.v_at.row;
-  t.b = room.weights;
-  t.ldb = t.ldc = block.pitch;
-  t.c = room.sums;
-  t.add = true;
-  tile_rows(width, block.vecs, true, t);
+  add_keys(block, s0, s1, values, args.v_at.row, width, room.weights, room.sums);
 }
 
 // z = sums / total, lse = top + log total; 0 and -inf where nothing was seen.
@@ -119,7 +116,7 @@ void forward(const AttentionArgs& args, int64_t batch, int64_t head, int64_t fir
   for (int64_t s = block.any_low / k_block_keys * k_block_keys; s < block.any_high; s += k_block_keys) {
     const int64_t s0 = std::max(s, block.any_low), s1 = std::min(s + k_block_keys, block.any_high);
     score_block(block, room.queries, s0, s1, room.weights, room.bias, nullptr);
-    online_softmax(block, s1 - s0, shape.value_width, room);
+    online_softmax(block, s0, s1, shape.value_width, room);
     add_values(block, s0, s1, room);
   }
   finish(block, room);

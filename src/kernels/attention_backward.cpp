@@ -64,21 +64,23 @@ void pack_rows(const float* rows, int64_t stride, int64_t count, int64_t width, 
   }
 }
 
-// c[key][width] += a[key][lane] b[lane][width] over the block's queries.
-void add_rows(const QueryBlock& block, int64_t keys, const float* a, const float* b, int64_t width,
+// c[key][width] += a[key][lane] b[lane][width] over the block's queries, a 0 where a query does not see.
+void add_rows(const QueryBlock& block, int64_t s0, int64_t s1, const float* a, const float* b, int64_t width,
               float* c) {
   const int64_t pitch = padded(width);
-  for (int64_t c0 = 0; c0 < pitch; c0 += k_width) {
-    TileArgs t{};
-    t.k = block.count;
-    t.a = a;
-    t.lda = block.pitch;
-    t.b = b + c0;
-    t.ldb = t.ldc = pitch;
-    t.c = c + c0;
-    t.add = true;
-    tile_rows(keys, vecs_for(std::min(k_width, pitch - c0)), false, t);
-  }
+  each_stripe(block, s0, s1, [&](int64_t k0, int64_t k1, int v0, int v1) {
+    for (int64_t c0 = 0; c0 < pitch; c0 += k_width) {
+      TileArgs t{};
+      t.k = std::min<int64_t>(v1 * k_lanes, block.count) - v0 * k_lanes;
+      t.a = a + (k0 - s0) * block.pitch + v0 * k_lanes;
+      t.lda = block.pitch;
+      t.b = b + v0 * k_lanes * pitch + c0;
+      t.ldb = t.ldc = pitch;
+      t.c = c + (k0 - s0) * pitch + c0;
+      t.add = true;
+      tile_rows(k1 - k0, vecs_for(std::min(k_width, pitch - c0)), false, t);
+    }
+  });
 }
 
 // The same where a hidden 0 would meet NaN: a key takes no part in queries that do not see it.
@@ -105,6 +107,11 @@ void weights_and_gradients(const QueryBlock& block, int64_t s0, int64_t s1, cons
     const int64_t row = (s - s0) * block.pitch;
     for (int v = 0; v < block.vecs; ++v) {
       const int64_t at = row + v * k_lanes;
+      if (!any_sees(block, v, s)) {
+        hn::StoreU(hn::Zero(k_f32), k_f32, room.weights + at);
+        hn::StoreU(hn::Zero(k_f32), k_f32, room.dscores + at);
+        continue;
+      }
       Vec weight =
           exp_weight(hn::Sub(hn::LoadU(k_f32, room.weights + at), hn::LoadU(k_f32, room.lse + v * k_lanes)));
       Vec gradient = hn::Sub(hn::LoadU(k_f32, room.dscores + at), hn::LoadU(k_f32, room.delta + v * k_lanes));
@@ -126,14 +133,8 @@ void block_gradients(const QueryBlock& block, int64_t s0, int64_t s1, bool finit
   const AttentionArgs& args = *block.args;
   const int64_t keys = s1 - s0, width = args.shape.width, value_width = args.shape.value_width;
   score_block(block, room.queries, s0, s1, room.weights, room.bias, args.softcap > 0 ? room.slope : nullptr);
-  TileArgs t{};
-  t.k = value_width;
-  t.a = block.v + s0 * args.v_at.row;
-  t.lda = args.v_at.row;
-  t.b = room.dz;
-  t.ldb = t.ldc = block.pitch;
-  t.c = room.dscores;
-  tile_rows(keys, block.vecs, false, t);
+  key_products(block, s0, s1, block.v + s0 * args.v_at.row, args.v_at.row, value_width, room.dz,
+               room.dscores);
   weights_and_gradients(block, s0, s1, room);
 
   float *dk = room.dk + s0 * padded(width), *dv = room.dv + s0 * padded(value_width);
@@ -142,8 +143,8 @@ void block_gradients(const QueryBlock& block, int64_t s0, int64_t s1, bool finit
     add_rows_seen(block, s0, s1, room.bias, room.weights, room.dz_rows, value_width, dv);
     add_rows_seen(block, s0, s1, room.bias, room.dscores, room.query_rows, width, dk);
   } else {
-    add_rows(block, keys, room.weights, room.dz_rows, value_width, dv);
-    add_rows(block, keys, room.dscores, room.query_rows, width, dk);
+    add_rows(block, s0, s1, room.weights, room.dz_rows, value_width, dv);
+    add_rows(block, s0, s1, room.dscores, room.query_rows, width, dk);
   }
 
   const float* k = block.k + s0 * args.k_at.row;
@@ -151,13 +152,7 @@ void block_gradients(const QueryBlock& block, int64_t s0, int64_t s1, bool finit
     add_seen(block, s0, s1, k, args.k_at.row, width, room.dscores, room.bias, room.dq);
     return;
   }
-  t.k = keys;
-  t.a = k;
-  t.lda = args.k_at.row;
-  t.b = room.dscores;
-  t.c = room.dq;
-  t.add = true;
-  tile_rows(width, block.vecs, true, t);
+  add_keys(block, s0, s1, k, args.k_at.row, width, room.dscores, room.dq);
 }
 
 float dot(const float* a, const float* b, int64_t count) {
