@@ -1,0 +1,364 @@
+#include "draw/outline.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "draw/blocks.h"
+#include "draw/reads.h"
+#include "draw/text.h"
+
+namespace limpid::draw {
+
+namespace {
+
+// The stages of a gradient: their values are called NAME.grad or NAME.backward, and whatever reads such a
+// value is one too.
+std::vector<bool> of_gradient(const Graph& graph) {
+  std::vector<bool> gradient(graph.stages().size(), false);
+  for (size_t i = 0; i < gradient.size(); ++i) {
+    const StageInfo& stage = graph.stages()[i];
+    const auto named = [&](int id) {
+      const std::string name = graph.value(id).name + ".";
+      return name.find(".grad.") != std::string::npos || name.find(".backward.") != std::string::npos;
+    };
+    const auto known = [&](int id) {
+      return graph.value(id).stage >= 0 && gradient[static_cast<size_t>(graph.value(id).stage)];
+    };
+    gradient[i] = std::any_of(stage.outputs.begin(), stage.outputs.end(), named) ||
+                  std::any_of(stage.inputs.begin(), stage.inputs.end(), known);
+  }
+  return gradient;
+}
+
+// A view that says nothing: no axis but the last goes away (or it has but one place), so shapes tell it all.
+bool silent_view(const Graph& graph, const StageInfo& stage) {
+  if (!stage.operation->is_view()) return false;
+  const Shape &from = graph.value(stage.inputs[0]).shape, &to = graph.value(stage.outputs[0]).shape;
+  for (int i = 0; i + 1 < from.rank(); ++i)
+    if (to.find(from[i].axis) < 0 && from[i].size != 1) return false;
+  return true;
+}
+
+std::string capitalized(std::string text) {
+  std::replace(text.begin(), text.end(), '_', ' ');
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
+std::string last_part(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  return dot == std::string::npos ? name : name.substr(dot + 1);
+}
+
+std::string scope_of(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  return dot == std::string::npos ? "" : name.substr(0, dot);
+}
+
+class Outliner {
+ public:
+  explicit Outliner(const Graph& graph) : graph_(graph) {
+    const std::vector<bool> left_out = of_gradient(graph);
+    blocks_ = find_blocks(graph, left_out);
+    for (size_t i = 0; i < left_out.size(); ++i) shown_.push_back(!left_out[i] && !blocks_.hidden[i]);
+  }
+
+  Outline make() {
+    add_stages();
+    add_edges();
+    drop_shared_constants();
+    add_results();
+    join_words();
+    mark_residuals();
+    join_add_and_norm();
+    add_frames();
+    return compacted();
+  }
+
+ private:
+  // ---- nodes and edges
+
+  void add_stages() {
+    node_of_stage_.assign(graph_.stages().size(), -1);
+    for (size_t i = 0; i < graph_.stages().size(); ++i) {
+      const StageInfo& stage = graph_.stages()[i];
+      if (!shown_[i] || silent_view(graph_, stage)) continue;
+      node_of_stage_[i] = add({Node::Kind::stage, stage.name, clean(stage.label()), clean(stage.equation()),
+                               clean(stage.caption()), stage.role, static_cast<int>(i), false},
+                              stage.outputs[0]);
+    }
+  }
+
+  int add(Node node, int value) {
+    out_.nodes.push_back(std::move(node));
+    value_.push_back(value);
+    gone_.push_back(false);
+    return static_cast<int>(out_.nodes.size()) - 1;
+  }
+
+  // The node that gives a value; views that say nothing are looked through.  -1 for a parameter.
+  int giver(int id) {
+    while (true) {
+      id = blocks_.same[static_cast<size_t>(id)];
+      const Value& value = graph_.value(id);
+      if (value.kind == Value::Kind::parameter) return -1;
+      if (value.stage < 0) return input_node(id);
+      if (const int node = node_of_stage_[static_cast<size_t>(value.stage)]; node >= 0) return node;
+      if (!shown_[static_cast<size_t>(value.stage)]) return -1;
+      id = graph_.stage(value.stage).inputs[0];
+    }
+  }
+
+  int input_node(int id) {
+    if (const auto known = inputs_.find(id); known != inputs_.end()) return known->second;
+    const Value& value = graph_.value(id);
+    const bool words = value.shape.find(Axis::T) >= 0 && first_input_along_t() == id;
+    const std::string label =
+        clean(value.dtype == DType::i64 || value.dtype == DType::boolean ? capitalized(value.name)
+                                                                         : "Input " + value.name);
+    const int node = add({Node::Kind::input, value.name, label, "", "", Role::plain, -1, false}, id);
+    if (words) {
+      sentence_ = add({Node::Kind::words, value.name + " (words)", "", "", "", Role::plain, -2, false}, id);
+      out_.edges.push_back({sentence_, node, id, false, false});
+    }
+    return inputs_[id] = node;
+  }
+
+  // The words go straight into a stage that takes nothing else and alone takes them; otherwise into the
+  // input's box.
+  void join_words() {
+    if (sentence_ < 0) return;
+    const Edge first = *std::find_if(out_.edges.begin(), out_.edges.end(),
+                                     [&](const Edge& e) { return e.from == sentence_; });
+    int takers = 0, taker = -1, given = 0;
+    for (const Edge& e : out_.edges)
+      if (e.from == first.to) ++takers, taker = e.to;
+    for (const Edge& e : out_.edges) given += e.to == taker;
+    if (takers != 1 || given != 1) return;
+    std::erase_if(out_.edges, [&](const Edge& e) { return e.from == sentence_; });
+    for (Edge& e : out_.edges)
+      if (e.from == first.to) e.from = sentence_;
+    gone_[static_cast<size_t>(first.to)] = true;
+  }
+
+  int first_input_along_t() const {
+    for (size_t i = 0; i < graph_.values().size(); ++i)
+      if (graph_.values()[i].kind == Value::Kind::input && graph_.values()[i].shape.find(Axis::T) >= 0)
+        return static_cast<int>(i);
+    return -1;
+  }
+
+  void add_edges() {
+    for (size_t i = 0; i < graph_.stages().size(); ++i) {
+      const int to = node_of_stage_[i];
+      if (to < 0) continue;
+      const StageInfo& stage = graph_.stages()[i];
+      const std::vector<bool> read = reads(graph_, stage);
+      bool any = false;
+      for (size_t k = 0; k < stage.inputs.size(); ++k) {
+        const int from = read[k] ? giver(stage.inputs[k]) : -1;
+        if (from < 0) continue;
+        any = true;
+        const int value = blocks_.same[static_cast<size_t>(stage.inputs[k])];
+        const bool known = std::any_of(out_.edges.begin(), out_.edges.end(),
+                                       [&](const Edge& e) { return e.from == from && e.to == to; });
+        const Shape& gives = graph_.value(stage.outputs[0]).shape;
+        if (!known) out_.edges.push_back({from, to, value, false, graph_.value(value).shape == gives});
+      }
+      out_.nodes[static_cast<size_t>(to)].constant = !any;
+    }
+  }
+
+  void drop_shared_constants() {
+    for (size_t i = 0; i < out_.nodes.size(); ++i) {
+      const auto reads_it = [&](const Edge& e) { return e.from == static_cast<int>(i); };
+      if (!out_.nodes[i].constant || std::count_if(out_.edges.begin(), out_.edges.end(), reads_it) < 2)
+        continue;
+      std::erase_if(out_.edges, reads_it);
+      gone_[i] = true;
+    }
+  }
+
+  void add_results() {
+    const size_t count = out_.nodes.size();
+    for (size_t i = 0; i < count; ++i) {
+      if (gone_[i] || out_.nodes[i].kind != Node::Kind::stage) continue;
+      const int from = static_cast<int>(i);
+      if (std::any_of(out_.edges.begin(), out_.edges.end(), [&](const Edge& e) { return e.from == from; }))
+        continue;
+      const std::string& name = graph_.value(value_[i]).name;
+      const int to = add({Node::Kind::result, name + " (result)", clean(name), "", "", Role::plain,
+                          out_.nodes[i].order, false},
+                         value_[i]);
+      out_.edges.push_back({from, to, value_[i], false, true});
+    }
+  }
+
+  // ---- residual paths
+
+  // The longest way from each node to `to`, in edges; -1 where there is none.
+  std::vector<int> distances_to(int to) const {
+    std::vector<int> far(out_.nodes.size(), -1);
+    far[static_cast<size_t>(to)] = 0;
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const Edge& e : out_.edges) {
+        const int beyond = far[static_cast<size_t>(e.to)];
+        int& here = far[static_cast<size_t>(e.from)];
+        if (beyond >= 0 && here < beyond + 1) here = beyond + 1, changed = true;
+      }
+    }
+    return far;
+  }
+
+  // An edge that skips two stages or more, between equal shapes, into a stage that also takes what it
+  // skipped.
+  void mark_residuals() {
+    for (Edge& e : out_.edges)
+      if (e.steady && out_.nodes[static_cast<size_t>(e.to)].kind == Node::Kind::stage)
+        e.residual = distances_to(e.to)[static_cast<size_t>(e.from)] > 2;
+  }
+
+  // "Add & Norm", as the textbook draws it: the stage that ends a residual path, and the one that alone goes
+  // on from it.
+  void join_add_and_norm() {
+    for (size_t i = 0; i < out_.nodes.size(); ++i) {
+      const int add = static_cast<int>(i);
+      std::vector<const Edge*> in, out;
+      for (const Edge& e : out_.edges) {
+        if (e.to == add && e.residual) in.push_back(&e);
+        if (e.from == add) out.push_back(&e);
+      }
+      if (in.empty() || out.size() != 1 || !out[0]->steady) continue;
+      const int next = out[0]->to;
+      Node &sum = out_.nodes[i], &norm = out_.nodes[static_cast<size_t>(next)];
+      const auto enters = [&](const Edge& e) { return e.to == next; };
+      if (norm.kind != Node::Kind::stage || scope_of(sum.name) != scope_of(norm.name) ||
+          std::count_if(out_.edges.begin(), out_.edges.end(), enters) != 1)
+        continue;
+      norm.label = sum.label + " & " + norm.label;
+      norm.equation = sum.equation + "; " + norm.equation;
+      norm.caption = sum.caption + " " + norm.caption;
+      std::erase_if(out_.edges, enters);
+      for (Edge& e : out_.edges)
+        if (e.to == add) e.to = next;
+      gone_[i] = true;
+    }
+  }
+
+  // ---- frames
+
+  void add_frames() {
+    for (const Repeat& repeat : blocks_.repeats) {
+      std::string word = capitalized(last_part(repeat.family));
+      if (repeat.count == 1 && word.size() > 1 && word.back() == 's') word.pop_back();
+      Framed frame = {join(repeat.family, ".", repeat.first),
+                      join(clean(word), " \xc3\x97 ", repeat.repeats),
+                      repeat.repeats,
+                      {}};
+      if (repeat.count > 1) frame.title = join(repeat.count, " ", clean(word), " \xc3\x97 ", repeat.repeats);
+      for (int stage : repeat.stages) take(frame, stage);
+      if (!frame.nodes.empty()) out_.blocks.push_back(std::move(frame));
+    }
+    for (size_t g = 0; g < graph_.groups().size(); ++g) add_group(static_cast<int>(g));
+  }
+
+  void take(Framed& frame, int stage) {
+    const int node = node_of_stage_[static_cast<size_t>(stage)];
+    if (node >= 0 && !gone_[static_cast<size_t>(node)]) frame.nodes.push_back(node);
+  }
+
+  // The group's stages, and those that bear its name and lead to it: the projections of queries, keys and
+  // values.
+  void add_group(int group) {
+    const GroupInfo& info = graph_.groups()[static_cast<size_t>(group)];
+    std::set<int> stages;
+    for (size_t i = graph_.stages().size(); i-- > 0;) {
+      if (!shown_[i]) continue;
+      const StageInfo& stage = graph_.stages()[i];
+      const bool inside = stage.group == group;
+      const bool leads = stage.name.starts_with(info.name + ".") && leads_to(static_cast<int>(i), stages);
+      if (inside || leads) stages.insert(static_cast<int>(i));
+    }
+    Framed frame = {info.name, "", 1, {}};
+    for (int stage : stages) take(frame, stage);
+    if (frame.nodes.empty()) return;
+    frame.title = group_title(info, frame);
+    out_.groups.push_back(std::move(frame));
+  }
+
+  bool leads_to(int from, const std::set<int>& stages) const {
+    for (int to : stages)
+      for (int id : graph_.stage(to).inputs)
+        if (graph_.value(id).stage == from) return true;
+    return false;
+  }
+
+  std::string group_title(const GroupInfo& info, const Framed& frame) const {
+    std::set<int> sources;
+    for (const Edge& e : out_.edges) {
+      const auto has = [&](int node) {
+        return std::find(frame.nodes.begin(), frame.nodes.end(), node) != frame.nodes.end();
+      };
+      if (has(e.to) && !has(e.from) && !out_.nodes[static_cast<size_t>(e.from)].constant)
+        sources.insert(e.from);
+    }
+    int64_t heads = 0, key_heads = 0;
+    bool attends = false;  // places that are looked at have the axis S
+    for (const auto* list : {&info.inputs, &info.outputs})
+      for (int id : *list)
+        for (const Dim& dim : graph_.value(id).shape) {
+          attends = attends || dim.axis == Axis::S;
+          if (dim.axis == Axis::H) heads = dim.size;
+          if (dim.axis == Axis::G) key_heads = dim.size;
+        }
+    std::string title = clean(capitalized(info.kind));
+    if (attends) title = (sources.size() > 1 ? "Cross-" : "Self-") + title;
+    if (heads > 0) title += join(", ", heads, heads == 1 ? " head" : " heads");
+    if (key_heads > 0 && key_heads != heads)
+      title += join(", ", key_heads, key_heads == 1 ? " key/value head" : " key/value heads");
+    return title;
+  }
+
+  // ---- the end
+
+  // The outline without the nodes that are gone.
+  Outline compacted() const {
+    Outline kept;
+    std::vector<int> place;
+    for (size_t i = 0; i < out_.nodes.size(); ++i) {
+      place.push_back(gone_[i] ? -1 : static_cast<int>(kept.nodes.size()));
+      if (!gone_[i]) kept.nodes.push_back(out_.nodes[i]);
+    }
+    const auto at = [&](int node) { return place[static_cast<size_t>(node)]; };
+    for (const Edge& e : out_.edges)
+      if (at(e.from) >= 0 && at(e.to) >= 0)
+        kept.edges.push_back({at(e.from), at(e.to), e.value, e.residual, e.steady});
+    const auto add_all = [&](const std::vector<Framed>& from, std::vector<Framed>& to) {
+      for (Framed frame : from) {
+        for (int& node : frame.nodes) node = at(node);
+        to.push_back(std::move(frame));
+      }
+    };
+    add_all(out_.blocks, kept.blocks);
+    add_all(out_.groups, kept.groups);
+    return kept;
+  }
+
+  const Graph& graph_;
+  Blocks blocks_;
+  std::vector<bool> shown_;         // by stage
+  std::vector<int> node_of_stage_;  // by stage, -1: none
+  std::map<int, int> inputs_;       // value -> node
+  int sentence_ = -1;               // the node of the words
+  Outline out_;
+  std::vector<int> value_;  // by node: its main value
+  std::vector<bool> gone_;  // by node
+};
+
+}  // namespace
+
+Outline outline_of(const Graph& graph) { return Outliner(graph).make(); }
+
+}  // namespace limpid::draw

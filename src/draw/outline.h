@@ -1,0 +1,48 @@
+// What of a graph is drawn: its stages as nodes, what flows between them as edges, what belongs together as
+// frames.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "limpid/graph.h"
+
+namespace limpid::draw {
+
+struct Node {
+  enum class Kind {
+    stage,
+    words,   // the sentence: the network's first input along axis T
+    input,   // any other input
+    result,  // what comes out at the end
+  };
+  Kind kind = Kind::stage;
+  std::string name, label, equation, caption;
+  Role role = Role::plain;
+  int order = 0;          // as written: nodes of one column keep this order unless lines would cross
+  bool constant = false;  // depends on no input's numbers
+};
+
+struct Edge {
+  int from = 0, to = 0;
+  int value = -1;
+  bool residual = false;
+  bool steady = false;  // the value has the shape of what the node gives: the stream goes on
+};
+
+struct Framed {
+  std::string name, title;
+  int64_t repeats = 1;
+  std::vector<int> nodes;
+};
+
+struct Outline {
+  std::vector<Node> nodes;
+  std::vector<Edge> edges;  // at most one between two nodes
+  std::vector<Framed> blocks;
+  std::vector<Framed> groups;
+};
+
+Outline outline_of(const Graph&);
+
+}  // namespace limpid::draw
