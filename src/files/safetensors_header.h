@@ -17,6 +17,13 @@ SafetensorsInfo read_safetensors_header(const ByteSource& source);
 /// offsets, in the order given.
 std::string write_safetensors_header(SafetensorsInfo& info);
 
+/// The JSON of a header: tensors in any order, their offsets from the start of the data, each for itself as
+/// it should be, but not yet held against the others and the size of the file.  `file` is for messages.
+SafetensorsInfo parse_safetensors_json(std::string_view text, const std::string& file);
+
+/// The name by which JSON calls the metadata.
+inline constexpr std::string_view k_safetensors_metadata = "__metadata__";
+
 /// "F32", ..., "BOOL".
 std::string_view safetensors_name(DType);
 
