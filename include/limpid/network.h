@@ -35,8 +35,9 @@ struct AttentionOptions {
   bool bias = false;
   Positions positions = Positions::none;  // those that live in the scores, or turn queries and keys
   RotaryOptions rotary;
-  int64_t max_distance = 16;  // relative_bias, relative_keys
+  int64_t max_distance = 16;  // relative_keys: positions further apart than this look alike
   int64_t buckets = 32;       // relative_bias
+  int64_t bias_distance = 128;  // relative_bias: from here on, one bucket
   double init = 0.02;         // deviation of the weights at the start
   double out_init = 0.02;     // of the joining projection
   double dropout = 0;         // of the weights, when training

@@ -34,7 +34,7 @@ Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, con
   if (o.positions == Positions::relative_bias) {
     const Stage table = in.graph->parameter((in / "rel_bias").path, {{Axis::N, o.buckets}, {Axis::H, o.heads}},
                                             {Init::Kind::normal, o.init, false});
-    const RelativeBiasOptions options = {o.mask != Mask::causal, o.max_distance, 0};
+    const RelativeBiasOptions options = {o.mask != Mask::causal, o.bias_distance, 0};
     return relative_bias((g / "biased_scores").as(Role::weights), scores, table, options);
   }
   if (o.positions == Positions::relative_keys) {

@@ -1,0 +1,324 @@
+// Whole networks: the gradient against central differences, the fast way against the plain one, and what attention
+// promises (drawn inputs).
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <random>
+
+#include "engine/reference.h"
+#include "limpid/engine.h"
+#include "limpid/network.h"
+
+namespace limpid {
+namespace {
+
+struct Built {
+  Built(const NetworkConfig& config, Purpose purpose, int64_t batch, int64_t length, uint64_t seed) : graph(operations()) {
+    build(graph, config, purpose);
+    std::mt19937_64 random(seed);
+    for (const Value& value : graph.values()) {
+      if (value.kind == Value::Kind::parameter) bound[value.name] = drawn(value.shape, random, value.init.kind == Init::Kind::ones ? 1 : 0);
+      if (value.kind != Value::Kind::input) continue;
+      Shape shape = value.shape;
+      for (int i = 0; i < shape.rank(); ++i)
+        if (shape[i].size == k_symbolic) shape[i].size = shape[i].axis == Axis::B ? batch : length;
+      if (value.dtype == DType::f32) {
+        bound[value.name] = drawn(shape, random, 0);
+        continue;
+      }
+      const int64_t limit = std::visit([&](const auto& c) { return limit_of(c, value.name); }, config);
+      Tensor ids(DType::i64, shape);
+      for (int64_t i = 0; i < ids.count(); ++i) ids.data<int64_t>()[i] = std::uniform_int_distribution<int64_t>(0, limit - 1)(random);
+      bound[value.name] = ids;
+    }
+  }
+  static int64_t limit_of(const GptConfig& c, const std::string&) { return c.vocabulary; }
+  static int64_t limit_of(const TextbookConfig& c, const std::string& name) {
+    return name == "targets" && c.outputs > 0 ? c.outputs : c.vocabulary;
+  }
+  static Tensor drawn(const Shape& shape, std::mt19937_64& random, double around) {
+    Tensor t(DType::f64, shape);
+    for (int64_t i = 0; i < t.count(); ++i) t.data<double>()[i] = around + std::normal_distribution<>(0, 0.4)(random);
+    return t;
+  }
+  std::map<std::string, ConstView> views() const {
+    std::map<std::string, ConstView> v;
+    for (const auto& [name, tensor] : bound) v[name] = tensor;
+    return v;
+  }
+  double value(const std::string& name) {
+    return run_all(graph, bound, DType::f64, {3, 1})[static_cast<size_t>(graph.require(name))].at({});
+  }
+
+  Graph graph;
+  std::map<std::string, Tensor> bound;
+};
+
+GptConfig small_gpt() {
+  GptConfig c;
+  c.vocabulary = 7;
+  c.context = 6;
+  c.layers = 2;
+  c.heads = 2;
+  c.width = 8;
+  return c;
+}
+
+TextbookConfig small_textbook() {
+  TextbookConfig c;
+  c.vocabulary = 5;
+  c.width = 4;
+  c.context = 6;
+  return c;
+}
+
+struct Named {
+  std::string name;
+  NetworkConfig config;
+};
+void PrintTo(const Named& n, std::ostream* out) { *out << n.name; }
+
+std::vector<Named> networks() {
+  std::vector<Named> all;
+  const auto gpt = [&](const char* name, auto change) {
+    GptConfig c = small_gpt();
+    change(c);
+    all.push_back({std::string("gpt_") + name, c});
+  };
+  gpt("learned", [](GptConfig&) {});
+  gpt("rotary", [](GptConfig& c) { c.positions = Positions::rotary; });
+  gpt("rotary_interleaved_swiglu_rms", [](GptConfig& c) {
+    c.positions = Positions::rotary;
+    c.pairing = Pairing::interleaved;
+    c.activation = Activation::swiglu;
+    c.norm = Norm::rms;
+    c.bias = false;
+  });
+  gpt("grouped_untied_tanh", [](GptConfig& c) {
+    c.kv_heads = 1;
+    c.tied = false;
+    c.activation = Activation::gelu_tanh;
+  });
+  gpt("sinusoidal_relu", [](GptConfig& c) {
+    c.positions = Positions::sinusoidal;
+    c.activation = Activation::relu;
+  });
+  gpt("alibi", [](GptConfig& c) { c.positions = Positions::alibi; });
+  gpt("relative_bias", [](GptConfig& c) { c.positions = Positions::relative_bias; });
+  gpt("relative_keys", [](GptConfig& c) { c.positions = Positions::relative_keys; });
+  gpt("dropout", [](GptConfig& c) { c.dropout = c.attention_dropout = 0.3; });
+  const auto textbook = [&](const char* name, auto change) {
+    TextbookConfig c = small_textbook();
+    change(c);
+    all.push_back({std::string("textbook_") + name, c});
+  };
+  textbook("plain", [](TextbookConfig&) {});
+  textbook("heads_norm_positions", [](TextbookConfig& c) {
+    c.heads = 2;
+    c.add_norm = true;
+    c.positions = Positions::learned;
+    c.mask = Mask::causal;
+  });
+  textbook("classes", [](TextbookConfig& c) {
+    c.head = Head::classes;
+    c.outputs = 3;
+  });
+  textbook("regression_of_vectors", [](TextbookConfig& c) {
+    c.head = Head::regression;
+    c.outputs = 2;
+    c.vectors = true;
+    c.pool = Pool::last;
+  });
+  return all;
+}
+
+class EveryNetwork : public testing::TestWithParam<Named> {};
+INSTANTIATE_TEST_SUITE_P(Networks, EveryNetwork, testing::ValuesIn(networks()), [](const auto& network) { return network.param.name; });
+
+TEST_P(EveryNetwork, GradientMatchesCentralDifferences) {
+  Built net(GetParam().config, Purpose::train, 2, 5, 11);
+  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
+  const std::vector<Tensor> values = run_all(net.graph, net.bound, DType::f64, {3, 1});
+  std::mt19937_64 random(5);
+  double worst = 0;
+  for (const Value& value : std::vector<Value>(net.graph.values())) {
+    if (value.kind != Value::Kind::parameter) continue;
+    const Tensor& gradient = values[static_cast<size_t>(net.graph.require(value.name + ".grad"))];
+    Tensor& parameter = net.bound.at(value.name);
+    double largest = 0, error = 0;
+    for (int64_t i = 0; i < gradient.count(); ++i) largest = std::max(largest, std::abs(gradient.data<double>()[i]));
+    for (int n = 0; n < 12; ++n) {  // a dozen drawn numbers of each parameter
+      const int64_t i = std::uniform_int_distribution<int64_t>(0, parameter.count() - 1)(random);
+      double& x = parameter.data<double>()[i];
+      const double at = x, step = 1e-5;
+      x = at + step;
+      const double above = net.value("loss");
+      x = at - step;
+      const double below = net.value("loss");
+      x = at;
+      error = std::max(error, std::abs((above - below) / (2 * step) - gradient.data<double>()[i]));
+    }
+    // The gradient of a key's bias is zero: adding the same number to all scores of a row changes nothing.
+    const double scale = std::max(largest, 1e-4);
+    EXPECT_LT(error, 1e-5 * scale) << value.name << ", largest " << largest;
+    worst = std::max(worst, error / scale);
+  }
+  std::cout << GetParam().name << ": worst " << worst << " of the tensor's largest gradient\n";
+}
+
+TEST_P(EveryNetwork, FastFollowsPlain) {
+  Built net(GetParam().config, Purpose::train, 3, 6, 12);
+  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
+  Engine engine(net.graph);
+  RunOptions fast, plain;
+  fast.context = plain.context = {3, 1};
+  for (const Value& value : net.graph.values())
+    if (value.name == "loss" || value.name == "logits" || value.name.find(".grad") != std::string::npos)
+      if (value.shape.find(Axis::S) < 0 || value.shape.find(Axis::T) < 0) fast.keep.push_back(value.name);
+  plain.keep = fast.keep;
+  plain.real = DType::f64;
+  const RunResult a = engine.run(net.views(), fast), b = engine.run(net.views(), plain);
+  for (const std::string& name : fast.keep) {
+    const Tensor &x = a[name], &y = b[name];
+    double largest = 1e-2;  // a key's bias has a gradient of zero: rounding alone is left of it
+    for (int64_t i = 0; i < y.count(); ++i) largest = std::max(largest, std::abs(y.data<double>()[i]));
+    for (int64_t i = 0; i < y.count(); ++i)
+      ASSERT_NEAR(x.data<float>()[i], y.data<double>()[i], 2e-5 * largest) << name << " element " << i;
+  }
+}
+
+TEST_P(EveryNetwork, ObservingChangesNoBit) {  // law 2
+  Built net(GetParam().config, Purpose::train, 2, 6, 13);
+  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
+  std::vector<std::string> outputs = {"loss"};
+  for (const Value& value : net.graph.values())
+    if (value.kind == Value::Kind::parameter) outputs.push_back(value.name + ".grad");
+  const auto bits = [&](std::vector<Observation> observe, int seed) {
+    Engine engine(net.graph);
+    RunOptions options;
+    options.context = {static_cast<uint64_t>(seed), 1};
+    options.keep = outputs;
+    options.observe = std::move(observe);
+    std::vector<uint32_t> all;
+    const RunResult result = engine.run(net.views(), options);
+    for (const std::string& name : outputs) {
+      const Tensor& t = result[name];
+      for (int64_t i = 0; i < t.count(); ++i) all.push_back(std::bit_cast<uint32_t>(t.data<float>()[i]));
+    }
+    return all;
+  };
+  const auto alone = bits({}, 3);
+  EXPECT_EQ(alone, bits({{"*", Depth::full}}, 3));
+  EXPECT_EQ(alone, bits({{"*", Depth::summary}}, 3));
+  EXPECT_EQ(alone, bits({{"*.pattern", Depth::full}, {"*.grad", Depth::summary}}, 3));
+  std::mt19937_64 random(1);
+  for (int n = 0; n < 8; ++n) {  // any few
+    std::vector<Observation> some;
+    for (const Value& value : net.graph.values())
+      if (random() % 5 == 0) some.push_back({value.name, random() % 2 ? Depth::full : Depth::summary});
+    EXPECT_EQ(alone, bits(some, 3));
+  }
+}
+
+TEST_P(EveryNetwork, RowsOfThePatternSumToOne) {
+  Built net(GetParam().config, Purpose::predict, 2, 6, 14);
+  Engine engine(net.graph);
+  const RunResult result = engine.run(net.views(), {.observe = {{"*.pattern"}}});
+  ASSERT_FALSE(result.values.empty());
+  for (const auto& [name, pattern] : result.values) {
+    const int64_t keys = pattern.shape().size(Axis::S);
+    for (int64_t row = 0; row < pattern.count() / keys; ++row) {
+      double sum = 0;
+      for (int64_t s = 0; s < keys; ++s) sum += pattern.data<float>()[row * keys + s];
+      EXPECT_NEAR(sum, 1, 1e-6) << name;
+    }
+  }
+}
+
+// ---- properties of attention, over drawn networks ------------------------------------------------
+
+uint32_t bits_of(float x) { return std::bit_cast<uint32_t>(x); }
+
+RC_GTEST_PROP(Attention, ACausalRowNeverDependsOnLaterTokens, ()) {
+  GptConfig c = small_gpt();
+  c.positions = *rc::gen::element(Positions::learned, Positions::rotary, Positions::alibi);
+  const int64_t length = *rc::gen::inRange<int64_t>(2, 7), cut = *rc::gen::inRange<int64_t>(1, length);
+  Built net(c, Purpose::predict, 1, length, *rc::gen::arbitrary<uint32_t>());
+  Engine engine(net.graph);
+  const bool plain = *rc::gen::arbitrary<bool>();
+  RunOptions options;
+  options.plain = plain;
+  options.keep = {"logits"};
+  const RunResult before = engine.run(net.views(), options);
+  for (int64_t t = cut; t < length; ++t) {  // other words, and their embedding is not a number
+    net.bound.at("tokens").data<int64_t>()[t] = 6;
+  }
+  const RunResult words = engine.run(net.views(), options);
+  std::map<std::string, ConstView> views = net.views();
+  Edit nan;
+  nan.pattern = "blocks.0.resid_mid";
+  nan.action = Edit::Action::replace;
+  nan.with = Tensor(DType::f32, {{Axis::B, 1}, {Axis::T, length}, {Axis::C, c.width}});
+  const RunResult kept = engine.run(views, {.plain = plain, .keep = {"blocks.0.resid_mid", "logits"}});
+  nan.with = kept["blocks.0.resid_mid"];
+  for (int64_t i = cut * c.width; i < length * c.width; ++i) nan.with.data<float>()[i] = NAN;
+  RunOptions edited = options;
+  edited.edits = {nan};
+  const RunResult nans = engine.run(views, edited);
+  for (int64_t i = 0; i < cut * c.vocabulary; ++i) {
+    RC_ASSERT(bits_of(before["logits"].data<float>()[i]) == bits_of(words["logits"].data<float>()[i]));
+    RC_ASSERT(bits_of(before["logits"].data<float>()[i]) == bits_of(nans["logits"].data<float>()[i]));
+  }
+  RC_ASSERT(std::isnan(nans["logits"].data<float>()[cut * c.vocabulary]));  // and it is not swallowed
+}
+
+RC_GTEST_PROP(Attention, WithoutPositionsPermutingTokensPermutesOutputs, ()) {
+  TextbookConfig c = small_textbook();
+  c.heads = *rc::gen::element<int64_t>(1, 2);
+  const int64_t length = *rc::gen::inRange<int64_t>(2, 7);
+  Built net(c, Purpose::predict, 1, length, *rc::gen::arbitrary<uint32_t>());
+  const std::vector<Tensor> before = run_all(net.graph, net.bound, DType::f64);
+  std::vector<int64_t> order(static_cast<size_t>(length));
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
+  std::shuffle(order.begin(), order.end(), std::mt19937_64(*rc::gen::arbitrary<uint32_t>()));
+  const Tensor tokens = net.bound.at("tokens");
+  for (int64_t t = 0; t < length; ++t) net.bound.at("tokens").data<int64_t>()[t] = tokens.data<int64_t>()[order[static_cast<size_t>(t)]];
+  const std::vector<Tensor> after = run_all(net.graph, net.bound, DType::f64);
+  const size_t logits = static_cast<size_t>(net.graph.require("logits"));
+  for (int64_t t = 0; t < length; ++t)
+    for (int64_t v = 0; v < c.vocabulary; ++v) {
+      const double a = after[logits].at({0, t, v}), b = before[logits].at({0, order[static_cast<size_t>(t)], v});
+      RC_ASSERT(std::abs(a - b) < 1e-12 * std::max(1.0, std::abs(b)));
+    }
+}
+
+RC_GTEST_PROP(Attention, AddingAConstantToAllScoresChangesNothing, ()) {
+  const Shape shape = {{Axis::B, 1}, {Axis::H, 2}, {Axis::T, 3}, {Axis::S, 5}};
+  Graph graph(operations());
+  softmax(graph.scope("pattern"), graph.input("scores", shape), Axis::S);
+  std::mt19937_64 random(*rc::gen::arbitrary<uint32_t>());
+  Tensor scores = Built::drawn(shape, random, 0), shifted = scores;
+  const double constant = static_cast<double>(*rc::gen::inRange(-500, 500));
+  for (int64_t i = 0; i < shifted.count(); ++i) shifted.data<double>()[i] += constant;
+  const Tensor a = run_all(graph, {{"scores", scores}}, DType::f64)[1], b = run_all(graph, {{"scores", shifted}}, DType::f64)[1];
+  for (int64_t i = 0; i < a.count(); ++i) RC_ASSERT(std::abs(a.data<double>()[i] - b.data<double>()[i]) < 1e-12);
+}
+
+TEST(Attention, TheGradientOfAKeysBiasIsZero) {
+  Built net(small_gpt(), Purpose::train, 2, 6, 21);
+  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
+  const std::vector<Tensor> values = run_all(net.graph, net.bound, DType::f64);
+  for (const char* name : {"blocks.0.attn.b_K.grad", "blocks.1.attn.b_K.grad"}) {
+    const Tensor& gradient = values[static_cast<size_t>(net.graph.require(name))];
+    for (int64_t i = 0; i < gradient.count(); ++i) EXPECT_NEAR(gradient.data<double>()[i], 0, 1e-14) << name;
+  }
+  const Tensor& queries = values[static_cast<size_t>(net.graph.require("blocks.0.attn.b_Q.grad"))];
+  double largest = 0;
+  for (int64_t i = 0; i < queries.count(); ++i) largest = std::max(largest, std::abs(queries.data<double>()[i]));
+  EXPECT_GT(largest, 1e-6);  // as the query's is not
+}
+
+}  // namespace
+}  // namespace limpid
