@@ -13,36 +13,36 @@ namespace limpid {
 /// One token of the sentence: what stands on axis T (and S).
 struct Token {
   int64_t id = 0;
-  std::string label;           // for people: valid UTF-8, one line
-  size_t begin = 0, end = 0;   // the bytes of the text it covers
+  std::string label;          // for people: valid UTF-8, one line
+  size_t begin = 0, end = 0;  // the bytes of the text it covers
 };
 
 struct Trace {
   std::string engine_version;
-  std::string title;                     // "limpid's built-in model", "textbook network"
-  std::string model_hash;                // of the configuration and parameters; empty if there is none
-  std::string text;                      // what was given, empty for vectors
-  std::vector<Token> tokens;             // one a position; for input vectors X1, X2, ...
-  std::vector<std::string> vocabulary;   // labels of axis V: words, or classes
-  std::string token_word = "token";      // what a position is called: "word", "token", "vector"
+  std::string title;                    // "limpid's built-in model", "textbook network"
+  std::string model_hash;               // of the configuration and parameters; empty if there is none
+  std::string text;                     // what was given, empty for vectors
+  std::vector<Token> tokens;            // one a position; for input vectors X1, X2, ...
+  std::vector<std::string> vocabulary;  // labels of axis V: words, or classes
+  std::string token_word = "token";     // what a position is called: "word", "token", "vector"
   std::shared_ptr<const Graph> graph;
   std::map<std::string, Tensor> values;  // by stage name: whole values
   std::map<std::string, Summary> summaries;
-  std::map<std::string, Tensor> parameters;    // only on request
-  std::vector<std::string> observed, edited;   // as they were asked for
+  std::map<std::string, Tensor> parameters;   // only on request
+  std::vector<std::string> observed, edited;  // as they were asked for
   std::vector<std::string> notes;
-  std::map<std::string, int64_t> numbers;      // seeds and settings: "seed", "plain"
-  std::map<std::string, double> metrics;       // "loss", ...
+  std::map<std::string, int64_t> numbers;  // seeds and settings: "seed", "plain"
+  std::map<std::string, double> metrics;   // "loss", ...
 
   bool has(const std::string& name) const;
   /// The value of that name (aliases accepted); throws Error{call} saying what the trace holds.
   const Tensor& operator[](const std::string& name) const;
 };
 
-/// Writes FILE.safetensors or FILE.npz (by ending), whole or not at all.  16-bit values are written as f32.  The file's
-/// layout is in docs/trace-file.md.
+/// Writes FILE.safetensors or FILE.npz (by ending), whole or not at all.  16-bit values are written as f32.
+/// The file's layout is in docs/trace-file.md.
 void save(const Trace&, const std::string& path);
-/// Reads FILE.safetensors; throws Error{work} naming what is missing or wrong.
+/// Reads FILE.safetensors or FILE.npz; throws Error{work} naming what is missing or wrong.
 Trace load_trace(const std::string& path);
 /// The whole trace as one JSON document: metadata, and every value as nested lists.
 std::string to_json(const Trace&);
@@ -53,17 +53,23 @@ struct PageOptions {
   int columns = 80;
   bool colour = false;
   int decimals = 3;
-  int most_rows = 8;    // tokens shown before a stage is cut short (the page says so); all is a large number
+  int most_rows = 8;  // tokens shown before a stage is cut short (the page says so); all is a large number
+  int layer = -1;     // the layer to show in detail (the others are shown small); -1: the first
+  int head = -1;      // the only head to show; -1: the attention of every head, the rest of the first
+  bool true_colour = true;  // 24-bit colours; false: the nearest of the 256 that every terminal knows
 };
 
-/// Every stage from word to next-word probability, as a newcomer reads it.
+/// Every stage from word to next-word probability, as a newcomer reads it.  No line is wider than
+/// options.columns (at least 30).  Throws Error{call} when layer or head do not exist.
 std::string page(const Trace&, const PageOptions&);
 
-/// One token's way through one head: its query against every key, dot products, scaled, masked, softmax, each weight
-/// times each value, their sum.  Throws Error{call} when layer, head or token do not exist.
-std::string token_page(const Trace&, int layer, int head, const std::vector<int>& token_positions, const PageOptions&);
+/// One token's way through one head: its query against every key, dot products, scaled, masked, softmax, each
+/// weight times each value, their sum.  Throws Error{call} when layer, head or token do not exist.
+std::string token_page(const Trace&, int layer, int head, const std::vector<int>& token_positions,
+                       const PageOptions&);
 
-/// One or two sentences computed from this run: which word looks where, how sharply, what that did to the next word.
+/// One or two sentences computed from this run: which word looks where, how sharply, what that did to the
+/// next word.
 std::string key_insight(const Trace&);
 
 }  // namespace limpid

@@ -75,6 +75,7 @@ std::string shown(std::string_view bytes, const char* space) {
 }  // namespace
 
 std::string visible(std::string_view bytes) { return shown(bytes, "·"); }
+std::string visible_line(std::string_view bytes) { return shown(bytes, " "); }
 
 std::string in_quotes(std::string_view bytes) {
   // Cut before escaping, so that a megabyte given by mistake costs nothing.

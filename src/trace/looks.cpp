@@ -1,0 +1,48 @@
+#include "trace/looks.h"
+
+#include <cmath>
+
+namespace limpid {
+
+std::optional<Look> look(const Reading& reading, int64_t layer, int64_t head, int64_t query) {
+  const auto weights = reading.numbers(reading.in_layer(layer, "attn.pattern"));
+  if (!weights || weights->shape().rank() != 3) return std::nullopt;
+  Look out{layer, head, query, 0, 0, 0, 0, 0, 1};
+  double entropy = 0;
+  for (int64_t key = 0; key < weights->shape()[2].size; ++key) {
+    const double weight = weights->at({head, query, key});
+    if (!std::isfinite(weight)) return std::nullopt;
+    if (reading.masked(layer, head, query, key)) continue;
+    if (out.keys == 0 || weight > out.most_weight) out.most = key, out.most_weight = weight;
+    if (out.keys == 0 || weight < out.least_weight) out.least = key, out.least_weight = weight;
+    if (weight > 0) entropy -= weight * std::log(weight);
+    ++out.keys;
+  }
+  if (out.keys == 0 || out.most_weight <= 0) return std::nullopt;
+  out.evenness = out.keys > 1 ? entropy / std::log(static_cast<double>(out.keys)) : 1;
+  return out;
+}
+
+std::vector<Look> looks_of(const Reading& reading, int64_t query) {
+  std::vector<Look> out;
+  for (int64_t layer = 0; layer < reading.layers(); ++layer) {
+    const auto weights = reading.numbers(reading.in_layer(layer, "attn.pattern"));
+    if (!weights || weights->shape().rank() != 3 || query < 0 || query >= weights->shape()[1].size) continue;
+    for (int64_t head = 0; head < weights->shape()[0].size; ++head)
+      if (const auto found = look(reading, layer, head, query)) out.push_back(*found);
+  }
+  return out;
+}
+
+std::optional<double> row_length(const Reading& reading, int value, int64_t row) {
+  const auto numbers = reading.numbers(value);
+  if (!numbers || numbers->shape().rank() < 2 || row < 0 || row >= numbers->shape()[0].size)
+    return std::nullopt;
+  const int64_t width = numbers->shape().count() / numbers->shape()[0].size;
+  const ConstView one = numbers->window(0, row, 1).reshaped(Shape::unnamed({width}));
+  double squares = 0;
+  for (int64_t i = 0; i < width; ++i) squares += one.at({i}) * one.at({i});
+  return std::sqrt(squares);
+}
+
+}  // namespace limpid

@@ -1,0 +1,303 @@
+#include "trace/metadata.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/label.h"
+#include "core/number_text.h"
+#include "core/utf8.h"
+#include "limpid/ops.h"
+
+namespace limpid {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// ---- writing -------------------------------------------------------------------------------------
+
+// JSON has no NaN and no infinity: they are written as text, "nan", "inf", "-inf".
+Json number_json(double value) {
+  if (std::isfinite(value)) return value;
+  return number_text(value);
+}
+
+// JSON is UTF-8; a text that is not is written as its bytes.
+Json text_json(const std::string& text) {
+  if (is_utf8(text)) return text;
+  Json bytes = Json::array();
+  for (char c : text) bytes.push_back(static_cast<unsigned char>(c));
+  return bytes;
+}
+
+Json texts_json(const std::vector<std::string>& texts) {
+  Json out = Json::array();
+  for (const std::string& text : texts) out.push_back(text_json(text));
+  return out;
+}
+
+std::string axes_text(const Shape& shape) {
+  std::string out;
+  for (const Dim& dim : shape) out += dim.axis == Axis::none ? '?' : static_cast<char>(dim.axis);
+  return out;
+}
+
+Json dims_json(const Shape& shape) {
+  Json out = Json::array();
+  for (const Dim& dim : shape)
+    out.push_back({dim.axis == Axis::none ? "" : std::string(1, static_cast<char>(dim.axis)), dim.size});
+  return out;
+}
+
+Json tokens_json(const std::vector<Token>& tokens) {
+  Json out = Json::array();
+  for (const Token& token : tokens)
+    out.push_back(
+        {{"id", token.id}, {"label", text_json(token.label)}, {"begin", token.begin}, {"end", token.end}});
+  return out;
+}
+
+Json axes_json(const Trace& trace) {
+  Json out = Json::object();
+  for (const auto& [name, tensor] : trace.values) out[name] = axes_text(tensor.shape());
+  for (const auto& [name, tensor] : trace.parameters) out[name] = axes_text(tensor.shape());
+  return out;
+}
+
+Json summaries_json(const std::map<std::string, Summary>& summaries) {
+  Json out = Json::object();
+  for (const auto& [name, s] : summaries)
+    out[name] = {{"axes", dims_json(s.shape)},      {"count", s.count},
+                 {"non_finite", s.non_finite},      {"mean", number_json(s.mean)},
+                 {"spread", number_json(s.spread)}, {"least", number_json(s.least)},
+                 {"most", number_json(s.most)}};
+  return out;
+}
+
+// ---- reading -------------------------------------------------------------------------------------
+
+// One document with the name of its file, for messages.
+class Reader {
+ public:
+  Reader(const Json& json, const std::string& file) : json_(json), file_(file) {}
+
+  template <class... Parts>
+  [[noreturn]] void fail(const Parts&... parts) const {
+    fail_work("trace ", file_, ": ", parts...);
+  }
+
+  const Json& at(const char* key) const {
+    if (!json_.contains(key)) fail("the metadata has no \"", key, "\"");
+    return json_[key];
+  }
+  const Json& object(const char* key) const { return checked(key, at(key).is_object(), "an object"); }
+  const Json& list(const char* key) const { return checked(key, at(key).is_array(), "a list"); }
+  std::string text(const char* key) const { return text_of(at(key), key); }
+
+  int64_t integer(const Json& json, const std::string& what) const {
+    if (!json.is_number_integer()) fail(what, " is ", shown(json), ", expected a whole number");
+    if (json.is_number_unsigned() && json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
+      fail(what, " is ", shown(json), ", which is too large");
+    return json.get<int64_t>();
+  }
+
+  double number(const Json& json, const std::string& what) const {
+    if (json.is_number()) return json.get<double>();
+    if (json.is_string())
+      if (const auto value = parse_number(json.get<std::string>())) return *value;
+    fail(what, " is ", shown(json), ", expected a number");
+  }
+
+  std::string text_of(const Json& json, const std::string& what) const {
+    if (json.is_string()) return json.get<std::string>();
+    if (!json.is_array()) fail(what, " is ", shown(json), ", expected text");
+    std::string bytes;
+    for (const Json& byte : json) {
+      const int64_t value = integer(byte, what);
+      if (value < 0 || value > 255) fail(what, " holds the byte ", value, ", expected 0 to 255");
+      bytes += static_cast<char>(value);
+    }
+    return bytes;
+  }
+
+  std::vector<std::string> texts(const char* key) const {
+    std::vector<std::string> out;
+    for (const Json& item : list(key)) out.push_back(text_of(item, key));
+    return out;
+  }
+
+  std::vector<Token> tokens(size_t text_size) const {
+    std::vector<Token> out;
+    for (const Json& item : list("tokens")) {
+      const std::string what = join("tokens[", out.size(), "]");
+      const Reader token(item, file_);
+      if (!item.is_object()) fail(what, " is ", shown(item), ", expected an object");
+      const int64_t begin = integer(token.at("begin"), what + ".begin"),
+                    end = integer(token.at("end"), what + ".end");
+      if (begin < 0 || end < begin || static_cast<uint64_t>(end) > text_size)
+        fail(what, " covers the bytes ", begin, " to ", end, " of a text of ", text_size);
+      out.push_back({integer(token.at("id"), what + ".id"), token.text_of(token.at("label"), what + ".label"),
+                     static_cast<size_t>(begin), static_cast<size_t>(end)});
+    }
+    return out;
+  }
+
+  Summary summary(const Json& json, const std::string& name) const {
+    const std::string what = "summaries." + name;
+    if (!json.is_object()) fail(what, " is ", shown(json), ", expected an object");
+    const Reader in(json, file_);
+    Summary s;
+    for (const Json& dim : in.list("axes")) {
+      if (!dim.is_array() || dim.size() != 2 || !dim[0].is_string())
+        fail(what, ".axes is ", shown(in.at("axes")));
+      const std::string axis = dim[0].get<std::string>();
+      s.shape.append(
+          {axis.empty() ? Axis::none : static_cast<Axis>(axis[0]), integer(dim[1], what + ".axes")});
+    }
+    s.count = integer(in.at("count"), what + ".count");
+    s.non_finite = integer(in.at("non_finite"), what + ".non_finite");
+    s.mean = number(in.at("mean"), what + ".mean");
+    s.spread = number(in.at("spread"), what + ".spread");
+    s.least = number(in.at("least"), what + ".least");
+    s.most = number(in.at("most"), what + ".most");
+    return s;
+  }
+
+ private:
+  static std::string shown(const Json& json) {
+    return in_quotes(json.dump(-1, ' ', true, Json::error_handler_t::replace));
+  }
+  const Json& checked(const char* key, bool good, const char* expected) const {
+    if (!good) fail("\"", key, "\" is ", shown(json_[key]), ", expected ", expected);
+    return json_[key];
+  }
+
+  const Json& json_;
+  const std::string& file_;
+};
+
+Json parsed(std::string_view text, const std::string& file) {
+  try {
+    Json json = Json::parse(text);
+    if (!json.is_object()) fail_work("trace ", file, ": its metadata is not a JSON object");
+    return json;
+  } catch (const nlohmann::json::exception& error) {
+    fail_work("trace ", file, ": its metadata is not JSON: ", visible(error.what()));
+  }
+}
+
+std::shared_ptr<const Graph> graph_of(const Json& json, const std::string& file) {
+  try {
+    return std::make_shared<const Graph>(graph_from_json(json.dump(), operations()));
+  } catch (const std::exception& error) {  // whatever an operation makes of impossible options
+    fail_work("trace ", file, ": ", visible(error.what()));
+  }
+}
+
+// ---- shapes --------------------------------------------------------------------------------------
+
+// The sizes that symbols were bound to, by the first value that has them.
+using Bound = std::map<Axis, std::pair<int64_t, std::string>>;
+
+Shape placed(const Value& value, const Shape& stored, Bound& bound, const std::string& file) {
+  const Shape& known = value.shape;
+  const auto wrong = [&](const std::string& why) {
+    fail_work("trace ", file, ": '", visible(value.name), "' is ", stored.text(), ", expected ", known.text(),
+              why);
+  };
+  if (stored.rank() != known.rank()) wrong("");
+  Shape shape = known;
+  for (int i = 0; i < known.rank(); ++i) {
+    shape[i].size = stored[i].size;
+    if (known[i].size >= 0 && known[i].size != stored[i].size) wrong("");
+    if (known[i].size >= 0) continue;
+    const auto [at, is_new] = bound.emplace(known[i].axis, std::make_pair(stored[i].size, value.name));
+    if (!is_new && at->second.first != stored[i].size)
+      wrong(join(" with ", static_cast<char>(known[i].axis), "=", at->second.first, " as in '",
+                 visible(at->second.second), "'"));
+  }
+  return shape;
+}
+
+}  // namespace
+
+std::string metadata_json(const Trace& trace) {
+  if (!trace.graph) fail_call("trace: a trace without its graph cannot be stored");
+  Json metrics = Json::object();
+  for (const auto& [name, value] : trace.metrics) metrics[name] = number_json(value);
+  const Json out = {{"schema", k_trace_schema},
+                    {"engine", trace.engine_version},
+                    {"title", text_json(trace.title)},
+                    {"model_hash", trace.model_hash},
+                    {"text", text_json(trace.text)},
+                    {"token_word", trace.token_word},
+                    {"tokens", tokens_json(trace.tokens)},
+                    {"vocabulary", texts_json(trace.vocabulary)},
+                    {"observed", texts_json(trace.observed)},
+                    {"edited", texts_json(trace.edited)},
+                    {"notes", texts_json(trace.notes)},
+                    {"numbers", Json(trace.numbers)},
+                    {"metrics", std::move(metrics)},
+                    {"summaries", summaries_json(trace.summaries)},
+                    {"axes", axes_json(trace)},
+                    {"graph", Json::parse(to_json(*trace.graph))}};
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Trace trace_of_metadata(std::string_view text, const std::string& file) {
+  const Json json = parsed(text, file);
+  const Reader in(json, file);
+  const int64_t schema = in.integer(in.at("schema"), "\"schema\"");
+  if (schema < 1) in.fail("\"schema\" is ", schema, ", expected at least 1");
+  if (schema > k_trace_schema)
+    in.fail("written in schema version ", schema, "; this limpid reads up to ", k_trace_schema,
+            ": update limpid");
+  Trace trace;
+  trace.engine_version = in.text("engine");
+  trace.title = in.text("title");
+  trace.model_hash = in.text("model_hash");
+  trace.text = in.text("text");
+  trace.token_word = in.text("token_word");
+  trace.tokens = in.tokens(trace.text.size());
+  trace.vocabulary = in.texts("vocabulary");
+  trace.observed = in.texts("observed");
+  trace.edited = in.texts("edited");
+  trace.notes = in.texts("notes");
+  for (const auto& [name, value] : in.object("numbers").items())
+    trace.numbers[name] = in.integer(value, "numbers." + name);
+  for (const auto& [name, value] : in.object("metrics").items())
+    trace.metrics[name] = in.number(value, "metrics." + name);
+  for (const auto& [name, value] : in.object("summaries").items())
+    trace.summaries[name] = in.summary(value, name);
+  trace.graph = graph_of(in.object("graph"), file);
+  return trace;
+}
+
+void place_values(Trace& trace, std::map<std::string, Tensor> tensors, const std::string& file) {
+  Bound bound;
+  for (auto& [name, tensor] : tensors) {
+    const int id = trace.graph->find(name);
+    if (id < 0)
+      fail_work("trace ", file, ": it holds a tensor '", visible(name),
+                "', but its graph has no value of that name");
+    const Value& value = trace.graph->value(id);
+    if (is_floating(value.dtype) != is_floating(tensor.dtype()))
+      fail_work("trace ", file, ": '", visible(name), "' is of type ", limpid::name(tensor.dtype()),
+                ", expected ", limpid::name(value.dtype));
+    tensor.reshape(placed(value, tensor.shape(), bound, file));
+    auto& to = value.kind == Value::Kind::parameter ? trace.parameters : trace.values;
+    if (!to.emplace(value.name, std::move(tensor)).second)
+      fail_work("trace ", file, ": it holds '", visible(value.name), "' twice, under two names");
+  }
+  for (const auto& [name, summary] : trace.summaries)
+    if (trace.graph->find(name) < 0)
+      fail_work("trace ", file, ": it sums up '", visible(name), "', which its graph does not have");
+  const auto time = bound.find(Axis::T);
+  if (!trace.tokens.empty() && time != bound.end() &&
+      time->second.first != static_cast<int64_t>(trace.tokens.size()))
+    fail_work("trace ", file, ": it lists ", trace.tokens.size(), " tokens, but '",
+              visible(time->second.second), "' has T=", time->second.first);
+}
+
+}  // namespace limpid

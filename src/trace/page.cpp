@@ -1,0 +1,240 @@
+// The page: every stage from word to next-word probability.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/label.h"
+#include "core/width.h"
+#include "trace/figures.h"
+#include "trace/grid.h"
+#include "trace/looks.h"
+#include "trace/stage_page.h"
+#include "trace/table.h"
+
+namespace limpid {
+
+namespace {
+
+// ---- the top of the page -------------------------------------------------------------------------
+
+std::string facts(const Reading& reading) {
+  const Trace& trace = reading.trace();
+  std::string out = visible_line(trace.title);
+  const auto fact = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
+  if (!out.empty()) out += "; ";
+  out += counted(reading.layers(), "layer");
+  if (reading.layers() > 0) {
+    const int64_t heads = reading.heads(0), key_heads = reading.key_heads(0);
+    fact(counted(heads, "head") +
+         (key_heads != heads ? join(" (", counted(key_heads, "key head"), ")") : ""));
+  }
+  if (const auto found = trace.numbers.find("parameters"); found != trace.numbers.end() && found->second > 0)
+    fact(counted(found->second, "parameter"));
+  return out;
+}
+
+void print_top(Paper& paper, const Reading& reading) {
+  const Trace& trace = reading.trace();
+  std::string size = counted(1, trace.token_word == "vector" ? "sequence" : "sentence") + " x " +
+                     counted(reading.length(), reading.thing(Axis::T));
+  if (const auto width = reading.size(Axis::C)) size += " x " + counted(*width, "feature");
+  const std::string sentence = reading.sentence();
+  const size_t room =
+      paper.columns() > display_width(size) + 3 ? paper.columns() - display_width(size) - 3 : 0;
+  if (room >= 20) {
+    paper.line().add(clip_to_width(sentence, room), Ink::heading).right(size, paper.columns(), Ink::faint);
+  } else {
+    paper.line().add(sentence, Ink::heading);
+    paper.line().add(size, Ink::faint);
+  }
+  paper.paragraph(facts(reading), 0);
+  for (const std::string& edit : trace.edited) paper.paragraph("edited: " + edit, 0, Ink::heading);
+  for (const std::string& note : trace.notes) paper.paragraph("note: " + note, 0, Ink::faint);
+}
+
+// What the letters of the shapes stand for.
+void print_letters(Paper& paper, const Reading& reading) {
+  static const std::pair<Axis, const char*> k_meanings[] = {{Axis::T, "asking"},
+                                                            {Axis::S, "asked"},
+                                                            {Axis::H, "heads"},
+                                                            {Axis::G, "key heads"},
+                                                            {Axis::D, "width of a head"},
+                                                            {Axis::C, "width of the model"},
+                                                            {Axis::F, "width of the feed-forward layer"},
+                                                            {Axis::V, "candidates"}};
+  std::string out;
+  for (const auto& [axis, meaning] : k_meanings) {
+    const auto size = reading.size(axis);
+    if (!size || ((axis == Axis::H || axis == Axis::G) && *size == 1)) continue;
+    const bool words = axis == Axis::T || axis == Axis::S;
+    out += join(out.empty() ? "" : ", ", static_cast<char>(axis), " ",
+                words ? reading.thing(axis) + "s " : "", meaning);
+  }
+  if (!out.empty()) paper.paragraph("Letters: " + out + ".", 0, Ink::faint);
+}
+
+void print_rule(Paper& paper, const std::string& title, const std::string& right = "") {
+  paper.blank();
+  const std::string begin = "── " + title + " ", end = right.empty() ? "" : " " + right + " ──";
+  std::string middle;
+  const size_t used = display_width(begin) + display_width(end);
+  for (size_t i = used; i < paper.columns(); ++i) middle += "─";
+  Line& line = paper.line();
+  line.add("── ", Ink::faint).add(title, Ink::heading).add(" " + middle, Ink::faint);
+  if (line.fits(end)) line.add(end, Ink::faint);
+}
+
+// ---- parts: which stages stand under which heading ------------------------------------------------
+
+struct Part {
+  std::string title;
+  int layer = -1;
+  std::vector<int> stages;
+};
+
+bool begins(const std::string& text, std::string_view with) {
+  return text.compare(0, with.size(), with) == 0;
+}
+
+// What a stage is part of, from its name.
+std::string part_of(const std::string& name, bool before_blocks) {
+  if (name.size() > 5 && name.compare(name.size() - 5, 5, ".grad") == 0) return "Gradient";
+  const int layer = Reading::layer_of(name);
+  if (layer < 0) return before_blocks ? "Embedding" : "Output";
+  const std::string rest = short_name(name);
+  if (rest == "resid_pre") return before_blocks ? "Embedding" : join("Layer ", layer, ": attention");
+  const bool feed_forward = begins(rest, "mlp") || begins(rest, "ln2") || rest == "resid_post";
+  return join("Layer ", layer, feed_forward ? ": feed-forward" : ": attention");
+}
+
+std::vector<Part> parts_of(const Reading& reading) {
+  std::vector<Part> parts;
+  bool before_blocks = true;
+  const std::vector<StageInfo>& stages = reading.graph().stages();
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const std::string title = part_of(stages[i].name, before_blocks);
+    if (begins(title, "Layer")) before_blocks = false;
+    if (parts.empty() || parts.back().title != title)
+      parts.push_back({title, begins(title, "Layer") ? Reading::layer_of(stages[i].name) : -1, {}});
+    parts.back().stages.push_back(static_cast<int>(i));
+  }
+  return parts;
+}
+
+// ---- a layer in a few lines ----------------------------------------------------------------------
+
+// How long what was added to the last word's row is, beside the row: "0.06".
+std::string growth(const Reading& reading, int64_t layer, const char* added, const char* to) {
+  const int64_t last = reading.length() - 1;
+  const auto part = row_length(reading, reading.in_layer(layer, added), last),
+             whole = row_length(reading, reading.in_layer(layer, to), last);
+  if (!part || !whole || !(*whole > 0)) return "";
+  return Figures({1}, 2).text(*part / *whole);
+}
+
+void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, const PageOptions& options) {
+  print_rule(paper, join("Layer ", layer), join("--layer ", layer));
+  const auto weights = reading.numbers(reading.in_layer(layer, "attn.pattern"));
+  if (weights && weights->shape().rank() == 3) {
+    Grid grid{*weights, layer, {}, true};
+    for (int64_t h = 0; h < weights->shape()[0].size; ++h)
+      if (options.head < 0 || options.head == h) grid.heads.push_back(h);
+    if (!grid.heads.empty()) print_small_grid(paper, reading, grid, options);
+    std::string looking;
+    for (int64_t head : grid.heads)
+      if (const auto at = look(reading, layer, head, weights->shape()[1].size - 1))
+        looking += join(looking.empty() ? "" : ", ", "\"", reading.label(Axis::S, at->most), "\" ",
+                        Figures({1}, 2).text(at->most_weight), " (head ", head, ")");
+    if (!looking.empty())
+      paper.paragraph(
+          "\"" + reading.label(Axis::T, weights->shape()[1].size - 1) + "\" looks most at " + looking + ".",
+          k_indent, Ink::faint);
+  }
+  const std::string attention = growth(reading, layer, "attn_out", "resid_pre"),
+                    wide = growth(reading, layer, "mlp_out", "resid_mid");
+  if (attention.empty() || wide.empty()) return;
+  paper.paragraph(
+      join("Attention adds ", attention, " of the length of its row, the feed-forward layer ", wide, "."),
+      k_indent, Ink::faint);
+}
+
+// ---- the next word -------------------------------------------------------------------------------
+
+void print_next(Paper& paper, const Reading& reading, const PageOptions& options) {
+  const auto probs = reading.numbers("probs");
+  if (!probs || probs->shape().rank() < 1 || probs->shape().rank() > 2 ||
+      probs->shape()[probs->shape().rank() - 1].axis != Axis::V)
+    return;
+  paper.blank();
+  const int rank = probs->shape().rank();
+  const int64_t last = rank == 2 ? probs->shape()[0].size - 1 : 0;
+  const ConstView row = rank == 2 ? probs->window(0, last, 1).reshaped({probs->shape()[1]}) : *probs;
+  if (rank == 2)
+    paper.line(k_indent).add(
+        "The next " + reading.thing(Axis::T) + " after \"" + reading.label(Axis::T, last) + "\":",
+        Ink::heading);
+  else
+    paper.line(k_indent).add("The likeliest first:", Ink::heading);
+  print_bars(paper, reading, row, options);
+}
+
+void print_stages(Paper& paper, const Reading& reading, const Part& part, const PageOptions& options,
+                  int64_t& unseen) {
+  bool heading = true;
+  for (int stage : part.stages) {
+    if (!was_seen(reading, reading.graph().stage(stage))) {
+      ++unseen;
+      continue;
+    }
+    if (heading) print_rule(paper, part.title, part.layer >= 0 ? join("blocks.", part.layer) : "");
+    heading = false;
+    print_stage(paper, reading, stage, options);
+    const std::vector<int>& outputs = reading.graph().stage(stage).outputs;
+    if (reading.graph().value(outputs[0]).name == "probs") print_next(paper, reading, options);
+  }
+}
+
+void print_hints(Paper& paper, const Reading& reading, int layer) {
+  const int64_t length = reading.length();
+  if (length == 0) return;
+  const std::string word = reading.label(Axis::T, length - 1);
+  if (reading.layers() > 1)
+    paper.paragraph(join("Another layer in detail: --layer ", layer + 1 < reading.layers() ? layer + 1 : 0),
+                    0, Ink::faint);
+  paper.paragraph(join("One ", reading.thing(Axis::T), " term by term: --token ",
+                       display_width(word) <= 20 ? word : std::to_string(length - 1)),
+                  0, Ink::faint);
+}
+
+}  // namespace
+
+std::string page(const Trace& trace, const PageOptions& options) {
+  const Reading reading(trace);
+  if (options.layer >= 0) reading.require_layer(options.layer);
+  const int layer = std::max(options.layer, 0);
+  if (options.head >= 0) reading.require_head(layer, options.head);
+  Paper paper(options);
+  print_top(paper, reading);
+  print_letters(paper, reading);
+  const std::vector<Value>& values = reading.graph().values();
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i].kind == Value::Kind::input) print_input(paper, reading, static_cast<int>(i), options);
+  int64_t unseen = 0;
+  std::set<int> small;
+  for (const Part& part : parts_of(reading)) {
+    if (part.layer < 0 || part.layer == layer) {
+      print_stages(paper, reading, part, options, unseen);
+    } else if (small.insert(part.layer).second) {
+      print_small_layer(paper, reading, part.layer, options);
+    }
+  }
+  paper.blank();
+  if (unseen > 0) paper.paragraph(counted(unseen, "stage") + " not observed.", 0, Ink::faint);
+  paper.blank();
+  if (const std::string insight = key_insight(trace); !insight.empty())
+    paper.paragraph("Key insight: " + insight, 0, Ink::heading);
+  print_hints(paper, reading, layer);
+  return paper.text();
+}
+
+}  // namespace limpid

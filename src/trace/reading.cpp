@@ -1,0 +1,189 @@
+#include "trace/reading.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "core/label.h"
+#include "trace/figures.h"
+
+namespace limpid {
+
+Reading::Reading(const Trace& trace) : trace_(trace) {
+  if (!trace.graph) fail_call("trace: it has no graph, so there is nothing to show");
+  for (const StageInfo& stage : graph().stages())
+    layers_ = std::max<int64_t>(layers_, layer_of(stage.name) + 1);
+  for (const auto& [name, tensor] : trace.values)
+    for (const Dim& dim : tensor.shape()) sizes_.emplace(dim.axis, dim.size);
+}
+
+std::optional<ConstView> Reading::numbers(int value) const {
+  if (value < 0) return std::nullopt;
+  const std::string& name = graph().value(value).name;
+  auto found = trace_.values.find(name);
+  if (found == trace_.values.end()) {
+    found = trace_.parameters.find(name);
+    if (found == trace_.parameters.end()) return std::nullopt;
+  }
+  const Tensor& tensor = found->second;
+  if (tensor.count() == 0) return std::nullopt;
+  ConstView view = tensor.view();
+  if (view.shape().rank() == 0 || view.shape()[0].axis != Axis::B) return view;
+  return view.window(0, 0, 1).reshaped(view.shape().part(1, view.shape().rank() - 1));
+}
+
+std::optional<ConstView> Reading::numbers(const std::string& name) const {
+  return numbers(graph().find(name));
+}
+
+int Reading::layer_of(const std::string& name) {
+  constexpr std::string_view k_blocks = "blocks.";
+  if (name.compare(0, k_blocks.size(), k_blocks) != 0) return -1;
+  int layer = -1;
+  const char* begin = name.data() + k_blocks.size();
+  const auto [end, error] = std::from_chars(begin, name.data() + name.size(), layer);
+  const bool good =
+      error == std::errc() && end != name.data() + name.size() && *end == '.' && layer < (1 << 20);
+  return good ? layer : -1;
+}
+
+int Reading::in_layer(int64_t layer, const std::string& name) const {
+  return graph().find(join("blocks.", layer, ".", name));
+}
+
+int64_t Reading::heads(int64_t layer) const {
+  const int q = in_layer(layer, "attn.q");
+  const int axis = q < 0 ? -1 : graph().value(q).shape.find(Axis::H);
+  return axis < 0 ? 1 : std::max<int64_t>(1, graph().value(q).shape[axis].size);
+}
+
+int64_t Reading::key_heads(int64_t layer) const {
+  const int k = in_layer(layer, "attn.k");
+  const int axis = k < 0 ? -1 : graph().value(k).shape.find(Axis::G);
+  return axis < 0 ? heads(layer) : std::max<int64_t>(1, graph().value(k).shape[axis].size);
+}
+
+void Reading::require_layer(int layer) const {
+  if (layer >= 0 && layer < layers_) return;
+  if (layers_ == 0) fail_call("layer ", layer, " does not exist: this network has no layers");
+  fail_call("layer ", layer, " does not exist: this network has ",
+            layers_ == 1 ? "one layer, 0" : join("the layers 0 to ", layers_ - 1));
+}
+
+void Reading::require_head(int layer, int head) const {
+  const int64_t count = heads(layer);
+  if (head >= 0 && head < count) return;
+  fail_call("head ", head, " does not exist: layer ", layer, " has ",
+            count == 1 ? "one head, 0" : join("the heads 0 to ", count - 1));
+}
+
+std::optional<int64_t> Reading::size(Axis axis) const {
+  const auto found = sizes_.find(axis);
+  if (found == sizes_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::string Reading::label(Axis axis, int64_t place) const {
+  const auto i = static_cast<size_t>(place);
+  if (axis == Axis::T || axis == Axis::S)
+    return i < trace_.tokens.size() ? visible(trace_.tokens[i].label) : join("#", place);
+  if (axis == Axis::V) {
+    const int64_t count = size(Axis::V).value_or(static_cast<int64_t>(trace_.vocabulary.size()));
+    if (static_cast<int64_t>(trace_.vocabulary.size()) == count && i < trace_.vocabulary.size())
+      return visible(trace_.vocabulary[i]);
+    return count == 1 ? "" : join("#", place);  // labels of something else, or none
+  }
+  if (axis == Axis::H) return join("head ", place);
+  if (axis == Axis::G) return join("key head ", place);
+  if (axis == Axis::R) return join("hop ", place);
+  return "";
+}
+
+std::string Reading::thing(Axis axis) const {
+  switch (axis) {
+    case Axis::B:
+      return "sentence";
+    case Axis::T:
+    case Axis::S:
+      return visible(trace_.token_word);
+    case Axis::H:
+      return "head";
+    case Axis::G:
+      return "key head";
+    case Axis::V:
+      return "candidate";
+    case Axis::L:
+      return "layer";
+    case Axis::R:
+      return "hop";
+    case Axis::P:
+      return "position";
+    case Axis::N:
+      return "bucket";
+    default:
+      return "number";
+  }
+}
+
+std::string Reading::sentence() const {
+  if (!trace_.text.empty()) return "\"" + visible_line(trace_.text) + "\"";
+  std::string out;
+  for (size_t i = 0; i < trace_.tokens.size(); ++i) out += (i ? " " : "") + visible(trace_.tokens[i].label);
+  return out.empty() ? "(no tokens)" : out;
+}
+
+Shape Reading::shape(int value) const {
+  const Value& v = graph().value(value);
+  if (const auto found = trace_.values.find(v.name); found != trace_.values.end())
+    return found->second.shape();
+  Shape out = v.shape;
+  for (int i = 0; i < out.rank(); ++i)
+    if (out[i].size < 0) out[i].size = size(out[i].axis).value_or(k_symbolic);
+  return out;
+}
+
+namespace {
+
+bool tells_nothing(const Dim& dim) {
+  return dim.size == 1 && (dim.axis == Axis::B || dim.axis == Axis::H || dim.axis == Axis::G);
+}
+
+}  // namespace
+
+std::string Reading::letters(int value) const {
+  std::string out;
+  for (const Dim& dim : shape(value)) {
+    if (tells_nothing(dim)) continue;
+    if (!out.empty()) out += ' ';
+    if (dim.axis != Axis::none) out += static_cast<char>(dim.axis);
+    if (dim.axis != Axis::none && dim.size >= 0) out += '=';
+    if (dim.size >= 0) out += std::to_string(dim.size);
+  }
+  return "[" + visible_line(out) + "]";
+}
+
+std::string Reading::in_words(int value) const {
+  std::string out;
+  for (const Dim& dim : shape(value)) {
+    if (tells_nothing(dim)) continue;
+    if (dim.size < 0) return "";
+    out += (out.empty() ? "" : " x ") + counted(dim.size, thing(dim.axis));
+  }
+  return out.empty() ? "1 number" : out;
+}
+
+bool Reading::masked(int64_t layer, int64_t head, int64_t query, int64_t key) const {
+  const int pattern = in_layer(layer, "attn.pattern");
+  if (pattern < 0 || graph().value(pattern).stage < 0) return false;
+  const Index at = {head, query, key};
+  const std::vector<int>& inputs = graph().stage(graph().value(pattern).stage).inputs;
+  if (const auto scores = inputs.empty() ? std::nullopt : numbers(inputs[0]);
+      scores && scores->shape().rank() == 3) {
+    const double score = scores->at(at);
+    return std::isinf(score) && score < 0;
+  }
+  const auto weights = numbers(pattern);
+  return weights && weights->shape().rank() == 3 && weights->at(at) == 0;
+}
+
+}  // namespace limpid

@@ -1,0 +1,68 @@
+// A trace as a reader asks it: the values of a layer, what a place on an axis is called, shapes in letters
+// and words.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "limpid/trace.h"
+
+namespace limpid {
+
+/// The trace must outlive it.
+class Reading {
+ public:
+  /// Throws Error{call} if the trace has no graph.
+  explicit Reading(const Trace&);
+
+  const Trace& trace() const { return trace_; }
+  const Graph& graph() const { return *trace_.graph; }
+
+  /// The value's numbers without the batch (the first sentence of it); nothing if it was not kept or holds
+  /// none.
+  std::optional<ConstView> numbers(int value) const;
+  std::optional<ConstView> numbers(const std::string& name) const;
+
+  // ---- layers and heads
+  int64_t layers() const { return layers_; }
+  /// The layer that a name belongs to, or -1.
+  static int layer_of(const std::string& name);
+  /// The value of a layer, blocks.LAYER.NAME, or -1.
+  int in_layer(int64_t layer, const std::string& name) const;
+  /// How many heads look: the H of the layer's queries.
+  int64_t heads(int64_t layer) const;
+  int64_t key_heads(int64_t layer) const;
+  void require_layer(int layer) const;
+  void require_head(int layer, int head) const;
+
+  // ---- words
+  int64_t length() const { return size(Axis::T).value_or(static_cast<int64_t>(trace_.tokens.size())); }
+  /// The size of an axis in this run, as far as the kept values tell.
+  std::optional<int64_t> size(Axis axis) const;
+  /// What the place is called: a word of the sentence (T, S), of the vocabulary (V), "head 2" (H); "" if it
+  /// has no name.
+  std::string label(Axis axis, int64_t place) const;
+  /// One thing on this axis: "word", "head", "number".
+  std::string thing(Axis axis) const;
+  /// "Life is short" in quotes, or what stands for it.
+  std::string sentence() const;
+
+  /// "[T=3 C=4]"; axes of size 1 that tell nothing (B, H, G) are left out.
+  std::string letters(int value) const;
+  /// "3 words x 4 numbers"
+  std::string in_words(int value) const;
+
+  /// Whether the score at a place was masked: -inf in what the pattern is the softmax of; where that was not
+  /// kept, a weight of exactly zero.
+  bool masked(int64_t layer, int64_t head, int64_t query, int64_t key) const;
+
+ private:
+  Shape shape(int value) const;
+  const Trace& trace_;
+  int64_t layers_ = 0;
+  std::map<Axis, int64_t> sizes_;
+};
+
+}  // namespace limpid

@@ -1,0 +1,299 @@
+#include "trace/stage_page.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/label.h"
+#include "core/width.h"
+#include "trace/figures.h"
+#include "trace/grid.h"
+#include "trace/table.h"
+
+namespace limpid {
+
+namespace {
+
+constexpr size_t k_name_columns = 20;
+
+int head_of(const PageOptions& options) { return std::max(options.head, 0); }
+
+bool is_pattern(const std::string& name) {
+  constexpr std::string_view k_pattern = "attn.pattern";
+  return name.size() >= k_pattern.size() &&
+         name.compare(name.size() - k_pattern.size(), k_pattern.size(), k_pattern) == 0;
+}
+
+// ---- what was left out, and what is wrong --------------------------------------------------------
+
+// NaN and infinity are never overlooked: a line says how many there are.  Masked scores are meant to be -inf.
+void print_alarm(Paper& paper, const ConstView& numbers, bool scores) {
+  if (!is_floating(numbers.dtype())) return;
+  const int64_t count = numbers.shape().count();
+  const ConstView flat = numbers.reshaped(Shape::unnamed({count}));
+  int64_t nans = 0, infinities = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const double value = flat.at({i});
+    nans += std::isnan(value);
+    infinities += std::isinf(value) && !(scores && value < 0);
+  }
+  if (nans + infinities == 0) return;
+  std::string what;
+  if (nans) what += join(grouped(nans), " NaN");
+  if (infinities) what += join(nans ? " and " : "", grouped(infinities), " infinite");
+  paper.line(k_indent).add(join("! ", what, " of ", counted(count, "number"), " here"), Ink::alarm);
+}
+
+// ---- the numbers, by their axes ------------------------------------------------------------------
+
+void print_squares(Paper& paper, const Reading& reading, const Value& value, const ConstView& cells,
+                   const PageOptions& options) {
+  const int layer = std::max(0, Reading::layer_of(value.name));
+  Grid grid{cells, layer, {}, is_pattern(value.name)};
+  const int64_t heads = cells.shape()[0].size;
+  for (int64_t h = 0; h < heads; ++h)
+    if (options.head < 0 || options.head == h) grid.heads.push_back(h);
+  // Weights: every head, the first bands with numbers.  Scores: what fits side by side.
+  const size_t drawn = print_grid(paper, reading, grid, options, grid.weights ? 3 : 1);
+  if (drawn < grid.heads.size() && !grid.weights)
+    paper.line(k_indent).add(
+        join("… ", drawn, " of ", counted(heads, "head"), " (--head ", grid.heads[drawn], " shows another)"),
+        Ink::faint);
+  if (drawn < grid.heads.size() && grid.weights) {
+    paper.blank();
+    grid.heads.erase(grid.heads.begin(), grid.heads.begin() + static_cast<std::ptrdiff_t>(drawn));
+    print_small_grid(paper, reading, grid, options);
+  }
+}
+
+// Rows [T,H,D] of one head: the one that is asked for (of keys and values: the one that it reads).
+void print_head_rows(Paper& paper, const Reading& reading, const Value& value, const ConstView& rows, Ink ink,
+                     const PageOptions& options) {
+  const Dim heads = rows.shape()[1];
+  int64_t head = head_of(options);
+  const int64_t asking = reading.heads(std::max(0, Reading::layer_of(value.name)));
+  if (heads.axis == Axis::G && asking > heads.size && asking % heads.size == 0) head /= asking / heads.size;
+  head = std::min(head, heads.size - 1);
+  Tensor one = Tensor::copy_of(rows.window(1, head, 1));
+  one.reshape({rows.shape()[0], rows.shape()[2]});
+  if (heads.size > 1)
+    paper.line(k_indent)
+        .add(reading.label(heads.axis, head), Ink::plain, true)
+        .add(join(" of ", heads.size), Ink::faint);
+  print_table(paper, reading, one, ink, options);
+}
+
+void print_numbers(Paper& paper, const Reading& reading, const Value& value, const ConstView& numbers,
+                   Ink ink, const PageOptions& options) {
+  const Shape& shape = numbers.shape();
+  const int rank = shape.rank();
+  if (rank == 3 && shape[1].axis == Axis::T && shape[2].axis == Axis::S && (shape[0].axis == Axis::H))
+    return print_squares(paper, reading, value, numbers, options);
+  const bool candidates = rank > 0 && shape[rank - 1].axis == Axis::V && is_floating(numbers.dtype());
+  constexpr int64_t k_whole_vocabulary = 12;
+  if (candidates && rank <= 2 && (shape[rank - 1].size > k_whole_vocabulary))
+    return print_largest(paper, reading, numbers, options);
+  if (rank <= 2) return print_table(paper, reading, numbers, ink, options);
+  if (rank == 3) return print_head_rows(paper, reading, value, numbers, ink, options);
+  const Shape last = shape.part(rank - 2, 2);
+  print_table(paper, reading, ConstView(numbers.dtype(), last, numbers.raw()), ink, options);
+  paper.line(k_indent).add(
+      join("… the first of ", grouped(shape.count() / std::max<int64_t>(1, last.count())), " such tables"),
+      Ink::faint);
+}
+
+void print_summary(Paper& paper, const Summary& s, int decimals) {
+  const Figures figures({s.mean, s.spread, s.least, s.most}, decimals);
+  Line& line = paper.line(k_indent);
+  line.add("mean ", Ink::faint)
+      .add(figures.text(s.mean))
+      .add("  spread ", Ink::faint)
+      .add(figures.text(s.spread));
+  line.add("  least ", Ink::faint)
+      .add(figures.text(s.least))
+      .add("  most ", Ink::faint)
+      .add(figures.text(s.most));
+  line.add(join("  of ", counted(s.count, "number")), Ink::faint);
+  if (s.non_finite)
+    paper.line(k_indent).add(join("! ", grouped(s.non_finite), " of them NaN or infinite"), Ink::alarm);
+}
+
+// One value of a stage, after its heading.
+void print_value(Paper& paper, const Reading& reading, int id, Ink ink, const PageOptions& options) {
+  const Value& value = reading.graph().value(id);
+  if (const auto numbers = reading.numbers(id)) {
+    print_numbers(paper, reading, value, *numbers, ink, options);
+    const bool scores = numbers->shape().find(Axis::S) >= 0 && numbers->shape().find(Axis::T) >= 0;
+    print_alarm(paper, *numbers, scores);
+  } else if (const auto summary = reading.trace().summaries.find(value.name);
+             summary != reading.trace().summaries.end()) {
+    print_summary(paper, summary->second, options.decimals);
+  } else if (const auto kept_value = reading.trace().values.find(value.name);
+             kept_value != reading.trace().values.end()) {
+    paper.line(k_indent).add("(empty)", Ink::faint);
+  }
+}
+
+// A further output in one line where it is one number a row: scale, lse.
+void print_further(Paper& paper, const Reading& reading, int id, const PageOptions& options) {
+  const Value& value = reading.graph().value(id);
+  auto numbers = reading.numbers(id);
+  if (!numbers) return;
+  const std::string name = value.name.substr(value.name.rfind('.') + 1);
+  std::string of = " " + reading.letters(id);
+  if (numbers->shape().rank() == 2 &&
+      numbers->shape()[0].axis == Axis::H) {  // [H,T]: of the head that is shown
+    const int64_t head = std::min<int64_t>(head_of(options), numbers->shape()[0].size - 1);
+    if (numbers->shape()[0].size > 1) of = join(", ", reading.label(Axis::H, head));
+    numbers = numbers->window(0, head, 1).reshaped({numbers->shape()[1]});
+  }
+  if (numbers->shape().rank() != 1) {
+    paper.line(k_indent)
+        .add(visible_line(name), Ink::plain, true)
+        .add("  " + reading.letters(id), Ink::faint);
+    return print_value(paper, reading, id, Ink::plain, options);
+  }
+  std::vector<double> values;
+  const int64_t count = std::min<int64_t>(numbers->shape()[0].size, 64);
+  for (int64_t i = 0; i < count; ++i) values.push_back(numbers->at({i}));
+  const Figures figures(values, options.decimals);
+  Line& line = paper.line(k_indent).add(visible_line(name), Ink::plain, true).add(of + " ", Ink::faint);
+  for (double number : values) {
+    if (!line.fits(figures.text(number), 4)) {
+      line.add(" …", Ink::faint);
+      break;
+    }
+    line.add("  " + figures.text(number));
+  }
+  print_alarm(paper, *numbers, false);
+}
+
+// ---- the heading ---------------------------------------------------------------------------------
+
+std::string shapes_text(const Reading& reading, const StageInfo& stage) {
+  std::string in;
+  for (int id : stage.inputs) {
+    if (reading.graph().value(id).kind == Value::Kind::parameter) continue;
+    const std::string text = reading.letters(id);
+    if (in.empty())
+      in = text;
+    else if (in.size() < text.size() || in.compare(in.size() - text.size(), text.size(), text) != 0)
+      in += " " + text;
+  }
+  const std::string out = reading.letters(stage.outputs[0]);
+  return in.empty() ? out : in + " → " + out;
+}
+
+struct Heading {
+  std::string number, name, equation, shapes, words;
+  Ink ink = Ink::plain;
+};
+
+// One line says name, equation and shape; where it does not fit, the equation comes below.
+void print_heading(Paper& paper, const Heading& h, const std::string& caption) {
+  Line& line = paper.line();
+  line.right(h.number, 2, Ink::faint)
+      .to(k_indent)
+      .add(h.name, h.ink == Ink::plain ? Ink::heading : h.ink, true);
+  line.to(k_indent + k_name_columns);
+  const size_t column =
+      std::max(line.width(), k_indent + k_name_columns) + (line.width() > k_indent + k_name_columns ? 2 : 0);
+  const bool one_line = column + display_width(h.equation) + 2 + display_width(h.shapes) <= paper.columns();
+  if (one_line) line.to(column).add(h.equation);
+  if (display_width(h.shapes) + line.width() + 2 <= paper.columns() || one_line) {
+    line.right(h.shapes, paper.columns(), Ink::faint);
+  } else {
+    paper.line().right(h.shapes, paper.columns(), Ink::faint);
+  }
+  if (!one_line && !h.equation.empty()) paper.paragraph(h.equation, k_indent);
+  const bool together = k_indent + display_width(caption) + 3 + display_width(h.words) <= paper.columns();
+  if (together)
+    paper.line(k_indent).add(caption).right(h.words, paper.columns(), Ink::faint);
+  else
+    paper.paragraph(caption, k_indent);
+}
+
+void print_parameters(Paper& paper, const Reading& reading, const StageInfo& stage,
+                      const PageOptions& options) {
+  for (int id : stage.inputs) {
+    const Value& value = reading.graph().value(id);
+    if (value.kind != Value::Kind::parameter || !reading.trace().parameters.count(value.name)) continue;
+    const auto numbers = reading.numbers(id);
+    if (!numbers) continue;
+    paper.line(k_indent)
+        .add(visible_line(short_name(value.name)), Ink::plain, true)
+        .add("  " + reading.letters(id), Ink::faint);
+    // A weight's axes in and out, as a matrix: [C, H D].
+    const int64_t rows = numbers->shape().rank() > 1 ? numbers->shape()[0].size : 1;
+    const Axis first = numbers->shape().rank() > 1 ? numbers->shape()[0].axis : Axis::none;
+    const Axis last =
+        numbers->shape().rank() > 0 ? numbers->shape()[numbers->shape().rank() - 1].axis : Axis::none;
+    print_table(
+        paper, reading,
+        numbers->reshaped({{first, rows}, {last, numbers->shape().count() / std::max<int64_t>(rows, 1)}}),
+        Ink::faint, options);
+  }
+}
+
+}  // namespace
+
+std::string short_name(const std::string& name) {
+  if (Reading::layer_of(name) < 0) return name;
+  return name.substr(name.find('.', std::string_view("blocks.").size()) + 1);
+}
+
+bool was_seen(const Reading& reading, const StageInfo& stage) {
+  return std::any_of(stage.outputs.begin(), stage.outputs.end(), [&](int id) {
+    const std::string& name = reading.graph().value(id).name;
+    return reading.trace().values.count(name) || reading.trace().summaries.count(name);
+  });
+}
+
+void print_input(Paper& paper, const Reading& reading, int value, const PageOptions& options) {
+  const Value& v = reading.graph().value(value);
+  const auto numbers = reading.numbers(value);
+  if (!numbers) return;
+  paper.blank();
+  const bool words = v.dtype == DType::i64 && v.shape.find(Axis::T) >= 0;
+  const std::string thing = reading.thing(Axis::T);
+  const Heading heading = {
+      "", visible_line(v.name), "", reading.letters(value), reading.in_words(value), Ink::plain};
+  print_heading(paper, heading,
+                words ? join("The sentence, and the number of each ", thing, " in the vocabulary.")
+                      : "What the network is given.");
+  if (!words || numbers->shape().rank() != 1 ||
+      static_cast<int64_t>(reading.trace().tokens.size()) != numbers->shape()[0].size)
+    return print_value(paper, reading, value, Ink::plain, options);
+  const std::vector<int64_t> places =
+      kept(numbers->shape()[0].size, 3 * static_cast<int64_t>(std::min(options.most_rows, 1 << 20)));
+  Line* line = &paper.line(k_indent);
+  for (int64_t place : places) {
+    if (place == k_gap) {
+      line->add(join("…", numbers->shape()[0].size - static_cast<int64_t>(places.size()) + 1, " more…   "),
+                Ink::faint);
+      continue;
+    }
+    const std::string label = reading.label(Axis::T, place),
+                      id = std::to_string(reading.trace().tokens[static_cast<size_t>(place)].id);
+    if (!line->fits(label + " " + id) && line->width() > k_indent) line = &paper.line(k_indent);
+    line->add(clip_to_width(label, 40)).add(" " + id, Ink::faint).skip(3);
+  }
+}
+
+void print_stage(Paper& paper, const Reading& reading, int number, const PageOptions& options) {
+  const StageInfo& stage = reading.graph().stage(number);
+  const Ink ink = ink_of(stage.role);
+  const bool view = stage.operation->is_view();
+  paper.blank();
+  print_heading(
+      paper,
+      {std::to_string(number + 1), visible_line(short_name(reading.graph().value(stage.outputs[0]).name)),
+       visible_line(stage.equation()), shapes_text(reading, stage),
+       view ? "no number changes" : reading.in_words(stage.outputs[0]), ink},
+      visible_line(stage.caption()));
+  if (view) return;
+  print_parameters(paper, reading, stage, options);
+  print_value(paper, reading, stage.outputs[0], ink, options);
+  for (size_t i = 1; i < stage.outputs.size(); ++i) print_further(paper, reading, stage.outputs[i], options);
+}
+
+}  // namespace limpid

@@ -1,0 +1,639 @@
+// The trace as a file and as pages: what is shown is what was computed, fits the terminal, and survives
+// anything.
+#include "limpid/trace.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <unistd.h>
+#include <cmath>
+
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "core/utf8.h"
+#include "core/width.h"
+#include "limpid/files.h"
+#include "limpid/model.h"
+
+namespace limpid {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+// ---- traces to look at ---------------------------------------------------------------------------
+
+Trace textbook(const std::string& text = "Life is short", TextbookConfig config = {},
+               bool parameters = false) {
+  TraceOptions options;
+  options.parameters = parameters;
+  return Model::textbook_walk(text, config, 7).trace(text, options);
+}
+
+GptConfig small_gpt() {
+  GptConfig c;
+  c.vocabulary = 256;
+  c.layers = 3;
+  c.heads = 4;
+  c.kv_heads = 2;
+  c.width = 32;
+  c.context = 64;
+  c.positions = Positions::rotary;
+  return c;
+}
+
+Trace gpt(const std::string& text, GptConfig config = small_gpt()) {
+  return Model::fresh(config, std::shared_ptr<const Tokenizer>(byte_tokenizer()), 3).trace(text);
+}
+
+Trace vectors(TextbookConfig config = {}) {
+  const Tensor x = Tensor::of<double>({{Axis::T, 3}, {Axis::C, 4}}, {1, 0, 1, 0, 0, 2, 0, 2, 1, 1, 1, 1});
+  return Model::textbook_walk(x, config, 7).trace("");
+}
+
+TextbookConfig with_head(Head head, int64_t outputs) {
+  TextbookConfig c;
+  c.head = head;
+  c.outputs = outputs;
+  return c;
+}
+
+TextbookConfig everything() {
+  TextbookConfig c;
+  c.heads = 2;
+  c.mask = Mask::causal;
+  c.positions = Positions::sinusoidal;
+  c.add_norm = true;
+  return c;
+}
+
+// ---- pages ---------------------------------------------------------------------------------------
+
+std::string without_colour(const std::string& text) {
+  static const std::regex k_code("\x1b\\[[0-9;]*m");
+  return std::regex_replace(text, k_code, "");
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// No line is too wide, nothing on it moves the cursor, and all of it is UTF-8.
+void expect_fits(const std::string& page, const PageOptions& options, const std::string& what) {
+  for (const std::string& line : lines_of(options.colour ? without_colour(page) : page)) {
+    ASSERT_LE(display_width(line), static_cast<size_t>(options.columns)) << what << ": " << line;
+    ASSERT_TRUE(is_utf8(line)) << what;
+    for (char c : line)
+      ASSERT_TRUE(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) << what << ": " << line;
+    ASSERT_TRUE(options.colour || line.empty() || line.back() != ' ') << what << ": '" << line << "'";
+  }
+}
+
+void expect_all_pages_fit(const Trace& trace, const std::string& what) {
+  for (int columns : {30, 40, 57, 80, 120, 200})
+    for (bool colour : {false, true}) {
+      PageOptions options;
+      options.columns = columns;
+      options.colour = colour;
+      options.most_rows = columns == 57 ? 1000 : 8;
+      options.true_colour = columns != 80;
+      expect_fits(page(trace, options), options, what);
+      const auto last = static_cast<int>(trace.tokens.size()) - 1;
+      expect_fits(token_page(trace, 0, 0, {0, last}, options), options, what);
+    }
+}
+
+TEST(Page, fits_every_terminal) {
+  expect_all_pages_fit(textbook(), "textbook");
+  expect_all_pages_fit(textbook("Life is short", everything(), true), "textbook with everything");
+  expect_all_pages_fit(textbook("a b c", with_head(Head::classes, 5)), "classes");
+  expect_all_pages_fit(textbook("a b c", with_head(Head::regression, 1)), "regression");
+  expect_all_pages_fit(vectors(), "vectors");
+  expect_all_pages_fit(gpt("To be, or not to be, that is the question"), "gpt");
+}
+
+TEST(Page, fits_whatever_the_words_are) {
+  const std::string hostile =
+      "日本語日本語日本語日本語日本語 👩‍👩‍👧 e\u0301 \x1b[31mred\x1b[0m \u202ertl "
+      "\xff\xfe " +
+      std::string(300, 'x') + " \u0301 ❤️ شكرا \u200b";
+  expect_all_pages_fit(textbook(hostile), "hostile words");
+  expect_all_pages_fit(gpt("\x1b]0;title\x07\t\n\r\xc3 日本 \u202e"), "hostile bytes");
+}
+
+TEST(Page, fits_after_a_file_said_anything) {
+  Trace trace = textbook();
+  trace.title = "\x1b[2J" + std::string(400, 'y');
+  trace.text.clear();
+  trace.token_word = "wo\nrd";
+  trace.notes = {"a\tnote\x07", std::string(500, 'n')};
+  trace.edited = {"blocks.0.attn.z\x1b[1A=zero"};
+  trace.vocabulary = {"\r", "\x1b[31m", ""};
+  for (Token& token : trace.tokens) token.label = "\x1b[5m\n" + token.label;
+  expect_all_pages_fit(trace, "hostile metadata");
+}
+
+TEST(Page, colour_changes_no_letter_and_lands_only_when_asked) {
+  for (const Trace& trace : {textbook(), gpt("Life")}) {
+    PageOptions plain, colour;
+    colour.colour = true;
+    EXPECT_EQ(page(trace, plain).find('\x1b'), std::string::npos);
+    const std::string coloured = page(trace, colour);
+    EXPECT_NE(coloured.find("\x1b[38;2;0;114;178m"), std::string::npos) << "queries are blue";
+    EXPECT_NE(coloured.find("\x1b[48;2;"), std::string::npos) << "weights are shaded";
+    colour.true_colour = false;
+    EXPECT_EQ(page(trace, colour).find(";2;"), std::string::npos);
+  }
+}
+
+// ---- law 1: every number shown was computed by this run ------------------------------------------
+
+std::string written(double value, int decimals) {
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, "%.*f", decimals, value);
+  return buffer;
+}
+
+// Every number with exactly so many decimals.
+std::multiset<std::string> numbers_on(const std::string& text, int decimals) {
+  const std::regex number("(^|[^0-9.])(-?[0-9]+\\.[0-9]{" + std::to_string(decimals) + "})(?![0-9])");
+  std::multiset<std::string> out;
+  for (auto at = std::sregex_iterator(text.begin(), text.end(), number); at != std::sregex_iterator(); ++at)
+    out.insert((*at)[2]);
+  return out;
+}
+
+std::set<std::string> cells_of(const Trace& trace, int decimals) {
+  std::set<std::string> out;
+  for (const auto* tensors : {&trace.values, &trace.parameters})
+    for (const auto& [name, tensor] : *tensors) {
+      Tensor flat = tensor;
+      flat.reshape(Shape::unnamed({tensor.count()}));
+      for (int64_t i = 0; i < tensor.count(); ++i) out.insert(written(flat.at({i}), decimals));
+    }
+  return out;
+}
+
+TEST(Page, every_number_is_a_cell_of_the_trace) {
+  constexpr int k_decimals = 5;  // few numbers share five decimals by chance
+  for (const Trace& trace :
+       {textbook("Life is short", {}, true), textbook("a b a c", everything()), vectors()}) {
+    PageOptions options;
+    options.decimals = k_decimals;
+    options.columns = 120;
+    options.head = 1 % static_cast<int>(trace["blocks.0.attn.pattern"].shape().size(Axis::H));
+    const std::set<std::string> cells = cells_of(trace, k_decimals);
+    const std::multiset<std::string> shown = numbers_on(page(trace, options), k_decimals);
+    EXPECT_GT(shown.size(), 80u);
+    for (const std::string& number : shown)
+      EXPECT_TRUE(cells.count(number)) << number << " is no cell of the trace";
+  }
+}
+
+TEST(Page, a_number_changes_when_its_cell_does_and_no_other_does) {
+  const Trace before = textbook();
+  PageOptions options;
+  options.decimals = 5;
+  const std::multiset<std::string> shown = numbers_on(page(before, options), 5);
+  int seen = 0;
+  for (const auto& [name, tensor] : before.values) {
+    if (tensor.dtype() != DType::f64 || tensor.count() == 0 || name == "blocks.0.attn.joined") continue;
+    Trace after = before;
+    Index first(static_cast<size_t>(tensor.shape().rank()), 0);
+    const double old_value = tensor.at(first);
+    after.values[name].set(first, 0.73197);
+    std::multiset<std::string> expected = shown;
+    const auto found = expected.find(written(old_value, 5));
+    ASSERT_NE(found, expected.end()) << name << " is not on the page";
+    expected.erase(found);
+    expected.insert("0.73197");
+    EXPECT_EQ(numbers_on(page(after, options), 5), expected) << name;
+    ++seen;
+  }
+  EXPECT_EQ(seen, 11);
+}
+
+TEST(Page, prints_the_whole_textbook_walk) {
+  PageOptions options;
+  options.decimals = 8;
+  options.columns = 120;
+  const std::string text = page(textbook("Life is short", {}, true), options);
+  for (const char* anchor :
+       {"0.07630829", "0.77991879", "0.43840923", "0.72346518", "0.32494212", "0.57755193", "0.09750595"})
+    EXPECT_NE(text.find(anchor), std::string::npos) << anchor;
+  for (const char* name : {"W_E", "W_Q", "W_K", "W_V", "W_U", "Life 0", "is 1", "short 2", "Key insight"})
+    EXPECT_NE(text.find(name), std::string::npos) << name;
+}
+
+TEST(Page, says_what_it_leaves_out) {
+  const std::string text = page(gpt("To be, or not to be, that is the question"), {});
+  for (const char* piece : {"more tokens", "of 32 numbers", "of 4 heads", "more, each less likely",
+                            "--layer 1", "--layer 2", "masked"})
+    EXPECT_NE(text.find(piece), std::string::npos) << piece;
+  PageOptions second;
+  second.layer = 2;
+  const std::string other = page(gpt("To be"), second);
+  EXPECT_NE(other.find("Layer 2: attention"), std::string::npos);
+  EXPECT_NE(other.find("--layer 0"), std::string::npos);
+}
+
+TEST(Page, nothing_that_is_not_finite_is_overlooked) {
+  Trace trace = textbook();
+  trace.values["blocks.0.attn.v"].set({0, 1, 0, 2}, std::numeric_limits<double>::quiet_NaN());
+  trace.values["logits"].set({0, 2, 1}, std::numeric_limits<double>::infinity());
+  const std::string text = page(trace, {});
+  EXPECT_NE(text.find("NaN"), std::string::npos);
+  EXPECT_NE(text.find("! 1 NaN of 12 numbers here"), std::string::npos) << text;
+  EXPECT_NE(text.find("! 1 infinite of 9 numbers here"), std::string::npos);
+  for (auto& [name, tensor] : trace.values)
+    if (tensor.dtype() == DType::f64) std::fill_n(tensor.data<double>(), tensor.count(), std::nan(""));
+  expect_all_pages_fit(trace, "nothing but NaN");
+}
+
+TEST(Page, shows_what_was_observed_and_says_what_was_not) {
+  TraceOptions options;
+  options.observe = {{"blocks.0.attn.pattern"}, {"blocks.0.attn.q", Depth::summary}};
+  const Trace trace = Model::textbook_walk("Life is short", {}, 7).trace("Life is short", options);
+  const std::string text = page(trace, {});
+  EXPECT_NE(text.find("mean"), std::string::npos);
+  EXPECT_NE(text.find("stages not observed"), std::string::npos);
+  EXPECT_EQ(text.find("attn.k "), std::string::npos);
+  try {
+    token_page(trace, 0, 0, {1}, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Error::Kind::call);
+    EXPECT_NE(std::string(error.what()).find("blocks.0.attn.q"), std::string::npos) << error.what();
+  }
+}
+
+// ---- one token -----------------------------------------------------------------------------------
+
+struct Row {
+  std::string label;
+  std::vector<double> numbers;
+};
+
+std::vector<Row> rows_of(const std::string& text) {
+  static const std::regex k_number("-?[0-9]+\\.[0-9]+");
+  std::vector<Row> rows;
+  for (const std::string& line : lines_of(text)) {
+    Row row{line.substr(0, line.find(' ')), {}};
+    for (auto at = std::sregex_iterator(line.begin(), line.end(), k_number); at != std::sregex_iterator();
+         ++at)
+      row.numbers.push_back(std::stod(at->str()));
+    if (!row.numbers.empty()) rows.push_back(row);
+  }
+  return rows;
+}
+
+TEST(TokenPage, what_is_printed_recombines) {
+  PageOptions options;
+  options.decimals = 6;
+  options.columns = 200;
+  const Trace trace = textbook();
+  const std::vector<Row> rows = rows_of(token_page(trace, 0, 0, {2}, options));
+  // query; three keys; sum of weights; lse; three values; sum z
+  ASSERT_EQ(rows.size(), 10u);
+  const std::vector<double>& query = rows[0].numbers;
+  ASSERT_EQ(query.size(), 4u);
+  double weights = 0;
+  std::vector<double> z(4);
+  for (size_t s = 0; s < 3; ++s) {
+    const std::vector<double>& key = rows[1 + s].numbers;  // 4 pairs, dot, scaled, weight
+    ASSERT_EQ(key.size(), 11u);
+    double dot = 0;
+    for (size_t d = 0; d < 4; ++d) {
+      EXPECT_EQ(key[2 * d], query[d]);
+      dot += key[2 * d] * key[2 * d + 1];
+    }
+    EXPECT_NEAR(dot, key[8], 1e-5);
+    EXPECT_NEAR(key[8] / 2, key[9], 1e-6);
+    EXPECT_NEAR(std::exp(key[9] - rows[5].numbers[0]), key[10], 2e-6);
+    weights += key[10];
+    const std::vector<double>& value = rows[6 + s].numbers;  // weight, 4 values, 4 products
+    ASSERT_EQ(value.size(), 9u);
+    EXPECT_EQ(value[0], key[10]);
+    for (size_t d = 0; d < 4; ++d) {
+      EXPECT_NEAR(value[0] * value[1 + d], value[5 + d], 2e-6);
+      z[d] += value[5 + d];
+    }
+  }
+  EXPECT_NEAR(weights, rows[4].numbers[0], 2e-6);
+  for (size_t d = 0; d < 4; ++d) {
+    EXPECT_NEAR(z[d], rows[9].numbers[d], 3e-6);
+    EXPECT_NEAR(trace["blocks.0.attn.z"].at({0, 2, 0, static_cast<int64_t>(d)}), rows[9].numbers[d], 1e-6);
+  }
+}
+
+TEST(TokenPage, what_is_left_out_is_added_up) {
+  const Trace trace = gpt("To be, or not to be, that is the question");
+  PageOptions options;
+  options.decimals = 6;
+  options.columns = 140;
+  const auto last = static_cast<int>(trace.tokens.size()) - 1;
+  const std::vector<Row> rows = rows_of(token_page(trace, 1, 3, {last}, options));
+  size_t at = 1;
+  double weights = 0;
+  for (; at < rows.size() && rows[at].label != "⋮"; ++at) weights += rows[at].numbers.back();
+  ASSERT_LT(at + 1, rows.size());
+  EXPECT_EQ(at, 17u);  // the query, and 16 keys
+  weights += rows[at].numbers.back();
+  EXPECT_NEAR(weights, 1, 2e-5);
+  EXPECT_NEAR(rows[at + 1].numbers.back(), 1, 1e-6);
+  std::vector<double> sums;
+  for (at += 3; at < rows.size(); ++at) {
+    const size_t shown = (rows.back().numbers.size());
+    sums.resize(shown);
+    const std::vector<double>& numbers = rows[at].numbers;
+    ASSERT_GE(numbers.size(), shown);
+    for (size_t d = 0; d < shown; ++d)
+      if (at + 1 < rows.size())
+        sums[d] += numbers[numbers.size() - shown + d];
+      else
+        EXPECT_NEAR(sums[d], numbers[d], 3e-5);
+  }
+  EXPECT_FALSE(sums.empty());
+}
+
+TEST(TokenPage, follows_rotated_queries_and_shared_keys) {
+  PageOptions options;
+  options.columns = 100;
+  const std::string text = token_page(gpt("Life is"), 1, 3, {5, 6}, options);
+  EXPECT_NE(text.find("attn.rot_q"), std::string::npos);
+  EXPECT_NE(text.find("reads key head 1"), std::string::npos);
+  EXPECT_NE(text.find("\"is\" became 2 tokens: 5 \"i\", 6 \"s\""), std::string::npos) << text;
+  EXPECT_NE(text.find("masked"), std::string::npos);
+}
+
+TEST(TokenPage, names_what_does_not_exist) {
+  const Trace trace = textbook();
+  const auto message = [&](int layer, int head, const std::vector<int>& tokens) {
+    try {
+      token_page(trace, layer, head, tokens, {});
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), Error::Kind::call);
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message(1, 0, {0}).find("layer 1"), std::string::npos);
+  EXPECT_NE(message(0, 2, {0}).find("head 2"), std::string::npos);
+  EXPECT_NE(message(0, 0, {3}).find("token 3"), std::string::npos);
+  EXPECT_NE(message(0, 0, {-1}).find("token -1"), std::string::npos);
+  EXPECT_NE(message(0, 0, {}), "");
+  PageOptions options;
+  options.layer = 4;
+  EXPECT_THROW(page(trace, options), Error);
+  options = {};
+  options.columns = 10;
+  EXPECT_THROW(page(trace, options), Error);
+}
+
+// ---- the key insight -----------------------------------------------------------------------------
+
+TEST(KeyInsight, follows_the_weights_and_the_probabilities) {
+  Trace trace = textbook();
+  Tensor& pattern = trace.values["blocks.0.attn.pattern"];
+  const double row[] = {0.9, 0.06, 0.04};
+  for (int64_t s = 0; s < 3; ++s) pattern.set({0, 0, 2, s}, row[s]);
+  Tensor& probs = trace.values["probs"];
+  const double next[] = {0.2, 0.1, 0.7};
+  for (int64_t v = 0; v < 3; ++v) probs.set({0, 2, v}, next[v]);
+  const std::string text = key_insight(trace);
+  for (const char* piece : {"\"short\" looks at \"Life\" most (0.90), at \"short\" least (0.040)", "36%",
+                            "\"short\" (0.70)", "3.5 times as likely as \"Life\""})
+    EXPECT_NE(text.find(piece), std::string::npos) << piece << " in: " << text;
+  const std::string many = key_insight(gpt("Life is short"));
+  EXPECT_NE(many.find("of 12 heads"), std::string::npos) << many;
+}
+
+TEST(KeyInsight, says_where_a_score_came_from_when_that_is_a_sum) {
+  const Trace trace = textbook("Life is short", {}, true);
+  EXPECT_NE(key_insight(trace).find("of its score came by way of"), std::string::npos) << key_insight(trace);
+}
+
+// ---- the file ------------------------------------------------------------------------------------
+
+class TraceFile : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / ("limpid_trace_test_" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  // The error of loading a good trace's file after `change`.
+  std::string error_after(const std::function<void(TensorFile&, Json&)>& change) const {
+    const std::string file = path("changed.safetensors");
+    save(textbook(), file);
+    TensorFile stored = read_safetensors(file);
+    Json json = Json::parse(stored.metadata.at("limpid"));
+    change(stored, json);
+    if (stored.metadata.count("limpid")) stored.metadata["limpid"] = json.dump();
+    write_safetensors(file, stored);
+    try {
+      load_trace(file);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), Error::Kind::work) << error.what();
+      EXPECT_NE(std::string(error.what()).find("changed.safetensors"), std::string::npos) << error.what();
+      return error.what();
+    }
+    return "";
+  }
+
+  fs::path folder_;
+};
+
+void expect_same(const Trace& a, const Trace& b) {
+  EXPECT_EQ(a.engine_version, b.engine_version);
+  EXPECT_EQ(a.title, b.title);
+  EXPECT_EQ(a.model_hash, b.model_hash);
+  EXPECT_EQ(a.text, b.text);
+  EXPECT_EQ(a.token_word, b.token_word);
+  EXPECT_EQ(a.vocabulary, b.vocabulary);
+  EXPECT_EQ(a.observed, b.observed);
+  EXPECT_EQ(a.edited, b.edited);
+  EXPECT_EQ(a.notes, b.notes);
+  EXPECT_EQ(a.numbers, b.numbers);
+  EXPECT_EQ(a.summaries, b.summaries);
+  EXPECT_EQ(to_json(*a.graph), to_json(*b.graph));
+  ASSERT_EQ(a.tokens.size(), b.tokens.size());
+  for (size_t i = 0; i < a.tokens.size(); ++i) {
+    EXPECT_EQ(a.tokens[i].id, b.tokens[i].id);
+    EXPECT_EQ(a.tokens[i].label, b.tokens[i].label);
+    EXPECT_EQ(a.tokens[i].begin, b.tokens[i].begin);
+    EXPECT_EQ(a.tokens[i].end, b.tokens[i].end);
+  }
+  for (const auto member : {&Trace::values, &Trace::parameters}) {
+    ASSERT_EQ((a.*member).size(), (b.*member).size());
+    for (const auto& [name, tensor] : a.*member) {
+      ASSERT_TRUE((b.*member).count(name)) << name;
+      const Tensor& other = (b.*member).at(name);
+      EXPECT_EQ(tensor.shape(), other.shape()) << name;
+      ASSERT_EQ(tensor.dtype(), other.dtype()) << name;
+      EXPECT_EQ(0, std::memcmp(tensor.raw(), other.raw(), tensor.bytes())) << name;
+    }
+  }
+}
+
+TEST_F(TraceFile, comes_back_as_it_was) {
+  Trace rich = gpt("Life is\xff short");
+  rich.notes = {"a note", "zwei \"Zeilen\"\n\x07"};
+  rich.edited = {"blocks.0.attn.z[H=2]=zero"};
+  rich.observed = {"blocks.*.attn.pattern"};
+  rich.metrics = {{"loss", 2.5}, {"worst", std::numeric_limits<double>::infinity()}};
+  rich.summaries["blocks.0.attn.q"] = {
+      {{Axis::B, 1}, {Axis::T, 9}}, 9, 1, std::nan("") == 0 ? 0 : -0.125, 1.5, -2, 3e-300};
+  for (const Trace& trace : {textbook("a b a", everything(), true), rich, vectors()})
+    for (const char* name : {"trace.safetensors", "trace.npz", "TRACE.NPZ"}) {
+      save(trace, path(name));
+      const Trace again = load_trace(path(name));
+      expect_same(trace, again);
+      EXPECT_EQ(trace.metrics, again.metrics);
+      EXPECT_EQ(page(trace, {}), page(again, {}));
+      EXPECT_EQ(token_page(trace, 0, 0, {1}, {}), token_page(again, 0, 0, {1}, {}));
+    }
+}
+
+TEST_F(TraceFile, same_trace_same_bytes) {
+  for (const char* ending : {".safetensors", ".npz"}) {
+    save(textbook(), path(std::string("a") + ending));
+    save(textbook(), path(std::string("b") + ending));
+    EXPECT_EQ(read_file(path(std::string("a") + ending)), read_file(path(std::string("b") + ending)));
+  }
+}
+
+TEST_F(TraceFile, half_precision_is_written_as_f32) {
+  Trace trace = gpt("Life");
+  for (auto& [name, tensor] : trace.values)
+    if (tensor.dtype() == DType::f32) tensor = tensor.to(DType::bf16);
+  save(trace, path("half.safetensors"));
+  const Trace again = load_trace(path("half.safetensors"));
+  EXPECT_EQ(again["logits"].dtype(), DType::f32);
+  EXPECT_EQ(again["logits"].at({0, 2, 5}), trace["logits"].at({0, 2, 5}));
+}
+
+TEST_F(TraceFile, names_are_the_tensors_and_aliases_work) {
+  save(textbook("Life is short", {}, true), path("t.safetensors"));
+  const SafetensorsInfo info = inspect_safetensors(path("t.safetensors"));
+  EXPECT_NE(info.find("blocks.0.attn.pattern"), nullptr);
+  EXPECT_NE(info.find("embed.W_E"), nullptr);
+  const Trace trace = load_trace(path("t.safetensors"));
+  EXPECT_EQ(&trace["blocks.0.attn.hook_pattern"], &trace.values.at("blocks.0.attn.pattern"));
+  EXPECT_TRUE(trace.has("blocks.0.hook_resid_pre"));
+  EXPECT_TRUE(trace.has("embed.W_E"));
+  EXPECT_FALSE(trace.has("blocks.1.attn.q"));
+  EXPECT_THROW(trace["blocks.1.attn.q"], Error);
+}
+
+TEST_F(TraceFile, every_wrong_file_has_its_error) {
+  const auto has = [](const std::string& text, const std::string& piece) {
+    EXPECT_NE(text.find(piece), std::string::npos) << "'" << piece << "' in: " << text;
+  };
+  EXPECT_EQ(error_after([](TensorFile&, Json&) {}), "");
+  has(error_after([](TensorFile& f, Json&) { f.metadata.clear(); }), "limpid info");
+  for (const char* key : {"schema", "engine", "title", "text", "tokens", "vocabulary", "graph", "observed",
+                          "edited", "notes", "numbers", "metrics", "summaries", "token_word", "model_hash"}) {
+    has(error_after([&](TensorFile&, Json& j) { j.erase(key); }), key);
+    has(error_after([&](TensorFile&, Json& j) { j[key] = Json::parse("{\"a\":[null]}"); }),
+        std::string(key) == "graph" ? "graph" : key);
+    error_after([&](TensorFile&, Json& j) { j[key] = nullptr; });
+    error_after([&](TensorFile&, Json& j) { j[key] = 17; });
+  }
+  has(error_after([](TensorFile&, Json& j) { j["schema"] = 99; }), "99");
+  has(error_after([](TensorFile&, Json& j) { j["graph"]["stages"][1]["operation"] = "teleport"; }),
+      "teleport");
+  has(error_after([](TensorFile&, Json& j) { j["graph"]["stages"][1]["inputs"][0] = "nowhere"; }), "nowhere");
+  has(error_after([](TensorFile&, Json& j) { j["graph"]["stages"][6]["options"]["axis"] = ""; }), "changed");
+  has(error_after([](TensorFile&, Json& j) { j["tokens"][1]["end"] = 99; }), "99");
+  has(error_after([](TensorFile&, Json& j) { j["tokens"][1]["begin"] = -1; }), "-1");
+  has(error_after([](TensorFile&, Json& j) { j["tokens"].erase(0); }), "2 tokens");
+  has(error_after([](TensorFile& f, Json&) {
+        f.tensors["logits"] = Tensor(DType::f64, Shape::unnamed({1, 3, 4}));
+      }),
+      "logits");
+  has(error_after([](TensorFile& f, Json&) {
+        f.tensors["logits"] = Tensor(DType::f64, Shape::unnamed({1, 4, 3}));
+      }),
+      "logits");
+  has(error_after(
+          [](TensorFile& f, Json&) { f.tensors["logits"] = Tensor(DType::f64, Shape::unnamed({9})); }),
+      "logits");
+  has(error_after([](TensorFile& f, Json&) {
+        f.tensors["logits"] = Tensor(DType::i64, Shape::unnamed({1, 3, 3}));
+      }),
+      "i64");
+  has(error_after(
+          [](TensorFile& f, Json&) { f.tensors["unheard_of"] = Tensor(DType::f64, Shape::unnamed({1})); }),
+      "unheard_of");
+  EXPECT_THROW(save(textbook(), path("trace.txt")), Error);
+  EXPECT_THROW(load_trace(path("absent.safetensors")), Error);
+  std::map<std::string, Tensor> arrays = {{"a", Tensor(DType::f32, Shape::unnamed({2}))}};
+  write_npz(path("plain.npz"), arrays);
+  EXPECT_THROW(load_trace(path("plain.npz")), Error);
+}
+
+// Whatever happens to a file, loading it and showing it ends in a page or an error.
+TEST_F(TraceFile, survives_any_change_of_its_metadata) {
+  const std::string file = path("base.safetensors");
+  save(textbook("a b", everything()), file);
+  const TensorFile stored = read_safetensors(file);
+  const std::string good = stored.metadata.at("limpid");
+  int pages = 0, errors = 0;
+  EXPECT_TRUE(rc::check("one piece of the metadata is something else", [&] {
+    TensorFile changed = stored;
+    std::string text = good;
+    const auto at = *rc::gen::inRange<size_t>(0, text.size());
+    const auto length = *rc::gen::inRange<size_t>(0, 12);
+    const auto piece =
+        *rc::gen::element<std::string>("", "0", "-1", "9", "[]", "{}", "null", "\"\"", "\\u0000",
+                                       "99999999999", "blocks.0.attn.q", "T", "S", "1e999", ",", "true");
+    text.replace(at, std::min(length, text.size() - at), piece);
+    changed.metadata["limpid"] = text;
+    if (!is_utf8(text)) return;
+    const std::string place = path("changed.safetensors");
+    write_safetensors(place, changed);
+    try {
+      const Trace trace = load_trace(place);
+      PageOptions options;
+      expect_fits(page(trace, options), options, "changed metadata");
+      token_page(trace, 0, 1, {0}, options);
+      ++pages;
+    } catch (const Error&) {
+      ++errors;
+    }
+  }));
+  EXPECT_GT(pages, 0);
+  EXPECT_GT(errors, 0);
+}
+
+TEST_F(TraceFile, as_json_holds_every_number) {
+  Trace trace = textbook("Life is short", {}, true);
+  trace.values["logits"].set({0, 0, 0}, std::nan(""));
+  const Json json = Json::parse(to_json(trace));
+  EXPECT_EQ(json["schema"], 1);
+  EXPECT_EQ(json["tokens"][2]["label"], "short");
+  EXPECT_EQ(json["values"].size(), trace.values.size());
+  const Json& pattern = json["values"]["blocks.0.attn.pattern"];
+  EXPECT_EQ(pattern["axes"], "BHTS");
+  EXPECT_EQ(pattern["shape"], Json::parse("[1,1,3,3]"));
+  EXPECT_EQ(pattern["data"][0][0][2][1].get<double>(), trace["blocks.0.attn.pattern"].at({0, 0, 2, 1}));
+  EXPECT_EQ(json["values"]["logits"]["data"][0][0][0], "nan");
+  EXPECT_EQ(json["parameters"]["embed.W_E"]["data"][0][0].get<double>(), trace["embed.W_E"].at({0, 0}));
+}
+
+}  // namespace
+}  // namespace limpid
