@@ -11,6 +11,7 @@ test: exit 0 passed, 77 skipped, anything else failed; or, where its last line i
 """
 import argparse
 import concurrent.futures
+import fnmatch
 import json
 import os
 import re
@@ -108,17 +109,21 @@ def failing_part(output):
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("build")
-    parse.add_argument("--only", default="", help="run only the programs whose name holds one of these words")
-    parse.add_argument("--skip", default="", help="leave out the programs whose name holds one of these words")
+    parse.add_argument("--only", default="", help="run only these: NAME,NAME (test_ may be left out, * stands for anything)")
+    parse.add_argument("--skip", default="", help="leave these out")
     parse.add_argument("--env", action="append", default=[], help="NAME=VALUE for every program")
     parse.add_argument("--jobs", type=int, default=os.cpu_count())
     parse.add_argument("--timeout", type=float, default=600, help="seconds a program may take")
     args = parse.parse_args()
     only, skip = [[w for w in text.split(",") if w] for text in (args.only, args.skip)]
+
+    def named(test, names):
+        return any(fnmatch.fnmatch(test[0], n) or fnmatch.fnmatch(test[0], "test_" + n) for n in names)
+
     extra_env = dict(e.split("=", 1) for e in args.env)
 
     tests = [t for t in listed_tests(args.build)
-             if (not only or any(w in t[0] for w in only)) and not any(w in t[0] for w in skip)]
+             if (not only or named(t, only)) and not named(t, skip)]
     if not tests:
         sys.exit(f"run_tests: no test in {args.build} matches")
     alone = [t for t in tests if t[2].get("RUN_SERIAL")]
