@@ -117,6 +117,8 @@ def include_breach(root, path, bracket, name):
             return None if ok else f"includes <{name}>, which only {', '.join(allowed) or 'nothing'} may"
     if name.startswith(".") or "/../" in name:
         return f'includes "{name}": write it from src/, as "folder/file.h"'
+    if path.parts[0] == "apps" and (root / "apps" / name).exists():
+        return f"includes {name}, which hides a public header" if (root / "include" / name).exists() else None
     if name.startswith("limpid/"):
         target = folder_of_header(name)
         generated = root / "cmake" / (pathlib.PurePath(name).name + ".in")
@@ -177,6 +179,8 @@ PLANTED = {
     "an arrow through a chain": ("src/draw/d.cpp", '#include "tensor/dispatch.h"\n', None),
     "a public header with an internal one": ("include/limpid/engine.h", '#include "engine/run.h"\n', "what is installed"),
     "a public header that needs json": ("include/limpid/files.h", "#include <nlohmann/json.hpp>\n", "nlohmann"),
+    "the command's own header": ("apps/limpid/own.h", '#include "limpid/own.h"\n', None),
+    "a header in two places": ("apps/limpid/tensor.h", '#include "limpid/tensor.h"\n', "hides a public header"),
     "a commented include": ("src/core/e.cpp", '// #include "limpid/tensor.h"\n/*\n#include "limpid/tensor.h"\n*/\n', None),
     "a relative path": ("src/ops/f.cpp", '#include "../graph/g.h"\n', "from src/"),
     "a stray folder": ("src/util/g.cpp", "int x;\n", "stands in no folder"),
