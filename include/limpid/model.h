@@ -28,6 +28,7 @@ struct TraceOptions {
   std::vector<Observation> observe;  // empty: everything, in full (long texts: without the T x S stages)
   std::vector<Edit> edits;
   bool parameters = false;           // keep the parameters too
+  bool gradients = false;            // also the loss of predicting each next token, and every stage's gradient (NAME.grad)
 };
 
 struct GenerateOptions {

@@ -54,6 +54,29 @@ std::string word_for_token(const Tokenizer* tokenizer, bool vectors) {
   return tokenizer->kind() == "characters" ? "character" : "token";
 }
 
+// The same network with the loss of predicting each next token and its gradient; nothing is dropped out.
+std::shared_ptr<Graph> with_gradients(const NetworkConfig& config) {
+  NetworkConfig still = config;
+  if (auto* gpt = std::get_if<GptConfig>(&still)) gpt->dropout = gpt->attention_dropout = 0;
+  auto graph = std::make_shared<Graph>(operations());
+  build(*graph, still, Purpose::train);
+  differentiate(*graph, graph->handle(graph->require("loss")));
+  return graph;
+}
+
+// Each place's target is the token after it; the last place has none.
+Tensor next_tokens(const Tensor& tokens) {
+  Tensor targets(DType::i64, tokens.shape());
+  const int64_t count = tokens.count();
+  for (int64_t i = 0; i < count; ++i) targets.data<int64_t>()[i] = i + 1 < count ? tokens.data<int64_t>()[i + 1] : -1;
+  return targets;
+}
+
+bool predicts_next_token(const NetworkConfig& config) {
+  const auto* textbook = std::get_if<TextbookConfig>(&config);
+  return !textbook || (textbook->head == Head::next_word && !textbook->vectors);
+}
+
 }  // namespace
 
 Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const TraceOptions& options) {
@@ -64,13 +87,26 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   run.context.seed = options.seed;
   run.edits = options.edits;
   Trace trace;
+  std::shared_ptr<const Graph> shown = graph;
+  Engine* runner = engine.get();
+  std::unique_ptr<Engine> backward;
+  std::map<std::string, ConstView> bound = bindings(input);
+  Tensor targets;
+  if (options.gradients) {
+    if (!predicts_next_token(config)) fail_call("trace: gradients are of predicting the next token, which this network does not do");
+    shown = with_gradients(config);
+    backward = std::make_unique<Engine>(*shown);
+    runner = backward.get();
+    targets = next_tokens(input);
+    bound["targets"] = targets;
+  }
   const auto* gpt = std::get_if<GptConfig>(&config);
   const int64_t length = input.shape()[1].size;
-  run.observe = options.observe.empty() ? default_observations(*graph, length, gpt ? gpt->heads : 1, trace.notes) : options.observe;
+  run.observe = options.observe.empty() ? default_observations(*shown, length, gpt ? gpt->heads : 1, trace.notes) : options.observe;
   if (gpt && length > gpt->context)
     trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ", gpt->context, " at a time, so expect less of it"));
 
-  RunResult result = engine->run(bindings(input), run);
+  RunResult result = runner->run(bound, run);
   trace.engine_version = k_version;
   trace.title = title;
   trace.tokens = std::move(tokens);
@@ -79,9 +115,10 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   if (trace.vocabulary.empty() && !words.empty()) trace.vocabulary = words;
   if (vectors.count() > 0)
     for (const Token& token : trace.tokens) trace.vocabulary.push_back(token.label);
-  trace.graph = graph;
+  trace.graph = shown;
   trace.values = std::move(result.values);
   trace.summaries = std::move(result.summaries);
+  if (const auto loss = trace.values.find("loss"); loss != trace.values.end()) trace.metrics["loss"] = loss->second.at({});
   if (options.parameters) trace.parameters = parameters;
   for (const Observation& o : options.observe) trace.observed.push_back(written(o));
   for (const Edit& edit : options.edits) trace.edited.push_back(written(edit));
