@@ -9,18 +9,31 @@ namespace limpid::draw {
 
 namespace {
 
-// The longest way to each node from a node without inputs; inputs and constants stand just before who needs
-// them.
-std::vector<int> columns(const Layout& l) {
-  const std::vector<Edge>& edges = l.outline->edges;
-  std::vector<int> column(l.outline->nodes.size(), 0);
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const Edge& e : edges) {
-      int& to = column[static_cast<size_t>(e.to)];
-      if (const int least = column[static_cast<size_t>(e.from)] + 1; to < least) to = least, changed = true;
-    }
+// Moves each node right of what it takes; true if one moved.
+bool relax(const std::vector<Edge>& edges, std::vector<int>& column) {
+  bool moved = false;
+  for (const Edge& e : edges) {
+    int& to = column[static_cast<size_t>(e.to)];
+    if (const int least = column[static_cast<size_t>(e.from)] + 1; to < least) to = least, moved = true;
   }
+  return moved;
+}
+
+// The nodes of a group that take nothing from within it: queries, keys and values.
+std::vector<int> entries(const Layout& l, const Framed& group) {
+  const auto inside = [&](int node) {
+    return std::find(group.nodes.begin(), group.nodes.end(), node) != group.nodes.end();
+  };
+  std::vector<int> list;
+  for (int node : group.nodes)
+    if (std::none_of(l.outline->edges.begin(), l.outline->edges.end(),
+                     [&](const Edge& e) { return e.to == node && inside(e.from); }))
+      list.push_back(node);
+  return list;
+}
+
+// Inputs and constants stand just before who needs them.
+void pull_sources(const std::vector<Edge>& edges, std::vector<int>& column) {
   for (size_t i = 0; i < column.size(); ++i) {
     const auto enters = [&](const Edge& e) { return e.to == static_cast<int>(i); };
     if (std::any_of(edges.begin(), edges.end(), enters)) continue;
@@ -30,6 +43,52 @@ std::vector<int> columns(const Layout& l) {
         first = column[static_cast<size_t>(e.to)];
     if (first > 0) column[i] = first - 1;
   }
+}
+
+// A further input stands in a column of its own beside the stream, so that no residual path has to pass it:
+// who takes it moves one column on.  True if one moved.
+bool make_room(const Layout& l, std::vector<int>& column) {
+  const std::vector<Edge>& edges = l.outline->edges;
+  for (size_t i = 0; i < column.size(); ++i) {
+    const int source = static_cast<int>(i);
+    const auto enters = [&](const Edge& e) { return e.to == source; };
+    if (l.node(source).kind != Node::Kind::input || std::any_of(edges.begin(), edges.end(), enters)) continue;
+    int first = -1;
+    for (const Edge& e : edges)
+      if (e.from == source && (first < 0 || column[static_cast<size_t>(e.to)] < first))
+        first = column[static_cast<size_t>(e.to)];
+    const bool taken = std::any_of(edges.begin(), edges.end(), [&](const Edge& e) {
+      return e.residual && (column[static_cast<size_t>(e.from)] == first - 1 ||
+                            column[static_cast<size_t>(e.to)] == first - 1);
+    });
+    if (!taken) continue;
+    for (const Edge& e : edges)
+      if (e.from == source && column[static_cast<size_t>(e.to)] == first) ++column[static_cast<size_t>(e.to)];
+    return true;
+  }
+  return false;
+}
+
+// The longest way to each node from a node without inputs; what enters a group enters it in one column.
+std::vector<int> columns(const Layout& l) {
+  const std::vector<Edge>& edges = l.outline->edges;
+  std::vector<int> longest(l.outline->nodes.size(), 0);
+  while (relax(edges, longest)) continue;
+  std::vector<int> column = longest;
+  bool settled = false;
+  for (size_t pass = 0; pass <= l.outline->nodes.size() && !settled; ++pass) {
+    settled = !make_room(l, column);
+    for (const Framed& group : l.outline->groups) {
+      int last = 0;
+      for (int node : entries(l, group)) last = std::max(last, column[static_cast<size_t>(node)]);
+      for (int node : entries(l, group))
+        if (column[static_cast<size_t>(node)] < last)
+          column[static_cast<size_t>(node)] = last, settled = false;
+    }
+    while (relax(edges, column)) settled = false;
+  }
+  if (!settled) column = longest;  // one entry leads to another: they cannot stand in one column
+  pull_sources(edges, column);
   return column;
 }
 

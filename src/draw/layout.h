@@ -25,6 +25,7 @@ inline constexpr double k_arrow = 20;      // the last straight piece of an edge
 inline constexpr double k_least_gap = 36;  // between columns
 inline constexpr double k_frame_pad = 16;  // between a frame and what it holds
 inline constexpr double k_frame_title = 22;  // room for a frame's title
+inline constexpr double k_name_width = 96;   // of the words below an edge
 inline constexpr double k_word_pitch = 30;   // between the words of the sentence
 
 /// A node, or the lane of a value through a layer.  The first items are the nodes, in their order.
@@ -42,9 +43,10 @@ struct Join {
   double offset = 0;  // of the port from the middle of that side
 };
 
-/// What an edge says: the shape of its value, and a name beside it.
+/// What stands beside the edges of a value.
 struct EdgeWords {
-  std::string shape, name;
+  std::string shape;         // T×C
+  std::string above, below;  // of the line: the shape, with a short name before it; a longer name
   Role role = Role::plain;
 };
 

@@ -259,6 +259,7 @@ class Outliner {
                       {}};
       if (repeat.count > 1) frame.title = join(repeat.count, " ", clean(word), " \xc3\x97 ", repeat.repeats);
       for (int stage : repeat.stages) take(frame, stage);
+      take_feeders(frame);
       if (!frame.nodes.empty()) out_.blocks.push_back(std::move(frame));
     }
     for (size_t g = 0; g < graph_.groups().size(); ++g) add_group(static_cast<int>(g));
@@ -267,6 +268,19 @@ class Outliner {
   void take(Framed& frame, int stage) {
     const int node = node_of_stage_[static_cast<size_t>(stage)];
     if (node >= 0 && !gone_[static_cast<size_t>(node)]) frame.nodes.push_back(node);
+  }
+
+  // Inputs that only these nodes take stand beside them.
+  void take_feeders(Framed& frame) const {
+    const std::set<int> inside(frame.nodes.begin(), frame.nodes.end());
+    for (size_t i = 0; i < out_.nodes.size(); ++i) {
+      if (gone_[i] || out_.nodes[i].kind != Node::Kind::input) continue;
+      const auto outside = [&](const Edge& e) {
+        return (e.from == static_cast<int>(i) && !inside.count(e.to)) || e.to == static_cast<int>(i);
+      };
+      if (std::none_of(out_.edges.begin(), out_.edges.end(), outside))
+        frame.nodes.push_back(static_cast<int>(i));
+    }
   }
 
   // The group's stages, and those that bear its name and lead to it: the projections of queries, keys and

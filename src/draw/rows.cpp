@@ -37,8 +37,8 @@ Span span_of(const Layout& l, const Framed& frame) {
 
 namespace {
 
-// A network that fits into one row is worth a little more than the width asked for.
-constexpr double k_one_row = 1.08;
+// One row less is worth a little more than the width asked for.
+constexpr double k_stretch = 1.08;
 
 int layer_count(const Layout& l) { return static_cast<int>(l.layers.size()); }
 
@@ -113,16 +113,19 @@ double step_end(const Layout& l, int e, size_t step) {
   return join.side == Side::left ? to.y + join.offset : l.item(chain[step]).y;
 }
 
-// How much room a value's words need before whatever stands in the gap, when it leaves `node` for the next
+double words_width(const EdgeWords& words) {
+  double width = text_width(words.above, k_small_size);
+  if (!words.below.empty())
+    for (const std::string& line : wrapped(words.below, k_small_size, k_name_width))
+      width = std::max(width, text_width(line, k_small_size));
+  return width;
+}
+
+// The room a value's words need before whatever else stands in the gap, when it leaves `node` for the next
 // layer.
 double words_need(const Layout& l, int node, bool raised) {
   const EdgeWords& words = l.words[static_cast<size_t>(node)];
-  const bool beside = words.name.size() <= 1;
-  const double text =
-      std::max(text_width(words.shape, k_small_size) + (beside && !words.name.empty() ? 14 : 0),
-               beside                                      ? 0
-               : words.name.find(' ') == std::string::npos ? text_width(words.name, k_small_size)
-                                                           : text_width("Self-Attention", k_small_size));
+  const double text = words_width(words);
   if (text == 0) return 0;
   double need = 0;
   for (int e = 0; e < l.edges(); ++e) {
@@ -134,7 +137,7 @@ double words_need(const Layout& l, int node, bool raised) {
     if (!last && next.y == l.item(node).y) continue;  // a lane: the words stand along it
     if (last && l.joins[static_cast<size_t>(e)].side != Side::left)
       need = std::max(need, text + 16 - (column / 2 + l.joins[static_cast<size_t>(e)].offset));
-    else if (raised && can_rise(l, e) && beside)
+    else if (raised && can_rise(l, e) && words.below.empty())
       need = std::max(need, text + 8 - (l.item(node).width + next.width) / 2 + 24);
     else
       need = std::max(need, text + 12);
@@ -267,7 +270,8 @@ std::vector<Row> cut(const Layout& l, const Choice& gaps, int first, int end, do
       if (!here || cost[start] == never) continue;
       const Row row = row_of_layers(l, gaps, a, b, width);
       const double room = row_width(l, row.raised ? gaps.raised : gaps.beside, a, b) / width;
-      const double total = cost[start] + *here + 4 + 1000 * std::max(0.0, room - 1) + (1 - room) * (1 - room);
+      const double little = std::max(0.0, room - 1), much = std::max(0.0, room - k_stretch);
+      const double total = cost[start] + *here + 4 + 30 * little + 1000 * much + (1 - room) * (1 - room);
       if (total < cost[to]) cost[to] = total, from[to] = start;
     }
   std::vector<Row> rows;
@@ -328,7 +332,7 @@ void place_rows(Layout& l, double width) {
   l.joins.assign(static_cast<size_t>(l.edges()), {});
   for (size_t i = 0; i < l.outline->nodes.size(); ++i) choose_sides(l, static_cast<int>(i));
   const double room = width - 2 * k_margin;
-  if (!one_row(l, room * k_one_row)) several_rows(l, room);
+  if (!one_row(l, room * k_stretch)) several_rows(l, room);
 }
 
 }  // namespace limpid::draw

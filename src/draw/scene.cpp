@@ -133,6 +133,37 @@ void even_columns(Layout& l) {
   }
 }
 
+// Boxes in the outline's order, and frames; their texts come later.
+void add_shapes(const Page& page, Scene& scene) {
+  const Layout& l = page.layout();
+  for (size_t i = 0; i < l.outline->nodes.size(); ++i) {
+    const Node& node = l.outline->nodes[i];
+    const Item& item = l.items[i];
+    SceneBox& box = scene.boxes.emplace_back();
+    const bool bare = node.kind == Node::Kind::words || node.kind == Node::Kind::result;
+    box.name = node.name;
+    box.look = bare ? SceneBox::Look::bare : SceneBox::Look::stage;
+    box.role = node.role;
+    box.rect = {item.x - item.width / 2, page.y_of(static_cast<int>(i)) - item.height / 2, item.width,
+                item.height};
+    box.equation = node.equation;
+    box.caption = node.caption;
+  }
+  for (const PlacedFrame& placed : page.frames()) {
+    if (!placed.whole_rows && !placed.one_row) continue;
+    SceneFrame& frame = scene.frames.emplace_back();
+    frame.name = placed.frame->name;
+    frame.rect = placed.rect;
+    frame.repeats = placed.frame->repeats;
+    frame.depth = placed.depth;
+    frame.boxes = placed.frame->nodes;
+    // Clear of the lines that come down at the margin.
+    const double x = placed.whole_rows ? k_margin + 40 + k_track : frame.rect.x + 14;
+    frame.title = {SceneText::Kind::title,   placed.frame->title, {x, frame.rect.y + 20},
+                   SceneText::Anchor::start, k_title_size,        Role::plain};
+  }
+}
+
 void write_labels(Scene& scene, const Layout& l) {
   for (size_t i = 0; i < scene.boxes.size(); ++i) {
     const Node& node = l.outline->nodes[i];
@@ -242,12 +273,18 @@ EdgeWords words_of(const Graph& graph, const Outline& outline, int node, const S
     changes = changes || outline.nodes[static_cast<size_t>(e.to)].role != role;
   }
   if (!any || outline.nodes[static_cast<size_t>(node)].kind == Node::Kind::words) return {};
+  words.above = words.shape;
   if (leaves) {
-    words.name = "Output of " + group->title.substr(0, group->title.find(','));
-  } else {
-    words.role = role;
-    if ((changes || enters) && role != Role::plain) words.name = symbol(role);
+    words.below = "Output of " + group->title.substr(0, group->title.find(','));
+    return words;
   }
+  words.role = role;
+  if ((!changes && !enters) || role == Role::plain) return words;
+  const std::string name = symbol(role);
+  if (name.size() == 1)
+    words.above = name + (words.shape.empty() ? "" : " ") + words.shape;
+  else
+    words.below = name;
   return words;
 }
 
@@ -267,8 +304,13 @@ Scene network_scene(const Graph& graph, const SceneOptions& options) {
   place_rows(layout, options.width);
 
   Scene scene;
-  scene.title = clean(options.title);
-  scene.height = route(layout, scene);
+  scene.title = options.title.empty() ? "Network" : clean(options.title);
+  const Page page(layout);
+  scene.height = page.bottom();
+  add_shapes(page, scene);
+  add_connectors(page, scene);
+  find_forks(scene);
+  add_captions(page, scene);
   for (SceneConnector& c : scene.connectors) c.value = graph.value(std::stoi(c.value)).name;
   write_labels(scene, layout);
   write_words(scene, layout, words);
