@@ -64,7 +64,7 @@ std::vector<Entry> axis_entries(const Graph& graph, const Outline& outline, cons
     if ((axis == Axis::H || axis == Axis::G) && known == std::set<int64_t>{1}) continue;
     std::string text(1, static_cast<char>(axis));
     text += " " + (axis == Axis::V ? std::string(next_word ? "vocabulary" : "outputs")
-                                   : meaning(axis, clean(o.token_word)));
+                                   : meaning(axis, o.token_word));
     if (known.size() == 1 && *known.begin() != k_symbolic) text += join(" (", *known.begin(), ")");
     entries.push_back({text, Role::plain});
   }
@@ -108,9 +108,9 @@ void add_legend(Scene& scene, const Graph& graph, const Outline& outline, const 
 namespace {
 
 std::string sentence(const SceneOptions& o) {
-  if (o.tokens.empty()) return join("The input is a sequence of ", clean(o.token_word), "s. ");
+  if (o.tokens.empty()) return join("The input is a sequence of ", o.token_word, "s. ");
   std::string text =
-      join("The input is ", o.tokens.size(), " ", clean(o.token_word), o.tokens.size() == 1 ? "" : "s", ":");
+      join("The input is ", o.tokens.size(), " ", o.token_word, o.tokens.size() == 1 ? "" : "s", ":");
   const size_t shown = std::min<size_t>(o.tokens.size(), 12);
   for (size_t i = 0; i < shown; ++i)
     text += (i ? ", " : " ") + elided(clean(o.tokens[i].label), k_small_size, 200);

@@ -290,8 +290,10 @@ EdgeWords words_of(const Graph& graph, const Outline& outline, int node, const S
 
 }  // namespace
 
-Scene network_scene(const Graph& graph, const SceneOptions& options) {
+Scene network_scene(const Graph& graph, const SceneOptions& asked) {
   if (graph.stages().empty()) fail_call("network_scene: the graph has no stages; nothing can be drawn");
+  SceneOptions options = asked;
+  options.token_word = elided(clean(asked.token_word), k_small_size, k_word_text);
   const Outline outline = outline_of(graph);
   const std::vector<Word> words = sentence(options);
   Layout layout;
