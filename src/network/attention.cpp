@@ -67,7 +67,8 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   Group g(in, "attention", kernel_options(o), {q, k, v});                        // run fused; seen stage by stage
   Stage scores = raw_scores((g / "raw_scores").as(Role::weights), q, k);         // [B,H,T,S]   q . k
   if (o.positions == Positions::relative_keys) scores = with_positions(g, in, scores, q, o);
-  scores = scale((g / "scaled_scores").as(Role::weights), scores, 1 / std::sqrt(static_cast<double>(o.width)));
+  const Note smaller = {"", join("Z / sqrt(D), D=", o.width), "Keeps the scores from growing with the width of a head."};
+  scores = scale((g / "scaled_scores").as(Role::weights).saying(smaller), scores, 1 / std::sqrt(static_cast<double>(o.width)));
   if (o.softcap != 0) scores = softcap((g / "capped_scores").as(Role::weights), scores, o.softcap);
   if (o.positions != Positions::relative_keys) scores = with_positions(g, in, scores, q, o);
   if (o.mask != Mask::none || o.window)
