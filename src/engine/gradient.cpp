@@ -128,7 +128,8 @@ class Context final : public GradientContext {
     Scope scope = d_.graph().scope(join(stage_.name, ".backward", made_ ? join(".", made_) : ""));
     ++made_;
     scope.group = d_.backward_group(stage_.group);
-    scope.role = stage_.role;
+    const Role own = d_.graph().registry().make(kind, options)->role();
+    scope.role = own == Role::plain ? stage_.role : own;
     return d_.graph().add(scope, kind, options, inputs);
   }
   void give(int input, Stage gradient) override {

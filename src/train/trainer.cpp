@@ -4,6 +4,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "kernels/kernel.h"
+#include "kernels/softmax.h"
 #include "limpid/files.h"
 #include "limpid/train.h"
 #include "train/adamw.h"
@@ -109,43 +111,28 @@ double Trainer::Impl::step() {
   return loss;
 }
 
-namespace {
-
-// How many rows of logits [N,V] have their largest at the target.
-int64_t right_guesses(const Tensor& logits, const Tensor& targets) {
-  const int64_t vocabulary = logits.shape().size(Axis::V);
-  int64_t right = 0;
-  for (int64_t i = 0; i < targets.count(); ++i) {
-    const float* row = logits.data<float>() + i * vocabulary;
-    right += std::max_element(row, row + vocabulary) - row == targets.data<int64_t>()[i];
-  }
-  return right;
-}
-
-double negative_log_likelihood(const float* logits, int64_t vocabulary, int64_t target) {
-  const double top = *std::max_element(logits, logits + vocabulary);
-  double sum = 0;
-  for (int64_t v = 0; v < vocabulary; ++v) sum += std::exp(logits[v] - top);
-  return top + std::log(sum) - logits[target];
-}
-
-}  // namespace
-
 Trainer::Evaluation Trainer::Impl::evaluate() {
   Evaluation e;
-  int64_t right = 0;
-  double loss = 0;
+  double loss = 0, right = 0;
   for (const Batch& batch : data.evaluation()) {
     const RunResult result = model.run(batch.tokens, {.keep = {"logits"}});
-    const Tensor& logits = result["logits"];
-    const int64_t vocabulary = logits.shape().size(Axis::V);
-    for (int64_t i = 0; i < batch.count(); ++i)
-      loss += negative_log_likelihood(logits.data<float>() + i * vocabulary, vocabulary, batch.targets.data<int64_t>()[i]);
-    right += right_guesses(logits, batch.targets);
+    const size_t rows = static_cast<size_t>(batch.count());
+    std::vector<float> losses(rows), lse(rows), hits(rows);
+    kernels::CrossEntropy k;
+    k.logits = result["logits"].data<float>();
+    k.targets = batch.targets.data<int64_t>();
+    k.loss = losses.data();
+    k.lse = lse.data();
+    k.hit = hits.data();
+    k.rows = batch.count();
+    k.width = result["logits"].shape().size(Axis::V);
+    kernels::launch(k);
+    for (float each : losses) loss += each;
+    for (float hit : hits) right += hit;
     e.tokens += batch.count();
   }
   e.loss = loss / static_cast<double>(e.tokens);
-  e.accuracy = static_cast<double>(right) / static_cast<double>(e.tokens);
+  e.accuracy = right / static_cast<double>(e.tokens);
   e.characters = data.evaluation_characters();
   return e;
 }
