@@ -20,6 +20,7 @@
 
 #include "core/utf8.h"
 #include "core/width.h"
+#include "engine/reference.h"
 #include "limpid/files.h"
 #include "limpid/model.h"
 
@@ -75,6 +76,36 @@ TextbookConfig everything() {
   return c;
 }
 
+// A training step over two sentences: the loss and every gradient are stages like the others.
+Trace training_step() {
+  TextbookConfig config = everything();
+  config.vocabulary = 3;
+  auto graph = std::make_shared<Graph>(operations());
+  build(*graph, config, Purpose::train);
+  differentiate(*graph, graph->handle(graph->require("loss")));
+  std::map<std::string, Tensor> given;
+  const Shape places = {{Axis::B, 2}, {Axis::T, 3}};
+  given["tokens"] = Tensor::of<int64_t>(places, {0, 1, 2, 2, 1, 0});
+  given["targets"] = Tensor::of<int64_t>(places, {1, 2, 0, 0, -1, 1});
+  double next = 0.1;
+  for (const Value& value : graph->values()) {
+    if (value.kind != Value::Kind::parameter) continue;
+    Tensor& w = given.emplace(value.name, Tensor(DType::f64, value.shape)).first->second;
+    for (int64_t i = 0; i < w.count(); ++i) w.data<double>()[i] = next = std::fmod(next * 3.7 + 0.31, 1.0);
+  }
+  const std::vector<Tensor> values = run_all(*graph, given, DType::f64);
+  Trace trace;
+  trace.graph = graph;
+  trace.vocabulary = {"Life", "is", "short"};
+  for (const std::string& word : trace.vocabulary) trace.tokens.push_back({0, word, 0, 0});
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Value& value = graph->values()[i];
+    if (value.kind != Value::Kind::parameter && value.name.find("position") == std::string::npos)
+      trace.values[value.name] = values[i];
+  }
+  return trace;
+}
+
 // ---- pages ---------------------------------------------------------------------------------------
 
 std::string without_colour(const std::string& text) {
@@ -121,6 +152,14 @@ TEST(Page, fits_every_terminal) {
   expect_all_pages_fit(textbook("a b c", with_head(Head::regression, 1)), "regression");
   expect_all_pages_fit(vectors(), "vectors");
   expect_all_pages_fit(gpt("To be, or not to be, that is the question"), "gpt");
+  expect_all_pages_fit(training_step(), "training step");
+}
+
+TEST(Page, shows_a_training_step_like_a_forward_pass) {
+  const std::string text = page(training_step(), {});
+  for (const char* piece : {"the first of 2 sentences", "loss", "Gradient", "attn.pattern.grad",
+                            "logits.grad", "attn.W_Q.grad", "head 0 of 2"})
+    EXPECT_NE(text.find(piece), std::string::npos) << piece;
 }
 
 TEST(Page, fits_whatever_the_words_are) {
@@ -497,7 +536,7 @@ TEST_F(TraceFile, comes_back_as_it_was) {
   rich.metrics = {{"loss", 2.5}, {"worst", std::numeric_limits<double>::infinity()}};
   rich.summaries["blocks.0.attn.q"] = {
       {{Axis::B, 1}, {Axis::T, 9}}, 9, 1, std::nan("") == 0 ? 0 : -0.125, 1.5, -2, 3e-300};
-  for (const Trace& trace : {textbook("a b a", everything(), true), rich, vectors()})
+  for (const Trace& trace : {textbook("a b a", everything(), true), rich, vectors(), training_step()})
     for (const char* name : {"trace.safetensors", "trace.npz", "TRACE.NPZ"}) {
       save(trace, path(name));
       const Trace again = load_trace(path(name));

@@ -48,6 +48,8 @@ void print_top(Paper& paper, const Reading& reading) {
     paper.line().add(size, Ink::faint);
   }
   paper.paragraph(facts(reading), 0);
+  if (const auto batch = reading.size(Axis::B); batch && *batch > 1)
+    paper.paragraph(join("shown: the first of ", *batch, " sentences"), 0, Ink::faint);
   for (const std::string& edit : trace.edited) paper.paragraph("edited: " + edit, 0, Ink::heading);
   for (const std::string& note : trace.notes) paper.paragraph("note: " + note, 0, Ink::faint);
 }
@@ -89,6 +91,7 @@ void print_rule(Paper& paper, const std::string& title, const std::string& right
 struct Part {
   std::string title;
   int layer = -1;
+  bool gradient = false;
   std::vector<int> stages;
 };
 
@@ -96,15 +99,16 @@ bool begins(const std::string& text, std::string_view with) {
   return text.compare(0, with.size(), with) == 0;
 }
 
-// What a stage is part of, from its name.
-std::string part_of(const std::string& name, bool before_blocks) {
-  if (name.size() > 5 && name.compare(name.size() - 5, 5, ".grad") == 0) return "Gradient";
+// What the stage that computes `name` is part of.
+Part part_of(const std::string& name, bool before_blocks) {
   const int layer = Reading::layer_of(name);
-  if (layer < 0) return before_blocks ? "Embedding" : "Output";
+  if (name.find(".grad") != std::string::npos)
+    return {layer < 0 ? "Gradient" : join("Gradient: layer ", layer), layer, true, {}};
   const std::string rest = short_name(name);
-  if (rest == "resid_pre") return before_blocks ? "Embedding" : join("Layer ", layer, ": attention");
+  if (before_blocks && (layer < 0 || rest == "resid_pre")) return {"Embedding", -1, false, {}};
+  if (layer < 0) return {"Output", -1, false, {}};
   const bool feed_forward = begins(rest, "mlp") || begins(rest, "ln2") || rest == "resid_post";
-  return join("Layer ", layer, feed_forward ? ": feed-forward" : ": attention");
+  return {join("Layer ", layer, feed_forward ? ": feed-forward" : ": attention"), layer, false, {}};
 }
 
 std::vector<Part> parts_of(const Reading& reading) {
@@ -112,10 +116,9 @@ std::vector<Part> parts_of(const Reading& reading) {
   bool before_blocks = true;
   const std::vector<StageInfo>& stages = reading.graph().stages();
   for (size_t i = 0; i < stages.size(); ++i) {
-    const std::string title = part_of(stages[i].name, before_blocks);
-    if (begins(title, "Layer")) before_blocks = false;
-    if (parts.empty() || parts.back().title != title)
-      parts.push_back({title, begins(title, "Layer") ? Reading::layer_of(stages[i].name) : -1, {}});
+    Part part = part_of(reading.graph().value(stages[i].outputs[0]).name, before_blocks);
+    before_blocks = before_blocks && part.layer < 0;
+    if (parts.empty() || parts.back().title != part.title) parts.push_back(std::move(part));
     parts.back().stages.push_back(static_cast<int>(i));
   }
   return parts;
@@ -132,30 +135,44 @@ std::string growth(const Reading& reading, int64_t layer, const char* added, con
   return Figures({1}, 2).text(*part / *whole);
 }
 
-void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, const PageOptions& options) {
-  print_rule(paper, join("Layer ", layer), join("--layer ", layer));
+// "s" looks most at "·" 0.15 (head 1), ...
+std::string where_the_last_looks(const Reading& reading, const Grid& grid) {
+  const int64_t last = grid.cells.shape()[1].size - 1;
+  std::string out;
+  for (int64_t head : grid.heads)
+    if (const auto at = look(reading, grid.layer, head, last))
+      out += join(out.empty() ? "" : ", ", "\"", reading.label(Axis::S, at->most), "\" ",
+                  Figures({1}, 2).text(at->most_weight), " (head ", head, ")");
+  return out.empty() ? "" : "\"" + reading.label(Axis::T, last) + "\" looks most at " + out + ".";
+}
+
+// A layer that is not shown in detail: its attention small, and how much it adds.  `first` of these explains
+// itself.
+void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, bool first,
+                       const PageOptions& options) {
   const auto weights = reading.numbers(reading.in_layer(layer, "attn.pattern"));
-  if (weights && weights->shape().rank() == 3) {
+  const std::string attention = growth(reading, layer, "attn_out", "resid_pre"),
+                    wide = growth(reading, layer, "mlp_out", "resid_mid");
+  const bool seen = weights && weights->shape().rank() == 3;
+  if (!seen && (attention.empty() || wide.empty())) return;
+  print_rule(paper, join("Layer ", layer), join("--layer ", layer));
+  if (first)
+    paper.paragraph(join("The same stages again, with other weights; shown small: the darker, the more "
+                         "attention. All of it: --layer ",
+                         layer),
+                    k_indent, Ink::faint);
+  if (seen) {
     Grid grid{*weights, layer, {}, true};
     for (int64_t h = 0; h < weights->shape()[0].size; ++h)
       if (options.head < 0 || options.head == h) grid.heads.push_back(h);
     if (!grid.heads.empty()) print_small_grid(paper, reading, grid, options);
-    std::string looking;
-    for (int64_t head : grid.heads)
-      if (const auto at = look(reading, layer, head, weights->shape()[1].size - 1))
-        looking += join(looking.empty() ? "" : ", ", "\"", reading.label(Axis::S, at->most), "\" ",
-                        Figures({1}, 2).text(at->most_weight), " (head ", head, ")");
-    if (!looking.empty())
-      paper.paragraph(
-          "\"" + reading.label(Axis::T, weights->shape()[1].size - 1) + "\" looks most at " + looking + ".",
-          k_indent, Ink::faint);
+    if (const std::string text = where_the_last_looks(reading, grid); !text.empty())
+      paper.paragraph(text, k_indent, Ink::faint);
   }
-  const std::string attention = growth(reading, layer, "attn_out", "resid_pre"),
-                    wide = growth(reading, layer, "mlp_out", "resid_mid");
-  if (attention.empty() || wide.empty()) return;
-  paper.paragraph(
-      join("Attention adds ", attention, " of the length of its row, the feed-forward layer ", wide, "."),
-      k_indent, Ink::faint);
+  if (!attention.empty() && !wide.empty())
+    paper.paragraph(
+        join("Attention adds ", attention, " of the length of its row, the feed-forward layer ", wide, "."),
+        k_indent, Ink::faint);
 }
 
 // ---- the next word -------------------------------------------------------------------------------
@@ -224,8 +241,8 @@ std::string page(const Trace& trace, const PageOptions& options) {
   for (const Part& part : parts_of(reading)) {
     if (part.layer < 0 || part.layer == layer) {
       print_stages(paper, reading, part, options, unseen);
-    } else if (small.insert(part.layer).second) {
-      print_small_layer(paper, reading, part.layer, options);
+    } else if (!part.gradient && small.insert(part.layer).second) {
+      print_small_layer(paper, reading, part.layer, small.size() == 1, options);
     }
   }
   paper.blank();

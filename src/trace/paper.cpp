@@ -144,23 +144,19 @@ void Paper::blank() {
 
 void Paper::paragraph(std::string_view text, size_t indent, Ink ink) {
   const std::string clean = visible_line(text);
-  Line* now = &line(indent);
-  size_t at = 0;
-  bool first = true;
-  while (at < clean.size()) {
-    size_t end = clean.find(' ', at);
-    if (end == std::string::npos) end = clean.size();
+  const size_t room = columns_ > indent ? columns_ - indent : 0;
+  std::string now;
+  for (size_t at = 0, end; at < clean.size(); at = end + 1) {
+    end = std::min(clean.find(' ', at), clean.size());
     const std::string word = clean.substr(at, end - at);
-    if (!word.empty()) {
-      if (!first && !now->fits(word, 1)) {
-        now = &line(indent);
-        first = true;
-      }
-      now->add(first ? word : " " + word, ink);
-      first = false;
+    if (word.empty()) continue;
+    if (!now.empty() && display_width(now) + 1 + display_width(word) > room) {
+      line(indent).add(now, ink);
+      now.clear();
     }
-    at = end + 1;
+    now += (now.empty() ? "" : " ") + word;
   }
+  line(indent).add(now, ink);
 }
 
 std::string Paper::text() const {

@@ -29,13 +29,17 @@ bool is_pattern(const std::string& name) {
 void print_alarm(Paper& paper, const ConstView& numbers, bool scores) {
   if (!is_floating(numbers.dtype())) return;
   const int64_t count = numbers.shape().count();
-  const ConstView flat = numbers.reshaped(Shape::unnamed({count}));
   int64_t nans = 0, infinities = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const double value = flat.at({i});
-    nans += std::isnan(value);
-    infinities += std::isinf(value) && !(scores && value < 0);
-  }
+  const auto scan = [&](const auto* values) {
+    for (int64_t i = 0; i < count; ++i) {
+      nans += std::isnan(values[i]);
+      infinities += std::isinf(values[i]) && !(scores && values[i] < 0);
+    }
+  };
+  if (numbers.dtype() == DType::f64)
+    scan(numbers.data<double>());
+  else
+    scan(Tensor::copy_of(numbers).to(DType::f32).data<float>());
   if (nans + infinities == 0) return;
   std::string what;
   if (nans) what += join(grouped(nans), " NaN");
@@ -65,20 +69,29 @@ void print_squares(Paper& paper, const Reading& reading, const Value& value, con
   }
 }
 
-// Rows [T,H,D] of one head: the one that is asked for (of keys and values: the one that it reads).
-void print_head_rows(Paper& paper, const Reading& reading, const Value& value, const ConstView& rows, Ink ink,
-                     const PageOptions& options) {
-  const Dim heads = rows.shape()[1];
-  int64_t head = head_of(options);
+// Three axes, of which one counts heads: the rows of the head that is asked for (of keys and values: the one
+// that it reads).  Without heads: the first of the tables.
+void print_one_of(Paper& paper, const Reading& reading, const Value& value, const ConstView& numbers, Ink ink,
+                  const PageOptions& options) {
+  const Shape& shape = numbers.shape();
+  const int heads = shape.find(Axis::H) >= 0 ? shape.find(Axis::H) : shape.find(Axis::G);
+  const int axis = std::max(heads, 0);
+  int64_t place = heads >= 0 ? head_of(options) : 0;
   const int64_t asking = reading.heads(std::max(0, Reading::layer_of(value.name)));
-  if (heads.axis == Axis::G && asking > heads.size && asking % heads.size == 0) head /= asking / heads.size;
-  head = std::min(head, heads.size - 1);
-  Tensor one = Tensor::copy_of(rows.window(1, head, 1));
-  one.reshape({rows.shape()[0], rows.shape()[2]});
-  if (heads.size > 1)
+  if (shape[axis].axis == Axis::G && asking > shape[axis].size && asking % shape[axis].size == 0)
+    place /= asking / shape[axis].size;
+  place = std::min(place, shape[axis].size - 1);
+  Tensor one = Tensor::copy_of(numbers.window(axis, place, 1));
+  Shape rest;
+  for (int i = 0; i < 3; ++i)
+    if (i != axis) rest.append(shape[i]);
+  one.reshape(rest);
+  if (shape[axis].size > 1) {
+    const std::string label = reading.label(shape[axis].axis, place);
     paper.line(k_indent)
-        .add(reading.label(heads.axis, head), Ink::plain, true)
-        .add(join(" of ", heads.size), Ink::faint);
+        .add(label.empty() ? "the first" : label, Ink::plain, true)
+        .add(join(" of ", shape[axis].size), Ink::faint);
+  }
   print_table(paper, reading, one, ink, options);
 }
 
@@ -93,7 +106,7 @@ void print_numbers(Paper& paper, const Reading& reading, const Value& value, con
   if (candidates && rank <= 2 && (shape[rank - 1].size > k_whole_vocabulary))
     return print_largest(paper, reading, numbers, options);
   if (rank <= 2) return print_table(paper, reading, numbers, ink, options);
-  if (rank == 3) return print_head_rows(paper, reading, value, numbers, ink, options);
+  if (rank == 3) return print_one_of(paper, reading, value, numbers, ink, options);
   const Shape last = shape.part(rank - 2, 2);
   print_table(paper, reading, ConstView(numbers.dtype(), last, numbers.raw()), ink, options);
   paper.line(k_indent).add(
@@ -194,9 +207,8 @@ void print_heading(Paper& paper, const Heading& h, const std::string& caption) {
   line.right(h.number, 2, Ink::faint)
       .to(k_indent)
       .add(h.name, h.ink == Ink::plain ? Ink::heading : h.ink, true);
-  line.to(k_indent + k_name_columns);
-  const size_t column =
-      std::max(line.width(), k_indent + k_name_columns) + (line.width() > k_indent + k_name_columns ? 2 : 0);
+  const size_t name_end = line.width();
+  const size_t column = std::max(name_end + 2, k_indent + k_name_columns);
   const bool one_line = column + display_width(h.equation) + 2 + display_width(h.shapes) <= paper.columns();
   if (one_line) line.to(column).add(h.equation);
   if (display_width(h.shapes) + line.width() + 2 <= paper.columns() || one_line) {
