@@ -14,6 +14,10 @@ std::string quoted(const std::string& label) { return "\"" + label + "\""; }
 std::string hundredths(double value) { return Figures({value}, 2).text(value); }
 std::string percent(double share) { return Figures({100}, 0).text(100 * share) + "%"; }
 
+std::string times(double ratio) {
+  return ratio < 10 ? Figures({1}, 1).text(ratio) : grouped(std::lround(std::min(ratio, 1e15)));
+}
+
 // What an entropy says to a newcomer.
 std::string sharpness(double evenness) {
   if (evenness > 0.97) return "it hardly chooses";
@@ -136,7 +140,7 @@ std::string predicted(const Reading& reading) {
                           : std::string("The likeliest class is ");
   out += quoted(reading.label(Axis::V, best)) + " (" + hundredths(at(best)) + ")";
   if (second >= 0 && at(second) > 0)
-    out += join(", ", Figures({1}, 1).text(at(best) / at(second)), " times as likely as ",
+    out += join(", ", times(at(best) / at(second)), " times as likely as ",
                 quoted(reading.label(Axis::V, second)));
   if (words)
     if (const auto from = source(reading, last, best))
