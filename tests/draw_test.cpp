@@ -10,8 +10,9 @@ namespace {
 
 // ---- many networks -------------------------------------------------------------------------------
 
-constexpr Positions k_positions[] = {Positions::none,   Positions::learned, Positions::sinusoidal,
-                                     Positions::rotary, Positions::alibi,   Positions::relative_keys};
+constexpr Positions k_positions[] = {Positions::none,         Positions::learned, Positions::sinusoidal,
+                                     Positions::rotary,       Positions::alibi,   Positions::relative_bias,
+                                     Positions::relative_keys};
 
 TEST(DrawTest, TextbookWithEveryOption) {
   for (Positions positions : k_positions)

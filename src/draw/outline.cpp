@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "draw/blocks.h"
+#include "draw/groups.h"
 #include "draw/reads.h"
 #include "draw/text.h"
 
@@ -40,17 +40,6 @@ bool silent_view(const Graph& graph, const StageInfo& stage) {
   return true;
 }
 
-std::string capitalized(std::string text) {
-  std::replace(text.begin(), text.end(), '_', ' ');
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
-  return text;
-}
-
-std::string last_part(const std::string& name) {
-  const size_t dot = name.rfind('.');
-  return dot == std::string::npos ? name : name.substr(dot + 1);
-}
-
 std::string scope_of(const std::string& name) {
   const size_t dot = name.rfind('.');
   return dot == std::string::npos ? "" : name.substr(0, dot);
@@ -72,8 +61,7 @@ class Outliner {
     join_words();
     mark_residuals();
     join_add_and_norm();
-    add_frames();
-    return compacted();
+    return finished();
   }
 
  private:
@@ -247,98 +235,10 @@ class Outliner {
     }
   }
 
-  // ---- frames
-
-  void add_frames() {
-    for (const Repeat& repeat : blocks_.repeats) {
-      std::string word = capitalized(last_part(repeat.family));
-      if (repeat.count == 1 && word.size() > 1 && word.back() == 's') word.pop_back();
-      Framed frame = {join(repeat.family, ".", repeat.first),
-                      join(clean(word), " \xc3\x97 ", repeat.repeats),
-                      repeat.repeats,
-                      {}};
-      if (repeat.count > 1) frame.title = join(repeat.count, " ", clean(word), " \xc3\x97 ", repeat.repeats);
-      for (int stage : repeat.stages) take(frame, stage);
-      take_feeders(frame);
-      if (!frame.nodes.empty()) out_.blocks.push_back(std::move(frame));
-    }
-    for (size_t g = 0; g < graph_.groups().size(); ++g) add_group(static_cast<int>(g));
-  }
-
-  void take(Framed& frame, int stage) {
-    const int node = node_of_stage_[static_cast<size_t>(stage)];
-    if (node >= 0 && !gone_[static_cast<size_t>(node)]) frame.nodes.push_back(node);
-  }
-
-  // Inputs that only these nodes take stand beside them.
-  void take_feeders(Framed& frame) const {
-    const std::set<int> inside(frame.nodes.begin(), frame.nodes.end());
-    for (size_t i = 0; i < out_.nodes.size(); ++i) {
-      if (gone_[i] || out_.nodes[i].kind != Node::Kind::input) continue;
-      const auto outside = [&](const Edge& e) {
-        return (e.from == static_cast<int>(i) && !inside.count(e.to)) || e.to == static_cast<int>(i);
-      };
-      if (std::none_of(out_.edges.begin(), out_.edges.end(), outside))
-        frame.nodes.push_back(static_cast<int>(i));
-    }
-  }
-
-  // The group's stages, and those that bear its name and lead to it: the projections of queries, keys and
-  // values.
-  void add_group(int group) {
-    const GroupInfo& info = graph_.groups()[static_cast<size_t>(group)];
-    std::set<int> stages;
-    for (size_t i = graph_.stages().size(); i-- > 0;) {
-      if (!shown_[i]) continue;
-      const StageInfo& stage = graph_.stages()[i];
-      const bool inside = stage.group == group;
-      const bool leads = stage.name.starts_with(info.name + ".") && leads_to(static_cast<int>(i), stages);
-      if (inside || leads) stages.insert(static_cast<int>(i));
-    }
-    Framed frame = {info.name, "", 1, {}};
-    for (int stage : stages) take(frame, stage);
-    if (frame.nodes.empty()) return;
-    frame.title = group_title(info, frame);
-    out_.groups.push_back(std::move(frame));
-  }
-
-  bool leads_to(int from, const std::set<int>& stages) const {
-    for (int to : stages)
-      for (int id : graph_.stage(to).inputs)
-        if (graph_.value(id).stage == from) return true;
-    return false;
-  }
-
-  std::string group_title(const GroupInfo& info, const Framed& frame) const {
-    std::set<int> sources;
-    for (const Edge& e : out_.edges) {
-      const auto has = [&](int node) {
-        return std::find(frame.nodes.begin(), frame.nodes.end(), node) != frame.nodes.end();
-      };
-      if (has(e.to) && !has(e.from) && !out_.nodes[static_cast<size_t>(e.from)].constant)
-        sources.insert(e.from);
-    }
-    int64_t heads = 0, key_heads = 0;
-    bool attends = false;  // places that are looked at have the axis S
-    for (const auto* list : {&info.inputs, &info.outputs})
-      for (int id : *list)
-        for (const Dim& dim : graph_.value(id).shape) {
-          attends = attends || dim.axis == Axis::S;
-          if (dim.axis == Axis::H) heads = dim.size;
-          if (dim.axis == Axis::G) key_heads = dim.size;
-        }
-    std::string title = clean(capitalized(info.kind));
-    if (attends) title = (sources.size() > 1 ? "Cross-" : "Self-") + title;
-    if (heads > 0) title += join(", ", heads, heads == 1 ? " head" : " heads");
-    if (key_heads > 0 && key_heads != heads)
-      title += join(", ", key_heads, key_heads == 1 ? " key/value head" : " key/value heads");
-    return title;
-  }
-
   // ---- the end
 
-  // The outline without the nodes that are gone.
-  Outline compacted() const {
+  // The outline without the nodes that are gone, framed.
+  Outline finished() const {
     Outline kept;
     std::vector<int> place;
     for (size_t i = 0; i < out_.nodes.size(); ++i) {
@@ -349,14 +249,7 @@ class Outliner {
     for (const Edge& e : out_.edges)
       if (at(e.from) >= 0 && at(e.to) >= 0)
         kept.edges.push_back({at(e.from), at(e.to), e.value, e.residual, e.steady});
-    const auto add_all = [&](const std::vector<Framed>& from, std::vector<Framed>& to) {
-      for (Framed frame : from) {
-        for (int& node : frame.nodes) node = at(node);
-        to.push_back(std::move(frame));
-      }
-    };
-    add_all(out_.blocks, kept.blocks);
-    add_all(out_.groups, kept.groups);
+    add_frames(kept, graph_, blocks_, shown_);
     return kept;
   }
 

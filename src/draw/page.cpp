@@ -96,6 +96,12 @@ std::pair<double, double> Page::heights(const PlacedFrame& f) const {
   return {top - k_frame_pad - k_frame_title, bottom + k_frame_pad};
 }
 
+// Left and right of a frame within a row.
+std::pair<double, double> Page::sides(const PlacedFrame& f) const {
+  return {left_[static_cast<size_t>(f.span.first)] - tracks_width(f.span.first) - k_frame_pad * f.height,
+          right_[static_cast<size_t>(f.span.last)] + k_frame_pad * (f.height + 1)};
+}
+
 void Page::measure_rows() {
   for (Row& r : l_.rows) {
     for (int layer = r.first; layer <= r.last; ++layer)
@@ -145,11 +151,31 @@ void Page::place_unders() {
   // The longer lies below, so that none crosses another's rise.
   std::stable_sort(unders_.begin(), unders_.end(),
                    [](const Under& a, const Under& b) { return a.to - a.from < b.to - b.from; });
-  for (size_t i = 0; i < unders_.size(); ++i)
-    for (size_t k = 0; k < i; ++k) {
-      Under &a = unders_[i], &b = unders_[k];
-      if (a.row == b.row && a.from <= b.to && b.from <= a.to) a.depth = std::max(a.depth, b.depth + 1);
+  for (size_t i = 0; i < unders_.size(); ++i) {
+    Under& a = unders_[i];
+    a.y = std::round(floor_above(a) + 26);
+    for (size_t k = 0; k < i; ++k)
+      if (const Under& b = unders_[k]; a.row == b.row && a.from <= b.to && b.from <= a.to)
+        a.y = std::max(a.y, b.y + 24);
+  }
+}
+
+// The lowest point of what stands above the piece, from the row's axis.
+double Page::floor_above(const Under& u) const {
+  const Row& r = row(u.row);
+  double floor = 0;
+  for (int layer = r.first; layer <= r.last; ++layer)
+    for (int i : l_.layers[static_cast<size_t>(layer)]) {
+      const Item& item = l_.item(i);
+      if (item.x + item.width / 2 + 8 < u.from || item.x - item.width / 2 - 8 > u.to) continue;
+      floor = std::max(floor, item.y + item.height / 2 + (item.node < 0 ? 18 : 0));
     }
+  for (const PlacedFrame& f : frames_) {
+    if (f.block || f.whole_rows || !f.one_row || l_.row_of(f.span.first) != u.row) continue;
+    const auto [left, right] = sides(f);
+    if (left - 8 <= u.to && right + 8 >= u.from) floor = std::max(floor, heights(f).second);
+  }
+  return floor;
 }
 
 const Under& Page::under(int e, int r) const {
@@ -157,7 +183,7 @@ const Under& Page::under(int e, int r) const {
                        [&](const Under& u) { return u.edge == e && u.row == r; });
 }
 
-double Page::under_y(const Under& u) const { return row(u.row).axis + row(u.row).bottom + 26 + 24 * u.depth; }
+double Page::under_y(const Under& u) const { return row(u.row).axis + u.y; }
 
 // ---- rows on the page ----------------------------------------------------------------------------
 
@@ -250,9 +276,7 @@ void Page::place_frames() {
       const int r = l_.row_of(f.span.first);
       auto [top, bottom] = heights(f);
       if (f.block) bottom = floor_with_blocks(r) - row(r).axis;
-      const double left =
-          left_[static_cast<size_t>(f.span.first)] - tracks_width(f.span.first) - k_frame_pad * f.height;
-      const double right = right_[static_cast<size_t>(f.span.last)] + k_frame_pad * (f.height + 1);
+      const auto [left, right] = sides(f);
       f.rect = {left, row(r).axis + top, right - left, bottom - top};
     }
   }

@@ -20,11 +20,11 @@ struct PlacedFrame {
   Rect rect;
 };
 
-/// A horizontal piece of a residual path under a row; depth 0 is nearest to the row.
+/// A horizontal piece of a residual path under a row, as near to it as what stands above allows.
 struct Under {
   int edge = 0, row = 0;
   double from = 0, to = 0;
-  int depth = 0;
+  double y = 0;  // from the row's axis
 };
 
 /// A vertical piece at the left margin: values and residual paths that go on in a later row.
@@ -72,6 +72,8 @@ class Page {
   void find_frames();
   std::pair<double, double> heights(const PlacedFrame&) const;
   void measure_rows();
+  std::pair<double, double> sides(const PlacedFrame&) const;
+  double floor_above(const Under&) const;
   void place_unders();
   double row_floor(int r) const;
   double floor_with_blocks(int r) const;

@@ -1,0 +1,18 @@
+// Frames: repeated blocks, and the groups of stages that are one thing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "draw/blocks.h"
+#include "draw/outline.h"
+
+namespace limpid::draw {
+
+/// "relative_bias" as a heading: "Relative bias".
+std::string capitalized(std::string text);
+
+/// Frames the outline's nodes; `shown` tells which stages of the graph are drawn.
+void add_frames(Outline&, const Graph&, const Blocks&, const std::vector<bool>& shown);
+
+}  // namespace limpid::draw
