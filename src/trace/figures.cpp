@@ -45,7 +45,7 @@ std::string bar(double share, size_t columns) {
 std::string level(double share) {
   static const char* const k_levels[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   if (!(share > 0)) return " ";
-  return k_levels[std::clamp(static_cast<int>(std::lround(share * 8)), 0, 8)];
+  return k_levels[std::lround(std::min(share, 1.0) * 8)];
 }
 
 std::vector<int64_t> kept(int64_t count, int64_t most) {

@@ -232,7 +232,7 @@ void print_small_grid(Paper& paper, const Reading& reading, const Grid& grid, co
           else if (paper.pen().colour())
             line.shaded("  ", weight);
           else
-            line.add(k_shades[std::clamp(static_cast<int>(weight * 4), 0, 3)]);
+            line.add(k_shades[static_cast<int>(std::clamp(weight * 4, 0.0, 3.0))]);
         }
       }
     }
