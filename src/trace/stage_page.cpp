@@ -224,13 +224,16 @@ void print_heading(Paper& paper, const Heading& h, const std::string& caption) {
     paper.paragraph(caption, k_indent);
 }
 
-void print_parameters(Paper& paper, const Reading& reading, const StageInfo& stage,
+// The weights of a stage, where the trace keeps them; says whether there were any.
+bool print_parameters(Paper& paper, const Reading& reading, const StageInfo& stage,
                       const PageOptions& options) {
+  bool any = false;
   for (int id : stage.inputs) {
     const Value& value = reading.graph().value(id);
     if (value.kind != Value::Kind::parameter || !reading.trace().parameters.count(value.name)) continue;
     const auto numbers = reading.numbers(id);
     if (!numbers) continue;
+    any = true;
     paper.line(k_indent)
         .add(visible_line(short_name(value.name)), Ink::plain, true)
         .add("  " + reading.letters(id), Ink::faint);
@@ -244,6 +247,7 @@ void print_parameters(Paper& paper, const Reading& reading, const StageInfo& sta
         numbers->reshaped({{first, rows}, {last, numbers->shape().count() / std::max<int64_t>(rows, 1)}}),
         Ink::faint, options);
   }
+  return any;
 }
 
 }  // namespace
@@ -303,7 +307,10 @@ void print_stage(Paper& paper, const Reading& reading, int number, const PageOpt
        view ? "no number changes" : reading.in_words(stage.outputs[0]), ink},
       visible_line(stage.caption()));
   if (view) return;
-  print_parameters(paper, reading, stage, options);
+  if (print_parameters(paper, reading, stage, options))
+    paper.line(k_indent)
+        .add(visible_line(short_name(reading.graph().value(stage.outputs[0]).name)), ink, true)
+        .add("  " + reading.letters(stage.outputs[0]), Ink::faint);
   print_value(paper, reading, stage.outputs[0], ink, options);
   for (size_t i = 1; i < stage.outputs.size(); ++i) print_further(paper, reading, stage.outputs[i], options);
 }
