@@ -11,7 +11,10 @@ namespace limpid::command {
 /// Runs after the whole call was read.  Throws Error; ClosedPipe when the reader has gone.
 using Work = std::function<void(const Terminal&)>;
 
+Work add_trace(CLI::App& app);
+Work add_draw(CLI::App& app);
 Work add_generate(CLI::App& app);
 Work add_train(CLI::App& app);
+Work add_info(CLI::App& app);
 
 }  // namespace limpid::command

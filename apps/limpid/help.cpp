@@ -58,6 +58,14 @@ class Help : public CLI::Formatter {
     return option->get_type_size() == 0 || option->get_type_name().empty() ? ""
                                                                            : " " + option->get_type_name();
   }
+  std::string make_usage(const CLI::App* app, std::string) const override {
+    std::string out = "  limpid " + app->get_name();
+    for (const CLI::Option* option : app->get_options())
+      if (option->get_positional())
+        out +=
+            (option->get_required() ? " " : " [") + option->get_name() + (option->get_required() ? "" : "]");
+    return out + " [OPTIONS]\n";
+  }
   std::string make_description(const CLI::App* app) const override {
     return wrapped(app->get_description(), 80) + "\n";
   }

@@ -2,6 +2,7 @@
 // status.
 #include <csignal>
 #include <cstdio>
+#include <optional>
 
 #include "core/threads.h"
 #include "limpid/commands.h"
@@ -27,8 +28,28 @@ std::string called(const CLI::App& app) {
   return chosen.empty() ? "limpid" : "limpid " + chosen.front()->get_name();
 }
 
+// What the parser says, as a sentence that repairs the call.
+std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string help = "; see `" + called(app) + " --help`";
+  const auto chosen = app.get_subcommands();
+  const std::vector<std::string> extras = app.remaining(true);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty() && extras.front().rfind("-", 0) != 0) {
+    if (chosen.empty())
+      return join("'", extras.front(), "' is not a command; there are trace, draw, generate, train and info",
+                  help);
+    return join("'", extras.front(),
+                "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
+  }
+  if (dynamic_cast<const CLI::ConversionError*>(&error)) {
+    const std::string what = error.what(), start = "Could not convert: ";
+    if (what.rfind(start, 0) == 0)
+      return what.substr(start.size()) + " is not such a number as this option takes" + help;
+  }
+  return error.what() + help;
+}
+
 struct Call {
-  int threads = 0;
+  std::optional<int> threads;
   Colour colour = Colour::automatic;
   bool version = false;
 };
@@ -49,17 +70,21 @@ void add_common(CLI::App& app, Call& call) {
 int run(int argc, char** argv) {
   CLI::App app("attention you can see, at full speed", "limpid");
   app.formatter(help_formatter());
+  app.set_help_flag("-h,--help", "Shows this help.");
   app.fallthrough();
   app.require_subcommand(0, 1);
   Call call;
   add_common(app, call);
   std::vector<std::pair<std::string, Work>> commands;
+  commands.emplace_back("trace", add_trace(app));
+  commands.emplace_back("draw", add_draw(app));
   commands.emplace_back("generate", add_generate(app));
   commands.emplace_back("train", add_train(app));
+  commands.emplace_back("info", add_info(app));
 
   try {
     app.parse(argc, argv);
-    if (call.threads != 0) set_threads(call.threads);
+    if (call.threads) set_threads(*call.threads);
     const Terminal terminal = find_terminal(call.colour);
     if (call.version) {
       print(version());
@@ -76,7 +101,7 @@ int run(int argc, char** argv) {
     close_output();
     return k_done;
   } catch (const CLI::ParseError& error) {
-    return complain(join(error.what(), "; see `", called(app), " --help`"), k_call_was_wrong);
+    return complain(repaired(app, error), k_call_was_wrong);
   }
 }
 

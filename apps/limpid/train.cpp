@@ -226,10 +226,10 @@ Work add_train(CLI::App& app) {
       ->check(CLI::IsMember({"f32", "f16", "bf16"}))
       ->type_name("TYPE");
   sub->footer(
-      "A checkpoint is written every epoch, and on Ctrl-C, which stops after the current step.\n\n"
+      "A checkpoint is written every epoch, and on Ctrl-C, which stops after the\ncurrent step.\n\n"
       "Examples:\n"
       "  limpid train recipes/textbook.json\n"
-      "  limpid train recipes/shakespeare_char.json --data tinyshakespeare/input.txt -o shakespeare\n"
+      "  limpid train recipes/shakespeare_char.json --data input.txt -o shakespeare\n"
       "  limpid train recipes/builtin.json --data ../shared/data/text --resume\n");
   return [call](const Terminal& terminal) { train(*call, terminal); };
 }

@@ -21,6 +21,8 @@ struct Model::Impl {
 
   const char* input_name() const { return vectors.count() > 0 ? "vectors" : "tokens"; }
   std::map<std::string, ConstView> bindings(const Tensor& input) const;
+  std::string hash() const;
+  std::vector<std::string> candidates(const std::vector<Token>&) const;
   Trace record(const Tensor& input, std::vector<Token> tokens, const TraceOptions&);
 };
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/label.h"
 #include "core/random.h"
 #include "model/impl.h"
 
@@ -70,7 +71,9 @@ int64_t Model::parameter_count() const {
   return count;
 }
 
-std::string Model::hash() const {
+std::string Model::hash() const { return impl_->hash(); }
+
+std::string Model::Impl::hash() const {
   // FNV-1a, 64 bits, eight bytes at a time: tells models apart, proves nothing.
   uint64_t digest = 0xcbf29ce484222325u;
   const auto add = [&](const void* data, size_t size) {
@@ -82,9 +85,9 @@ std::string Model::hash() const {
       digest ^= digest >> 29;
     }
   };
-  const std::string config = to_json(impl_->config);
-  add(config.data(), config.size());
-  for (const auto& [name, tensor] : impl_->parameters) {
+  const std::string settings = to_json(config);
+  add(settings.data(), settings.size());
+  for (const auto& [name, tensor] : parameters) {
     add(name.data(), name.size());
     add(tensor.raw(), tensor.bytes());
   }
@@ -178,7 +181,7 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) {
     std::vector<int64_t> ids;
     for (size_t i = 0; i < impl_->words.size(); ++i) {
       const auto last = std::find(impl_->words.rbegin(), impl_->words.rend(), impl_->words[i]);
-      tokens.push_back({static_cast<int64_t>(impl_->words.rend() - last) - 1, impl_->words[i], places.spans[i].begin, places.spans[i].end});
+      tokens.push_back({static_cast<int64_t>(impl_->words.rend() - last) - 1, visible(impl_->words[i]), places.spans[i].begin, places.spans[i].end});
       ids.push_back(static_cast<int64_t>(i));
     }
     Trace trace = impl_->record(one_row(ids), std::move(tokens), options);

@@ -1,4 +1,5 @@
 // From a run to a trace: what was seen, and everything needed to show it without the model.
+#include "core/label.h"
 #include "limpid/version.h"
 #include "model/impl.h"
 
@@ -79,6 +80,18 @@ bool predicts_next_token(const NetworkConfig& config) {
 
 }  // namespace
 
+// What axis V counts: words, tokens, or the walk's own places; classes and numbers have no names.
+std::vector<std::string> Model::Impl::candidates(const std::vector<Token>& tokens) const {
+  const auto* textbook = std::get_if<TextbookConfig>(&config);
+  if (textbook && textbook->head != Head::next_word) return {};
+  if (tokenizer) return vocabulary_labels(tokenizer.get());
+  std::vector<std::string> labels;
+  for (const std::string& word : words) labels.push_back(visible(word));
+  if (vectors.count() > 0 && textbook && textbook->outputs == static_cast<int64_t>(tokens.size()))
+    for (const Token& token : tokens) labels.push_back(token.label);
+  return labels;
+}
+
 Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const TraceOptions& options) {
   const bool in_double = !parameters.empty() && parameters.begin()->second.dtype() == DType::f64;
   RunOptions run;
@@ -111,10 +124,8 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   trace.title = title;
   trace.tokens = std::move(tokens);
   trace.token_word = word_for_token(words.empty() ? tokenizer.get() : nullptr, vectors.count() > 0);
-  trace.vocabulary = vocabulary_labels(tokenizer.get());
-  if (trace.vocabulary.empty() && !words.empty()) trace.vocabulary = words;
-  if (vectors.count() > 0)
-    for (const Token& token : trace.tokens) trace.vocabulary.push_back(token.label);
+  trace.model_hash = hash();
+  trace.vocabulary = candidates(trace.tokens);
   trace.graph = shown;
   trace.values = std::move(result.values);
   trace.summaries = std::move(result.summaries);

@@ -1,0 +1,218 @@
+// limpid trace: a sentence from word to next-word probability, every stage of the way.
+#include "limpid/trace.h"
+
+#include <climits>
+
+#include "core/label.h"
+#include "limpid/commands.h"
+#include "limpid/input.h"
+
+namespace limpid::command {
+
+namespace {
+
+struct Call {
+  std::optional<std::string> argument;
+  NetworkCall network;
+  std::vector<std::string> observe, edit;
+  bool plain = false, gradients = false, in_double = false, parameters = false, json = false, all = false;
+  std::optional<int> layer, head, decimals;
+  std::string token, out;
+};
+
+bool can_save(const std::string& path) { return path.ends_with(".safetensors") || path.ends_with(".npz"); }
+
+void check(const CLI::App& sub, const Call& call, bool stored) {
+  if (!call.out.empty() && !can_save(call.out))
+    fail_call("-o ", call.out, ": a trace is kept as .safetensors or .npz; give a name that ends so");
+  if (call.decimals && (*call.decimals < 0 || *call.decimals > 17))
+    fail_call("--decimals is ", *call.decimals, ", expected 0 to 17");
+  if (call.json && !call.token.empty()) fail_call("--json gives the whole trace; leave --token out");
+  if (!stored) return check_network_options(sub, call.network);
+  std::vector<std::string> running = network_options();
+  running.insert(running.end(), {"--observe", "--edit", "--plain", "--double", "--params", "--gradients"});
+  const std::string option = given_option(sub, running);
+  if (!option.empty())
+    fail_call(*call.argument, " is a stored trace, shown as it is; ", option,
+              " needs a run, so give a text instead");
+}
+
+TraceOptions trace_options(const Call& call) {
+  TraceOptions options;
+  options.plain = call.plain;
+  options.gradients = call.gradients;
+  if (call.in_double) options.real = DType::f64;
+  if (call.network.textbook()) options.seed = call.network.seed;
+  for (const std::string& text : call.observe) options.observe.push_back(observation_of(text));
+  for (const std::string& text : call.edit) options.edits.push_back(read_edit(text));
+  options.parameters = call.parameters || call.network.textbook();  // the walk shows every number
+  return options;
+}
+
+// ---- which token --------------------------------------------------------------------------------------
+
+Encoding encoding_of(const Trace& trace) {
+  Encoding encoding;
+  for (const Token& token : trace.tokens) {
+    encoding.ids.push_back(token.id);
+    encoding.spans.push_back({token.begin, token.end});
+  }
+  return encoding;
+}
+
+// The positions that an index, a word or "word#2" means; the last occurrence's tokens where a word stands
+// several times and nobody says which.
+std::vector<int> positions_of(const Trace& trace, const std::string& argument) {
+  const TokenChoice choice = parse_token_choice(argument);
+  const auto count = static_cast<int64_t>(trace.tokens.size());
+  if (choice.index) {
+    const int64_t index = *choice.index < 0 ? *choice.index + count : *choice.index;
+    if (index < 0 || index >= count)
+      fail_call("--token ", argument, ": there are ", count, " ", trace.token_word, "s, 0 to ", count - 1);
+    return {static_cast<int>(index)};
+  }
+  std::vector<int> found;
+  if (trace.text.empty()) {  // bare ids or vectors: by their labels
+    for (size_t i = 0; i < trace.tokens.size(); ++i)
+      if (trace.tokens[i].label == choice.word) found.push_back(static_cast<int>(i));
+    if (found.empty())
+      fail_call("--token ", argument, ": not here; there are ", count, " ", trace.token_word, "s, from ",
+                in_quotes(trace.tokens.front().label), " to ", in_quotes(trace.tokens.back().label));
+    if (choice.number && *choice.number > static_cast<int64_t>(found.size()))
+      fail_call("--token ", argument, ": it is there ", found.size(), " times");
+    return {found[static_cast<size_t>(choice.number.value_or(1) - 1)]};
+  }
+  const WordPlace place = find_word(trace.text, encoding_of(trace), argument).front();
+  for (int64_t i = place.first_token; i < place.end_token; ++i) found.push_back(static_cast<int>(i));
+  return found;
+}
+
+// ---- showing --------------------------------------------------------------------------------------------
+
+// A network with fewer parameters than this is read whole: every row, and a digit more.
+constexpr int64_t k_read_whole = 1000;
+
+PageOptions page_options(const Trace& trace, const Call& call, const Terminal& terminal) {
+  PageOptions page;
+  const auto parameters = trace.numbers.find("parameters");
+  if (parameters != trace.numbers.end() && parameters->second < k_read_whole) {
+    page.decimals = 4;
+    page.most_rows = INT_MAX;
+  }
+  page.columns = terminal.columns;
+  page.colour = terminal.colour;
+  page.true_colour = terminal.true_colour;
+  if (call.decimals) page.decimals = *call.decimals;
+  if (call.all) page.most_rows = INT_MAX;
+  if (call.layer) page.layer = *call.layer;
+  if (call.head) page.head = *call.head;
+  return page;
+}
+
+void show(const Trace& trace, const Call& call, const Terminal& terminal) {
+  if (call.json) return print(to_json(trace));
+  const PageOptions options = page_options(trace, call, terminal);
+  if (call.token.empty()) return print(page(trace, options));
+  print(token_page(trace, call.layer.value_or(0), call.head.value_or(0), positions_of(trace, call.token),
+                   options));
+}
+
+void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
+  const bool stored = call.argument && is_trace_file(*call.argument);
+  if (stored && is_model_file(*call.argument))
+    fail_call(*call.argument, " is a model; trace a text with it: limpid trace \"Life is short\" --model ",
+              shell_word(*call.argument));
+  check(sub, call, stored);
+  const Trace seen =
+      stored ? load_trace(*call.argument) : input_of(call.network, call.argument).trace(trace_options(call));
+  if (!call.out.empty()) save(seen, call.out);
+  show(seen, call, terminal);
+}
+
+constexpr const char* k_footer =
+    R"(Observing: --observe keeps only what is asked for.  NAME is a stage's name, *
+stands for anything; DEPTH is full (every number) or summary (shape, mean,
+spread, extremes).
+  --observe "blocks.*.attn.pattern"           the weights of every layer
+  --observe "*:summary"                       one line for every stage
+  --observe blocks.0.attn.q --observe logits  two stages
+
+Editing: --edit changes a stage's value as soon as it is computed; what follows
+sees the change.  Brackets limit it to a part: one head, one token, and so on.
+  --edit "blocks.0.attn.z[H=2]=zero"          switches head 2 off
+  --edit "blocks.0.mlp_out=mean"              every number becomes their mean
+  --edit "blocks.0.attn.v=scale:0.5"          halves the values
+  --edit "blocks.1.attn.pattern=cut:3>0,3>1"  query 3 does not see keys 0 and 1
+  --edit "embed=replace:other.safetensors"    takes the value of another trace
+  --edit "embed=replace:array.npy"            or of a NumPy file
+
+Examples:
+  limpid trace "Life is short"
+  limpid trace "Life is short" --token short --layer 1 --head 2
+  limpid trace "Life is short" --network textbook --seed 7
+  limpid trace "Life is short" -o life.safetensors
+  limpid trace life.safetensors --token short
+  cat poem.txt | limpid trace --json > poem.json
+)";
+
+}  // namespace
+
+Work add_trace(CLI::App& app) {
+  auto call = std::make_shared<Call>();
+  CLI::App* sub =
+      app.add_subcommand("trace", "Shows a sentence's way through a network, every number of it.");
+  sub->add_option(
+         "TEXT", call->argument,
+         "The sentence; @FILE reads it from a file, - or nothing from standard input.  A stored trace, "
+         "FILE.safetensors or FILE.npz, is shown again.")
+      ->type_name("");
+  add_network_options(*sub, call->network);
+  const std::string view = "What is shown";
+  sub->add_option("--layer", call->layer, "The layer to show in detail, from 0 (0).")
+      ->type_name("L")
+      ->group(view);
+  sub->add_option("--head", call->head, "The head to show in detail, from 0 (0).")
+      ->type_name("H")
+      ->group(view);
+  sub->add_option("--token", call->token,
+                  "One token's way through a head: its query against every key, scores, weights, weighted "
+                  "sum.  An index "
+                  "from 0, a word, or WORD#2 for its second occurrence.")
+      ->type_name("TOKEN")
+      ->group(view);
+  sub->add_option("--decimals", call->decimals,
+                  "Digits after the point (3; 4 for a network small enough to be shown whole).")
+      ->type_name("N")
+      ->group(view);
+  sub->add_flag("--all", call->all, "Shows every row, however many there are.")->group(view);
+  sub->add_flag("--json", call->json, "Prints the whole trace as JSON instead.")->group(view);
+  const std::string run = "What is run and kept";
+  sub->add_option("-o", call->out, "Keeps the trace as FILE.safetensors or FILE.npz.")
+      ->type_name("FILE")
+      ->group(run);
+  sub->add_flag("--params", call->parameters, "Keeps the parameters in the trace too.")->group(run);
+  sub->add_option("--observe", call->observe,
+                  "Keeps only this stage, this closely; may be given several times.")
+      ->expected(1)
+      ->take_all()
+      ->type_name("NAME[:DEPTH]")
+      ->group(run);
+  sub->add_option("--edit", call->edit, "Changes a stage's value on its way; may be given several times.")
+      ->expected(1)
+      ->take_all()
+      ->type_name("NAME=ACTION")
+      ->group(run);
+  sub->add_flag("--gradients", call->gradients,
+                "Goes backward too: the loss of predicting each next token, and how every value changes it "
+                "(NAME.grad).")
+      ->group(run);
+  sub->add_flag("--plain", call->plain,
+                "Runs every stage by its reference arithmetic: slower, and easy to check.")
+      ->group(run);
+  sub->add_flag("--double", call->in_double, "Computes in double precision, by the reference arithmetic.")
+      ->group(run);
+  sub->footer(k_footer);
+  return [call, sub](const Terminal& terminal) { trace(*sub, *call, terminal); };
+}
+
+}  // namespace limpid::command

@@ -1,0 +1,565 @@
+#!/usr/bin/env python3
+"""The command as its users meet it: statuses, pipes, colours, files, errors; a training run that is killed and goes on.
+
+  tests/cli_test.py build/dev/limpid
+"""
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import unicodedata
+import unittest
+
+PROGRAM = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/dev/limpid")
+SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+WORK = tempfile.TemporaryDirectory(prefix="limpid_cli_")
+WALK = ["--network", "textbook", "--seed", "7"]
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def path(name):
+    return os.path.join(WORK.name, name)
+
+
+def write(name, content):
+    with open(path(name), "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+    return path(name)
+
+
+def read(name):
+    with open(path(name), "rb") as file:
+        return file.read()
+
+
+def clean_environment(**more):
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "COLORTERM", "LIMPID_ISA")}
+    return dict(environment, TERM="xterm-256color", **more)
+
+
+def limpid(*arguments, stdin=None, **environment):
+    """The finished call; output as text, whatever bytes it holds."""
+    given = {"input": stdin if isinstance(stdin, bytes) else stdin.encode()} if stdin is not None else {"stdin": subprocess.DEVNULL}
+    done = subprocess.run([PROGRAM, *arguments], capture_output=True, cwd=WORK.name, timeout=300,
+                          env=clean_environment(**environment), **given)
+    done.stdout = done.stdout.decode(errors="surrogateescape")
+    done.stderr = done.stderr.decode(errors="surrogateescape")
+    return done
+
+
+def in_terminal(*arguments, columns=80, **environment):
+    """What the call writes to a terminal of that width."""
+    primary, secondary = pty.openpty()
+    fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    child = subprocess.Popen([PROGRAM, *arguments], stdin=secondary, stdout=secondary, stderr=secondary, cwd=WORK.name,
+                             env=clean_environment(**environment), close_fds=True)
+    os.close(secondary)
+    chunks = []
+    try:
+        while chunk := os.read(primary, 65536):
+            chunks.append(chunk)
+    except OSError:  # the other side is closed
+        pass
+    os.close(primary)
+    return child.wait(), b"".join(chunks).decode().replace("\r\n", "\n")
+
+
+def width(line):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+TEXT = "".join(f"{who} {does} {what} and {when} it is short.\n" for who in ("Life", "Art", "The day", "A word")
+               for does in ("knows", "gives", "takes") for what in ("much", "little", "all") for when in ("then", "now"))
+GPT = {"title": "a model of the tests", "network": {"network": "gpt", "layers": 2, "heads": 2, "width": 24, "context": 16,
+       "positions": "rotary", "dropout": 0.1}, "tokenizer": "bpe", "vocabulary": 300, "data": ["text.txt"],
+       "steps": 240, "batch": 4, "context": 16, "epoch": 20, "learning_rate": 1e-2, "warm_up": 10}
+
+
+def recipe(name, **changes):
+    return write(name, json.dumps(dict(GPT, **changes)))
+
+
+class Case(unittest.TestCase):
+    maxDiff = 2000
+
+    def assertIn(self, part, whole):
+        self.assertTrue(part in whole, f"{part!r} is not in {str(whole)[:500]!r}")
+
+    def ok(self, *arguments, **more):
+        done = limpid(*arguments, **more)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr, "")
+        return done.stdout
+
+    def refused(self, status, expected, *arguments, **more):
+        """Fails with this status and one line that holds the expected words."""
+        done = limpid(*arguments, **more)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertTrue(done.stderr.startswith("limpid: "), done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        for words in [expected] if isinstance(expected, str) else expected:
+            self.assertIn(words, done.stderr)
+        return done
+
+
+class Calls(Case):
+    def test_help_is_there_and_short(self):
+        overview = self.ok("--help")
+        self.assertEqual(overview, self.ok())
+        self.assertLessEqual(len(overview.splitlines()), 40)
+        for command in ("trace", "draw", "generate", "train", "info"):
+            self.assertIn(f"limpid {command}", overview)
+            page = self.ok(command, "--help")
+            self.assertIn(f"limpid {command}", page)
+            self.assertIn("Example", page)
+            for line in page.splitlines():
+                self.assertLessEqual(len(line), 80, line)
+        for line in overview.splitlines():
+            self.assertLessEqual(len(line), 100, line)
+
+    def test_every_option_is_a_sentence(self):
+        for command in ("trace", "draw", "generate", "train", "info"):
+            page = self.ok(command, "--help")
+            page = re.split(r"\n(?=Observing|Example|A checkpoint)", page)[0]
+            options = re.split(r"\n(?=  -)", page)[1:]
+            self.assertTrue(options)
+            for option in options:
+                said = " ".join(re.split(r"\n\n|\n(?=\S)", option)[0].split())
+                self.assertRegex(said, r"[A-Z0-9].*[.)]$", f"{command}: {said}")
+
+    def test_version(self):
+        self.assertRegex(self.ok("--version"), r"^limpid \d+\.\d+\.\d+, (avx512|avx2|neon|plain), \d+ threads?\n$")
+        self.assertIn("1 thread\n", self.ok("--version", "--threads", "1"))
+
+    def test_wrong_calls(self):
+        self.refused(2, ["'paint' is not a command", "trace"], "paint")
+        self.refused(2, "--bogus", "trace", "a", "--bogus")
+        self.refused(2, "goes in quotes", "trace", "Life", "is", "short")
+        self.refused(2, "RECIPE is required", "train")
+        self.refused(2, "--heads = x", "trace", "a", *WALK, "--heads", "x")
+        self.refused(2, "{none,causal}", "trace", "a", *WALK, "--mask", "casual")
+        self.refused(2, "threads", "trace", "a", *WALK, "--threads", "0")
+        self.refused(2, "--network textbook", "trace", "a", "--heads", "2")
+        self.refused(2, "multiple", "trace", "a", *WALK, "--heads", "3")
+        self.refused(2, "exclude each other", "trace", "a", *WALK, "--model", path("gpt/model.safetensors"))
+        self.refused(2, "--decimals is 99", "trace", "a", *WALK, "--decimals", "99")
+        self.refused(2, "-o net.svg", "draw")
+        self.refused(2, ".svg", "draw", "-o", "net.bmp")
+        self.refused(2, "neither a figure", "draw", "portrait", "-o", "net.svg")
+
+    def test_what_is_not_there(self):
+        self.refused(1, "nofile.safetensors", "trace", "a", "--model", "nofile.safetensors")
+        self.refused(1, "nofile.txt", "trace", "@nofile.txt")
+        self.refused(1, "nofile.json", "train", "nofile.json")
+        self.refused(1, "nofile", "info", "nofile.safetensors")
+        self.refused(2, "no such file", "trace", "nofile.safetensors")
+        self.refused(2, "is a model", "trace", "gpt/model.safetensors")
+        self.refused(1, "not a model", "trace", "a", "--model", "gpt/checkpoint.safetensors")
+        self.refused(1, "cut.safetensors", "info", write("cut.safetensors", read("gpt/model.safetensors")[:5000]))
+        self.refused(1, "cut.safetensors", "trace", "a", "--model", path("cut.safetensors"))
+
+    def test_a_full_disk_is_an_error(self):
+        for arguments in (["trace", "a b", *WALK], ["--help"], ["--version"], ["info", path("gpt/model.safetensors")],
+                          ["trace", "a b", *WALK, "--json"], ["generate", "Life", "--model", path("gpt/model.safetensors")]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(done.returncode, 1, arguments)
+            self.assertIn("No space left on device", done.stderr)
+
+    def test_a_closed_pipe_ends_quietly(self):
+        long_text = "one two three four five six seven eight nine ten " * 20
+        child = subprocess.Popen([PROGRAM, "trace", long_text, *WALK, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        child.stdout.read(100)
+        child.stdout.close()
+        self.assertEqual(child.wait(60), 0)
+        self.assertEqual(child.stderr.read(), b"")
+        child.stderr.close()
+
+
+class Terminals(Case):
+    def test_colours_only_where_they_are_seen(self):
+        call = ["trace", "Life is short", *WALK]
+        piped = self.ok(*call)
+        self.assertNotIn("\x1b", piped)
+        self.assertRegex(self.ok(*call, "--color", "always"), ANSI)
+        numbers = lambda page: sorted(set(re.findall(r"\d\.\d{4}", ANSI.sub("", page))))  # where colour says it, no bar does
+        self.assertEqual(numbers(self.ok(*call, "--color", "always")), numbers(piped))
+        status, shown = in_terminal(*call)
+        self.assertEqual(status, 0)
+        self.assertRegex(shown, ANSI)
+        self.assertNotIn("\x1b", in_terminal(*call, NO_COLOR="1")[1])
+        self.assertNotIn("\x1b", in_terminal(*call, "--color", "never")[1])
+        self.assertRegex(in_terminal(*call, "--color", "always", NO_COLOR="1")[1], ANSI)
+        self.assertRegex(in_terminal(*call, NO_COLOR="")[1], ANSI)  # no-color.org: when not empty
+
+    def test_no_line_is_wider_than_the_terminal(self):
+        for columns in (60, 80, 132):
+            for arguments in (["trace", "Life is short, the day 漢字 🙂", "--model", path("gpt/model.safetensors")],
+                              ["trace", "Life is short", *WALK, "--decimals", "8"],
+                              ["trace", "Life is short", *WALK, "--token", "is"],
+                              ["info", "gpt/checkpoint.safetensors"]):
+                status, shown = in_terminal(*arguments, columns=columns)
+                self.assertEqual(status, 0, shown)
+                for line in ANSI.sub("", shown).splitlines():
+                    self.assertLessEqual(width(line), columns, line)
+
+    def test_a_training_run_shows_a_bar_in_a_terminal_only(self):
+        small = recipe("terminal.json", steps=40)
+        status, shown = in_terminal("train", small, "-o", path("terminal"), columns=100)
+        self.assertEqual(status, 0, shown)
+        self.assertIn("\r\x1b[K", shown)
+        self.assertIn(" left", shown)
+        piped = self.ok("train", small, "-o", path("terminal"))
+        self.assertNotIn("\r", piped)
+        self.assertEqual(len(re.findall(r"^ +\d+ +\d+ +\d\.\d{4}  [▏▎▍▌▋▊▉█]", piped, re.M)), 2)
+
+
+class Texts(Case):
+    def test_a_text_comes_from_anywhere(self):
+        page = self.ok("trace", "Life is short", *WALK)
+        self.assertEqual(self.ok("trace", *WALK, stdin="Life is short\n"), page)
+        self.assertEqual(self.ok("trace", "-", *WALK, stdin="Life is short"), page)
+        self.assertEqual(self.ok("trace", "@" + write("life.txt", "Life is short\r\n"), *WALK), page)
+
+    def test_strange_texts(self):
+        model = ["--model", path("gpt/model.safetensors")]
+        for way in (WALK, model):
+            self.refused(2, "empty", "trace", "", *way)
+            self.refused(2, "only spaces", "trace", " \t ", *way)
+            self.refused(2, "empty", "trace", *way, stdin="")
+        for text in (b"caf\xc3\xa9 \xff\xfe\x80 x", b"nul \0 byte", b"\xf0\x9f\x99\x82", "עברית 漢字".encode(), b"tab\there\nline"):
+            for way in (WALK, model):
+                stored = path("strange.safetensors")
+                page = self.ok("trace", *way, "-o", stored, stdin=text)
+                page.encode("utf-8")  # fails where a byte is no UTF-8
+                self.assertNotRegex(page, r"[\x00-\x09\x0b-\x1f]")
+                self.assertEqual(self.ok("trace", stored), page)
+                trace = json.loads(self.ok("trace", *way, "--json", stdin=text))
+                seen = trace["text"]
+                self.assertEqual(bytes(seen) if isinstance(seen, list) else seen.encode(), text)
+        self.assertTrue(self.ok("generate", *model, "--tokens", "3", stdin=b"\xff\0 x").endswith("\n"))
+
+    def test_a_word_nobody_knows_is_named(self):
+        self.refused(2, ['"unheard"', "vocabulary"], "trace", "Life is unheard", "--model", path("words/model.safetensors"))
+
+    def test_a_long_text(self):
+        page = self.ok("trace", "--model", path("gpt/model.safetensors"), stdin=TEXT[:1000] * 3)
+        self.assertIn("the model was trained on 16 at a time", " ".join(page.split()))
+
+
+class Traces(Case):
+    model = ["--model", path("gpt/model.safetensors")]
+    text = "Life knows much"
+
+    def values(self, *arguments):
+        return json.loads(self.ok("trace", *arguments, "--json"))["values"]
+
+    def test_a_stored_trace_gives_the_same_page(self):
+        for way in (WALK, self.model):
+            for name in ("kept.safetensors", "kept.npz"):
+                page = self.ok("trace", self.text, *way, "-o", path(name))
+                self.assertEqual(self.ok("trace", path(name)), page)
+                self.assertEqual(self.ok("trace", path(name), "--token", "knows"),
+                                 self.ok("trace", self.text, *way, "--token", "knows"))
+                self.assertEqual(self.ok("trace", path(name), "--json"),
+                                 self.ok("trace", self.text, *way, "--json"))
+        self.refused(2, "--edit needs a run", "trace", path("kept.npz"), "--edit", "embed=zero")
+        self.refused(2, "--plain needs a run", "trace", path("kept.npz"), "--plain")
+
+    def test_json_holds_every_stage(self):
+        trace = json.loads(self.ok("trace", self.text, *self.model, "--json"))
+        for name in ("embed", "blocks.0.attn.pattern", "blocks.1.mlp_out", "logits", "probs"):
+            self.assertIn(name, trace["values"])
+        pattern = trace["values"]["blocks.1.attn.pattern"]
+        self.assertEqual(pattern["axes"], "BHTS")
+        for row in pattern["data"][0][1]:
+            self.assertAlmostEqual(sum(row), 1, places=5)
+        self.assertNotIn("parameters", trace)
+        self.assertIn("embed.W_E", json.loads(self.ok("trace", self.text, *self.model, "--json", "--params"))["parameters"])
+        self.assertRegex(trace["model_hash"], r"^[0-9a-f]{16}$")
+
+    def test_the_same_bits_at_any_number_of_threads(self):
+        one = self.ok("trace", self.text, *self.model, "--json", "--threads", "1")
+        self.assertEqual(self.ok("trace", self.text, *self.model, "--json", "--threads", "2"), one)
+
+    def test_observing_changes_nothing(self):
+        all_values = self.values(self.text, *self.model)
+        observed = json.loads(self.ok("trace", self.text, *self.model, "--json", "--observe", "probs",
+                                      "--observe", "blocks.*.attn.pattern", "--observe", "embed:summary"))
+        self.assertEqual(sorted(observed["values"]), ["blocks.0.attn.pattern", "blocks.1.attn.pattern", "probs"])
+        for name, value in observed["values"].items():
+            self.assertEqual(value, all_values[name])
+        self.assertIn("embed", observed["summaries"])
+        self.refused(2, "depth", "trace", self.text, *self.model, "--observe", "embed:deep")
+        self.refused(2, "nosuch", "trace", self.text, *self.model, "--observe", "nosuch")
+
+    def test_edits(self):
+        before = self.values(self.text, *self.model)
+        same = self.values(self.text, *self.model, "--edit", "blocks.0.attn.z=scale:1")
+        self.assertEqual(same["logits"], before["logits"])
+        after = self.values(self.text, *self.model, "--edit", "blocks.0.attn.z[H=1]=zero", "--edit", "blocks.1.mlp_out=scale:0.5")
+        for row in after["blocks.0.attn.z"]["data"][0]:
+            self.assertEqual(set(row[1]), {0.0})
+            self.assertNotEqual(set(row[0]), {0.0})
+        self.assertNotEqual(after["logits"], before["logits"])
+        cut = self.values(self.text, *self.model, "--edit", "blocks.1.attn.pattern=cut:2>0,2>1")
+        for head in cut["blocks.1.attn.pattern"]["data"][0]:
+            self.assertEqual(head[2][:2], [0.0, 0.0])
+            self.assertGreater(min(head[1][:2]), 0)
+        for wrong, words in (("embed", "NAME=ACTION"), ("embed=melt", "is not an action"), ("nosuch=zero", "nosuch"),
+                             ("embed[H=0]=zero", "axis H"), ("embed=replace:nofile.npy", "nofile.npy")):
+            done = limpid("trace", self.text, *self.model, "--edit", wrong)
+            self.assertIn(done.returncode, (1, 2))
+            self.assertIn(words, done.stderr)
+
+    def test_gradients(self):
+        trace = json.loads(self.ok("trace", self.text, *self.model, "--json", "--gradients"))
+        self.assertGreater(trace["metrics"]["loss"], 0)
+        self.assertIn("blocks.0.attn.q.grad", trace["values"])
+        self.assertEqual(trace["values"]["logits"], self.values(self.text, *self.model)["logits"])
+        self.refused(2, "gradients", "trace", "a b", *WALK, "--output", "class", "--gradients")
+
+    def test_replace_takes_the_value_of_another_trace(self):
+        self.ok("trace", "Art takes all", *self.model, "-o", path("other.safetensors"))
+        self.ok("trace", self.text, *self.model, "-o", path("mine.safetensors"))
+        length = {len(self.values(text, *self.model)["tokens"]["data"][0]) for text in ("Art takes all", self.text)}
+        replace = ["--edit", f"embed=replace:{path('mine.safetensors')}"]
+        if len(length) == 1:
+            self.assertEqual(self.values("Art takes all", *self.model, *replace)["logits"], self.values(self.text, *self.model)["logits"])
+        same = ["--edit", f"blocks.0.attn.z=replace:{path('mine.safetensors')}"]
+        self.assertEqual(self.values(self.text, *self.model, *same)["logits"], self.values(self.text, *self.model)["logits"])
+
+    def test_plain_and_double_agree(self):
+        fast, plain, double = (self.values(self.text, *self.model, *way)["probs"]["data"][0][-1]
+                               for way in ([], ["--plain"], ["--double"]))
+        for a, b, c in zip(fast, plain, double):
+            self.assertAlmostEqual(a, b, places=5)
+            self.assertAlmostEqual(b, c, places=5)
+
+    def test_one_token(self):
+        text = "Life is Life, is it"
+        first, second = (self.ok("trace", text, *WALK, "--token", word) for word in ("is#1", "is#2"))
+        self.assertNotEqual(first, second)
+        self.assertEqual(self.ok("trace", text, *WALK, "--token", "3"), second)
+        self.assertEqual(self.ok("trace", text, *WALK, "--token", "-2"), second)
+        split = self.ok("trace", "Unbelievable life", *self.model, "--token", "Unbelievable", "--layer", "1", "--head", "1")
+        self.assertIn("layer 1, head 1", split)
+        self.assertIn("Unbelievable", split)
+        self.assertRegex(split, r"\d+ tokens")
+        self.refused(2, ['"was"', '"Life"'], "trace", text, *WALK, "--token", "was")
+        self.refused(2, "0 to 4", "trace", text, *WALK, "--token", "9")
+        self.refused(2, "is", "trace", text, *WALK, "--token", "is#5")
+        self.refused(2, "head 7", "trace", text, *WALK, "--token", "is", "--head", "7")
+        self.refused(2, "layer 7", "trace", text, *WALK, "--token", "is", "--layer", "7")
+
+    def test_token_ids(self):
+        ids = ",".join(str(i) for i in self.values(self.text, *self.model)["tokens"]["data"][0])
+        self.assertEqual(self.values("--tokens", ids, *self.model)["logits"], self.values(self.text, *self.model)["logits"])
+        self.refused(2, ["300", "0 to 299"], "trace", "--tokens", "0,300", *self.model)
+        self.refused(2, "'x'", "trace", "--tokens", "1,x", *self.model)
+
+    def test_nothing_is_half_written(self):
+        kept = write("precious.safetensors", "precious")
+        self.refused(2, "nosuch", "trace", self.text, *self.model, "--observe", "nosuch", "-o", kept)
+        self.assertEqual(read("precious.safetensors"), b"precious")
+        self.refused(2, ".npz", "trace", self.text, *WALK, "-o", path("trace.txt"))
+        self.refused(1, "nofolder", "trace", self.text, *WALK, "-o", path("nofolder/trace.safetensors"))
+        before = set(os.listdir(WORK.name))
+        limit = ["sh", "-c", 'ulimit -f 8; trap "" XFSZ; exec "$@"', "sh"]  # a full disk: no file over 4 kB
+        done = subprocess.run([*limit, PROGRAM, "trace", self.text, *self.model, "-o", path("big.safetensors")],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("big.safetensors", done.stderr)
+        self.assertEqual(set(os.listdir(WORK.name)), before)
+
+
+class Figures(Case):
+    def test_draw(self):
+        model = ["--model", path("gpt/model.safetensors")]
+        self.assertEqual(self.ok("draw", *model, "-o", path("net.svg")), "")
+        self.assertIn(b"<svg", read("net.svg")[:200])
+        self.assertEqual(self.ok("draw", "network", *model, "-o", "-", "--format", "svg"), read("net.svg").decode())
+        self.ok("trace", "Life knows", *model, "-o", path("drawn.safetensors"))
+        stored = self.ok("draw", path("drawn.safetensors"), "-o", "-", "--format", "svg")
+        self.assertEqual(self.ok("draw", "network", path("drawn.safetensors"), "-o", "-", "--format", "svg"), stored)
+        self.assertIn("knows", stored)
+        self.assertNotEqual(self.ok("draw", path("drawn.safetensors"), "--theme", "dark", "-o", "-", "--format", "svg"), stored)
+        self.assertIn("<svg", self.ok("draw", *WALK, "--heads", "2", "--add-norm", "-o", "-", "--format", "svg"))
+        self.refused(2, "needs a run", "draw", path("drawn.safetensors"), "--text", "x", "-o", path("x.svg"))
+
+
+class Generation(Case):
+    model = ["--model", path("gpt/model.safetensors")]
+
+    def test_generate(self):
+        greedy = self.ok("generate", "Life knows", *self.model, "--tokens", "12")
+        self.assertTrue(greedy.startswith("Life knows"))
+        self.assertTrue(greedy.endswith("\n"))
+        self.assertGreater(len(greedy), len("Life knows\n"))
+        self.assertEqual(self.ok("generate", *self.model, "--tokens", "12", stdin="Life knows\n"), greedy)
+        self.assertEqual(self.ok("generate", "Life knows", *self.model, "--tokens", "0"), "Life knows\n")
+        drawn = [self.ok("generate", "Life knows", *self.model, "--temperature", "1.5", "--seed", str(seed)) for seed in (1, 1, 2)]
+        self.assertEqual(drawn[0], drawn[1])
+        self.assertNotEqual(drawn[0], drawn[2])
+        words = self.ok("generate", "Life is", "--model", path("words/model.safetensors"), "--tokens", "4")
+        self.assertEqual(len(words.split()), 6)
+        self.refused(2, "temperature", "generate", "Life", *self.model, "--temperature", "-1")
+        self.refused(2, "tokens", "generate", "Life", *self.model, "--tokens", "-1")
+
+
+class Files(Case):
+    def test_info(self):
+        for name, words in (("gpt/model.safetensors", ["a model of the tests", "gpt", "bpe", "embed.W_E", "f32"]),
+                            ("gpt/checkpoint.safetensors", ["checkpoint", "step", "240"])):
+            page = self.ok("info", path(name))
+            for word in words:
+                self.assertIn(word, page)
+            json.loads(self.ok("info", path(name), "--json"))
+        self.ok("trace", "Life knows", *WALK, "-o", path("info.safetensors"))
+        self.ok("trace", "Life knows", *WALK, "-o", path("info.npz"))
+        for name in ("info.safetensors", "info.npz"):
+            page = self.ok("info", path(name))
+            self.assertIn("a trace", page)
+            self.assertIn("blocks.0.attn.pattern", page)
+            held = json.loads(self.ok("info", path(name), "--json"))
+            self.assertEqual(held["text"], "Life knows")
+        model = json.loads(self.ok("info", path("gpt/model.safetensors"), "--json"))
+        self.assertEqual(model["kind"], "model")
+        self.assertEqual(model["numbers"], sum(t["count"] for t in model["tensors"]))
+        header = b"\x93NUMPY\x01\x00\x76\x00" + b"{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }".ljust(117) + b"\n"
+        self.assertIn("[2,3]", self.ok("info", write("array.npy", header + bytes(48))))
+
+
+class Training(Case):
+    """One run that nobody disturbs, and others that end with the same bytes."""
+
+    def lines(self, folder):
+        return [json.loads(line) for line in read(f"{folder}/log.jsonl").splitlines()]
+
+    def start(self, folder):
+        return subprocess.Popen([PROGRAM, "train", path("gpt.json"), "-o", path(folder)], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True, cwd=WORK.name)
+
+    def wait_for_lines(self, folder, count):
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            if os.path.exists(path(f"{folder}/log.jsonl")) and len(read(f"{folder}/log.jsonl").splitlines()) >= count:
+                return
+            time.sleep(0.002)
+        self.fail("the run did not get there")
+
+    def check_same_as_unbroken(self, folder):
+        self.assertEqual(read(f"{folder}/model.safetensors"), read("gpt/model.safetensors"))
+        measured = {"tokens_per_second", "seconds"}
+        strip = lambda lines: [{k: v for k, v in line.items() if k not in measured} for line in lines]
+        self.assertEqual(strip(self.lines(folder)), strip(self.lines("gpt")))
+
+    def test_killed_and_resumed(self):
+        for kill_at in (1, 4):
+            folder = f"killed{kill_at}"
+            child = self.start(folder)
+            self.wait_for_lines(folder, kill_at)
+            child.kill()
+            self.assertEqual(child.wait(), -signal.SIGKILL, "it finished before it was killed")
+            child.stderr.close()
+            self.assertFalse(os.path.exists(path(f"{folder}/model.safetensors")))
+            self.refused(2, ["stopped at step", "--resume"], "train", path("gpt.json"), "-o", path(folder))
+            shown = self.ok("train", path("gpt.json"), "-o", path(folder), "--resume")
+            self.assertIn("going on after step", shown)
+            self.check_same_as_unbroken(folder)
+
+    def test_a_polite_stop_keeps_a_checkpoint(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            folder = f"stopped{int(number)}"
+            child = self.start(folder)
+            self.wait_for_lines(folder, 2)
+            child.send_signal(number)
+            said = child.communicate(timeout=60)[1]
+            self.assertEqual(child.returncode, 1, said)
+            step = int(re.search(r"stopped at step (\d+) of 240", said).group(1))
+            held = json.loads(self.ok("info", path(f"{folder}/checkpoint.safetensors"), "--json"))
+            self.assertEqual(held["step"], step)
+            self.ok("train", path("gpt.json"), "-o", path(folder), "--resume")
+            self.check_same_as_unbroken(folder)
+
+    def test_what_resume_refuses(self):
+        self.refused(2, "no ", "train", path("gpt.json"), "-o", path("nothing"), "--resume")
+        self.refused(2, ["'steps'", "240", "100"], "train", path("gpt.json"), "-o", path("gpt"), "--resume", "--steps", "100")
+        other = write("other.txt", TEXT[::-1])
+        self.refused(2, "another text", "train", path("gpt.json"), "-o", path("gpt"), "--resume", "--data", other)
+
+    def test_recipes_are_repaired(self):
+        self.refused(2, ["bad.json", "'stepz'"], "train", recipe("bad.json", stepz=3))
+        self.refused(2, ["bad.json", "not JSON"], "train", write("bad.json", "{"))
+        self.refused(2, "--steps is 0", "train", path("gpt.json"), "--steps", "0")
+        self.refused(1, ["missing.txt", "--data"], "train", recipe("lost.json", data=["missing.txt"]))
+        self.refused(2, "too short", "train", path("gpt.json"), "--data", write("short.txt", "a"), "-o", path("short"))
+
+    def test_seed_data_and_dtype(self):
+        quick = recipe("quick.json", steps=4, epoch=4)
+        self.ok("train", quick, "-o", path("quick1"))
+        self.ok("train", quick, "-o", path("quick2"), "--seed", "5")
+        self.assertNotEqual(read("quick1/model.safetensors"), read("quick2/model.safetensors"))
+        self.ok("train", quick, "-o", path("quick3"), "--data", path("text.txt"))
+        self.ok("train", quick, "-o", path("quick4"), "--data", WORK.name, "--threads", "1")
+        self.assertEqual(read("quick3/model.safetensors"), read("quick1/model.safetensors"))
+        self.assertEqual(read("quick4/model.safetensors"), read("quick1/model.safetensors"))
+        self.ok("train", quick, "-o", path("quick5"), "--dtype", "bf16")
+        self.assertLess(len(read("quick5/model.safetensors")), len(read("quick1/model.safetensors")))
+        self.ok("trace", "Life", "--model", path("quick5/model.safetensors"))
+        self.ok("train", quick)  # into ./quick
+        self.assertTrue(os.path.exists(path("quick/model.safetensors")))
+
+
+class Builtin(Case):
+    def setUp(self):
+        if os.path.getsize(os.path.join(SOURCE, "src/model/builtin.safetensors")) == 0:
+            self.skipTest("the built-in model is not trained yet")
+
+    def test_every_command_works_without_a_model(self):
+        self.assertIn("Key insight", self.ok("trace", "Life is short"))
+        self.assertIn("Key insight", self.ok("trace", "Zxqv blorf 漢字"))  # words it never saw
+        self.assertTrue(self.ok("generate", "Life is short").startswith("Life is short"))
+        self.assertIn("<svg", self.ok("draw", "-o", "-", "--format", "svg"))
+
+    def test_it_answers_at_once(self):
+        def once():
+            start = time.monotonic()
+            self.ok("trace", "Life is short")
+            return time.monotonic() - start
+        self.assertLess(min(once() for _ in range(5)), 0.3)
+
+
+def prepare():
+    """The models that the cases use."""
+    write("text.txt", TEXT)
+    recipe("gpt.json")
+    textbook = os.path.join(SOURCE, "recipes/textbook.json")
+    for arguments in (["train", path("gpt.json"), "-o", path("gpt")], ["train", textbook, "-o", path("words"), "--steps", "120"]):
+        done = limpid(*arguments)
+        if done.returncode != 0:
+            sys.exit(f"cli_test: the models of the tests cannot be trained: {done.stderr}")
+
+
+def main():
+    prepare()
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+    names = sys.argv[2:]  # some cases only
+    if names:
+        suite = unittest.TestSuite(t for group in suite for t in group if any(n in t.id() for n in names))
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(suite)
+    bad, skipped = len(result.failures) + len(result.errors), len(result.skipped)
+    print(f"{result.testsRun - bad - skipped} passed, {bad} failed, {skipped} skipped")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
