@@ -17,7 +17,8 @@ Model small_model() {
   c.width = 16;
   c.context = 16;
   c.positions = Positions::rotary;
-  const auto tokenizer = std::shared_ptr<const Tokenizer>(word_tokenizer_from("Life is short and art is long"));
+  const auto tokenizer =
+      std::shared_ptr<const Tokenizer>(word_tokenizer_from("Life is short and art is long"));
   c.vocabulary = tokenizer->vocabulary();
   Model model = Model::fresh(c, tokenizer, 3);
   for (auto& [name, tensor] : model.parameters())  // far from its tame beginnings
@@ -39,7 +40,8 @@ Trace traced(const std::vector<std::string>& edits, bool plain = false) {
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.count() != b.count()) return false;
   for (int64_t i = 0; i < a.count(); ++i)
-    if (std::bit_cast<uint32_t>(a.data<float>()[i]) != std::bit_cast<uint32_t>(b.data<float>()[i])) return false;
+    if (std::bit_cast<uint32_t>(a.data<float>()[i]) != std::bit_cast<uint32_t>(b.data<float>()[i]))
+      return false;
   return true;
 }
 
@@ -55,8 +57,9 @@ std::string message_of(const std::string& edit) {
 
 TEST(Edits, ThatChangeNothingChangeNoBit) {
   const Trace before = traced({});
-  for (const char* edit : {"blocks.0.attn.pattern=scale:1", "blocks.0.attn.scores=cut:0>1,0>6",  // future keys: masked already
-                           "blocks.1.attn.z=scale:1", "blocks.*.attn.raw_scores=scale:1", "logits=scale:1"}) {
+  for (const char* edit :
+       {"blocks.0.attn.pattern=scale:1", "blocks.0.attn.scores=cut:0>1,0>6",  // future keys: masked already
+        "blocks.1.attn.z=scale:1", "blocks.*.attn.raw_scores=scale:1", "logits=scale:1"}) {
     const Trace after = traced({edit});
     for (const auto& [name, value] : before.values)
       if (value.dtype() == DType::f32) {
@@ -94,13 +97,15 @@ TEST(Edits, CutAnEdge) {
     const Trace before = traced({});
     for (int64_t t = 0; t < 3; ++t)
       for (int64_t d = 0; d < 8; ++d)
-        EXPECT_NEAR(after["blocks.0.attn.z"].at({0, t, 0, d}), before["blocks.0.attn.z"].at({0, t, 0, d}), 1e-5);
+        EXPECT_NEAR(after["blocks.0.attn.z"].at({0, t, 0, d}), before["blocks.0.attn.z"].at({0, t, 0, d}),
+                    1e-5);
   }
 }
 
 TEST(Edits, OfEveryKindGiveTheSameFastAndPlain) {
-  for (const char* edit : {"blocks.0.attn.pattern[H=0]=mean", "blocks.1.attn.v=scale:-2", "blocks.0.mlp.post=zero",
-                           "blocks.1.resid_pre[T=2]=zero", "blocks.0.attn.scaled_scores[H=1,T=4]=zero"}) {
+  for (const char* edit :
+       {"blocks.0.attn.pattern[H=0]=mean", "blocks.1.attn.v=scale:-2", "blocks.0.mlp.post=zero",
+        "blocks.1.resid_pre[T=2]=zero", "blocks.0.attn.scaled_scores[H=1,T=4]=zero"}) {
     const Trace fast = traced({edit}), plain = traced({edit}, true);
     for (int64_t i = 0; i < fast["logits"].count(); ++i)
       EXPECT_NEAR(fast["logits"].data<float>()[i], plain["logits"].data<float>()[i], 2e-4) << edit;
@@ -117,7 +122,8 @@ TEST(Edits, ReplaceWithAnotherRunsValue) {
   EXPECT_EQ(file, "somewhere");
   options.edits[0].with = other["blocks.0.resid_mid"];
   const Trace patched = model.trace(k_text, options);
-  EXPECT_TRUE(same_bits(patched["logits"], other["logits"]));  // everything after the patch is the other run's
+  EXPECT_TRUE(
+      same_bits(patched["logits"], other["logits"]));  // everything after the patch is the other run's
 }
 
 TEST(Edits, NameWhatIsWrong) {
@@ -141,9 +147,11 @@ TEST(Gradients, AreTracedLikeValues) {
   options.gradients = true;
   const Trace trace = model.trace(k_text, options);
   EXPECT_GT(trace.metrics.at("loss"), 0);
-  for (const char* name : {"logits", "blocks.1.attn.pattern", "blocks.0.attn.q", "blocks.0.mlp.post", "embed.W_E"})
+  for (const char* name :
+       {"logits", "blocks.1.attn.pattern", "blocks.0.attn.q", "blocks.0.mlp.post", "embed.W_E"})
     EXPECT_EQ(trace[std::string(name) + ".grad"].count() > 0, true) << name;
-  EXPECT_EQ(trace["blocks.0.attn.pattern.grad"].shape().sizes(), trace["blocks.0.attn.pattern"].shape().sizes());
+  EXPECT_EQ(trace["blocks.0.attn.pattern.grad"].shape().sizes(),
+            trace["blocks.0.attn.pattern"].shape().sizes());
   EXPECT_TRUE(same_bits(trace["logits"], model.trace(k_text)["logits"]));
 }
 

@@ -1,4 +1,5 @@
-// gpt-nano-sort: a real model somebody else trained, with the intermediates that somebody else's program recorded.
+// gpt-nano-sort: a real model somebody else trained, with the intermediates that somebody else's program
+// recorded.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -48,13 +49,28 @@ TEST_F(GptNanoSort, EveryRecordedIntermediateIsOurs) {
     const std::string b = "blocks.0.";
     Tensor joined = ours[b + "attn.joined"];
     const std::vector<std::pair<std::string, Tensor>> pairs = {
-        {"tok_emb", ours["embed"]}, {"x", ours[b + "resid_pre"]}, {"ln1", ours[b + "ln1.normalized"]},
-        {"q", heads_first(ours[b + "attn.q"])}, {"k", heads_first(ours[b + "attn.k"])}, {"v", heads_first(ours[b + "attn.v"])},
-        {"att", ours[b + "attn.scores"]}, {"attSm", ours[b + "attn.pattern"]}, {"y", joined}, {"yProj", ours[b + "attn_out"]},
-        {"attnResid", ours[b + "resid_mid"]}, {"ln2", ours[b + "ln2.normalized"]}, {"fc", ours[b + "mlp.pre"]},
-        {"gelu", ours[b + "mlp.post"]}, {"mlp", ours[b + "mlp_out"]}, {"mlpResid", ours[b + "resid_post"]},
-        {"block0", ours[b + "resid_post"]}, {"block1", ours["blocks.1.resid_post"]}, {"block2", ours["blocks.2.resid_post"]},
-        {"ln_f", ours["ln_final.normalized"]}, {"lm_head", ours["logits"]}, {"probs", ours["probs"]},
+        {"tok_emb", ours["embed"]},
+        {"x", ours[b + "resid_pre"]},
+        {"ln1", ours[b + "ln1.normalized"]},
+        {"q", heads_first(ours[b + "attn.q"])},
+        {"k", heads_first(ours[b + "attn.k"])},
+        {"v", heads_first(ours[b + "attn.v"])},
+        {"att", ours[b + "attn.scores"]},
+        {"attSm", ours[b + "attn.pattern"]},
+        {"y", joined},
+        {"yProj", ours[b + "attn_out"]},
+        {"attnResid", ours[b + "resid_mid"]},
+        {"ln2", ours[b + "ln2.normalized"]},
+        {"fc", ours[b + "mlp.pre"]},
+        {"gelu", ours[b + "mlp.post"]},
+        {"mlp", ours[b + "mlp_out"]},
+        {"mlpResid", ours[b + "resid_post"]},
+        {"block0", ours[b + "resid_post"]},
+        {"block1", ours["blocks.1.resid_post"]},
+        {"block2", ours["blocks.2.resid_post"]},
+        {"ln_f", ours["ln_final.normalized"]},
+        {"lm_head", ours["logits"]},
+        {"probs", ours["probs"]},
     };
     double worst = 0;
     for (const auto& [name, mine] : pairs) {
@@ -83,7 +99,8 @@ TEST_F(GptNanoSort, SortsEveryInput) {
     for (int i = 0, rest = n; i < 6; ++i, rest /= 3) letters.push_back(rest % 3);
     std::vector<int64_t> fed = letters, answer;
     for (int i = 0; i < 6; ++i) {
-      const Tensor tokens = Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, static_cast<int64_t>(fed.size())}}, fed);
+      const Tensor tokens =
+          Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, static_cast<int64_t>(fed.size())}}, fed);
       const RunResult result = model.run(tokens, {.keep = {"logits"}});
       const float* last = result["logits"].data<float>() + (result["logits"].count() - 3);
       answer.push_back(std::max_element(last, last + 3) - last);

@@ -1,5 +1,5 @@
-// Whole networks: the gradient against central differences, the fast way against the plain one, and what attention
-// promises (drawn inputs).
+// Whole networks: the gradient against central differences, the fast way against the plain one, and what
+// attention promises (drawn inputs).
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -15,11 +15,13 @@ namespace limpid {
 namespace {
 
 struct Built {
-  Built(const NetworkConfig& config, Purpose purpose, int64_t batch, int64_t length, uint64_t seed) : graph(operations()) {
+  Built(const NetworkConfig& config, Purpose purpose, int64_t batch, int64_t length, uint64_t seed)
+      : graph(operations()) {
     build(graph, config, purpose);
     std::mt19937_64 random(seed);
     for (const Value& value : graph.values()) {
-      if (value.kind == Value::Kind::parameter) bound[value.name] = drawn(value.shape, random, value.init.kind == Init::Kind::ones ? 1 : 0);
+      if (value.kind == Value::Kind::parameter)
+        bound[value.name] = drawn(value.shape, random, value.init.kind == Init::Kind::ones ? 1 : 0);
       if (value.kind != Value::Kind::input) continue;
       Shape shape = value.shape;
       for (int i = 0; i < shape.rank(); ++i)
@@ -30,7 +32,8 @@ struct Built {
       }
       const int64_t limit = std::visit([&](const auto& c) { return limit_of(c, value.name); }, config);
       Tensor ids(DType::i64, shape);
-      for (int64_t i = 0; i < ids.count(); ++i) ids.data<int64_t>()[i] = std::uniform_int_distribution<int64_t>(0, limit - 1)(random);
+      for (int64_t i = 0; i < ids.count(); ++i)
+        ids.data<int64_t>()[i] = std::uniform_int_distribution<int64_t>(0, limit - 1)(random);
       bound[value.name] = ids;
     }
   }
@@ -40,7 +43,8 @@ struct Built {
   }
   static Tensor drawn(const Shape& shape, std::mt19937_64& random, double around) {
     Tensor t(DType::f64, shape);
-    for (int64_t i = 0; i < t.count(); ++i) t.data<double>()[i] = around + std::normal_distribution<>(0, 0.4)(random);
+    for (int64_t i = 0; i < t.count(); ++i)
+      t.data<double>()[i] = around + std::normal_distribution<>(0, 0.4)(random);
     return t;
   }
   std::map<std::string, ConstView> views() const {
@@ -135,7 +139,8 @@ std::vector<Named> networks() {
 }
 
 class EveryNetwork : public testing::TestWithParam<Named> {};
-INSTANTIATE_TEST_SUITE_P(Networks, EveryNetwork, testing::ValuesIn(networks()), [](const auto& network) { return network.param.name; });
+INSTANTIATE_TEST_SUITE_P(Networks, EveryNetwork, testing::ValuesIn(networks()),
+                         [](const auto& network) { return network.param.name; });
 
 TEST_P(EveryNetwork, GradientMatchesCentralDifferences) {
   Built net(GetParam().config, Purpose::train, 2, 5, 11);
@@ -148,7 +153,8 @@ TEST_P(EveryNetwork, GradientMatchesCentralDifferences) {
     const Tensor& gradient = values[static_cast<size_t>(net.graph.require(value.name + ".grad"))];
     Tensor& parameter = net.bound.at(value.name);
     double largest = 0, error = 0;
-    for (int64_t i = 0; i < gradient.count(); ++i) largest = std::max(largest, std::abs(gradient.data<double>()[i]));
+    for (int64_t i = 0; i < gradient.count(); ++i)
+      largest = std::max(largest, std::abs(gradient.data<double>()[i]));
     for (int n = 0; n < 12; ++n) {  // a dozen drawn numbers of each parameter
       const int64_t i = std::uniform_int_distribution<int64_t>(0, parameter.count() - 1)(random);
       double& x = parameter.data<double>()[i];
@@ -284,12 +290,14 @@ RC_GTEST_PROP(Attention, WithoutPositionsPermutingTokensPermutesOutputs, ()) {
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
   std::shuffle(order.begin(), order.end(), std::mt19937_64(*rc::gen::arbitrary<uint32_t>()));
   const Tensor tokens = net.bound.at("tokens");
-  for (int64_t t = 0; t < length; ++t) net.bound.at("tokens").data<int64_t>()[t] = tokens.data<int64_t>()[order[static_cast<size_t>(t)]];
+  for (int64_t t = 0; t < length; ++t)
+    net.bound.at("tokens").data<int64_t>()[t] = tokens.data<int64_t>()[order[static_cast<size_t>(t)]];
   const std::vector<Tensor> after = run_all(net.graph, net.bound, DType::f64);
   const size_t logits = static_cast<size_t>(net.graph.require("logits"));
   for (int64_t t = 0; t < length; ++t)
     for (int64_t v = 0; v < c.vocabulary; ++v) {
-      const double a = after[logits].at({0, t, v}), b = before[logits].at({0, order[static_cast<size_t>(t)], v});
+      const double a = after[logits].at({0, t, v}),
+                   b = before[logits].at({0, order[static_cast<size_t>(t)], v});
       RC_ASSERT(std::abs(a - b) < 1e-12 * std::max(1.0, std::abs(b)));
     }
 }
@@ -302,8 +310,10 @@ RC_GTEST_PROP(Attention, AddingAConstantToAllScoresChangesNothing, ()) {
   Tensor scores = Built::drawn(shape, random, 0), shifted = scores;
   const double constant = static_cast<double>(*rc::gen::inRange(-500, 500));
   for (int64_t i = 0; i < shifted.count(); ++i) shifted.data<double>()[i] += constant;
-  const Tensor a = run_all(graph, {{"scores", scores}}, DType::f64)[1], b = run_all(graph, {{"scores", shifted}}, DType::f64)[1];
-  for (int64_t i = 0; i < a.count(); ++i) RC_ASSERT(std::abs(a.data<double>()[i] - b.data<double>()[i]) < 1e-12);
+  const Tensor a = run_all(graph, {{"scores", scores}}, DType::f64)[1],
+               b = run_all(graph, {{"scores", shifted}}, DType::f64)[1];
+  for (int64_t i = 0; i < a.count(); ++i)
+    RC_ASSERT(std::abs(a.data<double>()[i] - b.data<double>()[i]) < 1e-12);
 }
 
 TEST(Attention, TheGradientOfAKeysBiasIsZero) {
@@ -316,7 +326,8 @@ TEST(Attention, TheGradientOfAKeysBiasIsZero) {
   }
   const Tensor& queries = values[static_cast<size_t>(net.graph.require("blocks.0.attn.b_Q.grad"))];
   double largest = 0;
-  for (int64_t i = 0; i < queries.count(); ++i) largest = std::max(largest, std::abs(queries.data<double>()[i]));
+  for (int64_t i = 0; i < queries.count(); ++i)
+    largest = std::max(largest, std::abs(queries.data<double>()[i]));
   EXPECT_GT(largest, 1e-6);  // as the query's is not
 }
 

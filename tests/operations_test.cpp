@@ -35,9 +35,12 @@ Tensor drawn(const Example::Input& input, std::mt19937_64& random) {
   Tensor t(input.dtype == DType::f32 ? DType::f64 : input.dtype, input.shape);
   for (int64_t i = 0; i < t.count(); ++i) {
     const double u = std::uniform_real_distribution<>(input.low, input.high)(random);
-    if (t.dtype() == DType::f64) t.data<double>()[i] = u;
-    else if (t.dtype() == DType::i64) t.data<int64_t>()[i] = static_cast<int64_t>(std::floor(u));
-    else t.data<bool>()[i] = u > (input.low + input.high) / 2;
+    if (t.dtype() == DType::f64)
+      t.data<double>()[i] = u;
+    else if (t.dtype() == DType::i64)
+      t.data<int64_t>()[i] = static_cast<int64_t>(std::floor(u));
+    else
+      t.data<bool>()[i] = u > (input.low + input.high) / 2;
   }
   return t;
 }
@@ -88,7 +91,8 @@ TEST_P(EveryOperation, SaysWhatItIs) {
 }
 
 TEST_P(EveryOperation, GradientMatchesCentralDifferences) {
-  if (GetParam().kind.find("_gradient") != std::string::npos) GTEST_SKIP() << "a gradient has no gradient of its own";
+  if (GetParam().kind.find("_gradient") != std::string::npos)
+    GTEST_SKIP() << "a gradient has no gradient of its own";
   OneStage stage(GetParam(), true);
   const std::vector<Tensor> values = stage.run();
   for (const std::string& name : stage.names) {
@@ -130,8 +134,10 @@ TEST_P(EveryOperation, ExplanationRecombinesToWhatRunGives) {
         const double read = in[static_cast<size_t>(cell->input())].at(cell->index());
         EXPECT_TRUE(read == cell->value() || std::isnan(read)) << "the explanation misquotes an input cell";
       }
-      if (std::isinf(expected)) EXPECT_EQ(why.value(), expected);
-      else EXPECT_NEAR(why.value(), expected, 1e-12 * std::max(1.0, std::abs(expected))) << why.text();
+      if (std::isinf(expected))
+        EXPECT_EQ(why.value(), expected);
+      else
+        EXPECT_NEAR(why.value(), expected, 1e-12 * std::max(1.0, std::abs(expected))) << why.text();
       for (int i = out.shape().rank() - 1; i >= 0; --i) {
         if (++index[static_cast<size_t>(i)] < out.shape()[i].size) break;
         index[static_cast<size_t>(i)] = 0;
@@ -149,8 +155,10 @@ TEST_P(EveryOperation, FloatFollowsDouble) {
     if (!is_floating(a.dtype())) continue;
     for (int64_t i = 0; i < a.count(); ++i) {
       const double x = a.data<double>()[i], y = b.data<float>()[i];
-      if (std::isinf(x)) EXPECT_EQ(x, y);
-      else EXPECT_NEAR(x, y, 2e-5 * std::max(1.0, std::abs(x)));
+      if (std::isinf(x))
+        EXPECT_EQ(x, y);
+      else
+        EXPECT_NEAR(x, y, 2e-5 * std::max(1.0, std::abs(x)));
     }
   }
 }

@@ -600,20 +600,17 @@ TEST_F(TraceFile, every_wrong_file_has_its_error) {
   has(error_after([](TensorFile&, Json& j) { j["tokens"][1]["end"] = 99; }), "99");
   has(error_after([](TensorFile&, Json& j) { j["tokens"][1]["begin"] = -1; }), "-1");
   has(error_after([](TensorFile&, Json& j) { j["tokens"].erase(0); }), "2 tokens");
-  has(error_after([](TensorFile& f, Json&) {
-        f.tensors["logits"] = Tensor(DType::f64, Shape::unnamed({1, 3, 4}));
-      }),
+  has(error_after(
+          [](TensorFile& f, Json&) { f.tensors["logits"] = Tensor(DType::f64, Shape::unnamed({1, 3, 4})); }),
       "logits");
-  has(error_after([](TensorFile& f, Json&) {
-        f.tensors["logits"] = Tensor(DType::f64, Shape::unnamed({1, 4, 3}));
-      }),
+  has(error_after(
+          [](TensorFile& f, Json&) { f.tensors["logits"] = Tensor(DType::f64, Shape::unnamed({1, 4, 3})); }),
       "logits");
   has(error_after(
           [](TensorFile& f, Json&) { f.tensors["logits"] = Tensor(DType::f64, Shape::unnamed({9})); }),
       "logits");
-  has(error_after([](TensorFile& f, Json&) {
-        f.tensors["logits"] = Tensor(DType::i64, Shape::unnamed({1, 3, 3}));
-      }),
+  has(error_after(
+          [](TensorFile& f, Json&) { f.tensors["logits"] = Tensor(DType::i64, Shape::unnamed({1, 3, 3})); }),
       "i64");
   has(error_after(
           [](TensorFile& f, Json&) { f.tensors["unheard_of"] = Tensor(DType::f64, Shape::unnamed({1})); }),

@@ -42,8 +42,8 @@ struct Observation {
 /// "NAME" or "NAME:summary"; throws Error{call} listing the depths.
 Observation observation_of(const std::string& text);
 
-/// A value in one line.  Mean, spread (standard deviation) and extremes are over the finite elements; for scores and
-/// weights [.., T, S] over the cells that the mask leaves.
+/// A value in one line.  Mean, spread (standard deviation) and extremes are over the finite elements; for
+/// scores and weights [.., T, S] over the cells that the mask leaves.
 struct Summary {
   Shape shape;
   int64_t count = 0;       // elements looked at
@@ -58,10 +58,10 @@ Summary summarize(const ConstView&);
 /// A change to a value, made right after it is computed, before anything reads it.
 struct Edit {
   enum class Action { zero, mean, scale, replace, cut } action = Action::zero;
-  std::string pattern;                  // stage name, * stands for anything
-  std::map<Axis, int64_t> where;        // only this part: {{Axis::H, 2}}
-  double factor = 1;                    // scale
-  Tensor with;                          // replace: of the value's shape
+  std::string pattern;                             // stage name, * stands for anything
+  std::map<Axis, int64_t> where;                   // only this part: {{Axis::H, 2}}
+  double factor = 1;                               // scale
+  Tensor with;                                     // replace: of the value's shape
   std::vector<std::pair<int64_t, int64_t>> edges;  // cut: query t may not look at key s
 };
 /// "blocks.0.attn.z[H=2]=zero", "...=mean", "...=scale:0.5", "blocks.1.attn.pattern=cut:3>0,3>1" (query>key).
@@ -71,23 +71,24 @@ Edit edit_of(const std::string& text, std::string* file = nullptr);
 // ---- running -------------------------------------------------------------------------------------
 
 struct RunOptions {
-  bool plain = false;                  // every stage by its operation's reference
-  DType real = DType::f32;             // f64: everything in double (then always plain)
-  RunContext context;                  // seed and step for dropout
-  std::vector<Observation> observe;    // copies or summaries of what fits the patterns
+  bool plain = false;                // every stage by its operation's reference
+  DType real = DType::f32;           // f64: everything in double (then always plain)
+  RunContext context;                // seed and step for dropout
+  std::vector<Observation> observe;  // copies or summaries of what fits the patterns
   std::vector<Edit> edits;
-  std::vector<std::string> keep;       // values to return whole; what nothing needs is not computed
+  std::vector<std::string> keep;  // values to return whole; what nothing needs is not computed
 };
 
 struct RunResult {
-  std::map<std::string, Tensor> values;       // kept, or observed in full
-  std::map<std::string, Summary> summaries;   // observed as summary
-  std::vector<std::string> notes;             // what the caller should know: "blocks.0.attn runs stage by stage: ..."
+  std::map<std::string, Tensor> values;      // kept, or observed in full
+  std::map<std::string, Summary> summaries;  // observed as summary
+  std::vector<std::string> notes;  // what the caller should know: "blocks.0.attn runs stage by stage: ..."
   /// The value of that name (aliases accepted); throws Error{call} if it was not kept.
   const Tensor& operator[](const std::string& name) const;
 };
 
-/// Runs one graph, many times.  Plans are made once for the sizes they have seen.  Not for use by two threads at once.
+/// Runs one graph, many times.  Plans are made once for the sizes they have seen.  Not for use by two threads
+/// at once.
 class Engine {
  public:
   /// The graph must outlive the engine and not change.
@@ -95,9 +96,9 @@ class Engine {
   ~Engine();
   Engine(Engine&&) noexcept;
 
-  /// Runs what `keep` and `observe` need.  `values` binds inputs and parameters by name; real ones of any floating type.
-  /// Throws Error{call} naming what is missing or does not fit.  Outputs have the same bits whatever is observed, at any
-  /// number of threads.
+  /// Runs what `keep` and `observe` need.  `values` binds inputs and parameters by name; real ones of any
+  /// floating type. Throws Error{call} naming what is missing or does not fit.  Outputs have the same bits
+  /// whatever is observed, at any number of threads.
   RunResult run(const std::map<std::string, ConstView>& values, const RunOptions&);
 
   /// Bytes of the arena of the last plan: temporaries only.

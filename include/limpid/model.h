@@ -23,12 +23,13 @@ namespace limpid {
 /// What a trace should keep, beside the engine's own options.
 struct TraceOptions {
   bool plain = false;
-  std::optional<DType> real;         // f32 or f64; left out: as the parameters are
+  std::optional<DType> real;  // f32 or f64; left out: as the parameters are
   uint64_t seed = 0;
   std::vector<Observation> observe;  // empty: everything, in full (long texts: without the T x S stages)
   std::vector<Edit> edits;
-  bool parameters = false;           // keep the parameters too
-  bool gradients = false;            // also the loss of predicting each next token, and every stage's gradient (NAME.grad)
+  bool parameters = false;  // keep the parameters too
+  bool gradients =
+      false;  // also the loss of predicting each next token, and every stage's gradient (NAME.grad)
 };
 
 struct GenerateOptions {
@@ -41,12 +42,14 @@ class Model {
  public:
   /// The small language model that limpid trained and carries with it.
   static Model builtin();
-  /// A model file: limpid's own, or minGPT's (docs/model-files.md).  Throws Error{work} naming what is wrong with it.
+  /// A model file: limpid's own, or minGPT's (docs/model-files.md).  Throws Error{work} naming what is wrong
+  /// with it.
   static Model load(const std::string& path);
-  /// The textbook network over the words of one sentence, with NumPy's random numbers from this seed, in double: every
-  /// occurrence of a word has its own row.
+  /// The textbook network over the words of one sentence, with NumPy's random numbers from this seed, in
+  /// double: every occurrence of a word has its own row.
   static Model textbook_walk(const std::string& text, TextbookConfig config, uint32_t seed);
-  /// The same over given input vectors [T,C]; the head scores the vectors themselves unless config.outputs says otherwise.
+  /// The same over given input vectors [T,C]; the head scores the vectors themselves unless config.outputs
+  /// says otherwise.
   static Model textbook_walk(const Tensor& vectors, TextbookConfig config, uint32_t seed);
   /// An untrained model, its parameters drawn from this seed.
   static Model fresh(const NetworkConfig&, std::shared_ptr<const Tokenizer>, uint64_t seed);

@@ -26,43 +26,45 @@ std::string_view name(Head);
 
 struct AttentionOptions {
   int64_t heads = 1;
-  int64_t kv_heads = 0;  // 0: as many as heads
-  int64_t width = 0;     // of a head
-  int64_t out_width = 0; // of the joining projection; 0: no projection, the joined heads come back
+  int64_t kv_heads = 0;   // 0: as many as heads
+  int64_t width = 0;      // of a head
+  int64_t out_width = 0;  // of the joining projection; 0: no projection, the joined heads come back
   Mask mask = Mask::none;
   int64_t window = 0;
   double softcap = 0;
   bool bias = false;
   Positions positions = Positions::none;  // those that live in the scores, or turn queries and keys
   RotaryOptions rotary;
-  int64_t max_distance = 16;  // relative_keys: positions further apart than this look alike
-  int64_t buckets = 32;       // relative_bias
+  int64_t max_distance = 16;    // relative_keys: positions further apart than this look alike
+  int64_t buckets = 32;         // relative_bias
   int64_t bias_distance = 128;  // relative_bias: from here on, one bucket
-  double init = 0.02;         // deviation of the weights at the start
-  double out_init = 0.02;     // of the joining projection
-  double dropout = 0;         // of the weights, when training
+  double init = 0.02;           // deviation of the weights at the start
+  double out_init = 0.02;       // of the joining projection
+  double dropout = 0;           // of the weights, when training
 };
 
-/// The paper's figure 2 (Vaswani 2017): x [B,T,C] asks, memory [B,S,C] answers (the same stage for self-attention) ->
-/// [B,T,out_width].  Stages in/q, /k, /v, /raw_scores, ..., /pattern, /z and in.beside("attn_out").
+/// The paper's figure 2 (Vaswani 2017): x [B,T,C] asks, memory [B,S,C] answers (the same stage for
+/// self-attention) -> [B,T,out_width].  Stages in/q, /k, /v, /raw_scores, ..., /pattern, /z and
+/// in.beside("attn_out").
 Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions&);
 
 // ---- the networks --------------------------------------------------------------------------------
 
-/// The network of the standard figure: embedding, Q, K, V, dot product, scale, softmax, weighted sum, output head.
+/// The network of the standard figure: embedding, Q, K, V, dot product, scale, softmax, weighted sum, output
+/// head.
 struct TextbookConfig {
   int64_t vocabulary = 0;
   int64_t width = 4;
   int64_t heads = 1;
-  bool join = false;           // project the joined heads (always when there are several)
-  bool vectors = false;        // input vectors X1..Xn [B,T,C] instead of tokens
-  bool add_norm = false;       // add the input, then normalise
+  bool join = false;      // project the joined heads (always when there are several)
+  bool vectors = false;   // input vectors X1..Xn [B,T,C] instead of tokens
+  bool add_norm = false;  // add the input, then normalise
   Mask mask = Mask::none;
   Positions positions = Positions::none;
-  int64_t context = 64;        // rows of a learned position table
+  int64_t context = 64;  // rows of a learned position table
   Head head = Head::next_word;
-  Pool pool = Pool::mean;      // for a class or a number
-  int64_t outputs = 0;         // classes, or numbers; for next_word the vocabulary
+  Pool pool = Pool::mean;  // for a class or a number
+  int64_t outputs = 0;     // classes, or numbers; for next_word the vocabulary
 };
 
 /// A decoder of `layers` pre-norm blocks (GPT-2, Radford 2019; with rotary positions and RMS norm: Llama).
@@ -71,7 +73,7 @@ struct GptConfig {
   int64_t context = 256;  // the longest sequence it is trained on; rows of a learned position table
   int64_t layers = 4;
   int64_t heads = 4;
-  int64_t kv_heads = 0;      // 0: as many as heads
+  int64_t kv_heads = 0;  // 0: as many as heads
   int64_t width = 128;
   int64_t feed_forward = 0;  // 0: 4 * width
   Positions positions = Positions::learned;
@@ -88,7 +90,8 @@ struct GptConfig {
 
 using NetworkConfig = std::variant<TextbookConfig, GptConfig>;
 
-/// As JSON, {"network": "gpt", "layers": 4, ...}, and back; throws Error{call} naming an unknown or impossible setting.
+/// As JSON, {"network": "gpt", "layers": 4, ...}, and back; throws Error{call} naming an unknown or
+/// impossible setting.
 std::string to_json(const NetworkConfig&);
 NetworkConfig network_from_json(std::string_view json);
 

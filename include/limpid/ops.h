@@ -23,7 +23,8 @@ Stage embedding(const Scope& in, Stage ids, Stage table);
 /// The first T rows of a learned table: x [B,T,C] (for its sizes), table [P,C] -> [B,T,C].
 Stage learned_positions(const Scope& in, Stage x, Stage table);
 
-/// sin and cos of the position at falling frequencies (Vaswani 2017, 3.5): x [B,T,C] (for its sizes) -> [B,T,C].
+/// sin and cos of the position at falling frequencies (Vaswani 2017, 3.5): x [B,T,C] (for its sizes) ->
+/// [B,T,C].
 Stage sinusoidal_positions(const Scope& in, Stage x, double base = 10000);
 
 enum class Pairing { halves, interleaved };  // rotary pairs: (i, i + D/2) or (2i, 2i + 1)
@@ -34,15 +35,16 @@ struct RotaryOptions {
   Pairing pairing = Pairing::halves;
 };
 
-/// The angles of rotary positions (Su 2021): x [B,T,...] (for T) -> outputs "cos", "sin" [T,E], E = width / 2.
+/// The angles of rotary positions (Su 2021): x [B,T,...] (for T) -> outputs "cos", "sin" [T,E], E = width
+/// / 2.
 Stage rotary_angles(const Scope& in, Stage x, const RotaryOptions&);
 
 /// Turns each pair of numbers of a head by its position's angle: x [B,T,H,D] (or S, G), cos and sin [P,E],
 /// optionally positions [B,T] (i64; 0, 1, 2, ... when left out) -> as x.
 Stage rotary(const Scope& in, Stage x, Stage cos, Stage sin, const RotaryOptions&, Stage positions = {});
 
-/// Adds -slope(h) * (t + first_query - s) to scores [B,H,T,S] (Press 2021; slopes 2^(-8 (h+1) / H) for H a power of two,
-/// the paper's interpolation otherwise).
+/// Adds -slope(h) * (t + first_query - s) to scores [B,H,T,S] (Press 2021; slopes 2^(-8 (h+1) / H) for H a
+/// power of two, the paper's interpolation otherwise).
 Stage alibi(const Scope& in, Stage scores, int64_t first_query = 0);
 
 struct RelativeBiasOptions {
@@ -53,8 +55,8 @@ struct RelativeBiasOptions {
 /// Adds table[bucket(s - t), h] to scores (T5, Raffel 2019, 2.1): scores [B,H,T,S], table [N,H] -> [B,H,T,S].
 Stage relative_bias(const Scope& in, Stage scores, Stage table, const RelativeBiasOptions&);
 
-/// Adds q[t] . table[clip(s - t, -K, K) + K] to scores (Shaw 2018): scores [B,H,T,S], q [B,T,H,D], table [N,D] with
-/// N = 2 K + 1 -> [B,H,T,S].
+/// Adds q[t] . table[clip(s - t, -K, K) + K] to scores (Shaw 2018): scores [B,H,T,S], q [B,T,H,D], table
+/// [N,D] with N = 2 K + 1 -> [B,H,T,S].
 Stage relative_keys(const Scope& in, Stage scores, Stage q, Stage table, int64_t first_query = 0);
 
 // ---- products ------------------------------------------------------------------------------------
@@ -67,10 +69,12 @@ struct LinearOptions {
 /// y = x w + b: x [..., K], w [in..., out...], b [out...] or none -> [..., out...].
 Stage linear(const Scope& in, Stage x, Stage w, Stage b = {}, const LinearOptions& = {});
 
-/// q [B,T,H,D], k [B,S,G,D] -> [B,H,T,S]: q . k for every query and key; query head h reads key head h / (H/G).
+/// q [B,T,H,D], k [B,S,G,D] -> [B,H,T,S]: q . k for every query and key; query head h reads key head h /
+/// (H/G).
 Stage raw_scores(const Scope& in, Stage q, Stage k);
 
-/// pattern [B,H,T,S], v [B,S,G,D] -> [B,T,H,D].  A weight of exactly zero reads nothing (a NaN there stays there).
+/// pattern [B,H,T,S], v [B,S,G,D] -> [B,T,H,D].  A weight of exactly zero reads nothing (a NaN there stays
+/// there).
 Stage weighted_sum(const Scope& in, Stage pattern, Stage v);
 
 // ---- scores --------------------------------------------------------------------------------------
@@ -95,8 +99,8 @@ struct MaskInputs {
 /// Masked scores become -inf: scores [B,H,T,S] -> [B,H,T,S].
 Stage mask(const Scope& in, Stage scores, const MaskOptions&, const MaskInputs& = {});
 
-/// Weights along an axis that add up to 1.  A row of only -inf gives zeros.  log_sum_exp adds the output "lse"
-/// (the input's shape without the axis; -inf for such a row).
+/// Weights along an axis that add up to 1.  A row of only -inf gives zeros.  log_sum_exp adds the output
+/// "lse" (the input's shape without the axis; -inf for such a row).
 Stage softmax(const Scope& in, Stage x, Axis axis, bool log_sum_exp = false);
 Stage log_softmax(const Scope& in, Stage x, Axis axis);
 
@@ -110,8 +114,8 @@ Stage merge_heads(const Scope& in, Stage z);
 /// a + b; b may lack a's leading axes (it is then the same for all of them).
 Stage add(const Scope& in, Stage a, Stage b);
 
-/// Over the last axis: (x - mean) / scale * w + b, scale = sqrt(variance + epsilon); w, b [C] or none (Ba 2016).
-/// Outputs "normalized" (the main one, after gain and bias) and "scale" [..., no last axis].
+/// Over the last axis: (x - mean) / scale * w + b, scale = sqrt(variance + epsilon); w, b [C] or none (Ba
+/// 2016). Outputs "normalized" (the main one, after gain and bias) and "scale" [..., no last axis].
 Stage layer_norm(const Scope& in, Stage x, Stage w = {}, Stage b = {}, double epsilon = 1e-5);
 /// x / scale * w, scale = sqrt(mean of squares + epsilon) (Zhang 2019).  Outputs as layer_norm.
 Stage rms_norm(const Scope& in, Stage x, Stage w = {}, double epsilon = 1e-5);
@@ -126,8 +130,8 @@ Stage tanh(const Scope& in, Stage x);
 /// a * b, element by element: gates (SwiGLU is gate(silu(x W), x V)).
 Stage gate(const Scope& in, Stage a, Stage b);
 
-/// Zeroes each element with probability `rate` and divides the others by 1 - rate; drawn from the run's seed and step,
-/// the stage's name and the element's place.
+/// Zeroes each element with probability `rate` and divides the others by 1 - rate; drawn from the run's seed
+/// and step, the stage's name and the element's place.
 Stage dropout(const Scope& in, Stage x, double rate);
 
 // ---- heads of the network, losses ----------------------------------------------------------------
@@ -135,12 +139,12 @@ Stage dropout(const Scope& in, Stage x, double rate);
 enum class Pool { first, mean, last };
 /// One row a sequence: x [B,T,C], lengths [B] i64 or none -> [B,C].
 Stage pool(const Scope& in, Stage x, Pool, Stage lengths = {});
-/// weights [B,T,R] (a softmax over T), x [B,T,C] -> [B,R,C]: R weighted sums (Lin 2017, the self-attentive sentence
-/// embedding).
+/// weights [B,T,R] (a softmax over T), x [B,T,C] -> [B,R,C]: R weighted sums (Lin 2017, the self-attentive
+/// sentence embedding).
 Stage attention_pool(const Scope& in, Stage weights, Stage x);
 
-/// Mean over all places of -log softmax(logits)[target]: logits [..., V], targets [...] (i64; a negative one does not
-/// count) -> []; output "per_token" [...] (0 where it does not count).
+/// Mean over all places of -log softmax(logits)[target]: logits [..., V], targets [...] (i64; a negative one
+/// does not count) -> []; output "per_token" [...] (0 where it does not count).
 Stage cross_entropy(const Scope& in, Stage logits, Stage targets);
 /// Mean of (x - target)^2 over all elements -> [].
 Stage mean_squared_error(const Scope& in, Stage x, Stage target);

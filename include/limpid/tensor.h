@@ -110,17 +110,28 @@ float to_float(f16);
 template <class T>
 constexpr DType dtype_of() {
   using U = std::remove_const_t<T>;
-  if constexpr (std::is_same_v<U, double>) return DType::f64;
-  else if constexpr (std::is_same_v<U, float>) return DType::f32;
-  else if constexpr (std::is_same_v<U, bf16>) return DType::bf16;
-  else if constexpr (std::is_same_v<U, f16>) return DType::f16;
-  else if constexpr (std::is_same_v<U, int64_t>) return DType::i64;
-  else if constexpr (std::is_same_v<U, int32_t>) return DType::i32;
-  else if constexpr (std::is_same_v<U, int16_t>) return DType::i16;
-  else if constexpr (std::is_same_v<U, int8_t>) return DType::i8;
-  else if constexpr (std::is_same_v<U, uint8_t>) return DType::u8;
-  else if constexpr (std::is_same_v<U, uint16_t>) return DType::u16;
-  else if constexpr (std::is_same_v<U, uint32_t>) return DType::u32;
+  if constexpr (std::is_same_v<U, double>)
+    return DType::f64;
+  else if constexpr (std::is_same_v<U, float>)
+    return DType::f32;
+  else if constexpr (std::is_same_v<U, bf16>)
+    return DType::bf16;
+  else if constexpr (std::is_same_v<U, f16>)
+    return DType::f16;
+  else if constexpr (std::is_same_v<U, int64_t>)
+    return DType::i64;
+  else if constexpr (std::is_same_v<U, int32_t>)
+    return DType::i32;
+  else if constexpr (std::is_same_v<U, int16_t>)
+    return DType::i16;
+  else if constexpr (std::is_same_v<U, int8_t>)
+    return DType::i8;
+  else if constexpr (std::is_same_v<U, uint8_t>)
+    return DType::u8;
+  else if constexpr (std::is_same_v<U, uint16_t>)
+    return DType::u16;
+  else if constexpr (std::is_same_v<U, uint32_t>)
+    return DType::u32;
   else {
     static_assert(std::is_same_v<U, bool>, "no DType for this type");
     return DType::boolean;

@@ -13,9 +13,9 @@ namespace limpid {
 
 /// A part of a text to learn from.
 struct TextPart {
-  std::string file;      // relative to the folder the caller gives
-  int64_t skip = 0;      // characters (code points) to leave out at the start: a header, a licence
-  int64_t take = 0;      // characters to read after that; 0: to the end
+  std::string file;  // relative to the folder the caller gives
+  int64_t skip = 0;  // characters (code points) to leave out at the start: a header, a licence
+  int64_t take = 0;  // characters to read after that; 0: to the end
 };
 
 /// How the text is cut into examples.
@@ -24,49 +24,54 @@ enum class Examples {
   lines,   // every line is one example, read from its start (a few sentences)
 };
 
-/// Everything a training run depends on, beside its text.  The same recipe, text and machine give the same bits.
+/// Everything a training run depends on, beside its text.  The same recipe, text and machine give the same
+/// bits.
 struct Recipe {
-  NetworkConfig network;                // its vocabulary is filled in from the tokenizer
+  NetworkConfig network;                 // its vocabulary is filled in from the tokenizer
   std::string tokenizer = "characters";  // characters, words, bytes, bpe
-  int64_t vocabulary = 4096;            // of a bpe tokenizer
-  std::vector<TextPart> data;           // empty: the caller's text
+  int64_t vocabulary = 4096;             // of a bpe tokenizer
+  std::vector<TextPart> data;            // empty: the caller's text
   Examples examples = Examples::stream;
-  double validation = 0.1;              // the last part of every text is held out
+  double validation = 0.1;  // the last part of every text is held out
   int64_t steps = 1000;
-  int64_t batch = 12;                   // windows a step (stream); lines are learned one at a time
-  int64_t context = 64;                 // tokens a window
-  int64_t epoch = 0;                    // steps between two reports; 0: one pass over the text
+  int64_t batch = 12;    // windows a step (stream); lines are learned one at a time
+  int64_t context = 64;  // tokens a window
+  int64_t epoch = 0;     // steps between two reports; 0: one pass over the text
   double learning_rate = 1e-3;
-  double least_rate = 1e-4;             // where the cosine ends
-  int64_t warm_up = 100;                // steps
+  double least_rate = 1e-4;  // where the cosine ends
+  int64_t warm_up = 100;     // steps
   double beta1 = 0.9, beta2 = 0.99;
   double epsilon = 1e-8;
-  double weight_decay = 0.1;            // of matrices and embeddings, not of gains and biases
-  double clip = 1.0;                    // the largest norm of the gradient; 0: as it is
-  int64_t patience = 0;                 // epochs without a better validation loss before it stops; 0: never
+  double weight_decay = 0.1;  // of matrices and embeddings, not of gains and biases
+  double clip = 1.0;          // the largest norm of the gradient; 0: as it is
+  int64_t patience = 0;       // epochs without a better validation loss before it stops; 0: never
   uint64_t seed = 1337;
-  std::string title;                    // what the model is called
+  std::string title;  // what the model is called
 };
 
-/// A recipe from JSON; throws Error{call} naming an unknown or impossible setting.  docs/recipes.md lists them.
+/// A recipe from JSON; throws Error{call} naming an unknown or impossible setting.  docs/recipes.md lists
+/// them.
 Recipe recipe_from_json(std::string_view json);
 std::string to_json(const Recipe&);
 
-/// The texts of a recipe, read from `folder` (recipe.data) or from the caller's files.  Throws Error{work} naming the file.
-std::vector<std::string> read_texts(const Recipe&, const std::string& folder, const std::vector<std::string>& files);
+/// The texts of a recipe, read from `folder` (recipe.data) or from the caller's files.  Throws Error{work}
+/// naming the file.
+std::vector<std::string> read_texts(const Recipe&, const std::string& folder,
+                                    const std::vector<std::string>& files);
 
 /// One report.
 struct Epoch {
   int64_t number = 0;
-  int64_t step = 0;            // after it
-  double loss = 0;             // mean training loss of the epoch, nats per token
-  double accuracy = 0;         // how often the likeliest token was right, on what `validation` says (or the training text)
+  int64_t step = 0;  // after it
+  double loss = 0;   // mean training loss of the epoch, nats per token
+  double accuracy =
+      0;  // how often the likeliest token was right, on what `validation` says (or the training text)
   std::optional<double> validation;  // mean loss over the held-out text
   double tokens_per_second = 0;
-  double seconds = 0;          // since the run began, earlier parts of a resumed run included
+  double seconds = 0;  // since the run began, earlier parts of a resumed run included
   double learning_rate = 0;
-  bool best = false;           // the best validation (else training) loss so far
-  std::string observation;     // one computed sentence: improving, flat, overfitting, best so far
+  bool best = false;        // the best validation (else training) loss so far
+  std::string observation;  // one computed sentence: improving, flat, overfitting, best so far
 };
 /// One line of JSON.
 std::string to_json(const Epoch&);
@@ -83,10 +88,11 @@ struct TrainerCallbacks {
 
 class Trainer {
  public:
-  /// Trains the tokenizer and draws the parameters.  Throws Error{call} for a text that is too short for the recipe.
+  /// Trains the tokenizer and draws the parameters.  Throws Error{call} for a text that is too short for the
+  /// recipe.
   Trainer(const Recipe&, const std::vector<std::string>& texts);
-  /// Goes on from a checkpoint, to the same bits as a run that never stopped.  Throws Error{work} if the file is not a
-  /// checkpoint, Error{call} if it belongs to another text.
+  /// Goes on from a checkpoint, to the same bits as a run that never stopped.  Throws Error{work} if the file
+  /// is not a checkpoint, Error{call} if it belongs to another text.
   Trainer(const std::string& checkpoint, const std::vector<std::string>& texts);
   ~Trainer();
 
@@ -94,7 +100,8 @@ class Trainer {
   const std::vector<Epoch>& run(const TrainerCallbacks& = {});
   /// One step; returns its loss.
   double step();
-  /// Mean loss per token over the held-out text in windows of `context` (the training text where nothing is held out).
+  /// Mean loss per token over the held-out text in windows of `context` (the training text where nothing is
+  /// held out).
   struct Evaluation {
     double loss = 0;
     double accuracy = 0;

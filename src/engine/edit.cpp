@@ -22,7 +22,8 @@ std::map<Axis, int64_t> parse_where(const std::string& list, const std::string& 
   for (size_t at = 0; at < list.size();) {
     const size_t comma = std::min(list.find(',', at), list.size());
     const std::string item = list.substr(at, comma - at);
-    if (item.size() < 3 || item[1] != '=') fail_call("edit '", all, "': '", item, "' should be AXIS=INDEX, such as H=2");
+    if (item.size() < 3 || item[1] != '=')
+      fail_call("edit '", all, "': '", item, "' should be AXIS=INDEX, such as H=2");
     where[static_cast<Axis>(item[0])] = whole_number(item.substr(2), all);
     at = comma + 1;
   }
@@ -35,7 +36,8 @@ std::vector<std::pair<int64_t, int64_t>> parse_edges(const std::string& list, co
     const size_t comma = std::min(list.find(',', at), list.size());
     const std::string item = list.substr(at, comma - at);
     const size_t arrow = item.find('>');
-    if (arrow == std::string::npos) fail_call("edit '", all, "': '", item, "' should be QUERY>KEY, such as 3>0");
+    if (arrow == std::string::npos)
+      fail_call("edit '", all, "': '", item, "' should be QUERY>KEY, such as 3>0");
     edges.push_back({whole_number(item.substr(0, arrow), all), whole_number(item.substr(arrow + 1), all)});
     at = comma + 1;
   }
@@ -48,9 +50,12 @@ View part_of(const Edit& edit, const std::string& name, const View& value) {
   ConstView part = value;
   for (const auto& [axis, index] : edit.where) {
     const int place = value.shape().find(axis);
-    if (place < 0) fail_call("edit of '", name, "': it is ", value.shape().text(), ", which has no axis ", static_cast<char>(axis));
+    if (place < 0)
+      fail_call("edit of '", name, "': it is ", value.shape().text(), ", which has no axis ",
+                static_cast<char>(axis));
     if (index < 0 || index >= value.shape()[place].size)
-      fail_call("edit of '", name, "': ", static_cast<char>(axis), "=", index, " is outside ", value.shape().text());
+      fail_call("edit of '", name, "': ", static_cast<char>(axis), "=", index, " is outside ",
+                value.shape().text());
     part = part.window(place, index, 1);
   }
   return View(part.dtype(), part.shape(), part.strides(), const_cast<void*>(part.raw()));
@@ -65,7 +70,8 @@ double mean_of(const Tensor& numbers) {
 // Scores at [.., t, s] become -inf.
 void cut(const Edit& edit, const std::string& name, Tensor& scores) {
   const int t_axis = scores.shape().find(Axis::T), s_axis = scores.shape().find(Axis::S);
-  if (t_axis < 0 || s_axis < 0) fail_call("edit of '", name, "': only edges of scores or of a pattern can be cut");
+  if (t_axis < 0 || s_axis < 0)
+    fail_call("edit of '", name, "': only edges of scores or of a pattern can be cut");
   const int64_t queries = scores.shape()[t_axis].size, keys = scores.shape()[s_axis].size;
   const int64_t outer = scores.count() / std::max<int64_t>(queries * keys, 1);
   for (const auto& [t, s] : edit.edges) {
@@ -78,15 +84,20 @@ void cut(const Edit& edit, const std::string& name, Tensor& scores) {
 }  // namespace
 
 Edit edit_of(const std::string& text, std::string* file) {
-  const size_t bracket = text.find('['), equals = text.find('=', bracket == std::string::npos ? 0 : text.find(']'));
-  if (equals == std::string::npos) fail_call("edit '", text, "': expected NAME=ACTION, such as blocks.0.attn.z[H=2]=zero");
+  const size_t bracket = text.find('['),
+               equals = text.find('=', bracket == std::string::npos ? 0 : text.find(']'));
+  if (equals == std::string::npos)
+    fail_call("edit '", text, "': expected NAME=ACTION, such as blocks.0.attn.z[H=2]=zero");
   Edit edit;
   edit.pattern = text.substr(0, std::min(bracket, equals));
-  if (bracket != std::string::npos) edit.where = parse_where(text.substr(bracket + 1, text.find(']') - bracket - 1), text);
+  if (bracket != std::string::npos)
+    edit.where = parse_where(text.substr(bracket + 1, text.find(']') - bracket - 1), text);
   const std::string action = text.substr(equals + 1), word = action.substr(0, action.find(':'));
   const std::string rest = word.size() < action.size() ? action.substr(word.size() + 1) : "";
-  if (word == "zero") edit.action = Edit::Action::zero;
-  else if (word == "mean") edit.action = Edit::Action::mean;
+  if (word == "zero")
+    edit.action = Edit::Action::zero;
+  else if (word == "mean")
+    edit.action = Edit::Action::mean;
   else if (word == "scale") {
     edit.action = Edit::Action::scale;
     char* end = nullptr;
@@ -99,7 +110,8 @@ Edit edit_of(const std::string& text, std::string* file) {
     edit.action = Edit::Action::replace;
     *file = rest;
   } else {
-    fail_call("edit '", text, "': '", action, "' is not an action; expected zero, mean, scale:FACTOR, replace:FILE or cut:QUERY>KEY");
+    fail_call("edit '", text, "': '", action,
+              "' is not an action; expected zero, mean, scale:FACTOR, replace:FILE or cut:QUERY>KEY");
   }
   return edit;
 }
@@ -123,13 +135,16 @@ bool apply_edit(const Edit& edit, const std::string& name, const View& value) {
       break;
     case Edit::Action::replace: {
       if (!edit.with.shape().same_sizes(value.shape()))
-        fail_call("edit of '", name, "': the replacement is ", edit.with.shape().text(), ", expected ", value.shape().text());
+        fail_call("edit of '", name, "': the replacement is ", edit.with.shape().text(), ", expected ",
+                  value.shape().text());
       Edit window = edit;
       Tensor with = edit.with.to(DType::f64);
       copy(part_of(window, name, View(DType::f64, value.shape(), with.raw())), after.view());
       break;
     }
-    case Edit::Action::cut: cut(edit, name, after); break;
+    case Edit::Action::cut:
+      cut(edit, name, after);
+      break;
   }
   const Tensor rounded = after.to(before.dtype());
   if (std::memcmp(rounded.raw(), before.raw(), before.bytes()) == 0) return false;

@@ -7,8 +7,8 @@
 
 namespace limpid {
 
-/// Applies one edit to a value (of any real type); true if any bit changed.  Throws Error{call} naming the edit where it
-/// does not fit the value's shape.
+/// Applies one edit to a value (of any real type); true if any bit changed.  Throws Error{call} naming the
+/// edit where it does not fit the value's shape.
 bool apply_edit(const Edit&, const std::string& name, const View& value);
 
 /// The value that an edit of `name` really changes: cutting an edge of a pattern changes the masked scores.

@@ -49,7 +49,8 @@ void linear_input_gradient(const Operation& op, Inputs in, Outputs out, const Ru
 
 // dw [in,out] = x^T dy, or [out,in] = dy^T x when transposed
 void linear_weight_gradient(const Operation& op, Inputs in, Outputs out, const RunContext&) {
-  const int64_t rows = rows_of(in[0]), width = last_size(in[0]), outputs = width ? out[0].shape().count() / width : 0;
+  const int64_t rows = rows_of(in[0]), width = last_size(in[0]),
+                outputs = width ? out[0].shape().count() / width : 0;
   const bool transposed = op.options().flag("transposed");
   const float *x = in[0].data<float>(), *dy = in[1].data<float>();
   kernels::MatmulArgs a;
@@ -133,7 +134,8 @@ StageKernel stage_kernel(const Operation& op) {
 GroupKernel group_kernel(const GroupInfo& group) {
   // The kernels take the gradient of every input, or none: a group with a frozen one runs stage by stage.
   if (group.kind == "attention" && group.inputs.size() == 3 && group.outputs.size() == 2) return attention;
-  if (group.kind == "attention_gradient" && group.inputs.size() == 6 && group.outputs.size() == 3) return attention_gradient;
+  if (group.kind == "attention_gradient" && group.inputs.size() == 6 && group.outputs.size() == 3)
+    return attention_gradient;
   return nullptr;
 }
 

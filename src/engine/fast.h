@@ -1,5 +1,6 @@
-// The fast way: which kernel runs a stage, and which a whole group.  Everything not listed runs by its reference, so a
-// new operation works before it is fast.  This is the planner's table: the one place that names kinds of operations.
+// The fast way: which kernel runs a stage, and which a whole group.  Everything not listed runs by its
+// reference, so a new operation works before it is fast.  This is the planner's table: the one place that
+// names kinds of operations.
 #pragma once
 
 #include <map>

@@ -1,5 +1,6 @@
-// Kernels of the stages between the products: each adapter reads the operation's options and shapes, and launches.
-// Where a kernel does not cover a case (a softmax along another axis), the operation's own reference runs.
+// Kernels of the stages between the products: each adapter reads the operation's options and shapes, and
+// launches. Where a kernel does not cover a case (a softmax along another axis), the operation's own
+// reference runs.
 #include <algorithm>
 
 #include "core/random.h"
@@ -37,7 +38,9 @@ void each(Function function, Inputs in, Outputs out, float alpha = 1) {
 }
 
 template <Function k_function>
-void elementwise(const Operation&, Inputs in, Outputs out, const RunContext&) { each(k_function, in, out); }
+void elementwise(const Operation&, Inputs in, Outputs out, const RunContext&) {
+  each(k_function, in, out);
+}
 
 template <Function k_exact, Function k_tanh>
 void gelu(const Operation& op, Inputs in, Outputs out, const RunContext&) {
@@ -45,20 +48,24 @@ void gelu(const Operation& op, Inputs in, Outputs out, const RunContext&) {
 }
 
 void add(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
-  if (in[0].shape().same_sizes(in[1].shape())) each(Function::add, in, out);
-  else op.run(in, out, context);
+  if (in[0].shape().same_sizes(in[1].shape()))
+    each(Function::add, in, out);
+  else
+    op.run(in, out, context);
 }
 
 void scale(const Operation& op, Inputs in, Outputs out, const RunContext&) {
   each(Function::scale, in, out, static_cast<float>(op.options().real("factor", 1)));
 }
 
-// As the operation draws: element i is kept where uniform(seed, stream, step, i) >= rate, four numbers a block.
+// As the operation draws: element i is kept where uniform(seed, stream, step, i) >= rate, four numbers a
+// block.
 void dropout(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
   constexpr int64_t k_task = 1 << 14;
   const double rate = op.options().real("rate");
   const float factor = static_cast<float>(1 / (1 - rate));
-  const uint32_t stream = static_cast<uint32_t>(op.options().integer("stream")), step = static_cast<uint32_t>(context.step);
+  const uint32_t stream = static_cast<uint32_t>(op.options().integer("stream")),
+                 step = static_cast<uint32_t>(context.step);
   const float* x = read(in[0]);
   float* y = written(out[0]);
   const int64_t count = out[0].shape().count();

@@ -1,7 +1,8 @@
-// Reverse-mode differentiation, graph to graph (Linnainmaa 1970): walk the stages backwards, let each operation add the
-// stages of its own gradient, add up what several readers of a value send back.
+// Reverse-mode differentiation, graph to graph (Linnainmaa 1970): walk the stages backwards, let each
+// operation add the stages of its own gradient, add up what several readers of a value send back.
 //
-// Invariant: when a stage is visited, every stage that reads its outputs has been, so their gradients are complete.
+// Invariant: when a stage is visited, every stage that reads its outputs has been, so their gradients are
+// complete.
 #include <algorithm>
 #include <set>
 
@@ -25,8 +26,8 @@ class Differentiator {
 
   void give(int value, Stage gradient, const std::string& from) {
     if (!gradient.shape().same_sizes(graph_.value(value).shape))
-      fail_call("the gradient of '", graph_.value(value).name, "' is ", gradient.shape().text(), ", expected ",
-                graph_.value(value).shape.text());
+      fail_call("the gradient of '", graph_.value(value).name, "' is ", gradient.shape().text(),
+                ", expected ", graph_.value(value).shape.text());
     summands_[value].push_back({gradient, from});
   }
 
@@ -90,7 +91,8 @@ class Differentiator {
     const auto found = groups_.find(forward);
     if (found != groups_.end()) return found->second;
     const GroupInfo& group = graph_.groups()[static_cast<size_t>(forward)];
-    return groups_[forward] = graph_.add_group({group.name + ".grad", group.kind + "_gradient", group.options, {}, {}});
+    return groups_[forward] =
+               graph_.add_group({group.name + ".grad", group.kind + "_gradient", group.options, {}, {}});
   }
 
   Graph& graph() { return graph_; }
@@ -160,7 +162,8 @@ void differentiate(Graph& graph, const std::vector<Seed>& seeds, const std::vect
 
 void differentiate(Graph& graph, Stage loss) {
   if (loss.shape().rank() != 0)
-    fail_call("gradient: the loss '", loss.name(), "' is ", loss.shape().text(), ", expected a single number");
+    fail_call("gradient: the loss '", loss.name(), "' is ", loss.shape().text(),
+              ", expected a single number");
   const Stage one = graph.add(graph.scope(loss.name() + ".seed"), "one", {}, {loss});
   // Which parameters the loss depends on: walk back from it.
   std::set<int> needed = {loss.value};

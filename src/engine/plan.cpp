@@ -26,7 +26,8 @@ class Planner {
   }
 
  private:
-  // A group can be fused if there is a kernel and nobody outside, but the gradient of the same group, reads its inside.
+  // A group can be fused if there is a kernel and nobody outside, but the gradient of the same group, reads
+  // its inside.
   void choose_groups() {
     const int count = static_cast<int>(graph_.groups().size());
     for (int g = 0; g < count; ++g)
@@ -113,10 +114,12 @@ class Planner {
   }
 
   const std::vector<int>& inputs_of(const Plan::Step& step) const {
-    return step.group >= 0 ? graph_.groups()[static_cast<size_t>(step.group)].inputs : graph_.stage(step.stage).inputs;
+    return step.group >= 0 ? graph_.groups()[static_cast<size_t>(step.group)].inputs
+                           : graph_.stage(step.stage).inputs;
   }
   const std::vector<int>& outputs_of(const Plan::Step& step) const {
-    return step.group >= 0 ? graph_.groups()[static_cast<size_t>(step.group)].outputs : graph_.stage(step.stage).outputs;
+    return step.group >= 0 ? graph_.groups()[static_cast<size_t>(step.group)].outputs
+                           : graph_.stage(step.stage).outputs;
   }
 
   struct Life {
@@ -125,7 +128,8 @@ class Planner {
     size_t bytes;
   };
 
-  // First fit, the largest first: each temporary at the lowest place that nothing alive at the same time uses.
+  // First fit, the largest first: each temporary at the lowest place that nothing alive at the same time
+  // uses.
   void place() {
     std::map<int, Life> lives;
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
@@ -138,7 +142,8 @@ class Planner {
     }
     std::vector<Life> order;
     for (const auto& [value, life] : lives) order.push_back(life);
-    std::stable_sort(order.begin(), order.end(), [](const Life& a, const Life& b) { return a.bytes > b.bytes; });
+    std::stable_sort(order.begin(), order.end(),
+                     [](const Life& a, const Life& b) { return a.bytes > b.bytes; });
     std::vector<Life> placed;
     for (const Life& life : order) {
       plan_.places[static_cast<size_t>(life.value)].offset = lowest_gap(life, placed);
@@ -154,7 +159,8 @@ class Planner {
   void begin_life(const Plan::Step& step, int value, int at, std::map<int, Life>& lives) {
     Plan::Place& place = plan_.places[static_cast<size_t>(value)];
     place.used = true;
-    const bool view = step.stage >= 0 && graph_.stage(step.stage).operation->is_view() && !request_.edited.count(value);
+    const bool view =
+        step.stage >= 0 && graph_.stage(step.stage).operation->is_view() && !request_.edited.count(value);
     if (view && graph_.value(value).output == 0) {
       place.same_as = root(graph_.stage(step.stage).inputs[0]);
       const auto found = lives.find(place.same_as);
@@ -162,7 +168,8 @@ class Planner {
       return;
     }
     const size_t i = static_cast<size_t>(value);
-    const size_t bytes = static_cast<size_t>(plan_.shapes[i].count()) * byte_size(run_dtype(graph_.value(value), request_.real));
+    const size_t bytes = static_cast<size_t>(plan_.shapes[i].count()) *
+                         byte_size(run_dtype(graph_.value(value), request_.real));
     lives[value] = {value, at, at, (bytes + k_alignment - 1) / k_alignment * k_alignment};
   }
 

@@ -1,8 +1,8 @@
 // The plan of a run: which stages, in which order, fused or not, and where every temporary lives.
 //
-// Invariants: a step reads only what earlier steps, or the caller, have written; two temporaries whose lives overlap
-// never share a byte; nothing here depends on the number of threads or on what is observed, but for values that are
-// looked at inside a group, which are computed beside it (run.cpp) and never instead of it.
+// Invariants: a step reads only what earlier steps, or the caller, have written; two temporaries whose lives
+// overlap never share a byte; nothing here depends on the number of threads or on what is observed, but for
+// values that are looked at inside a group, which are computed beside it (run.cpp) and never instead of it.
 #pragma once
 
 #include <set>
@@ -15,17 +15,17 @@ namespace limpid {
 
 /// What a plan is made for.
 struct PlanRequest {
-  std::set<int> wanted;     // values to compute: kept or observed
-  std::set<int> edited;     // values that an edit changes
+  std::set<int> wanted;  // values to compute: kept or observed
+  std::set<int> edited;  // values that an edit changes
   bool plain = false;
   DType real = DType::f32;
 };
 
 struct Plan {
   struct Step {
-    int stage = -1;              // run this stage ...
+    int stage = -1;  // run this stage ...
     StageKernel kernel = nullptr;
-    int group = -1;              // ... or this whole group
+    int group = -1;  // ... or this whole group
     GroupKernel group_kernel = nullptr;
   };
   struct Place {

@@ -23,6 +23,7 @@ DType run_dtype(const Value&, DType real);
 void run_stage(const StageInfo&, Inputs, Outputs, const RunContext&);
 
 /// Runs every stage of a graph in order and keeps everything: simple, for tests and small networks.
-std::vector<Tensor> run_all(const Graph&, const std::map<std::string, Tensor>& bound, DType real, const RunContext& = {});
+std::vector<Tensor> run_all(const Graph&, const std::map<std::string, Tensor>& bound, DType real,
+                            const RunContext& = {});
 
 }  // namespace limpid

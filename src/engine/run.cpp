@@ -1,8 +1,8 @@
 // Running a plan.
 //
-// What is looked at inside a fused group is computed beside the fused kernel, from the group's own inputs, so that
-// looking never changes an output's bit (law 2).  An edit inside a group runs beside it too, and replaces the group's
-// outputs only if it changed a bit: an edit that changes nothing changes no bit.
+// What is looked at inside a fused group is computed beside the fused kernel, from the group's own inputs, so
+// that looking never changes an output's bit (law 2).  An edit inside a group runs beside it too, and
+// replaces the group's outputs only if it changed a bit: an edit that changes nothing changes no bit.
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -45,7 +45,8 @@ Wishes wishes_of(const Graph& graph, const RunOptions& options) {
   for (const Edit& edit : options.edits)
     for (int value : values_matching(graph, edit.pattern, "edit")) {
       if (graph.value(value).kind != Value::Kind::temporary)
-        fail_call("edit: '", graph.value(value).name, "' is not computed by a stage; change it before the run");
+        fail_call("edit: '", graph.value(value).name,
+                  "' is not computed by a stage; change it before the run");
       w.edits[edited_value(graph, edit, value)].push_back(&edit);
     }
   return w;
@@ -82,13 +83,20 @@ class Run {
  public:
   Run(const Graph& graph, const Plan& plan, const Wishes& wishes, const RunOptions& options, std::byte* arena,
       std::vector<ConstView> bound)
-      : graph_(graph), plan_(plan), wishes_(wishes), options_(options), arena_(arena), bound_(std::move(bound)) {}
+      : graph_(graph),
+        plan_(plan),
+        wishes_(wishes),
+        options_(options),
+        arena_(arena),
+        bound_(std::move(bound)) {}
 
   RunResult run() {
     for (int value : plan_.needed_inputs) look(value, bound_[static_cast<size_t>(value)], {});
     for (const Plan::Step& step : plan_.steps) {
-      if (step.group >= 0) run_group(step);
-      else run_one(step);
+      if (step.group >= 0)
+        run_group(step);
+      else
+        run_one(step);
     }
     return std::move(result_);
   }
@@ -124,8 +132,10 @@ class Run {
     const StageInfo& stage = graph_.stage(step.stage);
     const bool moves_nothing = plan_.places[static_cast<size_t>(stage.outputs[0])].same_as >= 0;
     Call c = call(stage.inputs, stage.outputs);
-    if (step.kernel) run_kernel(step.kernel, stage, c);
-    else if (!moves_nothing) run_stage(stage, c.in, c.out, options_.context);
+    if (step.kernel)
+      run_kernel(step.kernel, stage, c);
+    else if (!moves_nothing)
+      run_stage(stage, c.in, c.out, options_.context);
     for (size_t i = 0; i < stage.outputs.size(); ++i) {
       edit(stage.outputs[i], c.out[i]);
       look(stage.outputs[i], c.out[i], {});
@@ -151,7 +161,8 @@ class Run {
     }
   }
 
-  // Runs the inner stages of a group from its inputs into memory of their own, for those who look or edit inside.
+  // Runs the inner stages of a group from its inputs into memory of their own, for those who look or edit
+  // inside.
   void run_beside(int id, const GroupInfo& group) {
     std::set<int> needed;
     for (int value : plan_.inside)
@@ -186,7 +197,9 @@ class Run {
     std::vector<int> stages = stages_of(graph_, id), kept;
     for (auto s = stages.rbegin(); s != stages.rend(); ++s) {
       const StageInfo& stage = graph_.stage(*s);
-      if (std::none_of(stage.outputs.begin(), stage.outputs.end(), [&](int v) { return needed.count(v) > 0; })) continue;
+      if (std::none_of(stage.outputs.begin(), stage.outputs.end(),
+                       [&](int v) { return needed.count(v) > 0; }))
+        continue;
       needed.insert(stage.inputs.begin(), stage.inputs.end());
       kept.push_back(*s);
     }
@@ -212,8 +225,10 @@ class Run {
 
   // A gradient group reads the inside of its forward group, which may be hidden: computed again here.
   ConstView inside_or_outside(int value, std::map<int, Tensor>& inner) {
-    if (const auto found = inner.find(value); found != inner.end()) return std::as_const(found->second).view();
-    const bool elsewhere = plan_.places[static_cast<size_t>(value)].used || !bound_[static_cast<size_t>(value)].empty();
+    if (const auto found = inner.find(value); found != inner.end())
+      return std::as_const(found->second).view();
+    const bool elsewhere =
+        plan_.places[static_cast<size_t>(value)].used || !bound_[static_cast<size_t>(value)].empty();
     if (elsewhere) return read(value);
     run_inner(graph_.stage(graph_.value(value).stage), inner);
     return std::as_const(inner.at(value)).view();
@@ -251,8 +266,10 @@ std::map<int, ConstView> bind(const Graph& graph, const std::map<std::string, Co
   for (const auto& [name, view] : values) {
     const int id = graph.require(name);
     const Value& value = graph.value(id);
-    if (value.kind == Value::Kind::temporary) fail_call("run: '", name, "' is computed by a stage; it cannot be given (edit it instead)");
-    bool fits = view.shape().rank() == value.shape.rank() && is_floating(view.dtype()) == is_floating(value.dtype);
+    if (value.kind == Value::Kind::temporary)
+      fail_call("run: '", name, "' is computed by a stage; it cannot be given (edit it instead)");
+    bool fits =
+        view.shape().rank() == value.shape.rank() && is_floating(view.dtype()) == is_floating(value.dtype);
     for (int i = 0; fits && i < value.shape.rank(); ++i)
       fits = value.shape[i].size == k_symbolic || value.shape[i].size == view.shape()[i].size;
     if (!fits)
@@ -303,12 +320,14 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
   }
   const Plan& plan = impl_->plan_for(shapes, request);
   for (int id : plan.needed_inputs)
-    if (!bound.count(id)) fail_call("run: '", graph.value(id).name, "' ", graph.value(id).shape.text(), " is missing");
+    if (!bound.count(id))
+      fail_call("run: '", graph.value(id).name, "' ", graph.value(id).shape.text(), " is missing");
 
   if (impl_->arena.bytes() < plan.arena_bytes)
     impl_->arena = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan.arena_bytes)}));
   impl_->last_arena_bytes = plan.arena_bytes;
-  return Run(graph, plan, wishes, options, static_cast<std::byte*>(impl_->arena.raw()), std::move(views)).run();
+  return Run(graph, plan, wishes, options, static_cast<std::byte*>(impl_->arena.raw()), std::move(views))
+      .run();
 }
 
 const Tensor& RunResult::operator[](const std::string& name) const {

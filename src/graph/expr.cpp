@@ -48,14 +48,22 @@ namespace {
 double apply(Expr::Function function, const std::vector<Expr>& arguments) {
   const double x = arguments.at(0).value();
   switch (function) {
-    case Expr::Function::exp: return std::exp(x);
-    case Expr::Function::log: return std::log(x);
-    case Expr::Function::sqrt: return std::sqrt(x);
-    case Expr::Function::tanh: return std::tanh(x);
-    case Expr::Function::erf: return std::erf(x);
-    case Expr::Function::cos: return std::cos(x);
-    case Expr::Function::sin: return std::sin(x);
-    case Expr::Function::maximum: break;
+    case Expr::Function::exp:
+      return std::exp(x);
+    case Expr::Function::log:
+      return std::log(x);
+    case Expr::Function::sqrt:
+      return std::sqrt(x);
+    case Expr::Function::tanh:
+      return std::tanh(x);
+    case Expr::Function::erf:
+      return std::erf(x);
+    case Expr::Function::cos:
+      return std::cos(x);
+    case Expr::Function::sin:
+      return std::sin(x);
+    case Expr::Function::maximum:
+      break;
   }
   double best = x;
   for (const Expr& argument : arguments) {
@@ -68,14 +76,22 @@ double apply(Expr::Function function, const std::vector<Expr>& arguments) {
 
 const char* written(Expr::Function function) {
   switch (function) {
-    case Expr::Function::exp: return "exp";
-    case Expr::Function::log: return "log";
-    case Expr::Function::sqrt: return "sqrt";
-    case Expr::Function::tanh: return "tanh";
-    case Expr::Function::erf: return "erf";
-    case Expr::Function::cos: return "cos";
-    case Expr::Function::sin: return "sin";
-    case Expr::Function::maximum: return "max";
+    case Expr::Function::exp:
+      return "exp";
+    case Expr::Function::log:
+      return "log";
+    case Expr::Function::sqrt:
+      return "sqrt";
+    case Expr::Function::tanh:
+      return "tanh";
+    case Expr::Function::erf:
+      return "erf";
+    case Expr::Function::cos:
+      return "cos";
+    case Expr::Function::sin:
+      return "sin";
+    case Expr::Function::maximum:
+      return "max";
   }
   return "?";
 }
@@ -109,7 +125,8 @@ double Expr::value() const {
   double result = 0;
   switch (kind_) {
     case Kind::constant:
-    case Kind::cell: return value_;
+    case Kind::cell:
+      return value_;
     case Kind::sum:
       for (const Expr& part : parts_) result += part.value();
       return result;
@@ -117,8 +134,10 @@ double Expr::value() const {
       result = 1;
       for (const Expr& part : parts_) result *= part.value();
       return result;
-    case Kind::quotient: return parts_[0].value() / parts_[1].value();
-    case Kind::function: return apply(function_, parts_);
+    case Kind::quotient:
+      return parts_[0].value() / parts_[1].value();
+    case Kind::function:
+      return apply(function_, parts_);
   }
   return result;
 }
@@ -137,11 +156,14 @@ std::string Expr::text(int digits, int terms) const {
       std::snprintf(buffer, sizeof buffer, "%.*f", digits, value_);
       return buffer;
     }
-    case Kind::sum: return parts_.empty() ? "0" : list(parts_, " + ", digits, terms, false);
-    case Kind::product: return list(parts_, " x ", digits, terms, true);
+    case Kind::sum:
+      return parts_.empty() ? "0" : list(parts_, " + ", digits, terms, false);
+    case Kind::product:
+      return list(parts_, " x ", digits, terms, true);
     case Kind::quotient:
       return list({parts_[0]}, "", digits, terms, true) + " / " + list({parts_[1]}, "", digits, terms, true);
-    case Kind::function: return join(written(function_), "(", list(parts_, ", ", digits, terms, false), ")");
+    case Kind::function:
+      return join(written(function_), "(", list(parts_, ", ", digits, terms, false), ")");
   }
   return "";
 }

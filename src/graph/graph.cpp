@@ -74,7 +74,8 @@ Scope Scope::saying(Note words) const {
   return scope;
 }
 
-Group::Group(const Scope& in, const std::string& kind, const Options& options, const std::vector<Stage>& inputs)
+Group::Group(const Scope& in, const std::string& kind, const Options& options,
+             const std::vector<Stage>& inputs)
     : in_(in) {
   GroupInfo info{in.path, kind, options, {}, {}};
   for (const Stage& stage : inputs) info.inputs.push_back(stage.value);
@@ -120,7 +121,8 @@ Stage Graph::add(const Scope& scope, const std::string& kind, const Options& opt
   const int stage = static_cast<int>(stages_.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     const int id = static_cast<int>(values_.size());
-    values_.push_back({"", outputs[i].shape, outputs[i].dtype, Value::Kind::temporary, stage, static_cast<int>(i), {}});
+    values_.push_back(
+        {"", outputs[i].shape, outputs[i].dtype, Value::Kind::temporary, stage, static_cast<int>(i), {}});
     rename(id, outputs[i].name.empty() ? scope.path : join(scope.path, ".", outputs[i].name));
     info.outputs.push_back(id);
   }

@@ -68,7 +68,9 @@ TEST(GraphNames, UnknownOnesListTheNearest) {
   Graph graph(registry());
   graph.input("tokens", {{Axis::B, k_symbolic}});
   graph.input("targets", {{Axis::B, k_symbolic}});
-  EXPECT_EQ(message_of([&] { graph.require("token"); }).find("no stage is called 'token'; near it are 'tokens'"), 0u);
+  EXPECT_EQ(
+      message_of([&] { graph.require("token"); }).find("no stage is called 'token'; near it are 'tokens'"),
+      0u);
   EXPECT_NE(message_of([&] { graph.input("tokens", {}); }).find("'tokens' is taken"), std::string::npos);
 }
 
@@ -83,11 +85,18 @@ TEST(GraphNames, AnAliasIsASecondName) {
 TEST(GraphErrors, NameTheStage) {
   Graph graph(registry());
   const Stage x = graph.input("x", {{Axis::B, 2}});
-  EXPECT_NE(message_of([&] { graph.add(graph.scope("a.b"), "twice", {}, {x, x}); }).find("stage 'a.b' (twice): 2 inputs"), std::string::npos);
-  EXPECT_NE(message_of([&] { graph.add(graph.scope("a"), "thrice", {}, {x}); }).find("'thrice' is not known"), std::string::npos);
-  EXPECT_NE(message_of([&] { graph.add(graph.scope("a"), "twice", {{"loud", std::string("very")}}, {x}); }).find("option 'loud' must be true or false"),
+  EXPECT_NE(message_of([&] {
+              graph.add(graph.scope("a.b"), "twice", {}, {x, x});
+            }).find("stage 'a.b' (twice): 2 inputs"),
             std::string::npos);
-  EXPECT_NE(message_of([&] { graph.add(graph.scope("a"), "twice", {}, {Stage{}}); }).find("missing"), std::string::npos);
+  EXPECT_NE(message_of([&] { graph.add(graph.scope("a"), "thrice", {}, {x}); }).find("'thrice' is not known"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] {
+              graph.add(graph.scope("a"), "twice", {{"loud", std::string("very")}}, {x});
+            }).find("option 'loud' must be true or false"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { graph.add(graph.scope("a"), "twice", {}, {Stage{}}); }).find("missing"),
+            std::string::npos);
 }
 
 TEST(Scopes, BuildNames) {
@@ -107,7 +116,8 @@ TEST(GraphText, ComesBackTheSame) {
   const Stage x = graph.input("x", {{Axis::B, k_symbolic}, {Axis::T, 3}}, DType::i64);
   graph.parameter("w", {{Axis::C, 4}}, {});
   Group g(graph.scope("g"), "attention", {{"scale", 0.5}, {"window", int64_t{3}}}, {x});
-  const Stage y = graph.add((g / "y").saying({"Label", "y = 2 x", "A caption."}), "twice", {{"loud", true}}, {x});
+  const Stage y =
+      graph.add((g / "y").saying({"Label", "y = 2 x", "A caption."}), "twice", {{"loud", true}}, {x});
   g.gives({y});
   graph.alias("why", y);
   const std::string text = to_json(graph);
@@ -118,7 +128,8 @@ TEST(GraphText, BrokenTextIsAnError) {
   Graph graph(registry());
   graph.add(graph.scope("y"), "twice", {}, {graph.input("x", {{Axis::B, 2}})});
   const std::string text = to_json(graph);
-  for (size_t cut = 0; cut < text.size(); ++cut) EXPECT_NE(message_of([&] { graph_from_json(text.substr(0, cut), registry()); }), "no error");
+  for (size_t cut = 0; cut < text.size(); ++cut)
+    EXPECT_NE(message_of([&] { graph_from_json(text.substr(0, cut), registry()); }), "no error");
   const auto replaced = [&](const std::string& what, const std::string& with) {
     std::string other = text;
     other.replace(other.find(what), what.size(), with);

@@ -36,13 +36,18 @@ Json options_json(const Options& options) {
 Options options_of(const Json& json) {
   Options options;
   for (const auto& [name, value] : json.items()) {
-    if (value.is_boolean()) options.set(name, value.get<bool>());
-    else if (value.is_number_integer()) options.set(name, value.get<int64_t>());
-    else if (value.is_number()) options.set(name, value.get<double>());
-    else if (value.is_string()) options.set(name, value.get<std::string>());
+    if (value.is_boolean())
+      options.set(name, value.get<bool>());
+    else if (value.is_number_integer())
+      options.set(name, value.get<int64_t>());
+    else if (value.is_number())
+      options.set(name, value.get<double>());
+    else if (value.is_string())
+      options.set(name, value.get<std::string>());
     else if (value.is_array() && !value.empty() && value[0].is_number_float())
       options.set(name, value.get<std::vector<double>>());
-    else options.set(name, value.get<std::vector<int64_t>>());
+    else
+      options.set(name, value.get<std::vector<int64_t>>());
   }
   return options;
 }
@@ -75,18 +80,22 @@ void read_stage(Graph& graph, const Json& json) {
   scope.note = {note.value("label", ""), note.value("equation", ""), note.value("caption", "")};
   if (scope.group < -1 || scope.group >= static_cast<int>(graph.groups().size()))
     fail_work("stage '", scope.path, "' belongs to group ", scope.group, ", which does not exist");
-  const Stage first = graph.add(scope, json.at("operation"), options_of(json.value("options", Json::object())),
-                                handles(graph, json.at("inputs")));
+  const Stage first =
+      graph.add(scope, json.at("operation"), options_of(json.value("options", Json::object())),
+                handles(graph, json.at("inputs")));
   const std::vector<int> made = graph.stage(graph.value(first.value).stage).outputs;
   const Json& names = json.at("outputs");
-  if (names.size() != made.size()) fail_work("stage '", scope.path, "' has ", names.size(), " outputs, expected ", made.size());
+  if (names.size() != made.size())
+    fail_work("stage '", scope.path, "' has ", names.size(), " outputs, expected ", made.size());
   for (size_t i = 0; i < made.size(); ++i) graph.rename(made[i], names[i].get<std::string>());
 }
 
 void read_graph(Graph& graph, const Json& json) {
   for (const Json& value : json.at("inputs"))
-    graph.input(value.at("name"), shape_of(value.at("axes")), dtype_named(value.at("dtype").get<std::string>()));
-  for (const Json& value : json.at("parameters")) graph.parameter(value.at("name"), shape_of(value.at("axes")), {});
+    graph.input(value.at("name"), shape_of(value.at("axes")),
+                dtype_named(value.at("dtype").get<std::string>()));
+  for (const Json& value : json.at("parameters"))
+    graph.parameter(value.at("name"), shape_of(value.at("axes")), {});
   for (const Json& group : json.at("groups"))
     graph.add_group({group.at("name"), group.at("kind"), options_of(group.at("options")), {}, {}});
   for (const Json& stage : json.at("stages")) read_stage(graph, stage);
@@ -105,21 +114,31 @@ void read_graph(Graph& graph, const Json& json) {
 }  // namespace
 
 std::string to_json(const Graph& graph) {
-  Json out = {{"inputs", Json::array()}, {"parameters", Json::array()}, {"groups", Json::array()}, {"stages", Json::array()},
+  Json out = {{"inputs", Json::array()},
+              {"parameters", Json::array()},
+              {"groups", Json::array()},
+              {"stages", Json::array()},
               {"aliases", Json::object()}};
   for (const auto& [alias, value] : graph.aliases()) out["aliases"][alias] = graph.value(value).name;
   for (const Value& value : graph.values()) {
     if (value.kind == Value::Kind::input)
-      out["inputs"].push_back({{"name", value.name}, {"axes", shape_json(value.shape)}, {"dtype", name(value.dtype)}});
+      out["inputs"].push_back(
+          {{"name", value.name}, {"axes", shape_json(value.shape)}, {"dtype", name(value.dtype)}});
     if (value.kind == Value::Kind::parameter)
       out["parameters"].push_back({{"name", value.name}, {"axes", shape_json(value.shape)}});
   }
   for (const GroupInfo& group : graph.groups())
-    out["groups"].push_back({{"name", group.name}, {"kind", group.kind}, {"options", options_json(group.options)},
-                             {"inputs", names_json(graph, group.inputs)}, {"outputs", names_json(graph, group.outputs)}});
+    out["groups"].push_back({{"name", group.name},
+                             {"kind", group.kind},
+                             {"options", options_json(group.options)},
+                             {"inputs", names_json(graph, group.inputs)},
+                             {"outputs", names_json(graph, group.outputs)}});
   for (const StageInfo& stage : graph.stages()) {
-    Json json = {{"name", stage.name}, {"operation", stage.operation->kind()}, {"role", name(stage.role)},
-                 {"inputs", names_json(graph, stage.inputs)}, {"outputs", names_json(graph, stage.outputs)}};
+    Json json = {{"name", stage.name},
+                 {"operation", stage.operation->kind()},
+                 {"role", name(stage.role)},
+                 {"inputs", names_json(graph, stage.inputs)},
+                 {"outputs", names_json(graph, stage.outputs)}};
     if (!stage.operation->options().all().empty()) json["options"] = options_json(stage.operation->options());
     if (stage.group >= 0) json["group"] = stage.group;
     if (const Json note = note_json(stage.note); !note.empty()) json["note"] = note;

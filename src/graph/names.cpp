@@ -10,20 +10,35 @@ namespace {
 
 // What a shorthand ("q", 6) stands for inside a block; names of the whole network stay as they are.
 const std::map<std::string, std::string, std::less<>> k_in_block = {
-    {"q", "attn.q"}, {"k", "attn.k"}, {"v", "attn.v"}, {"z", "attn.z"},
-    {"rot_q", "attn.rot_q"}, {"rot_k", "attn.rot_k"}, {"raw_scores", "attn.raw_scores"},
-    {"scaled_scores", "attn.scaled_scores"}, {"scores", "attn.scores"}, {"attn_scores", "attn.scores"},
-    {"pattern", "attn.pattern"}, {"attn", "attn.pattern"}, {"attn_out", "attn_out"},
-    {"pre", "mlp.pre"}, {"post", "mlp.post"}, {"mlp_out", "mlp_out"},
-    {"resid_pre", "resid_pre"}, {"resid_mid", "resid_mid"}, {"resid_post", "resid_post"},
+    {"q", "attn.q"},
+    {"k", "attn.k"},
+    {"v", "attn.v"},
+    {"z", "attn.z"},
+    {"rot_q", "attn.rot_q"},
+    {"rot_k", "attn.rot_k"},
+    {"raw_scores", "attn.raw_scores"},
+    {"scaled_scores", "attn.scaled_scores"},
+    {"scores", "attn.scores"},
+    {"attn_scores", "attn.scores"},
+    {"pattern", "attn.pattern"},
+    {"attn", "attn.pattern"},
+    {"attn_out", "attn_out"},
+    {"pre", "mlp.pre"},
+    {"post", "mlp.post"},
+    {"mlp_out", "mlp_out"},
+    {"resid_pre", "resid_pre"},
+    {"resid_mid", "resid_mid"},
+    {"resid_post", "resid_post"},
 };
 
 std::string without_hooks(std::string_view name) {
   std::string out;
   for (size_t i = 0; i < name.size();) {
     const bool starts = i == 0 || name[i - 1] == '.';
-    if (starts && name.substr(i, 5) == "hook_") i += 5;
-    else out += name[i++];
+    if (starts && name.substr(i, 5) == "hook_")
+      i += 5;
+    else
+      out += name[i++];
   }
   return out;
 }
@@ -40,7 +55,8 @@ bool shorthand(std::string_view text, std::string& word, std::string& layer) {
   if (text.find('.') != std::string_view::npos) return false;
   std::string plain;
   for (char c : text)
-    if (!std::isspace(static_cast<unsigned char>(c)) && c != '"' && c != '\'' && c != '(' && c != ')') plain += c;
+    if (!std::isspace(static_cast<unsigned char>(c)) && c != '"' && c != '\'' && c != '(' && c != ')')
+      plain += c;
   const size_t digits = plain.find_last_not_of("0123456789");
   if (digits == std::string::npos || digits + 1 == plain.size()) return false;
   layer = plain.substr(digits + 1);

@@ -96,15 +96,9 @@ TEST(Elementwise, StatedErrors) {
       }
       return worst;
     };
-    EXPECT_LE(worst_ulp(
-                  Function::exp, [](double v) { return std::exp(v); }, -200),
-              2);
-    EXPECT_LE(worst_ulp(
-                  Function::tanh, [](double v) { return std::tanh(v); }, -200),
-              4);
-    EXPECT_LE(worst_ulp(
-                  Function::gelu, [](double v) { return v * phi(v); }, -8),
-              40);
+    EXPECT_LE(worst_ulp(Function::exp, [](double v) { return std::exp(v); }, -200), 2);
+    EXPECT_LE(worst_ulp(Function::tanh, [](double v) { return std::tanh(v); }, -200), 4);
+    EXPECT_LE(worst_ulp(Function::gelu, [](double v) { return v * phi(v); }, -8), 40);
   });
 }
 

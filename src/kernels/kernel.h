@@ -17,14 +17,10 @@ namespace limpid::kernels {
 
 template <class K>
 concept Kernel = requires(const K& kernel, int64_t task, std::byte* scratch) {
-  { kernel.tasks() }
-  noexcept->std::same_as<int64_t>;
-  { kernel.scratch() }
-  noexcept->std::same_as<int64_t>;  // bytes that one task needs, 64-byte aligned
-  { kernel.run(task, scratch) }
-  noexcept;
-  { kernel.work() }
-  noexcept->std::same_as<int64_t>;  // about how many operations, all tasks together
+  { kernel.tasks() } noexcept -> std::same_as<int64_t>;
+  { kernel.scratch() } noexcept -> std::same_as<int64_t>;  // bytes that one task needs, 64-byte aligned
+  { kernel.run(task, scratch) } noexcept;
+  { kernel.work() } noexcept -> std::same_as<int64_t>;  // about how many operations, all tasks together
 };
 
 /// `bytes` for every thread of the next launch on this thread, 64-byte aligned; kept and reused.

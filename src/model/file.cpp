@@ -1,4 +1,5 @@
-// Model files: one .safetensors with the parameters by name, and in __metadata__ "limpid.model" the rest as JSON.
+// Model files: one .safetensors with the parameters by name, and in __metadata__ "limpid.model" the rest as
+// JSON.
 #include <nlohmann/json.hpp>
 
 #include "limpid/files.h"
@@ -16,7 +17,8 @@ __asm__(
     ".balign 64\n"
     ".global limpid_builtin_begin\n"
     "limpid_builtin_begin:\n"
-    ".incbin \"" LIMPID_BUILTIN_FILE "\"\n"
+    ".incbin \"" LIMPID_BUILTIN_FILE
+    "\"\n"
     ".global limpid_builtin_end\n"
     "limpid_builtin_end:\n"
     ".byte 0\n"
@@ -39,7 +41,8 @@ ModelFile describe(const std::string& text, const std::string& path) {
   try {
     const auto json = nlohmann::json::parse(text);
     if (json.at("schema") > k_schema)
-      fail_work(path, ": written by a newer limpid (schema ", json.at("schema").dump(), ", this one reads up to ", k_schema, ")");
+      fail_work(path, ": written by a newer limpid (schema ", json.at("schema").dump(),
+                ", this one reads up to ", k_schema, ")");
     ModelFile file;
     file.config = network_from_json(json.at("network").dump());
     file.title = json.value("title", path);
@@ -81,7 +84,8 @@ std::string first_names(const TensorFile& file) {
 Model Model::load(const std::string& path) { return from_file(read_safetensors(path), path); }
 
 Model Model::builtin() {
-  const Bytes bytes = bytes_of(std::string_view(limpid_builtin_begin, static_cast<size_t>(limpid_builtin_end - limpid_builtin_begin)));
+  const Bytes bytes = bytes_of(
+      std::string_view(limpid_builtin_begin, static_cast<size_t>(limpid_builtin_end - limpid_builtin_begin)));
   return from_file(read_safetensors(bytes, "the built-in model"), "the built-in model");
 }
 
@@ -99,8 +103,9 @@ Model Model::from_file(TensorFile file, const std::string& path) {
     set_parameters(*impl->graph, impl->parameters, mingpt_parameters(file.tensors, config, path), path);
     return Model(std::move(impl));
   }
-  fail_work(path, ": not a model that limpid reads (no \"", k_key, "\" in its metadata, no minGPT names; it holds ",
-            first_names(file), "); see `limpid info ", path, "`");
+  fail_work(path, ": not a model that limpid reads (no \"", k_key,
+            "\" in its metadata, no minGPT names; it holds ", first_names(file), "); see `limpid info ", path,
+            "`");
 }
 
 }  // namespace limpid

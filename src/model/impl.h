@@ -26,20 +26,23 @@ struct Model::Impl {
   Trace record(const Tensor& input, std::vector<Token> tokens, const TraceOptions&);
 };
 
-/// Puts parameters into a model; throws Error{work} naming one that is missing, left over or of another shape.
+/// Puts parameters into a model; throws Error{work} naming one that is missing, left over or of another
+/// shape.
 void set_parameters(const Graph&, std::map<std::string, Tensor>& into, std::map<std::string, Tensor> from,
                     const std::string& path);
 
-/// Reads a minGPT state dict (transformer.h.0.attn.c_attn.weight ...; linear weights [out,in], configuration in the
-/// metadata) into a gpt network's names.
-bool is_mingpt(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata);
+/// Reads a minGPT state dict (transformer.h.0.attn.c_attn.weight ...; linear weights [out,in], configuration
+/// in the metadata) into a gpt network's names.
+bool is_mingpt(const std::map<std::string, Tensor>& tensors,
+               const std::map<std::string, std::string>& metadata);
 GptConfig mingpt_config(const std::string& json, const std::string& path);
-std::map<std::string, Tensor> mingpt_parameters(const std::map<std::string, Tensor>& tensors, const GptConfig&,
-                                                const std::string& path);
+std::map<std::string, Tensor> mingpt_parameters(const std::map<std::string, Tensor>& tensors,
+                                                const GptConfig&, const std::string& path);
 
 /// Zeros, ones or normal numbers as the graph says, from this seed and each parameter's name.
 std::map<std::string, Tensor> fresh_parameters(const Graph&, uint64_t seed);
-/// NumPy's np.random.seed(seed), np.random.rand in the walk's order: embeddings, W_Q, W_K, W_V, W_out, then the rest.
+/// NumPy's np.random.seed(seed), np.random.rand in the walk's order: embeddings, W_Q, W_K, W_V, W_out, then
+/// the rest.
 std::map<std::string, Tensor> numpy_parameters(const Graph&, uint32_t seed);
 
 }  // namespace limpid

@@ -9,13 +9,15 @@ namespace {
 
 class StateDict {
  public:
-  StateDict(const std::map<std::string, Tensor>& tensors, const std::string& path) : tensors_(tensors), path_(path) {}
+  StateDict(const std::map<std::string, Tensor>& tensors, const std::string& path)
+      : tensors_(tensors), path_(path) {}
 
   Tensor read(const std::string& name, const std::vector<int64_t>& sizes) const {
     const auto found = tensors_.find(name);
     if (found == tensors_.end()) fail_work(path_, ": tensor '", name, "' is missing");
     if (found->second.shape().sizes() != sizes)
-      fail_work(path_, ": tensor '", name, "' is ", found->second.shape().text(), ", expected ", Shape::unnamed(sizes).text());
+      fail_work(path_, ": tensor '", name, "' is ", found->second.shape().text(), ", expected ",
+                Shape::unnamed(sizes).text());
     return found->second;
   }
 
@@ -38,8 +40,10 @@ class StateDict {
 
 void read_attention(const StateDict& file, const std::string& from, const std::string& to, const GptConfig& c,
                     std::map<std::string, Tensor>& out) {
-  const Dim model = {Axis::C, c.width}, head = {Axis::D, c.width / c.heads}, heads = {Axis::H, c.heads}, keys = {Axis::G, c.heads};
-  const Tensor w = file.read(from + "c_attn.weight", {3 * c.width, c.width}), b = file.read(from + "c_attn.bias", {3 * c.width});
+  const Dim model = {Axis::C, c.width}, head = {Axis::D, c.width / c.heads}, heads = {Axis::H, c.heads},
+            keys = {Axis::G, c.heads};
+  const Tensor w = file.read(from + "c_attn.weight", {3 * c.width, c.width}),
+               b = file.read(from + "c_attn.bias", {3 * c.width});
   const char* names[] = {"Q", "K", "V"};
   for (int i = 0; i < 3; ++i) {
     const Dim& these = i == 0 ? heads : keys;
@@ -56,8 +60,10 @@ void read_attention(const StateDict& file, const std::string& from, const std::s
 
 }  // namespace
 
-bool is_mingpt(const std::map<std::string, Tensor>& tensors, const std::map<std::string, std::string>& metadata) {
-  return metadata.count("config") && tensors.count("transformer.wte.weight") && tensors.count("transformer.h.0.attn.c_attn.weight");
+bool is_mingpt(const std::map<std::string, Tensor>& tensors,
+               const std::map<std::string, std::string>& metadata) {
+  return metadata.count("config") && tensors.count("transformer.wte.weight") &&
+         tensors.count("transformer.h.0.attn.c_attn.weight");
 }
 
 GptConfig mingpt_config(const std::string& text, const std::string& path) {
@@ -79,8 +85,8 @@ GptConfig mingpt_config(const std::string& text, const std::string& path) {
   }
 }
 
-std::map<std::string, Tensor> mingpt_parameters(const std::map<std::string, Tensor>& tensors, const GptConfig& c,
-                                                const std::string& path) {
+std::map<std::string, Tensor> mingpt_parameters(const std::map<std::string, Tensor>& tensors,
+                                                const GptConfig& c, const std::string& path) {
   const StateDict file(tensors, path);
   std::map<std::string, Tensor> out;
   out["embed.W_E"] = file.read("transformer.wte.weight", {c.vocabulary, c.width});
@@ -93,14 +99,17 @@ std::map<std::string, Tensor> mingpt_parameters(const std::map<std::string, Tens
     out[to + "ln2.b"] = file.read(from + "ln_2.bias", {c.width});
     read_attention(file, from + "attn.", to + "attn.", c, out);
     const int64_t wide = 4 * c.width;
-    out[to + "mlp.W_in"] = file.linear(from + "mlp.c_fc.weight", c.width, wide, {{Axis::C, c.width}, {Axis::F, wide}});
+    out[to + "mlp.W_in"] =
+        file.linear(from + "mlp.c_fc.weight", c.width, wide, {{Axis::C, c.width}, {Axis::F, wide}});
     out[to + "mlp.b_in"] = file.read(from + "mlp.c_fc.bias", {wide});
-    out[to + "mlp.W_out"] = file.linear(from + "mlp.c_proj.weight", wide, c.width, {{Axis::F, wide}, {Axis::C, c.width}});
+    out[to + "mlp.W_out"] =
+        file.linear(from + "mlp.c_proj.weight", wide, c.width, {{Axis::F, wide}, {Axis::C, c.width}});
     out[to + "mlp.b_out"] = file.read(from + "mlp.c_proj.bias", {c.width});
   }
   out["ln_final.w"] = file.read("transformer.ln_f.weight", {c.width});
   out["ln_final.b"] = file.read("transformer.ln_f.bias", {c.width});
-  out["unembed.W_U"] = file.linear("lm_head.weight", c.width, c.vocabulary, {{Axis::C, c.width}, {Axis::V, c.vocabulary}});
+  out["unembed.W_U"] =
+      file.linear("lm_head.weight", c.width, c.vocabulary, {{Axis::C, c.width}, {Axis::V, c.vocabulary}});
   return out;
 }
 

@@ -9,7 +9,10 @@
 namespace limpid {
 
 Model::Impl::Impl(NetworkConfig c, std::shared_ptr<const Tokenizer> t, std::string what)
-    : config(std::move(c)), tokenizer(std::move(t)), title(std::move(what)), graph(std::make_shared<Graph>(operations())) {
+    : config(std::move(c)),
+      tokenizer(std::move(t)),
+      title(std::move(what)),
+      graph(std::make_shared<Graph>(operations())) {
   build(*graph, config);
   engine = std::make_unique<Engine>(*graph);
 }
@@ -38,7 +41,8 @@ Model Model::textbook_walk(const std::string& text, TextbookConfig config, uint3
   for (int64_t id : words->encode(text)) each.push_back(words->token_bytes(id));
   if (each.empty()) fail_call("the sentence is empty; give at least one word");
   config.vocabulary = static_cast<int64_t>(each.size());
-  auto impl = std::make_unique<Impl>(config, nullptr, join("textbook network; random weights, seed ", seed, " (NumPy's numbers)"));
+  auto impl = std::make_unique<Impl>(
+      config, nullptr, join("textbook network; random weights, seed ", seed, " (NumPy's numbers)"));
   impl->words = std::move(each);
   impl->parameters = numpy_parameters(*impl->graph, seed);
   return Model(std::move(impl));
@@ -50,7 +54,8 @@ Model Model::textbook_walk(const Tensor& vectors, TextbookConfig config, uint32_
   config.vectors = true;
   config.width = vectors.shape()[1].size;
   if (config.outputs == 0) config.outputs = vectors.shape()[0].size;
-  auto impl = std::make_unique<Impl>(config, nullptr, join("textbook network; random weights, seed ", seed, " (NumPy's numbers)"));
+  auto impl = std::make_unique<Impl>(
+      config, nullptr, join("textbook network; random weights, seed ", seed, " (NumPy's numbers)"));
   impl->vectors = vectors.to(DType::f64);
   impl->vectors.reshape({{Axis::B, 1}, {Axis::T, vectors.shape()[0].size}, {Axis::C, config.width}});
   impl->parameters = numpy_parameters(*impl->graph, seed);
@@ -139,21 +144,25 @@ int64_t choose(const float* logits, int64_t count, double temperature, Random& r
 
 std::string Model::generate(const std::string& text, const GenerateOptions& options,
                             const std::function<void(const std::string&)>& on_token) {
-  if (!(options.temperature >= 0)) fail_call("generate: temperature is ", options.temperature, ", expected 0 or more");
+  if (!(options.temperature >= 0))
+    fail_call("generate: temperature is ", options.temperature, ", expected 0 or more");
   if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
   std::vector<int64_t> ids = encode(text);
   Random random(options.seed, stream_named("generate"));
   std::string written;
   for (int64_t n = 0; n < options.tokens; ++n) {
     // Past what the model was trained on, it goes on from the latest tokens.
-    const size_t window = static_cast<size_t>(std::min<int64_t>(trained_context(impl_->config), static_cast<int64_t>(ids.size())));
+    const size_t window = static_cast<size_t>(
+        std::min<int64_t>(trained_context(impl_->config), static_cast<int64_t>(ids.size())));
     const std::vector<int64_t> seen(ids.end() - static_cast<std::ptrdiff_t>(window), ids.end());
     const RunResult result = run(one_row(seen), {.keep = {"logits"}});
     const Tensor& logits = result["logits"];
     const int64_t vocabulary = logits.shape().size(Axis::V);
-    ids.push_back(choose(logits.data<float>() + logits.count() - vocabulary, vocabulary, options.temperature, random));
+    ids.push_back(
+        choose(logits.data<float>() + logits.count() - vocabulary, vocabulary, options.temperature, random));
     // Words are written with a space between; the other tokens hold their own.
-    const std::string piece = (impl_->tokenizer->kind() == "words" ? " " : "") + impl_->tokenizer->decode(std::span(&ids.back(), 1));
+    const std::string piece = (impl_->tokenizer->kind() == "words" ? " " : "") +
+                              impl_->tokenizer->decode(std::span(&ids.back(), 1));
     written += piece;
     if (on_token) on_token(piece);
   }
@@ -163,25 +172,29 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
 Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) {
   if (ids.empty()) fail_call("trace: no tokens given; give at least one");
   std::vector<Token> tokens;
-  for (int64_t id : ids) tokens.push_back({id, impl_->tokenizer ? impl_->tokenizer->label(id) : std::to_string(id), 0, 0});
+  for (int64_t id : ids)
+    tokens.push_back({id, impl_->tokenizer ? impl_->tokenizer->label(id) : std::to_string(id), 0, 0});
   return impl_->record(one_row(ids), std::move(tokens), options);
 }
 
 Trace Model::trace(const std::string& text, const TraceOptions& options) {
   if (impl_->vectors.count() > 0) {
     std::vector<Token> tokens;
-    for (int64_t i = 0; i < impl_->vectors.shape()[1].size; ++i) tokens.push_back({i, join("X", i + 1), 0, 0});
+    for (int64_t i = 0; i < impl_->vectors.shape()[1].size; ++i)
+      tokens.push_back({i, join("X", i + 1), 0, 0});
     return impl_->record(impl_->vectors, std::move(tokens), options);
   }
   if (!impl_->words.empty()) {
-    // Each occurrence of a word is its own token; the index shown for it is that of the word's last occurrence.
+    // Each occurrence of a word is its own token; the index shown for it is that of the word's last
+    // occurrence.
     const Encoding places = word_tokenizer_from(text)->encode_with_spans(text);
     if (places.ids.size() != impl_->words.size()) fail_call("trace: this walk is over another sentence");
     std::vector<Token> tokens;
     std::vector<int64_t> ids;
     for (size_t i = 0; i < impl_->words.size(); ++i) {
       const auto last = std::find(impl_->words.rbegin(), impl_->words.rend(), impl_->words[i]);
-      tokens.push_back({static_cast<int64_t>(impl_->words.rend() - last) - 1, visible(impl_->words[i]), places.spans[i].begin, places.spans[i].end});
+      tokens.push_back({static_cast<int64_t>(impl_->words.rend() - last) - 1, visible(impl_->words[i]),
+                        places.spans[i].begin, places.spans[i].end});
       ids.push_back(static_cast<int64_t>(i));
     }
     Trace trace = impl_->record(one_row(ids), std::move(tokens), options);
@@ -192,7 +205,8 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) {
   const Encoding encoding = impl_->tokenizer->encode_with_spans(text);
   std::vector<Token> tokens;
   for (size_t i = 0; i < ids.size(); ++i)
-    tokens.push_back({ids[i], impl_->tokenizer->label(ids[i]), encoding.spans[i].begin, encoding.spans[i].end});
+    tokens.push_back(
+        {ids[i], impl_->tokenizer->label(ids[i]), encoding.spans[i].begin, encoding.spans[i].end});
   Trace trace = impl_->record(one_row(ids), std::move(tokens), options);
   trace.text = text;
   return trace;

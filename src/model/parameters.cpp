@@ -10,7 +10,8 @@ namespace {
 
 // The order of the walk's random numbers; what is not listed follows in the graph's order.
 int walk_order(const std::string& name) {
-  const std::vector<std::string> first = {"embed.W_E", "blocks.0.attn.W_Q", "blocks.0.attn.W_K", "blocks.0.attn.W_V", "unembed.W_U"};
+  const std::vector<std::string> first = {"embed.W_E", "blocks.0.attn.W_Q", "blocks.0.attn.W_K",
+                                          "blocks.0.attn.W_V", "unembed.W_U"};
   return static_cast<int>(std::find(first.begin(), first.end(), name) - first.begin());
 }
 
@@ -25,7 +26,8 @@ std::map<std::string, Tensor> fresh_parameters(const Graph& graph, uint64_t seed
     for (int64_t i = 0; i < t.count(); ++i) {
       float& x = t.data<float>()[i];
       if (value.init.kind == Init::Kind::ones) x = 1;
-      if (value.init.kind == Init::Kind::normal) x = static_cast<float>(value.init.deviation * random.normal());
+      if (value.init.kind == Init::Kind::normal)
+        x = static_cast<float>(value.init.deviation * random.normal());
     }
     parameters[value.name] = std::move(t);
   }
@@ -36,7 +38,8 @@ std::map<std::string, Tensor> numpy_parameters(const Graph& graph, uint32_t seed
   std::vector<const Value*> order;
   for (const Value& value : graph.values())
     if (value.kind == Value::Kind::parameter) order.push_back(&value);
-  std::stable_sort(order.begin(), order.end(), [](const Value* a, const Value* b) { return walk_order(a->name) < walk_order(b->name); });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Value* a, const Value* b) { return walk_order(a->name) < walk_order(b->name); });
   MersenneTwister random(seed);
   std::map<std::string, Tensor> parameters;
   for (const Value* value : order) {
@@ -51,16 +54,19 @@ std::map<std::string, Tensor> numpy_parameters(const Graph& graph, uint32_t seed
   return parameters;
 }
 
-void set_parameters(const Graph& graph, std::map<std::string, Tensor>& into, std::map<std::string, Tensor> from,
-                    const std::string& path) {
+void set_parameters(const Graph& graph, std::map<std::string, Tensor>& into,
+                    std::map<std::string, Tensor> from, const std::string& path) {
   for (const Value& value : graph.values()) {
     if (value.kind != Value::Kind::parameter) continue;
     const auto found = from.find(value.name);
-    if (found == from.end()) fail_work(path, ": parameter '", value.name, "' ", value.shape.text(), " is missing");
+    if (found == from.end())
+      fail_work(path, ": parameter '", value.name, "' ", value.shape.text(), " is missing");
     if (!found->second.shape().same_sizes(value.shape))
-      fail_work(path, ": parameter '", value.name, "' is ", found->second.shape().text(), ", expected ", value.shape.text());
+      fail_work(path, ": parameter '", value.name, "' is ", found->second.shape().text(), ", expected ",
+                value.shape.text());
     if (!is_floating(found->second.dtype()))
-      fail_work(path, ": parameter '", value.name, "' holds ", name(found->second.dtype()), ", expected a floating type");
+      fail_work(path, ": parameter '", value.name, "' holds ", name(found->second.dtype()),
+                ", expected a floating type");
     Tensor t = found->second.dtype() == DType::f64 ? std::move(found->second) : found->second.to(DType::f32);
     t.reshape(value.shape);
     into[value.name] = std::move(t);

@@ -17,35 +17,44 @@ int64_t square_numbers(const Graph& graph, int64_t length, int64_t heads) {
 
 constexpr int64_t k_most_numbers = 64 << 20;  // 256 MiB of f32: about a thousand tokens of the built-in model
 
-// What to look at when nobody said: everything, unless the sentence is so long that the T x S stages would not fit.
-std::vector<Observation> default_observations(const Graph& graph, int64_t length, int64_t heads, std::vector<std::string>& notes) {
+// What to look at when nobody said: everything, unless the sentence is so long that the T x S stages would
+// not fit.
+std::vector<Observation> default_observations(const Graph& graph, int64_t length, int64_t heads,
+                                              std::vector<std::string>& notes) {
   const bool squares = square_numbers(graph, length, heads) <= k_most_numbers;
   if (!squares)
-    notes.push_back(join("the scores and weights of ", length, " tokens are left out; look at one with --observe blocks.0.attn.pattern"));
+    notes.push_back(join("the scores and weights of ", length,
+                         " tokens are left out; look at one with --observe blocks.0.attn.pattern"));
   std::vector<Observation> all;
   for (const Value& value : graph.values()) {
     const bool square = value.shape.find(Axis::T) >= 0 && value.shape.find(Axis::S) >= 0;
-    if (value.kind != Value::Kind::parameter && (squares || !square)) all.push_back({value.name, Depth::full});
+    if (value.kind != Value::Kind::parameter && (squares || !square))
+      all.push_back({value.name, Depth::full});
   }
   return all;
 }
 
-std::string written(const Observation& o) { return o.depth == Depth::summary ? o.pattern + ":summary" : o.pattern; }
+std::string written(const Observation& o) {
+  return o.depth == Depth::summary ? o.pattern + ":summary" : o.pattern;
+}
 
 std::string written(const Edit& edit) {
   static const char* const k_actions[] = {"zero", "mean", "scale", "replace", "cut"};
   std::string out = edit.pattern, where;
-  for (const auto& [axis, index] : edit.where) where += join(where.empty() ? "" : ",", static_cast<char>(axis), "=", index);
+  for (const auto& [axis, index] : edit.where)
+    where += join(where.empty() ? "" : ",", static_cast<char>(axis), "=", index);
   if (!where.empty()) out += "[" + where + "]";
   out += join("=", k_actions[static_cast<int>(edit.action)]);
   if (edit.action == Edit::Action::scale) out += join(":", edit.factor);
-  for (size_t i = 0; i < edit.edges.size(); ++i) out += join(i ? "," : ":", edit.edges[i].first, ">", edit.edges[i].second);
+  for (size_t i = 0; i < edit.edges.size(); ++i)
+    out += join(i ? "," : ":", edit.edges[i].first, ">", edit.edges[i].second);
   return out;
 }
 
 std::vector<std::string> vocabulary_labels(const Tokenizer* tokenizer) {
   std::vector<std::string> labels;
-  for (int64_t id = 0; tokenizer && id < tokenizer->vocabulary(); ++id) labels.push_back(tokenizer->label(id));
+  for (int64_t id = 0; tokenizer && id < tokenizer->vocabulary(); ++id)
+    labels.push_back(tokenizer->label(id));
   return labels;
 }
 
@@ -69,7 +78,8 @@ std::shared_ptr<Graph> with_gradients(const NetworkConfig& config) {
 Tensor next_tokens(const Tensor& tokens) {
   Tensor targets(DType::i64, tokens.shape());
   const int64_t count = tokens.count();
-  for (int64_t i = 0; i < count; ++i) targets.data<int64_t>()[i] = i + 1 < count ? tokens.data<int64_t>()[i + 1] : -1;
+  for (int64_t i = 0; i < count; ++i)
+    targets.data<int64_t>()[i] = i + 1 < count ? tokens.data<int64_t>()[i + 1] : -1;
   return targets;
 }
 
@@ -106,7 +116,8 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   std::map<std::string, ConstView> bound = bindings(input);
   Tensor targets;
   if (options.gradients) {
-    if (!predicts_next_token(config)) fail_call("trace: gradients are of predicting the next token, which this network does not do");
+    if (!predicts_next_token(config))
+      fail_call("trace: gradients are of predicting the next token, which this network does not do");
     shown = with_gradients(config);
     backward = std::make_unique<Engine>(*shown);
     runner = backward.get();
@@ -115,9 +126,12 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   }
   const auto* gpt = std::get_if<GptConfig>(&config);
   const int64_t length = input.shape()[1].size;
-  run.observe = options.observe.empty() ? default_observations(*shown, length, gpt ? gpt->heads : 1, trace.notes) : options.observe;
+  run.observe = options.observe.empty()
+                    ? default_observations(*shown, length, gpt ? gpt->heads : 1, trace.notes)
+                    : options.observe;
   if (gpt && length > gpt->context)
-    trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ", gpt->context, " at a time, so expect less of it"));
+    trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ", gpt->context,
+                               " at a time, so expect less of it"));
 
   RunResult result = runner->run(bound, run);
   trace.engine_version = k_version;
@@ -129,12 +143,14 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   trace.graph = shown;
   trace.values = std::move(result.values);
   trace.summaries = std::move(result.summaries);
-  if (const auto loss = trace.values.find("loss"); loss != trace.values.end()) trace.metrics["loss"] = loss->second.at({});
+  if (const auto loss = trace.values.find("loss"); loss != trace.values.end())
+    trace.metrics["loss"] = loss->second.at({});
   if (options.parameters) trace.parameters = parameters;
   for (const Observation& o : options.observe) trace.observed.push_back(written(o));
   for (const Edit& edit : options.edits) trace.edited.push_back(written(edit));
   trace.notes.insert(trace.notes.end(), result.notes.begin(), result.notes.end());
-  trace.numbers = {{"seed", static_cast<int64_t>(options.seed)}, {"plain", run.plain || in_double}, {"parameters", 0}};
+  trace.numbers = {
+      {"seed", static_cast<int64_t>(options.seed)}, {"plain", run.plain || in_double}, {"parameters", 0}};
   for (const auto& [name, tensor] : parameters) trace.numbers["parameters"] += tensor.count();
   return trace;
 }

@@ -11,35 +11,41 @@ struct Heads {
 
 const Note k_query = {"Linear Transform (Q)", "Q = X W_Q", "What each word is looking for."};
 const Note k_key = {"Linear Transform (K)", "K = X W_K", "What each word offers to be found by."};
-const Note k_value = {"Linear Transform (V)", "V = X W_V", "What each word passes on when it is attended to."};
+const Note k_value = {"Linear Transform (V)", "V = X W_V",
+                      "What each word passes on when it is attended to."};
 
 Heads projections(const Scope& in, Stage x, Stage memory, const AttentionOptions& o) {
   const int64_t kv_heads = o.kv_heads ? o.kv_heads : o.heads;
   const Dim width = {Axis::D, o.width}, query_heads = {Axis::H, o.heads}, key_heads = {Axis::G, kv_heads};
-  const Projection rows = {.init = o.init, .bias = o.bias}, keys = {.init = o.init, .bias = o.bias, .keys = true};
-  return {project((in / "q").as(Role::query).saying(k_query), x, "Q", {query_heads, width}, rows),         // [B,T,H,D]
-          project((in / "k").as(Role::key).saying(k_key), memory, "K", {key_heads, width}, keys),          // [B,S,G,D]
-          project((in / "v").as(Role::value).saying(k_value), memory, "V", {key_heads, width}, keys)};     // [B,S,G,D]
+  const Projection rows = {.init = o.init, .bias = o.bias},
+                   keys = {.init = o.init, .bias = o.bias, .keys = true};
+  return {
+      project((in / "q").as(Role::query).saying(k_query), x, "Q", {query_heads, width}, rows),  // [B,T,H,D]
+      project((in / "k").as(Role::key).saying(k_key), memory, "K", {key_heads, width}, keys),   // [B,S,G,D]
+      project((in / "v").as(Role::value).saying(k_value), memory, "V", {key_heads, width},
+              keys)};  // [B,S,G,D]
 }
 
 void turn(const Scope& in, Stage x, Heads& heads, const RotaryOptions& o) {
-  const Stage cos = rotary_angles(in / "rotary", x, o), sin = cos.output("sin");                           // [T,E]
-  heads.q = rotary((in / "rot_q").as(Role::query), heads.q, cos, sin, o);                                  // [B,T,H,D]
-  heads.k = rotary((in / "rot_k").as(Role::key), heads.k, cos, sin, o);                                    // [B,S,G,D]
+  const Stage cos = rotary_angles(in / "rotary", x, o), sin = cos.output("sin");  // [T,E]
+  heads.q = rotary((in / "rot_q").as(Role::query), heads.q, cos, sin, o);         // [B,T,H,D]
+  heads.k = rotary((in / "rot_k").as(Role::key), heads.k, cos, sin, o);           // [B,S,G,D]
 }
 
 // What a position adds to the scores, where positions live there.
 Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, const AttentionOptions& o) {
   if (o.positions == Positions::alibi) return alibi((g / "biased_scores").as(Role::weights), scores);
   if (o.positions == Positions::relative_bias) {
-    const Stage table = in.graph->parameter((in / "rel_bias").path, {{Axis::N, o.buckets}, {Axis::H, o.heads}},
-                                            {Init::Kind::normal, o.init, false});
+    const Stage table =
+        in.graph->parameter((in / "rel_bias").path, {{Axis::N, o.buckets}, {Axis::H, o.heads}},
+                            {Init::Kind::normal, o.init, false});
     const RelativeBiasOptions options = {o.mask != Mask::causal, o.bias_distance, 0};
     return relative_bias((g / "biased_scores").as(Role::weights), scores, table, options);
   }
   if (o.positions == Positions::relative_keys) {
-    const Stage table = in.graph->parameter((in / "W_rel").path, {{Axis::N, 2 * o.max_distance + 1}, {Axis::D, o.width}},
-                                            {Init::Kind::normal, o.init, false});
+    const Stage table =
+        in.graph->parameter((in / "W_rel").path, {{Axis::N, 2 * o.max_distance + 1}, {Axis::D, o.width}},
+                            {Init::Kind::normal, o.init, false});
     return relative_keys((g / "biased_scores").as(Role::weights), scores, q, table);
   }
   return scores;
@@ -64,29 +70,34 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   if (o.positions == Positions::rotary) turn(in, x, heads, o.rotary);
   const auto [q, k, v] = heads;
 
-  Group g(in, "attention", kernel_options(o), {q, k, v});                        // run fused; seen stage by stage
-  Stage scores = raw_scores((g / "raw_scores").as(Role::weights), q, k);         // [B,H,T,S]   q . k
+  Group g(in, "attention", kernel_options(o), {q, k, v});                 // run fused; seen stage by stage
+  Stage scores = raw_scores((g / "raw_scores").as(Role::weights), q, k);  // [B,H,T,S]   q . k
   if (o.positions == Positions::relative_keys) scores = with_positions(g, in, scores, q, o);
-  const Note smaller = {"", join("Z / sqrt(D), D=", o.width), "Keeps the scores from growing with the width of a head."};
-  scores = scale((g / "scaled_scores").as(Role::weights).saying(smaller), scores, 1 / std::sqrt(static_cast<double>(o.width)));
+  const Note smaller = {"", join("Z / sqrt(D), D=", o.width),
+                        "Keeps the scores from growing with the width of a head."};
+  scores = scale((g / "scaled_scores").as(Role::weights).saying(smaller), scores,
+                 1 / std::sqrt(static_cast<double>(o.width)));
   if (o.softcap != 0) scores = softcap((g / "capped_scores").as(Role::weights), scores, o.softcap);
   if (o.positions != Positions::relative_keys) scores = with_positions(g, in, scores, q, o);
   if (o.mask != Mask::none || o.window)
     scores = mask((g / "scores").as(Role::weights), scores, {o.mask, 0, o.window});
   else
     in.graph->alias((in / "scores").path, scores);
-  Stage pattern = softmax((g / "pattern").as(Role::weights), scores, Axis::S, true);  // [B,H,T,S]   rows sum to 1
-  const Stage lse = pattern.output("lse");                                            // [B,H,T]
+  Stage pattern =
+      softmax((g / "pattern").as(Role::weights), scores, Axis::S, true);  // [B,H,T,S]   rows sum to 1
+  const Stage lse = pattern.output("lse");                                // [B,H,T]
   if (o.dropout > 0) pattern = dropout((g / "pattern_dropout").as(Role::weights), pattern, o.dropout);
-  const Stage z = weighted_sum((g / "z").as(Role::value), pattern, v);                // [B,T,H,D]
+  const Stage z = weighted_sum((g / "z").as(Role::value), pattern, v);  // [B,T,H,D]
   g.gives({z, lse});
 
-  const Stage joined = merge_heads(in / "joined", z);                                 // [B,T,C]
+  const Stage joined = merge_heads(in / "joined", z);  // [B,T,C]
   if (o.out_width == 0) return joined;
   const Note note = {"Linear Transform (O)", "O = z W_O", "Joins what the heads have gathered."};
   return project(in.beside("attn_out").saying(note), joined, (in / "W_O").path, {{Axis::C, o.out_width}},
-                 {.init = o.out_init, .bias = o.bias, .from = {{Axis::H, o.heads}, {Axis::D, o.width}},
-                  .bias_name = (in / "b_O").path});                                   // [B,T,C]
+                 {.init = o.out_init,
+                  .bias = o.bias,
+                  .from = {{Axis::H, o.heads}, {Axis::D, o.width}},
+                  .bias_name = (in / "b_O").path});  // [B,T,C]
 }
 
 }  // namespace limpid

@@ -7,7 +7,8 @@ namespace limpid {
 namespace {
 
 void check(const TextbookConfig& c) {
-  if (!c.vectors && c.vocabulary < 1) fail_call("textbook: vocabulary is ", c.vocabulary, ", expected at least 1");
+  if (!c.vectors && c.vocabulary < 1)
+    fail_call("textbook: vocabulary is ", c.vocabulary, ", expected at least 1");
   if (c.heads < 1 || c.width < 1 || c.width % c.heads != 0)
     fail_call("textbook: width ", c.width, " cannot be shared by ", c.heads, " heads; expected a multiple");
   if (c.positions == Positions::rotary && (c.width / c.heads) % 2 != 0)
@@ -28,19 +29,24 @@ void check(const GptConfig& c) {
   if (c.positions == Positions::rotary && (c.width / c.heads) % 2 != 0)
     fail_call("gpt: rotary positions need an even head width, not ", c.width / c.heads);
   for (double rate : {c.dropout, c.attention_dropout})
-    if (!(rate >= 0 && rate < 1)) fail_call("gpt: dropout is ", rate, ", expected at least 0 and less than 1");
+    if (!(rate >= 0 && rate < 1))
+      fail_call("gpt: dropout is ", rate, ", expected at least 0 and less than 1");
 }
 
 }  // namespace
 
 void predict_words(const Scope& in, Stage x, Stage tied, int64_t vocabulary, bool training) {
-  const Note note = {"Output Layer", tied ? "logits = x W_E^T" : "logits = x W_U", "One score per word that could come next."};
+  const Note note = {"Output Layer", tied ? "logits = x W_E^T" : "logits = x W_U",
+                     "One score per word that could come next."};
   const Scope here = (in / "logits").saying(note);
-  const Stage logits = tied ? linear(here, x, tied, {}, {.transposed = true})                                // [B,T,V]
+  const Stage logits = tied ? linear(here, x, tied, {}, {.transposed = true})  // [B,T,V]
                             : project(here, x, "unembed.W_U", {{Axis::V, vocabulary}}, {});
-  softmax((in / "probs").saying({"", "p = softmax(logits)", "The scores become the probabilities of the next word."}), logits, Axis::V);
+  softmax((in / "probs")
+              .saying({"", "p = softmax(logits)", "The scores become the probabilities of the next word."}),
+          logits, Axis::V);
   if (training)
-    cross_entropy(in / "loss", logits, in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}}, DType::i64));
+    cross_entropy(in / "loss", logits,
+                  in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}}, DType::i64));
 }
 
 void build(Graph& graph, const NetworkConfig& config, Purpose purpose) {

@@ -13,13 +13,21 @@ template <class E>
 struct Words {
   std::vector<std::pair<E, std::string_view>> list;
 };
-const Words<Positions> k_positions = {{{Positions::none, "none"}, {Positions::learned, "learned"},
-    {Positions::sinusoidal, "sinusoidal"}, {Positions::rotary, "rotary"}, {Positions::alibi, "alibi"},
-    {Positions::relative_bias, "relative_bias"}, {Positions::relative_keys, "relative_keys"}}};
+const Words<Positions> k_positions = {{{Positions::none, "none"},
+                                       {Positions::learned, "learned"},
+                                       {Positions::sinusoidal, "sinusoidal"},
+                                       {Positions::rotary, "rotary"},
+                                       {Positions::alibi, "alibi"},
+                                       {Positions::relative_bias, "relative_bias"},
+                                       {Positions::relative_keys, "relative_keys"}}};
 const Words<Norm> k_norms = {{{Norm::layer, "layer"}, {Norm::rms, "rms"}}};
-const Words<Activation> k_activations = {{{Activation::gelu, "gelu"}, {Activation::gelu_tanh, "gelu_tanh"},
-    {Activation::relu, "relu"}, {Activation::silu, "silu"}, {Activation::swiglu, "swiglu"}}};
-const Words<Head> k_heads = {{{Head::next_word, "next_word"}, {Head::classes, "classes"}, {Head::regression, "regression"}}};
+const Words<Activation> k_activations = {{{Activation::gelu, "gelu"},
+                                          {Activation::gelu_tanh, "gelu_tanh"},
+                                          {Activation::relu, "relu"},
+                                          {Activation::silu, "silu"},
+                                          {Activation::swiglu, "swiglu"}}};
+const Words<Head> k_heads = {
+    {{Head::next_word, "next_word"}, {Head::classes, "classes"}, {Head::regression, "regression"}}};
 const Words<Pairing> k_pairings = {{{Pairing::halves, "halves"}, {Pairing::interleaved, "interleaved"}}};
 const Words<Mask> k_masks = {{{Mask::none, "none"}, {Mask::causal, "causal"}}};
 const Words<Pool> k_pools = {{{Pool::first, "first"}, {Pool::mean, "mean"}, {Pool::last, "last"}}};
@@ -34,9 +42,13 @@ std::string_view word_of(const Words<E>& words, E value) {
 struct Writer {
   Json json;
   template <class T>
-  void operator()(const char* name, const T& value) { json[name] = value; }
+  void operator()(const char* name, const T& value) {
+    json[name] = value;
+  }
   template <class E>
-  void operator()(const char* name, const E& value, const Words<E>& words) { json[name] = word_of(words, value); }
+  void operator()(const char* name, const E& value, const Words<E>& words) {
+    json[name] = word_of(words, value);
+  }
 };
 
 struct Reader {

@@ -12,7 +12,8 @@ Stage project(const Scope& in, Stage x, const std::string& weight, Shape to, con
                                       {Init::Kind::normal, o.init, true});
   Stage b;
   if (o.bias)
-    b = in.graph->parameter(o.bias_name.empty() ? in.beside("b_" + weight).path : o.bias_name, to, {Init::Kind::zeros, 0, false});
+    b = in.graph->parameter(o.bias_name.empty() ? in.beside("b_" + weight).path : o.bias_name, to,
+                            {Init::Kind::zeros, 0, false});
   return linear(in, x, w, b, {.in_axes = from.rank(), .transposed = false, .keys = o.keys});
 }
 

@@ -10,7 +10,8 @@ Stage inputs(Graph& graph, const TextbookConfig& c) {
   const Dim batch = {Axis::B, k_symbolic}, time = {Axis::T, k_symbolic};
   if (c.vectors) return graph.input("vectors", {batch, time, {Axis::C, c.width}});
   const Stage tokens = graph.input("tokens", {batch, time}, DType::i64);
-  const Stage table = graph.parameter("embed.W_E", {{Axis::V, c.vocabulary}, {Axis::C, c.width}}, {Init::Kind::normal, 0.5, false});
+  const Stage table = graph.parameter("embed.W_E", {{Axis::V, c.vocabulary}, {Axis::C, c.width}},
+                                      {Init::Kind::normal, 0.5, false});
   const Note note = {"", "X = W_E[word]", "Each word becomes a row of numbers."};
   return embedding(graph.scope("embed").saying(note), tokens, table);  // [B,T,C]
 }
@@ -20,7 +21,8 @@ Stage with_positions(const Scope& in, Stage x, const TextbookConfig& c) {
   if (c.positions == Positions::sinusoidal)
     return add((in / "blocks.0.resid_pre").saying(note), x, sinusoidal_positions(in / "pos_embed", x));
   if (c.positions == Positions::learned) {
-    const Stage table = in.graph->parameter("pos_embed.W_pos", {{Axis::P, c.context}, {Axis::C, c.width}}, {Init::Kind::normal, 0.5, false});
+    const Stage table = in.graph->parameter("pos_embed.W_pos", {{Axis::P, c.context}, {Axis::C, c.width}},
+                                            {Init::Kind::normal, 0.5, false});
     return add((in / "blocks.0.resid_pre").saying(note), x, learned_positions(in / "pos_embed", x, table));
   }
   in.graph->alias("blocks.0.resid_pre", x);
@@ -46,16 +48,22 @@ void predict_words_untied(const Scope& in, Stage x, const TextbookConfig& c, boo
 void predict_class(const Scope& in, Stage x, const TextbookConfig& c, bool training) {
   const Stage row = pool(in / "pooled", x, c.pool);  // [B,C]
   const Note note = {"", "logits = x W_U", "One score a class."};
-  const Stage logits = project((in / "logits").saying(note), row, "unembed.W_U", {{Axis::V, c.outputs}}, {.init = 0.5});
-  softmax((in / "probs").saying({"", "", "The scores of the classes become probabilities."}), logits, Axis::V);
-  if (training) cross_entropy(in / "loss", logits, in.graph->input("targets", {{Axis::B, k_symbolic}}, DType::i64));
+  const Stage logits =
+      project((in / "logits").saying(note), row, "unembed.W_U", {{Axis::V, c.outputs}}, {.init = 0.5});
+  softmax((in / "probs").saying({"", "", "The scores of the classes become probabilities."}), logits,
+          Axis::V);
+  if (training)
+    cross_entropy(in / "loss", logits, in.graph->input("targets", {{Axis::B, k_symbolic}}, DType::i64));
 }
 
 void predict_number(const Scope& in, Stage x, const TextbookConfig& c, bool training) {
   const Stage row = pool(in / "pooled", x, c.pool);  // [B,C]
   const Note note = {"Regression", "y = x W_U", "The numbers the network predicts."};
-  const Stage y = project((in / "prediction").saying(note), row, "unembed.W_U", {{Axis::V, c.outputs}}, {.init = 0.5});
-  if (training) mean_squared_error(in / "loss", y, in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, c.outputs}}));
+  const Stage y =
+      project((in / "prediction").saying(note), row, "unembed.W_U", {{Axis::V, c.outputs}}, {.init = 0.5});
+  if (training)
+    mean_squared_error(in / "loss", y,
+                       in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, c.outputs}}));
 }
 
 }  // namespace
@@ -63,12 +71,12 @@ void predict_number(const Scope& in, Stage x, const TextbookConfig& c, bool trai
 void build_textbook(Graph& graph, const TextbookConfig& c, Purpose purpose) {
   const bool training = purpose == Purpose::train;
   const Scope in = graph.scope(), block = in / "blocks.0";
-  Stage x = with_positions(in, inputs(graph, c), c);                         // [B,T,C]
-  Stage out = attention(block / "attn", x, x, attention_options(c));         // [B,T,C]
+  Stage x = with_positions(in, inputs(graph, c), c);                  // [B,T,C]
+  Stage out = attention(block / "attn", x, x, attention_options(c));  // [B,T,C]
   if (c.add_norm) {
     const Note sum = {"Add", "x + attention", "Adds what attention gathered to what the word already was."};
     const Note even = {"Norm", "(x - mean) / scale", "Brings every word's numbers to the same size."};
-    out = add((block / "resid_mid").saying(sum), x, out);                    // [B,T,C]
+    out = add((block / "resid_mid").saying(sum), x, out);  // [B,T,C]
     out = normalize((block / "ln1").saying(even), out, Norm::layer, 1e-5, true);
   }
   if (c.head == Head::next_word) predict_words_untied(in, out, c, training);

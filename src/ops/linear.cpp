@@ -1,5 +1,5 @@
-// Linear: y = x W + b, the network's only way to mix the numbers of a row.  Rows are vectors; W may have several axes
-// in and out (W_Q is [C,H,D]), which are read as one.
+// Linear: y = x W + b, the network's only way to mix the numbers of a row.  Rows are vectors; W may have
+// several axes in and out (W_Q is [C,H,D]), which are read as one.
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -20,17 +20,24 @@ class LinearBase : public Operation {
         keys_(options.flag("keys")) {}
 
  protected:
-  Shape in_axes(const Shape& w) const { return transposed_ ? w.part(out_rank(w), in_axes_) : w.part(0, in_axes_); }
-  Shape out_axes(const Shape& w) const { return transposed_ ? w.part(0, out_rank(w)) : w.part(in_axes_, out_rank(w)); }
+  Shape in_axes(const Shape& w) const {
+    return transposed_ ? w.part(out_rank(w), in_axes_) : w.part(0, in_axes_);
+  }
+  Shape out_axes(const Shape& w) const {
+    return transposed_ ? w.part(0, out_rank(w)) : w.part(in_axes_, out_rank(w));
+  }
   int out_rank(const Shape& w) const { return w.rank() - in_axes_; }
 
   void require_weight(const Shape& w) const {
-    if (in_axes_ < 1 || in_axes_ > w.rank()) fail_call("w is ", w.text(), ", expected at least ", in_axes_, " axes");
+    if (in_axes_ < 1 || in_axes_ > w.rank())
+      fail_call("w is ", w.text(), ", expected at least ", in_axes_, " axes");
   }
   Sizes sizes(const Shape& x, const Shape& w) const {
     return {product(x, 0, x.rank() - 1), in_axes(w).count(), out_axes(w).count()};
   }
-  int64_t weight_at(const Sizes& n, int64_t k, int64_t j) const { return transposed_ ? j * n.in + k : k * n.out + j; }
+  int64_t weight_at(const Sizes& n, int64_t k, int64_t j) const {
+    return transposed_ ? j * n.in + k : k * n.out + j;
+  }
   // The index into w for input number k and output axes `out`.
   Index weight_index(const Shape& w, int64_t k, const Index& out) const {
     const Index in = unflatten(in_axes(w), k);
@@ -103,7 +110,9 @@ class LinearInputGradient final : public LinearBase {
   using LinearBase::LinearBase;
   std::string label() const override { return "Linear Gradient (x)"; }
   std::string equation() const override { return transposed_ ? "dx = dy W" : "dx = dy W^T"; }
-  std::string caption() const override { return "Sends each output's gradient back along the weights it came by."; }
+  std::string caption() const override {
+    return "Sends each output's gradient back along the weights it came by.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 3, 3);
@@ -132,7 +141,8 @@ class LinearInputGradient final : public LinearBase {
     std::vector<Expr> terms;
     for (int64_t j = 0; j < columns.count(); ++j) {
       const Index column = unflatten(columns, j);
-      terms.push_back(cell(in, 0, joined(row, column)) * cell(in, 1, weight_index(w, out.index.back(), column)));
+      terms.push_back(cell(in, 0, joined(row, column)) *
+                      cell(in, 1, weight_index(w, out.index.back(), column)));
     }
     return Expr::sum(terms);
   }
@@ -144,7 +154,9 @@ class LinearWeightGradient final : public LinearBase {
   using LinearBase::LinearBase;
   std::string label() const override { return "Linear Gradient (W)"; }
   std::string equation() const override { return "dW = sum over rows of x^T dy"; }
-  std::string caption() const override { return "A weight's gradient: what came in times what should have come out, over all rows."; }
+  std::string caption() const override {
+    return "A weight's gradient: what came in times what should have come out, over all rows.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 3, 3);
@@ -168,8 +180,10 @@ class LinearWeightGradient final : public LinearBase {
 
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
     const Shape &x = in[0].shape(), &w = in[2].shape();
-    const Index in_index = transposed_ ? part(out.index, out_rank(w), in_axes_) : part(out.index, 0, in_axes_);
-    const Index column = transposed_ ? part(out.index, 0, out_rank(w)) : part(out.index, in_axes_, out_rank(w));
+    const Index in_index =
+        transposed_ ? part(out.index, out_rank(w), in_axes_) : part(out.index, 0, in_axes_);
+    const Index column =
+        transposed_ ? part(out.index, 0, out_rank(w)) : part(out.index, in_axes_, out_rank(w));
     const int64_t k = flatten(in_axes(w), in_index);
     const Shape rows = x.part(0, x.rank() - 1);
     std::vector<Expr> terms;
@@ -187,7 +201,9 @@ class LinearBiasGradient final : public Operation {
   explicit LinearBiasGradient(const Options&) {}
   std::string label() const override { return "Linear Gradient (b)"; }
   std::string equation() const override { return "db = sum over rows of dy"; }
-  std::string caption() const override { return "A bias adds to every row, so its gradient is the sum over rows."; }
+  std::string caption() const override {
+    return "A bias adds to every row, so its gradient is the sum over rows.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 2, 2);
@@ -210,7 +226,8 @@ class LinearBiasGradient final : public Operation {
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
     const Shape rows = in[0].shape().part(0, in[0].shape().rank() - in[1].shape().rank());
     std::vector<Expr> terms;
-    for (int64_t r = 0; r < rows.count(); ++r) terms.push_back(cell(in, 0, joined(unflatten(rows, r), out.index)));
+    for (int64_t r = 0; r < rows.count(); ++r)
+      terms.push_back(cell(in, 0, joined(unflatten(rows, r), out.index)));
     return Expr::sum(terms);
   }
 };
@@ -228,16 +245,20 @@ Stage linear(const Scope& in, Stage x, Stage w, Stage b, const LinearOptions& o)
 void register_linear(Registry& all) {
   const Shape x = {{Axis::B, 2}, {Axis::T, 3}, {Axis::C, 4}}, w = {{Axis::C, 4}, {Axis::H, 2}, {Axis::D, 3}};
   const Shape b = {{Axis::H, 2}, {Axis::D, 3}}, y = {{Axis::B, 2}, {Axis::T, 3}, {Axis::H, 2}, {Axis::D, 3}};
-  const Shape joined_heads = {{Axis::H, 2}, {Axis::D, 2}, {Axis::C, 5}}, vocabulary = {{Axis::V, 6}, {Axis::C, 4}};
-  const Shape dx = {{Axis::B, 2}, {Axis::T, 3}, {Axis::C, 4}}, logits = {{Axis::B, 2}, {Axis::T, 3}, {Axis::V, 6}};
+  const Shape joined_heads = {{Axis::H, 2}, {Axis::D, 2}, {Axis::C, 5}},
+              vocabulary = {{Axis::V, 6}, {Axis::C, 4}};
+  const Shape dx = {{Axis::B, 2}, {Axis::T, 3}, {Axis::C, 4}},
+              logits = {{Axis::B, 2}, {Axis::T, 3}, {Axis::V, 6}};
   all.add<Linear>("linear", {{{}, {{x}, {w}, {b}}},
                              {{{"keys", true}}, {{x}, {w}}},
                              {{{"in_axes", int64_t{2}}}, {{x}, {joined_heads}}},
                              {{{"transposed", true}}, {{x}, {vocabulary}}}});
-  all.add<LinearInputGradient>("linear_input_gradient",
-                               {{{}, {{y}, {w}, {dx}}}, {{{"transposed", true}}, {{logits}, {vocabulary}, {dx}}}});
-  all.add<LinearWeightGradient>("linear_weight_gradient",
-                                {{{}, {{x}, {y}, {w}}}, {{{"transposed", true}}, {{x}, {logits}, {vocabulary}}}});
+  all.add<LinearInputGradient>(
+      "linear_input_gradient",
+      {{{}, {{y}, {w}, {dx}}}, {{{"transposed", true}}, {{logits}, {vocabulary}, {dx}}}});
+  all.add<LinearWeightGradient>(
+      "linear_weight_gradient",
+      {{{}, {{x}, {y}, {w}}}, {{{"transposed", true}}, {{x}, {logits}, {vocabulary}}}});
   all.add<LinearBiasGradient>("linear_bias_gradient", {{{}, {{y}, {b}}}});
 }
 

@@ -15,8 +15,10 @@ inline constexpr double k_infinity = std::numeric_limits<double>::infinity();
 /// Calls f.operator()<float>() or <double>(), after the dtype of the output.
 template <class F>
 void on_real(const ConstView& out, F&& f) {
-  if (out.dtype() == DType::f64) f.template operator()<double>();
-  else f.template operator()<float>();
+  if (out.dtype() == DType::f64)
+    f.template operator()<double>();
+  else
+    f.template operator()<float>();
 }
 
 /// A shape seen along one axis: element i of row (o, k) is at (o * size + i) * inner + k.
@@ -58,7 +60,8 @@ inline void require_rank(const Shape& shape, int rank, const char* what, const c
 /// Sizes agree, or one of them is not known yet.
 inline bool fits(int64_t a, int64_t b) { return a == b || a == k_symbolic || b == k_symbolic; }
 inline void require_size(const Shape& shape, int axis, int64_t size, const char* what, const Shape& other) {
-  if (!fits(shape[axis].size, size)) fail_call(what, " is ", shape.text(), ", which does not fit ", other.text());
+  if (!fits(shape[axis].size, size))
+    fail_call(what, " is ", shape.text(), ", which does not fit ", other.text());
 }
 inline bool fit(const Shape& a, const Shape& b) {
   if (a.rank() != b.rank()) return false;

@@ -11,7 +11,9 @@ class One final : public Operation {
   explicit One(const Options&) {}
   std::string label() const override { return "One"; }
   std::string equation() const override { return "d loss / d loss = 1"; }
-  std::string caption() const override { return "The gradient starts here: the loss changes one for one with itself."; }
+  std::string caption() const override {
+    return "The gradient starts here: the loss changes one for one with itself.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 1, 1);

@@ -174,9 +174,7 @@ TEST(Rotary, PositionsSayWhichAngle) {
 TEST(LearnedPositions, ATextLongerThanTheTableIsRefused) {
   const Tensor x(DType::f64, {{Axis::B, 1}, {Axis::T, 5}, {Axis::C, 2}}),
       table(DType::f64, {{Axis::P, 4}, {Axis::C, 2}});
-  EXPECT_EQ(complaint([&] {
-              run_operation("learned_positions", {}, {x, table});
-            }),
+  EXPECT_EQ(complaint([&] { run_operation("learned_positions", {}, {x, table}); }),
             "the text has 5 tokens, but the table [P=4,C=2] has positions for 4 only");
 }
 
@@ -185,9 +183,7 @@ TEST(Embedding, ATokenOutOfRangeIsNamedWithItsPlace) {
   for (int64_t wrong : {7, -1}) {
     const Tensor ids = Tensor::of<int64_t>({{Axis::B, 2}, {Axis::T, 3}}, {0, 6, 1, 2, wrong, 3});
     EXPECT_EQ(
-        complaint([&] {
-          run_operation("embedding", {}, {ids, table});
-        }),
+        complaint([&] { run_operation("embedding", {}, {ids, table}); }),
         join("token ", wrong, " at place 1 of sequence 1, expected 0 to 6: the vocabulary has 7 tokens"));
   }
 }

@@ -25,7 +25,8 @@ class Softmax final : public Operation {
 
   std::string label() const override { return "Softmax"; }
   std::string equation() const override {
-    return axis_ == Axis::S ? "A[t,s] = exp(Z[t,s]) / sum_s' exp(Z[t,s'])" : "p[v] = exp(x[v]) / sum_v' exp(x[v'])";
+    return axis_ == Axis::S ? "A[t,s] = exp(Z[t,s]) / sum_s' exp(Z[t,s'])"
+                            : "p[v] = exp(x[v]) / sum_v' exp(x[v'])";
   }
   std::string caption() const override { return "Turns each row of scores into weights that add up to 1."; }
   Role role() const override { return axis_ == Axis::S ? Role::weights : Role::plain; }
@@ -50,7 +51,8 @@ class Softmax final : public Operation {
       for (int64_t o = 0; o < a.outer; ++o)
         for (int64_t k = 0; k < a.inner; ++k) {
           const R top = largest(z, a, o, k);
-          const bool nothing = top == -std::numeric_limits<R>::infinity();  // every key masked: zeros, never NaN
+          const bool nothing =
+              top == -std::numeric_limits<R>::infinity();  // every key masked: zeros, never NaN
           R sum = 0;
           for (int64_t i = 0; i < a.size; ++i) {
             R& weight = weights[a.at(o, i, k)];
@@ -58,7 +60,8 @@ class Softmax final : public Operation {
             sum += weight;
           }
           if (!nothing)
-            for (int64_t i = 0; i < a.size; ++i) {  // masked is 0, in a row with a NaN too: it must not reach that key
+            for (int64_t i = 0; i < a.size;
+                 ++i) {  // masked is 0, in a row with a NaN too: it must not reach that key
               R& weight = weights[a.at(o, i, k)];
               weight = z[a.at(o, i, k)] == -std::numeric_limits<R>::infinity() ? R(0) : weight / sum;
             }
@@ -96,11 +99,14 @@ class Softmax final : public Operation {
 // dZ = A * (dA - sum A dA): how much a score moves the loss.
 class SoftmaxGradient final : public Operation {
  public:
-  explicit SoftmaxGradient(const Options& options) : axis_(static_cast<Axis>(options.word("axis", "S").at(0))) {}
+  explicit SoftmaxGradient(const Options& options)
+      : axis_(static_cast<Axis>(options.word("axis", "S").at(0))) {}
 
   std::string label() const override { return "Softmax Gradient"; }
   std::string equation() const override { return "dZ[t,s] = A[t,s] (dA[t,s] - sum_s' A[t,s'] dA[t,s'])"; }
-  std::string caption() const override { return "A score matters as far as its weight does better than the row's average."; }
+  std::string caption() const override {
+    return "A score matters as far as its weight does better than the row's average.";
+  }
   Role role() const override { return axis_ == Axis::S ? Role::weights : Role::plain; }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {

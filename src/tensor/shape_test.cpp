@@ -41,13 +41,9 @@ TEST(Shape, count_is_the_product_or_an_error) {
   EXPECT_EQ(Shape::unnamed({5, 0, 7}).count(), 0);
   EXPECT_EQ(Shape::unnamed({0, INT64_MAX, INT64_MAX}).count(), 0);
   EXPECT_EQ(Shape::unnamed({INT64_MAX, 1}).count(), INT64_MAX);
-  EXPECT_NE(call_error([] {
-              Shape::unnamed({INT64_MAX, 2}).count();
-            }).find("more elements"),
+  EXPECT_NE(call_error([] { Shape::unnamed({INT64_MAX, 2}).count(); }).find("more elements"),
             std::string::npos);
-  EXPECT_NE(call_error([] {
-              Shape{{Axis::B, k_symbolic}}.count();
-            }).find("not known yet"),
+  EXPECT_NE(call_error([] { Shape{{Axis::B, k_symbolic}}.count(); }).find("not known yet"),
             std::string::npos);
 }
 

@@ -93,10 +93,8 @@ TEST(Tensor, of_needs_as_many_values_as_the_shape) {
 
 TEST(Tensor, impossible_sizes_are_errors) {
   EXPECT_TRUE(holds(call_error([] { Tensor(DType::f32, Shape{{Axis::B, k_symbolic}}); }), "[B]"));
-  EXPECT_TRUE(holds(call_error([] {
-                      Tensor(DType::f64, Shape::unnamed({INT64_MAX, INT64_MAX}));
-                    }),
-                    "more elements"));
+  EXPECT_TRUE(
+      holds(call_error([] { Tensor(DType::f64, Shape::unnamed({INT64_MAX, INT64_MAX})); }), "more elements"));
   EXPECT_TRUE(
       holds(call_error([] { Tensor(DType::f64, Shape::unnamed({INT64_MAX})); }), "larger than memory"));
 #ifndef __SANITIZE_ADDRESS__  // which ends the program at such a request
@@ -176,10 +174,8 @@ TEST(View, reshaped_needs_order_and_count) {
   const Tensor t = counting({2, 6});
   EXPECT_EQ(t.view().reshaped(Shape::unnamed({3, 2, 2})).at({2, 0, 1}), 9);
   EXPECT_TRUE(holds(call_error([&] { t.view().reshaped(Shape::unnamed({5})); }), "does not fill [5]"));
-  EXPECT_TRUE(holds(call_error([&] {
-                      t.view().permuted({1, 0}).reshaped(Shape::unnamed({12}));
-                    }),
-                    "not contiguous"));
+  EXPECT_TRUE(
+      holds(call_error([&] { t.view().permuted({1, 0}).reshaped(Shape::unnamed({12})); }), "not contiguous"));
 }
 
 TEST(View, writing_goes_to_the_owner) {

@@ -77,8 +77,8 @@ const Tokenizer& trained() {
   static const auto bpe = [] {
     BpeOptions options;
     options.special = {"<|endoftext|>"};
-    return train_bpe("the then there \xff\xff\xff 日本日本 \n\n\n\n the 'll 'll 😀😀 aaaa aaaa abab abab", 330,
-                     options);
+    return train_bpe("the then there \xff\xff\xff 日本日本 \n\n\n\n the 'll 'll 😀😀 aaaa aaaa abab abab",
+                     330, options);
   }();
   return *bpe;
 }
@@ -149,14 +149,10 @@ TEST(Bpe, RefusesPartsThatMakeNoVocabulary) {
     spoil(parts);
     return message_of(Error::Kind::call, [&] { bpe_tokenizer(parts); });
   };
-  EXPECT_HAS(refused([](BpeParts& p) {
-               p.merges[1] = {257, 'w'};
-             }),
+  EXPECT_HAS(refused([](BpeParts& p) { p.merges[1] = {257, 'w'}; }),
              "merge 1 joins tokens 257 and 119 into 257");
   EXPECT_HAS(refused([](BpeParts& p) { p.merges[0].first = -1; }), "expected tokens from 0 to 255");
-  EXPECT_HAS(refused([](BpeParts& p) {
-               p.merges.push_back({'l', 'o'});
-             }),
+  EXPECT_HAS(refused([](BpeParts& p) { p.merges.push_back({'l', 'o'}); }),
              "makes \"lo\", which is a token already");
   EXPECT_HAS(refused([](BpeParts& p) { p.special = {""}; }), "empty name");
   EXPECT_HAS(refused([](BpeParts& p) { p.special = {"x", "x"}; }), "named twice");

@@ -25,10 +25,7 @@ TEST(Words, AnUnknownWordIsNamedWithItsPlaceAndCloseOnes) {
   EXPECT_HAS(message_of(Error::Kind::call, [&] { words->encode("life"); }), "close to it: \"Life\"");
   const std::string none = message_of(Error::Kind::call, [&] { words->encode("xylophone"); });
   EXPECT_HAS(none, "the first are: \"Life\", \"is\", \"short\"");
-  EXPECT_HAS(message_of(Error::Kind::call,
-                        [] {
-                          word_tokenizer({"a", "b"})->encode("zebra");
-                        }),
+  EXPECT_HAS(message_of(Error::Kind::call, [] { word_tokenizer({"a", "b"})->encode("zebra"); }),
              "2 words of the vocabulary; they are: \"a\", \"b\"");
 }
 
@@ -37,10 +34,7 @@ TEST(Words, RefuseListsThatAreNone) {
   EXPECT_HAS(message_of(Error::Kind::call, [] { word_tokenizer_from(" \n"); }), "holds no words");
   EXPECT_HAS(message_of(Error::Kind::call, [] { word_tokenizer({"a", ""}); }), "entry 1 is \"\"");
   EXPECT_HAS(message_of(Error::Kind::call, [] { word_tokenizer({"a b"}); }), "without white space");
-  EXPECT_HAS(message_of(Error::Kind::call,
-                        [] {
-                          word_tokenizer({"a", "b", "a"});
-                        }),
+  EXPECT_HAS(message_of(Error::Kind::call, [] { word_tokenizer({"a", "b", "a"}); }),
              "entry 2, \"a\", repeats entry 0");
 }
 

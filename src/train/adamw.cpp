@@ -8,7 +8,8 @@
 
 namespace limpid {
 
-AdamW::AdamW(const Recipe& recipe, const Graph& graph, const std::map<std::string, Tensor>& parameters) : recipe_(recipe) {
+AdamW::AdamW(const Recipe& recipe, const Graph& graph, const std::map<std::string, Tensor>& parameters)
+    : recipe_(recipe) {
   for (const auto& [name, tensor] : parameters) {
     first[name] = Tensor(DType::f32, tensor.shape());
     second[name] = Tensor(DType::f32, tensor.shape());
@@ -16,10 +17,11 @@ AdamW::AdamW(const Recipe& recipe, const Graph& graph, const std::map<std::strin
   }
 }
 
-double AdamW::step(std::map<std::string, Tensor>& parameters, const std::map<std::string, const Tensor*>& gradients, int64_t number,
-                   double rate) {
+double AdamW::step(std::map<std::string, Tensor>& parameters,
+                   const std::map<std::string, const Tensor*>& gradients, int64_t number, double rate) {
   double squares = 0;
-  for (const auto& [name, gradient] : gradients) squares += kernels::sum_of_squares(gradient->data<float>(), gradient->count());
+  for (const auto& [name, gradient] : gradients)
+    squares += kernels::sum_of_squares(gradient->data<float>(), gradient->count());
   const double norm = std::sqrt(squares);
   for (const auto& [name, gradient] : gradients) {
     kernels::AdamW k;
@@ -33,7 +35,8 @@ double AdamW::step(std::map<std::string, Tensor>& parameters, const std::map<std
     k.beta2 = static_cast<float>(recipe_.beta2);
     k.epsilon = static_cast<float>(recipe_.epsilon);
     k.decay = decays_.at(name) ? static_cast<float>(recipe_.weight_decay) : 0.0f;
-    k.gradient_scale = recipe_.clip > 0 && norm > recipe_.clip ? static_cast<float>(recipe_.clip / norm) : 1.0f;
+    k.gradient_scale =
+        recipe_.clip > 0 && norm > recipe_.clip ? static_cast<float>(recipe_.clip / norm) : 1.0f;
     k.step = number;
     kernels::launch(k);
   }
@@ -41,7 +44,8 @@ double AdamW::step(std::map<std::string, Tensor>& parameters, const std::map<std
 }
 
 double learning_rate(const Recipe& r, int64_t step) {
-  if (step < r.warm_up) return r.learning_rate * static_cast<double>(step + 1) / static_cast<double>(r.warm_up);
+  if (step < r.warm_up)
+    return r.learning_rate * static_cast<double>(step + 1) / static_cast<double>(r.warm_up);
   const double span = std::max<double>(1, static_cast<double>(r.steps - r.warm_up));
   const double done = std::min(1.0, static_cast<double>(step - r.warm_up) / span);
   return r.least_rate + 0.5 * (1 + std::cos(M_PI * done)) * (r.learning_rate - r.least_rate);

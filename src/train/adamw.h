@@ -13,10 +13,10 @@ class AdamW {
   /// Moments of zero for every parameter; `graph` says which of them decay.
   AdamW(const Recipe&, const Graph& graph, const std::map<std::string, Tensor>& parameters);
 
-  /// One step on all parameters, gradients clipped together to the recipe's norm.  Returns the norm before clipping.
-  /// The same bits at any number of threads.
-  double step(std::map<std::string, Tensor>& parameters, const std::map<std::string, const Tensor*>& gradients, int64_t number,
-              double learning_rate);
+  /// One step on all parameters, gradients clipped together to the recipe's norm.  Returns the norm before
+  /// clipping. The same bits at any number of threads.
+  double step(std::map<std::string, Tensor>& parameters,
+              const std::map<std::string, const Tensor*>& gradients, int64_t number, double learning_rate);
 
   std::map<std::string, Tensor> first, second;  // moments, by parameter
 

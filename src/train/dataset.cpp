@@ -22,17 +22,23 @@ size_t character_start(const std::string& text, size_t at) {
 
 // The last `validation` of the characters is held out, as nanoGPT splits.
 size_t training_bytes(const Recipe& recipe, const std::string& text) {
-  return character_start(text, static_cast<size_t>((1 - recipe.validation) * static_cast<double>(text.size())));
+  return character_start(text,
+                         static_cast<size_t>((1 - recipe.validation) * static_cast<double>(text.size())));
 }
 
-Dataset::Dataset(const Recipe& recipe, const Tokenizer& tokenizer, const std::vector<std::string>& texts) : recipe_(recipe) {
+Dataset::Dataset(const Recipe& recipe, const Tokenizer& tokenizer, const std::vector<std::string>& texts)
+    : recipe_(recipe) {
   for (const std::string& text : texts) {
-    if (recipe.examples == Examples::stream) split_stream(tokenizer, text);
-    else split_lines(tokenizer, text);
+    if (recipe.examples == Examples::stream)
+      split_stream(tokenizer, text);
+    else
+      split_lines(tokenizer, text);
   }
   if (training_.empty()) {
-    if (recipe.examples == Examples::lines) fail_call("train: the text has no line of two tokens or more to learn from");
-    fail_call("train: the text is too short: no part of it has ", recipe.context + 1, " tokens (context ", recipe.context, " and one to predict)");
+    if (recipe.examples == Examples::lines)
+      fail_call("train: the text has no line of two tokens or more to learn from");
+    fail_call("train: the text is too short: no part of it has ", recipe.context + 1, " tokens (context ",
+              recipe.context, " and one to predict)");
   }
   count_characters(tokenizer);
 }
@@ -54,13 +60,15 @@ void Dataset::split_lines(const Tokenizer& tokenizer, const std::string& text) {
     at = end + 1;
   }
   const size_t held = static_cast<size_t>(recipe_.validation * static_cast<double>(lines.size()));
-  for (size_t i = 0; i < lines.size(); ++i) (i + held < lines.size() ? training_ : held_out_).push_back(std::move(lines[i]));
+  for (size_t i = 0; i < lines.size(); ++i)
+    (i + held < lines.size() ? training_ : held_out_).push_back(std::move(lines[i]));
 }
 
 Batch Dataset::window(const Tokens& text, int64_t first, int64_t length) const {
   const Shape shape = {{Axis::B, 1}, {Axis::T, length}};
   const auto at = text.begin() + first;
-  return {Tensor::of<int64_t>(shape, Tokens(at, at + length)), Tensor::of<int64_t>(shape, Tokens(at + 1, at + 1 + length))};
+  return {Tensor::of<int64_t>(shape, Tokens(at, at + length)),
+          Tensor::of<int64_t>(shape, Tokens(at + 1, at + 1 + length))};
 }
 
 int64_t Dataset::training_tokens() const {
@@ -100,8 +108,10 @@ Batch Dataset::batch(int64_t step) const {
         start -= here;
         continue;
       }
-      std::copy_n(text.begin() + start, recipe_.context, batch.tokens.data<int64_t>() + row * recipe_.context);
-      std::copy_n(text.begin() + start + 1, recipe_.context, batch.targets.data<int64_t>() + row * recipe_.context);
+      std::copy_n(text.begin() + start, recipe_.context,
+                  batch.tokens.data<int64_t>() + row * recipe_.context);
+      std::copy_n(text.begin() + start + 1, recipe_.context,
+                  batch.targets.data<int64_t>() + row * recipe_.context);
       break;
     }
   }
@@ -128,7 +138,8 @@ std::vector<Batch> Dataset::evaluation() const {
 
 void Dataset::count_characters(const Tokenizer& tokenizer) {
   for (const Tokens& text : holds_out() ? held_out_ : training_)
-    for (size_t i = 1; i < text.size(); ++i) evaluation_characters_ += characters_in(tokenizer.token_bytes(text[i]));
+    for (size_t i = 1; i < text.size(); ++i)
+      evaluation_characters_ += characters_in(tokenizer.token_bytes(text[i]));
 }
 
 }  // namespace limpid

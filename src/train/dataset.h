@@ -21,7 +21,8 @@ size_t training_bytes(const Recipe&, const std::string& text);
 /// Batches are functions of (seed, step), so a resumed run reads what an unbroken one would have.
 class Dataset {
  public:
-  /// Splits every text, the last part of each held out.  Throws Error{call} for a text too short for the recipe.
+  /// Splits every text, the last part of each held out.  Throws Error{call} for a text too short for the
+  /// recipe.
   Dataset(const Recipe&, const Tokenizer&, const std::vector<std::string>& texts);
 
   Batch batch(int64_t step) const;

@@ -35,7 +35,9 @@ void describe(Visitor& v, R& r) {
 struct Writer {
   Json& json;
   template <class T>
-  void operator()(const char* name, const T& value) { json[name] = value; }
+  void operator()(const char* name, const T& value) {
+    json[name] = value;
+  }
 };
 
 struct Reader {
@@ -63,10 +65,13 @@ void check(const Recipe& r) {
   least("epoch", r.epoch, 0);
   least("warm_up", r.warm_up, 0);
   least("patience", r.patience, 0);
-  if (!(r.validation >= 0 && r.validation < 1)) fail_call("recipe: validation is ", r.validation, ", expected at least 0 and less than 1");
-  if (!(r.learning_rate > 0)) fail_call("recipe: learning_rate is ", r.learning_rate, ", expected more than 0");
+  if (!(r.validation >= 0 && r.validation < 1))
+    fail_call("recipe: validation is ", r.validation, ", expected at least 0 and less than 1");
+  if (!(r.learning_rate > 0))
+    fail_call("recipe: learning_rate is ", r.learning_rate, ", expected more than 0");
   for (double beta : {r.beta1, r.beta2})
-    if (!(beta >= 0 && beta < 1)) fail_call("recipe: a beta is ", beta, ", expected at least 0 and less than 1");
+    if (!(beta >= 0 && beta < 1))
+      fail_call("recipe: a beta is ", beta, ", expected at least 0 and less than 1");
   if (!(r.epsilon > 0)) fail_call("recipe: epsilon is ", r.epsilon, ", expected more than 0");
   for (const char* word : {"characters", "words", "bytes", "bpe"})
     if (r.tokenizer == word) return;
@@ -76,8 +81,10 @@ void check(const Recipe& r) {
 std::vector<TextPart> parts_of(const Json& json) {
   std::vector<TextPart> parts;
   for (const Json& part : json) {
-    if (part.is_string()) parts.push_back({part, 0, 0});
-    else parts.push_back({part.at("file"), part.value("skip", int64_t{0}), part.value("take", int64_t{0})});
+    if (part.is_string())
+      parts.push_back({part, 0, 0});
+    else
+      parts.push_back({part.at("file"), part.value("skip", int64_t{0}), part.value("take", int64_t{0})});
   }
   return parts;
 }
@@ -101,7 +108,8 @@ Recipe recipe_from_json(std::string_view text) {
   } catch (const nlohmann::json::exception& error) {
     fail_call("recipe: it is not JSON: ", error.what());
   }
-  if (!json.is_object() || !json.contains("network")) fail_call("recipe: expected an object with a \"network\"");
+  if (!json.is_object() || !json.contains("network"))
+    fail_call("recipe: expected an object with a \"network\"");
   Recipe r;
   Reader reader{json};
   describe(reader, r);
@@ -112,7 +120,8 @@ Recipe recipe_from_json(std::string_view text) {
     r.network = network_from_json(json.at("network").dump());
     if (json.contains("data")) r.data = parts_of(json.at("data"));
     const std::string examples = json.value("examples", "stream");
-    if (examples != "stream" && examples != "lines") fail_call("recipe: examples is '", examples, "', expected stream or lines");
+    if (examples != "stream" && examples != "lines")
+      fail_call("recipe: examples is '", examples, "', expected stream or lines");
     r.examples = examples == "lines" ? Examples::lines : Examples::stream;
   } catch (const nlohmann::json::exception& error) {
     fail_call("recipe: ", error.what());
@@ -128,11 +137,13 @@ std::string to_json(const Recipe& r) {
   json["examples"] = r.examples == Examples::lines ? "lines" : "stream";
   json["network"] = Json::parse(to_json(r.network));
   json["data"] = Json::array();
-  for (const TextPart& part : r.data) json["data"].push_back({{"file", part.file}, {"skip", part.skip}, {"take", part.take}});
+  for (const TextPart& part : r.data)
+    json["data"].push_back({{"file", part.file}, {"skip", part.skip}, {"take", part.take}});
   return json.dump(2);
 }
 
-std::vector<std::string> read_texts(const Recipe& recipe, const std::string& folder, const std::vector<std::string>& files) {
+std::vector<std::string> read_texts(const Recipe& recipe, const std::string& folder,
+                                    const std::vector<std::string>& files) {
   std::vector<std::string> texts;
   for (const std::string& file : files) texts.push_back(read_file(file));
   if (!texts.empty()) return texts;

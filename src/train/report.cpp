@@ -39,19 +39,26 @@ std::string observe(const std::vector<Epoch>& history) {
   if (!std::isfinite(now.loss)) return "the loss is not a number any more: lower the learning rate";
   if (history.size() == 1) return join("the first report: ", what, " ", fixed(judged(now), 3));
   const Epoch& before = history[history.size() - 2];
-  const auto best = std::min_element(history.begin(), history.end(), [](const Epoch& a, const Epoch& b) { return judged(a) < judged(b); });
-  const double change = judged(now) - judged(before), relative = change / std::max(1e-12, std::abs(judged(before)));
+  const auto best = std::min_element(history.begin(), history.end(),
+                                     [](const Epoch& a, const Epoch& b) { return judged(a) < judged(b); });
+  const double change = judged(now) - judged(before),
+               relative = change / std::max(1e-12, std::abs(judged(before)));
   if (const int epochs = parting(history); epochs >= 2)
-    return join("overfitting: for ", epochs, " epochs the training loss falls while the validation loss rises; best was epoch ", best->number);
+    return join("overfitting: for ", epochs,
+                " epochs the training loss falls while the validation loss rises; best was epoch ",
+                best->number);
   if (std::abs(relative) < 0.002)
-    return join("flat: the ", what, " moved by ", fixed(std::abs(change), 4), now.best ? "; still the best so far" : "");
+    return join("flat: the ", what, " moved by ", fixed(std::abs(change), 4),
+                now.best ? "; still the best so far" : "");
   if (now.best) return join("improving: the ", what, " fell by ", fixed(-change, 3), ", the best so far");
-  if (change < 0) return join("improving again, but epoch ", best->number, " was better (", fixed(judged(*best), 3), ")");
+  if (change < 0)
+    return join("improving again, but epoch ", best->number, " was better (", fixed(judged(*best), 3), ")");
   return join("worse: the ", what, " rose by ", fixed(change, 3), "; best was epoch ", best->number);
 }
 
 std::string to_json(const Epoch& e) {
-  nlohmann::ordered_json json = {{"epoch", e.number}, {"step", e.step}, {"loss", e.loss}, {"accuracy", e.accuracy}};
+  nlohmann::ordered_json json = {
+      {"epoch", e.number}, {"step", e.step}, {"loss", e.loss}, {"accuracy", e.accuracy}};
   if (e.validation) json["validation"] = *e.validation;
   json["tokens_per_second"] = e.tokens_per_second;
   json["seconds"] = e.seconds;

@@ -69,7 +69,8 @@ TEST(Training, StoppedAndResumedGivesTheSameBits) {
     Trainer second(path, texts());
     second.run();
     EXPECT_EQ(second.steps_done(), 24);
-    EXPECT_TRUE(same_bits(whole.model().parameters(), second.model().parameters())) << "stopped at " << stop_at;
+    EXPECT_TRUE(same_bits(whole.model().parameters(), second.model().parameters()))
+        << "stopped at " << stop_at;
     EXPECT_EQ(whole.run().back().loss, second.run().back().loss);
   }
   std::filesystem::remove(path);

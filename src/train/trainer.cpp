@@ -50,14 +50,19 @@ uint64_t digest(const std::vector<std::string>& texts) {
 }
 
 using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 }  // namespace
 
 struct Trainer::Impl {
   Impl(const Recipe& r, std::shared_ptr<const Tokenizer> t, const std::vector<std::string>& texts)
-      : recipe(completed(r, *t)), data(recipe, *t, texts), text_digest(digest(texts)),
-        model(Model::fresh(recipe.network, std::move(t), recipe.seed)), graph(operations()),
+      : recipe(completed(r, *t)),
+        data(recipe, *t, texts),
+        text_digest(digest(texts)),
+        model(Model::fresh(recipe.network, std::move(t), recipe.seed)),
+        graph(operations()),
         adam(recipe, model.graph(), model.parameters()) {
     build(graph, recipe.network, Purpose::train);
     differentiate(graph, graph.handle(graph.require("loss")));
@@ -76,8 +81,8 @@ struct Trainer::Impl {
   AdamW adam;
   std::map<std::string, Tensor> best_parameters;
   double best = std::numeric_limits<double>::infinity();
-  int64_t done = 0;            // steps
-  double epoch_loss = 0;       // summed over the epoch's steps so far
+  int64_t done = 0;       // steps
+  double epoch_loss = 0;  // summed over the epoch's steps so far
   int64_t epoch_steps = 0, epoch_tokens = 0;
   double earlier_seconds = 0;  // before a resume
   std::vector<Epoch> history;
@@ -225,12 +230,14 @@ Epoch epoch_of(const nlohmann::ordered_json& json) {
   return e;
 }
 
-void take(TensorFile& file, const std::string& prefix, std::map<std::string, Tensor>& into, const std::string& path) {
+void take(TensorFile& file, const std::string& prefix, std::map<std::string, Tensor>& into,
+          const std::string& path) {
   for (auto& [name, tensor] : into) {
     const auto found = file.tensors.find(prefix + name);
     if (found == file.tensors.end()) fail_work(path, ": the checkpoint lacks '", prefix, name, "'");
     if (!found->second.shape().same_sizes(tensor.shape()) || found->second.dtype() != DType::f32)
-      fail_work(path, ": '", prefix, name, "' is ", found->second.shape().text(), ", expected f32 ", tensor.shape().text());
+      fail_work(path, ": '", prefix, name, "' is ", found->second.shape().text(), ", expected f32 ",
+                tensor.shape().text());
     const Shape shape = tensor.shape();
     tensor = std::move(found->second);
     tensor.reshape(shape);
@@ -241,10 +248,16 @@ void take(TensorFile& file, const std::string& prefix, std::map<std::string, Ten
 
 void Trainer::save(const std::string& path) const {
   const Impl& t = *impl_;
-  nlohmann::ordered_json json = {{"schema", 1}, {"recipe", nlohmann::ordered_json::parse(to_json(t.recipe))},
-      {"tokenizer", nlohmann::ordered_json::parse(t.model.tokenizer()->to_json())}, {"text", t.text_digest}, {"step", t.done},
-      {"epoch_loss", t.epoch_loss}, {"epoch_steps", t.epoch_steps}, {"epoch_tokens", t.epoch_tokens},
-      {"seconds", t.earlier_seconds}, {"history", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json json = {{"schema", 1},
+                                 {"recipe", nlohmann::ordered_json::parse(to_json(t.recipe))},
+                                 {"tokenizer", nlohmann::ordered_json::parse(t.model.tokenizer()->to_json())},
+                                 {"text", t.text_digest},
+                                 {"step", t.done},
+                                 {"epoch_loss", t.epoch_loss},
+                                 {"epoch_steps", t.epoch_steps},
+                                 {"epoch_tokens", t.epoch_tokens},
+                                 {"seconds", t.earlier_seconds},
+                                 {"history", nlohmann::ordered_json::array()}};
   if (std::isfinite(t.best)) json["best"] = t.best;
   for (const Epoch& e : t.history) json["history"].push_back(epoch_json(e));
   std::map<std::string, ConstView> tensors;
@@ -261,7 +274,8 @@ Trainer::Trainer(const std::string& path, const std::vector<std::string>& texts)
   try {
     const auto json = nlohmann::ordered_json::parse(file.metadata.at(k_key));
     const Recipe recipe = recipe_from_json(json.at("recipe").dump());
-    if (json.at("text").get<uint64_t>() != digest(texts)) fail_call(path, ": this run was learning from another text; give the same one");
+    if (json.at("text").get<uint64_t>() != digest(texts))
+      fail_call(path, ": this run was learning from another text; give the same one");
     impl_ = std::make_unique<Impl>(recipe, tokenizer_from_json(json.at("tokenizer").dump()), texts);
     Impl& t = *impl_;
     if (!recipe.title.empty()) t.model.set_title(recipe.title);
