@@ -3,7 +3,6 @@
 # this file only names what people do.
 
 PREFIX ?= /usr/local
-program := build/release/limpid
 
 .PHONY: help build demo test bench format lint install clean
 .DEFAULT_GOAL := help
@@ -23,10 +22,10 @@ test: ## builds and runs every test (build/dev)
 	@scripts/build.sh --quiet dev
 	@scripts/run_tests.py build/dev
 
-bench: ## this machine's limits, and how close the kernels come
+bench: ## the benchmarks (build/bench), each as its own table
 	@scripts/install-deps.sh build
-	@scripts/build.sh --quiet release
-	@$(program) bench
+	@scripts/build.sh --quiet bench
+	@status=0; for program in build/bench/bench_*; do echo "$$program"; $$program || status=1; done; exit $$status
 
 format: ## puts every C++ file into the project's format
 	@scripts/install-deps.sh lint
