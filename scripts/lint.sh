@@ -1,9 +1,9 @@
 #!/bin/bash
 # Holds every tracked C++ file to .clang-format, and every source file to .clang-tidy.
 #
-#   scripts/lint.sh [--fix-format] [FILE ...]     all files when none is given
+#   scripts/lint.sh [--fix-format | --format-only] [FILE ...]     all files when none is given
 #
-# --fix-format: puts the files into the format and stops there.  A source that passed clang-tidy is not
+# --fix-format: puts the files into the format and stops there.  --format-only: checks it and stops there.  A source that passed clang-tidy is not
 # checked again until it, a header or the list of checks changes (build/lint/ remembers).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,7 +14,9 @@ tidy=clang-tidy-19
 export tidy
 
 fix=
+format_only=
 if [ "${1:-}" = --fix-format ]; then fix=yes; shift; fi
+if [ "${1:-}" = --format-only ]; then format_only=yes; shift; fi
 if [ $# -gt 0 ]; then
   files=("$@")
 else
@@ -33,6 +35,8 @@ if ! $format --dry-run --Werror "${files[@]}"; then
 else
   echo "lint: format: ${#files[@]} files right"
 fi
+
+[ -z "$format_only" ] || exit $status
 
 # clang-tidy reads how each file is compiled from the dev preset; generated sources must exist.
 [ -f build/dev/build.ninja ] || cmake --preset dev >/dev/null
