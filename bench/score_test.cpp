@@ -42,8 +42,9 @@ TEST(Score, InWholeWindowsIsWhatTrainingReports) {
   EXPECT_EQ(sum.tokens, reported.tokens);
   EXPECT_EQ(sum.characters, reported.characters);
   EXPECT_LT(sum.characters, sum.tokens);
-  EXPECT_NEAR(sum.per_token(), reported.loss, 1e-9);
-  EXPECT_NEAR(sum.per_character(), reported.loss_per_character(), 1e-9);
+  // Training adds up losses that its kernel rounded to float, a few ulps each; the score is in double.
+  EXPECT_NEAR(sum.per_token(), reported.loss, 1e-6);
+  EXPECT_NEAR(sum.per_character(), reported.loss_per_character(), 1e-6);
 }
 
 TEST(Score, EveryStepScoresEveryTokenOnceAfterTheTokensBeforeIt) {
