@@ -120,8 +120,10 @@ struct Scene {
 // ---- layout --------------------------------------------------------------------------------------
 
 struct SceneOptions {
-  std::string title;    // said to programs and screen readers; drawn by whoever shows the figure
-  double width = 1240;  // rows are cut to fit; smallest text is then 7.6 pt on A4 landscape with margins
+  std::string title;  // said to programs and screen readers; drawn by whoever shows the figure
+  /// Rows are cut to fit; where that saves one, a row may be 8% wider.  The smallest text is then at least 7
+  /// pt on A4 in landscape (880: in portrait).
+  double width = 1240;
   std::vector<Token> tokens;         // the sentence: at most six places are drawn, the others elided
   std::map<Axis, int64_t> sizes;     // bound sizes; where all axes of a value are known, edges show numbers
   std::string token_word = "token";  // what a place is called
