@@ -10,6 +10,7 @@
 #include "engine/edit.h"
 #include "engine/observe.h"
 #include "engine/plan.h"
+#include "kernels/isa.h"
 #include "limpid/engine.h"
 
 namespace limpid {
@@ -293,7 +294,11 @@ ConstView in_run_type(const Value& value, const ConstView& view, DType real, std
 
 }  // namespace
 
-Engine::Engine(const Graph& graph) : impl_(std::make_unique<Impl>(graph)) {}
+Engine::Engine(const Graph& graph) : impl_(std::make_unique<Impl>(graph)) {
+  // Before any kernel is built: a kernel keeps the instruction set it was built for, and the first one of a process
+  // would run on another than the rest (which broke the same bits after a resume, under a forced set).
+  kernels::choose_isa();
+}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 
