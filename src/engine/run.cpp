@@ -295,8 +295,9 @@ ConstView in_run_type(const Value& value, const ConstView& view, DType real, std
 }  // namespace
 
 Engine::Engine(const Graph& graph) : impl_(std::make_unique<Impl>(graph)) {
-  // Before any kernel is built: a kernel keeps the instruction set it was built for, and the first one of a process
-  // would run on another than the rest (which broke the same bits after a resume, under a forced set).
+  // Before any kernel is built: a kernel keeps the instruction set it was built for, and the first one of a
+  // process would run on another than the rest (which broke the same bits after a resume, under a forced
+  // set).
   kernels::choose_isa();
 }
 Engine::~Engine() = default;
