@@ -446,7 +446,7 @@ class Training(Case):
 
     def start(self, folder):
         return subprocess.Popen([PROGRAM, "train", path("gpt.json"), "-o", path(folder)], stdout=subprocess.DEVNULL,
-                                stderr=subprocess.PIPE, text=True, cwd=WORK.name)
+                                stderr=subprocess.PIPE, text=True, cwd=WORK.name, env=clean_environment())
 
     def wait_for_lines(self, folder, count):
         end = time.monotonic() + 120
