@@ -1,8 +1,8 @@
 // What a figure says, and that its SVG is whole, alone and the same each time, whatever the labels hold.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -239,11 +239,11 @@ TEST(DrawTest, NinetySixLayersInLessThanASecond) {
   GptConfig c = gpt(96, 96, 12288);
   Graph graph(operations());
   build(graph, c);
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of this process: others may keep the machine busy
   const std::string svg = to_svg(network_scene(graph));
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  EXPECT_LT(took.count(), 1.0);
-  RecordProperty("seconds", std::to_string(took.count()));
+  const double took = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  EXPECT_LT(took, 1.0);
+  RecordProperty("seconds", std::to_string(took));
 }
 
 TEST(DrawTest, ThemesHaveNames) {
