@@ -1,0 +1,150 @@
+#include "bench/profile.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace limpid::bench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double count(const Shape& shape) { return static_cast<double>(shape.count()); }
+
+// Of one product: two a cell of the weights and row.  in[0], or the gradient in its place, is [rows..,
+// width].
+double product_operations(const std::string& kind, const std::vector<Shape>& in,
+                          const std::vector<Shape>& out) {
+  const auto last = [](const Shape& s) { return static_cast<double>(s[s.rank() - 1].size); };
+  if (kind == "linear") return 2 * count(in[0]) / last(in[0]) * count(in[1]);
+  if (kind == "linear_input_gradient") return 2 * count(out[0]) / last(out[0]) * count(in[1]);
+  if (kind == "linear_weight_gradient") return 2 * count(in[0]) / last(in[0]) * count(out[0]);
+  return 0;
+}
+
+// q is [B,T,H,D], k [B,S,G,D], v [B,S,G,Dv].
+double attention_operations(const GroupInfo& group, const std::vector<Shape>& in) {
+  const int64_t t = in[0][1].size, s = in[1][1].size, window = group.options.integer("window");
+  double seen = 0;
+  for (int64_t row = 0; row < t; ++row) {
+    const int64_t at = group.options.integer("first_query") + row;
+    const int64_t end = group.options.flag("causal") ? std::min(s, at + 1) : s;
+    seen += static_cast<double>(end - (window > 0 ? std::clamp<int64_t>(at - window + 1, 0, end) : 0));
+  }
+  const double products = group.kind == "attention" ? 1 : 2;  // of each of the two
+  return products * 2 * seen *
+         static_cast<double>(in[0][0].size * in[0][2].size * (in[0][3].size + in[2][3].size));
+}
+
+}  // namespace
+
+StepProfile::StepProfile(const Recipe& recipe, std::map<std::string, Tensor> parameters, const Batch& batch)
+    : recipe_(recipe),
+      parameters_(std::move(parameters)),
+      batch_(batch),
+      graph_(std::make_unique<Graph>(limpid::operations())) {
+  build(*graph_, recipe_.network, Purpose::train);
+  differentiate(*graph_, graph_->handle(graph_->require("loss")));
+  std::map<int, Shape> shapes = {{graph_->require("tokens"), batch_.tokens.shape()},
+                                 {graph_->require("targets"), batch_.targets.shape()}};
+  PlanRequest request;
+  request.wanted.insert(graph_->require("loss"));
+  for (const auto& [name, tensor] : parameters_) {
+    shapes[graph_->require(name)] = tensor.shape();
+    request.wanted.insert(graph_->require(name + ".grad"));
+  }
+  wanted_ = request.wanted;
+  plan_ = make_plan(*graph_, bind_shapes(*graph_, shapes), request);
+  arena_ = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan_.arena_bytes)}));
+  adam_ = std::make_unique<AdamW>(recipe_, *graph_, parameters_);
+}
+
+View StepProfile::place(int value) const {
+  const auto i = static_cast<size_t>(value);
+  const Plan::Place& at = plan_.places[i];
+  if (at.same_as >= 0) {
+    const ConstView same = read(at.same_as);
+    return {same.dtype(), plan_.shapes[i], const_cast<void*>(same.raw())};
+  }
+  auto* bytes = static_cast<std::byte*>(const_cast<void*>(arena_.raw()));
+  return {run_dtype(graph_->value(value), DType::f32), plan_.shapes[i], bytes + at.offset};
+}
+
+ConstView StepProfile::read(int value) const {
+  if (plan_.places[static_cast<size_t>(value)].used) return place(value);
+  const Value& v = graph_->value(value);
+  if (v.kind == Value::Kind::parameter) return parameters_.at(v.name).view();
+  return v.name == "tokens" ? batch_.tokens.view() : batch_.targets.view();
+}
+
+void StepProfile::run(const Plan::Step& step) {
+  const bool fused = step.group >= 0;
+  const GroupInfo* group = fused ? &graph_->groups()[static_cast<size_t>(step.group)] : nullptr;
+  const StageInfo* stage = fused ? nullptr : &graph_->stage(step.stage);
+  std::vector<ConstView> in;
+  std::vector<View> out;
+  std::vector<Shape> in_shapes, out_shapes;
+  for (int value : fused ? group->inputs : stage->inputs) {
+    in.push_back(read(value));
+    in_shapes.push_back(in.back().shape());
+  }
+  for (int value : fused ? group->outputs : stage->outputs) {
+    out.push_back(place(value));
+    out_shapes.push_back(out.back().shape());
+  }
+  const bool moves_nothing =
+      stage && !step.kernel && plan_.places[static_cast<size_t>(stage->outputs[0])].same_as >= 0;
+  if (!moves_nothing) {
+    const RunContext context{recipe_.seed, static_cast<uint64_t>(done_)};
+    const Clock::time_point start = Clock::now();
+    if (fused)
+      step.group_kernel(*group, in, out);
+    else if (step.kernel)
+      step.kernel(*stage->operation, in, out, context);
+    else
+      run_stage(*stage, in, out, context);
+    const std::string kind = fused ? group->kind : stage->operation->kind();
+    Part& part = parts_[kind];
+    part.seconds += seconds_since(start);
+    ++part.calls;
+    part.plain = !fused && !step.kernel;
+    part.operations +=
+        fused ? attention_operations(*group, in_shapes) : product_operations(kind, in_shapes, out_shapes);
+  }
+  keep(fused ? group->outputs : stage->outputs);
+}
+
+// What is wanted is copied at once, as the engine does: later stages may use its place.
+void StepProfile::keep(const std::vector<int>& outputs) {
+  for (int value : outputs) {
+    if (!wanted_.count(value)) continue;
+    const Clock::time_point start = Clock::now();
+    kept_[graph_->value(value).name] = Tensor::copy_of(read(value));
+    Part& part = parts_["copies"];
+    part.seconds += seconds_since(start);
+    ++part.calls;
+  }
+}
+
+double StepProfile::step() {
+  parts_.clear();
+  for (const Plan::Step& step : plan_.steps) run(step);
+  std::map<std::string, const Tensor*> gradients;
+  for (const auto& [name, tensor] : parameters_) gradients[name] = &kept_.at(name + ".grad");
+  const Clock::time_point start = Clock::now();
+  adam_->step(parameters_, gradients, done_ + 1, learning_rate(recipe_, done_));
+  parts_["AdamW"] = {seconds_since(start), 0, 1};
+  ++done_;
+  return kept_.at("loss").at({});
+}
+
+double StepProfile::operations() const {
+  double sum = 0;
+  for (const auto& [kind, part] : parts_) sum += part.operations;
+  return sum;
+}
+
+}  // namespace limpid::bench

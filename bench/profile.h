@@ -1,0 +1,60 @@
+// Where the time of a training step goes, by kind of stage: the engine's own plan, run with a clock beside
+// it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/plan.h"
+#include "limpid/model.h"
+#include "train/adamw.h"
+#include "train/dataset.h"
+
+namespace limpid::bench {
+
+class StepProfile {
+ public:
+  /// A step of this recipe (its vocabulary filled in) on batches of this shape, from these parameters.
+  StepProfile(const Recipe& recipe, std::map<std::string, Tensor> parameters, const Batch& batch);
+
+  /// One step: forward, gradient, AdamW.  The same bits as the trainer's.  Returns the loss.
+  double step();
+
+  const std::map<std::string, Tensor>& parameters() const { return parameters_; }
+
+  struct Part {
+    double seconds = 0;     // of the last step
+    double operations = 0;  // floating-point, of the products and of attention; 0 where that says nothing
+    int64_t calls = 0;
+    bool plain = false;  // by the operation's reference: no kernel yet
+  };
+  /// By kind of stage or fused group; "AdamW" and "copies" (gradients out of the arena) beside them.
+  const std::map<std::string, Part>& parts() const { return parts_; }
+
+  /// What the network asks for, however it is computed: 6 a weight and token (2 forward, 4 backward), and
+  /// attention's products on the cells that are seen (2 a cell forward, 4 backward).
+  double operations() const;
+
+ private:
+  View place(int value) const;
+  ConstView read(int value) const;
+  void run(const Plan::Step& step);
+  void keep(const std::vector<int>& outputs);
+
+  Recipe recipe_;
+  std::map<std::string, Tensor> parameters_;
+  Batch batch_;
+  std::unique_ptr<Graph> graph_;
+  Plan plan_;
+  Tensor arena_;
+  std::set<int> wanted_;
+  std::map<std::string, Tensor> kept_;  // the loss and the gradients
+  std::unique_ptr<AdamW> adam_;
+  int64_t done_ = 0;
+  std::map<std::string, Part> parts_;
+};
+
+}  // namespace limpid::bench

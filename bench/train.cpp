@@ -1,0 +1,200 @@
+// bench_train: how fast a recipe trains on this machine, as a share of what the machine can do, and where the
+// time of a step goes.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "bench/peak.h"
+#include "bench/profile.h"
+#include "bench/program.h"
+#include "bench/rounds.h"
+#include "core/random.h"
+#include "core/threads.h"
+#include "limpid/files.h"
+
+namespace limpid::bench {
+namespace {
+
+struct Call {
+  std::vector<std::string> recipes = {"recipes/shakespeare_char.json", "recipes/builtin.json"};
+  int steps = 8;
+  std::string json;
+};
+
+// A text like a text: words of a list, the first far more often than the last, in the 65 characters of
+// tinyshakespeare.  Speed does not depend on what is learned, so no data has to be there.
+std::string made_text(size_t bytes) {
+  Random random(1, stream_named("bench text"));
+  const std::string letters = "abcdefghijklmnopqrstuvwxyz", signs = ".,;:!?-'&$3";
+  std::vector<std::string> words;
+  for (int i = 0; i < 4000; ++i) {
+    std::string word(2 + random.below(7), ' ');
+    for (char& c : word) c = letters[random.below(random.below(26) + 1)];  // early letters more often
+    if (i % 9 == 0) word[0] = static_cast<char>(word[0] - 'a' + 'A');
+    words.push_back(word);
+  }
+  std::string text;
+  for (char c : letters) text += {c, static_cast<char>(c - 'a' + 'A')};
+  text += signs + '\n';
+  while (text.size() < bytes) {
+    const auto rank = static_cast<size_t>(std::pow(4000.0, random.uniform())) - 1;  // Zipf: 1 / rank
+    text += words[rank];
+    if (random.below(8) == 0) text += signs[random.below(signs.size())];
+    text += random.below(12) == 0 ? '\n' : ' ';
+  }
+  return text;
+}
+
+// ---- measuring -----------------------------------------------------------------------------------
+
+using Parts = std::map<std::string, StepProfile::Part>;
+
+double seconds_of(const Parts& parts) {
+  double sum = 0;
+  for (const auto& [kind, part] : parts) sum += part.seconds;
+  return sum;
+}
+
+struct Result {
+  std::string recipe;
+  int64_t parameters = 0, vocabulary = 0, batch = 0, context = 0;
+  double operations = 0;                                        // a step
+  double best = 0, median = 0, peak_best = 0, peak_median = 0;  // seconds a step, operations a second
+  Parts parts;                                                  // of the fastest step
+
+  double tokens() const { return static_cast<double>(batch * context); }
+  double share_best() const { return operations / best / peak_best; }
+  double share_median() const { return operations / median / peak_median; }
+};
+
+Result measure(const std::string& file, int steps) {
+  Recipe recipe = recipe_from_json(read_file(file));
+  if (recipe.examples != Examples::stream)
+    fail_call(file, ": the recipe learns line by line, expected a stream");
+  const std::vector<std::string> texts = {made_text(400000)};
+  recipe.steps = steps + 10;  // the rate's schedule; nothing is evaluated
+  Trainer trainer(recipe, texts);
+  const Tokenizer& tokenizer = *trainer.model().tokenizer();
+  StepProfile profile(trainer.recipe(), trainer.model().parameters(),
+                      Dataset(trainer.recipe(), tokenizer, texts).batch(0));
+
+  std::vector<Parts> seen;
+  constexpr int64_t k_peak_steps = 1000000;
+  const auto peak = static_cast<double>(multiply_adds(1) * k_peak_steps * threads());
+  Rounds rounds;
+  const size_t step = rounds.add(threads(), "", [&] { trainer.step(); });
+  const size_t ceiling = rounds.add(
+      threads(), "", [&] { parallel_for(threads(), [](int64_t, int) { multiply_adds(k_peak_steps); }); });
+  rounds.add(threads(), "", [&] {
+    profile.step();
+    seen.push_back(profile.parts());
+  });
+  rounds.run(steps);
+
+  Result r{file,
+           trainer.model().parameter_count(),
+           tokenizer.vocabulary(),
+           recipe.batch,
+           recipe.context,
+           profile.operations()};
+  r.best = rounds.best(step), r.median = rounds.median(step);
+  r.peak_best = peak / rounds.best(ceiling), r.peak_median = peak / rounds.median(ceiling);
+  r.parts = *std::min_element(seen.begin(), seen.end(),
+                              [](const auto& a, const auto& b) { return seconds_of(a) < seconds_of(b); });
+  return r;
+}
+
+// ---- showing -------------------------------------------------------------------------------------
+
+std::string percent(double share) { return fixed(100 * share, 0) + "%"; }
+
+std::vector<std::pair<std::string, StepProfile::Part>> slowest_first(const Result& r) {
+  std::vector<std::pair<std::string, StepProfile::Part>> parts(r.parts.begin(), r.parts.end());
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const auto& a, const auto& b) { return a.second.seconds > b.second.seconds; });
+  return parts;
+}
+
+void print(const Result& r) {
+  std::printf("\n%s: %s parameters, %s tokens, batch %s x %s\n", r.recipe.c_str(),
+              grouped(r.parameters).c_str(), grouped(r.vocabulary).c_str(), grouped(r.batch).c_str(),
+              grouped(r.context).c_str());
+  std::printf("  a step %s ms (%s), %s tokens/s (%s), %s GFLOP/s, %s of the peak (%s)\n\n",
+              fixed(1e3 * r.best, 1).c_str(), fixed(1e3 * r.median, 1).c_str(),
+              grouped(static_cast<int64_t>(r.tokens() / r.best)).c_str(),
+              grouped(static_cast<int64_t>(r.tokens() / r.median)).c_str(),
+              fixed(r.operations / r.best / 1e9, 1).c_str(), percent(r.share_best()).c_str(),
+              percent(r.share_median()).c_str());
+  Table table;
+  table.add({"  where the time goes", "ms", "share", "calls", "of the peak", ""});
+  const double sum = seconds_of(r.parts);
+  for (const auto& [kind, part] : slowest_first(r))
+    table.add({"  " + kind, fixed(1e3 * part.seconds, 2), fixed(100 * part.seconds / sum, 1) + "%",
+               grouped(part.calls),
+               part.operations > 0 ? percent(part.operations / part.seconds / r.peak_best) : "",
+               part.plain ? "plain loops" : ""});
+  table.add({"  all of them", fixed(1e3 * sum, 2), "100.0%", "", "", ""});
+  std::fputs(table.text().c_str(), stdout);
+}
+
+nlohmann::ordered_json json_of(const Result& r) {
+  auto parts = nlohmann::ordered_json::array();
+  for (const auto& [kind, part] : slowest_first(r))
+    parts.push_back({{"kind", kind},
+                     {"seconds", part.seconds},
+                     {"calls", part.calls},
+                     {"operations", part.operations},
+                     {"plain", part.plain}});
+  return {{"recipe", r.recipe},
+          {"parameters", r.parameters},
+          {"vocabulary", r.vocabulary},
+          {"batch", r.batch},
+          {"context", r.context},
+          {"operations", r.operations},
+          {"seconds_best", r.best},
+          {"seconds_median", r.median},
+          {"tokens_per_second_best", r.tokens() / r.best},
+          {"tokens_per_second_median", r.tokens() / r.median},
+          {"peak_gflops_best", r.peak_best / 1e9},
+          {"peak_gflops_median", r.peak_median / 1e9},
+          {"share_best", r.share_best()},
+          {"share_median", r.share_median()},
+          {"parts", std::move(parts)}};
+}
+
+void run(const Call& call, int argc, char** argv) {
+  if (call.steps < 1) fail_call("--steps is ", call.steps, ", expected 1 or more");
+  std::printf("%s; threads: %d; the best of %d steps (the median)\n", machine_text().c_str(), threads(),
+              call.steps);
+  auto list = nlohmann::ordered_json::array();
+  for (const std::string& recipe : call.recipes) {
+    const Result result = measure(recipe, call.steps);
+    print(result);
+    list.push_back(json_of(result));
+  }
+  std::fputs(
+      "\npeak: multiply-adds on the registers of as many threads, measured between the steps.  A step's\n"
+      "operations: 6 a weight and token, and attention's products on the cells that are seen; rebuilding is\n"
+      "not counted.  The stages are those of the fastest step that was watched.\n",
+      stdout);
+  if (!call.json.empty())
+    write_result(call.json, argc, argv, {{"threads", threads()}, {"steps", call.steps}, {"training", list}});
+}
+
+}  // namespace
+}  // namespace limpid::bench
+
+int main(int argc, char** argv) {
+  limpid::bench::Call call;
+  CLI::App app("How fast recipes train, and where the time of a step goes.", "bench_train");
+  app.add_option("--recipe", call.recipes, "the recipes")->capture_default_str();
+  app.add_option("--steps", call.steps, "how many steps of each are timed")->capture_default_str();
+  app.add_option("--json", call.json, "also write the result to this file");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) ? 2 : 0;
+  }
+  return limpid::bench::guarded("bench_train", [&] { limpid::bench::run(call, argc, argv); });
+}
