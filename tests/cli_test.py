@@ -123,7 +123,7 @@ class Calls(Case):
             for line in page.splitlines():
                 self.assertLessEqual(len(line), 80, line)
         for line in overview.splitlines():
-            self.assertLessEqual(len(line), 100, line)
+            self.assertLessEqual(len(line), 80, line)
 
     def test_every_option_is_a_sentence(self):
         for command in ("trace", "draw", "generate", "train", "info"):
@@ -535,7 +535,48 @@ class Builtin(Case):
             start = time.monotonic()
             self.ok("trace", "Life is short")
             return time.monotonic() - start
-        self.assertLess(min(once() for _ in range(5)), 0.3)
+        self.assertTrue(any(once() < 0.3 for _ in range(20)))  # other programs may be running
+
+
+class Documents(Case):
+    """What docs/ says is so."""
+
+    def doc(self, name):
+        with open(os.path.join(SOURCE, "docs", name)) as file:
+            return file.read()
+
+    def test_the_examples_run(self):
+        if os.path.getsize(os.path.join(SOURCE, "src/model/builtin.safetensors")) == 0:
+            self.skipTest("the built-in model is not trained yet")
+        commands = re.findall(r"^\$ (.*)$", self.doc("command.md"), re.M)
+        self.assertGreater(len(commands), 20)
+        with tempfile.TemporaryDirectory() as folder:
+            os.symlink(PROGRAM, os.path.join(folder, "limpid"))
+            environment = clean_environment(PATH=folder + ":" + os.environ["PATH"])
+            for command in commands:
+                done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                                      capture_output=True, text=True, errors="replace")
+                self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+
+    def test_every_setting_of_a_recipe_is_listed_with_its_default(self):
+        parts = re.split(r"^## ", self.doc("recipes.md"), flags=re.M)[:3]
+        listed = [dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*)`? \|", part, re.M)) for part in parts]
+        for network, place in (("gpt", 1), ("textbook", 2)):
+            name = f"defaults_{network}"
+            folder = path(name)
+            child = subprocess.Popen([PROGRAM, "train", write(name + ".json", json.dumps({"network": {"network": network}})), "-o", folder,
+                                      "--steps", "1", "--data", write("defaults.txt", TEXT)], stdout=subprocess.DEVNULL)
+            self.assertEqual(child.wait(120), 0)
+            held = json.loads(self.ok("info", os.path.join(folder, "checkpoint.safetensors"), "--json"))["recipe"]
+            self.assertEqual(held.pop("steps"), 1)
+            settings = held.pop("network")
+            for unlisted in ("network", "vocabulary"):
+                settings.pop(unlisted)
+            self.assertEqual(set(held) | {"steps"}, set(listed[0]))
+            self.assertEqual(set(settings), set(listed[place]))
+            for values, said in ((held, listed[0]), (settings, listed[place])):
+                for key, value in values.items():
+                    self.assertEqual(json.loads(said[key]), value, key)
 
 
 def prepare():

@@ -11,21 +11,21 @@ namespace {
 
 constexpr const char* k_overview = R"(limpid: attention you can see, at full speed
 
-  limpid trace "Life is short"                  a sentence from word to next-word probability,
-                                                every step of the way
-  limpid trace "Life is short" --token short    one token's way: its query against every key
+  limpid trace "Life is short"        every stage from word to next word
+  limpid trace "Life is short" --token short
+                                      one token: its query against every key
   limpid trace "Life is short" --network textbook --seed 7
-                                                the textbook's network, every number in double
-  limpid draw -o net.svg                        the network's diagram, shapes on every edge
-  limpid generate "Life is short"               how the text could go on
-  limpid train recipes/textbook.json            learns a few sentences in seconds
-  limpid info FILE                              what a model, trace or array file holds
+                                      the textbook's network, every number of it
+  limpid draw -o net.svg              its diagram, with the shapes on the edges
+  limpid generate "Life is short"     how the text could go on
+  limpid train recipes/textbook.json  learns a few sentences in seconds
+  limpid info FILE                    what a model, trace or array file holds
 
 Options of every command:
-  --threads N                 Computes on N threads; the results are the same for any N.
-  --color always|auto|never   Colours: in a terminal unless NO_COLOR is set, always, or never.
-  --help                      Each command's options: limpid trace --help
-  --version                   The version, the instruction set in use, and the threads.
+  --threads N   Computes on N threads; the results are the same for any N.
+  --color WHEN  auto (in a terminal, unless NO_COLOR is set), always, or never.
+  --help        A command's own options, such as limpid trace --help.
+  --version     The version, the instruction set in use, and the threads.
 
 Without --model, the small language model that limpid itself trained is used.
 Exit status: 0 done, 1 the work failed, 2 the call was wrong.

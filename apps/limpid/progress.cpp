@@ -70,10 +70,10 @@ std::string heading_of(const Trainer& trainer, const std::vector<std::string>& t
 }
 
 std::string summary_of(const Trainer::Evaluation& seen, const Recipe& r) {
-  const char* what = r.validation > 0 ? "held-out loss" : "loss         ";
-  return format("\n%s   %.4f nats a token, %.4f a character; %.1f%% right (%s tokens, %s characters)\n", what,
-                seen.loss, seen.loss_per_character(), seen.accuracy * 100, grouped(seen.tokens).c_str(),
-                grouped(seen.characters).c_str());
+  return format(
+      "\n%s   %.4f nats a token, %.4f a character\nright           %.1f%% of %s tokens (%s characters)\n",
+      r.validation > 0 ? "held-out loss" : "loss         ", seen.loss, seen.loss_per_character(),
+      seen.accuracy * 100, grouped(seen.tokens).c_str(), grouped(seen.characters).c_str());
 }
 
 Progress::Progress(const Terminal& terminal, const Trainer& trainer)
