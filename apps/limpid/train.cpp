@@ -29,7 +29,7 @@ void ask_to_stop(int) { g_asked_to_stop = 1; }
 
 // From now on Ctrl-C and a polite kill end the run after its current step; a second one ends it at once.
 void listen_to_signals() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = ask_to_stop;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   sigaction(SIGINT, &action, nullptr);
