@@ -131,7 +131,8 @@ TEST(Edits, NameWhatIsWrong) {
   EXPECT_NE(message_of("blocks.9.*=zero").find("no stage fits 'blocks.9.*'"), std::string::npos);
   EXPECT_NE(message_of("logits").find("expected NAME=ACTION"), std::string::npos);
   EXPECT_NE(message_of("logits=explode").find("'explode' is not an action"), std::string::npos);
-  EXPECT_NE(message_of("logits=scale:fast").find("scale needs a number"), std::string::npos);
+  EXPECT_NE(message_of("logits=scale:fast").find("scale needs a finite number"), std::string::npos);
+  EXPECT_NE(message_of("logits=scale:nan").find("finite"), std::string::npos);
   EXPECT_NE(message_of("logits[H=0]=zero").find("which has no axis H"), std::string::npos);
   EXPECT_NE(message_of("blocks.0.attn.z[H=2]=zero").find("H=2 is outside"), std::string::npos);
   EXPECT_NE(message_of("blocks.0.attn.z[H]=zero").find("AXIS=INDEX"), std::string::npos);

@@ -20,9 +20,16 @@ void generate(const Call& call, const Terminal& terminal) {
     print(terminal.output ? tame(piece) : piece);
     flush_output();
   };
-  model.encode(text);  // a text that cannot be read is an error before anything is printed
-  show(text);
-  model.generate(text, call.options, show);
+  bool begun = false;  // a call that is wrong is an error before anything is printed
+  const auto begin = [&] {
+    if (!begun) show(text);
+    begun = true;
+  };
+  model.generate(text, call.options, [&](const std::string& piece) {
+    begin();
+    show(piece);
+  });
+  begin();
   print("\n");
 }
 

@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -24,11 +25,14 @@ int columns_of(int descriptor) {
   return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+// A narrower terminal wraps what a page of this width holds: better than no page.
+constexpr int k_least_columns = 30;
+
 int find_columns() {
   const int asked = std::atoi(environment("COLUMNS").c_str());
-  if (asked > 0) return asked;
+  if (asked > 0) return std::max(asked, k_least_columns);
   const int own = columns_of(STDOUT_FILENO);
-  return own > 0 ? own : 80;
+  return own > 0 ? std::max(own, k_least_columns) : 80;
 }
 
 [[noreturn]] void fail_output() {

@@ -60,6 +60,14 @@ Encoding encoding_of(const Trace& trace) {
   return encoding;
 }
 
+// The tokens that the page calls by this label.
+std::vector<int> labelled(const Trace& trace, const std::string& label) {
+  std::vector<int> found;
+  for (size_t i = 0; i < trace.tokens.size(); ++i)
+    if (trace.tokens[i].label == label) found.push_back(static_cast<int>(i));
+  return found;
+}
+
 // The positions that an index, a word or "word#2" means; the last occurrence's tokens where a word stands
 // several times and nobody says which.
 std::vector<int> positions_of(const Trace& trace, const std::string& argument) {
@@ -73,8 +81,7 @@ std::vector<int> positions_of(const Trace& trace, const std::string& argument) {
   }
   std::vector<int> found;
   if (trace.text.empty()) {  // bare ids or vectors: by their labels
-    for (size_t i = 0; i < trace.tokens.size(); ++i)
-      if (trace.tokens[i].label == choice.word) found.push_back(static_cast<int>(i));
+    found = labelled(trace, choice.word);
     if (found.empty())
       fail_call("--token ", argument, ": not here; there are ", count, " ", trace.token_word, "s, from ",
                 in_quotes(trace.tokens.front().label), " to ", in_quotes(trace.tokens.back().label));
@@ -82,6 +89,9 @@ std::vector<int> positions_of(const Trace& trace, const std::string& argument) {
       fail_call("--token ", argument, ": it is there ", found.size(), " times");
     return {found[static_cast<size_t>(choice.number.value_or(1) - 1)]};
   }
+  const std::vector<int> pieces = labelled(trace, choice.word);
+  if (!choice.number && pieces.size() == 1)
+    return pieces;  // as the page writes it: "·short", or a piece of a word
   const WordPlace place = find_word(trace.text, encoding_of(trace), argument).front();
   for (int64_t i = place.first_token; i < place.end_token; ++i) found.push_back(static_cast<int>(i));
   return found;
@@ -170,15 +180,19 @@ Work add_trace(CLI::App& app) {
   const std::string view = "What is shown";
   sub->add_option("--layer", call->layer, "The layer to show in detail, from 0 (0).")
       ->type_name("L")
+      ->check(CLI::Range(0, INT_MAX))
       ->group(view);
   sub->add_option("--head", call->head, "The head to show in detail, from 0 (0).")
       ->type_name("H")
+      ->check(CLI::Range(0, INT_MAX))
       ->group(view);
   sub->add_option("--token", call->token,
                   "One token's way through a head: its query against every key, scores, weights, weighted "
                   "sum.  An index "
                   "from 0, a word, or WORD#2 for its second occurrence.")
       ->type_name("TOKEN")
+      ->check(CLI::Validator(
+          [](std::string& given) { return given.empty() ? "give an index or a word" : std::string(); }, ""))
       ->group(view);
   sub->add_option("--decimals", call->decimals,
                   "Digits after the point (3; 4 for a network small enough to be shown whole).")

@@ -102,7 +102,8 @@ Edit edit_of(const std::string& text, std::string* file) {
     edit.action = Edit::Action::scale;
     char* end = nullptr;
     edit.factor = std::strtod(rest.c_str(), &end);
-    if (rest.empty() || *end != 0) fail_call("edit '", text, "': scale needs a number, such as scale:0.5");
+    if (rest.empty() || *end != 0 || !std::isfinite(edit.factor))
+      fail_call("edit '", text, "': scale needs a finite number, such as scale:0.5");
   } else if (word == "cut") {
     edit.action = Edit::Action::cut;
     edit.edges = parse_edges(rest, text);

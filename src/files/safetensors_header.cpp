@@ -52,7 +52,8 @@ std::string read_header_text(const ByteSource& source) {
   uint64_t length = 0;
   for (size_t i = 0; i < raw.size(); ++i) length |= uint64_t{raw[i]} << (8 * i);
   if (length > k_most_header_bytes)
-    fail_work(file, ": header too large: ", length, " bytes, at most ", k_most_header_bytes, " are allowed");
+    fail_work(file, ": header too large: ", length, " bytes, at most ", k_most_header_bytes,
+              " are allowed; this is probably no safetensors file");
   if (length > source.size() - k_length_bytes)
     fail_work(file, ": invalid header length: ", length, " bytes, only ", source.size() - k_length_bytes,
               " follow");

@@ -45,10 +45,10 @@ Stage bend(const Scope& in, Stage x, Activation activation) {
 Stage feed_forward(const Scope& block, Stage x, const GptConfig& c) {
   const Scope in = block / "mlp";
   const Shape wide = {{Axis::F, c.feed_forward ? c.feed_forward : 4 * c.width}};
-  const Note widen = {"Feed-Forward (in)", "pre = x W_in + b_in",
+  const Note widen = {"Feed-Forward (in)", c.bias ? "pre = x W_in + b_in" : "pre = x W_in",
                       "Looks at each word alone, through many small detectors."};
   const Note bent = {"", "", "Keeps the detectors that found something and silences the others."};
-  const Note narrow = {"Feed-Forward (out)", "y = post W_out + b_out",
+  const Note narrow = {"Feed-Forward (out)", c.bias ? "y = post W_out + b_out" : "y = post W_out",
                        "Writes what was detected back in the width of the model."};
   Stage h = project((in / "pre").saying(widen), x, "in", wide, {.bias = c.bias});  // [B,T,F]
   if (c.activation == Activation::swiglu) {

@@ -78,10 +78,10 @@ std::vector<std::string> row_labels(const Reading& reading, Axis axis, const std
 }
 
 void print_gap(Paper& paper, const Reading& reading, Axis axis, int64_t left_out) {
-  paper.line(k_indent).add(
-      "⋮ " + grouped(left_out) + " more " +
-          counted(left_out, reading.thing(axis)).substr(counted(left_out, "").find(' ') + 1),
-      Ink::faint);
+  const std::string thing = reading.thing(axis) == "number" ? "row" : reading.thing(axis);
+  paper.line(k_indent).add("⋮ " + grouped(left_out) + " more " +
+                               counted(left_out, thing).substr(counted(left_out, "").find(' ') + 1),
+                           Ink::faint);
 }
 
 void print_table(Paper& paper, const Reading& reading, const ConstView& numbers, Ink ink,
