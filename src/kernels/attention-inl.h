@@ -1,8 +1,8 @@
 // What attention's forward and backward kernels share: a block of queries held one query a lane, which keys
-// each of them sees, and their scores against a block of keys.
+// each of them sees, what is added to its scores, and the products of keys with queries.
 //
-// Lanes are queries: scores are computed transposed, K Q^T, so that keys are read in place by broadcast and
-// the softmax needs no sum across lanes.
+// Lanes are queries: scores are computed transposed, K Q^T, so that keys are read by broadcast and the
+// softmax needs no sum across lanes.  Scores are in units of log 2, so that a weight is a power of two.
 //
 // Included once per instruction set.
 #if defined(LIMPID_KERNELS_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -15,7 +15,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
+#include "core/random.h"
 #include "hwy/highway.h"
 #include "kernels/attention.h"
 #include "kernels/math-inl.h"
@@ -24,15 +26,113 @@
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 
+constexpr float k_log2_e = 1.44269504088896341f;
+constexpr double k_log_2 = 0.69314718055994531;
+
+/// 2^x, within 3 ulp: 0 for x < -126.5 or so (-inf too), inf above 128, NaN for NaN.  2^0 is exactly 1.  The
+/// polynomials are minimax fits of degree 5 with p(0) = 1, relative error below 1e-7.
+HWY_INLINE Vec exp2(Vec x) {
+#if HWY_TARGET == HWY_AVX3
+  // x = floor(x) + r.  Of -inf the instruction makes r = 0, and scalef then 0: nothing has to be clamped.
+  const Vec r{_mm512_reduce_ps(x.raw, 0x09)};
+  Vec p = hn::MulAdd(set(1.8671301659196615e-3f), r, set(9.0170297771692276e-3f));
+  p = hn::MulAdd(p, r, set(5.5799912661314011e-2f));
+  p = hn::MulAdd(p, r, set(2.4016444385051727e-1f));
+  p = hn::MulAdd(p, r, set(6.9315129518508911e-1f));
+  p = hn::MulAdd(p, r, set(1.f));
+  return Vec{_mm512_scalef_ps(p.raw, x.raw)};
+#else
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_NEON
+  // In this order both keep a NaN of x.
+  x = hn::Min(set(128.f), hn::Max(set(-127.f), x));
+#else
+  x = hn::IfThenElse(hn::Lt(x, set(-127.f)), set(-127.f), x);
+  x = hn::IfThenElse(hn::Gt(x, set(128.f)), set(128.f), x);
+#endif
+  const hn::RebindToSigned<F32> i32;
+  const Vec shift = set(12582912.f + 127.f);  // 1.5 * 2^23: the sum's last bits are round(x) + 127
+  const Vec shifted = hn::Add(x, shift);
+  const Vec r = hn::Sub(x, hn::Sub(shifted, shift));
+  Vec p = hn::MulAdd(set(1.326472731307149e-3f), r, set(9.671512991189957e-3f));
+  p = hn::MulAdd(p, r, set(5.550733581185341e-2f));
+  p = hn::MulAdd(p, r, set(2.4022242426872253e-1f));
+  p = hn::MulAdd(p, r, set(6.931470036506653e-1f));
+  p = hn::MulAdd(p, r, set(1.f));
+  return hn::Mul(p, hn::BitCast(k_f32, hn::ShiftLeft<23>(hn::BitCast(i32, shifted))));
+#endif
+}
+
+// ---- rows of q, k, v, z of any type --------------------------------------------------------------
+
+inline int64_t padded(int64_t width) { return vecs_for(width) * k_lanes; }
+
+/// rows [count][width], each `stride` elements apart, as floats `pitch` apart.
+inline void load_rows(DType type, const void* from, int64_t stride, int64_t count, int64_t width,
+                      float* HWY_RESTRICT to, int64_t pitch) {
+  if (type == DType::f32) {
+    const float* row = static_cast<const float*>(from);
+    for (int64_t r = 0; r < count; ++r, row += stride, to += pitch) {
+      int64_t c = 0;
+      for (; c + k_lanes <= width; c += k_lanes) hn::StoreU(hn::LoadU(k_f32, row + c), k_f32, to + c);
+      for (; c < width; ++c) to[c] = row[c];
+    }
+    return;
+  }
+  const uint16_t* row = static_cast<const uint16_t*>(from);
+  for (int64_t r = 0; r < count; ++r, row += stride, to += pitch) {
+    int64_t c = 0;
+    if (type == DType::bf16) {
+      const hn::Rebind<uint16_t, F32> u16;
+      const hn::RebindToUnsigned<F32> u32;
+      for (; c + k_lanes <= width; c += k_lanes) {
+        const auto wide = hn::PromoteTo(u32, hn::LoadU(u16, row + c));
+        hn::StoreU(hn::BitCast(k_f32, hn::ShiftLeft<16>(wide)), k_f32, to + c);
+      }
+      for (; c < width; ++c) to[c] = to_float(bf16{row[c]});
+    } else {
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+      const hn::Rebind<hwy::float16_t, F32> half;
+      for (; c + k_lanes <= width; c += k_lanes) {
+        const auto narrow = hn::LoadU(half, reinterpret_cast<const hwy::float16_t*>(row + c));
+        hn::StoreU(hn::PromoteTo(k_f32, narrow), k_f32, to + c);
+      }
+#endif
+      for (; c < width; ++c) to[c] = to_float(f16{row[c]});
+    }
+  }
+}
+
+inline void store_rows(DType type, const float* from, int64_t pitch, int64_t count, int64_t width, void* to,
+                       int64_t stride) {
+  for (int64_t r = 0; r < count; ++r, from += pitch) {
+    for (int64_t c = 0; c < width; ++c) {
+      const int64_t at = r * stride + c;
+      if (type == DType::f32) static_cast<float*>(to)[at] = from[c];
+      if (type == DType::bf16) static_cast<bf16*>(to)[at] = to_bf16(from[c]);
+      if (type == DType::f16) static_cast<f16*>(to)[at] = to_f16(from[c]);
+    }
+  }
+}
+
+/// A row of a tensor of this type, `offset` elements after the first.
+inline const void* at(DType type, const void* from, int64_t offset) {
+  return static_cast<const std::byte*>(from) + offset * (type == DType::f32 ? 4 : 2);
+}
+inline void* at(DType type, void* from, int64_t offset) {
+  return static_cast<std::byte*>(from) + offset * (type == DType::f32 ? 4 : 2);
+}
+
+// ---- a block of queries --------------------------------------------------------------------------
+
 /// One block of up to k_width queries of one head.  Whole numbers are kept as floats: exact to 2^24 keys.
 struct QueryBlock {
   const AttentionArgs* args;
   int64_t batch, head, first, count;  // queries [first, first + count)
   int vecs;
   int64_t pitch;  // lanes = vecs * k_lanes, those beyond count see nothing
-  const float *q, *k, *v;
-  HWY_ALIGN float low[k_width], high[k_width];  // lane t sees the keys [low, high)
-  HWY_ALIGN float position[k_width];
+  const void *q, *k, *v;
+  int64_t position;                                   // of the first query among the keys
+  HWY_ALIGN float low[k_width], high[k_width];        // lane t sees keys of [low, high) alone
   int64_t any_low, any_high;                          // keys that some lane sees lie in here,
   int64_t all_low, all_high;                          // and in here every lane sees all
   int64_t vec_low[k_max_vecs], vec_high[k_max_vecs];  // as any_low and any_high, of one vector's lanes
@@ -49,25 +149,28 @@ inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t 
   block.vecs = vecs_for(block.count);
   block.pitch = block.vecs * k_lanes;
   const int64_t key_head = head / (shape.heads / shape.key_heads);
-  block.q = args.q + batch * args.q_at.batch + first * args.q_at.row + head * args.q_at.head;
-  block.k = args.k + batch * args.k_at.batch + key_head * args.k_at.head;
-  block.v = args.v + batch * args.v_at.batch + key_head * args.v_at.head;
+  const auto place = [&](const void* data, const HeadStrides& s, int64_t row, int64_t of_head) {
+    return at(args.type, data, batch * s.batch + row * s.row + of_head * s.head);
+  };
+  block.q = place(args.q, args.q_at, first, head);
+  block.k = place(args.k, args.k_at, 0, key_head);
+  block.v = place(args.v, args.v_at, 0, key_head);
 
   const int64_t first_query =
       args.first_queries ? args.first_queries[batch] : args.first_query.value_or(shape.keys - shape.queries);
   const int64_t length = args.key_lengths ? args.key_lengths[batch] : shape.keys;
+  block.position = first_query + first;
   block.any_low = shape.keys, block.any_high = 0;
   block.all_low = 0, block.all_high = shape.keys;
   for (int v = 0; v < block.vecs; ++v) block.vec_low[v] = shape.keys, block.vec_high[v] = 0;
   for (int64_t i = 0; i < block.pitch; ++i) {
-    const int64_t position = first_query + first + i;
+    const int64_t position = block.position + i;
     int64_t low = args.window > 0 ? position - args.window + 1 : 0;
     int64_t high = args.causal ? std::min(length, position + 1) : length;
     low = std::clamp<int64_t>(low, 0, shape.keys);
     high = i < block.count ? std::max(low, high) : low;
     block.low[i] = static_cast<float>(low);
     block.high[i] = static_cast<float>(high);
-    block.position[i] = static_cast<float>(position);
     if (i >= block.count) continue;
     if (low < high) {
       int64_t &vec_low = block.vec_low[i / k_lanes], &vec_high = block.vec_high[i / k_lanes];
@@ -82,9 +185,114 @@ inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t 
   return block;
 }
 
-/// May some lane not see all of the keys [s0, s1)?  (Lanes beyond count do not matter.)
-inline bool partly_masked(const QueryBlock& block, int64_t s0, int64_t s1) {
-  return s0 < block.all_low || s1 > block.all_high || block.args->bias;
+/// Do the bounds of sight (causal, window, lengths) cut through the keys [s0, s1)?
+inline bool partly_seen(const QueryBlock& block, int64_t s0, int64_t s1) {
+  return s0 < block.all_low || s1 > block.all_high;
+}
+
+/// What the queries are multiplied with when they are packed, so that scores come out in units of log 2; or,
+/// where a cap follows, of the cap.
+inline float query_factor(const AttentionArgs& args) {
+  return args.softcap > 0 ? args.scale / args.softcap : args.scale * k_log2_e;
+}
+
+/// Is anything added to scores cell by cell, or hidden cell by cell?
+inline bool has_added(const AttentionArgs& args) {
+  return args.bias || args.slopes || args.distances || args.allowed || args.query_documents;
+}
+
+enum class Added {
+  none,  // nothing is added or hidden in this block
+  some,
+  hidden,  // no cell is seen
+};
+
+/// What is added to the scores of the keys [s0, s1), as to[key][lane]; -inf where a cell is hidden, whatever
+/// hides it but the bounds.  `rows` is room for as many numbers in the other order.  In natural units.
+inline Added added_block(const QueryBlock& block, int64_t s0, int64_t s1, float* HWY_RESTRICT rows,
+                         float* HWY_RESTRICT to) {
+  const AttentionArgs& args = *block.args;
+  const AttentionShape& shape = args.shape;
+  const int64_t keys = s1 - s0, b = block.batch, h = block.head;
+  const bool adds = args.bias || args.slopes || args.distances;
+  bool any_hidden = false, any_seen = false;
+  for (int64_t i = 0; i < block.count; ++i) {
+    const int64_t t = block.first + i, p = block.position + i;
+    float* HWY_RESTRICT row = rows + i * keys;
+    if (args.bias) {
+      const float* from = args.bias + b * args.bias_at.batch + h * args.bias_at.head + t * args.bias_at.row;
+      std::copy_n(from + s0, keys, row);
+    } else {
+      std::fill_n(row, keys, 0.f);
+    }
+    if (args.slopes) {
+      const float slope = args.slopes[h];
+      for (int64_t s = 0; s < keys; ++s) row[s] -= slope * static_cast<float>(p - s0 - s);
+    }
+    if (args.distances) {
+      // Cells out of sight may lie outside the table.
+      const int64_t low = static_cast<int64_t>(block.low[i]), high = static_cast<int64_t>(block.high[i]);
+      const float* from = args.distances + h * args.distances_head + p - args.least_distance;
+      for (int64_t s = std::max(low, s0); s < std::min(high, s1); ++s) row[s - s0] += from[-s];
+    }
+    if (args.allowed) {
+      const bool* from =
+          args.allowed + b * args.allowed_at.batch + h * args.allowed_at.head + t * args.allowed_at.row + s0;
+      for (int64_t s = 0; s < keys; ++s) row[s] = from[s] ? row[s] : -k_infinity;
+    }
+    if (args.query_documents) {
+      const int64_t own = args.query_documents[b * shape.queries + t];
+      const int64_t* from = args.key_documents + b * shape.keys + s0;
+      for (int64_t s = 0; s < keys; ++s) row[s] = from[s] == own ? row[s] : -k_infinity;
+    }
+    for (int64_t s = 0; s < keys; ++s) {
+      const bool hidden = row[s] == -k_infinity;
+      any_hidden |= hidden;
+      any_seen |= !hidden;
+    }
+  }
+  if (!any_seen) return Added::hidden;
+  if (!any_hidden && !adds) return Added::none;
+  transpose(block.count, keys, rows, keys, to, block.pitch);
+  for (int64_t s = 0; s < keys; ++s)
+    std::fill(to + s * block.pitch + block.count, to + (s + 1) * block.pitch, 0.f);
+  return Added::some;
+}
+
+/// What dropout multiplies the weights of the keys [s0, s1) with, as to[key][lane]: 0 or 1 / (1 - rate).
+inline void dropout_block(const QueryBlock& block, int64_t s0, int64_t s1, float* HWY_RESTRICT rows,
+                          float* HWY_RESTRICT to) {
+  const AttentionArgs& args = *block.args;
+  const AttentionShape& shape = args.shape;
+  const int64_t keys = s1 - s0;
+  const float kept = static_cast<float>(1 / (1 - static_cast<double>(args.dropout)));
+  const double rate = args.dropout;
+  for (int64_t i = 0; i < block.count; ++i) {
+    const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first + i;
+    const auto first = static_cast<uint64_t>(row * shape.keys + s0),
+               end = first + static_cast<uint64_t>(keys);
+    float* out = rows + i * keys;
+    for (uint64_t quad = first / 4; quad * 4 < end; ++quad) {
+      const PhiloxCounter words = random_words(args.seed, args.stream, args.step, quad);
+      for (uint64_t w = std::max(first, quad * 4); w < std::min(end, quad * 4 + 4); ++w) {
+        out[w - first] = words[static_cast<size_t>(w % 4)] * 0x1p-32 >= rate ? kept : 0.f;
+      }
+    }
+  }
+  transpose(block.count, keys, rows, keys, to, block.pitch);
+  for (int64_t s = 0; s < keys; ++s)
+    std::fill(to + s * block.pitch + block.count, to + (s + 1) * block.pitch, 0.f);
+}
+
+/// May the documents of a block of keys be skipped, every query's being others?
+inline bool other_documents(const QueryBlock& block, int64_t s0, int64_t s1) {
+  const AttentionArgs& args = *block.args;
+  if (!args.query_documents) return false;
+  const int64_t* own = args.query_documents + block.batch * args.shape.queries + block.first;
+  const int64_t* keys = args.key_documents + block.batch * args.shape.keys;
+  const auto [own_least, own_most] = std::minmax_element(own, own + block.count);
+  const auto [least, most] = std::minmax_element(keys + s0, keys + s1);
+  return *own_most < *least || *own_least > *most;
 }
 
 constexpr int64_t k_stripe = 18;  // keys: three tiles of rows
@@ -94,8 +302,7 @@ constexpr int64_t k_stripe = 18;  // keys: three tiles of rows
 /// pay for the shorter tiles: measured equal or 5% slower.)
 template <class Run>
 void each_stripe(const QueryBlock& block, int64_t s0, int64_t s1, Run run) {
-  const bool inside = s0 >= block.all_low && s1 <= block.all_high;
-  if (inside || k_max_vecs < 4) return run(s0, s1, 0, block.vecs);
+  if (!partly_seen(block, s0, s1) || k_max_vecs < 4) return run(s0, s1, 0, block.vecs);
   for (int64_t c0 = s0; c0 < s1; c0 += k_stripe) {
     const int64_t c1 = std::min(c0 + k_stripe, s1);
     int v0 = 0, v1 = block.vecs;
@@ -141,12 +348,12 @@ HWY_INLINE bool any_sees(const QueryBlock& block, int v, int64_t key) {
   return key >= block.vec_low[v] && key < block.vec_high[v];
 }
 
-/// Which lanes of vector v see the key?  `bias` is that key's row of biases or null: -inf hides it too.
-HWY_INLINE hn::Mask<F32> sees(const QueryBlock& block, int v, int64_t key, const float* bias) {
+/// Which lanes of vector v see the key?  `added` is that key's row of added_block or null: -inf hides it too.
+HWY_INLINE hn::Mask<F32> sees(const QueryBlock& block, int v, int64_t key, const float* added) {
   const Vec s = set(static_cast<float>(key));
   const auto seen = hn::And(hn::Ge(s, hn::Load(k_f32, block.low + v * k_lanes)),
                             hn::Lt(s, hn::Load(k_f32, block.high + v * k_lanes)));
-  return bias ? hn::And(seen, hn::Ne(hn::LoadU(k_f32, bias + v * k_lanes), set(-k_infinity))) : seen;
+  return added ? hn::And(seen, hn::Ne(hn::LoadU(k_f32, added + v * k_lanes), set(-k_infinity))) : seen;
 }
 
 /// Rows [count][width] as columns to[width][pitch], times scale; lanes beyond count are 0.
@@ -176,47 +383,38 @@ inline bool all_finite(const float* rows, int64_t stride, int64_t count, int64_t
   return !std::isnan(sum_lanes(bad) + rest);
 }
 
-/// Scores of the keys [s0, s1) into scores[key][lane]: scaled, capped, biased, and -inf where not seen.
-/// `queries` are the block's, packed by pack_columns with args.scale.  `bias` receives the biases, if any.
-/// With slope not null it receives the derivative of the cap, 1 - tanh^2, in the same layout.
+/// Scores of the keys [s0, s1), whose rows are `keys`, into scores[key][lane], in units of log 2: scaled,
+/// capped, with what is added, and -inf where not seen.  `queries` are the block's, packed by pack_columns
+/// with query_factor; `added` is added_block's, or null.  With slope not null it receives the derivative of
+/// the cap, 1 - tanh^2, in the same layout.
 inline void score_block(const QueryBlock& block, const float* queries, int64_t s0, int64_t s1,
-                        float* HWY_RESTRICT scores, float* HWY_RESTRICT bias, float* HWY_RESTRICT slope) {
+                        const float* keys, int64_t key_pitch, const float* HWY_RESTRICT added,
+                        float* HWY_RESTRICT scores, float* HWY_RESTRICT slope) {
   const AttentionArgs& args = *block.args;
-  const int64_t keys = s1 - s0, pitch = block.pitch;
-  key_products(block, s0, s1, block.k + s0 * args.k_at.row, args.k_at.row, args.shape.width, queries, scores);
+  const int64_t pitch = block.pitch;
+  key_products(block, s0, s1, keys, key_pitch, args.shape.width, queries, scores);
 
-  const bool masked = partly_masked(block, s0, s1);
+  const bool masked = added || partly_seen(block, s0, s1);
   const bool capped = args.softcap > 0;
-  if (!masked && !capped && !args.slopes && !args.bias) return;
-  if (args.bias) {
-    const float* from = args.bias + block.batch * args.bias_batch + block.head * args.bias_head +
-                        block.first * args.bias_row + s0;
-    transpose(block.count, keys, from, args.bias_row, bias, pitch);
-    for (int64_t s = 0; s < keys; ++s) std::fill(bias + s * pitch + block.count, bias + (s + 1) * pitch, 0.f);
-  }
-  const Vec cap = set(args.softcap), per_cap = set(1 / args.softcap);
-  const Vec alibi = set(args.slopes ? args.slopes[block.head] : 0.f);
-  for (int64_t s = 0; s < keys; ++s) {
-    const Vec key = set(static_cast<float>(s0 + s));
+  if (!masked && !capped) return;
+  const Vec cap = set(args.softcap * k_log2_e), unit = set(k_log2_e);
+  for (int64_t s = 0; s < s1 - s0; ++s) {
+    const float* more = added ? added + s * pitch : nullptr;
     for (int v = 0; v < block.vecs; ++v) {
-      const int64_t at = s * pitch + v * k_lanes;
+      const int64_t cell = s * pitch + v * k_lanes;
       if (!any_sees(block, v, s0 + s)) {
-        hn::StoreU(set(-k_infinity), k_f32, scores + at);
+        hn::StoreU(set(-k_infinity), k_f32, scores + cell);
         continue;
       }
-      Vec x = hn::LoadU(k_f32, scores + at);
+      Vec x = hn::LoadU(k_f32, scores + cell);
       if (capped) {
-        const Vec y = tanh(hn::Mul(x, per_cap));
-        if (slope) hn::StoreU(hn::NegMulAdd(y, y, set(1.f)), k_f32, slope + at);
+        const Vec y = tanh(x);
+        if (slope) hn::StoreU(hn::NegMulAdd(y, y, set(1.f)), k_f32, slope + cell);
         x = hn::Mul(cap, y);
       }
-      if (args.slopes) x = hn::MulAdd(alibi, hn::Sub(key, hn::Load(k_f32, block.position + v * k_lanes)), x);
-      if (args.bias) x = hn::Add(x, hn::LoadU(k_f32, bias + at));
-      if (masked) {
-        const float* hidden = args.bias ? bias + s * pitch : nullptr;
-        x = hn::IfThenElse(sees(block, v, s0 + s, hidden), x, set(-k_infinity));
-      }
-      hn::StoreU(x, k_f32, scores + at);
+      if (more) x = hn::MulAdd(hn::LoadU(k_f32, more + v * k_lanes), unit, x);
+      if (masked) x = hn::IfThenElse(sees(block, v, s0 + s, more), x, set(-k_infinity));
+      hn::StoreU(x, k_f32, scores + cell);
     }
   }
 }
@@ -224,10 +422,11 @@ inline void score_block(const QueryBlock& block, const float* queries, int64_t s
 /// As add_keys, but a lane takes no part in keys that it does not see: for blocks where a masked 0 would meet
 /// NaN or infinity.
 inline void add_seen(const QueryBlock& block, int64_t s0, int64_t s1, const float* a, int64_t lda, int64_t m,
-                     const float* b, const float* bias, float* to) {
+                     const float* b, const float* added, float* to) {
   for (int64_t s = s0; s < s1; ++s, a += lda, b += block.pitch) {
     for (int v = 0; v < block.vecs; ++v) {
-      const auto seen = sees(block, v, s, block.args->bias ? bias + (s - s0) * block.pitch : nullptr);
+      if (!any_sees(block, v, s)) continue;
+      const auto seen = sees(block, v, s, added ? added + (s - s0) * block.pitch : nullptr);
       const Vec weight = hn::LoadU(k_f32, b + v * k_lanes);
       for (int64_t r = 0; r < m; ++r) {
         float* cell = to + r * block.pitch + v * k_lanes;

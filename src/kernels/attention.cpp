@@ -4,6 +4,7 @@
 #define HWY_TARGET_INCLUDE "kernels/attention.cpp"
 #include "hwy/foreach_target.h"
 //
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/attention-inl.h"
 #include "kernels/attention.h"
@@ -17,121 +18,463 @@ namespace {
 // of it, so that a row's sums are grouped the same whatever rows share its block of queries.
 constexpr int64_t k_block_keys = 96;
 
-struct Room {                              // a task's scratch
-  float *queries, *weights, *bias, *sums;  // [D][lanes], [keys][lanes], the same, [Dv][lanes]
-  float *top, *total;                      // [lanes]: largest score so far, sum of exp(score - top)
+// A row's weights are powers of two relative to its `top`: the largest of the first six scores of the block
+// it begins in (or of that whole block, where it sees none of the six), until the weights of a block add up
+// to more than this; then the largest score of that block takes its place.  Asking so rarely is what lets
+// weights be made while their scores are in registers.  It is a rule of the row alone.
+constexpr float k_most = 65536.f;
+
+constexpr int64_t k_task_queries = 256;  // at most: one reading of keys and values serves them all
+constexpr int64_t k_groups = (k_task_queries + k_width - 1) / k_width;
+constexpr int64_t k_few_tasks = 16;  // as many are wanted, so that every thread has work
+
+// What is kept for one block of queries; lanes are queries.
+struct Group {
+  QueryBlock block;
+  float *queries, *sums;  // [D][lanes], [Dv][lanes]
+  float *top, *shift,
+      *total;  // [lanes]: -inf where nothing was seen yet; what is taken off scores: top, or 0;
+};  // the sum of weights so far
+
+struct Room {               // a task's scratch, but for its groups'
+  float *weights, *scores;  // [keys][lanes]
+  float *added, *kept;      // the same: only where something is added, or dropped
+  float* rows;              // [lanes][keys], or [lanes][D] or [Dv]
+  float *keys, *values;     // [keys][D], [keys][Dv]: only where they are not used in place
+  float* fresh;             // [lanes]: the sum of this block's weights
 };
 
-int64_t room_floats(const AttentionArgs& args) {
-  return k_width * (args.shape.width + args.shape.value_width + 2 + k_block_keys * (args.bias ? 2 : 1));
+bool in_place(const AttentionArgs& args, const HeadStrides& strides, int64_t width) {
+  return args.type == DType::f32 && strides.row == width;
 }
 
-Room room_in(const AttentionArgs& args, float* scratch) {
-  Room room;
-  room.queries = scratch;
-  room.sums = room.queries + args.shape.width * k_width;
-  room.top = room.sums + args.shape.value_width * k_width;
-  room.total = room.top + k_width;
-  room.weights = room.total + k_width;
-  room.bias = room.weights + k_block_keys * k_width;
-  return room;
+// How many floats it takes; places them in scratch unless that is null.
+int64_t lay_out(const AttentionArgs& args, float* scratch, Room* room, Group* groups) {
+  const AttentionShape& shape = args.shape;
+  const int64_t block = k_block_keys * k_width, widest = std::max(shape.width, shape.value_width);
+  int64_t used = 0;
+  const auto take = [&](int64_t count) {
+    float* place = scratch ? scratch + used : nullptr;
+    used += (count + 15) / 16 * 16;
+    return place;
+  };
+  for (int64_t g = 0; g < k_groups; ++g) {
+    groups[g].queries = take(shape.width * k_width);
+    groups[g].sums = take(shape.value_width * k_width);
+    for (float** lanes : {&groups[g].top, &groups[g].shift, &groups[g].total}) *lanes = take(k_width);
+  }
+  room->weights = take(block);
+  room->scores = take(block);
+  room->added = take(has_added(args) ? block : 0);
+  room->kept = take(args.dropout > 0 ? block : 0);
+  room->rows = take(std::max(has_added(args) || args.dropout > 0 ? block : 0, k_width * widest));
+  room->keys = take(in_place(args, args.k_at, shape.width) ? 0 : k_block_keys * shape.width);
+  room->values = take(in_place(args, args.v_at, shape.value_width) ? 0 : k_block_keys * shape.value_width);
+  room->fresh = take(k_width);
+  return used;
 }
 
-// Scores to exp(score - top), top being the largest score of the row so far; what was summed against an
-// older top is rescaled.  A lane whose top stays keeps its bits: its factor is exactly 1.
-void online_softmax(const QueryBlock& block, int64_t s0, int64_t s1, int64_t value_width, const Room& room) {
-  const int64_t pitch = block.pitch, keys = s1 - s0;
-  for (int v = 0; v < block.vecs; ++v) {
-    float* column = room.weights + v * k_lanes;
-    const int64_t begin = std::clamp<int64_t>(block.vec_low[v] - s0, 0, keys);
-    const int64_t end = std::clamp<int64_t>(block.vec_high[v] - s0, begin, keys);
-    for (int64_t s = 0; s < begin; ++s) hn::StoreU(hn::Zero(k_f32), k_f32, column + s * pitch);
-    for (int64_t s = end; s < keys; ++s) hn::StoreU(hn::Zero(k_f32), k_f32, column + s * pitch);
-    if (begin == end) continue;
-    const Vec old = hn::LoadU(k_f32, room.top + v * k_lanes);
-    Vec top = old;
-    for (int64_t s = begin; s < end; ++s) top = hn::Max(top, hn::LoadU(k_f32, column + s * pitch));
-    // While a lane has seen nothing its top is -inf: 0 in its place, to avoid inf - inf.
-    const Vec finite = hn::IfThenZeroElse(hn::Eq(top, set(-k_infinity)), top);
-    const Vec factor = exp_weight(hn::Sub(old, finite));
-    Vec total = hn::Mul(hn::LoadU(k_f32, room.total + v * k_lanes), factor);
-    for (int64_t s = begin; s < end; ++s) {
-      const Vec weight = exp_weight(hn::Sub(hn::LoadU(k_f32, column + s * pitch), finite));
-      hn::StoreU(weight, k_f32, column + s * pitch);
-      total = hn::Add(total, weight);
+// ---- weights while the scores are in registers ---------------------------------------------------
+
+// Rows that will be read soon, six at a time: a machine does not foresee them.
+struct Fetch {
+  const std::byte* at;
+  int64_t stride, width;  // bytes
+};
+
+struct Weigh {
+  const float* keys;  // rows, key_pitch apart
+  int64_t key_pitch, width;
+  const float* queries;  // [width][pitch]
+  int64_t pitch;
+  float* weights;      // [keys][pitch]
+  const float* shift;  // [lanes]
+  float* fresh;        // [lanes]: added to
+  bool masked;         // by
+  const float *low, *high;
+  float first_key;
+  Fetch fetch_keys, fetch_values;
+};
+
+template <int kRows, int kVecs>
+void weigh_tile(const Weigh& t) {
+  Vec sum[kRows][kVecs];
+#pragma GCC unroll 6
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::Zero(k_f32);
+  }
+  const float* HWY_RESTRICT a = t.keys;
+  const float* HWY_RESTRICT b = t.queries;
+  const int64_t lda = t.key_pitch, ldb = t.pitch;
+  const auto step = [&] {
+    Vec column[kVecs];
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) column[v] = hn::LoadU(k_f32, b + v * k_lanes);
+#pragma GCC unroll 6
+    for (int r = 0; r < kRows; ++r) {
+      const Vec key = hn::Set(k_f32, a[r * lda]);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::MulAdd(key, column[v], sum[r][v]);
     }
-    hn::StoreU(top, k_f32, room.top + v * k_lanes);
-    hn::StoreU(total, k_f32, room.total + v * k_lanes);
+    ++a;
+    b += ldb;
+  };
+  constexpr int64_t k_line = 64, k_steps = 16;  // bytes, and steps between fetching them
+  int64_t p = t.width;
+  for (int64_t byte = 0; p >= k_steps; p -= k_steps, byte += k_line) {
+    for (const Fetch* fetch : {&t.fetch_keys, &t.fetch_values}) {
+      if (byte >= fetch->width) continue;
+#pragma GCC unroll 6
+      for (int r = 0; r < kRows; ++r) hwy::Prefetch(fetch->at + r * fetch->stride + byte);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < k_steps; ++i) step();
+  }
+  for (; p > 0; --p) step();
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    const Vec shift = hn::LoadU(k_f32, t.shift + v * k_lanes);
+    Vec fresh = hn::LoadU(k_f32, t.fresh + v * k_lanes);
+#pragma GCC unroll 6
+    for (int r = 0; r < kRows; ++r) {
+      Vec weight = exp2(hn::Sub(sum[r][v], shift));
+      if (t.masked) {
+        const Vec key = set(t.first_key + static_cast<float>(r));
+        const auto seen = hn::And(hn::Ge(key, hn::LoadU(k_f32, t.low + v * k_lanes)),
+                                  hn::Lt(key, hn::LoadU(k_f32, t.high + v * k_lanes)));
+        weight = hn::IfThenElseZero(seen, weight);
+      }
+      hn::StoreU(weight, k_f32, t.weights + r * ldb + v * k_lanes);
+      fresh = hn::Add(fresh, weight);
+    }
+    hn::StoreU(fresh, k_f32, t.fresh + v * k_lanes);
+  }
+}
+
+using WeighTile = void (*)(const Weigh&);
+
+template <int kVecs>
+WeighTile weigh_tile_of(int rows) {
+  constexpr WeighTile table[k_rows] = {weigh_tile<1, kVecs>, weigh_tile<2, kVecs>, weigh_tile<3, kVecs>,
+                                       weigh_tile<4, kVecs>, weigh_tile<5, kVecs>, weigh_tile<6, kVecs>};
+  return table[rows - 1];
+}
+
+WeighTile weigh_tile_for(int rows, int vecs) {
+  if (vecs == 1) return weigh_tile_of<1>(rows);
+#if HWY_TARGET != HWY_AVX2
+  if (vecs == 3) return weigh_tile_of<3>(rows);
+  if (vecs == 4) return weigh_tile_of<4>(rows);
+#endif
+  return weigh_tile_of<2>(rows);
+}
+
+// ---- one block of keys ---------------------------------------------------------------------------
+
+struct KeyBlock {
+  int64_t aligned, s0, s1;  // keys [s0, s1) of the block that begins at `aligned`
+  const float *keys, *values;
+  int64_t key_pitch, value_pitch;
+  const float* added;              // or null
+  Fetch fetch_keys, fetch_values;  // at = null: nothing
+};
+
+// Scores to weights, for the lanes of one vector; their sum.
+Vec weigh_column(const float* scores, float* weights, int64_t keys, int64_t pitch, Vec shift) {
+  Vec fresh = hn::Zero(k_f32);
+  for (int64_t s = 0; s < keys; ++s) {
+    const Vec weight = exp2(hn::Sub(hn::LoadU(k_f32, scores + s * pitch), shift));
+    hn::StoreU(weight, k_f32, weights + s * pitch);
+    fresh = hn::Add(fresh, weight);
+  }
+  return fresh;
+}
+
+Vec shift_of(Vec top) { return hn::IfThenZeroElse(hn::Eq(top, set(-k_infinity)), top); }
+
+Vec largest(const float* scores, int64_t keys, int64_t pitch) {
+  Vec top = set(-k_infinity);
+  for (int64_t s = 0; s < keys; ++s) top = hn::Max(top, hn::LoadU(k_f32, scores + s * pitch));
+  return top;
+}
+
+// The rule of k_most, on scores in memory: for what is not masked by bounds alone, and where a top must move.
+void weigh_carefully(const Group& group, const KeyBlock& at_keys, const Room& room) {
+  const QueryBlock& block = group.block;
+  const int64_t pitch = block.pitch, keys = at_keys.s1 - at_keys.s0;
+  score_block(block, group.queries, at_keys.s0, at_keys.s1, at_keys.keys, at_keys.key_pitch, at_keys.added,
+              room.scores, nullptr);
+  const int64_t early = std::clamp<int64_t>(at_keys.aligned + k_rows - at_keys.s0, 0, keys);
+  for (int v = 0; v < block.vecs; ++v) {
+    const int64_t lane = v * k_lanes;
+    const float* scores = room.scores + lane;
+    float* weights = room.weights + lane;
+    const Vec old = hn::LoadU(k_f32, group.top + lane);
+    const auto unset = hn::Eq(old, set(-k_infinity));
+    Vec first = largest(scores, early, pitch);
+    const Vec most = largest(scores, keys, pitch);
+    first = hn::IfThenElse(hn::Eq(first, set(-k_infinity)), most, first);
+    Vec top = hn::IfThenElse(unset, first, old);
+    Vec fresh = weigh_column(scores, weights, keys, pitch, shift_of(top));
+    const auto right = hn::Le(fresh, set(k_most));  // not so for NaN
+    if (!hn::AllTrue(k_f32, right)) {
+      top = hn::IfThenElse(right, top, most);
+      fresh = weigh_column(scores, weights, keys, pitch, shift_of(top));
+    }
+    const Vec factor = hn::IfThenElse(unset, set(1.f), exp2(hn::Sub(old, shift_of(top))));
+    const Vec total = hn::Mul(hn::LoadU(k_f32, group.total + lane), factor);
+    hn::StoreU(top, k_f32, group.top + lane);
+    hn::StoreU(shift_of(top), k_f32, group.shift + lane);
+    hn::StoreU(hn::Add(total, fresh), k_f32, group.total + lane);
     if (hn::AllTrue(k_f32, hn::Eq(factor, set(1.f)))) continue;
-    for (int64_t d = 0; d < value_width; ++d) {
-      float* sum = room.sums + d * pitch + v * k_lanes;
+    for (int64_t d = 0; d < block.args->shape.value_width; ++d) {
+      float* sum = group.sums + d * pitch + lane;
       hn::StoreU(hn::Mul(hn::LoadU(k_f32, sum), factor), k_f32, sum);
     }
   }
 }
 
-// sums += V^T weights over the keys [s0, s1).
-void add_values(const QueryBlock& block, int64_t s0, int64_t s1, const Room& room) {
+// Rows that begin in this block get their top from its first six keys.  False where some row sees keys here,
+// and none of the six.
+bool set_tops(const Group& group, const KeyBlock& at_keys, const Room& room) {
+  const QueryBlock& block = group.block;
+  bool unset = false;
+  for (int64_t i = 0; i < block.count; ++i) unset |= group.top[i] == -k_infinity;
+  if (!unset) return true;
+  const int64_t end = std::min(at_keys.aligned + k_rows, at_keys.s1);
+  if (end <= at_keys.s0) return false;
+  score_block(block, group.queries, at_keys.s0, end, at_keys.keys, at_keys.key_pitch, nullptr, room.scores,
+              nullptr);
+  for (int v = 0; v < block.vecs; ++v) {
+    const int64_t lane = v * k_lanes;
+    const Vec old = hn::LoadU(k_f32, group.top + lane);
+    const Vec first = largest(room.scores + lane, end - at_keys.s0, block.pitch);
+    const Vec top = hn::IfThenElse(hn::Eq(old, set(-k_infinity)), first, old);
+    hn::StoreU(top, k_f32, group.top + lane);
+    hn::StoreU(shift_of(top), k_f32, group.shift + lane);
+  }
+  for (int64_t i = 0; i < block.count; ++i) {
+    const auto s0 = static_cast<float>(at_keys.s0), s1 = static_cast<float>(at_keys.s1);
+    if (group.top[i] == -k_infinity && block.high[i] > s0 && block.low[i] < s1) return false;
+  }
+  return true;
+}
+
+void weigh(const Group& group, const KeyBlock& at_keys, const Room& room) {
+  const QueryBlock& block = group.block;
   const AttentionArgs& args = *block.args;
-  const float* values = block.v + s0 * args.v_at.row;
-  const int64_t width = args.shape.value_width;
-  if (partly_masked(block, s0, s1) && !all_finite(values, args.v_at.row, s1 - s0, width)) {
-    add_seen(block, s0, s1, values, args.v_at.row, width, room.weights, room.bias, room.sums);
+  if (at_keys.added || args.softcap > 0 || !set_tops(group, at_keys, room))
+    return weigh_carefully(group, at_keys, room);
+  std::fill(room.fresh, room.fresh + block.pitch, 0.f);
+  const bool masked = partly_seen(block, at_keys.s0, at_keys.s1);
+  each_stripe(block, at_keys.s0, at_keys.s1, [&](int64_t c0, int64_t c1, int v0, int v1) {
+    Weigh t{};
+    t.key_pitch = at_keys.key_pitch;
+    t.width = args.shape.width;
+    t.queries = group.queries + v0 * k_lanes;
+    t.pitch = block.pitch;
+    t.shift = group.shift + v0 * k_lanes;
+    t.fresh = room.fresh + v0 * k_lanes;
+    t.masked = masked;
+    t.low = block.low + v0 * k_lanes;
+    t.high = block.high + v0 * k_lanes;
+    t.fetch_keys = at_keys.fetch_keys;
+    t.fetch_values = at_keys.fetch_values;
+    for (int64_t key = c0; key < c1; key += k_rows) {
+      t.keys = at_keys.keys + (key - at_keys.s0) * at_keys.key_pitch;
+      t.weights = room.weights + (key - at_keys.s0) * block.pitch + v0 * k_lanes;
+      t.first_key = static_cast<float>(key);
+      if (at_keys.fetch_keys.at) {
+        t.fetch_keys.at = at_keys.fetch_keys.at + (key - at_keys.s0) * t.fetch_keys.stride;
+        t.fetch_values.at = at_keys.fetch_values.at + (key - at_keys.s0) * t.fetch_values.stride;
+      }
+      weigh_tile_for(static_cast<int>(std::min<int64_t>(k_rows, c1 - key)), v1 - v0)(t);
+    }
+  });
+  bool right = true;
+  for (int64_t i = 0; i < block.pitch; i += k_lanes) {
+    right &= hn::AllTrue(k_f32, hn::Le(hn::LoadU(k_f32, room.fresh + i), set(k_most)));
+  }
+  if (!right) return weigh_carefully(group, at_keys, room);
+  for (int64_t i = 0; i < block.pitch; i += k_lanes) {
+    const Vec total = hn::Add(hn::LoadU(k_f32, group.total + i), hn::LoadU(k_f32, room.fresh + i));
+    hn::StoreU(total, k_f32, group.total + i);
+  }
+}
+
+void drop(const QueryBlock& block, const KeyBlock& at_keys, const Room& room) {
+  dropout_block(block, at_keys.s0, at_keys.s1, room.rows, room.kept);
+  for (int64_t i = 0; i < (at_keys.s1 - at_keys.s0) * block.pitch; i += k_lanes) {
+    const Vec weight = hn::Mul(hn::LoadU(k_f32, room.weights + i), hn::LoadU(k_f32, room.kept + i));
+    hn::StoreU(weight, k_f32, room.weights + i);
+  }
+}
+
+// sums += V^T weights.
+void add_values(const Group& group, const KeyBlock& at_keys, const Room& room) {
+  const QueryBlock& block = group.block;
+  const int64_t keys = at_keys.s1 - at_keys.s0, width = block.args->shape.value_width;
+  const bool masked = at_keys.added || partly_seen(block, at_keys.s0, at_keys.s1);
+  if (masked && !all_finite(at_keys.values, at_keys.value_pitch, keys, width)) {
+    add_seen(block, at_keys.s0, at_keys.s1, at_keys.values, at_keys.value_pitch, width, room.weights,
+             at_keys.added, group.sums);
     return;
   }
-  add_keys(block, s0, s1, values, args.v_at.row, width, room.weights, room.sums);
+  add_keys(block, at_keys.s0, at_keys.s1, at_keys.values, at_keys.value_pitch, width, room.weights,
+           group.sums);
+}
+
+// One block of queries against keys whose rows are `here`.
+void attend(const Group& group, KeyBlock here, const Room& room) {
+  const AttentionArgs& args = *group.block.args;
+  if (other_documents(group.block, here.s0, here.s1)) return;
+  if (has_added(args)) {
+    const Added kind = added_block(group.block, here.s0, here.s1, room.rows, room.added);
+    if (kind == Added::hidden) return;
+    if (kind == Added::some) here.added = room.added;
+  }
+  weigh(group, here, room);
+  if (args.dropout > 0) drop(group.block, here, room);
+  add_values(group, here, room);
+}
+
+// The rows [s0, s1) of keys or values as floats without gaps, and what to fetch while they are used.
+const float* rows_of(const AttentionArgs& args, const void* from, const HeadStrides& strides, int64_t width,
+                     int64_t s0, int64_t s1, bool next_tile, float* copy, Fetch* fetch) {
+  const int64_t element = args.type == DType::f32 ? 4 : 2;
+  const void* first = at(args.type, from, s0 * strides.row);
+  *fetch = {static_cast<const std::byte*>(first), strides.row * element, width * element};
+  if (in_place(args, strides, width)) {
+    if (next_tile) fetch->at += k_rows * fetch->stride;
+    return static_cast<const float*>(first);
+  }
+  load_rows(args.type, first, strides.row, s1 - s0, width, copy, width);
+  fetch->at += k_block_keys * fetch->stride;
+  return copy;
+}
+
+// All groups of queries against the block of keys that begins at `aligned`.
+void attend_all(const AttentionArgs& args, Group* groups, int64_t count, int64_t aligned, const Room& room) {
+  const AttentionShape& shape = args.shape;
+  int64_t low = aligned + k_block_keys, high = aligned;
+  for (int64_t g = 0; g < count; ++g) {
+    low = std::min(low, std::max(aligned, groups[g].block.any_low));
+    high = std::max(high, std::min(aligned + k_block_keys, groups[g].block.any_high));
+  }
+  if (low >= high) return;
+  KeyBlock all{};
+  const QueryBlock& block = groups[0].block;
+  all.keys = rows_of(args, block.k, args.k_at, shape.width, low, high, true, room.keys, &all.fetch_keys);
+  all.values =
+      rows_of(args, block.v, args.v_at, shape.value_width, low, high, false, room.values, &all.fetch_values);
+  for (int64_t g = 0; g < count; ++g) {
+    KeyBlock here = all;
+    here.aligned = aligned;
+    here.s0 = std::max(aligned, groups[g].block.any_low);
+    here.s1 = std::min(aligned + k_block_keys, groups[g].block.any_high);
+    if (here.s0 >= here.s1) continue;
+    here.key_pitch = shape.width;
+    here.value_pitch = shape.value_width;
+    here.keys += (here.s0 - low) * here.key_pitch;
+    here.values += (here.s0 - low) * here.value_pitch;
+    if (g > 0) {  // the first has brought them from afar
+      const auto row = static_cast<int64_t>(sizeof(float));
+      here.fetch_keys = {reinterpret_cast<const std::byte*>(here.keys + k_rows * here.key_pitch),
+                         here.key_pitch * row, shape.width * row};
+      here.fetch_values = {reinterpret_cast<const std::byte*>(here.values), here.value_pitch * row,
+                           shape.value_width * row};
+    }
+    attend(groups[g], here, room);
+  }
 }
 
 // z = sums / total, lse = top + log total; 0 and -inf where nothing was seen.
-void finish(const QueryBlock& block, const Room& room) {
+void finish(const Group& group, const Room& room) {
+  const QueryBlock& block = group.block;
   const AttentionArgs& args = *block.args;
   const AttentionShape& shape = args.shape;
-  const int64_t pitch = block.pitch;
+  const int64_t pitch = block.pitch, width = shape.value_width;
   float* lse = args.lse + (block.batch * shape.heads + block.head) * shape.queries + block.first;
   for (int64_t i = 0; i < block.count; ++i) {
-    lse[i] = room.total[i] == 0 ? -k_infinity : room.top[i] + std::log(room.total[i]);
-    room.total[i] = room.total[i] == 0 ? 0 : 1 / room.total[i];
+    float top = group.shift[i], total = group.total[i], share = 1;
+    if (args.sinks) {  // one key more, whose value is 0
+      const float sink = args.sinks[block.head] * k_log2_e, most = total == 0 ? sink : std::max(top, sink);
+      share = std::exp2(top - most);
+      total = (total == 0 ? 0 : total * share) + std::exp2(sink - most);
+      top = most;
+    }
+    lse[i] = total == 0 ? -k_infinity : static_cast<float>(top * k_log_2 + std::log(total));
+    group.total[i] = group.total[i] == 0 ? 0 : share / total;
   }
-  for (int64_t d = 0; d < shape.value_width; ++d) {
+  for (int64_t d = 0; d < width; ++d) {
     for (int64_t i = 0; i < pitch; i += k_lanes) {
-      float* sum = room.sums + d * pitch + i;
-      const Vec share = hn::LoadU(k_f32, room.total + i);
+      float* sum = group.sums + d * pitch + i;
+      const Vec share = hn::LoadU(k_f32, group.total + i);
       const Vec mean = hn::Mul(hn::LoadU(k_f32, sum), share);
       hn::StoreU(hn::IfThenZeroElse(hn::Eq(share, hn::Zero(k_f32)), mean), k_f32, sum);
     }
   }
-  float* z =
-      args.z + block.batch * args.z_at.batch + block.first * args.z_at.row + block.head * args.z_at.head;
-  transpose(shape.value_width, block.count, room.sums, pitch, z, args.z_at.row);
+  void* z = at(args.z_type, args.z,
+               block.batch * args.z_at.batch + block.first * args.z_at.row + block.head * args.z_at.head);
+  if (args.z_type == DType::f32) {
+    transpose(width, block.count, group.sums, pitch, static_cast<float*>(z), args.z_at.row);
+    return;
+  }
+  transpose(width, block.count, group.sums, pitch, room.rows, width);
+  store_rows(args.z_type, room.rows, width, block.count, width, z, args.z_at.row);
 }
 
-void forward(const AttentionArgs& args, int64_t batch, int64_t head, int64_t first, float* scratch) {
+void start(Group* group, const AttentionArgs& args, int64_t batch, int64_t head, int64_t first,
+           const Room& room) {
   const AttentionShape& shape = args.shape;
-  const QueryBlock block = query_block(args, batch, head, first);
-  const Room room = room_in(args, scratch);
-  pack_columns(block.q, args.q_at.row, block.count, shape.width, args.scale, block.pitch, room.queries);
-  std::fill(room.sums, room.sums + shape.value_width * block.pitch, 0.f);
-  std::fill(room.top, room.top + block.pitch, -k_infinity);
-  std::fill(room.total, room.total + block.pitch, 0.f);
-  for (int64_t s = block.any_low / k_block_keys * k_block_keys; s < block.any_high; s += k_block_keys) {
-    const int64_t s0 = std::max(s, block.any_low), s1 = std::min(s + k_block_keys, block.any_high);
-    score_block(block, room.queries, s0, s1, room.weights, room.bias, nullptr);
-    online_softmax(block, s0, s1, shape.value_width, room);
-    add_values(block, s0, s1, room);
+  group->block = query_block(args, batch, head, first);
+  const QueryBlock& block = group->block;
+  const float* queries = static_cast<const float*>(block.q);
+  int64_t stride = args.q_at.row;
+  if (args.type != DType::f32) {
+    load_rows(args.type, block.q, stride, block.count, shape.width, room.rows, shape.width);
+    queries = room.rows;
+    stride = shape.width;
   }
-  finish(block, room);
+  pack_columns(queries, stride, block.count, shape.width, query_factor(args), block.pitch, group->queries);
+  std::fill(group->sums, group->sums + shape.value_width * block.pitch, 0.f);
+  std::fill(group->shift, group->shift + block.pitch, 0.f);
+  std::fill(group->total, group->total + block.pitch, 0.f);
+  std::fill(group->top, group->top + block.count, -k_infinity);
+  std::fill(group->top + block.count, group->top + block.pitch, 0.f);
+}
+
+// The queries [first, first + count) of one head.
+void forward(const AttentionArgs& args, int64_t batch, int64_t head, int64_t first, int64_t count,
+             float* scratch) {
+  Room room;
+  Group groups[k_groups];
+  lay_out(args, scratch, &room, groups);
+  const int64_t used = (count + k_width - 1) / k_width;
+  int64_t low = args.shape.keys, high = 0;
+  for (int64_t g = 0; g < used; ++g) {
+    start(&groups[g], args, batch, head, first + g * k_width, room);
+    low = std::min(low, groups[g].block.any_low);
+    high = std::max(high, groups[g].block.any_high);
+  }
+  for (int64_t s = low / k_block_keys * k_block_keys; s < high; s += k_block_keys) {
+    attend_all(args, groups, used, s, room);
+  }
+  for (int64_t g = 0; g < used; ++g) finish(groups[g], room);
 }
 
 }  // namespace
 
-using ForwardRun = void (*)(const AttentionArgs&, int64_t, int64_t, int64_t, float*);
-
-ForwardRun attention_forward_target(int64_t* block) {
-  *block = k_width;
-  return forward;
+AttentionForward::Target attention_forward_target(const AttentionArgs& args) {
+  Room room;
+  Group groups[k_groups];
+  const int64_t heads = args.shape.batch * args.shape.heads;
+  int64_t queries = std::max(k_task_queries, k_width);
+  while (queries > k_width && heads * ((args.shape.queries + queries - 1) / queries) < k_few_tasks)
+    queries /= 2;
+  return {forward, queries, lay_out(args, nullptr, &room, groups)};
 }
-
-int64_t attention_forward_floats(const AttentionArgs& args) { return room_floats(args); }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -141,15 +484,13 @@ namespace limpid::kernels {
 namespace {
 
 HWY_EXPORT(attention_forward_target);
-HWY_EXPORT(attention_forward_floats);
 
 }  // namespace
 
 AttentionForward::AttentionForward(const AttentionArgs& args) : args_(args) {
   choose_isa();
-  run_ = HWY_DYNAMIC_DISPATCH(attention_forward_target)(&block_);
-  scratch_ = static_cast<int64_t>(sizeof(float)) * HWY_DYNAMIC_DISPATCH(attention_forward_floats)(args_);
-  blocks_ = (args_.shape.queries + block_ - 1) / block_;
+  target_ = HWY_DYNAMIC_DISPATCH(attention_forward_target)(args_);
+  blocks_ = (args_.shape.queries + target_.queries - 1) / target_.queries;
 }
 
 int64_t AttentionForward::tasks() const noexcept { return args_.shape.batch * args_.shape.heads * blocks_; }
@@ -157,9 +498,9 @@ int64_t AttentionForward::tasks() const noexcept { return args_.shape.batch * ar
 void AttentionForward::run(int64_t task, std::byte* scratch) const noexcept {
   // The last queries first: with a causal mask they see most, and long tasks at the end leave threads idle.
   const int64_t heads = args_.shape.batch * args_.shape.heads;
-  const int64_t block = blocks_ - 1 - task / heads, item = task % heads;
-  run_(args_, item / args_.shape.heads, item % args_.shape.heads, block * block_,
-       reinterpret_cast<float*>(scratch));
+  const int64_t first = (blocks_ - 1 - task / heads) * target_.queries, item = task % heads;
+  target_.run(args_, item / args_.shape.heads, item % args_.shape.heads, first,
+              std::min(target_.queries, args_.shape.queries - first), reinterpret_cast<float*>(scratch));
 }
 
 }  // namespace limpid::kernels

@@ -1,20 +1,29 @@
-// Fused attention in f32: weights = softmax(mask(softcap(q . k * scale) + ALiBi + bias)), z = weights v, and
-// its gradient, in memory that grows with T (law 5): blocks of queries pass over blocks of keys, the softmax
-// is kept online (Milakov and Gimelshein 2018; Dao et al. 2022), the gradient rebuilds every weight from lse.
+// Fused attention, forward and backward, in memory that grows with T (law 5): blocks of queries pass over
+// blocks of keys, the softmax is kept online (Milakov and Gimelshein 2018; Dao et al. 2022), the gradient
+// rebuilds every weight from lse.  The meaning, for batch b, query head h, query t:
 //
-// Row t of batch b has position p = first_query + t among the keys and sees key s where
-//   s < length, and with `causal` s <= p, and with `window` s > p - window, and its bias is not -inf.
-// What it cannot see does not touch it, NaN and infinity included.  A row that sees nothing gives z = 0 and
-// lse = -inf.  A row's bits depend on the row and on the keys and values it sees alone (law 3).
+//   p      = first_query + t                               the query's position among the keys
+//   x[s]   = softcap(scale q[t].k[s]) + bias[t,s] - slope (p - s) + distances[p - s]
+//   z[t]   = sum over s of drop[t,s] e^x[s] v[s] / total,   total = sum over s of e^x[s] (+ e^sink)
+//   lse[t] = log total
+//
+// over the keys s that the row sees:
+//   s < length, and with `causal` s <= p, and with `window` s > p - window, and the same document, and
+//   allowed[t,s], and bias[t,s] not -inf.
+// What a row cannot see does not touch it, NaN and infinity included.  A row that sees nothing gives z = 0
+// and lse = -inf (the sink's, if there is one).  A row's bits depend on the row and on the keys and values it
+// sees alone (law 3).  Blocks that causal, window, lengths or documents empty are not computed.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
+#include "limpid/tensor.h"
+
 namespace limpid::kernels {
 
-/// Floats between neighbours along batch, row (t or s) and head; the innermost axis is contiguous.
+/// Elements between neighbours along batch, row (t or s) and head; the innermost axis is contiguous.
 struct HeadStrides {
   int64_t batch = 0, row = 0, head = 0;
 };
@@ -27,23 +36,40 @@ struct AttentionShape {
 
 struct AttentionArgs {
   AttentionShape shape;
-  const float *q = nullptr, *k = nullptr, *v = nullptr;  // [B,T,H,D], [B,S,G,D], [B,S,G,Dv]
+  DType type = DType::f32;                              // of q, k and v: f32, bf16 or f16; all sums are f32
+  const void *q = nullptr, *k = nullptr, *v = nullptr;  // [B,T,H,D], [B,S,G,D], [B,S,G,Dv]
   HeadStrides q_at, k_at, v_at;
   float scale = 1;
   float softcap = 0;  // 0: none; else scores become softcap * tanh(scores / softcap)
 
+  // Who sees whom.
   bool causal = false;
   int64_t window = 0;                      // 0: none
   std::optional<int64_t> first_query;      // position of query 0 among the keys; by default S - T
   const int64_t* first_queries = nullptr;  // [B], in place of first_query
   const int64_t* key_lengths = nullptr;    // [B], in [0, S]; none: S
-  const float* slopes = nullptr;           // [H], ALiBi: adds -slope * (p - s)
-  const float* bias = nullptr;             // [B,H,T,S], S contiguous, added to the scores
-  int64_t bias_batch = 0, bias_head = 0, bias_row = 0;  // its strides; 0 where it is the same for all
+  const int64_t *query_documents = nullptr, *key_documents = nullptr;  // [B,T], [B,S]: both, or neither
+  const bool* allowed = nullptr;                                       // [B,H,T,S], S contiguous
+  HeadStrides allowed_at;                                              // 0 where it is the same for all
 
-  float* z = nullptr;  // [B,T,H,Dv]; the gradient reads it
+  // What is added to the scores.
+  const float* slopes = nullptr;     // [H], ALiBi: adds -slope * (p - s)
+  const float* distances = nullptr;  // [H,N]: adds distances[h][p - s - least_distance], for every p - s
+  int64_t distances_head = 0, least_distance = 0;
+  const float* bias = nullptr;   // [B,H,T,S], S contiguous
+  HeadStrides bias_at;           // 0 where it is the same for all
+  const float* sinks = nullptr;  // [H]: a key that has no value takes e^sink of every row's total
+
+  // Dropout of the weights: kept where uniform(seed, stream, step, ((b H + h) T + t) S + s) >= dropout
+  // (core/random.h), and then divided by 1 - dropout.
+  float dropout = 0;
+  uint64_t seed = 0;
+  uint32_t stream = 0, step = 0;
+
+  DType z_type = DType::f32;  // f32, bf16 or f16
+  void* z = nullptr;          // [B,T,H,Dv]; the gradient reads it
   HeadStrides z_at;
-  float* lse = nullptr;  // [B,H,T], contiguous: log sum exp of each row's scores; the gradient reads it
+  float* lse = nullptr;  // [B,H,T], contiguous; the gradient reads it
 };
 
 /// Multiply-adds of a forward pass without a mask.
@@ -51,19 +77,26 @@ inline int64_t attention_work(const AttentionShape& s) {
   return s.batch * s.heads * s.queries * s.keys * (s.width + s.value_width);
 }
 
-/// z and lse from q, k, v.  A kernel (kernel.h); a task is one block of one head's queries.
+/// z and lse from q, k, v.  A kernel (kernel.h); a task is some queries of one head.
 class AttentionForward {
  public:
   explicit AttentionForward(const AttentionArgs& args);
   int64_t tasks() const noexcept;
-  int64_t scratch() const noexcept { return scratch_; }
+  int64_t scratch() const noexcept { return target_.floats * static_cast<int64_t>(sizeof(float)); }
   int64_t work() const noexcept { return attention_work(args_.shape); }
   void run(int64_t task, std::byte* scratch) const noexcept;
 
+  /// What an instruction set says of these arguments.
+  struct Target {
+    void (*run)(const AttentionArgs&, int64_t batch, int64_t head, int64_t first, int64_t count,
+                float* scratch);
+    int64_t queries, floats;  // of a task: queries, and scratch
+  };
+
  private:
   AttentionArgs args_;
-  int64_t block_, blocks_, scratch_;  // queries a task has, tasks a head has, bytes
-  void (*run_)(const AttentionArgs&, int64_t batch, int64_t head, int64_t first, float* scratch);
+  Target target_;
+  int64_t blocks_;  // tasks a head has
 };
 
 struct AttentionGradients {

@@ -18,15 +18,14 @@ namespace {
 
 constexpr int64_t k_block_keys = 48;  // of a block: weights and their gradients (2 x 48 x 64 floats) fit L1
 
-int64_t padded(int64_t width) { return vecs_for(width) * k_lanes; }
-
 struct Room {                   // a task's scratch; lanes are queries, "rows" are padded to whole vectors
   float *dk, *dv;               // [S][D], [S][Dv] rows: sums over all queries of all heads
   float *queries, *query_rows;  // [D][lanes], [lanes][D] rows: scaled
   float *dz, *dz_rows;          // [Dv][lanes], [lanes][Dv] rows
   float* dq;                    // [D][lanes]
   float *weights, *dscores;     // [keys][lanes]
-  float *bias, *slope;          // the same
+  float *added, *slope;         // the same
+  float* rows;                  // [lanes][keys]
   float *lse, *delta;           // [lanes]
 };
 
@@ -49,7 +48,8 @@ int64_t lay_out(const AttentionArgs& args, float* scratch, Room* room) {
   room->dq = take(d * k_width);
   room->weights = take(block);
   room->dscores = take(block);
-  room->bias = take(args.bias ? block : 0);
+  room->added = take(has_added(args) ? block : 0);
+  room->rows = take(has_added(args) ? block : 0);
   room->slope = take(args.softcap > 0 ? block : 0);
   room->lse = take(k_width);
   room->delta = take(k_width);
@@ -84,12 +84,12 @@ void add_rows(const QueryBlock& block, int64_t s0, int64_t s1, const float* a, c
 }
 
 // The same where a hidden 0 would meet NaN: a key takes no part in queries that do not see it.
-void add_rows_seen(const QueryBlock& block, int64_t s0, int64_t s1, const float* bias, const float* a,
+void add_rows_seen(const QueryBlock& block, int64_t s0, int64_t s1, const float* added, const float* a,
                    const float* b, int64_t width, float* c) {
   const int64_t pitch = padded(width);
   for (int64_t s = s0; s < s1; ++s, a += block.pitch, c += pitch) {
     for (int64_t i = 0; i < block.count; ++i) {
-      const bool hidden = block.args->bias && bias[(s - s0) * block.pitch + i] == -k_infinity;
+      const bool hidden = added && added[(s - s0) * block.pitch + i] == -k_infinity;
       if (hidden || static_cast<float>(s) < block.low[i] || static_cast<float>(s) >= block.high[i]) continue;
       for (int64_t j = 0; j < pitch; j += k_lanes) {
         const Vec row = hn::LoadU(k_f32, b + i * pitch + j);
@@ -100,9 +100,10 @@ void add_rows_seen(const QueryBlock& block, int64_t s0, int64_t s1, const float*
 }
 
 // weights: scores to exp(score - lse).  dscores: dP to weights (dP - delta), through the cap.
-void weights_and_gradients(const QueryBlock& block, int64_t s0, int64_t s1, const Room& room) {
+void weights_and_gradients(const QueryBlock& block, int64_t s0, int64_t s1, const float* added,
+                           const Room& room) {
   const AttentionArgs& args = *block.args;
-  const bool masked = partly_masked(block, s0, s1);
+  const bool masked = added || partly_seen(block, s0, s1);
   for (int64_t s = s0; s < s1; ++s) {
     const int64_t row = (s - s0) * block.pitch;
     for (int v = 0; v < block.vecs; ++v) {
@@ -113,12 +114,12 @@ void weights_and_gradients(const QueryBlock& block, int64_t s0, int64_t s1, cons
         continue;
       }
       Vec weight =
-          exp_weight(hn::Sub(hn::LoadU(k_f32, room.weights + at), hn::LoadU(k_f32, room.lse + v * k_lanes)));
+          exp2(hn::Sub(hn::LoadU(k_f32, room.weights + at), hn::LoadU(k_f32, room.lse + v * k_lanes)));
       Vec gradient = hn::Sub(hn::LoadU(k_f32, room.dscores + at), hn::LoadU(k_f32, room.delta + v * k_lanes));
       gradient = hn::Mul(weight, gradient);
       if (args.softcap > 0) gradient = hn::Mul(gradient, hn::LoadU(k_f32, room.slope + at));
       if (masked) {  // selected, not multiplied: a hidden NaN stays where it is
-        const auto seen = sees(block, v, s, args.bias ? room.bias + row : nullptr);
+        const auto seen = sees(block, v, s, added ? added + row : nullptr);
         weight = hn::IfThenElseZero(seen, weight);
         gradient = hn::IfThenElseZero(seen, gradient);
       }
@@ -132,24 +133,31 @@ void weights_and_gradients(const QueryBlock& block, int64_t s0, int64_t s1, cons
 void block_gradients(const QueryBlock& block, int64_t s0, int64_t s1, bool finite, const Room& room) {
   const AttentionArgs& args = *block.args;
   const int64_t keys = s1 - s0, width = args.shape.width, value_width = args.shape.value_width;
-  score_block(block, room.queries, s0, s1, room.weights, room.bias, args.softcap > 0 ? room.slope : nullptr);
-  key_products(block, s0, s1, block.v + s0 * args.v_at.row, args.v_at.row, value_width, room.dz,
-               room.dscores);
-  weights_and_gradients(block, s0, s1, room);
+  const float* added = nullptr;
+  if (has_added(args)) {
+    const Added kind = added_block(block, s0, s1, room.rows, room.added);
+    if (kind == Added::hidden) return;
+    if (kind == Added::some) added = room.added;
+  }
+  const float *k = static_cast<const float*>(block.k) + s0 * args.k_at.row,
+              *v = static_cast<const float*>(block.v) + s0 * args.v_at.row;
+  score_block(block, room.queries, s0, s1, k, args.k_at.row, added, room.weights,
+              args.softcap > 0 ? room.slope : nullptr);
+  key_products(block, s0, s1, v, args.v_at.row, value_width, room.dz, room.dscores);
+  weights_and_gradients(block, s0, s1, added, room);
 
   float *dk = room.dk + s0 * padded(width), *dv = room.dv + s0 * padded(value_width);
-  const bool masked = partly_masked(block, s0, s1);
+  const bool masked = added || partly_seen(block, s0, s1);
   if (masked && !finite) {
-    add_rows_seen(block, s0, s1, room.bias, room.weights, room.dz_rows, value_width, dv);
-    add_rows_seen(block, s0, s1, room.bias, room.dscores, room.query_rows, width, dk);
+    add_rows_seen(block, s0, s1, added, room.weights, room.dz_rows, value_width, dv);
+    add_rows_seen(block, s0, s1, added, room.dscores, room.query_rows, width, dk);
   } else {
     add_rows(block, s0, s1, room.weights, room.dz_rows, value_width, dv);
     add_rows(block, s0, s1, room.dscores, room.query_rows, width, dk);
   }
 
-  const float* k = block.k + s0 * args.k_at.row;
   if (masked && !all_finite(k, args.k_at.row, keys, width)) {
-    add_seen(block, s0, s1, k, args.k_at.row, width, room.dscores, room.bias, room.dq);
+    add_seen(block, s0, s1, k, args.k_at.row, width, room.dscores, added, room.dq);
     return;
   }
   add_keys(block, s0, s1, k, args.k_at.row, width, room.dscores, room.dq);
@@ -172,11 +180,11 @@ void load_lse_and_delta(const QueryBlock& block, const float* dz, int64_t dz_row
   const AttentionArgs& args = *block.args;
   const AttentionShape& shape = args.shape;
   const float* lse = args.lse + (block.batch * shape.heads + block.head) * shape.queries + block.first;
-  const float* z =
-      args.z + block.batch * args.z_at.batch + block.first * args.z_at.row + block.head * args.z_at.head;
+  const float* z = static_cast<const float*>(args.z) + block.batch * args.z_at.batch +
+                   block.first * args.z_at.row + block.head * args.z_at.head;
   for (int64_t i = 0; i < block.pitch; ++i) {
     const bool seen = i < block.count && lse[i] != -k_infinity;
-    room.lse[i] = seen ? lse[i] : k_infinity;
+    room.lse[i] = seen ? static_cast<float>(lse[i] * static_cast<double>(k_log2_e)) : k_infinity;
     room.delta[i] = seen ? dot(dz + i * dz_row, z + i * args.z_at.row, shape.value_width) : 0;
   }
 }
@@ -186,9 +194,10 @@ void query_gradients(const AttentionArgs& args, const AttentionGradients& to, in
   const AttentionShape& shape = args.shape;
   const QueryBlock block = query_block(args, batch, head, first);
   const float* dz = to.dz + batch * to.dz_at.batch + first * to.dz_at.row + head * to.dz_at.head;
-  pack_columns(block.q, args.q_at.row, block.count, shape.width, args.scale, block.pitch, room.queries);
+  const float* q = static_cast<const float*>(block.q);
+  pack_columns(q, args.q_at.row, block.count, shape.width, query_factor(args), block.pitch, room.queries);
   pack_columns(dz, to.dz_at.row, block.count, shape.value_width, 1, block.pitch, room.dz);
-  pack_rows(block.q, args.q_at.row, block.count, shape.width, args.scale, room.query_rows);
+  pack_rows(q, args.q_at.row, block.count, shape.width, args.scale, room.query_rows);
   pack_rows(dz, to.dz_at.row, block.count, shape.value_width, 1, room.dz_rows);
   load_lse_and_delta(block, dz, to.dz_at.row, room);
   const bool finite = all_finite(room.query_rows, padded(shape.width), block.count, shape.width) &&

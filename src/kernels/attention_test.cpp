@@ -112,8 +112,7 @@ struct Case {
     args.key_lengths = lengths.empty() ? nullptr : lengths.data();
     args.slopes = slopes.empty() ? nullptr : slopes.data();
     args.bias = bias.empty() ? nullptr : bias.data();
-    args.bias_row = shape.keys + 1;
-    args.bias_head = shape.queries * args.bias_row;
+    args.bias_at = {0, shape.keys + 1, shape.queries * (shape.keys + 1)};
   }
 
   Results run() {
@@ -136,7 +135,7 @@ struct Case {
                                : firsts[static_cast<size_t>(b)]);
   }
   float bias_at(int64_t h, int64_t t, int64_t s) const {
-    return bias.empty() ? 0 : bias[static_cast<size_t>(h * args.bias_head + t * args.bias_row + s)];
+    return bias.empty() ? 0 : bias[static_cast<size_t>(h * args.bias_at.head + t * args.bias_at.row + s)];
   }
   bool sees(int64_t b, int64_t h, int64_t t, int64_t s) const {
     const int64_t p = position(b, t);
