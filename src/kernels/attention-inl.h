@@ -138,14 +138,16 @@ struct QueryBlock {
   int64_t vec_low[k_max_vecs], vec_high[k_max_vecs];  // as any_low and any_high, of one vector's lanes
 };
 
-inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t head, int64_t first) {
+/// The block that begins at `first`, of at most `most` queries.
+inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t head, int64_t first,
+                              int64_t most = k_width) {
   const AttentionShape& shape = args.shape;
   QueryBlock block;
   block.args = &args;
   block.batch = batch;
   block.head = head;
   block.first = first;
-  block.count = std::min(k_width, shape.queries - first);
+  block.count = std::min({k_width, most, shape.queries - first});
   block.vecs = vecs_for(block.count);
   block.pitch = block.vecs * k_lanes;
   const int64_t key_head = head / (shape.heads / shape.key_heads);
