@@ -4,6 +4,7 @@ include(CMakePackageConfigHelpers)
 
 # What a C++ user includes, listed by hand: a header is public because somebody decided so.
 set(LIMPID_PUBLIC_HEADERS
+  attention.h
   draw.h
   engine.h
   error.h

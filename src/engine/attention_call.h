@@ -1,0 +1,85 @@
+// From the public fused::Attention to the kernels' arguments: everything is checked here, axes are put in
+// order, and what the kernels cannot read in place is copied.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/attention.h"
+#include "limpid/attention.h"
+
+namespace limpid {
+
+/// The view with its axes in the order of `wanted`, named so.  Throws Error{call} unless it has just these
+/// axes, or as many without names.
+ConstView in_order(const char* name, const ConstView&, const std::vector<Axis>& wanted);
+
+/// Floats that a kernel reads or writes by rows.
+struct Rows {
+  DType type;
+  const void* data;
+  kernels::HeadStrides at;
+};
+
+class AttentionCall {
+ public:
+  /// Throws Error{call}.  The views of `call` must outlive this.
+  explicit AttentionCall(const fused::Attention& call);
+
+  kernels::AttentionArgs args;  // without z and lse
+
+  Shape q_shape() const;  // [B,T,H,D]
+  Shape z_shape() const;  // [B,T,H,D]
+  Shape lse_shape() const;
+  Shape key_shape(bool values) const;  // [B,S,G,D]
+
+  /// One more input, [B,T,H,D] of f32, bf16 or f16 (or of f32 in a copy): checked, in order, its last axis
+  /// contiguous.
+  Rows rows(const char* name, const ConstView&, const Shape& expected, bool as_floats = false);
+  /// One more input, f32 and contiguous.
+  const float* numbers(const char* name, const ConstView&, const Shape& expected);
+
+  /// Throws Error{call} where an output, already in order, overlaps itself, an input, or an output before it.
+  void writes(const char* name, const ConstView&);
+
+ private:
+  ConstView input(const char* name, const ConstView&, const std::vector<Axis>& axes);
+  ConstView copied(const ConstView&, DType);
+  template <class T>
+  const T* per(const char* name, std::span<const T>, Axis, int64_t count);
+  ConstView cells(const char* name, const ConstView&, DType);
+  void take_inputs(const fused::Attention&);
+  void take_sight(const fused::Attention&);
+  void take_added(const fused::Attention&);
+  void require_distances(int64_t count) const;
+
+  std::vector<std::pair<std::string, ConstView>> used_;  // inputs, then outputs
+  std::deque<Tensor> copies_;
+};
+
+/// Where a kernel writes: the caller's view, or a tensor that done() copies there.
+class AttentionOutput {
+ public:
+  /// Throws Error{call} unless the view has the shape and one of f32, bf16 and f16 (f32 alone where
+  /// only_f32), and overlaps nothing.
+  AttentionOutput(AttentionCall&, const char* name, const View&, const Shape& expected,
+                  bool only_f32 = false);
+  DType type() const { return to_.dtype(); }
+  void* data() const { return use_.raw(); }
+  /// Of [B,T,H,D] or [B,S,G,D], innermost axis contiguous.
+  kernels::HeadStrides rows() const;
+  /// Of [B,H,T,S], innermost axis contiguous.
+  kernels::HeadStrides cells() const;
+  /// Asks for a tensor in this place, whatever the view: of this type, contiguous.
+  void set_aside(DType);
+  bool contiguous() const { return use_.contiguous(); }
+  void done() const;
+
+ private:
+  View to_, use_;
+  Tensor aside_;
+};
+
+}  // namespace limpid
