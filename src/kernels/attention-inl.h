@@ -138,16 +138,16 @@ struct QueryBlock {
   int64_t vec_low[k_max_vecs], vec_high[k_max_vecs];  // as any_low and any_high, of one vector's lanes
 };
 
-/// The block that begins at `first`, of at most `most` queries.
+/// The queries from `first` on, before `end`: at most k_width.
 inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t head, int64_t first,
-                              int64_t most = k_width) {
+                              int64_t end) {
   const AttentionShape& shape = args.shape;
   QueryBlock block;
   block.args = &args;
   block.batch = batch;
   block.head = head;
   block.first = first;
-  block.count = std::min({k_width, most, shape.queries - first});
+  block.count = std::min(k_width, end - first);
   block.vecs = vecs_for(block.count);
   block.pitch = block.vecs * k_lanes;
   const int64_t key_head = head / (shape.heads / shape.key_heads);
@@ -259,6 +259,23 @@ inline Added added_block(const QueryBlock& block, int64_t s0, int64_t s1, float*
   for (int64_t s = 0; s < keys; ++s)
     std::fill(to + s * block.pitch + block.count, to + (s + 1) * block.pitch, 0.f);
   return Added::some;
+}
+
+/// One number of added_block.
+inline float added_cell(const QueryBlock& block, int64_t lane, int64_t s) {
+  const AttentionArgs& args = *block.args;
+  const int64_t b = block.batch, h = block.head, t = block.first + lane, p = block.position + lane;
+  float x = 0;
+  if (args.bias) x = args.bias[b * args.bias_at.batch + h * args.bias_at.head + t * args.bias_at.row + s];
+  if (args.slopes) x -= args.slopes[h] * static_cast<float>(p - s);
+  if (args.distances) x += args.distances[h * args.distances_head + p - args.least_distance - s];
+  const bool* allowed = args.allowed;
+  const bool hidden =
+      (allowed &&
+       !allowed[b * args.allowed_at.batch + h * args.allowed_at.head + t * args.allowed_at.row + s]) ||
+      (args.query_documents &&
+       args.query_documents[b * args.shape.queries + t] != args.key_documents[b * args.shape.keys + s]);
+  return hidden ? -k_infinity : x;
 }
 
 /// What dropout multiplies the weights of the keys [s0, s1) with, as to[key][lane]: 0 or 1 / (1 - rate).

@@ -8,6 +8,7 @@
 #include "hwy/highway.h"
 #include "kernels/attention-inl.h"
 #include "kernels/attention.h"
+#include "kernels/attention_watch-inl.h"
 #include "kernels/isa.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -32,16 +33,17 @@ constexpr int64_t k_few_tasks = 16;  // as many are wanted, so that every thread
 struct Group {
   QueryBlock block;
   float *queries, *sums;  // [D][lanes], [Dv][lanes]
-  float *top, *shift,
-      *total;  // [lanes]: -inf where nothing was seen yet; what is taken off scores: top, or 0;
-};  // the sum of weights so far
+  float *top, *shift;     // [lanes]: -inf where nothing was seen yet; what is taken off scores: top, or 0
+  float* total;           // [lanes]: the sum of weights so far
+  Watch watch;
+};
 
 struct Room {               // a task's scratch, but for its groups'
   float *weights, *scores;  // [keys][lanes]
   float *added, *kept;      // the same: only where something is added, or dropped
   float* rows;              // [lanes][keys], or [lanes][D] or [Dv]
   float *keys, *values;     // [keys][D], [keys][Dv]: only where they are not used in place
-  float* fresh;             // [lanes]: the sum of this block's weights
+  float *fresh, *moment;    // [lanes]: sums of this block's weights, and of w log2 w, if wanted
 };
 
 bool in_place(const AttentionArgs& args, const HeadStrides& strides, int64_t width) {
@@ -49,12 +51,13 @@ bool in_place(const AttentionArgs& args, const HeadStrides& strides, int64_t wid
 }
 
 // How many floats it takes; places them in scratch unless that is null.
-int64_t lay_out(const AttentionArgs& args, float* scratch, Room* room, Group* groups) {
+int64_t lay_out(const AttentionArgs& args, const AttentionObservation& observation, float* scratch,
+                Room* room, Group* groups) {
   const AttentionShape& shape = args.shape;
   const int64_t block = k_block_keys * k_width, widest = std::max(shape.width, shape.value_width);
   int64_t used = 0;
   const auto take = [&](int64_t count) {
-    float* place = scratch ? scratch + used : nullptr;
+    float* place = scratch && count > 0 ? scratch + used : nullptr;
     used += (count + 15) / 16 * 16;
     return place;
   };
@@ -62,6 +65,7 @@ int64_t lay_out(const AttentionArgs& args, float* scratch, Room* room, Group* gr
     groups[g].queries = take(shape.width * k_width);
     groups[g].sums = take(shape.value_width * k_width);
     for (float** lanes : {&groups[g].top, &groups[g].shift, &groups[g].total}) *lanes = take(k_width);
+    groups[g].watch = watch_room(observation, shape.keys, take);
   }
   room->weights = take(block);
   room->scores = take(block);
@@ -71,6 +75,7 @@ int64_t lay_out(const AttentionArgs& args, float* scratch, Room* room, Group* gr
   room->keys = take(in_place(args, args.k_at, shape.width) ? 0 : k_block_keys * shape.width);
   room->values = take(in_place(args, args.v_at, shape.value_width) ? 0 : k_block_keys * shape.value_width);
   room->fresh = take(k_width);
+  room->moment = take(observation.entropy ? k_width : 0);
   return used;
 }
 
@@ -90,6 +95,7 @@ struct Weigh {
   float* weights;      // [keys][pitch]
   const float* shift;  // [lanes]
   float* fresh;        // [lanes]: added to
+  float* moment;       // the same, or null
   bool masked;         // by
   const float *low, *high;
   float first_key;
@@ -136,19 +142,24 @@ void weigh_tile(const Weigh& t) {
   for (int v = 0; v < kVecs; ++v) {
     const Vec shift = hn::LoadU(k_f32, t.shift + v * k_lanes);
     Vec fresh = hn::LoadU(k_f32, t.fresh + v * k_lanes);
+    Vec moment = t.moment ? hn::LoadU(k_f32, t.moment + v * k_lanes) : hn::Zero(k_f32);
 #pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
-      Vec weight = exp2(hn::Sub(sum[r][v], shift));
+      Vec x = hn::Sub(sum[r][v], shift);
+      Vec weight = exp2(x);
       if (t.masked) {
         const Vec key = set(t.first_key + static_cast<float>(r));
         const auto seen = hn::And(hn::Ge(key, hn::LoadU(k_f32, t.low + v * k_lanes)),
                                   hn::Lt(key, hn::LoadU(k_f32, t.high + v * k_lanes)));
         weight = hn::IfThenElseZero(seen, weight);
+        x = hn::IfThenElseZero(seen, x);
       }
       hn::StoreU(weight, k_f32, t.weights + r * ldb + v * k_lanes);
       fresh = hn::Add(fresh, weight);
+      if (t.moment) moment = hn::MulAdd(weight, hn::Max(x, set(k_least_log)), moment);
     }
     hn::StoreU(fresh, k_f32, t.fresh + v * k_lanes);
+    if (t.moment) hn::StoreU(moment, k_f32, t.moment + v * k_lanes);
   }
 }
 
@@ -180,14 +191,17 @@ struct KeyBlock {
   Fetch fetch_keys, fetch_values;  // at = null: nothing
 };
 
-// Scores to weights, for the lanes of one vector; their sum.
-Vec weigh_column(const float* scores, float* weights, int64_t keys, int64_t pitch, Vec shift) {
-  Vec fresh = hn::Zero(k_f32);
+// Scores to weights, for the lanes of one vector; their sum, and with moment not null that of w log2 w.
+Vec weigh_column(const float* scores, float* weights, int64_t keys, int64_t pitch, Vec shift, float* moment) {
+  Vec fresh = hn::Zero(k_f32), logs = hn::Zero(k_f32);
   for (int64_t s = 0; s < keys; ++s) {
-    const Vec weight = exp2(hn::Sub(hn::LoadU(k_f32, scores + s * pitch), shift));
+    const Vec x = hn::Sub(hn::LoadU(k_f32, scores + s * pitch), shift);
+    const Vec weight = exp2(x);
     hn::StoreU(weight, k_f32, weights + s * pitch);
     fresh = hn::Add(fresh, weight);
+    if (moment) logs = hn::MulAdd(weight, hn::Max(x, set(k_least_log)), logs);
   }
+  if (moment) hn::StoreU(logs, k_f32, moment);
   return fresh;
 }
 
@@ -216,18 +230,21 @@ void weigh_carefully(const Group& group, const KeyBlock& at_keys, const Room& ro
     const Vec most = largest(scores, keys, pitch);
     first = hn::IfThenElse(hn::Eq(first, set(-k_infinity)), most, first);
     Vec top = hn::IfThenElse(unset, first, old);
-    Vec fresh = weigh_column(scores, weights, keys, pitch, shift_of(top));
+    float* moment = room.moment ? room.moment + lane : nullptr;
+    Vec fresh = weigh_column(scores, weights, keys, pitch, shift_of(top), moment);
     const auto right = hn::Le(fresh, set(k_most));  // not so for NaN
     if (!hn::AllTrue(k_f32, right)) {
       top = hn::IfThenElse(right, top, most);
-      fresh = weigh_column(scores, weights, keys, pitch, shift_of(top));
+      fresh = weigh_column(scores, weights, keys, pitch, shift_of(top), moment);
     }
     const Vec factor = hn::IfThenElse(unset, set(1.f), exp2(hn::Sub(old, shift_of(top))));
-    const Vec total = hn::Mul(hn::LoadU(k_f32, group.total + lane), factor);
+    const Vec before = hn::LoadU(k_f32, group.total + lane), total = hn::Mul(before, factor);
     hn::StoreU(top, k_f32, group.top + lane);
     hn::StoreU(shift_of(top), k_f32, group.shift + lane);
     hn::StoreU(hn::Add(total, fresh), k_f32, group.total + lane);
     if (hn::AllTrue(k_f32, hn::Eq(factor, set(1.f)))) continue;
+    const Vec rise = hn::IfThenZeroElse(unset, hn::Sub(shift_of(top), old));
+    watch_rescale(group.watch, lane, pitch, factor, rise, before);
     for (int64_t d = 0; d < block.args->shape.value_width; ++d) {
       float* sum = group.sums + d * pitch + lane;
       hn::StoreU(hn::Mul(hn::LoadU(k_f32, sum), factor), k_f32, sum);
@@ -267,6 +284,7 @@ void weigh(const Group& group, const KeyBlock& at_keys, const Room& room) {
   if (at_keys.added || args.softcap > 0 || !set_tops(group, at_keys, room))
     return weigh_carefully(group, at_keys, room);
   std::fill(room.fresh, room.fresh + block.pitch, 0.f);
+  if (room.moment) std::fill(room.moment, room.moment + block.pitch, 0.f);
   const bool masked = partly_seen(block, at_keys.s0, at_keys.s1);
   each_stripe(block, at_keys.s0, at_keys.s1, [&](int64_t c0, int64_t c1, int v0, int v1) {
     Weigh t{};
@@ -276,6 +294,7 @@ void weigh(const Group& group, const KeyBlock& at_keys, const Room& room) {
     t.pitch = block.pitch;
     t.shift = group.shift + v0 * k_lanes;
     t.fresh = room.fresh + v0 * k_lanes;
+    t.moment = room.moment ? room.moment + v0 * k_lanes : nullptr;
     t.masked = masked;
     t.low = block.low + v0 * k_lanes;
     t.high = block.high + v0 * k_lanes;
@@ -300,6 +319,15 @@ void weigh(const Group& group, const KeyBlock& at_keys, const Room& room) {
   for (int64_t i = 0; i < block.pitch; i += k_lanes) {
     const Vec total = hn::Add(hn::LoadU(k_f32, group.total + i), hn::LoadU(k_f32, room.fresh + i));
     hn::StoreU(total, k_f32, group.total + i);
+  }
+}
+
+void watch(const Group& group, const KeyBlock& at_keys, const Room& room) {
+  if (!watched(*group.watch.wanted)) return;
+  watch_block(group.watch, group.block, at_keys.s0, at_keys.s1, room.weights);
+  for (int64_t i = 0; i < group.block.pitch && room.moment; i += k_lanes) {
+    float* sum = group.watch.moment + i;
+    hn::StoreU(hn::Add(hn::LoadU(k_f32, sum), hn::LoadU(k_f32, room.moment + i)), k_f32, sum);
   }
 }
 
@@ -335,6 +363,7 @@ void attend(const Group& group, KeyBlock here, const Room& room) {
     if (kind == Added::some) here.added = room.added;
   }
   weigh(group, here, room);
+  watch(group, here, room);
   if (args.dropout > 0) drop(group.block, here, room);
   add_values(group, here, room);
 }
@@ -396,6 +425,8 @@ void finish(const Group& group, const Room& room) {
   const AttentionShape& shape = args.shape;
   const int64_t pitch = block.pitch, width = shape.value_width;
   float* lse = args.lse + (block.batch * shape.heads + block.head) * shape.queries + block.first;
+  HWY_ALIGN float all[k_width];
+  std::copy_n(group.total, pitch, all);
   for (int64_t i = 0; i < block.count; ++i) {
     float top = group.shift[i], total = group.total[i], share = 1;
     if (args.sinks) {  // one key more, whose value is 0
@@ -406,6 +437,9 @@ void finish(const Group& group, const Room& room) {
     }
     lse[i] = total == 0 ? -k_infinity : static_cast<float>(top * k_log_2 + std::log(total));
     group.total[i] = group.total[i] == 0 ? 0 : share / total;
+  }
+  if (watched(*group.watch.wanted)) {
+    watch_finish(group.watch, block, group.queries, group.total, lse, all, room.rows);
   }
   for (int64_t d = 0; d < width; ++d) {
     for (int64_t i = 0; i < pitch; i += k_lanes) {
@@ -425,10 +459,10 @@ void finish(const Group& group, const Room& room) {
   store_rows(args.z_type, room.rows, width, block.count, width, z, args.z_at.row);
 }
 
-void start(Group* group, const AttentionArgs& args, int64_t batch, int64_t head, int64_t first,
+void start(Group* group, const AttentionArgs& args, int64_t batch, int64_t head, int64_t first, int64_t end,
            const Room& room) {
   const AttentionShape& shape = args.shape;
-  group->block = query_block(args, batch, head, first);
+  group->block = query_block(args, batch, head, first, end);
   const QueryBlock& block = group->block;
   const float* queries = static_cast<const float*>(block.q);
   int64_t stride = args.q_at.row;
@@ -438,6 +472,7 @@ void start(Group* group, const AttentionArgs& args, int64_t batch, int64_t head,
     stride = shape.width;
   }
   pack_columns(queries, stride, block.count, shape.width, query_factor(args), block.pitch, group->queries);
+  watch_start(group->watch);
   std::fill(group->sums, group->sums + shape.value_width * block.pitch, 0.f);
   std::fill(group->shift, group->shift + block.pitch, 0.f);
   std::fill(group->total, group->total + block.pitch, 0.f);
@@ -445,16 +480,28 @@ void start(Group* group, const AttentionArgs& args, int64_t batch, int64_t head,
   std::fill(group->top + block.count, group->top + block.pitch, 0.f);
 }
 
+// The rows of the map that belong to these queries.
+void clear_map(const AttentionArgs& args, const AttentionObservation& o, int64_t batch, int64_t head,
+               int64_t first, int64_t count) {
+  if (!o.map) return;
+  const int64_t rows = (args.shape.queries + o.map_queries - 1) / o.map_queries;
+  const int64_t columns = (args.shape.keys + o.map_keys - 1) / o.map_keys;
+  float* map = o.map + (batch * args.shape.heads + head) * rows * columns;
+  std::fill(map + first / o.map_queries * columns,
+            map + (first + count + o.map_queries - 1) / o.map_queries * columns, 0.f);
+}
+
 // The queries [first, first + count) of one head.
-void forward(const AttentionArgs& args, int64_t batch, int64_t head, int64_t first, int64_t count,
-             float* scratch) {
+void forward(const AttentionArgs& args, const AttentionObservation& observation, int64_t batch, int64_t head,
+             int64_t first, int64_t count, float* scratch) {
   Room room;
   Group groups[k_groups];
-  lay_out(args, scratch, &room, groups);
+  lay_out(args, observation, scratch, &room, groups);
+  clear_map(args, observation, batch, head, first, count);
   const int64_t used = (count + k_width - 1) / k_width;
   int64_t low = args.shape.keys, high = 0;
   for (int64_t g = 0; g < used; ++g) {
-    start(&groups[g], args, batch, head, first + g * k_width, room);
+    start(&groups[g], args, batch, head, first + g * k_width, first + count, room);
     low = std::min(low, groups[g].block.any_low);
     high = std::max(high, groups[g].block.any_high);
   }
@@ -466,14 +513,17 @@ void forward(const AttentionArgs& args, int64_t batch, int64_t head, int64_t fir
 
 }  // namespace
 
-AttentionForward::Target attention_forward_target(const AttentionArgs& args) {
+AttentionForward::Target attention_forward_target(const AttentionArgs& args, const AttentionObservation& o) {
   Room room;
   Group groups[k_groups];
   const int64_t heads = args.shape.batch * args.shape.heads;
   int64_t queries = std::max(k_task_queries, k_width);
   while (queries > k_width && heads * ((args.shape.queries + queries - 1) / queries) < k_few_tasks)
     queries /= 2;
-  return {forward, queries, lay_out(args, nullptr, &room, groups)};
+  if (o.map) {  // a row of the map belongs to one task
+    queries = std::max(queries / o.map_queries, int64_t{1}) * o.map_queries;
+  }
+  return {forward, queries, lay_out(args, o, nullptr, &room, groups)};
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE
@@ -487,9 +537,10 @@ HWY_EXPORT(attention_forward_target);
 
 }  // namespace
 
-AttentionForward::AttentionForward(const AttentionArgs& args) : args_(args) {
+AttentionForward::AttentionForward(const AttentionArgs& args, const AttentionObservation& observation)
+    : args_(args), observation_(observation) {
   choose_isa();
-  target_ = HWY_DYNAMIC_DISPATCH(attention_forward_target)(args_);
+  target_ = HWY_DYNAMIC_DISPATCH(attention_forward_target)(args_, observation_);
   blocks_ = (args_.shape.queries + target_.queries - 1) / target_.queries;
 }
 
@@ -499,7 +550,7 @@ void AttentionForward::run(int64_t task, std::byte* scratch) const noexcept {
   // The last queries first: with a causal mask they see most, and long tasks at the end leave threads idle.
   const int64_t heads = args_.shape.batch * args_.shape.heads;
   const int64_t first = (blocks_ - 1 - task / heads) * target_.queries, item = task % heads;
-  target_.run(args_, item / args_.shape.heads, item % args_.shape.heads, first,
+  target_.run(args_, observation_, item / args_.shape.heads, item % args_.shape.heads, first,
               std::min(target_.queries, args_.shape.queries - first), reinterpret_cast<float*>(scratch));
 }
 

@@ -77,10 +77,25 @@ inline int64_t attention_work(const AttentionShape& s) {
   return s.batch * s.heads * s.queries * s.keys * (s.width + s.value_width);
 }
 
+/// What can be seen of the weights while they stream by; null or 0: not asked for.  Nothing here changes a
+/// bit of z and lse.  Of dropout nothing is seen: these are the weights before it.
+struct AttentionObservation {
+  // The k largest weights of each row and their keys, largest first, the lower key first among equals.  A row
+  // that sees fewer keys ends with weight 0 and key -1.  A weight has the bits that AttentionWindow rebuilds.
+  int64_t top = 0;
+  float* top_weights = nullptr;  // [B,H,T,top]
+  int32_t* top_keys = nullptr;   // [B,H,T,top]
+  float* entropy = nullptr;      // [B,H,T]: -sum w log w, in nats; 0 for a row that sees nothing
+  // Weights added up over blocks of map_queries x map_keys cells; the last row and column of blocks may hold
+  // fewer.  map_queries: at most 256 (more: ask for a divisor of it, and add rows of the map).
+  float* map = nullptr;  // [B,H,ceil(T / map_queries),ceil(S / map_keys)]
+  int64_t map_queries = 0, map_keys = 0;
+};
+
 /// z and lse from q, k, v.  A kernel (kernel.h); a task is some queries of one head.
 class AttentionForward {
  public:
-  explicit AttentionForward(const AttentionArgs& args);
+  explicit AttentionForward(const AttentionArgs& args, const AttentionObservation& observation = {});
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return target_.floats * static_cast<int64_t>(sizeof(float)); }
   int64_t work() const noexcept { return attention_work(args_.shape); }
@@ -88,13 +103,14 @@ class AttentionForward {
 
   /// What an instruction set says of these arguments.
   struct Target {
-    void (*run)(const AttentionArgs&, int64_t batch, int64_t head, int64_t first, int64_t count,
-                float* scratch);
+    void (*run)(const AttentionArgs&, const AttentionObservation&, int64_t batch, int64_t head, int64_t first,
+                int64_t count, float* scratch);
     int64_t queries, floats;  // of a task: queries, and scratch
   };
 
  private:
   AttentionArgs args_;
+  AttentionObservation observation_;
   Target target_;
   int64_t blocks_;  // tasks a head has
 };

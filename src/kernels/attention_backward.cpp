@@ -192,7 +192,7 @@ void load_lse_and_delta(const QueryBlock& block, const float* dz, int64_t dz_row
 void query_gradients(const AttentionArgs& args, const AttentionGradients& to, int64_t batch, int64_t head,
                      int64_t first, const Room& room) {
   const AttentionShape& shape = args.shape;
-  const QueryBlock block = query_block(args, batch, head, first);
+  const QueryBlock block = query_block(args, batch, head, first, shape.queries);
   const float* dz = to.dz + batch * to.dz_at.batch + first * to.dz_at.row + head * to.dz_at.head;
   const float* q = static_cast<const float*>(block.q);
   pack_columns(q, args.q_at.row, block.count, shape.width, query_factor(args), block.pitch, room.queries);

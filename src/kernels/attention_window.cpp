@@ -249,7 +249,7 @@ void rebuild(const AttentionArgs& args, const AttentionCells& cells, int64_t bat
   lay_out(args, scratch, &room);
   const AttentionStage stage = cells.stage;
   const bool pattern = stage == AttentionStage::pattern, weighs = pattern != cells.gradient;
-  QueryBlock block = query_block(args, batch, head, first, cells.t1 - first);
+  QueryBlock block = query_block(args, batch, head, first, cells.t1);
   if (!weighs && stage != AttentionStage::scores) block = unmasked(block);
   pack_queries(block, weighs ? query_factor(args) : 1.f, room);
   if (weighs) load_lse(block, room);
@@ -286,7 +286,7 @@ void add_mass(const AttentionArgs& args, int64_t batch, int64_t head, int64_t ke
   const int64_t end = std::min(key + k_task_keys, args.shape.keys);
   std::fill(room.mass, room.mass + (end - key) * k_lanes, 0.f);
   for (int64_t first = 0; first < args.shape.queries; first += k_width) {
-    const QueryBlock block = query_block(args, batch, head, first);
+    const QueryBlock block = query_block(args, batch, head, first, args.shape.queries);
     const int64_t low = std::max(key, block.any_low), high = std::min(end, block.any_high);
     if (low >= high) continue;
     pack_queries(block, query_factor(args), room);
