@@ -12,10 +12,6 @@
 
 namespace limpid {
 
-/// The view with its axes in the order of `wanted`, named so.  Throws Error{call} unless it has just these
-/// axes, or as many without names.
-ConstView in_order(const char* name, const ConstView&, const std::vector<Axis>& wanted);
-
 /// Floats that a kernel reads or writes by rows.
 struct Rows {
   DType type;

@@ -334,6 +334,30 @@ TEST(AttentionWindow, ACellHasTheSameBitsInEveryWindow) {
   });
 }
 
+// The number that the forward pass ranks by is the cell's own.
+TEST(AttentionWindow, TheLargestWeightsHaveTheBitsOfTheirCells) {
+  on_every_isa([](const std::string& isa) {
+    Draw draw(27);
+    for (int round = 0; round < 24; ++round) {
+      Case c(draw, drawn_shape(draw, 150, isa == "plain" ? 120 : 500), k_types[round % 4]);
+      const std::vector<float> pattern = c.window(c.whole(AttentionStage::pattern, false));
+      const int64_t top = draw.whole(1, 12);
+      std::vector<float> weights((c.lse.size() - 1) * static_cast<size_t>(top));
+      std::vector<int32_t> keys(weights.size());
+      AttentionObservation wanted;
+      wanted.top = top, wanted.top_weights = weights.data(), wanted.top_keys = keys.data();
+      launch(AttentionForward(c.args, wanted));
+      for (size_t i = 0; i < weights.size(); ++i) {
+        const size_t row = i / static_cast<size_t>(top);
+        const float cell =
+            keys[i] < 0 ? 0.f
+                        : pattern[row * static_cast<size_t>(c.shape.keys) + static_cast<size_t>(keys[i])];
+        ASSERT_TRUE(same_bits(&weights[i], &cell, 1)) << weights[i] << " is not " << cell << ", row " << row;
+      }
+    }
+  });
+}
+
 TEST(AttentionWindow, AnEmptyWindowIsNothing) {
   Draw draw(23);
   Case c(draw, {1, 5, 7, 1, 1, 8, 8}, DType::f32);
