@@ -40,6 +40,20 @@ for header in "$prefix"/include/limpid/*.h; do
   check "$(basename "$header") compiles alone" g++ -std=c++20 -fsyntax-only -Wall -Wextra -I"$prefix/include" -x c++ "$header"
 done
 
+# A C++ snippet of the README is a part of an example, which is built and run below.
+snippets() {
+  python3 - <<'PYTHON'
+import pathlib, re, sys
+def lines(text): return "\n" + "\n".join(line.strip() for line in text.splitlines()) + "\n"
+examples = [lines(path.read_text()) for path in pathlib.Path("examples").glob("*.cpp")]
+found = re.findall(r"```cpp\n(.*?)```", pathlib.Path("README.md").read_text(), flags=re.S)
+lost = [s for s in found if not any(lines(s.rstrip()) in e for e in examples)]
+print("\n".join("in no example:\n" + s for s in lost))
+sys.exit(1 if lost or len(found) < 2 else 0)
+PYTHON
+}
+check "the README's snippets are parts of examples" snippets
+
 consumer=tests/consumer
 unset CXXFLAGS CPATH LIBRARY_PATH
 with_cmake() {
