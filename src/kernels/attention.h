@@ -63,7 +63,7 @@ struct AttentionArgs {
 
   // Dropout of the weights: kept where uniform(seed, stream, step, ((b H + h) T + t) S + s) >= dropout
   // (core/random.h), and then divided by 1 - dropout.
-  float dropout = 0;
+  double dropout = 0;
   uint64_t seed = 0;
   uint32_t stream = 0, step = 0;
 
