@@ -219,12 +219,61 @@ TEST_P(EveryNetwork, ObservingChangesNoBit) {  // law 2
   EXPECT_EQ(alone, bits({{"*", Depth::full}}, 3));
   EXPECT_EQ(alone, bits({{"*", Depth::summary}}, 3));
   EXPECT_EQ(alone, bits({{"*.pattern", Depth::full}, {"*.grad", Depth::summary}}, 3));
+  const std::string weights = "*attn.pattern";
+  EXPECT_EQ(alone, bits({{weights, Depth::top, 3}, {weights, Depth::entropy}, {weights, Depth::map, 4}}, 3));
   std::mt19937_64 random(1);
   for (int n = 0; n < 8; ++n) {  // any few
     std::vector<Observation> some;
     for (const Value& value : net.graph.values())
       if (random() % 5 == 0) some.push_back({value.name, random() % 2 ? Depth::full : Depth::summary});
     EXPECT_EQ(alone, bits(some, 3));
+  }
+}
+
+// The depths gathered while the weights stream by are those of the weights.
+TEST_P(EveryNetwork, StreamedDepthsAreOfTheWeights) {
+  Built net(GetParam().config, Purpose::predict, 2, 6, 19);
+  Engine engine(net.graph);
+  for (const bool plain : {false, true}) {
+    RunOptions options;
+    options.plain = plain;
+    options.observe = {{"*attn.pattern"},
+                       {"*attn.pattern", Depth::top, 2},
+                       {"*attn.pattern", Depth::entropy},
+                       {"*attn.pattern", Depth::map, 3}};
+    const RunResult result = engine.run(net.views(), options);
+    int patterns = 0;
+    for (const auto& [name, pattern] : result.values) {
+      if (name.find('@') != std::string::npos) continue;
+      ++patterns;
+      const Tensor &weight = result.values.at(name + "@top2.weight"),
+                   &key = result.values.at(name + "@top2.index"),
+                   &entropy = result.values.at(name + "@entropy"), &map = result.values.at(name + "@map");
+      const int64_t keys = pattern.shape()[3].size, queries = pattern.shape()[2].size;
+      const int64_t tall = (queries + 2) / 3, wide = (keys + 2) / 3, rows = (queries + tall - 1) / tall,
+                    columns = (keys + wide - 1) / wide;
+      ASSERT_EQ(map.shape()[2].size, rows);
+      ASSERT_EQ(map.shape()[3].size, columns);
+      std::vector<double> sums(static_cast<size_t>(map.count())), cells(sums.size());
+      for (int64_t r = 0; r < pattern.count() / keys; ++r) {
+        const float* row = pattern.data<float>() + r * keys;
+        double sum = 0;
+        for (int64_t s = 0; s < keys; ++s) {
+          if (row[s] > 0) sum -= row[s] * std::log(row[s]);
+          const auto cell =
+              static_cast<size_t>((r / queries * rows + r % queries / tall) * columns + s / wide);
+          sums[cell] += row[s], cells[cell] += 1;
+        }
+        EXPECT_NEAR(entropy.data<float>()[r], sum, 1e-5);
+        const int64_t best = key.data<int32_t>()[2 * r];
+        ASSERT_GE(best, 0);
+        EXPECT_NEAR(row[best], *std::max_element(row, row + keys), 1e-6);
+        EXPECT_NEAR(weight.data<float>()[2 * r], row[best], 1e-6);
+        EXPECT_GE(weight.data<float>()[2 * r], weight.data<float>()[2 * r + 1]);
+      }
+      for (size_t i = 0; i < sums.size(); ++i) EXPECT_NEAR(map.data<float>()[i], sums[i] / cells[i], 1e-6);
+    }
+    EXPECT_GT(patterns, 0);
   }
 }
 

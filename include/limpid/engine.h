@@ -32,15 +32,28 @@ void differentiate(Graph&, Stage loss);
 
 // ---- observing -----------------------------------------------------------------------------------
 
-enum class Depth { summary, full };
+/// The last three are of attention weights [B,H,T,S] alone (blocks.0.attn.pattern).  They are gathered while
+/// the fused kernel runs, so that nothing of the size T x S is ever stored.
+enum class Depth {
+  summary,  // shape, mean, spread, extremes
+  full,
+  top,      // the `count` largest weights of each row (8): NAME@topN.weight [B,H,T,N], largest first, and
+            // NAME@topN.index, their keys (-1, and weight 0, where a row sees fewer)
+  entropy,  // -sum w log w of each row, in nats: NAME@entropy [B,H,T]
+  map,      // mean weights of blocks, at most `count` a side (64): NAME@map [B,H,T',S']
+};
 
 /// What to look at, and how closely.  `pattern` is a stage name in which * stands for anything.
 struct Observation {
   std::string pattern;
   Depth depth = Depth::full;
+  int64_t count = 0;  // top, map; 0: the default
 };
-/// "NAME" or "NAME:summary"; throws Error{call} listing the depths.
+/// "NAME", "NAME:summary", "NAME:top:8", "NAME:entropy", "NAME:map:64"; throws Error{call} listing the
+/// depths.
 Observation observation_of(const std::string& text);
+/// The other way round.
+std::string to_text(const Observation&);
 
 /// A value in one line.  Mean, spread (standard deviation) and extremes are over the finite elements; for
 /// scores and weights [.., T, S] over the cells that the mask leaves.
@@ -80,7 +93,7 @@ struct RunOptions {
 };
 
 struct RunResult {
-  std::map<std::string, Tensor> values;      // kept, or observed in full
+  std::map<std::string, Tensor> values;      // kept, or observed: in full, NAME@top8.weight, ...
   std::map<std::string, Summary> summaries;  // observed as summary
   std::vector<std::string> notes;  // what the caller should know: "blocks.0.attn runs stage by stage: ..."
   /// The value of that name (aliases accepted); throws Error{call} if it was not kept.

@@ -46,6 +46,7 @@ Stage rotary(const Scope& in, Stage x, Stage cos, Stage sin, const RotaryOptions
 /// Adds -slope(h) * (t + first_query - s) to scores [B,H,T,S] (Press 2021; slopes 2^(-8 (h+1) / H) for H a
 /// power of two, the paper's interpolation otherwise).
 Stage alibi(const Scope& in, Stage scores, int64_t first_query = 0);
+double alibi_slope(int64_t head, int64_t heads);
 
 struct RelativeBiasOptions {
   bool bidirectional = false;

@@ -1,6 +1,5 @@
 #include "engine/fast.h"
 
-#include "kernels/attention.h"
 #include "kernels/kernel.h"
 #include "kernels/matmul.h"
 
@@ -66,58 +65,6 @@ void linear_weight_gradient(const Operation& op, Inputs in, Outputs out, const R
   launch(kernels::Matmul(a));
 }
 
-// ---- attention -----------------------------------------------------------------------------------
-
-kernels::HeadStrides strides_of(const ConstView& x) {  // [B,T,H,D], contiguous
-  const Shape& s = x.shape();
-  return {s[1].size * s[2].size * s[3].size, s[2].size * s[3].size, s[3].size};
-}
-
-kernels::AttentionArgs attention_args(const GroupInfo& group, Inputs in) {
-  kernels::AttentionArgs a;
-  const Shape &q = in[0].shape(), &k = in[1].shape(), &v = in[2].shape();
-  a.shape = {q[0].size, q[1].size, k[1].size, q[2].size, k[2].size, q[3].size, v[3].size};
-  a.q = in[0].data<float>();
-  a.k = in[1].data<float>();
-  a.v = in[2].data<float>();
-  a.q_at = strides_of(in[0]);
-  a.k_at = strides_of(in[1]);
-  a.v_at = strides_of(in[2]);
-  a.scale = static_cast<float>(group.options.real("scale", 1));
-  a.softcap = static_cast<float>(group.options.real("softcap"));
-  a.causal = group.options.flag("causal");
-  a.window = group.options.integer("window");
-  a.first_query = group.options.integer("first_query");
-  return a;
-}
-
-// q, k, v -> z, lse
-void attention(const GroupInfo& group, Inputs in, Outputs out) {
-  kernels::AttentionArgs a = attention_args(group, in);
-  a.z = out[0].data<float>();
-  a.z_at = strides_of(out[0]);
-  a.lse = out[1].data<float>();
-  launch(kernels::AttentionForward(a));
-}
-
-// q, k, v, z, lse, dz -> dq, dk, dv
-void attention_gradient(const GroupInfo& group, Inputs in, Outputs out) {
-  kernels::AttentionArgs a = attention_args(group, in);
-  a.z = const_cast<float*>(in[3].data<float>());  // read only, in the gradient
-  a.z_at = strides_of(in[3]);
-  a.lse = const_cast<float*>(in[4].data<float>());
-  kernels::AttentionGradients g;
-  g.dz = in[5].data<float>();
-  g.dz_at = strides_of(in[5]);
-  g.dq = out[0].data<float>();
-  g.dk = out[1].data<float>();
-  g.dv = out[2].data<float>();
-  g.dq_at = strides_of(out[0]);
-  g.dk_at = strides_of(out[1]);
-  g.dv_at = strides_of(out[2]);
-  launch(kernels::AttentionBackward(a, g));
-}
-
 }  // namespace
 
 StageKernel stage_kernel(const Operation& op) {
@@ -128,14 +75,6 @@ StageKernel stage_kernel(const Operation& op) {
   };
   for (const auto* table : {&products, &row_kernels()})
     if (const auto found = table->find(op.kind()); found != table->end()) return found->second;
-  return nullptr;
-}
-
-GroupKernel group_kernel(const GroupInfo& group) {
-  // The kernels take the gradient of every input, or none: a group with a frozen one runs stage by stage.
-  if (group.kind == "attention" && group.inputs.size() == 3 && group.outputs.size() == 2) return attention;
-  if (group.kind == "attention_gradient" && group.inputs.size() == 6 && group.outputs.size() == 3)
-    return attention_gradient;
   return nullptr;
 }
 

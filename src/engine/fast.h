@@ -15,8 +15,18 @@ using StageKernel = void (*)(const Operation&, Inputs, Outputs, const RunContext
 /// The kernel for this operation, or nullptr.
 StageKernel stage_kernel(const Operation&);
 
-/// Runs a whole group in f32 from its inputs to its outputs, in the order of GroupInfo.
-using GroupKernel = void (*)(const GroupInfo&, Inputs, Outputs);
+/// What is gathered of a group's weights [B,H,T,S] while its kernel runs; empty: not asked for.
+struct GroupWatch {
+  int64_t top = 0;               // the largest weights of a row, and their keys
+  Tensor top_weights, top_keys;  // [B,H,T,N]; i32
+  Tensor entropy;                // [B,H,T]
+  Tensor map;                    // [B,H,T',S']: sums of blocks of map_queries x map_keys weights;
+  int64_t map_queries = 0, map_keys = 0, block_queries = 0;  // a shown row is block_queries tall
+};
+
+/// Runs a whole group in f32 from its inputs to its outputs, in the order of GroupInfo.  `watch`, or null, is
+/// filled; it changes no bit of the outputs.
+using GroupKernel = void (*)(const GroupInfo&, Inputs, Outputs, const RunContext&, GroupWatch* watch);
 /// The kernel for this group, or nullptr: its inner stages then run one by one.
 GroupKernel group_kernel(const GroupInfo&);
 

@@ -5,13 +5,50 @@
 
 namespace limpid {
 
+namespace {
+
+struct DepthName {
+  const char* name;
+  Depth depth;
+  bool counted;
+};
+constexpr DepthName k_depths[] = {{"full", Depth::full, false},
+                                  {"summary", Depth::summary, false},
+                                  {"top", Depth::top, true},
+                                  {"entropy", Depth::entropy, false},
+                                  {"map", Depth::map, true}};
+
+bool is_whole(const std::string& text) {
+  return !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+}  // namespace
+
 Observation observation_of(const std::string& text) {
-  const size_t colon = text.rfind(':');
+  size_t colon = text.rfind(':');
   if (colon == std::string::npos) return {text, Depth::full};
-  const std::string depth = text.substr(colon + 1);
-  if (depth == "full") return {text.substr(0, colon), Depth::full};
-  if (depth == "summary") return {text.substr(0, colon), Depth::summary};
-  fail_call("observe: '", depth, "' is not a depth; expected NAME, NAME:full or NAME:summary");
+  std::string word = text.substr(colon + 1);
+  int64_t count = 0;
+  const size_t before = colon == 0 ? std::string::npos : text.rfind(':', colon - 1);
+  if (is_whole(word) && before != std::string::npos) {
+    count = std::stoll(word);
+    word = text.substr(before + 1, colon - before - 1);
+    colon = before;
+  }
+  for (const DepthName& d : k_depths)
+    if (word == d.name && (d.counted || count == 0) &&
+        (count > 0 || !is_whole(text.substr(text.rfind(':') + 1))))
+      return {text.substr(0, colon), d.depth, count};
+  fail_call("observe: '", text.substr(text.find(':') + 1),
+            "' is not a depth; expected NAME, NAME:full, NAME:summary, ",
+            "NAME:top:8, NAME:entropy or NAME:map:64");
+}
+
+std::string to_text(const Observation& o) {
+  if (o.depth == Depth::full) return o.pattern;
+  for (const DepthName& d : k_depths)
+    if (d.depth == o.depth) return o.pattern + ":" + d.name + (o.count ? join(":", o.count) : "");
+  return o.pattern;
 }
 
 Summary summarize(const ConstView& value, const ConstView& masked_scores) {

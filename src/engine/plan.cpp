@@ -71,6 +71,15 @@ class Planner {
 
   void find_needed() {
     needed_values_ = request_.wanted;
+    for (int value : request_.streamed) {
+      const int group = graph_.stage(graph_.value(value).stage).group;
+      if (!fused(group)) {
+        needed_values_.insert(value);
+        continue;
+      }
+      const auto& outputs = graph_.groups()[static_cast<size_t>(group)].outputs;
+      needed_values_.insert(outputs.begin(), outputs.end());
+    }
     const int count = static_cast<int>(graph_.stages().size());
     needed_stages_.assign(static_cast<size_t>(count), false);
     for (int i = count - 1; i >= 0; --i) {

@@ -15,8 +15,9 @@ namespace limpid {
 
 /// What a plan is made for.
 struct PlanRequest {
-  std::set<int> wanted;  // values to compute: kept or observed
-  std::set<int> edited;  // values that an edit changes
+  std::set<int> wanted;    // values to compute: kept or observed
+  std::set<int> edited;    // values that an edit changes
+  std::set<int> streamed;  // weights that are watched while their group runs fused
   bool plain = false;
   DType real = DType::f32;
 };

@@ -10,6 +10,7 @@
 #include "engine/edit.h"
 #include "engine/observe.h"
 #include "engine/plan.h"
+#include "engine/watch.h"
 #include "kernels/isa.h"
 #include "limpid/engine.h"
 
@@ -20,6 +21,7 @@ namespace {
 // Everything one run needs to know about a value that is looked at or changed.
 struct Wishes {
   std::set<int> full, summary;
+  std::map<int, Streamed> streamed;
   std::map<int, std::vector<const Edit*>> edits;
 };
 
@@ -41,8 +43,14 @@ Wishes wishes_of(const Graph& graph, const RunOptions& options) {
   Wishes w;
   for (const std::string& name : options.keep) w.full.insert(graph.require(name));
   for (const Observation& o : options.observe)
-    for (int value : values_matching(graph, o.pattern, "observe"))
-      (o.depth == Depth::full ? w.full : w.summary).insert(value);
+    for (int value : values_matching(graph, o.pattern, "observe")) {
+      if (o.depth == Depth::full || o.depth == Depth::summary) {
+        (o.depth == Depth::full ? w.full : w.summary).insert(value);
+        continue;
+      }
+      require_weights(graph, value, o.pattern);
+      add(w.streamed[value], o, graph.value(value).name);
+    }
   for (const Edit& edit : options.edits)
     for (int value : values_matching(graph, edit.pattern, "edit")) {
       if (graph.value(value).kind != Value::Kind::temporary)
@@ -71,6 +79,8 @@ const Plan& Engine::Impl::plan_for(const std::map<int, Shape>& bound, const Plan
   for (int value : request.wanted) key += join(value, ' ');
   key += '|';
   for (int value : request.edited) key += join(value, ' ');
+  key += '|';
+  for (int value : request.streamed) key += join(value, ' ');
   for (const auto& [value, shape] : bound)
     if (graph.value(value).kind == Value::Kind::input) key += join('|', value, shape.text());
   const auto found = plans.find(key);
@@ -154,17 +164,31 @@ class Run {
   void run_group(const Plan::Step& step) {
     const GroupInfo& group = graph_.groups()[static_cast<size_t>(step.group)];
     Call c = call(group.inputs, group.outputs);
-    step.group_kernel(group, c.in, c.out);
-    run_beside(step.group, group);
+    const int weights = watched_in(step.group);
+    GroupWatch watch;
+    if (weights >= 0)
+      watch = watch_room(wishes_.streamed.at(weights), plan_.shapes[static_cast<size_t>(weights)]);
+    step.group_kernel(group, c.in, c.out, options_.context, weights < 0 ? nullptr : &watch);
+    run_beside(step.group, group, weights, watch);
+    if (weights >= 0)
+      hand_over(std::move(watch), graph_.value(weights).name, plan_.shapes[static_cast<size_t>(weights)],
+                result_.values);
     for (size_t i = 0; i < group.outputs.size(); ++i) {
       edit(group.outputs[i], c.out[i]);
       look(group.outputs[i], c.out[i], {});
     }
   }
 
+  // The weights of this group that are watched while it runs, or -1.
+  int watched_in(int group) const {
+    for (const auto& [value, wanted] : wishes_.streamed)
+      if (graph_.stage(graph_.value(value).stage).group == group) return value;
+    return -1;
+  }
+
   // Runs the inner stages of a group from its inputs into memory of their own, for those who look or edit
-  // inside.
-  void run_beside(int id, const GroupInfo& group) {
+  // inside.  What was watched of weights that an edit has changed is gathered anew.
+  void run_beside(int id, const GroupInfo& group, int weights, GroupWatch& watch) {
     std::set<int> needed;
     for (int value : plan_.inside)
       if (graph_.stage(graph_.value(value).stage).group == id) needed.insert(value);
@@ -172,6 +196,7 @@ class Run {
     bool edited = false, changed = false;
     for (int value : needed) edited |= wishes_.edits.count(value) > 0;
     if (edited) needed.insert(group.outputs.begin(), group.outputs.end());
+    if (edited && weights >= 0) needed.insert(weights);
 
     std::map<int, Tensor> inner;
     const std::vector<int> stages = inner_stages(id, group, needed);
@@ -184,6 +209,7 @@ class Run {
     if (changed) {
       result_.notes.push_back(group.name + " runs stage by stage, because something inside it is edited");
       for (int value : group.outputs) copy(std::as_const(inner.at(value)).view(), place(value));
+      if (weights >= 0) watch_stored(watch, std::as_const(inner.at(weights)).view());
     }
   }
 
@@ -243,9 +269,18 @@ class Run {
     return changed;
   }
 
+  // Inside a group that runs fused?
+  bool hidden(int value) const { return !plan_.places[static_cast<size_t>(value)].used; }
+
   void look(int value, const ConstView& view, const ConstView& masked_scores) {
     const std::string& name = graph_.value(value).name;
     if (wishes_.full.count(value)) result_.values[name] = Tensor::copy_of(view);
+    if (const auto wanted = wishes_.streamed.find(value);
+        wanted != wishes_.streamed.end() && !hidden(value)) {
+      GroupWatch watch = watch_room(wanted->second, view.shape());  // its group runs stage by stage
+      watch_stored(watch, view);
+      hand_over(std::move(watch), name, view.shape(), result_.values);
+    }
     if (wishes_.summary.count(value)) {
       const bool fits = !masked_scores.empty() && masked_scores.shape().same_sizes(view.shape());
       result_.summaries[name] = summarize(view, fits ? masked_scores : ConstView());
@@ -312,9 +347,13 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
   if (options.real == DType::f64) options.plain = true;
   const Graph& graph = impl_->graph;
   const Wishes wishes = wishes_of(graph, options);
-  PlanRequest request{wishes.full, {}, options.plain, options.real};
+  PlanRequest request;
+  request.wanted = wishes.full;
+  request.plain = options.plain;
+  request.real = options.real;
   request.wanted.insert(wishes.summary.begin(), wishes.summary.end());
   for (const auto& [value, edits] : wishes.edits) request.edited.insert(value);
+  for (const auto& [value, wanted] : wishes.streamed) request.streamed.insert(value);
 
   const std::map<int, ConstView> bound = bind(graph, values);
   std::map<int, Shape> shapes;

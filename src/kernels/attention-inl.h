@@ -284,7 +284,7 @@ inline void dropout_block(const QueryBlock& block, int64_t s0, int64_t s1, float
   const AttentionArgs& args = *block.args;
   const AttentionShape& shape = args.shape;
   const int64_t keys = s1 - s0;
-  const float kept = static_cast<float>(1 / (1 - static_cast<double>(args.dropout)));
+  const float kept = static_cast<float>(1 / (1 - args.dropout));
   const double rate = args.dropout;
   for (int64_t i = 0; i < block.count; ++i) {
     const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first + i;

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "limpid/tensor.h"
@@ -62,7 +63,7 @@ struct AttentionArgs {
 
   // Dropout of the weights: kept where uniform(seed, stream, step, ((b H + h) T + t) S + s) >= dropout
   // (core/random.h), and then divided by 1 - dropout.
-  float dropout = 0;
+  double dropout = 0;
   uint64_t seed = 0;
   uint32_t stream = 0, step = 0;
 
@@ -116,27 +117,83 @@ class AttentionForward {
 };
 
 struct AttentionGradients {
-  const float* dz = nullptr;  // [B,T,H,Dv]
+  DType dz_type = DType::f32;  // f32, bf16 or f16
+  const void* dz = nullptr;    // [B,T,H,Dv]
   HeadStrides dz_at;
-  float *dq = nullptr, *dk = nullptr, *dv = nullptr;  // as q, k, v; written, not added to
+  DType type = DType::f32;                           // of dq, dk and dv
+  void *dq = nullptr, *dk = nullptr, *dv = nullptr;  // as q, k, v; written, not added to
   HeadStrides dq_at, dk_at, dv_at;
+
+  // On request; written, not added to.
+  float* dsinks = nullptr;  // [H]
+  float* dbias = nullptr;   // [B,H,T,S], S contiguous: of every cell, 0 where it is hidden
+  HeadStrides dbias_at;
+  float* ddistances = nullptr;  // [H,N], a head every args.distances_head
+  int64_t distances = 0;        // N
 };
 
-/// dq, dk, dv from q, k, v, z, lse and dz.  One task owns a key head with all its query heads: no atomics.
+/// dq, dk, dv from q, k, v, z, lse and dz.  Launch it by launch(AttentionBackward): two kernels, one after
+/// the other, the second being AttentionBackwardSums.  A task is one key head with all its query heads, or,
+/// where such are few, a part of their queries, which leaves its part of dk and dv for the second: there are
+/// no atomics.  dk and dv are sums over queries in an order that the shape alone decides.
 class AttentionBackward {
  public:
+  static constexpr int64_t k_most_tiles = 4;
+
+  /// Allocates what the tasks hand to the second kernel: floats in number up to 8 S (D + Dv), 8 H N, B H T
+  /// / 64.
   AttentionBackward(const AttentionArgs& args, const AttentionGradients& gradients);
-  int64_t tasks() const noexcept { return args_.shape.batch * args_.shape.key_heads; }
-  int64_t scratch() const noexcept { return scratch_; }
-  int64_t work() const noexcept { return attention_work(args_.shape); }
+  int64_t tasks() const noexcept;
+  int64_t scratch() const noexcept { return target_.floats * static_cast<int64_t>(sizeof(float)); }
+  int64_t work() const noexcept { return attention_work(pass_.args.shape) * 5 / 2; }
+  void run(int64_t task, std::byte* scratch) const noexcept;
+
+  /// What both kernels work on.
+  struct Pass {
+    AttentionArgs args;
+    AttentionGradients to;
+    int64_t tiles;                                   // of 64 queries, that pass over the keys together
+    int64_t parts;                                   // that the queries of a key head are split into
+    int64_t key_pitch, value_pitch;                  // of parts' rows
+    float *key_parts, *sink_parts, *distance_parts;  // [B,G,parts] of dk, then dv; [B,H,T/64]; [B,H,parts,N]
+    int64_t part_floats() const { return args.shape.keys * (key_pitch + value_pitch); }
+    float* key_part(int64_t batch, int64_t key_head, int64_t part) const {
+      return key_parts + ((batch * args.shape.key_heads + key_head) * parts + part) * part_floats();
+    }
+    float* distance_part(int64_t batch, int64_t head, int64_t part) const {
+      return distance_parts + ((batch * args.shape.heads + head) * parts + part) * to.distances;
+    }
+  };
+  const Pass& pass() const { return pass_; }
+
+  /// What an instruction set says of these arguments.
+  struct Target {
+    void (*run)(const Pass&, int64_t batch, int64_t key_head, int64_t part, float* scratch);
+    int64_t floats, lanes;  // of scratch; of a vector
+  };
+
+ private:
+  Pass pass_{};
+  Target target_;
+  std::shared_ptr<float[]> memory_;
+};
+
+/// Adds up the parts that AttentionBackward's tasks left.  Only while that lives.
+class AttentionBackwardSums {
+ public:
+  explicit AttentionBackwardSums(const AttentionBackward& tasks);
+  int64_t tasks() const noexcept { return key_tasks_ + head_tasks_; }
+  int64_t scratch() const noexcept { return 0; }
+  int64_t work() const noexcept;
   void run(int64_t task, std::byte* scratch) const noexcept;
 
  private:
-  AttentionArgs args_;
-  AttentionGradients gradients_;
-  int64_t scratch_;
-  void (*run_)(const AttentionArgs&, const AttentionGradients&, int64_t batch, int64_t key_head,
-               float* scratch);
+  void add_heads(int64_t head) const noexcept;
+  AttentionBackward::Pass pass_;
+  int64_t blocks_, key_tasks_, head_tasks_;  // blocks of keys a key head has
 };
+
+/// Both kernels.
+void launch(const AttentionBackward& tasks);
 
 }  // namespace limpid::kernels

@@ -7,160 +7,62 @@
 #include "hwy/highway.h"
 #include "kernels/attention-inl.h"
 #include "kernels/attention.h"
+#include "kernels/attention_gradient-inl.h"
 #include "kernels/isa.h"
 
 // With P the weights, rebuilt as exp(scores - lse), and delta[t] = sum over d of dz[t,d] z[t,d]
 // (Dao et al. 2022, section B.4):
-//   dV = P^T dZ      dP = dZ V^T      dS = P (dP - delta)      dQ = scale dS K      dK = dS^T (scale Q)
+//   dV = P^T dZ      dP = dZ V^T      dS = P (dP - delta)      dQ = scale dS K      dK = scale dS^T Q
+// With dropout, D being 0 or 1 / (1 - rate): dV = (P D)^T dZ and dP = D dZ V^T; delta is the same, as z has
+// D in it.  A sink is a key whose score is the sink and whose value is 0: dsink = sum over t of -P delta.
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t k_block_keys = 48;  // of a block: weights and their gradients (2 x 48 x 64 floats) fit L1
-
-struct Room {                   // a task's scratch; lanes are queries, "rows" are padded to whole vectors
-  float *dk, *dv;               // [S][D], [S][Dv] rows: sums over all queries of all heads
-  float *queries, *query_rows;  // [D][lanes], [lanes][D] rows: scaled
-  float *dz, *dz_rows;          // [Dv][lanes], [lanes][Dv] rows
-  float* dq;                    // [D][lanes]
-  float *weights, *dscores;     // [keys][lanes]
-  float *added, *slope;         // the same
-  float* rows;                  // [lanes][keys]
-  float *lse, *delta;           // [lanes]
+struct Room {  // a task's scratch, but for its tiles'
+  GradientRoom cells;
+  float *keys, *values;  // [keys][D], [keys][Dv]: only where they are not used in place
+  float *dk, *dv;        // [S][D], [S][Dv], padded: sums over all queries of the task
+  float* rows;           // [k_tile][D] or [Dv]
 };
 
+bool in_place(const AttentionArgs& args, const HeadStrides& strides, int64_t width) {
+  return args.type == DType::f32 && strides.row == width;
+}
+
 // How many floats it takes; places them in scratch unless that is null.
-int64_t lay_out(const AttentionArgs& args, float* scratch, Room* room) {
+int64_t lay_out(const AttentionBackward::Pass& pass, float* scratch, Room* room, Tile* tiles) {
+  const AttentionArgs& args = pass.args;
   const AttentionShape& shape = args.shape;
-  const int64_t d = padded(shape.width), dv = padded(shape.value_width), block = k_block_keys * k_width;
+  const int64_t width = shape.width, value_width = shape.value_width;
+  const int64_t cells = k_gradient_keys * k_tile;
   int64_t used = 0;
   const auto take = [&](int64_t count) {
-    float* at = scratch ? scratch + used : nullptr;
+    float* place = scratch ? scratch + used : nullptr;
     used += (count + 15) / 16 * 16;
-    return at;
+    return place;
   };
-  room->dk = take(shape.keys * d);
-  room->dv = take(shape.keys * dv);
-  room->queries = take(d * k_width);
-  room->query_rows = take(d * k_width);
-  room->dz = take(dv * k_width);
-  room->dz_rows = take(dv * k_width);
-  room->dq = take(d * k_width);
-  room->weights = take(block);
-  room->dscores = take(block);
-  room->added = take(has_added(args) ? block : 0);
-  room->rows = take(has_added(args) ? block : 0);
-  room->slope = take(args.softcap > 0 ? block : 0);
-  room->lse = take(k_width);
-  room->delta = take(k_width);
+  room->cells.weights = take(cells);
+  room->cells.dscores = take(cells);
+  for (int64_t i = 0; i < pass.tiles; ++i) {
+    Tile& tile = tiles[i];
+    for (float** place : {&tile.queries, &tile.dq}) *place = take(width * k_tile);
+    tile.dz = take(value_width * k_tile);
+    tile.query_rows = take(padded(width) * k_tile);
+    tile.dz_rows = take(padded(value_width) * k_tile);
+    for (float** place : {&tile.lse, &tile.delta}) *place = take(k_tile);
+  }
+  const bool adds = has_added(args), drops = args.dropout > 0;
+  room->cells.added = take(adds ? cells : 0);
+  room->cells.kept = take(drops ? cells : 0);
+  room->cells.slope = take(args.softcap > 0 ? cells : 0);
+  room->cells.rows = take(adds || drops ? k_gradient_keys * k_width : 0);
+  room->keys = take(in_place(args, args.k_at, width) ? 0 : k_gradient_keys * width);
+  room->values = take(in_place(args, args.v_at, value_width) ? 0 : k_gradient_keys * value_width);
+  room->rows = take(k_tile * std::max(width, value_width));
+  room->dk = take(pass.parts > 1 ? 0 : shape.keys * padded(width));
+  room->dv = take(pass.parts > 1 ? 0 : shape.keys * padded(value_width));
   return used;
-}
-
-// Rows [count][width] to rows padded with zeros, times scale.
-void pack_rows(const float* rows, int64_t stride, int64_t count, int64_t width, float scale, float* to) {
-  for (int64_t r = 0; r < count; ++r, rows += stride, to += padded(width)) {
-    for (int64_t c = 0; c < width; ++c) to[c] = rows[c] * scale;
-    std::fill(to + width, to + padded(width), 0.f);
-  }
-}
-
-// c[key][width] += a[key][lane] b[lane][width] over the block's queries, a 0 where a query does not see.
-void add_rows(const QueryBlock& block, int64_t s0, int64_t s1, const float* a, const float* b, int64_t width,
-              float* c) {
-  const int64_t pitch = padded(width);
-  each_stripe(block, s0, s1, [&](int64_t k0, int64_t k1, int v0, int v1) {
-    for (int64_t c0 = 0; c0 < pitch; c0 += k_width) {
-      TileArgs t{};
-      t.k = std::min<int64_t>(v1 * k_lanes, block.count) - v0 * k_lanes;
-      t.a = a + (k0 - s0) * block.pitch + v0 * k_lanes;
-      t.lda = block.pitch;
-      t.b = b + v0 * k_lanes * pitch + c0;
-      t.ldb = t.ldc = pitch;
-      t.c = c + (k0 - s0) * pitch + c0;
-      t.add = true;
-      tile_rows(k1 - k0, vecs_for(std::min(k_width, pitch - c0)), false, t);
-    }
-  });
-}
-
-// The same where a hidden 0 would meet NaN: a key takes no part in queries that do not see it.
-void add_rows_seen(const QueryBlock& block, int64_t s0, int64_t s1, const float* added, const float* a,
-                   const float* b, int64_t width, float* c) {
-  const int64_t pitch = padded(width);
-  for (int64_t s = s0; s < s1; ++s, a += block.pitch, c += pitch) {
-    for (int64_t i = 0; i < block.count; ++i) {
-      const bool hidden = added && added[(s - s0) * block.pitch + i] == -k_infinity;
-      if (hidden || static_cast<float>(s) < block.low[i] || static_cast<float>(s) >= block.high[i]) continue;
-      for (int64_t j = 0; j < pitch; j += k_lanes) {
-        const Vec row = hn::LoadU(k_f32, b + i * pitch + j);
-        hn::StoreU(hn::MulAdd(set(a[i]), row, hn::LoadU(k_f32, c + j)), k_f32, c + j);
-      }
-    }
-  }
-}
-
-// weights: scores to exp(score - lse).  dscores: dP to weights (dP - delta), through the cap.
-void weights_and_gradients(const QueryBlock& block, int64_t s0, int64_t s1, const float* added,
-                           const Room& room) {
-  const AttentionArgs& args = *block.args;
-  const bool masked = added || partly_seen(block, s0, s1);
-  for (int64_t s = s0; s < s1; ++s) {
-    const int64_t row = (s - s0) * block.pitch;
-    for (int v = 0; v < block.vecs; ++v) {
-      const int64_t at = row + v * k_lanes;
-      if (!any_sees(block, v, s)) {
-        hn::StoreU(hn::Zero(k_f32), k_f32, room.weights + at);
-        hn::StoreU(hn::Zero(k_f32), k_f32, room.dscores + at);
-        continue;
-      }
-      Vec weight =
-          exp2(hn::Sub(hn::LoadU(k_f32, room.weights + at), hn::LoadU(k_f32, room.lse + v * k_lanes)));
-      Vec gradient = hn::Sub(hn::LoadU(k_f32, room.dscores + at), hn::LoadU(k_f32, room.delta + v * k_lanes));
-      gradient = hn::Mul(weight, gradient);
-      if (args.softcap > 0) gradient = hn::Mul(gradient, hn::LoadU(k_f32, room.slope + at));
-      if (masked) {  // selected, not multiplied: a hidden NaN stays where it is
-        const auto seen = sees(block, v, s, added ? added + row : nullptr);
-        weight = hn::IfThenElseZero(seen, weight);
-        gradient = hn::IfThenElseZero(seen, gradient);
-      }
-      hn::StoreU(weight, k_f32, room.weights + at);
-      hn::StoreU(gradient, k_f32, room.dscores + at);
-    }
-  }
-}
-
-// One block of queries against one block of keys: all five products.
-void block_gradients(const QueryBlock& block, int64_t s0, int64_t s1, bool finite, const Room& room) {
-  const AttentionArgs& args = *block.args;
-  const int64_t keys = s1 - s0, width = args.shape.width, value_width = args.shape.value_width;
-  const float* added = nullptr;
-  if (has_added(args)) {
-    const Added kind = added_block(block, s0, s1, room.rows, room.added);
-    if (kind == Added::hidden) return;
-    if (kind == Added::some) added = room.added;
-  }
-  const float *k = static_cast<const float*>(block.k) + s0 * args.k_at.row,
-              *v = static_cast<const float*>(block.v) + s0 * args.v_at.row;
-  score_block(block, room.queries, s0, s1, k, args.k_at.row, added, room.weights,
-              args.softcap > 0 ? room.slope : nullptr);
-  key_products(block, s0, s1, v, args.v_at.row, value_width, room.dz, room.dscores);
-  weights_and_gradients(block, s0, s1, added, room);
-
-  float *dk = room.dk + s0 * padded(width), *dv = room.dv + s0 * padded(value_width);
-  const bool masked = added || partly_seen(block, s0, s1);
-  if (masked && !finite) {
-    add_rows_seen(block, s0, s1, added, room.weights, room.dz_rows, value_width, dv);
-    add_rows_seen(block, s0, s1, added, room.dscores, room.query_rows, width, dk);
-  } else {
-    add_rows(block, s0, s1, room.weights, room.dz_rows, value_width, dv);
-    add_rows(block, s0, s1, room.dscores, room.query_rows, width, dk);
-  }
-
-  if (masked && !all_finite(k, args.k_at.row, keys, width)) {
-    add_seen(block, s0, s1, k, args.k_at.row, width, room.dscores, added, room.dq);
-    return;
-  }
-  add_keys(block, s0, s1, k, args.k_at.row, width, room.dscores, room.dq);
 }
 
 float dot(const float* a, const float* b, int64_t count) {
@@ -174,78 +76,213 @@ float dot(const float* a, const float* b, int64_t count) {
   return total;
 }
 
+int64_t place(const HeadStrides& at, int64_t batch, int64_t row, int64_t head) {
+  return batch * at.batch + row * at.row + head * at.head;
+}
+
+// Rows [count][width], padded with zeros.
+void load_padded(DType type, const void* from, int64_t stride, int64_t count, int64_t width, float* to) {
+  const int64_t pitch = padded(width);
+  load_rows(type, from, stride, count, width, to, pitch);
+  if (pitch == width) return;
+  for (int64_t r = 0; r < count; ++r) std::fill(to + r * pitch + width, to + (r + 1) * pitch, 0.f);
+}
+
 // A row that saw nothing has lse = -inf: +inf in its place makes all its weights 0, as for lanes beyond
 // count.
-void load_lse_and_delta(const QueryBlock& block, const float* dz, int64_t dz_row, const Room& room) {
-  const AttentionArgs& args = *block.args;
+void load_lse_and_delta(const Tile& tile, const AttentionArgs& args, const Room& room) {
+  const QueryBlock& first = tile.blocks[0];
   const AttentionShape& shape = args.shape;
-  const float* lse = args.lse + (block.batch * shape.heads + block.head) * shape.queries + block.first;
-  const float* z = static_cast<const float*>(args.z) + block.batch * args.z_at.batch +
-                   block.first * args.z_at.row + block.head * args.z_at.head;
-  for (int64_t i = 0; i < block.pitch; ++i) {
-    const bool seen = i < block.count && lse[i] != -k_infinity;
-    room.lse[i] = seen ? static_cast<float>(lse[i] * static_cast<double>(k_log2_e)) : k_infinity;
-    room.delta[i] = seen ? dot(dz + i * dz_row, z + i * args.z_at.row, shape.value_width) : 0;
+  const float* lse = args.lse + (first.batch * shape.heads + first.head) * shape.queries + first.first;
+  const void* from = at(args.z_type, args.z, place(args.z_at, first.batch, first.first, first.head));
+  const float* z = static_cast<const float*>(from);
+  int64_t stride = args.z_at.row;
+  if (args.z_type != DType::f32) {
+    load_rows(args.z_type, from, stride, tile.count, shape.value_width, room.rows, shape.value_width);
+    z = room.rows;
+    stride = shape.value_width;
+  }
+  for (int64_t i = 0; i < k_tile; ++i) {
+    const bool seen = i < tile.count && lse[i] != -k_infinity;
+    tile.lse[i] = seen ? static_cast<float>(lse[i] * static_cast<double>(k_log2_e)) : k_infinity;
+    tile.delta[i] =
+        seen ? dot(tile.dz_rows + i * padded(shape.value_width), z + i * stride, shape.value_width) : 0;
   }
 }
 
-void query_gradients(const AttentionArgs& args, const AttentionGradients& to, int64_t batch, int64_t head,
-                     int64_t first, const Room& room) {
-  const AttentionShape& shape = args.shape;
-  const QueryBlock block = query_block(args, batch, head, first, shape.queries);
-  const float* dz = to.dz + batch * to.dz_at.batch + first * to.dz_at.row + head * to.dz_at.head;
-  const float* q = static_cast<const float*>(block.q);
-  pack_columns(q, args.q_at.row, block.count, shape.width, query_factor(args), block.pitch, room.queries);
-  pack_columns(dz, to.dz_at.row, block.count, shape.value_width, 1, block.pitch, room.dz);
-  pack_rows(q, args.q_at.row, block.count, shape.width, args.scale, room.query_rows);
-  pack_rows(dz, to.dz_at.row, block.count, shape.value_width, 1, room.dz_rows);
-  load_lse_and_delta(block, dz, to.dz_at.row, room);
-  const bool finite = all_finite(room.query_rows, padded(shape.width), block.count, shape.width) &&
-                      all_finite(room.dz_rows, padded(shape.value_width), block.count, shape.value_width);
-  std::fill(room.dq, room.dq + shape.width * block.pitch, 0.f);
-  for (int64_t s = block.any_low / k_block_keys * k_block_keys; s < block.any_high; s += k_block_keys) {
-    block_gradients(block, std::max(s, block.any_low), std::min(s + k_block_keys, block.any_high), finite,
-                    room);
+// What the sink's gradient has from these queries.
+float sink_part(const Tile& tile, const AttentionArgs& args) {
+  const double sink = args.sinks[tile.blocks[0].head] * static_cast<double>(k_log2_e);
+  double sum = 0;
+  for (int64_t i = 0; i < tile.count; ++i) {
+    if (tile.lse[i] < k_infinity || std::isnan(tile.lse[i]))
+      sum -= std::exp2(sink - tile.lse[i]) * tile.delta[i];
   }
-  const Vec scale = set(args.scale);
-  for (int64_t i = 0; i < shape.width * block.pitch; i += k_lanes) {
-    hn::StoreU(hn::Mul(hn::LoadU(k_f32, room.dq + i), scale), k_f32, room.dq + i);
-  }
-  float* dq = to.dq + batch * to.dq_at.batch + first * to.dq_at.row + head * to.dq_at.head;
-  transpose(shape.width, block.count, room.dq, block.pitch, dq, to.dq_at.row);
+  return static_cast<float>(sum);
 }
 
-void copy_rows(const float* from, int64_t rows, int64_t width, float* to, int64_t stride) {
-  for (int64_t r = 0; r < rows; ++r) std::copy_n(from + r * padded(width), width, to + r * stride);
+void start(Tile* tile, const AttentionBackward::Pass& pass, int64_t batch, int64_t head, int64_t first,
+           const Room& room) {
+  const AttentionArgs& args = pass.args;
+  const AttentionGradients& to = pass.to;
+  const AttentionShape& shape = args.shape;
+  tile->count = std::min(k_tile, shape.queries - first);
+  tile->used = (tile->count + k_width - 1) / k_width;
+  tile->any_low = tile->all_high = shape.keys;
+  tile->any_high = tile->all_low = 0;
+  const int64_t pitch = padded(shape.width), value_pitch = padded(shape.value_width);
+  load_padded(args.type, at(args.type, args.q, place(args.q_at, batch, first, head)), args.q_at.row,
+              tile->count, shape.width, tile->query_rows);
+  load_padded(to.dz_type, at(to.dz_type, to.dz, place(to.dz_at, batch, first, head)), to.dz_at.row,
+              tile->count, shape.value_width, tile->dz_rows);
+  for (int64_t b = 0; b < tile->used; ++b) {
+    QueryBlock& block = tile->blocks[b];
+    const int64_t lane = b * k_width;
+    block = query_block(args, batch, head, first + lane, shape.queries);
+    tile->any_low = std::min(tile->any_low, block.any_low);
+    tile->any_high = std::max(tile->any_high, block.any_high);
+    tile->all_low = std::max(tile->all_low, block.all_low);
+    tile->all_high = std::min(tile->all_high, block.all_high);
+    pack_columns(tile->query_rows + lane * pitch, pitch, block.count, shape.width, query_factor(args),
+                 block.pitch, tile->queries + lane * shape.width);
+    pack_columns(tile->dz_rows + lane * value_pitch, value_pitch, block.count, shape.value_width, 1,
+                 block.pitch, tile->dz + lane * shape.value_width);
+  }
+  load_lse_and_delta(*tile, args, room);
+  tile->finite = all_finite(tile->query_rows, pitch, tile->count, shape.width) &&
+                 all_finite(tile->dz_rows, value_pitch, tile->count, shape.value_width);
+  std::fill(tile->dq, tile->dq + shape.width * k_tile, 0.f);
+  if (to.dsinks) {
+    const int64_t count = (shape.queries + k_tile - 1) / k_tile;
+    pass.sink_parts[(batch * shape.heads + head) * count + first / k_tile] = sink_part(*tile, args);
+  }
+  tile->dbias = to.dbias ? to.dbias + place(to.dbias_at, batch, first, head) : nullptr;
+  tile->dbias_row = to.dbias_at.row;
+  for (int64_t i = 0; tile->dbias && i < tile->count; ++i)
+    std::fill_n(tile->dbias + i * tile->dbias_row, shape.keys, 0.f);
 }
 
-void backward(const AttentionArgs& args, const AttentionGradients& to, int64_t batch, int64_t key_head,
-              float* scratch) {
-  const AttentionShape& shape = args.shape;
-  Room room;
-  lay_out(args, scratch, &room);
-  std::fill(room.dk, room.dk + shape.keys * padded(shape.width), 0.f);
-  std::fill(room.dv, room.dv + shape.keys * padded(shape.value_width), 0.f);
-  const int64_t group = shape.heads / shape.key_heads;
-  for (int64_t head = key_head * group; head < (key_head + 1) * group; ++head) {
-    for (int64_t first = 0; first < shape.queries; first += k_width) {
-      query_gradients(args, to, batch, head, first, room);
+void finish(const Tile& tile, const AttentionBackward::Pass& pass, const Room& room) {
+  const AttentionGradients& to = pass.to;
+  const int64_t width = pass.args.shape.width;
+  const Vec scale = set(pass.args.scale);
+  for (int64_t b = 0; b < tile.used; ++b) {
+    const QueryBlock& block = tile.blocks[b];
+    float* sums = tile.dq + b * k_width * width;
+    for (int64_t i = 0; i < width * block.pitch; i += k_lanes) {
+      hn::StoreU(hn::Mul(hn::LoadU(k_f32, sums + i), scale), k_f32, sums + i);
+    }
+    void* dq = at(to.type, to.dq, place(to.dq_at, block.batch, block.first, block.head));
+    if (to.type == DType::f32) {
+      transpose(width, block.count, sums, block.pitch, static_cast<float*>(dq), to.dq_at.row);
+    } else {
+      transpose(width, block.count, sums, block.pitch, room.rows, width);
+      store_rows(to.type, room.rows, width, block.count, width, dq, to.dq_at.row);
     }
   }
-  copy_rows(room.dk, shape.keys, shape.width, to.dk + batch * to.dk_at.batch + key_head * to.dk_at.head,
-            to.dk_at.row);
-  copy_rows(room.dv, shape.keys, shape.value_width, to.dv + batch * to.dv_at.batch + key_head * to.dv_at.head,
-            to.dv_at.row);
+}
+
+// The rows [s0, s1) of keys or values as floats without gaps.
+const float* rows_of(const AttentionArgs& args, const void* from, const HeadStrides& strides, int64_t width,
+                     int64_t s0, int64_t s1, float* copy) {
+  const void* first = at(args.type, from, s0 * strides.row);
+  if (in_place(args, strides, width)) return static_cast<const float*>(first);
+  load_rows(args.type, first, strides.row, s1 - s0, width, copy, width);
+  return copy;
+}
+
+// All tiles of a unit against the block of keys that begins at `aligned`.
+void add_block(const AttentionArgs& args, const Tile* tiles, int64_t count, int64_t aligned,
+               const Room& room) {
+  const AttentionShape& shape = args.shape;
+  const int64_t pitch = padded(shape.width), value_pitch = padded(shape.value_width);
+  int64_t low = aligned + k_gradient_keys, high = aligned;
+  for (int64_t i = 0; i < count; ++i) {
+    low = std::min(low, std::max(aligned, tiles[i].any_low));
+    high = std::max(high, std::min(aligned + k_gradient_keys, tiles[i].any_high));
+  }
+  if (low >= high) return;
+  const QueryBlock& block = tiles[0].blocks[0];
+  const float* keys = rows_of(args, block.k, args.k_at, shape.width, low, high, room.keys);
+  const float* values = rows_of(args, block.v, args.v_at, shape.value_width, low, high, room.values);
+  for (int64_t i = 0; i < count; ++i) {
+    GradientKeys here{};
+    here.s0 = std::max(aligned, tiles[i].any_low);
+    here.s1 = std::min(aligned + k_gradient_keys, tiles[i].any_high);
+    if (here.s0 >= here.s1) continue;
+    here.keys = keys + (here.s0 - low) * shape.width;
+    here.values = values + (here.s0 - low) * shape.value_width;
+    here.dk = room.dk + here.s0 * pitch;
+    here.dv = room.dv + here.s0 * value_pitch;
+    add_gradients(tiles[i], here, room.cells);
+  }
+}
+
+void store_scaled(DType type, float* sums, int64_t rows, int64_t width, float scale, void* to,
+                  int64_t stride) {
+  const int64_t pitch = padded(width);
+  const Vec factor = set(scale);
+  for (int64_t r = 0; r < rows; ++r, sums += pitch) {
+    for (int64_t c = 0; c < pitch; c += k_lanes) {
+      hn::StoreU(hn::Mul(hn::LoadU(k_f32, sums + c), factor), k_f32, sums + c);
+    }
+    if (type == DType::f32) {
+      std::copy_n(sums, width, static_cast<float*>(to) + r * stride);
+    } else {
+      store_rows(type, sums, pitch, 1, width, at(type, to, r * stride), stride);
+    }
+  }
+}
+
+// One key head's part of its units, each some tiles of one query head.
+void backward(const AttentionBackward::Pass& pass, int64_t batch, int64_t key_head, int64_t part,
+              float* scratch) {
+  const AttentionArgs& args = pass.args;
+  const AttentionGradients& to = pass.to;
+  const AttentionShape& shape = args.shape;
+  const int64_t pitch = padded(shape.width), value_pitch = padded(shape.value_width);
+  Room room;
+  Tile tiles[AttentionBackward::k_most_tiles];
+  lay_out(pass, scratch, &room, tiles);
+  if (pass.parts > 1) {
+    room.dk = pass.key_part(batch, key_head, part);
+    room.dv = room.dk + shape.keys * pitch;
+  }
+  std::fill(room.dk, room.dk + shape.keys * pitch, 0.f);
+  std::fill(room.dv, room.dv + shape.keys * value_pitch, 0.f);
+  const int64_t group = shape.heads / shape.key_heads, head0 = key_head * group;
+  for (int64_t head = head0; to.ddistances && head < head0 + group; ++head)
+    std::fill_n(pass.distance_part(batch, head, part), to.distances, 0.f);
+
+  const int64_t unit = pass.tiles * k_tile, units = (shape.queries + unit - 1) / unit;
+  for (int64_t u = part; u < group * units; u += pass.parts) {
+    const int64_t head = head0 + u / units, first = u % units * unit;
+    const int64_t used = (std::min(unit, shape.queries - first) + k_tile - 1) / k_tile;
+    int64_t low = shape.keys, high = 0;
+    for (int64_t i = 0; i < used; ++i) {
+      start(&tiles[i], pass, batch, head, first + i * k_tile, room);
+      tiles[i].ddistances = to.ddistances ? pass.distance_part(batch, head, part) : nullptr;
+      tiles[i].distances = to.distances;
+      low = std::min(low, tiles[i].any_low);
+      high = std::max(high, tiles[i].any_high);
+    }
+    for (int64_t s = low / k_gradient_keys * k_gradient_keys; s < high; s += k_gradient_keys)
+      add_block(args, tiles, used, s, room);
+    for (int64_t i = 0; i < used; ++i) finish(tiles[i], pass, room);
+  }
+  if (pass.parts > 1) return;
+  store_scaled(to.type, room.dk, shape.keys, shape.width, args.scale,
+               at(to.type, to.dk, place(to.dk_at, batch, 0, key_head)), to.dk_at.row);
+  store_scaled(to.type, room.dv, shape.keys, shape.value_width, 1,
+               at(to.type, to.dv, place(to.dv_at, batch, 0, key_head)), to.dv_at.row);
 }
 
 }  // namespace
 
-using BackwardRun = void (*)(const AttentionArgs&, const AttentionGradients&, int64_t, int64_t, float*);
-
-BackwardRun attention_backward_target(const AttentionArgs& args, int64_t* floats) {
+AttentionBackward::Target attention_backward_target(const AttentionBackward::Pass& pass) {
   Room room;
-  *floats = lay_out(args, nullptr, &room);
-  return backward;
+  Tile tiles[AttentionBackward::k_most_tiles];
+  return {backward, lay_out(pass, nullptr, &room, tiles), k_lanes};
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE
@@ -257,19 +294,56 @@ namespace {
 
 HWY_EXPORT(attention_backward_target);
 
+// What a tile keeps (queries and dz both ways round, dq) should fit the second-level cache with all others of
+// its unit: one reading of keys, values and their gradients serves the whole unit.
+constexpr int64_t k_near_bytes = 384 << 10;
+constexpr int64_t k_few_tasks = 8;  // as many are wanted, so that every thread has work
+constexpr int64_t k_tile_queries = 64;
+
+int64_t blocks_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
 }  // namespace
 
-AttentionBackward::AttentionBackward(const AttentionArgs& args, const AttentionGradients& gradients)
-    : args_(args), gradients_(gradients) {
+AttentionBackward::AttentionBackward(const AttentionArgs& args, const AttentionGradients& gradients) {
   choose_isa();
-  int64_t floats = 0;
-  run_ = HWY_DYNAMIC_DISPATCH(attention_backward_target)(args, &floats);
-  scratch_ = static_cast<int64_t>(sizeof(float)) * floats;
+  pass_.args = args;
+  pass_.to = gradients;
+  const AttentionShape& s = args.shape;
+  const int64_t tile =
+      k_tile_queries * static_cast<int64_t>(sizeof(float)) * (3 * s.width + 2 * s.value_width);
+  pass_.tiles = k_most_tiles;
+  while (pass_.tiles > 1 &&
+         (pass_.tiles * tile > k_near_bytes ||
+          s.batch * s.heads * blocks_of(s.queries, pass_.tiles * k_tile_queries) < k_few_tasks)) {
+    pass_.tiles /= 2;
+  }
+  const int64_t key_heads = std::max<int64_t>(s.batch * s.key_heads, 1);
+  const int64_t units =
+      s.key_heads > 0 ? s.heads / s.key_heads * blocks_of(s.queries, pass_.tiles * k_tile_queries) : 0;
+  pass_.parts = std::clamp<int64_t>(units, 1, blocks_of(k_few_tasks, key_heads));
+  target_ = HWY_DYNAMIC_DISPATCH(attention_backward_target)(pass_);
+
+  const int64_t lanes = target_.lanes;
+  pass_.key_pitch = blocks_of(s.width, lanes) * lanes;
+  pass_.value_pitch = blocks_of(s.value_width, lanes) * lanes;
+  const int64_t keys = pass_.parts > 1 ? s.batch * s.key_heads * pass_.parts * pass_.part_floats() : 0;
+  const int64_t sinks = gradients.dsinks ? s.batch * s.heads * blocks_of(s.queries, k_tile_queries) : 0;
+  const int64_t distances = gradients.ddistances ? s.batch * s.heads * pass_.parts * gradients.distances : 0;
+  if (keys + sinks + distances == 0) return;
+  memory_ = std::make_shared_for_overwrite<float[]>(static_cast<size_t>(keys + sinks + distances));
+  pass_.key_parts = memory_.get();
+  pass_.sink_parts = pass_.key_parts + keys;
+  pass_.distance_parts = pass_.sink_parts + sinks;
+}
+
+int64_t AttentionBackward::tasks() const noexcept {
+  return pass_.args.shape.batch * pass_.args.shape.key_heads * pass_.parts;
 }
 
 void AttentionBackward::run(int64_t task, std::byte* scratch) const noexcept {
-  run_(args_, gradients_, task / args_.shape.key_heads, task % args_.shape.key_heads,
-       reinterpret_cast<float*>(scratch));
+  const int64_t item = task / pass_.parts, key_heads = pass_.args.shape.key_heads;
+  target_.run(pass_, item / key_heads, item % key_heads, task % pass_.parts,
+              reinterpret_cast<float*>(scratch));
 }
 
 }  // namespace limpid::kernels

@@ -34,10 +34,6 @@ std::vector<Observation> default_observations(const Graph& graph, int64_t length
   return all;
 }
 
-std::string written(const Observation& o) {
-  return o.depth == Depth::summary ? o.pattern + ":summary" : o.pattern;
-}
-
 std::string written(const Edit& edit) {
   static const char* const k_actions[] = {"zero", "mean", "scale", "replace", "cut"};
   std::string out = edit.pattern, where;
@@ -146,7 +142,7 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   if (const auto loss = trace.values.find("loss"); loss != trace.values.end())
     trace.metrics["loss"] = loss->second.at({});
   if (options.parameters) trace.parameters = parameters;
-  for (const Observation& o : options.observe) trace.observed.push_back(written(o));
+  for (const Observation& o : options.observe) trace.observed.push_back(to_text(o));
   for (const Edit& edit : options.edits) trace.edited.push_back(written(edit));
   trace.notes.insert(trace.notes.end(), result.notes.begin(), result.notes.end());
   trace.numbers = {

@@ -1,4 +1,5 @@
 // Attention as the paper draws it: one call a box.
+#include "core/random.h"
 #include "network/parts.h"
 
 namespace limpid {
@@ -51,15 +52,19 @@ Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, con
   return scores;
 }
 
-Options kernel_options(const AttentionOptions& o) {
-  // The fused kernel has no place for what these add to the scores.
-  const bool inside = o.positions == Positions::relative_bias || o.positions == Positions::relative_keys ||
-                      o.positions == Positions::alibi;
+Options kernel_options(const Scope& in, const AttentionOptions& o) {
+  // The fused group has no input for the tables of these.
+  const bool tables = o.positions == Positions::relative_bias || o.positions == Positions::relative_keys;
   Options options = {{"scale", 1 / std::sqrt(static_cast<double>(o.width))},
                      {"causal", o.mask == Mask::causal},
-                     {"fused", !inside && o.dropout == 0}};
+                     {"fused", !tables}};
   if (o.window) options.set("window", o.window);
   if (o.softcap != 0) options.set("softcap", o.softcap);
+  if (o.positions == Positions::alibi) options.set("alibi", true);
+  if (o.dropout > 0) {  // as the stage pattern_dropout draws
+    options.set("dropout", o.dropout);
+    options.set("stream", int64_t{stream_named((in / "pattern_dropout").path)});
+  }
   return options;
 }
 
@@ -70,7 +75,7 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   if (o.positions == Positions::rotary) turn(in, x, heads, o.rotary);
   const auto [q, k, v] = heads;
 
-  Group g(in, "attention", kernel_options(o), {q, k, v});                 // run fused; seen stage by stage
+  Group g(in, "attention", kernel_options(in, o), {q, k, v});             // run fused; seen stage by stage
   Stage scores = raw_scores((g / "raw_scores").as(Role::weights), q, k);  // [B,H,T,S]   q . k
   if (o.positions == Positions::relative_keys) scores = with_positions(g, in, scores, q, o);
   const Note smaller = {"", join("Z / sqrt(D), D=", o.width),

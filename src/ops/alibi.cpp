@@ -7,15 +7,6 @@ namespace limpid {
 
 namespace {
 
-// 2^(-8 (h+1) / H) for H a power of two.  Otherwise the slopes of the power of two below, then every other
-// slope of the one above: the authors' interpolation.
-double slope(int64_t h, int64_t heads) {
-  int64_t below = 1;
-  while (2 * below <= heads) below *= 2;
-  if (h < below) return std::exp2(-8 * static_cast<double>(h + 1) / static_cast<double>(below));
-  return std::exp2(-8 * static_cast<double>(2 * (h - below) + 1) / static_cast<double>(2 * below));
-}
-
 class Alibi final : public Operation {
  public:
   explicit Alibi(const Options& options) : first_query_(options.integer("first_query")) {}
@@ -42,7 +33,7 @@ class Alibi final : public Operation {
       const auto z = out[0].as<R>();
       each_cell(shape, [&](int64_t b, int64_t h, int64_t t, int64_t s) {
         const R distance = static_cast<R>(t + first_query_ - s);
-        z(b, h, t, s) = x(b, h, t, s) - static_cast<R>(slope(h, shape[1].size)) * distance;
+        z(b, h, t, s) = x(b, h, t, s) - static_cast<R>(alibi_slope(h, shape[1].size)) * distance;
       });
     });
   }
@@ -54,7 +45,7 @@ class Alibi final : public Operation {
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
     const int64_t h = out.index[1], t = out.index[2], s = out.index[3];
     const double distance = static_cast<double>(t + first_query_ - s);
-    return cell(in, 0, out.index) - Expr(slope(h, in[0].shape()[1].size)) * Expr(distance);
+    return cell(in, 0, out.index) - Expr(alibi_slope(h, in[0].shape()[1].size)) * Expr(distance);
   }
 
  private:
@@ -62,6 +53,13 @@ class Alibi final : public Operation {
 };
 
 }  // namespace
+
+double alibi_slope(int64_t h, int64_t heads) {
+  int64_t below = 1;
+  while (2 * below <= heads) below *= 2;
+  if (h < below) return std::exp2(-8 * static_cast<double>(h + 1) / static_cast<double>(below));
+  return std::exp2(-8 * static_cast<double>(2 * (h - below) + 1) / static_cast<double>(2 * below));
+}
 
 Stage alibi(const Scope& in, Stage scores, int64_t first_query) {
   Options options;

@@ -274,9 +274,37 @@ Trace trace_of_metadata(std::string_view text, const std::string& file) {
   return trace;
 }
 
+namespace {
+
+// NAME@top8.weight, NAME@top8.index, NAME@entropy, NAME@map: under the axes that they have in memory.  False
+// for a name without such an ending.
+bool place_streamed(Trace& trace, const std::string& name, Tensor& tensor, const std::string& file) {
+  const size_t mark = name.find('@');
+  if (mark == std::string::npos) return false;
+  const std::string depth = name.substr(mark + 1);
+  const bool top = depth.compare(0, 3, "top") == 0 && depth.find('.') != std::string::npos;
+  if (trace.graph->find(name.substr(0, mark)) < 0 || !(top || depth == "entropy" || depth == "map"))
+    fail_work("trace ", file, ": it holds a tensor '", visible(name),
+              "', expected a value of its graph and @topN.weight, @topN.index, @entropy or @map");
+  const int rank = depth == "entropy" ? 3 : 4;
+  if (tensor.shape().rank() != rank)
+    fail_work("trace ", file, ": '", visible(name), "' is ", tensor.shape().text(), ", expected ", rank,
+              " axes");
+  constexpr Axis k_axes[] = {Axis::B, Axis::H, Axis::T};
+  Shape shape;
+  for (int i = 0; i < rank; ++i)
+    shape.append({i < 3 ? k_axes[i] : depth == "map" ? Axis::S : Axis::N, tensor.shape()[i].size});
+  tensor.reshape(shape);
+  trace.values[name] = std::move(tensor);
+  return true;
+}
+
+}  // namespace
+
 void place_values(Trace& trace, std::map<std::string, Tensor> tensors, const std::string& file) {
   Bound bound;
   for (auto& [name, tensor] : tensors) {
+    if (place_streamed(trace, name, tensor, file)) continue;
     const int id = trace.graph->find(name);
     if (id < 0)
       fail_work("trace ", file, ": it holds a tensor '", visible(name),

@@ -1,0 +1,385 @@
+// The five products of attention's gradient for one tile of queries against one block of keys:
+//
+//   P = 2^(scores - lse)   dS = P (dZ V^T - delta)   dV += P^T dZ   dK += dS^T Q   dQ += dS K
+//
+// P and dS are stored transposed, [key][query], the same 64 queries wide on every machine: one query a lane
+// where they are made, rows to broadcast from where dV and dK are added up.  dQ is kept transposed like Q.
+//
+// Included once per instruction set.
+#if defined(LIMPID_KERNELS_ATTENTION_GRADIENT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LIMPID_KERNELS_ATTENTION_GRADIENT_INL_H_
+#undef LIMPID_KERNELS_ATTENTION_GRADIENT_INL_H_
+#else
+#define LIMPID_KERNELS_ATTENTION_GRADIENT_INL_H_
+#endif
+
+#include "hwy/highway.h"
+#include "kernels/attention-inl.h"
+#include "kernels/attention.h"
+#include "kernels/attention_cells-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace limpid::kernels::HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t k_blocks = k_tile / k_width;  // of queries, in a tile
+constexpr int64_t k_gradient_keys = 48;         // of a block: P and dS (2 x 48 x 64 floats) fit L1
+
+// What is kept for the queries of one tile; where lanes are queries, block after block.
+struct Tile {
+  QueryBlock blocks[k_blocks];
+  int64_t used, count;                           // blocks, queries
+  int64_t any_low, any_high, all_low, all_high;  // as QueryBlock's, of all blocks
+  float *queries, *dz, *dq;                      // [D][lanes], [Dv][lanes], [D][lanes]
+  float *query_rows, *dz_rows;                   // [queries][D], [queries][Dv], padded to whole vectors
+  float *lse, *delta;                            // [queries]; lse in units of log 2
+  bool finite;                                   // are the rows?
+  float* dbias;                                  // [queries][keys], dbias_row apart; or null
+  int64_t dbias_row;
+  float* ddistances;  // [distances], added to; or null
+  int64_t distances;
+};
+
+// One block of keys.
+struct GradientKeys {
+  int64_t s0, s1;
+  const float *keys, *values;  // rows of D, of Dv
+  float *dk, *dv;              // rows of D, of Dv, padded to whole vectors: added to
+};
+
+struct GradientRoom {           // shared by all tiles
+  float *weights, *dscores;     // [keys][k_tile]
+  float *added, *kept, *slope;  // [keys][lanes], block of queries after block; where they are needed
+  float* rows;                  // [k_width][keys]
+};
+
+inline float* of_block(float* cells, int64_t b) { return cells + b * k_width * k_gradient_keys; }
+
+inline bool partly_seen(const Tile& tile, int64_t s0, int64_t s1) {
+  return s0 < tile.all_low || s1 > tile.all_high;
+}
+
+// ---- which cells ---------------------------------------------------------------------------------
+
+// Some keys, and the lanes of the tile, whole vectors, beyond which none of them is seen.
+struct Stripe {
+  int64_t c0, c1, begin, end;
+};
+
+// Calls run(stripe) for the keys [s0, s1): as one stripe, or along a mask's edge by few keys at a time, so
+// that what lies beyond it is not computed.
+template <class Run>
+void each_stripe(const Tile& tile, int64_t s0, int64_t s1, Run run) {
+  const int64_t last = tile.used - 1;
+  if (!partly_seen(tile, s0, s1)) return run(Stripe{s0, s1, 0, last * k_width + tile.blocks[last].pitch});
+  for (int64_t c0 = s0; c0 < s1; c0 += k_stripe) {
+    Stripe stripe{c0, std::min(c0 + k_stripe, s1), k_tile, 0};
+    for (int64_t b = 0; b < tile.used; ++b) {
+      const QueryBlock& block = tile.blocks[b];
+      for (int v = 0; v < block.vecs; ++v) {
+        if (block.vec_high[v] <= c0 || block.vec_low[v] >= stripe.c1) continue;
+        const int64_t lane = b * k_width + v * k_lanes;
+        stripe.begin = std::min(stripe.begin, lane);
+        stripe.end = std::max(stripe.end, lane + k_lanes);
+      }
+    }
+    if (stripe.begin < stripe.end) run(stripe);
+  }
+}
+
+// Calls run(b, v0, v1) for the stripe's blocks of queries and their vectors [v0, v1).
+template <class Run>
+void each_block(const Tile& tile, const Stripe& stripe, Run run) {
+  for (int64_t b = stripe.begin / k_width; b * k_width < stripe.end; ++b) {
+    const int64_t begin = std::max<int64_t>(stripe.begin - b * k_width, 0);
+    const int64_t end = std::min(stripe.end - b * k_width, tile.blocks[b].pitch);
+    run(b, static_cast<int>(begin / k_lanes), static_cast<int>(end / k_lanes));
+  }
+}
+
+// What is added or hidden cell by cell, for each block of queries.
+struct AddedCells {
+  const float* of[k_blocks] = {};  // added_block's, or null
+  bool hidden[k_blocks] = {};      // the whole block
+  bool any = false;                // is any cell hidden, or added to?
+};
+
+// False where nothing is seen.
+inline bool add_cells(const Tile& tile, const GradientKeys& at, const GradientRoom& room, AddedCells* cells) {
+  if (!has_added(*tile.blocks[0].args)) return true;
+  bool all_hidden = true;
+  for (int64_t b = 0; b < tile.used; ++b) {
+    const QueryBlock& block = tile.blocks[b];
+    cells->hidden[b] = other_documents(block, at.s0, at.s1);
+    if (!cells->hidden[b]) {
+      float* added = of_block(room.added, b);
+      const Added kind = added_block(block, at.s0, at.s1, room.rows, added);
+      cells->hidden[b] = kind == Added::hidden;
+      if (kind == Added::some) cells->of[b] = added;
+    }
+    cells->any |= cells->hidden[b] || cells->of[b];
+    all_hidden &= cells->hidden[b];
+  }
+  return !all_hidden;
+}
+
+inline const float* added_row(const Tile& tile, const GradientKeys& at, const AddedCells& added, int64_t b,
+                              int64_t s) {
+  return added.of[b] ? added.of[b] + (s - at.s0) * tile.blocks[b].pitch : nullptr;
+}
+
+// ---- P and dS ------------------------------------------------------------------------------------
+
+// The products K Q^T, or V dZ^T, of a stripe; made into weights, or gradients of scores, unless `raw`.
+inline void make_cells(const Tile& tile, const GradientKeys& at, const AddedCells& added,
+                       const Stripe& stripe, bool gradients, bool raw, const GradientRoom& room) {
+  const AttentionShape& shape = tile.blocks[0].args->shape;
+  const float* columns = gradients ? tile.dz : tile.queries;
+  Cells t{};
+  t.width = gradients ? shape.value_width : shape.width;
+  t.raw = raw;
+  t.masked = partly_seen(tile, at.s0, at.s1);
+  each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
+    if (added.hidden[b]) return;
+    const QueryBlock& block = tile.blocks[b];
+    const int64_t lane = v0 * k_lanes;
+    t.columns = columns + b * k_width * t.width + lane;
+    t.pitch = block.pitch;
+    t.lanes = (gradients ? tile.delta : tile.lse) + b * k_width + lane;
+    t.low = block.low + lane;
+    t.high = block.high + lane;
+    for (int64_t s = stripe.c0; s < stripe.c1; s += k_rows) {
+      t.rows = (gradients ? at.values : at.keys) + (s - at.s0) * t.width;
+      t.weights = room.weights + (s - at.s0) * k_tile + b * k_width + lane;
+      t.dscores = room.dscores + (s - at.s0) * k_tile + b * k_width + lane;
+      t.first_key = static_cast<float>(s);
+      cells_fn(gradients, static_cast<int>(std::min<int64_t>(k_rows, stripe.c1 - s)), v1 - v0)(t);
+    }
+  });
+}
+
+// Products in room.weights to weights: the cap, what is added, what is hidden.
+inline void weigh_in_memory(const Tile& tile, const GradientKeys& at, const AddedCells& added,
+                            const Stripe& stripe, const GradientRoom& room) {
+  const AttentionArgs& args = *tile.blocks[0].args;
+  const Vec cap = set(args.softcap * k_log2_e), unit = set(k_log2_e);
+  each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
+    const QueryBlock& block = tile.blocks[b];
+    for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
+      float* weights = room.weights + (s - at.s0) * k_tile + b * k_width;
+      if (added.hidden[b]) {
+        std::fill(weights + v0 * k_lanes, weights + v1 * k_lanes, 0.f);
+        continue;
+      }
+      float* slope = of_block(room.slope, b) + (s - at.s0) * block.pitch;
+      const float* more = added_row(tile, at, added, b, s);
+      for (int v = v0; v < v1; ++v) {
+        const int64_t lane = v * k_lanes;
+        Vec x = hn::LoadU(k_f32, weights + lane);
+        if (args.softcap > 0) {
+          const Vec y = tanh(x);
+          hn::StoreU(hn::NegMulAdd(y, y, set(1.f)), k_f32, slope + lane);
+          x = hn::Mul(cap, y);
+        }
+        if (more) x = hn::MulAdd(hn::LoadU(k_f32, more + lane), unit, x);
+        x = exp2(hn::Sub(x, hn::LoadU(k_f32, tile.lse + b * k_width + lane)));
+        hn::StoreU(hn::IfThenElseZero(sees(block, v, s, more), x), k_f32, weights + lane);
+      }
+    }
+  });
+}
+
+// Products dP in room.dscores to gradients of what the cap gives; with dropout, weights to what is left of
+// them.
+inline void gradients_in_memory(const Tile& tile, const GradientKeys& at, const AddedCells& added,
+                                const Stripe& stripe, const GradientRoom& room) {
+  const bool drops = tile.blocks[0].args->dropout > 0;
+  each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
+    const QueryBlock& block = tile.blocks[b];
+    for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
+      const int64_t row = (s - at.s0) * k_tile + b * k_width;
+      float *weights = room.weights + row, *dscores = room.dscores + row;
+      if (added.hidden[b]) {
+        std::fill(dscores + v0 * k_lanes, dscores + v1 * k_lanes, 0.f);
+        continue;
+      }
+      const float* kept = of_block(room.kept, b) + (s - at.s0) * block.pitch;
+      const float* more = added_row(tile, at, added, b, s);
+      for (int v = v0; v < v1; ++v) {
+        const int64_t lane = v * k_lanes;
+        const Vec weight = hn::LoadU(k_f32, weights + lane);
+        Vec gradient = hn::LoadU(k_f32, dscores + lane);
+        if (drops) {
+          gradient = hn::Mul(gradient, hn::LoadU(k_f32, kept + lane));
+          hn::StoreU(hn::Mul(weight, hn::LoadU(k_f32, kept + lane)), k_f32, weights + lane);
+        }
+        gradient = hn::Mul(weight, hn::Sub(gradient, hn::LoadU(k_f32, tile.delta + b * k_width + lane)));
+        hn::StoreU(hn::IfThenElseZero(sees(block, v, s, more), gradient), k_f32, dscores + lane);
+      }
+    }
+  });
+}
+
+// dS through the cap.
+inline void through_cap(const Tile& tile, const GradientKeys& at, const AddedCells& added,
+                        const Stripe& stripe, const GradientRoom& room) {
+  each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
+    if (added.hidden[b]) return;
+    const QueryBlock& block = tile.blocks[b];
+    for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
+      float* dscores = room.dscores + (s - at.s0) * k_tile + b * k_width;
+      const float* slope = of_block(room.slope, b) + (s - at.s0) * block.pitch;
+      const float* more = added_row(tile, at, added, b, s);
+      for (int v = v0; v < v1; ++v) {
+        const int64_t lane = v * k_lanes;
+        const Vec product = hn::Mul(hn::LoadU(k_f32, dscores + lane), hn::LoadU(k_f32, slope + lane));
+        hn::StoreU(hn::IfThenElseZero(sees(block, v, s, more), product), k_f32, dscores + lane);
+      }
+    }
+  });
+}
+
+// The gradient of what is added is dS before the cap: handed to whoever asked.
+inline void hand_out(const Tile& tile, const GradientKeys& at, const Stripe& stripe,
+                     const GradientRoom& room) {
+  const QueryBlock& first = tile.blocks[0];
+  const int64_t begin = stripe.begin, end = std::min(stripe.end, tile.count);
+  if (tile.dbias) {
+    float* to = tile.dbias + begin * tile.dbias_row + stripe.c0;
+    transpose(stripe.c1 - stripe.c0, end - begin, room.dscores + (stripe.c0 - at.s0) * k_tile + begin, k_tile,
+              to, tile.dbias_row);
+  }
+  if (!tile.ddistances) return;
+  for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
+    const float* from = room.dscores + (s - at.s0) * k_tile;
+    // Query i's place in the table; cells out of sight, all 0, may lie outside.
+    const int64_t place = first.position - s - first.args->least_distance;
+    const int64_t to = std::min(end, tile.distances - place);
+    for (int64_t i = std::max(begin, -place); i < to; ++i) tile.ddistances[place + i] += from[i];
+  }
+}
+
+// ---- dV, dK, dQ ----------------------------------------------------------------------------------
+
+// to[key][width] += cells[key][query] rows[query][width].
+inline void add_rows(const Tile& tile, const GradientKeys& at, const Stripe& stripe, const float* cells,
+                     const float* rows, int64_t width, float* to) {
+  const int64_t pitch = padded(width), vecs = pitch / k_lanes;
+  const int64_t panels = (vecs + k_max_vecs - 1) / k_max_vecs;
+  TileArgs t{};
+  t.k = std::min(stripe.end, tile.count) - stripe.begin;
+  t.a = cells + (stripe.c0 - at.s0) * k_tile + stripe.begin;
+  t.lda = k_tile;
+  t.ldb = t.ldc = pitch;
+  t.add = true;
+  for (int64_t p = 0; p < panels; ++p) {  // of about as many vectors each: narrow ones are slow
+    const int64_t v0 = p * vecs / panels, v1 = (p + 1) * vecs / panels;
+    t.b = rows + stripe.begin * pitch + v0 * k_lanes;
+    t.c = to + (stripe.c0 - at.s0) * pitch + v0 * k_lanes;
+    tile_rows(stripe.c1 - stripe.c0, static_cast<int>(v1 - v0), false, t);
+  }
+}
+
+// The same where a hidden 0 would meet NaN: a key takes no part in queries that do not see it.
+inline void add_rows_seen(const Tile& tile, const GradientKeys& at, const AddedCells& added,
+                          const Stripe& stripe, const float* cells, const float* rows, int64_t width,
+                          float* to) {
+  const int64_t pitch = padded(width);
+  for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
+    float* sum = to + (s - at.s0) * pitch;
+    for (int64_t i = stripe.begin; i < std::min(stripe.end, tile.count); ++i) {
+      const int64_t b = i / k_width, lane = i % k_width;
+      const QueryBlock& block = tile.blocks[b];
+      const float* more = added_row(tile, at, added, b, s);
+      if (added.hidden[b] || (more && more[lane] == -k_infinity)) continue;
+      if (static_cast<float>(s) < block.low[lane] || static_cast<float>(s) >= block.high[lane]) continue;
+      const Vec cell = set(cells[(s - at.s0) * k_tile + i]);
+      for (int64_t c = 0; c < pitch; c += k_lanes) {
+        const Vec row = hn::LoadU(k_f32, rows + i * pitch + c);
+        hn::StoreU(hn::MulAdd(cell, row, hn::LoadU(k_f32, sum + c)), k_f32, sum + c);
+      }
+    }
+  }
+}
+
+inline void add_to_keys(const Tile& tile, const GradientKeys& at, const AddedCells& added,
+                        const Stripe& stripe, const GradientRoom& room) {
+  const AttentionShape& shape = tile.blocks[0].args->shape;
+  if (!tile.finite && (added.any || partly_seen(tile, at.s0, at.s1))) {
+    add_rows_seen(tile, at, added, stripe, room.weights, tile.dz_rows, shape.value_width, at.dv);
+    add_rows_seen(tile, at, added, stripe, room.dscores, tile.query_rows, shape.width, at.dk);
+  } else {
+    add_rows(tile, at, stripe, room.weights, tile.dz_rows, shape.value_width, at.dv);
+    add_rows(tile, at, stripe, room.dscores, tile.query_rows, shape.width, at.dk);
+  }
+}
+
+// dq[d][query] += K^T dS.  With `select` a query takes no part in keys that it does not see: for keys that
+// are not finite.
+inline void add_to_queries(const Tile& tile, const GradientKeys& at, const AddedCells& added,
+                           const Stripe& stripe, bool select, const GradientRoom& room) {
+  const int64_t width = tile.blocks[0].args->shape.width;
+  each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
+    if (added.hidden[b]) return;
+    const QueryBlock& block = tile.blocks[b];
+    float* dq = tile.dq + b * k_width * width;
+    const float* keys = at.keys + (stripe.c0 - at.s0) * width;
+    const float* dscores = room.dscores + (stripe.c0 - at.s0) * k_tile + b * k_width;
+    if (!select) {
+      TileArgs t{};
+      t.k = stripe.c1 - stripe.c0;
+      t.a = keys;
+      t.lda = width;
+      t.b = dscores + v0 * k_lanes;
+      t.ldb = k_tile;
+      t.c = dq + v0 * k_lanes;
+      t.ldc = block.pitch;
+      t.add = true;
+      return tile_rows(width, v1 - v0, true, t);
+    }
+    for (int64_t s = stripe.c0; s < stripe.c1; ++s, keys += width, dscores += k_tile) {
+      for (int v = v0; v < v1; ++v) {
+        const auto seen = sees(block, v, s, added_row(tile, at, added, b, s));
+        const Vec cell = hn::LoadU(k_f32, dscores + v * k_lanes);
+        for (int64_t d = 0; d < width; ++d) {
+          float* sum = dq + d * block.pitch + v * k_lanes;
+          const Vec old = hn::LoadU(k_f32, sum);
+          hn::StoreU(hn::IfThenElse(seen, hn::MulAdd(set(keys[d]), cell, old), old), k_f32, sum);
+        }
+      }
+    }
+  });
+}
+
+// All five.
+inline void add_gradients(const Tile& tile, const GradientKeys& at, const GradientRoom& room) {
+  const AttentionArgs& args = *tile.blocks[0].args;
+  const int64_t keys = at.s1 - at.s0;
+  AddedCells added;
+  if (!add_cells(tile, at, room, &added)) return;
+  if (args.dropout > 0) {
+    for (int64_t b = 0; b < tile.used; ++b)
+      dropout_block(tile.blocks[b], at.s0, at.s1, room.rows, of_block(room.kept, b));
+  }
+  const bool capped = args.softcap > 0, weigh_later = added.any || capped;
+  const bool later = weigh_later || args.dropout > 0;
+  each_stripe(tile, at.s0, at.s1, [&](const Stripe& stripe) {
+    make_cells(tile, at, added, stripe, false, weigh_later, room);
+    if (weigh_later) weigh_in_memory(tile, at, added, stripe, room);
+    make_cells(tile, at, added, stripe, true, later, room);
+    if (later) gradients_in_memory(tile, at, added, stripe, room);
+    if (tile.dbias || tile.ddistances) hand_out(tile, at, stripe, room);
+    if (capped) through_cap(tile, at, added, stripe, room);
+  });
+  each_stripe(tile, at.s0, at.s1, [&](const Stripe& stripe) { add_to_keys(tile, at, added, stripe, room); });
+  const bool select = (added.any || partly_seen(tile, at.s0, at.s1)) &&
+                      !all_finite(at.keys, args.shape.width, keys, args.shape.width);
+  each_stripe(tile, at.s0, at.s1,
+              [&](const Stripe& stripe) { add_to_queries(tile, at, added, stripe, select, room); });
+}
+
+}  // namespace
+}  // namespace limpid::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // LIMPID_KERNELS_ATTENTION_GRADIENT_INL_H_
