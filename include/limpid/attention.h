@@ -72,7 +72,7 @@ struct Attention {
 
   // Dropout of the weights, 0 to below 1: cell n = ((b H + h) T + t) S + s is kept, and divided by 1 -
   // dropout, where the number n of the stream (seed, stream, step) is at least dropout.
-  float dropout = 0;
+  double dropout = 0;
   uint64_t seed = 0;
   uint32_t stream = 0, step = 0;
 };
@@ -116,13 +116,21 @@ struct Saved {
   ConstView dz{};   // [B,T,H,D of v]; f32, bf16 or f16
 };
 
-struct Gradients {
-  Tensor dq, dk, dv;  // as q, k and v, axes in the order of Attention, f32
+/// Gradients beyond those of q, k and v.
+struct Also {
+  bool sinks = false, distances = false, bias = false;
 };
 
-/// The gradient of q, k and v.  Reads all of Saved.
-Gradients gradient(const Attention&, const Saved&);
-/// The same, into views of q's, k's and v's sizes: f32, bf16 or f16.
+struct Gradients {
+  Tensor dq, dk, dv;  // as q, k and v, axes in the order of Attention, f32
+  Tensor dsinks;      // f32 [H]
+  Tensor ddistances;  // f32 [H,N]
+  Tensor dbias;       // f32 [B,H,T,S], of every cell whatever the bias has in common: memory of T x S
+};
+
+/// The gradient of q, k and v, and what else is asked for.  Reads all of Saved.
+Gradients gradient(const Attention&, const Saved&, const Also& = {});
+/// That of q, k and v into views of their sizes: f32, bf16 or f16.
 void gradient_into(const Attention&, const Saved&, const View& dq, const View& dk, const View& dv);
 
 /// [first, end) of an axis; an end of -1 is the axis's end.

@@ -193,25 +193,34 @@ Attended forward(const Attention& attention, const Observe& observe) {
 
 namespace {
 
-void gradient_to(AttentionCall& call, const Saved& saved, const View& dq, const View& dk, const View& dv) {
-  if (call.args.type != DType::f32 || call.args.dropout > 0)
-    fail_call("attention: no gradient of ", limpid::name(call.args.type), " inputs or of dropout yet");
+// The kernel writes one type: views of another get a copy.
+void gradient_to(AttentionCall& call, const Saved& saved, const View& dq, const View& dk, const View& dv,
+                 kernels::AttentionGradients to = {}) {
   read_lse(call, saved);
   read_z(call, saved);
-  const Rows dz = call.rows("dz", saved.dz, call.z_shape(), true);
+  const Rows dz = call.rows("dz", saved.dz, call.z_shape());
   AttentionOutput to_q(call, "dq", dq, call.q_shape()), to_k(call, "dk", dk, call.key_shape(false)),
       to_v(call, "dv", dv, call.key_shape(true));
-  for (AttentionOutput* to : {&to_q, &to_k, &to_v})
-    if (to->type() != DType::f32) to->set_aside(DType::f32);
-  kernels::AttentionGradients to;
-  to.dz = static_cast<const float*>(dz.data);
+  const bool one_type = to_q.type() == to_k.type() && to_k.type() == to_v.type();
+  to.type = one_type ? to_q.type() : DType::f32;
+  for (AttentionOutput* output : {&to_q, &to_k, &to_v})
+    if (output->type() != to.type) output->set_aside(to.type);
+  to.dz_type = dz.type;
+  to.dz = dz.data;
   to.dz_at = dz.at;
-  to.dq = static_cast<float*>(to_q.data());
-  to.dk = static_cast<float*>(to_k.data());
-  to.dv = static_cast<float*>(to_v.data());
+  to.dq = to_q.data(), to.dk = to_k.data(), to.dv = to_v.data();
   to.dq_at = to_q.rows(), to.dk_at = to_k.rows(), to.dv_at = to_v.rows();
-  run(kernels::AttentionBackward(call.args, to));
+  try {
+    kernels::launch(kernels::AttentionBackward(call.args, to));
+  } catch (const std::bad_alloc&) {
+    fail_work("attention: no memory for the sums of its gradient");
+  }
   for (const AttentionOutput* output : {&to_q, &to_k, &to_v}) output->done();
+}
+
+void require_given(bool wanted, bool given, const char* name) {
+  if (wanted && !given)
+    fail_call("attention: the gradient of ", name, " is asked for, but no ", name, " given");
 }
 
 }  // namespace
@@ -222,13 +231,33 @@ void gradient_into(const Attention& attention, const Saved& saved, const View& d
   gradient_to(call, saved, dq, dk, dv);
 }
 
-Gradients gradient(const Attention& attention, const Saved& saved) {
+Gradients gradient(const Attention& attention, const Saved& saved, const Also& also) {
   AttentionCall call(attention);
+  const kernels::AttentionShape& s = call.args.shape;
+  require_given(also.sinks, call.args.sinks, "sinks");
+  require_given(also.distances, call.args.distances, "distances");
+  require_given(also.bias, call.args.bias, "bias");
   Gradients out;
+  kernels::AttentionGradients to;
   out.dq = Tensor(DType::f32, call.q_shape());
   out.dk = Tensor(DType::f32, call.key_shape(false));
   out.dv = Tensor(DType::f32, call.key_shape(true));
-  gradient_to(call, saved, out.dq, out.dk, out.dv);
+  if (also.sinks) {
+    out.dsinks = Tensor(DType::f32, {{Axis::H, s.heads}});
+    to.dsinks = out.dsinks.data<float>();
+  }
+  if (also.distances) {
+    out.ddistances = Tensor(DType::f32, {{Axis::H, s.heads}, {Axis::N, call.distance_count}});
+    to.ddistances = out.ddistances.data<float>();
+    to.distances = call.distance_count;
+  }
+  if (also.bias) {
+    out.dbias =
+        Tensor(DType::f32, {{Axis::B, s.batch}, {Axis::H, s.heads}, {Axis::T, s.queries}, {Axis::S, s.keys}});
+    to.dbias = out.dbias.data<float>();
+    to.dbias_at = {s.heads * s.queries * s.keys, s.keys, s.queries * s.keys};
+  }
+  gradient_to(call, saved, out.dq, out.dk, out.dv, to);
   return out;
 }
 

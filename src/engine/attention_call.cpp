@@ -194,11 +194,11 @@ void AttentionCall::take_added(const fused::Attention& call) {
   require_sizes("distances", x, {{Axis::H, shape.heads}, x.shape()[1]});
   if (x.dtype() != DType::f32)
     fail_call("attention: distances is of ", limpid::name(x.dtype()), ", expected f32");
-  if (!last_contiguous(x)) x = copied(x, DType::f32);
+  if (!x.contiguous()) x = copied(x, DType::f32);
   args.distances = static_cast<const float*>(x.raw());
-  args.distances_head = x.strides()[0];
+  args.distances_head = distance_count = x.shape()[1].size;
   args.least_distance = call.least_distance;
-  require_distances(x.shape()[1].size);
+  require_distances(distance_count);
 }
 
 // Is there a number for every distance that the bounds of sight leave?

@@ -25,6 +25,7 @@ class AttentionCall {
   explicit AttentionCall(const fused::Attention& call);
 
   kernels::AttentionArgs args;  // without z and lse
+  int64_t distance_count = 0;   // N of distances
 
   Shape q_shape() const;  // [B,T,H,D]
   Shape z_shape() const;  // [B,T,H,D]

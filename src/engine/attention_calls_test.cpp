@@ -218,6 +218,19 @@ TEST(FusedAttention, WrongObservationsAndWindows) {
             "attention: z is [B=2,T=9,H=6,D=12], expected [B=2,T=9,H=6,D=7]");
 }
 
+TEST(FusedAttention, GradientsOfWhatIsNotThere) {
+  const Case c;
+  const Attended out = fused::forward(c.call());
+  const Saved saved{.z = out.z, .lse = out.lse, .dz = c.dz};
+  const auto asking = [&](const fused::Also& also) {
+    return message_of([&] { fused::gradient(c.call(), saved, also); });
+  };
+  EXPECT_EQ(asking({.sinks = true}), "attention: the gradient of sinks is asked for, but no sinks given");
+  EXPECT_EQ(asking({.distances = true}),
+            "attention: the gradient of distances is asked for, but no distances given");
+  EXPECT_EQ(asking({.bias = true}), "attention: the gradient of bias is asked for, but no bias given");
+}
+
 TEST(FusedAttention, OutputsNeedMemoryOfTheirOwn) {
   Case c;
   const Shape of_z = c.dz.shape(), of_lse = {{B, 2}, {H, 6}, {T, 9}};

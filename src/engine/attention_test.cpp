@@ -305,6 +305,69 @@ TEST(FusedAttention, GradientsAreThoseOfTheWindows) {
         }
 }
 
+// What else has a gradient: sums of that of the scores, and of a key without a value.
+TEST(FusedAttention, GradientsOfWhatIsAdded) {
+  const Case c;
+  const Tensor bias = drawn({{H, 6}, {T, 9}, {S, 14}}, 5), wide = drawn({{H, 6}, {N, 60}}, 6);
+  const std::vector<float> sinks = {0, 1, 2, 3, -1, -2};
+  fused::Attention call{.q = c.q, .k = c.k, .v = c.v, .causal = true};
+  call.bias = bias;
+  call.sinks = sinks;
+  call.distances = wide.view().window(1, 5, 20);  // rows lie apart
+  call.least_distance = -2;
+  const Attended out = fused::forward(call);
+  const Saved saved{.z = out.z, .lse = out.lse, .dz = c.dz};
+  const fused::Gradients got = fused::gradient(call, saved, {.sinks = true, .distances = true, .bias = true});
+  const Tensor scores = fused::window(call, saved, {.cells = Cells::scores, .gradient = true});
+  ASSERT_EQ(got.ddistances.shape(), (Shape{{H, 6}, {N, 20}}));
+  for (int64_t h = 0; h < 6; ++h) {
+    std::vector<double> distances(20);
+    double sink = 0;
+    for (int64_t b = 0; b < 2; ++b)
+      for (int64_t t = 0; t < 9; ++t) {
+        double delta = 0;
+        for (int64_t d = 0; d < 7; ++d) delta += c.dz.at({b, t, h, d}) * out.z.at({b, t, h, d});
+        sink -= std::exp(sinks[static_cast<size_t>(h)] - out.lse.at({b, h, t})) * delta;
+        for (int64_t s = 0; s < 14; ++s) {
+          const double score = scores.at({b, h, t, s});
+          EXPECT_NEAR(got.dbias.at({b, h, t, s}), score, 1e-6);
+          const int64_t distance = t + 5 - s + 2;
+          if (distance >= 0) distances[static_cast<size_t>(distance)] += score;
+        }
+      }
+    EXPECT_NEAR(got.dsinks.at({h}), sink, 1e-5);
+    for (int64_t n = 0; n < 20; ++n)
+      EXPECT_NEAR(got.ddistances.at({h, n}), distances[static_cast<size_t>(n)], 1e-5);
+  }
+}
+
+// Halves go in and come out; dropout hides the same cells from the pass forward, its gradient and a window.
+TEST(FusedAttention, GradientsOfHalvesAndOfDropout) {
+  const Case c;
+  const Tensor q = c.q.to(DType::bf16), k = c.k.to(DType::bf16), v = c.v.to(DType::bf16);
+  fused::Attention call{.q = q, .k = k, .v = v};
+  call.dropout = 0.3, call.seed = 11, call.step = 2;
+  Tensor z(DType::f32, c.dz.shape()), lse(DType::f32, {{B, 2}, {H, 6}, {T, 9}});
+  fused::forward_into(call, z, lse);
+  const Saved saved{.z = z, .lse = lse, .dz = c.dz};
+  const fused::Gradients got = fused::gradient(call, saved);
+  const Tensor raw = fused::window(call, saved, {.cells = Cells::raw_scores, .gradient = true});
+  for (int64_t b = 0; b < 2; ++b)
+    for (int64_t s = 0; s < 14; ++s)
+      for (int64_t g = 0; g < 2; ++g)
+        for (int64_t d = 0; d < 12; ++d) {
+          double dk = 0;
+          for (int64_t h = g * 3; h < g * 3 + 3; ++h)
+            for (int64_t t = 0; t < 9; ++t) dk += raw.at({b, h, t, s}) * q.at({b, t, h, d});
+          EXPECT_NEAR(got.dk.at({b, s, g, d}), dk, 1e-5);
+        }
+  Tensor dq(DType::bf16, q.shape()), dk(DType::bf16, k.shape()), dv(DType::bf16, v.shape());
+  fused::gradient_into(call, saved, dq, dk, dv);
+  EXPECT_TRUE(same_bits(dq, got.dq.to(DType::bf16)));
+  EXPECT_TRUE(same_bits(dk, got.dk.to(DType::bf16)));
+  EXPECT_TRUE(same_bits(dv, got.dv.to(DType::bf16)));
+}
+
 TEST(FusedAttention, NoQueriesOrNoKeysIsNoError) {
   const Observe all{
       .top = 3, .entropy = true, .largest = true, .map_queries = 4, .map_keys = 4, .key_mass = true};

@@ -33,7 +33,7 @@ TEST(Overlap, NeverMissesASharedNumber) {
     return low + static_cast<int64_t>(state >> 8) % (high - low + 1);
   };
   int apart = 0, apart_though_interleaved = 0;
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 6000; ++round) {
     std::vector<int64_t> sizes[2], strides[2];
     int64_t offset[2];
     const int64_t common[] = {1, draw(2, 4), draw(5, 12), draw(13, 40)};
@@ -57,8 +57,8 @@ TEST(Overlap, NeverMissesASharedNumber) {
     const bool twice = std::set<int64_t>(a.begin(), a.end()).size() != a.size();
     ASSERT_TRUE(may_overlap_itself(x) || !twice) << "round " << round;
   }
-  EXPECT_GT(apart, 1000);  // it does not just say yes
-  EXPECT_GT(apart_though_interleaved, 50);
+  EXPECT_GT(apart, 300);  // it does not just say yes
+  EXPECT_GT(apart_though_interleaved, 20);
 }
 
 TEST(Overlap, PartsOfOneProjectionAreApart) {
