@@ -24,8 +24,8 @@ test: ## builds and runs every test (build/dev)
 
 bench: ## this machine's limits, what kernels and training reach of them, the model's held-out loss
 	@scripts/install-deps.sh build
-	@scripts/build.sh --quiet bench bench_kernels bench_train bench_heldout
-	@build/bench/bench_kernels
+	@scripts/build.sh --quiet bench limpid_program bench_train bench_heldout
+	@build/bench/limpid bench --quick
 	@build/bench/bench_train
 	@if [ -d ../shared/data/text ]; then build/bench/bench_heldout; fi
 

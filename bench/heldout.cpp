@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "bench/measure/program.h"
 #include "bench/ngram.h"
-#include "bench/program.h"
 #include "bench/score.h"
 #include "limpid/files.h"
 
@@ -102,7 +102,7 @@ nlohmann::ordered_json json_of(const std::vector<SplitText>& texts, const std::v
   return list;
 }
 
-void run(const Call& call, int argc, char** argv) {
+void run(const Call& call) {
   if (call.order < 1) fail_call("--order is ", call.order, ", expected 1 or more");
   const Recipe recipe = recipe_from_json(read_file(call.recipe));
   Model model = call.model.empty() ? Model::builtin() : Model::load(call.model);
@@ -124,15 +124,14 @@ void run(const Call& call, int argc, char** argv) {
       fixed(std::abs(gain), 4).c_str(), gain > 0 ? "better than" : "worse than", columns[beside].name.c_str(),
       fixed(100 * std::abs(gain) / theirs.per_character(), 1).c_str());
   if (!call.json.empty())
-    write_result(call.json, argc, argv,
-                 {{"model",
-                   {{"title", model.title()},
-                    {"hash", model.hash()},
-                    {"parameters", model.parameter_count()},
-                    {"vocabulary", model.tokenizer()->vocabulary()}}},
-                  {"recipe", call.recipe},
-                  {"context", recipe.context},
-                  {"held_out", json_of(texts, columns)}});
+    write_result(call.json, {{"model",
+                              {{"title", model.title()},
+                               {"hash", model.hash()},
+                               {"parameters", model.parameter_count()},
+                               {"vocabulary", model.tokenizer()->vocabulary()}}},
+                             {"recipe", call.recipe},
+                             {"context", recipe.context},
+                             {"held_out", json_of(texts, columns)}});
 }
 
 }  // namespace
@@ -151,5 +150,5 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) ? 2 : 0;
   }
-  return limpid::bench::guarded("bench_heldout", [&] { limpid::bench::run(call, argc, argv); });
+  return limpid::bench::guarded("bench_heldout", [&] { limpid::bench::run(call); });
 }

@@ -1,15 +1,17 @@
 // bench_train: how fast a recipe trains on this machine, as a share of what the machine can do, and where the
 // time of a step goes.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "bench/peak.h"
+#include "bench/measure/loops.h"
+#include "bench/measure/made_text.h"
+#include "bench/measure/program.h"
+#include "bench/measure/rounds.h"
 #include "bench/profile.h"
-#include "bench/program.h"
-#include "bench/rounds.h"
-#include "core/random.h"
 #include "core/threads.h"
 #include "limpid/files.h"
 
@@ -21,30 +23,6 @@ struct Call {
   int steps = 8;
   std::string json;
 };
-
-// A text like a text: words of a list, the first far more often than the last, in the 65 characters of
-// tinyshakespeare.  Speed does not depend on what is learned, so no data has to be there.
-std::string made_text(size_t bytes) {
-  Random random(1, stream_named("bench text"));
-  const std::string letters = "abcdefghijklmnopqrstuvwxyz", signs = ".,;:!?-'&$3";
-  std::vector<std::string> words;
-  for (int i = 0; i < 4000; ++i) {
-    std::string word(2 + random.below(7), ' ');
-    for (char& c : word) c = letters[random.below(random.below(26) + 1)];  // early letters more often
-    if (i % 9 == 0) word[0] = static_cast<char>(word[0] - 'a' + 'A');
-    words.push_back(word);
-  }
-  std::string text;
-  for (char c : letters) text += {c, static_cast<char>(c - 'a' + 'A')};
-  text += signs + '\n';
-  while (text.size() < bytes) {
-    const auto rank = static_cast<size_t>(std::pow(4000.0, random.uniform())) - 1;  // Zipf: 1 / rank
-    text += words[rank];
-    if (random.below(8) == 0) text += signs[random.below(signs.size())];
-    text += random.below(12) == 0 ? '\n' : ' ';
-  }
-  return text;
-}
 
 // ---- measuring -----------------------------------------------------------------------------------
 
@@ -68,6 +46,8 @@ struct Result {
   double share_median() const { return operations / median / peak_median; }
 };
 
+void show_progress(double share, double) { std::fprintf(stderr, "\r%3.0f%% ", 100 * share); }
+
 Result measure(const std::string& file, int steps) {
   Recipe recipe = recipe_from_json(read_file(file));
   if (recipe.examples != Examples::stream)
@@ -83,14 +63,18 @@ Result measure(const std::string& file, int steps) {
   constexpr int64_t k_peak_steps = 1000000;
   const auto peak = static_cast<double>(multiply_adds(1) * k_peak_steps * threads());
   Rounds rounds;
-  const size_t step = rounds.add(threads(), "", [&] { trainer.step(); });
-  const size_t ceiling = rounds.add(
-      threads(), "", [&] { parallel_for(threads(), [](int64_t, int) { multiply_adds(k_peak_steps); }); });
-  rounds.add(threads(), "", [&] {
+  const size_t step = rounds.add(timed(threads(), "", [&] { trainer.step(); }));
+  const size_t ceiling = rounds.add(timed(
+      threads(), "", [&] { parallel_for(threads(), [](int64_t, int) { multiply_adds(k_peak_steps); }); }));
+  rounds.add(timed(threads(), "", [&] {
     profile.step();
     seen.push_back(profile.parts());
-  });
-  rounds.run(steps);
+  }));
+  Rounds::Options options;
+  options.rounds = steps;
+  if (isatty(2)) options.progress = show_progress;
+  rounds.run(options);
+  if (isatty(2)) std::fprintf(stderr, "\r%40s\r", "");
 
   Result r{file,
            trainer.model().parameter_count(),
@@ -163,7 +147,7 @@ nlohmann::ordered_json json_of(const Result& r) {
           {"parts", std::move(parts)}};
 }
 
-void run(const Call& call, int argc, char** argv) {
+void run(const Call& call) {
   if (call.steps < 1) fail_call("--steps is ", call.steps, ", expected 1 or more");
   std::printf("%s; threads: %d; the best of %d steps (the median)\n", machine_text().c_str(), threads(),
               call.steps);
@@ -179,7 +163,7 @@ void run(const Call& call, int argc, char** argv) {
       "not counted.  The stages are those of the fastest step that was watched.\n",
       stdout);
   if (!call.json.empty())
-    write_result(call.json, argc, argv, {{"threads", threads()}, {"steps", call.steps}, {"training", list}});
+    write_result(call.json, {{"threads", threads()}, {"steps", call.steps}, {"training", list}});
 }
 
 }  // namespace
@@ -196,5 +180,5 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) ? 2 : 0;
   }
-  return limpid::bench::guarded("bench_train", [&] { limpid::bench::run(call, argc, argv); });
+  return limpid::bench::guarded("bench_train", [&] { limpid::bench::run(call); });
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that limpid needs, and only those that are missing.
 #
-#   scripts/install-deps.sh build test lint ...    the groups below; `build` when none is given
+#   scripts/install-deps.sh build test peers lint ...    the groups below; `build` when none is given
 #
 # This is the one list of them.  Silent and instant when everything is there.
 set -eu
@@ -11,8 +11,9 @@ packages_of() {
     build) echo "cmake ninja-build g++ pkg-config libhwy-dev nlohmann-json3-dev libcli11-dev libzip-dev" \
                 "libutf8proc-dev libpcre2-dev zlib1g-dev" ;;
     test) echo "libgtest-dev librapidcheck-dev python3 libxml2-utils librsvg2-bin" ;;
+    peers) echo "libdnnl-dev libopenblas-dev python3-venv" ;;  # bench/peers: compared with, never linked
     lint) echo "clang-format-19 clang-tidy-19" ;;
-    *) echo "install-deps: no group '$1', expected build, test or lint" >&2; exit 2 ;;
+    *) echo "install-deps: no group '$1', expected build, test, peers or lint" >&2; exit 2 ;;
   esac
 }
 

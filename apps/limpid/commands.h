@@ -16,5 +16,6 @@ Work add_draw(CLI::App& app);
 Work add_generate(CLI::App& app);
 Work add_train(CLI::App& app);
 Work add_info(CLI::App& app);
+Work add_bench(CLI::App& app);
 
 }  // namespace limpid::command

@@ -20,6 +20,8 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
   limpid generate "Life is short"     how the text could go on
   limpid train recipes/textbook.json  learns a few sentences in seconds
   limpid info FILE                    what a model, trace or array file holds
+  limpid bench --quick                this machine's limits, and how close the
+                                      kernels come
 
 Options of every command:
   --threads N   Computes on N threads; the results are the same for any N.

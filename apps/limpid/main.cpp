@@ -38,8 +38,8 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> extras = app.remaining(true);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty() && extras.front().rfind("-", 0) != 0) {
     if (chosen.empty())
-      return join("'", extras.front(), "' is not a command; there are trace, draw, generate, train and info",
-                  help);
+      return join("'", extras.front(),
+                  "' is not a command; there are trace, draw, generate, train, info and bench", help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
   }
@@ -84,6 +84,7 @@ int run(int argc, char** argv) {
   commands.emplace_back("generate", add_generate(app));
   commands.emplace_back("train", add_train(app));
   commands.emplace_back("info", add_info(app));
+  commands.emplace_back("bench", add_bench(app));
 
   try {
     app.parse(argc, argv);

@@ -1,4 +1,4 @@
-#include "bench/program.h"
+#include "bench/measure/program.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -34,6 +34,15 @@ std::string processor() {
   for (const char* key : {"model name", "CPU part", "Processor"})
     if (const std::string found = cpuinfo(key); !found.empty()) return found;
   return "unknown processor";
+}
+
+// As the system remembers it, words and all; the program's name alone where it does not.
+std::vector<std::string> command_line() {
+  std::vector<std::string> words;
+  std::ifstream in("/proc/self/cmdline");
+  for (std::string word; std::getline(in, word, '\0');) words.push_back(word);
+  if (words.empty()) words.emplace_back("limpid");
+  return words;
 }
 
 std::string now() {
@@ -103,12 +112,12 @@ std::string grouped(int64_t value) {
   return text;
 }
 
-void write_result(const std::string& path, int argc, const char* const* argv,
-                  const nlohmann::ordered_json& results) {
-  std::string command;
-  for (int i = 0; i < argc; ++i) command += (i ? " " : "") + std::string(argv[i]);
-  nlohmann::ordered_json json = {{"program", std::filesystem::path(argv[0]).filename().string()},
-                                 {"command", command},
+void write_result(const std::string& path, const nlohmann::ordered_json& results) {
+  const std::vector<std::string> command = command_line();
+  std::string line;
+  for (const std::string& word : command) line += (line.empty() ? "" : " ") + word;
+  nlohmann::ordered_json json = {{"program", std::filesystem::path(command.front()).filename().string()},
+                                 {"command", line},
                                  {"date", now()},
                                  {"machine",
                                   {{"processor", processor()},

@@ -1,4 +1,4 @@
-// What the programs of this folder share: the machine they ran on, tables for people, result files.
+// What the programs that measure share: the machine they ran on, tables for people, result files.
 #pragma once
 
 #include <functional>
@@ -31,7 +31,6 @@ std::string fixed(double value, int digits);
 std::string grouped(int64_t value);
 
 /// Writes {"program", "command", "date", "machine", "version", ...results} as a file that appears whole.
-void write_result(const std::string& path, int argc, const char* const* argv,
-                  const nlohmann::ordered_json& results);
+void write_result(const std::string& path, const nlohmann::ordered_json& results);
 
 }  // namespace limpid::bench

@@ -1,0 +1,55 @@
+#include "bench/measure/memory.h"
+
+#include <cstring>
+#include <map>
+#include <new>
+#include <vector>
+
+#include "core/random.h"
+
+namespace limpid::bench {
+namespace {
+
+constexpr auto k_alignment = std::align_val_t(64);
+
+std::map<std::pair<std::string, int64_t>, std::weak_ptr<std::byte>>& held() {
+  static std::map<std::pair<std::string, int64_t>, std::weak_ptr<std::byte>> memory;
+  return memory;
+}
+
+// A prime many, so that rows of a power of two numbers differ.  Drawing every number would take longer than
+// the benchmark.
+const std::vector<float>& some_numbers() {
+  static const std::vector<float> numbers = [] {
+    std::vector<float> drawn(65537);
+    Random random(1, stream_named("bench"));
+    for (float& x : drawn) x = static_cast<float>(2 * random.uniform() - 1);
+    return drawn;
+  }();
+  return numbers;
+}
+
+}  // namespace
+
+std::shared_ptr<std::byte> shared_bytes(const std::string& name, int64_t bytes) {
+  std::weak_ptr<std::byte>& known = held()[{name, bytes}];
+  if (std::shared_ptr<std::byte> memory = known.lock()) return memory;
+  const auto size = static_cast<size_t>(bytes);
+  auto* raw = static_cast<std::byte*>(::operator new(size > 0 ? size : 1, k_alignment));
+  std::shared_ptr<std::byte> memory(raw, [](std::byte* p) { ::operator delete(p, k_alignment); });
+  std::memset(raw, 0, size);
+  known = memory;
+  return memory;
+}
+
+std::shared_ptr<float> shared_numbers(const std::string& name, int64_t count) {
+  const bool there = !held()[{name, count * 4}].expired();
+  const std::shared_ptr<std::byte> bytes = shared_bytes(name, count * 4);
+  std::shared_ptr<float> numbers(bytes, reinterpret_cast<float*>(bytes.get()));
+  const std::vector<float>& some = some_numbers();
+  if (!there)
+    for (int64_t i = 0; i < count; ++i) numbers.get()[i] = some[static_cast<size_t>(i) % some.size()];
+  return numbers;
+}
+
+}  // namespace limpid::bench
