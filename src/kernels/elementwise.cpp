@@ -26,15 +26,6 @@ HWY_INLINE void each_pair(const Elementwise& e, int64_t begin, int64_t end, F f)
   }
 }
 
-constexpr float k_tanh_scale = 0.79788456080286536f;  // sqrt(2 / pi)
-constexpr float k_tanh_cubic = 0.044715f;
-
-// 2u of gelu_tanh: (1 + tanh u) / 2 is sigmoid(2u).
-HWY_INLINE Vec gelu_inner(Vec x) {
-  const Vec cube = hn::Mul(hn::Mul(x, x), x);
-  return hn::Mul(set(2 * k_tanh_scale), hn::MulAdd(set(k_tanh_cubic), cube, x));
-}
-
 HWY_INLINE Vec gelu_tanh_slope(Vec x) {
   const Vec s = sigmoid(gelu_inner(x));
   const Vec inner = hn::MulAdd(set(6 * k_tanh_scale * k_tanh_cubic), hn::Mul(x, x), set(2 * k_tanh_scale));
@@ -59,20 +50,20 @@ void elementwise(const Elementwise& e, int64_t begin, int64_t end) {
     case Function::scale:
       return each(e, begin, end, [=](Vec a) { return hn::Mul(alpha, a); });
     case Function::gelu:
-      return each(e, begin, end, [](Vec a) { return hn::Mul(a, normal_cdf(a)); });
+      return each(e, begin, end, [](Vec a) { return gelu(a); });
     case Function::gelu_gradient:
       return each_pair(e, begin, end,
                        [](Vec a, Vec b) { return hn::Mul(a, hn::MulAdd(b, normal_pdf(b), normal_cdf(b))); });
     case Function::gelu_tanh:
-      return each(e, begin, end, [](Vec a) { return hn::Mul(a, sigmoid(gelu_inner(a))); });
+      return each(e, begin, end, [](Vec a) { return gelu_tanh(a); });
     case Function::gelu_tanh_gradient:
       return each_pair(e, begin, end, [](Vec a, Vec b) { return hn::Mul(a, gelu_tanh_slope(b)); });
-    case Function::relu:  // a < 0 rather than Max, so that NaN stays
-      return each(e, begin, end, [=](Vec a) { return hn::IfThenZeroElse(hn::Lt(a, zero), a); });
+    case Function::relu:
+      return each(e, begin, end, [](Vec a) { return relu(a); });
     case Function::relu_gradient:
       return each_pair(e, begin, end, [=](Vec a, Vec b) { return hn::IfThenElseZero(hn::Gt(b, zero), a); });
     case Function::silu:
-      return each(e, begin, end, [](Vec a) { return hn::Mul(a, sigmoid(a)); });
+      return each(e, begin, end, [](Vec a) { return silu(a); });
     case Function::silu_gradient:
       return each_pair(e, begin, end, [](Vec a, Vec b) { return hn::Mul(a, silu_slope(b)); });
     case Function::tanh:

@@ -103,6 +103,24 @@ HWY_INLINE Vec normal_pdf(Vec x) {
   return hn::Mul(set(0.39894228040143268f), exp(hn::Mul(set(-0.5f), hn::Mul(x, x))));
 }
 
+// The activations of elementwise.h, which a product may apply too (matmul.h): with the same bits.
+
+HWY_INLINE Vec relu(Vec x) {
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(k_f32)), x);
+}  // Max would lose a NaN
+HWY_INLINE Vec gelu(Vec x) { return hn::Mul(x, normal_cdf(x)); }
+HWY_INLINE Vec silu(Vec x) { return hn::Mul(x, sigmoid(x)); }
+
+constexpr float k_tanh_scale = 0.79788456080286536f;  // sqrt(2 / pi)
+constexpr float k_tanh_cubic = 0.044715f;
+
+/// 2u of gelu_tanh: (1 + tanh u) / 2 is sigmoid(2u).
+HWY_INLINE Vec gelu_inner(Vec x) {
+  const Vec cube = hn::Mul(hn::Mul(x, x), x);
+  return hn::Mul(set(2 * k_tanh_scale), hn::MulAdd(set(k_tanh_cubic), cube, x));
+}
+HWY_INLINE Vec gelu_tanh(Vec x) { return hn::Mul(x, sigmoid(gelu_inner(x))); }
+
 /// The first n floats (all lanes if there are as many), the rest `fill`.
 HWY_INLINE Vec load(const float* from, int64_t n, float fill = 0) {
   if (n >= k_lanes) return hn::LoadU(k_f32, from);

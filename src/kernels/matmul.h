@@ -1,17 +1,33 @@
-// The product of matrices: C[M,N] = A[M,K] B[K,N] (+ what C holds) (+ bias[N]), f32, one or a batch of them.
+// The product of matrices: C[M,N] = A[M,K] B[K,N] (+ what C holds) (+ bias[N]), then an activation, then a
+// residual added; f32 with f32 or 16-bit B, one product or a batch of them.
 //
-// Every cell is one chain of fused multiply-adds over k = 0..K-1 in order (then its bias): its bits depend on
-// K and on its own row of A and column of B alone, not on M, N, the strides, the batch or the threads.
+// Every cell is one chain of fused multiply-adds over k = 0..K-1 in order (then its bias, and so on): its
+// bits depend on K and on its own row of A and column of B alone, not on M, N, the strides, the batch or the
+// threads, nor on how the operands lie in memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "limpid/tensor.h"
+
 namespace limpid::kernels {
+
+/// A matrix cut into heads, as attention likes its rows: element (r, c) lies at
+///   (r / rows) rows_apart + (r % rows) ld + (c / columns) columns_apart + c % columns.
+/// [B,H,T,D] taken as the matrix [B T, H D]: ld = D, rows = T, rows_apart = H T D, columns = D, columns_apart
+/// = T D. rows = 0 (columns = 0): not cut that way.
+struct Heads {
+  int64_t rows = 0, rows_apart = 0;
+  int64_t columns = 0, columns_apart = 0;
+};
+
+/// What C's cells go through after sum and bias; the functions, and their bits, are those of elementwise.h.
+enum class Activation { none, relu, gelu, gelu_tanh, silu };
 
 struct MatmulArgs {
   const float* a = nullptr;     // [M,K], rows lda apart; transpose_a: stored [K,M]
-  const float* b = nullptr;     // [K,N], rows ldb apart; transpose_b: stored [N,K]
+  const void* b = nullptr;      // [K,N], rows ldb apart; transpose_b: stored [N,K]
   float* c = nullptr;           // [M,N], rows ldc apart; overlaps neither a nor b
   const float* bias = nullptr;  // [N], or none
   int64_t m = 0, n = 0, k = 0;  // each 0 or more; with k = 0 the product is 0
@@ -20,6 +36,15 @@ struct MatmulArgs {
   bool accumulate = false;  // C += ...; else what C held is not read
   int64_t batch = 1;        // that many products, their operands so far apart (0: the same one):
   int64_t batch_a = 0, batch_b = 0, batch_c = 0;
+
+  DType b_type = DType::f32;  // or bf16, f16: converted as they are read, exactly; sums are f32
+  Heads a_heads, b_heads;     // of A and B as they are stored (with transpose_a: K is A's rows)
+  Heads c_heads;
+
+  Activation activation = Activation::none;
+  float* before = nullptr;                 // [M,N], or none: also keeps what the activation is applied to
+  const float* residual = nullptr;         // [M,N], or none: added last; may be c
+  int64_t ld_before = 0, ld_residual = 0;  // a batch's are batch_c apart; neither is cut into heads
 };
 
 /// A planned product: a kernel as kernel.h says.  Keeps the instruction set in use when it was built.
@@ -32,22 +57,24 @@ class Matmul {
   int64_t work() const noexcept { return args_.batch * args_.m * args_.n * args_.k; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 
-  /// One task's part of C.
+  /// One task's part of C: rows [m0, m0 + m), columns [n0, n0 + n) of one product of the batch.
   struct Block {
-    const float *a, *b, *bias;
-    float* c;
-    int64_t m, n, k, lda, ldb, ldc, step_k, pitch_a;
-    bool transpose_a, transpose_b, accumulate;
+    int64_t item, m0, m, n0, n;
+    int64_t step_k;  // so much of K at once
   };
-  using Run = void (*)(const Block& block, float* scratch);
+  /// What an instruction set brings: its code, and the sizes that its registers and caches like.
+  struct Target {
+    void (*run)(const MatmulArgs& args, const Block& block, float* scratch);
+    int64_t rows, width;  // of a register tile
+    int64_t step_k;       // so much of K at once
+  };
 
  private:
   void divide();
 
   MatmulArgs args_;
-  Run run_;
-  int64_t lanes_, width_, step_k_, pitch_a_ = 0;
-  int64_t block_m_ = 0, block_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
+  Target target_{};
+  int64_t step_k_ = 1, block_m_ = 0, block_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
 };
 
 }  // namespace limpid::kernels

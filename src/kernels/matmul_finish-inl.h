@@ -1,0 +1,82 @@
+// What happens to a tile of C while it is still in the first-level cache: bias, activation, residual, and the
+// way to where it belongs.
+//
+// Included once per instruction set.
+#if defined(LIMPID_KERNELS_MATMUL_FINISH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LIMPID_KERNELS_MATMUL_FINISH_INL_H_
+#undef LIMPID_KERNELS_MATMUL_FINISH_INL_H_
+#else
+#define LIMPID_KERNELS_MATMUL_FINISH_INL_H_
+#endif
+
+#include "kernels/matmul_pack-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace limpid::kernels::HWY_NAMESPACE {
+
+/// A part of C: rows [m, m + rows), columns [n, n + columns) of product `item`.
+struct Part {
+  int64_t item, m, rows, n, columns;
+};
+
+inline bool has_finish(const MatmulArgs& args) {
+  return args.bias || args.residual || args.before || args.activation != Activation::none;
+}
+
+template <class F>
+void finish_with(const MatmulArgs& args, const Part& part, float* c, int64_t ldc, F activation) {
+  const float* bias = args.bias ? args.bias + part.n : nullptr;
+  for (int64_t r = 0; r < part.rows; ++r, c += ldc) {
+    const int64_t row = part.m + r, first = part.item * args.batch_c + part.n;
+    float* before = args.before ? args.before + first + row * args.ld_before : nullptr;
+    const float* residual = args.residual ? args.residual + first + row * args.ld_residual : nullptr;
+    for (int64_t i = 0; i < part.columns; i += k_lanes) {
+      const int64_t left = part.columns - i;
+      Vec x = load(c + i, left);
+      if (bias) x = hn::Add(x, load(bias + i, left));
+      if (before) store(x, before + i, left);
+      x = activation(x);
+      if (residual) x = hn::Add(x, load(residual + i, left));
+      store(x, c + i, left);
+    }
+  }
+}
+
+/// Bias, activation and residual of a part whose sums are at c, in place.
+inline void finish(const MatmulArgs& args, const Part& part, float* c, int64_t ldc) {
+  switch (args.activation) {
+    case Activation::none:
+      return finish_with(args, part, c, ldc, [](Vec x) { return x; });
+    case Activation::relu:
+      return finish_with(args, part, c, ldc, [](Vec x) { return relu(x); });
+    case Activation::gelu:
+      return finish_with(args, part, c, ldc, [](Vec x) { return gelu(x); });
+    case Activation::gelu_tanh:
+      return finish_with(args, part, c, ldc, [](Vec x) { return gelu_tanh(x); });
+    case Activation::silu:
+      return finish_with(args, part, c, ldc, [](Vec x) { return silu(x); });
+  }
+}
+
+/// C's part between its own place and rows of scratch `pitch` apart.
+inline Stored<float> c_of(const MatmulArgs& args, int64_t item) {
+  return {args.c + item * args.batch_c, args.ldc, args.c_heads};
+}
+inline void fetch_c(const Stored<float>& c, const Part& part, float* HWY_RESTRICT to, int64_t pitch) {
+  for_pieces(c.heads, part.m, part.rows, part.n, part.columns,
+             [&](int64_t r, int64_t rows, int64_t i, int64_t wide) {
+               copy_rows(rows, wide, c.at(part.m + r, part.n + i), c.ld, to + r * pitch + i, pitch);
+             });
+}
+inline void put_c(const Stored<float>& c, const Part& part, const float* HWY_RESTRICT from, int64_t pitch) {
+  for_pieces(c.heads, part.m, part.rows, part.n, part.columns,
+             [&](int64_t r, int64_t rows, int64_t i, int64_t wide) {
+               copy_rows(rows, wide, from + r * pitch + i, pitch,
+                         const_cast<float*>(c.at(part.m + r, part.n + i)), c.ld);
+             });
+}
+
+}  // namespace limpid::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // LIMPID_KERNELS_MATMUL_FINISH_INL_H_

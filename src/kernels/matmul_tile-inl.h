@@ -1,0 +1,45 @@
+// The register tile under a matrix product: C[rows, vecs] (+)= A[rows, k] B[k, vecs] for up to k_rows rows
+// and up to k_max_vecs vectors of columns, all sums in registers.  tile-inl.h's tile with what a product
+// needs beside it: k in runs (A cut into heads), and C asked for shortly before it is written.
+//
+// A cell's sum is one chain of fused multiply-adds over k in order, whatever the tile's shape.
+//
+// Included once per instruction set; the tiles themselves are compiled in matmul_tile.cpp alone.
+#if defined(LIMPID_KERNELS_MATMUL_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef LIMPID_KERNELS_MATMUL_TILE_INL_H_
+#undef LIMPID_KERNELS_MATMUL_TILE_INL_H_
+#else
+#define LIMPID_KERNELS_MATMUL_TILE_INL_H_
+#endif
+
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "kernels/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace limpid::kernels::HWY_NAMESPACE {
+
+struct ProductTile {
+  int64_t k;
+  const float* a;
+  int64_t lda;        // between rows of A, or between its columns where they are contiguous
+  int64_t first_run;  // steps of k until A is cut for the first time,
+  int64_t run, jump;  // and from one cut to the next; what a cut adds to the address
+  const float* b;
+  int64_t ldb;
+  float* c;
+  int64_t ldc;
+  bool add;  // to what C holds; else C is only written
+};
+
+using ProductTileFn = void (*)(const ProductTile&);
+
+/// The tile for `rows` (1..k_rows) by `vecs` (1..k_max_vecs) vectors.  columns: A's element (r, p) is at
+/// a[p * lda + r], else at a[r * lda + p].
+ProductTileFn product_tile_for(int rows, int vecs, bool columns);
+
+}  // namespace limpid::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // LIMPID_KERNELS_MATMUL_TILE_INL_H_
