@@ -12,7 +12,7 @@
 
 // With P the weights, rebuilt as exp(scores - lse), and delta[t] = sum over d of dz[t,d] z[t,d]
 // (Dao et al. 2022, section B.4):
-//   dV = P^T dZ      dP = dZ V^T      dS = P (dP - delta)      dQ = scale dS K      dK = scale dS^T Q
+//   dV = P^T dZ      dP = dZ V^T      dS = scale P (dP - delta)      dQ = dS K      dK = dS^T Q
 // With dropout, D being 0 or 1 / (1 - rate): dV = (P D)^T dZ and dP = D dZ V^T; delta is the same, as z has
 // D in it.  A sink is a key whose score is the sink and whose value is 0: dsink = sum over t of -P delta.
 HWY_BEFORE_NAMESPACE();
@@ -21,18 +21,21 @@ namespace {
 
 struct Room {  // a task's scratch, but for its tiles'
   GradientRoom cells;
-  float *keys, *values;  // [keys][D], [keys][Dv]: only where they are not used in place
-  float *dk, *dv;        // [S][D], [S][Dv], padded: sums over all queries of the task
-  float* rows;           // [k_tile][D] or [Dv]
+  float *keys_copy, *values_copy;  // [S][D], [S][Dv]: only where they are not used in place
+  const float *keys, *values;      // those, or in place
+  float *dk, *dv;                  // [S][D], [S][Dv], padded: sums over all queries of the task
+  float* rows;                     // [k_tile][D] or [Dv]
 };
 
-bool in_place(const AttentionArgs& args, const HeadStrides& strides, int64_t width) {
-  return args.type == DType::f32 && strides.row == width;
+// May rows be used where they are: floats without gaps, of whole `lanes`?
+bool in_place(DType type, const HeadStrides& strides, int64_t width, int64_t lanes) {
+  return type == DType::f32 && strides.row == width && width % lanes == 0;
 }
 
 // How many floats it takes; places them in scratch unless that is null.
 int64_t lay_out(const AttentionBackward::Pass& pass, float* scratch, Room* room, Tile* tiles) {
   const AttentionArgs& args = pass.args;
+  const AttentionGradients& to = pass.to;
   const AttentionShape& shape = args.shape;
   const int64_t width = shape.width, value_width = shape.value_width;
   const int64_t cells = k_gradient_keys * k_tile;
@@ -48,17 +51,18 @@ int64_t lay_out(const AttentionBackward::Pass& pass, float* scratch, Room* room,
     Tile& tile = tiles[i];
     for (float** place : {&tile.queries, &tile.dq}) *place = take(width * k_tile);
     tile.dz = take(value_width * k_tile);
-    tile.query_rows = take(padded(width) * k_tile);
-    tile.dz_rows = take(padded(value_width) * k_tile);
-    for (float** place : {&tile.lse, &tile.delta}) *place = take(k_tile);
+    tile.query_copy = take(in_place(args.type, args.q_at, width, k_lanes) ? 0 : padded(width) * k_tile);
+    tile.dz_copy =
+        take(in_place(to.dz_type, to.dz_at, value_width, k_lanes) ? 0 : padded(value_width) * k_tile);
+    for (float** place : {&tile.lse, &tile.delta, &tile.scaled_delta}) *place = take(k_tile);
   }
   const bool adds = has_added(args), drops = args.dropout > 0;
   room->cells.added = take(adds ? cells : 0);
   room->cells.kept = take(drops ? cells : 0);
   room->cells.slope = take(args.softcap > 0 ? cells : 0);
   room->cells.rows = take(adds || drops ? k_gradient_keys * k_width : 0);
-  room->keys = take(in_place(args, args.k_at, width) ? 0 : k_gradient_keys * width);
-  room->values = take(in_place(args, args.v_at, value_width) ? 0 : k_gradient_keys * value_width);
+  room->keys_copy = take(in_place(args.type, args.k_at, width, 1) ? 0 : shape.keys * width);
+  room->values_copy = take(in_place(args.type, args.v_at, value_width, 1) ? 0 : shape.keys * value_width);
   room->rows = take(k_tile * std::max(width, value_width));
   room->dk = take(pass.parts > 1 ? 0 : shape.keys * padded(width));
   room->dv = take(pass.parts > 1 ? 0 : shape.keys * padded(value_width));
@@ -80,12 +84,22 @@ int64_t place(const HeadStrides& at, int64_t batch, int64_t row, int64_t head) {
   return batch * at.batch + row * at.row + head * at.head;
 }
 
-// Rows [count][width], padded with zeros.
-void load_padded(DType type, const void* from, int64_t stride, int64_t count, int64_t width, float* to) {
+// Rows [count][width], padded with zeros to whole vectors: themselves, or a copy.
+const float* padded_rows(DType type, const void* from, const HeadStrides& strides, int64_t count,
+                         int64_t width, float* copy) {
+  if (in_place(type, strides, width, k_lanes)) return static_cast<const float*>(from);
   const int64_t pitch = padded(width);
-  load_rows(type, from, stride, count, width, to, pitch);
-  if (pitch == width) return;
-  for (int64_t r = 0; r < count; ++r) std::fill(to + r * pitch + width, to + (r + 1) * pitch, 0.f);
+  load_rows(type, from, strides.row, count, width, copy, pitch);
+  for (int64_t r = 0; r < count && pitch > width; ++r)
+    std::fill(copy + r * pitch + width, copy + (r + 1) * pitch, 0.f);
+  return copy;
+}
+
+// Those of one block as columns [width][lanes]; lanes beyond its queries are 0.
+void columns_of(const float* rows, const QueryBlock& block, int64_t width, float* to) {
+  transpose(block.count, width, rows, padded(width), to, block.pitch);
+  for (int64_t d = 0; d < width && block.count < block.pitch; ++d)
+    std::fill(to + d * block.pitch + block.count, to + (d + 1) * block.pitch, 0.f);
 }
 
 // A row that saw nothing has lse = -inf: +inf in its place makes all its weights 0, as for lanes beyond
@@ -107,6 +121,7 @@ void load_lse_and_delta(const Tile& tile, const AttentionArgs& args, const Room&
     tile.lse[i] = seen ? static_cast<float>(lse[i] * static_cast<double>(k_log2_e)) : k_infinity;
     tile.delta[i] =
         seen ? dot(tile.dz_rows + i * padded(shape.value_width), z + i * stride, shape.value_width) : 0;
+    tile.scaled_delta[i] = tile.delta[i] * args.scale;
   }
 }
 
@@ -131,10 +146,10 @@ void start(Tile* tile, const AttentionBackward::Pass& pass, int64_t batch, int64
   tile->any_low = tile->all_high = shape.keys;
   tile->any_high = tile->all_low = 0;
   const int64_t pitch = padded(shape.width), value_pitch = padded(shape.value_width);
-  load_padded(args.type, at(args.type, args.q, place(args.q_at, batch, first, head)), args.q_at.row,
-              tile->count, shape.width, tile->query_rows);
-  load_padded(to.dz_type, at(to.dz_type, to.dz, place(to.dz_at, batch, first, head)), to.dz_at.row,
-              tile->count, shape.value_width, tile->dz_rows);
+  tile->query_rows = padded_rows(args.type, at(args.type, args.q, place(args.q_at, batch, first, head)),
+                                 args.q_at, tile->count, shape.width, tile->query_copy);
+  tile->dz_rows = padded_rows(to.dz_type, at(to.dz_type, to.dz, place(to.dz_at, batch, first, head)),
+                              to.dz_at, tile->count, shape.value_width, tile->dz_copy);
   for (int64_t b = 0; b < tile->used; ++b) {
     QueryBlock& block = tile->blocks[b];
     const int64_t lane = b * k_width;
@@ -143,10 +158,9 @@ void start(Tile* tile, const AttentionBackward::Pass& pass, int64_t batch, int64
     tile->any_high = std::max(tile->any_high, block.any_high);
     tile->all_low = std::max(tile->all_low, block.all_low);
     tile->all_high = std::min(tile->all_high, block.all_high);
-    pack_columns(tile->query_rows + lane * pitch, pitch, block.count, shape.width, query_factor(args),
-                 block.pitch, tile->queries + lane * shape.width);
-    pack_columns(tile->dz_rows + lane * value_pitch, value_pitch, block.count, shape.value_width, 1,
-                 block.pitch, tile->dz + lane * shape.value_width);
+    columns_of(tile->query_rows + lane * pitch, block, shape.width, tile->queries + lane * shape.width);
+    columns_of(tile->dz_rows + lane * value_pitch, block, shape.value_width,
+               tile->dz + lane * shape.value_width);
   }
   load_lse_and_delta(*tile, args, room);
   tile->finite = all_finite(tile->query_rows, pitch, tile->count, shape.width) &&
@@ -165,13 +179,9 @@ void start(Tile* tile, const AttentionBackward::Pass& pass, int64_t batch, int64
 void finish(const Tile& tile, const AttentionBackward::Pass& pass, const Room& room) {
   const AttentionGradients& to = pass.to;
   const int64_t width = pass.args.shape.width;
-  const Vec scale = set(pass.args.scale);
   for (int64_t b = 0; b < tile.used; ++b) {
     const QueryBlock& block = tile.blocks[b];
     float* sums = tile.dq + b * k_width * width;
-    for (int64_t i = 0; i < width * block.pitch; i += k_lanes) {
-      hn::StoreU(hn::Mul(hn::LoadU(k_f32, sums + i), scale), k_f32, sums + i);
-    }
     void* dq = at(to.type, to.dq, place(to.dq_at, block.batch, block.first, block.head));
     if (to.type == DType::f32) {
       transpose(width, block.count, sums, block.pitch, static_cast<float*>(dq), to.dq_at.row);
@@ -182,56 +192,38 @@ void finish(const Tile& tile, const AttentionBackward::Pass& pass, const Room& r
   }
 }
 
-// The rows [s0, s1) of keys or values as floats without gaps.
-const float* rows_of(const AttentionArgs& args, const void* from, const HeadStrides& strides, int64_t width,
-                     int64_t s0, int64_t s1, float* copy) {
-  const void* first = at(args.type, from, s0 * strides.row);
-  if (in_place(args, strides, width)) return static_cast<const float*>(first);
-  load_rows(args.type, first, strides.row, s1 - s0, width, copy, width);
-  return copy;
-}
-
 // All tiles of a unit against the block of keys that begins at `aligned`.
 void add_block(const AttentionArgs& args, const Tile* tiles, int64_t count, int64_t aligned,
                const Room& room) {
   const AttentionShape& shape = args.shape;
   const int64_t pitch = padded(shape.width), value_pitch = padded(shape.value_width);
-  int64_t low = aligned + k_gradient_keys, high = aligned;
-  for (int64_t i = 0; i < count; ++i) {
-    low = std::min(low, std::max(aligned, tiles[i].any_low));
-    high = std::max(high, std::min(aligned + k_gradient_keys, tiles[i].any_high));
-  }
-  if (low >= high) return;
-  const QueryBlock& block = tiles[0].blocks[0];
-  const float* keys = rows_of(args, block.k, args.k_at, shape.width, low, high, room.keys);
-  const float* values = rows_of(args, block.v, args.v_at, shape.value_width, low, high, room.values);
   for (int64_t i = 0; i < count; ++i) {
     GradientKeys here{};
     here.s0 = std::max(aligned, tiles[i].any_low);
     here.s1 = std::min(aligned + k_gradient_keys, tiles[i].any_high);
     if (here.s0 >= here.s1) continue;
-    here.keys = keys + (here.s0 - low) * shape.width;
-    here.values = values + (here.s0 - low) * shape.value_width;
+    here.keys = room.keys + here.s0 * shape.width;
+    here.values = room.values + here.s0 * shape.value_width;
     here.dk = room.dk + here.s0 * pitch;
     here.dv = room.dv + here.s0 * value_pitch;
     add_gradients(tiles[i], here, room.cells);
   }
 }
 
-void store_scaled(DType type, float* sums, int64_t rows, int64_t width, float scale, void* to,
-                  int64_t stride) {
+// The rows of a key head as floats without gaps: themselves, or a copy, made once for all queries.
+const float* rows_of(const AttentionArgs& args, const void* from, const HeadStrides& strides, int64_t batch,
+                     int64_t key_head, int64_t width, float* copy) {
+  const void* first = at(args.type, from, place(strides, batch, 0, key_head));
+  if (in_place(args.type, strides, width, 1)) return static_cast<const float*>(first);
+  load_rows(args.type, first, strides.row, args.shape.keys, width, copy, width);
+  return copy;
+}
+
+void store_sums(DType type, const float* sums, int64_t rows, int64_t width, void* to, int64_t stride) {
   const int64_t pitch = padded(width);
-  const Vec factor = set(scale);
-  for (int64_t r = 0; r < rows; ++r, sums += pitch) {
-    for (int64_t c = 0; c < pitch; c += k_lanes) {
-      hn::StoreU(hn::Mul(hn::LoadU(k_f32, sums + c), factor), k_f32, sums + c);
-    }
-    if (type == DType::f32) {
-      std::copy_n(sums, width, static_cast<float*>(to) + r * stride);
-    } else {
-      store_rows(type, sums, pitch, 1, width, at(type, to, r * stride), stride);
-    }
-  }
+  if (type != DType::f32) return store_rows(type, sums, pitch, rows, width, to, stride);
+  for (int64_t r = 0; r < rows; ++r)
+    std::copy_n(sums + r * pitch, width, static_cast<float*>(to) + r * stride);
 }
 
 // One key head's part of its units, each some tiles of one query head.
@@ -250,6 +242,8 @@ void backward(const AttentionBackward::Pass& pass, int64_t batch, int64_t key_he
   }
   std::fill(room.dk, room.dk + shape.keys * pitch, 0.f);
   std::fill(room.dv, room.dv + shape.keys * value_pitch, 0.f);
+  room.keys = rows_of(args, args.k, args.k_at, batch, key_head, shape.width, room.keys_copy);
+  room.values = rows_of(args, args.v, args.v_at, batch, key_head, shape.value_width, room.values_copy);
   const int64_t group = shape.heads / shape.key_heads, head0 = key_head * group;
   for (int64_t head = head0; to.ddistances && head < head0 + group; ++head)
     std::fill_n(pass.distance_part(batch, head, part), to.distances, 0.f);
@@ -271,10 +265,10 @@ void backward(const AttentionBackward::Pass& pass, int64_t batch, int64_t key_he
     for (int64_t i = 0; i < used; ++i) finish(tiles[i], pass, room);
   }
   if (pass.parts > 1) return;
-  store_scaled(to.type, room.dk, shape.keys, shape.width, args.scale,
-               at(to.type, to.dk, place(to.dk_at, batch, 0, key_head)), to.dk_at.row);
-  store_scaled(to.type, room.dv, shape.keys, shape.value_width, 1,
-               at(to.type, to.dv, place(to.dv_at, batch, 0, key_head)), to.dv_at.row);
+  store_sums(to.type, room.dk, shape.keys, shape.width,
+             at(to.type, to.dk, place(to.dk_at, batch, 0, key_head)), to.dk_at.row);
+  store_sums(to.type, room.dv, shape.keys, shape.value_width,
+             at(to.type, to.dv, place(to.dv_at, batch, 0, key_head)), to.dv_at.row);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The five products of attention's gradient for one tile of queries against one block of keys:
 //
-//   P = 2^(scores - lse)   dS = P (dZ V^T - delta)   dV += P^T dZ   dK += dS^T Q   dQ += dS K
+//   P = 2^(scores - lse)   dS = scale P (dZ V^T - delta)   dV += P^T dZ   dK += dS^T Q   dQ += dS K
 //
 // P and dS are stored transposed, [key][query], the same 64 queries wide on every machine: one query a lane
 // where they are made, rows to broadcast from where dV and dK are added up.  dQ is kept transposed like Q.
@@ -23,7 +23,7 @@ namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t k_blocks = k_tile / k_width;  // of queries, in a tile
-constexpr int64_t k_gradient_keys = 48;         // of a block: P and dS (2 x 48 x 64 floats) fit L1
+constexpr int64_t k_gradient_keys = 96;         // of a block (48: 1% slower with AVX-512, 1% with AVX2)
 
 // What is kept for the queries of one tile; where lanes are queries, block after block.
 struct Tile {
@@ -31,8 +31,9 @@ struct Tile {
   int64_t used, count;                           // blocks, queries
   int64_t any_low, any_high, all_low, all_high;  // as QueryBlock's, of all blocks
   float *queries, *dz, *dq;                      // [D][lanes], [Dv][lanes], [D][lanes]
-  float *query_rows, *dz_rows;                   // [queries][D], [queries][Dv], padded to whole vectors
-  float *lse, *delta;                            // [queries]; lse in units of log 2
+  const float *query_rows, *dz_rows;             // [queries][D], [queries][Dv], padded to whole vectors
+  float *query_copy, *dz_copy;                   // where they are not used in place
+  float *lse, *delta, *scaled_delta;             // [queries]; lse in units of log 2
   bool finite;                                   // are the rows?
   float* dbias;                                  // [queries][keys], dbias_row apart; or null
   int64_t dbias_row;
@@ -133,11 +134,13 @@ inline const float* added_row(const Tile& tile, const GradientKeys& at, const Ad
 // The products K Q^T, or V dZ^T, of a stripe; made into weights, or gradients of scores, unless `raw`.
 inline void make_cells(const Tile& tile, const GradientKeys& at, const AddedCells& added,
                        const Stripe& stripe, bool gradients, bool raw, const GradientRoom& room) {
-  const AttentionShape& shape = tile.blocks[0].args->shape;
+  const AttentionArgs& args = *tile.blocks[0].args;
+  const AttentionShape& shape = args.shape;
   const float* columns = gradients ? tile.dz : tile.queries;
   Cells t{};
   t.width = gradients ? shape.value_width : shape.width;
   t.raw = raw;
+  t.factor = gradients ? args.scale : args.scale * k_log2_e;
   t.masked = partly_seen(tile, at.s0, at.s1);
   each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
     if (added.hidden[b]) return;
@@ -145,7 +148,7 @@ inline void make_cells(const Tile& tile, const GradientKeys& at, const AddedCell
     const int64_t lane = v0 * k_lanes;
     t.columns = columns + b * k_width * t.width + lane;
     t.pitch = block.pitch;
-    t.lanes = (gradients ? tile.delta : tile.lse) + b * k_width + lane;
+    t.lanes = (gradients ? tile.scaled_delta : tile.lse) + b * k_width + lane;
     t.low = block.low + lane;
     t.high = block.high + lane;
     for (int64_t s = stripe.c0; s < stripe.c1; s += k_rows) {
@@ -153,6 +156,13 @@ inline void make_cells(const Tile& tile, const GradientKeys& at, const AddedCell
       t.weights = room.weights + (s - at.s0) * k_tile + b * k_width + lane;
       t.dscores = room.dscores + (s - at.s0) * k_tile + b * k_width + lane;
       t.first_key = static_cast<float>(s);
+      if (gradients) {
+        t.fetch[0] = {at.dk + (s - at.s0) * padded(shape.width), padded(shape.width)};
+        t.fetch[1] = {at.dv + (s - at.s0) * padded(shape.value_width), padded(shape.value_width)};
+      } else {
+        t.fetch[0] = {at.keys + (s - at.s0 + k_rows) * shape.width, shape.width};
+        t.fetch[1] = {at.values + (s - at.s0) * shape.value_width, shape.value_width};
+      }
       cells_fn(gradients, static_cast<int>(std::min<int64_t>(k_rows, stripe.c1 - s)), v1 - v0)(t);
     }
   });
@@ -162,7 +172,8 @@ inline void make_cells(const Tile& tile, const GradientKeys& at, const AddedCell
 inline void weigh_in_memory(const Tile& tile, const GradientKeys& at, const AddedCells& added,
                             const Stripe& stripe, const GradientRoom& room) {
   const AttentionArgs& args = *tile.blocks[0].args;
-  const Vec cap = set(args.softcap * k_log2_e), unit = set(k_log2_e);
+  const bool capped = args.softcap > 0;
+  const Vec factor = set(query_factor(args)), cap = set(args.softcap * k_log2_e), unit = set(k_log2_e);
   each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
     const QueryBlock& block = tile.blocks[b];
     for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
@@ -175,8 +186,8 @@ inline void weigh_in_memory(const Tile& tile, const GradientKeys& at, const Adde
       const float* more = added_row(tile, at, added, b, s);
       for (int v = v0; v < v1; ++v) {
         const int64_t lane = v * k_lanes;
-        Vec x = hn::LoadU(k_f32, weights + lane);
-        if (args.softcap > 0) {
+        Vec x = hn::Mul(hn::LoadU(k_f32, weights + lane), factor);
+        if (capped) {
           const Vec y = tanh(x);
           hn::StoreU(hn::NegMulAdd(y, y, set(1.f)), k_f32, slope + lane);
           x = hn::Mul(cap, y);
@@ -189,11 +200,11 @@ inline void weigh_in_memory(const Tile& tile, const GradientKeys& at, const Adde
   });
 }
 
-// Products dP in room.dscores to gradients of what the cap gives; with dropout, weights to what is left of
-// them.
+// Products dP in room.dscores to gradients of what is added; with dropout, weights to what is left of them.
 inline void gradients_in_memory(const Tile& tile, const GradientKeys& at, const AddedCells& added,
                                 const Stripe& stripe, const GradientRoom& room) {
-  const bool drops = tile.blocks[0].args->dropout > 0;
+  const AttentionArgs& args = *tile.blocks[0].args;
+  const bool drops = args.dropout > 0;
   each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
     const QueryBlock& block = tile.blocks[b];
     for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
@@ -220,9 +231,11 @@ inline void gradients_in_memory(const Tile& tile, const GradientKeys& at, const 
   });
 }
 
-// dS through the cap.
-inline void through_cap(const Tile& tile, const GradientKeys& at, const AddedCells& added,
-                        const Stripe& stripe, const GradientRoom& room) {
+// Gradients of what is added to dS: through the cap and the scale.
+inline void through_scores(const Tile& tile, const GradientKeys& at, const AddedCells& added,
+                           const Stripe& stripe, const GradientRoom& room) {
+  const AttentionArgs& args = *tile.blocks[0].args;
+  const Vec scale = set(args.scale);
   each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
     if (added.hidden[b]) return;
     const QueryBlock& block = tile.blocks[b];
@@ -232,14 +245,15 @@ inline void through_cap(const Tile& tile, const GradientKeys& at, const AddedCel
       const float* more = added_row(tile, at, added, b, s);
       for (int v = v0; v < v1; ++v) {
         const int64_t lane = v * k_lanes;
-        const Vec product = hn::Mul(hn::LoadU(k_f32, dscores + lane), hn::LoadU(k_f32, slope + lane));
-        hn::StoreU(hn::IfThenElseZero(sees(block, v, s, more), product), k_f32, dscores + lane);
+        Vec gradient = hn::Mul(hn::LoadU(k_f32, dscores + lane), scale);
+        if (args.softcap > 0) gradient = hn::Mul(gradient, hn::LoadU(k_f32, slope + lane));
+        hn::StoreU(hn::IfThenElseZero(sees(block, v, s, more), gradient), k_f32, dscores + lane);
       }
     }
   });
 }
 
-// The gradient of what is added is dS before the cap: handed to whoever asked.
+// The gradient of what is added, handed to whoever asked.
 inline void hand_out(const Tile& tile, const GradientKeys& at, const Stripe& stripe,
                      const GradientRoom& room) {
   const QueryBlock& first = tile.blocks[0];
@@ -361,15 +375,16 @@ inline void add_gradients(const Tile& tile, const GradientKeys& at, const Gradie
     for (int64_t b = 0; b < tile.used; ++b)
       dropout_block(tile.blocks[b], at.s0, at.s1, room.rows, of_block(room.kept, b));
   }
-  const bool capped = args.softcap > 0, weigh_later = added.any || capped;
-  const bool later = weigh_later || args.dropout > 0;
+  const bool weigh_later = added.any || args.softcap > 0, asked = tile.dbias || tile.ddistances;
+  const bool later = weigh_later || args.dropout > 0 || asked;
   each_stripe(tile, at.s0, at.s1, [&](const Stripe& stripe) {
     make_cells(tile, at, added, stripe, false, weigh_later, room);
     if (weigh_later) weigh_in_memory(tile, at, added, stripe, room);
     make_cells(tile, at, added, stripe, true, later, room);
-    if (later) gradients_in_memory(tile, at, added, stripe, room);
-    if (tile.dbias || tile.ddistances) hand_out(tile, at, stripe, room);
-    if (capped) through_cap(tile, at, added, stripe, room);
+    if (!later) return;
+    gradients_in_memory(tile, at, added, stripe, room);
+    if (asked) hand_out(tile, at, stripe, room);
+    through_scores(tile, at, added, stripe, room);
   });
   each_stripe(tile, at.s0, at.s1, [&](const Stripe& stripe) { add_to_keys(tile, at, added, stripe, room); });
   const bool select = (added.any || partly_seen(tile, at.s0, at.s1)) &&

@@ -37,8 +37,7 @@ void AttentionBackwardSums::run(int64_t task, std::byte*) const noexcept {
   const int64_t item = task / blocks_, s0 = task % blocks_ * k_task_keys;
   const int64_t s1 = std::min(s0 + k_task_keys, pass_.args.shape.keys);
   const int64_t batch = item / pass_.args.shape.key_heads, head = item % pass_.args.shape.key_heads;
-  const auto add = [&](int64_t first, int64_t pitch, int64_t width, float scale, void* out,
-                       const HeadStrides& at) {
+  const auto add = [&](int64_t first, int64_t pitch, int64_t width, void* out, const HeadStrides& at) {
     constexpr int64_t k_strip = 64;
     for (int64_t s = s0; s < s1; ++s) {
       for (int64_t c0 = 0; c0 < width; c0 += k_strip) {
@@ -49,12 +48,12 @@ void AttentionBackwardSums::run(int64_t task, std::byte*) const noexcept {
           for (int64_t c = 0; c < count; ++c) sum[static_cast<size_t>(c)] += from[c];
         }
         const int64_t row = batch * at.batch + s * at.row + head * at.head + c0;
-        for (int64_t c = 0; c < count; ++c) store(to.type, sum[static_cast<size_t>(c)] * scale, out, row + c);
+        for (int64_t c = 0; c < count; ++c) store(to.type, sum[static_cast<size_t>(c)], out, row + c);
       }
     }
   };
-  add(0, pass_.key_pitch, pass_.args.shape.width, pass_.args.scale, to.dk, to.dk_at);
-  add(pass_.args.shape.keys * pass_.key_pitch, pass_.value_pitch, pass_.args.shape.value_width, 1, to.dv,
+  add(0, pass_.key_pitch, pass_.args.shape.width, to.dk, to.dk_at);
+  add(pass_.args.shape.keys * pass_.key_pitch, pass_.value_pitch, pass_.args.shape.value_width, to.dv,
       to.dv_at);
 }
 
