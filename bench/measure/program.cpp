@@ -115,7 +115,10 @@ std::string grouped(int64_t value) {
 void write_result(const std::string& path, const nlohmann::ordered_json& results) {
   const std::vector<std::string> command = command_line();
   std::string line;
-  for (const std::string& word : command) line += (line.empty() ? "" : " ") + word;
+  for (const std::string& word : command) {
+    const bool quoted = word.find(' ') != word.npos;
+    line += join(line.empty() ? "" : " ", quoted ? "\"" : "", word, quoted ? "\"" : "");
+  }
   nlohmann::ordered_json json = {{"program", std::filesystem::path(command.front()).filename().string()},
                                  {"command", line},
                                  {"date", now()},

@@ -61,7 +61,7 @@ Run matmul(const Product& p) {
       {DNNL_ARG_SRC, dnnl::memory(a, engine, p.a.get())},
       {DNNL_ARG_WEIGHTS, dnnl::memory(b, engine, p.b.get())},
       {DNNL_ARG_DST, dnnl::memory(c, engine, p.c.get())}};
-  return [=] {
+  return [primitive, arguments, p] {  // p holds the memory
     primitive.execute(stream, arguments);
     stream.wait();
   };
