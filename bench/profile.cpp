@@ -70,7 +70,7 @@ View StepProfile::place(int value) const {
     return {same.dtype(), plan_.shapes[i], const_cast<void*>(same.raw())};
   }
   auto* bytes = static_cast<std::byte*>(const_cast<void*>(arena_.raw()));
-  return {run_dtype(graph_->value(value), DType::f32), plan_.shapes[i], bytes + at.offset};
+  return placed(plan_, *graph_, value, DType::f32, bytes);
 }
 
 ConstView StepProfile::read(int value) const {
@@ -101,7 +101,7 @@ void StepProfile::run(const Plan::Step& step) {
     const RunContext context{recipe_.seed, static_cast<uint64_t>(done_)};
     const Clock::time_point start = Clock::now();
     if (fused)
-      step.group_kernel(*group, in, out);
+      step.group_kernel(*group, in, out, context, nullptr);
     else if (step.kernel)
       step.kernel(*stage->operation, in, out, context);
     else

@@ -42,8 +42,8 @@ int64_t multiply_adds(int64_t steps, float factor, float term, float* sink) {
   return steps * k_chains * static_cast<int64_t>(hn::Lanes(df)) * 2;
 }
 
-// Four streams side by side: from memory 27 GB/s where one stream reads 22 (Zen 4, one thread), from caches 1 to 7%
-// more.  Prefetching by hand read less everywhere.
+// Four streams side by side: from memory 27 GB/s where one stream reads 22 (Zen 4, one thread), from caches 1
+// to 7% more.  Prefetching by hand read less everywhere.
 void read_all(const std::byte* from, int64_t bytes, uint32_t* sink) {
   const hn::ScalableTag<uint32_t> d;
   const auto* p = reinterpret_cast<const uint32_t*>(from);

@@ -14,6 +14,13 @@ int64_t rows_of(const ConstView& x) { return last_size(x) ? x.shape().count() / 
 
 // ---- linear --------------------------------------------------------------------------------------
 
+// [B,T,H,D] with each head's rows together, as the matrix [B T, H D].
+kernels::Heads heads_of(const ConstView& x) {
+  if (x.contiguous()) return {};
+  const Shape& s = x.shape();
+  return {s[1].size, x.strides()[0], s[3].size, x.strides()[2]};
+}
+
 void linear(const Operation& op, Inputs in, Outputs out, const RunContext&) {
   kernels::MatmulArgs a;
   a.m = rows_of(in[0]);
@@ -22,11 +29,12 @@ void linear(const Operation& op, Inputs in, Outputs out, const RunContext&) {
   a.transpose_b = op.options().flag("transposed");
   a.a = in[0].data<float>();
   a.b = in[1].data<float>();
-  a.c = out[0].data<float>();
+  a.c = static_cast<float*>(out[0].raw());
   a.bias = in.size() == 3 ? in[2].data<float>() : nullptr;
   a.lda = a.k;
   a.ldb = a.transpose_b ? a.k : a.n;
-  a.ldc = a.n;
+  a.c_heads = heads_of(out[0]);
+  a.ldc = a.c_heads.columns ? a.c_heads.columns : a.n;
   launch(kernels::Matmul(a));
 }
 
@@ -66,6 +74,8 @@ void linear_weight_gradient(const Operation& op, Inputs in, Outputs out, const R
 }
 
 }  // namespace
+
+bool takes_heads(const Operation& op) { return op.kind() == "linear" || op.kind() == "rotary"; }
 
 StageKernel stage_kernel(const Operation& op) {
   static const std::map<std::string, StageKernel, std::less<>> products = {

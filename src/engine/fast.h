@@ -10,10 +10,12 @@
 
 namespace limpid {
 
-/// Runs one stage in f32; inputs and outputs are contiguous.
+/// Runs one stage in f32; inputs and outputs are contiguous, but for takes_heads.
 using StageKernel = void (*)(const Operation&, Inputs, Outputs, const RunContext&);
 /// The kernel for this operation, or nullptr.
 StageKernel stage_kernel(const Operation&);
+/// Does its kernel write [B,T,H,D] with any strides, and, where an input is of that shape, read it so?
+bool takes_heads(const Operation&);
 
 /// What is gathered of a group's weights [B,H,T,S] while its kernel runs; empty: not asked for.
 struct GroupWatch {

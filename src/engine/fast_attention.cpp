@@ -13,9 +13,8 @@ namespace {
 
 using kernels::launch;
 
-kernels::HeadStrides strides_of(const ConstView& x) {  // [B,T,H,D], contiguous
-  const Shape& s = x.shape();
-  return {s[1].size * s[2].size * s[3].size, s[2].size * s[3].size, s[3].size};
+kernels::HeadStrides strides_of(const ConstView& x) {  // [B,T,H,D]
+  return {x.strides()[0], x.strides()[1], x.strides()[2]};
 }
 
 // The arguments, and what they point to.
@@ -26,9 +25,9 @@ struct Call {
   Call(const GroupInfo& group, Inputs in, const RunContext& context) {
     const Shape &q = in[0].shape(), &k = in[1].shape(), &v = in[2].shape();
     args.shape = {q[0].size, q[1].size, k[1].size, q[2].size, k[2].size, q[3].size, v[3].size};
-    args.q = in[0].data<float>();
-    args.k = in[1].data<float>();
-    args.v = in[2].data<float>();
+    args.q = in[0].raw();
+    args.k = in[1].raw();
+    args.v = in[2].raw();
     args.q_at = strides_of(in[0]);
     args.k_at = strides_of(in[1]);
     args.v_at = strides_of(in[2]);

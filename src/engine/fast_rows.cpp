@@ -178,9 +178,13 @@ void rotary(const Operation& op, Inputs in, Outputs out, const RunContext& conte
   const Shape& x = in[0].shape();
   if (in.size() > 3 || in[1].shape()[0].size < x[1].size) return op.run(in, out, context);
   kernels::Rotary k;
-  k.x = read(in[0]);
-  k.y = written(out[0]);
-  k.x_at = k.y_at = {x[1].size * x[2].size * x[3].size, x[2].size * x[3].size, x[3].size};
+  const auto at = [](const std::vector<int64_t>& strides) -> kernels::HeadStrides {
+    return {strides[0], strides[1], strides[2]};
+  };
+  k.x = static_cast<const float*>(in[0].raw());
+  k.y = static_cast<float*>(out[0].raw());
+  k.x_at = at(in[0].strides());
+  k.y_at = at(out[0].strides());
   k.cos = read(in[1]);
   k.sin = read(in[2]);
   k.batch = x[0].size;

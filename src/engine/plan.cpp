@@ -21,6 +21,7 @@ class Planner {
     choose_groups();
     find_needed();
     order();
+    choose_layouts();
     place();
     return std::move(plan_);
   }
@@ -122,6 +123,37 @@ class Planner {
     }
   }
 
+  // What attention reads over and over, q, k and v, lies with each head's rows together, where everybody who
+  // reads or writes it can.  Attention: a quarter faster so at 1024 rows of 64 numbers.
+  void choose_layouts() {
+    std::set<int> wanted, others;
+    for (const Plan::Step& step : plan_.steps) {
+      const std::vector<int>& inputs = inputs_of(step);
+      const bool heads = step.group < 0 && step.kernel && takes_heads(*graph_.stage(step.stage).operation) &&
+                         inputs.size() <= 3;  // (rotary with positions of its own runs by its reference)
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        const bool attended = step.group >= 0 && i < 3;  // q, k, v come first
+        if (attended || (heads && i == 0 && by_heads(inputs[i])))
+          wanted.insert(inputs[i]);
+        else
+          others.insert(inputs[i]);
+      }
+    }
+    for (const Plan::Step& step : plan_.steps) {
+      if (step.group >= 0 || !step.kernel || !takes_heads(*graph_.stage(step.stage).operation)) continue;
+      if (inputs_of(step).size() > 3) continue;
+      const int value = graph_.stage(step.stage).outputs[0];
+      plan_.places[static_cast<size_t>(value)].heads =
+          by_heads(value) && wanted.count(value) && !others.count(value) && !request_.edited.count(value);
+    }
+  }
+
+  bool by_heads(int value) const {
+    const Shape& shape = plan_.shapes[static_cast<size_t>(value)];
+    return shape.rank() == 4 && (shape[2].axis == Axis::H || shape[2].axis == Axis::G) &&
+           shape[3].axis == Axis::D && shape[1].size > 1 && shape[2].size > 1;
+  }
+
   const std::vector<int>& inputs_of(const Plan::Step& step) const {
     return step.group >= 0 ? graph_.groups()[static_cast<size_t>(step.group)].inputs
                            : graph_.stage(step.stage).inputs;
@@ -208,6 +240,16 @@ class Planner {
 };
 
 }  // namespace
+
+View placed(const Plan& plan, const Graph& graph, int value, DType real, std::byte* arena) {
+  const auto i = static_cast<size_t>(value);
+  const DType dtype = run_dtype(graph.value(value), real);
+  const Shape& shape = plan.shapes[i];
+  std::byte* at = arena + plan.places[i].offset;
+  if (!plan.places[i].heads) return View(dtype, shape, at);
+  const int64_t rows = shape[1].size, width = shape[3].size;
+  return View(dtype, shape, {rows * shape[2].size * width, width, rows * width, 1}, at);
+}
 
 std::vector<int> stages_of(const Graph& graph, int group) {
   std::vector<int> stages;

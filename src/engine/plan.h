@@ -31,8 +31,9 @@ struct Plan {
   };
   struct Place {
     bool used = false;
-    size_t offset = 0;  // in the arena
-    int same_as = -1;   // a view: the numbers of that value
+    size_t offset = 0;   // in the arena
+    int same_as = -1;    // a view: the numbers of that value
+    bool heads = false;  // [B,T,H,D] with each head's rows together, as attention reads them fastest
   };
   std::vector<Shape> shapes;
   std::vector<Step> steps;
@@ -41,6 +42,9 @@ struct Plan {
   std::set<int> inside;            // wanted or edited values inside a fused group
   size_t arena_bytes = 0;
 };
+
+/// Where a temporary that is no view of another lies in the arena, with its strides.
+View placed(const Plan&, const Graph&, int value, DType real, std::byte* arena);
 
 /// The stages of a group, in order.
 std::vector<int> stages_of(const Graph&, int group);

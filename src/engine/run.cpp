@@ -120,7 +120,7 @@ class Run {
       const ConstView same = read(place.same_as);
       return View(same.dtype(), plan_.shapes[i], const_cast<void*>(same.raw()));
     }
-    return View(run_dtype(graph_.value(value), options_.real), plan_.shapes[i], arena_ + place.offset);
+    return placed(plan_, graph_, value, options_.real, arena_);
   }
 
   ConstView read(int value) const {
@@ -237,7 +237,14 @@ class Run {
   bool run_inner(const StageInfo& stage, std::map<int, Tensor>& inner) {
     std::vector<ConstView> in;
     std::vector<View> out;
-    for (int value : stage.inputs) in.push_back(inside_or_outside(value, inner));
+    std::vector<Tensor> gathered;  // an operation reads numbers without gaps
+    gathered.reserve(stage.inputs.size());
+    for (int value : stage.inputs) {
+      in.push_back(inside_or_outside(value, inner));
+      if (in.back().contiguous()) continue;
+      gathered.push_back(Tensor::copy_of(in.back()));
+      in.back() = std::as_const(gathered.back()).view();
+    }
     for (int value : stage.outputs) {
       const auto i = static_cast<size_t>(value);
       inner[value] = Tensor(run_dtype(graph_.value(value), options_.real), plan_.shapes[i]);

@@ -102,14 +102,30 @@ inline void load_rows(DType type, const void* from, int64_t stride, int64_t coun
   }
 }
 
+/// The other way round: rounded to nearest, ties to even.
 inline void store_rows(DType type, const float* from, int64_t pitch, int64_t count, int64_t width, void* to,
                        int64_t stride) {
   for (int64_t r = 0; r < count; ++r, from += pitch) {
-    for (int64_t c = 0; c < width; ++c) {
-      const int64_t at = r * stride + c;
-      if (type == DType::f32) static_cast<float*>(to)[at] = from[c];
-      if (type == DType::bf16) static_cast<bf16*>(to)[at] = to_bf16(from[c]);
-      if (type == DType::f16) static_cast<f16*>(to)[at] = to_f16(from[c]);
+    int64_t c = 0;
+    if (type == DType::f32) {
+      std::copy_n(from, width, static_cast<float*>(to) + r * stride);
+    } else if (type == DType::bf16) {
+      const hn::RebindToUnsigned<F32> u32;
+      const hn::RebindToSigned<F32> i32;
+      const hn::Rebind<uint16_t, F32> u16;
+      auto* out = static_cast<uint16_t*>(to) + r * stride;
+      for (; c + k_lanes <= width; c += k_lanes) {
+        const Vec x = hn::LoadU(k_f32, from + c);
+        const auto bits = hn::BitCast(u32, x), high = hn::ShiftRight<16>(bits);
+        const auto odd = hn::And(high, hn::Set(u32, 1));
+        const auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(u32, 0x7fff))));
+        const auto quiet = hn::Or(high, hn::Set(u32, 0x40));
+        const auto kept = hn::IfThenElse(hn::RebindMask(u32, hn::IsNaN(x)), quiet, rounded);
+        hn::StoreU(hn::DemoteTo(u16, hn::BitCast(i32, kept)), u16, out + c);
+      }
+      for (; c < width; ++c) out[c] = to_bf16(from[c]).bits;
+    } else {
+      for (; c < width; ++c) static_cast<f16*>(to)[r * stride + c] = to_f16(from[c]);
     }
   }
 }
@@ -402,6 +418,10 @@ inline bool all_finite(const float* rows, int64_t stride, int64_t count, int64_t
   return !std::isnan(sum_lanes(bad) + rest);
 }
 
+/// From products times query_factor to scores: capped, with what is added, and -inf where not seen.
+inline void finish_scores(const QueryBlock& block, int64_t s0, int64_t s1, const float* HWY_RESTRICT added,
+                          float* HWY_RESTRICT scores, float* HWY_RESTRICT slope);
+
 /// Scores of the keys [s0, s1), whose rows are `keys`, into scores[key][lane], in units of log 2: scaled,
 /// capped, with what is added, and -inf where not seen.  `queries` are the block's, packed by pack_columns
 /// with query_factor; `added` is added_block's, or null.  With slope not null it receives the derivative of
@@ -409,10 +429,14 @@ inline bool all_finite(const float* rows, int64_t stride, int64_t count, int64_t
 inline void score_block(const QueryBlock& block, const float* queries, int64_t s0, int64_t s1,
                         const float* keys, int64_t key_pitch, const float* HWY_RESTRICT added,
                         float* HWY_RESTRICT scores, float* HWY_RESTRICT slope) {
+  key_products(block, s0, s1, keys, key_pitch, block.args->shape.width, queries, scores);
+  finish_scores(block, s0, s1, added, scores, slope);
+}
+
+inline void finish_scores(const QueryBlock& block, int64_t s0, int64_t s1, const float* HWY_RESTRICT added,
+                          float* HWY_RESTRICT scores, float* HWY_RESTRICT slope) {
   const AttentionArgs& args = *block.args;
   const int64_t pitch = block.pitch;
-  key_products(block, s0, s1, keys, key_pitch, args.shape.width, queries, scores);
-
   const bool masked = added || partly_seen(block, s0, s1);
   const bool capped = args.softcap > 0;
   if (!masked && !capped) return;

@@ -10,6 +10,7 @@
 #include "kernels/attention.h"
 #include "kernels/attention_watch-inl.h"
 #include "kernels/isa.h"
+#include "kernels/pairs-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
@@ -38,16 +39,22 @@ struct Group {
   Watch watch;
 };
 
-struct Room {               // a task's scratch, but for its groups'
-  float *weights, *scores;  // [keys][lanes]
-  float *added, *kept;      // the same: only where something is added, or dropped
-  float* rows;              // [lanes][keys], or [lanes][D] or [Dv]
-  float *keys, *values;     // [keys][D], [keys][Dv]: only where they are not used in place
-  float *fresh, *moment;    // [lanes]: sums of this block's weights, and of w log2 w, if wanted
+// bf16 goes through products of pairs where the machine has them: queries, keys and weights are then cells of
+// two numbers each, queries not multiplied with anything (it would round them), scores with query_factor.
+bool in_pairs(const AttentionArgs& args) {
+  return k_pairs && args.type == DType::bf16 && args.shape.width % 2 == 0 && has_pairs();
+}
+
+struct Room {                       // a task's scratch, but for its groups'
+  float *weights, *pairs, *scores;  // [keys][lanes]
+  float *added, *kept;              // the same: only where something is added, or dropped
+  float* rows;                      // [lanes][keys], or [lanes][D] or [Dv]
+  float *keys, *values;             // [keys][D], [keys][Dv]: only where they are not used in place
+  float *fresh, *moment;            // [lanes]: sums of this block's weights, and of w log2 w, if wanted
 };
 
 bool in_place(const AttentionArgs& args, const HeadStrides& strides, int64_t width) {
-  return args.type == DType::f32 && strides.row == width;
+  return (args.type == DType::f32 || in_pairs(args)) && strides.row == width;
 }
 
 // How many floats it takes; places them in scratch unless that is null.
@@ -68,12 +75,14 @@ int64_t lay_out(const AttentionArgs& args, const AttentionObservation& observati
     groups[g].watch = watch_room(observation, shape.keys, take);
   }
   room->weights = take(block);
+  room->pairs = take(in_pairs(args) ? block / 2 : 0);
   room->scores = take(block);
   room->added = take(has_added(args) ? block : 0);
   room->kept = take(args.dropout > 0 ? block : 0);
   room->rows = take(std::max(has_added(args) || args.dropout > 0 ? block : 0, k_width * widest));
   room->keys = take(in_place(args, args.k_at, shape.width) ? 0 : k_block_keys * shape.width);
-  room->values = take(in_place(args, args.v_at, shape.value_width) ? 0 : k_block_keys * shape.value_width);
+  const bool values_in_place = in_place(args, args.v_at, shape.value_width) && !in_pairs(args);
+  room->values = take(values_in_place ? 0 : k_block_keys * shape.value_width);
   room->fresh = take(k_width);
   room->moment = take(observation.entropy ? k_width : 0);
   return used;
@@ -88,11 +97,14 @@ struct Fetch {
 };
 
 struct Weigh {
-  const float* keys;  // rows, key_pitch apart
+  const float* keys;  // rows, key_pitch apart; of pairs, width and pitches count them
   int64_t key_pitch, width;
   const float* queries;  // [width][pitch]
   int64_t pitch;
-  float* weights;      // [keys][pitch]
+  float* weights;      // [keys][pitch], or null
+  float* pairs;        // [keys / 2][pitch], or null
+  float* scores;       // [keys][pitch], or null: only these are wanted, and they only of pairs
+  float factor;        // of scores of pairs
   const float* shift;  // [lanes]
   float* fresh;        // [lanes]: added to
   float* moment;       // the same, or null
@@ -102,7 +114,7 @@ struct Weigh {
   Fetch fetch_keys, fetch_values;
 };
 
-template <int kRows, int kVecs>
+template <bool kPairs, int kRows, int kVecs>
 void weigh_tile(const Weigh& t) {
   Vec sum[kRows][kVecs];
 #pragma GCC unroll 6
@@ -121,7 +133,9 @@ void weigh_tile(const Weigh& t) {
     for (int r = 0; r < kRows; ++r) {
       const Vec key = hn::Set(k_f32, a[r * lda]);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::MulAdd(key, column[v], sum[r][v]);
+      for (int v = 0; v < kVecs; ++v) {
+        sum[r][v] = kPairs ? dot_pairs(key, column[v], sum[r][v]) : hn::MulAdd(key, column[v], sum[r][v]);
+      }
     }
     ++a;
     b += ldb;
@@ -138,6 +152,17 @@ void weigh_tile(const Weigh& t) {
     for (int i = 0; i < k_steps; ++i) step();
   }
   for (; p > 0; --p) step();
+  const Vec factor = set(t.factor);
+  if (kPairs && t.scores) {
+#pragma GCC unroll 6
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) {
+        hn::StoreU(hn::Mul(sum[r][v], factor), k_f32, t.scores + r * ldb + v * k_lanes);
+      }
+    }
+    return;
+  }
 #pragma GCC unroll 4
   for (int v = 0; v < kVecs; ++v) {
     const Vec shift = hn::LoadU(k_f32, t.shift + v * k_lanes);
@@ -145,7 +170,8 @@ void weigh_tile(const Weigh& t) {
     Vec moment = t.moment ? hn::LoadU(k_f32, t.moment + v * k_lanes) : hn::Zero(k_f32);
 #pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
-      Vec x = hn::Sub(sum[r][v], shift);
+      // Of pairs as weigh_column has it: the product is rounded, as it is in memory.
+      Vec x = hn::Sub(kPairs ? hn::Mul(sum[r][v], factor) : sum[r][v], shift);
       Vec weight = exp2(x);
       if (t.masked) {
         const Vec key = set(t.first_key + static_cast<float>(r));
@@ -154,7 +180,15 @@ void weigh_tile(const Weigh& t) {
         weight = hn::IfThenElseZero(seen, weight);
         x = hn::IfThenElseZero(seen, x);
       }
-      hn::StoreU(weight, k_f32, t.weights + r * ldb + v * k_lanes);
+      if (!kPairs || t.weights) hn::StoreU(weight, k_f32, t.weights + r * ldb + v * k_lanes);
+      if constexpr (kPairs) {
+        if (r % 2 == 1) {
+          hn::StoreU(to_pairs(sum[r - 1][v], weight), k_f32, t.pairs + r / 2 * ldb + v * k_lanes);
+        } else if (r + 1 == kRows) {
+          hn::StoreU(to_pairs(weight, hn::Zero(k_f32)), k_f32, t.pairs + r / 2 * ldb + v * k_lanes);
+        }
+        sum[r][v] = weight;
+      }
       fresh = hn::Add(fresh, weight);
       if (t.moment) moment = hn::MulAdd(weight, hn::Max(x, set(k_least_log)), moment);
     }
@@ -165,31 +199,72 @@ void weigh_tile(const Weigh& t) {
 
 using WeighTile = void (*)(const Weigh&);
 
-template <int kVecs>
+template <bool kPairs, int kVecs>
 WeighTile weigh_tile_of(int rows) {
-  constexpr WeighTile table[k_rows] = {weigh_tile<1, kVecs>, weigh_tile<2, kVecs>, weigh_tile<3, kVecs>,
-                                       weigh_tile<4, kVecs>, weigh_tile<5, kVecs>, weigh_tile<6, kVecs>};
+  constexpr WeighTile table[k_rows] = {weigh_tile<kPairs, 1, kVecs>, weigh_tile<kPairs, 2, kVecs>,
+                                       weigh_tile<kPairs, 3, kVecs>, weigh_tile<kPairs, 4, kVecs>,
+                                       weigh_tile<kPairs, 5, kVecs>, weigh_tile<kPairs, 6, kVecs>};
   return table[rows - 1];
 }
 
+template <bool kPairs>
 WeighTile weigh_tile_for(int rows, int vecs) {
-  if (vecs == 1) return weigh_tile_of<1>(rows);
+  if (vecs == 1) return weigh_tile_of<kPairs, 1>(rows);
 #if HWY_TARGET != HWY_AVX2
-  if (vecs == 3) return weigh_tile_of<3>(rows);
-  if (vecs == 4) return weigh_tile_of<4>(rows);
+  if (vecs == 3) return weigh_tile_of<kPairs, 3>(rows);
+  if (vecs == 4) return weigh_tile_of<kPairs, 4>(rows);
 #endif
-  return weigh_tile_of<2>(rows);
+  return weigh_tile_of<kPairs, 2>(rows);
+}
+
+WeighTile weigh_tile_for(bool pairs, int rows, int vecs) {
+  if constexpr (k_pairs) {
+    if (pairs) return weigh_tile_for<true>(rows, vecs);
+  }
+  return weigh_tile_for<false>(rows, vecs);
 }
 
 // ---- one block of keys ---------------------------------------------------------------------------
 
 struct KeyBlock {
   int64_t aligned, s0, s1;  // keys [s0, s1) of the block that begins at `aligned`
-  const float *keys, *values;
+  bool pairs;               // key_pitch counts them; s0 - aligned is even
+  const float* keys;
+  const float* values;  // of pairs: rows of pairs of neighbouring keys
   int64_t key_pitch, value_pitch;
   const float* added;              // or null
   Fetch fetch_keys, fetch_values;  // at = null: nothing
 };
+
+// What the tiles of a strip of keys and vectors share.
+Weigh strip(const Group& group, const KeyBlock& at_keys, int v0) {
+  const AttentionArgs& args = *group.block.args;
+  Weigh t{};
+  t.key_pitch = at_keys.key_pitch;
+  t.width = at_keys.pairs ? args.shape.width / 2 : args.shape.width;
+  t.factor = query_factor(args);
+  t.queries = group.queries + v0 * k_lanes;
+  t.pitch = group.block.pitch;
+  return t;
+}
+
+// Scores of the keys [at_keys.s0, end) in memory.
+void score(const Group& group, const KeyBlock& at_keys, int64_t end, const float* added, const Room& room) {
+  if (!at_keys.pairs) {
+    score_block(group.block, group.queries, at_keys.s0, end, at_keys.keys, at_keys.key_pitch, added,
+                room.scores, nullptr);
+    return;
+  }
+  each_stripe(group.block, at_keys.s0, end, [&](int64_t c0, int64_t c1, int v0, int v1) {
+    Weigh t = strip(group, at_keys, v0);
+    for (int64_t key = c0; key < c1; key += k_rows) {
+      t.keys = at_keys.keys + (key - at_keys.s0) * at_keys.key_pitch;
+      t.scores = room.scores + (key - at_keys.s0) * t.pitch + v0 * k_lanes;
+      weigh_tile_for(true, static_cast<int>(std::min<int64_t>(k_rows, c1 - key)), v1 - v0)(t);
+    }
+  });
+  finish_scores(group.block, at_keys.s0, end, added, room.scores, nullptr);
+}
 
 // Scores to weights, for the lanes of one vector; their sum, and with moment not null that of w log2 w.
 Vec weigh_column(const float* scores, float* weights, int64_t keys, int64_t pitch, Vec shift, float* moment) {
@@ -217,8 +292,7 @@ Vec largest(const float* scores, int64_t keys, int64_t pitch) {
 void weigh_carefully(const Group& group, const KeyBlock& at_keys, const Room& room) {
   const QueryBlock& block = group.block;
   const int64_t pitch = block.pitch, keys = at_keys.s1 - at_keys.s0;
-  score_block(block, group.queries, at_keys.s0, at_keys.s1, at_keys.keys, at_keys.key_pitch, at_keys.added,
-              room.scores, nullptr);
+  score(group, at_keys, at_keys.s1, at_keys.added, room);
   const int64_t early = std::clamp<int64_t>(at_keys.aligned + k_rows - at_keys.s0, 0, keys);
   for (int v = 0; v < block.vecs; ++v) {
     const int64_t lane = v * k_lanes;
@@ -250,6 +324,7 @@ void weigh_carefully(const Group& group, const KeyBlock& at_keys, const Room& ro
       hn::StoreU(hn::Mul(hn::LoadU(k_f32, sum), factor), k_f32, sum);
     }
   }
+  if (at_keys.pairs) pair_weights(room.weights, keys, pitch, room.pairs);
 }
 
 // Rows that begin in this block get their top from its first six keys.  False where some row sees keys here,
@@ -261,8 +336,7 @@ bool set_tops(const Group& group, const KeyBlock& at_keys, const Room& room) {
   if (!unset) return true;
   const int64_t end = std::min(at_keys.aligned + k_rows, at_keys.s1);
   if (end <= at_keys.s0) return false;
-  score_block(block, group.queries, at_keys.s0, end, at_keys.keys, at_keys.key_pitch, nullptr, room.scores,
-              nullptr);
+  score(group, at_keys, end, nullptr, room);
   for (int v = 0; v < block.vecs; ++v) {
     const int64_t lane = v * k_lanes;
     const Vec old = hn::LoadU(k_f32, group.top + lane);
@@ -286,12 +360,10 @@ void weigh(const Group& group, const KeyBlock& at_keys, const Room& room) {
   std::fill(room.fresh, room.fresh + block.pitch, 0.f);
   if (room.moment) std::fill(room.moment, room.moment + block.pitch, 0.f);
   const bool masked = partly_seen(block, at_keys.s0, at_keys.s1);
+  // Of pairs the weights themselves are wanted where somebody looks at them, or drops some.
+  const bool keep = !at_keys.pairs || args.dropout > 0 || watched(*group.watch.wanted);
   each_stripe(block, at_keys.s0, at_keys.s1, [&](int64_t c0, int64_t c1, int v0, int v1) {
-    Weigh t{};
-    t.key_pitch = at_keys.key_pitch;
-    t.width = args.shape.width;
-    t.queries = group.queries + v0 * k_lanes;
-    t.pitch = block.pitch;
+    Weigh t = strip(group, at_keys, v0);
     t.shift = group.shift + v0 * k_lanes;
     t.fresh = room.fresh + v0 * k_lanes;
     t.moment = room.moment ? room.moment + v0 * k_lanes : nullptr;
@@ -302,13 +374,15 @@ void weigh(const Group& group, const KeyBlock& at_keys, const Room& room) {
     t.fetch_values = at_keys.fetch_values;
     for (int64_t key = c0; key < c1; key += k_rows) {
       t.keys = at_keys.keys + (key - at_keys.s0) * at_keys.key_pitch;
-      t.weights = room.weights + (key - at_keys.s0) * block.pitch + v0 * k_lanes;
+      const int64_t row = (key - at_keys.s0) * block.pitch + v0 * k_lanes;
+      t.weights = keep ? room.weights + row : nullptr;
+      t.pairs = room.pairs + (key - at_keys.s0) / 2 * block.pitch + v0 * k_lanes;
       t.first_key = static_cast<float>(key);
       if (at_keys.fetch_keys.at) {
         t.fetch_keys.at = at_keys.fetch_keys.at + (key - at_keys.s0) * t.fetch_keys.stride;
         t.fetch_values.at = at_keys.fetch_values.at + (key - at_keys.s0) * t.fetch_values.stride;
       }
-      weigh_tile_for(static_cast<int>(std::min<int64_t>(k_rows, c1 - key)), v1 - v0)(t);
+      weigh_tile_for(at_keys.pairs, static_cast<int>(std::min<int64_t>(k_rows, c1 - key)), v1 - v0)(t);
     }
   });
   bool right = true;
@@ -337,20 +411,69 @@ void drop(const QueryBlock& block, const KeyBlock& at_keys, const Room& room) {
     const Vec weight = hn::Mul(hn::LoadU(k_f32, room.weights + i), hn::LoadU(k_f32, room.kept + i));
     hn::StoreU(weight, k_f32, room.weights + i);
   }
+  if (at_keys.pairs) pair_weights(room.weights, at_keys.s1 - at_keys.s0, block.pitch, room.pairs);
+}
+
+// sums += V^T weights, of pairs.
+void add_pairs(const Group& group, const KeyBlock& at_keys, const Room& room) {
+  const QueryBlock& block = group.block;
+  each_stripe(block, at_keys.s0, at_keys.s1, [&](int64_t c0, int64_t c1, int v0, int v1) {
+    TileArgs t{};
+    t.k = (c1 - c0 + 1) / 2;
+    t.a = at_keys.values + (c0 - at_keys.s0) / 2 * at_keys.value_pitch;
+    t.lda = at_keys.value_pitch;
+    t.b = room.pairs + (c0 - at_keys.s0) / 2 * block.pitch + v0 * k_lanes;
+    t.ldb = t.ldc = block.pitch;
+    t.c = group.sums + v0 * k_lanes;
+    pairs_tile_rows(block.args->shape.value_width, v1 - v0, t);
+  });
+}
+
+// The same where a hidden 0 would meet NaN or infinity: a lane takes 0 for the values that it does not see.
+void add_pairs_seen(const Group& group, const KeyBlock& at_keys, const Room& room) {
+  const QueryBlock& block = group.block;
+  const hn::RebindToUnsigned<F32> u32;
+  const auto half = [&](int v, int64_t s, uint32_t bits) {
+    const float* added = at_keys.added ? at_keys.added + (s - at_keys.s0) * block.pitch : nullptr;
+    const auto seen = hn::RebindMask(u32, sees(block, v, s, added));
+    return hn::IfThenElseZero(seen, hn::Set(u32, bits));
+  };
+  for (int64_t s = at_keys.s0; s < at_keys.s1; s += 2) {
+    const int64_t pair = (s - at_keys.s0) / 2;
+    const float* values = at_keys.values + pair * at_keys.value_pitch;
+    for (int v = 0; v < block.vecs; ++v) {
+      const bool second = s + 1 < at_keys.s1;
+      if (!any_sees(block, v, s) && !(second && any_sees(block, v, s + 1))) continue;
+      auto mask = half(v, s, 0xffff);
+      if (second) mask = hn::Or(mask, half(v, s + 1, 0xffff0000));
+      const Vec weights = hn::LoadU(k_f32, room.pairs + pair * block.pitch + v * k_lanes);
+      for (int64_t d = 0; d < block.args->shape.value_width; ++d) {
+        float* sum = group.sums + d * block.pitch + v * k_lanes;
+        const Vec value = hn::BitCast(k_f32, hn::And(hn::BitCast(u32, set(values[d])), mask));
+        hn::StoreU(dot_pairs(value, weights, hn::LoadU(k_f32, sum)), k_f32, sum);
+      }
+    }
+  }
 }
 
 // sums += V^T weights.
 void add_values(const Group& group, const KeyBlock& at_keys, const Room& room) {
   const QueryBlock& block = group.block;
-  const int64_t keys = at_keys.s1 - at_keys.s0, width = block.args->shape.value_width;
-  const bool masked = at_keys.added || partly_seen(block, at_keys.s0, at_keys.s1);
-  if (masked && !all_finite(at_keys.values, at_keys.value_pitch, keys, width)) {
-    add_seen(block, at_keys.s0, at_keys.s1, at_keys.values, at_keys.value_pitch, width, room.weights,
-             at_keys.added, group.sums);
+  const AttentionArgs& args = *block.args;
+  const int64_t s0 = at_keys.s0, s1 = at_keys.s1, width = args.shape.value_width;
+  const bool masked = at_keys.added || partly_seen(block, s0, s1);
+  if (at_keys.pairs) {
+    const auto* own = static_cast<const uint16_t*>(at(args.type, block.v, s0 * args.v_at.row));
+    if (masked && !finite_bf16(own, args.v_at.row, s1 - s0, width))
+      return add_pairs_seen(group, at_keys, room);
+    return add_pairs(group, at_keys, room);
+  }
+  if (masked && !all_finite(at_keys.values, at_keys.value_pitch, s1 - s0, width)) {
+    add_seen(block, s0, s1, at_keys.values, at_keys.value_pitch, width, room.weights, at_keys.added,
+             group.sums);
     return;
   }
-  add_keys(block, at_keys.s0, at_keys.s1, at_keys.values, at_keys.value_pitch, width, room.weights,
-           group.sums);
+  add_keys(block, s0, s1, at_keys.values, at_keys.value_pitch, width, room.weights, group.sums);
 }
 
 // One block of queries against keys whose rows are `here`.
@@ -368,17 +491,28 @@ void attend(const Group& group, KeyBlock here, const Room& room) {
   add_values(group, here, room);
 }
 
-// The rows [s0, s1) of keys or values as floats without gaps, and what to fetch while they are used.
+// The rows [s0, s1) of keys or values without gaps, as floats, or of pairs as they are; and what to fetch
+// while they are used.
 const float* rows_of(const AttentionArgs& args, const void* from, const HeadStrides& strides, int64_t width,
-                     int64_t s0, int64_t s1, bool next_tile, float* copy, Fetch* fetch) {
+                     int64_t s0, int64_t s1, bool keys, float* copy, Fetch* fetch) {
   const int64_t element = args.type == DType::f32 ? 4 : 2;
   const void* first = at(args.type, from, s0 * strides.row);
   *fetch = {static_cast<const std::byte*>(first), strides.row * element, width * element};
-  if (in_place(args, strides, width)) {
-    if (next_tile) fetch->at += k_rows * fetch->stride;
+  const bool pairs = in_pairs(args);
+  if (in_place(args, strides, width) && (keys || !pairs)) {
+    if (keys) fetch->at += k_rows * fetch->stride;  // the next tile
     return static_cast<const float*>(first);
   }
-  load_rows(args.type, first, strides.row, s1 - s0, width, copy, width);
+  if (!pairs) {
+    load_rows(args.type, first, strides.row, s1 - s0, width, copy, width);
+  } else if (keys) {
+    auto* to = reinterpret_cast<uint16_t*>(copy);
+    const auto* row = static_cast<const uint16_t*>(first);
+    for (int64_t r = 0; r < s1 - s0; ++r) std::copy_n(row + r * strides.row, width, to + r * width);
+  } else {
+    pair_rows(static_cast<const uint16_t*>(first), strides.row, s1 - s0, width,
+              reinterpret_cast<uint32_t*>(copy));
+  }
   fetch->at += k_block_keys * fetch->stride;
   return copy;
 }
@@ -393,6 +527,9 @@ void attend_all(const AttentionArgs& args, Group* groups, int64_t count, int64_t
   }
   if (low >= high) return;
   KeyBlock all{};
+  all.pairs = in_pairs(args);
+  if (all.pairs) low -= (low - aligned) % 2;
+  const int64_t key_pitch = all.pairs ? shape.width / 2 : shape.width;
   const QueryBlock& block = groups[0].block;
   all.keys = rows_of(args, block.k, args.k_at, shape.width, low, high, true, room.keys, &all.fetch_keys);
   all.values =
@@ -403,14 +540,15 @@ void attend_all(const AttentionArgs& args, Group* groups, int64_t count, int64_t
     here.s0 = std::max(aligned, groups[g].block.any_low);
     here.s1 = std::min(aligned + k_block_keys, groups[g].block.any_high);
     if (here.s0 >= here.s1) continue;
-    here.key_pitch = shape.width;
+    if (all.pairs) here.s0 -= (here.s0 - aligned) % 2;  // a pair is the same whatever rows share the block
+    here.key_pitch = key_pitch;
     here.value_pitch = shape.value_width;
     here.keys += (here.s0 - low) * here.key_pitch;
-    here.values += (here.s0 - low) * here.value_pitch;
+    here.values += (here.s0 - low) / (all.pairs ? 2 : 1) * here.value_pitch;
     if (g > 0) {  // the first has brought them from afar
       const auto row = static_cast<int64_t>(sizeof(float));
       here.fetch_keys = {reinterpret_cast<const std::byte*>(here.keys + k_rows * here.key_pitch),
-                         here.key_pitch * row, shape.width * row};
+                         here.key_pitch * row, here.key_pitch * row};
       here.fetch_values = {reinterpret_cast<const std::byte*>(here.values), here.value_pitch * row,
                            shape.value_width * row};
     }
@@ -439,7 +577,7 @@ void finish(const Group& group, const Room& room) {
     group.total[i] = group.total[i] == 0 ? 0 : share / total;
   }
   if (watched(*group.watch.wanted)) {
-    watch_finish(group.watch, block, group.queries, group.total, lse, all, room.rows);
+    watch_finish(group.watch, block, group.total, lse, all, room.rows);
   }
   for (int64_t d = 0; d < width; ++d) {
     for (int64_t i = 0; i < pitch; i += k_lanes) {
@@ -459,19 +597,32 @@ void finish(const Group& group, const Room& room) {
   store_rows(args.z_type, room.rows, width, block.count, width, z, args.z_at.row);
 }
 
+void pack_queries(const QueryBlock& block, float* HWY_RESTRICT rows, float* HWY_RESTRICT to) {
+  const AttentionArgs& args = *block.args;
+  const int64_t width = args.shape.width, stride = args.q_at.row;
+  if (in_pairs(args)) {
+    const auto* from = static_cast<const uint16_t*>(block.q);
+    auto* copy = reinterpret_cast<uint16_t*>(rows);
+    for (int64_t i = 0; i < block.count; ++i) std::copy_n(from + i * stride, width, copy + i * width);
+    transpose(block.count, width / 2, rows, width / 2, to, block.pitch);
+    for (int64_t p = 0; p < width / 2; ++p) {
+      std::fill(to + p * block.pitch + block.count, to + (p + 1) * block.pitch, 0.f);
+    }
+  } else if (args.type == DType::f32) {
+    pack_columns(static_cast<const float*>(block.q), stride, block.count, width, query_factor(args),
+                 block.pitch, to);
+  } else {
+    load_rows(args.type, block.q, stride, block.count, width, rows, width);
+    pack_columns(rows, width, block.count, width, query_factor(args), block.pitch, to);
+  }
+}
+
 void start(Group* group, const AttentionArgs& args, int64_t batch, int64_t head, int64_t first, int64_t end,
            const Room& room) {
   const AttentionShape& shape = args.shape;
   group->block = query_block(args, batch, head, first, end);
   const QueryBlock& block = group->block;
-  const float* queries = static_cast<const float*>(block.q);
-  int64_t stride = args.q_at.row;
-  if (args.type != DType::f32) {
-    load_rows(args.type, block.q, stride, block.count, shape.width, room.rows, shape.width);
-    queries = room.rows;
-    stride = shape.width;
-  }
-  pack_columns(queries, stride, block.count, shape.width, query_factor(args), block.pitch, group->queries);
+  pack_queries(block, room.rows, group->queries);
   watch_start(group->watch);
   std::fill(group->sums, group->sums + shape.value_width * block.pitch, 0.f);
   std::fill(group->shift, group->shift + block.pitch, 0.f);

@@ -270,9 +270,9 @@ inline Vec rebuilt_weights(const QueryBlock& block, int64_t lane, const float* H
 }
 
 /// All keys have passed: writes what was wanted.  share[lane] is what z was multiplied with, 0 where nothing
-/// was seen; lse[lane] the natural one; `queries` the block's packed ones.
-inline void watch_finish(const Watch& watch, const QueryBlock& block, const float* queries,
-                         const float* share, const float* lse, const float* all, float* HWY_RESTRICT copies) {
+/// was seen; lse[lane] the natural one.
+inline void watch_finish(const Watch& watch, const QueryBlock& block, const float* share, const float* lse,
+                         const float* all, float* HWY_RESTRICT copies) {
   const AttentionObservation& o = *watch.wanted;
   const AttentionShape& shape = block.args->shape;
   const int64_t head = block.batch * shape.heads + block.head, row = head * shape.queries + block.first;
@@ -286,7 +286,9 @@ inline void watch_finish(const Watch& watch, const QueryBlock& block, const floa
     float* weights = o.top_weights + (row + i) * o.top;
     int32_t* keys = o.top_keys + (row + i) * o.top;
     for (int64_t j = 0; j < o.top; ++j) keys[j] = watch.keys[j * block.pitch + i];
-    for (int64_t d = 0; d < shape.width; ++d) copies[d] = queries[d * block.pitch + i];
+    load_rows(block.args->type, at(block.args->type, block.q, i * block.args->q_at.row), 0, 1, shape.width,
+              copies, shape.width);
+    for (int64_t d = 0; d < shape.width; ++d) copies[d] *= query_factor(*block.args);
     std::fill_n(weights, o.top, 0.f);
     const int64_t found = std::find(keys, keys + o.top, -1) - keys;
     const float log2_sum = static_cast<float>(lse[i] * static_cast<double>(k_log2_e));
