@@ -3,7 +3,6 @@
 #pragma once
 
 #include <deque>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -52,7 +51,7 @@ class AttentionCall {
   void take_added(const fused::Attention&);
   void require_distances(int64_t count) const;
 
-  std::vector<std::pair<std::string, ConstView>> used_;  // inputs, then outputs
+  std::vector<std::pair<const char*, ConstView>> used_;  // inputs, then outputs
   std::deque<Tensor> copies_;
 };
 
