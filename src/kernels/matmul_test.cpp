@@ -88,7 +88,7 @@ struct Product {
 TEST(Matmul, EveryTileEdge) {
   on_every_isa([](const std::string&) {
     Draw draw(1);
-    for (int64_t m : {1, 2, 5, 6, 7, 13}) {
+    for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 13, 24, 25}) {
       for (int64_t n : {1, 4, 7, 8, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 129}) {
         for (int64_t k : {1, 3, 4, 17}) {
           for (int form = 0; form < 4; ++form) {
@@ -114,7 +114,12 @@ TEST(Matmul, EveryBlockEdge) {
         product.expect_right(at_any_threads([&] { return product.run(); }));
       }
     }
-    Product wide(draw, 50, 1100, 40, false, true), tall(draw, 900, 70, 40, true, false);
+    for (int64_t k : {511, 513, 768, 769, 1024, 1536, 1537, 1600, 3100}) {  // one step of K, two, three
+      Product deep(draw, 8, slow ? 3 : 70, k, k & 1, k & 2);
+      SCOPED_TRACE(join("k ", k));
+      deep.expect_right(at_any_threads([&] { return deep.run(); }));
+    }
+    Product wide(draw, 50, 1100, 40, false, true), tall(draw, slow ? 900 : 2060, 70, 40, true, false);
     wide.expect_right(at_any_threads([&] { return wide.run(); }));
     tall.expect_right(at_any_threads([&] { return tall.run(); }));
   });
