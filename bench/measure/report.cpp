@@ -94,12 +94,19 @@ std::string kind_table(const std::vector<Row>& rows) {
     found->second[row.threads] = &row;
   }
   Table table;
-  std::vector<std::string> head = {rows.front().what, "", "", "", ""};
-  for (int count : counts) head.insert(head.end(), {"ms, " + threads_text(count), "(median)", "share"});
+  const bool one_isa =
+      std::all_of(rows.begin(), rows.end(), [&](const Row& r) { return r.isa == rows.front().isa; });
+  std::vector<std::string> head = {rows.front().what + ", ms", "", "", ""};
+  if (one_isa)
+    head[0] += " on " + rows.front().isa;
+  else
+    head.emplace_back("");
+  for (int count : counts) head.insert(head.end(), {threads_text(count), "(median)", "share"});
   table.add(head);
   for (const auto& [line, cells] : lines) {
     const Row& first = *cells.begin()->second;
-    std::vector<std::string> row = {"  " + first.shape, first.type, first.mask, first.layout, first.isa};
+    std::vector<std::string> row = {"  " + first.shape, first.type, first.mask, first.layout};
+    if (!one_isa) row.push_back(first.isa);
     if (!first.peer.empty()) row[0] = join("    ", first.peer, " ", first.version);
     for (int count : counts) {
       const auto cell = cells.find(count);
