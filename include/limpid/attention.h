@@ -46,7 +46,9 @@ namespace limpid::fused {
 
 /// What goes in, and how.  The same for the pass forward, its gradient and every window.
 struct Attention {
-  // All of one type: f32, bf16 or f16.  H is a multiple of G; v may be wider or narrower than q and k.
+  // All of one type: f32, bf16 or f16.  H is a multiple of G; v may be wider or narrower than q and k.  Sums
+  // are f32; where the machine multiplies pairs of bf16, weights are rounded to bf16 for their sum with the
+  // values.
   ConstView q{}, k{}, v{};  // [B,T,H,D], [B,S,G,D], [B,S,G,D of z]
 
   std::optional<double> scale{};  // by default 1 / sqrt(D)

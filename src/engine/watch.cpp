@@ -134,7 +134,7 @@ void require_weights(const Graph& graph, int value, const std::string& pattern) 
   const int group = stage < 0 ? -1 : graph.stage(stage).group;
   if (group >= 0) {
     const GroupInfo& info = graph.groups()[static_cast<size_t>(group)];
-    if (info.kind == "attention" && graph.value(value).name == info.name + ".pattern") return;
+    if (graph.value(value).name == info.name + ".pattern") return;
   }
   fail_call("observe: '", pattern,
             "' are no attention weights; top, entropy and map are of a pattern, such as ",

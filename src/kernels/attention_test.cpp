@@ -281,12 +281,14 @@ double magnitude(const float* a, const float* b, int64_t n) {
 // The meaning, in double, and bounds.  A score is off by at most (D + 8) roundings of its terms' size; a
 // weight by that factor; the sums over S keys by S roundings more.  The gradient of a score is a difference
 // of sums over Dv, and those of q, k, v are sums of such.  Dropout makes all of them 1 / (1 - rate) larger.
-// Results of 16 bits are rounded once, at the end; delta is made of the rounded z.
+// Results of 16 bits are rounded once, at the end; delta is made of the rounded z.  Where bf16 goes through
+// products of pairs, weights are rounded to bf16 for their sum with the values.
 void Case::expect_right(const Results& got) const {
   const double eps = 6e-8;
   const int64_t width = shape.width, value_width = shape.value_width;
   const double boost = 1 / (1 - static_cast<double>(options.dropout)),
-               z_rounding = rounding(options.z_type, 1);
+               weight_rounding = rounding(options.type == DType::bf16 ? DType::bf16 : DType::f32, 1),
+               z_rounding = rounding(options.z_type, 1) + weight_rounding;
   std::vector<double> dk(got.dk.values.size()), dv(got.dv.values.size()), dk_bound = dk, dv_bound = dv;
   std::vector<double> dsinks(sinks.size()), dsinks_bound = dsinks, ddistances(distances.size()),
                                             ddistances_bound = ddistances;
@@ -341,7 +343,7 @@ void Case::expect_right(const Results& got) const {
         for (int64_t d = 0; d < value_width; ++d) {
           const double want = z[static_cast<size_t>(d)];
           ASSERT_NEAR(got.z.row(b, t, h)[d], want,
-                      spread * biggest_v * boost + rounding(options.z_type, want))
+                      (spread + weight_rounding) * biggest_v * boost + rounding(options.z_type, want))
               << "row " << t;
           delta += want * dz.row(b, t, h)[d];
         }
