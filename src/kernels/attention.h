@@ -140,8 +140,8 @@ class AttentionBackward {
  public:
   static constexpr int64_t k_most_tiles = 4;
 
-  /// Allocates what the tasks hand to the second kernel: floats in number up to 8 S (D + Dv), 8 H N, B H T
-  /// / 64.
+  /// Allocates what the tasks hand to the second kernel: with fewer than 8 key heads in all up to
+  /// 14 S (D + Dv) floats, and what is asked for of sinks (B H T / 64) and distances (8 H N).
   AttentionBackward(const AttentionArgs& args, const AttentionGradients& gradients);
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return target_.floats * static_cast<int64_t>(sizeof(float)); }

@@ -335,9 +335,10 @@ int64_t AttentionBackward::tasks() const noexcept {
 }
 
 void AttentionBackward::run(int64_t task, std::byte* scratch) const noexcept {
-  const int64_t item = task / pass_.parts, key_heads = pass_.args.shape.key_heads;
-  target_.run(pass_, item / key_heads, item % key_heads, task % pass_.parts,
-              reinterpret_cast<float*>(scratch));
+  // The last parts first: with a causal mask they see most, and long tasks at the end leave threads idle.
+  const int64_t key_heads = pass_.args.shape.key_heads, items = pass_.args.shape.batch * key_heads;
+  const int64_t part = pass_.parts - 1 - task / items, item = task % items;
+  target_.run(pass_, item / key_heads, item % key_heads, part, reinterpret_cast<float*>(scratch));
 }
 
 }  // namespace limpid::kernels

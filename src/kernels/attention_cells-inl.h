@@ -12,12 +12,11 @@
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/attention-inl.h"
+#include "kernels/attention_tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
-
-constexpr int64_t k_tile = 64;  // queries of a tile
 
 // Rows that will be read soon, six at a time: a machine does not foresee them (T = 4096, D = 64: 4% faster).
 struct Fetch {
