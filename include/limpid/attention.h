@@ -18,8 +18,9 @@
 //   less) z[t]            = sum over s of drop[t,s] pattern[t,s] v[s]
 //
 // A row that sees no key gives z = 0 and lse = -inf (or its sink).  What a row cannot see does not touch it,
-// NaN and infinity included; what it sees does.  All sums are f32.  A row's bits depend on that row and on
-// what it sees, not on the threads, the rest of the batch or what is observed.
+// NaN and infinity included; what it sees does.  All sums are f32; bf16
+// weights are rounded to bf16 before they meet values, where the machine multiplies pairs.  A row's bits
+// depend on that row and on what it sees, not on the threads, the rest of the batch or what is observed.
 //
 // Sources: Vaswani et al. 2017 (3.2.1); the softmax kept online, Milakov and Gimelshein 2018; the gradient
 // from lse, Dao et al. 2022 (B.4); key heads shared by query heads, Ainslie et al. 2023; ALiBi, Press et al.
