@@ -1,32 +1,33 @@
 // Fused attention: fast, in memory that grows with the number of tokens and not with its square, and with
 // everything the T x S matrix holds in sight.
 //
-//   const fused::Attention a{.q = q, .k = k, .v = v, .causal = true};        // [B,T,H,D], [B,S,G,D],
-//   [B,S,G,D] const fused::Attended out = fused::forward(a, {.top = 3, .entropy = true}); const Tensor corner
-//   = fused::window(a, {.lse = out.lse}, {.queries = {0, 8}, .keys = {0, 8}}); const fused::Gradients d =
-//   fused::gradient(a, {.z = out.z, .lse = out.lse, .dz = dz});
+//   const fused::Attention a{.q = q, .k = k, .v = v, .causal = true};
+//   const fused::Attended out = fused::forward(a, {.top = 3, .entropy = true});
+//   const Tensor corner = fused::window(a, {.lse = out.lse}, {.queries = {0, 8}, .keys = {0, 8}});
+//   const fused::Gradients d = fused::gradient(a, {.z = out.z, .lse = out.lse, .dz = dz});
 //
 // The meaning, for batch b, query head h (whose key head is g = h / (H / G)), query t and key s:
 //
-//   p               = first_query + t                        the query's position among the keys
-//   raw_scores      = q[t].k[s]
-//   scaled_scores   = scale raw_scores
-//   capped_scores   = softcap tanh(scaled_scores / softcap), or scaled_scores where there is no cap
-//   scores          = capped_scores + bias[t,s] - slope (p - s) + distances[p - s]; -inf where hidden
-//   lse[t]          = log of the sum over s of e^scores (+ e^sink)                            natural
-//   logarithm pattern         = e^(scores - lse)                       a row adds up to 1 (with a sink, to
-//   less) z[t]            = sum over s of drop[t,s] pattern[t,s] v[s]
+//   p              = first_query + t                      the query's position among the keys
+//   raw_scores     = q[t].k[s]
+//   scaled_scores  = scale raw_scores
+//   capped_scores  = softcap tanh(scaled_scores / softcap), or scaled_scores where there is no cap
+//   scores         = capped_scores + bias[t,s] - slope (p - s) + distances[p - s]; -inf where hidden
+//   lse[t]         = log of the sum over s of e^scores (+ e^sink), the natural logarithm
+//   pattern        = e^(scores - lse)                     a row adds up to 1 (with a sink, to less)
+//   z[t]           = sum over s of drop[t,s] pattern[t,s] v[s]
 //
 // A row that sees no key gives z = 0 and lse = -inf (or its sink).  What a row cannot see does not touch it,
-// NaN and infinity included; what it sees does.  All sums are f32.  A row's bits depend on that row and on
-// what it sees, not on the threads, the rest of the batch or what is observed.
+// NaN and infinity included; what it sees does.  All sums are f32; bf16 weights are rounded to bf16 before
+// they meet values, where the machine multiplies pairs.  A row's bits depend on that row and on what it sees,
+// not on the threads, the rest of the batch or what is observed.
 //
 // Sources: Vaswani et al. 2017 (3.2.1); the softmax kept online, Milakov and Gimelshein 2018; the gradient
 // from lse, Dao et al. 2022 (B.4); key heads shared by query heads, Ainslie et al. 2023; ALiBi, Press et al.
 // 2022.
 //
-// Views.  Axes are known by their letters, in any order, with any strides: heads-major memory is [B,H,T,D]. A
-// view whose axes have no names is taken in the order written here.  A view is read in place where its last
+// Views.  Axes are known by their letters, in any order, with any strides: heads-major memory is [B,H,T,D].
+// A view whose axes have no names is taken in the order written here.  A view is read in place where its last
 // axis here (D; S of bias and allowed) is contiguous, and copied otherwise.  Fastest: each head's rows
 // together, [B,H,T,D] and [B,G,S,D].  Nothing is kept: views, and the vectors behind spans, must live until
 // the call returns.

@@ -2,15 +2,17 @@
 // their gradients from v, dz and delta too.  Nothing of size T x S is kept anywhere (law 5), and nothing that
 // the forward or backward pass writes changes.
 //
-// A cell has the same bits in every window and at any thread count; a weight is the number that
-// AttentionForward used, once divided by the row's total:
+// A cell has the same bits in every window and at any thread count, and those of AttentionObservation's
+// largest weights:
 //
 //   raw_scores[t,s]    = q[t].k[s]                       one chain of fused multiply-adds over d, in order
 //   scaled_scores      = scale raw_scores
 //   capped_scores      = softcap tanh(scaled_scores / softcap), or scaled_scores where there is no cap
 //   scores             = capped_scores + bias - slope (p - s) + distances[p - s]; -inf where hidden
 //   pattern            = 2^(score2 - lse2), score2 the forward pass's score in units of log 2 and
-//                        lse2 = lse log2 e, rounded once; 0 where hidden.  Before dropout.
+//                        lse2 = lse log2 e, rounded once; 0 where hidden.  Before dropout.  (Where the
+//                        forward pass multiplies pairs of bf16, its scores differ from these by the roundings
+//                        of a sum.)
 //   pattern.grad       = drop dz[t].v[s]                 whatever is hidden, as the plain stages have it
 //   scores.grad        = pattern (pattern.grad - delta), delta[t] = dz[t].z[t]      (Dao et al. 2022, B.4)
 //   capped_scores.grad = scores.grad
