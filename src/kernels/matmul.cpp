@@ -22,7 +22,9 @@ constexpr int64_t k_step_k = 1024;  // a panel is 256 KiB
 constexpr int64_t k_step_k = 512;  // 32 KiB
 #endif
 
-constexpr int64_t k_few_rows = 24;  // up to so many, B is read where it is
+// Up to so many rows, B is read where it is: more pay for packing, sooner where B's rows lie so far apart
+// that they meet in few sets of the cache.
+constexpr int64_t few_rows(int64_t ldb) { return ldb % 256 == 0 ? 4 * k_rows : 22 * k_rows; }
 
 // Columns [n0, n0 + columns) of B's rows [k0, k0 + depth): what the second-level cache holds while all rows
 // of A pass over it.
@@ -66,7 +68,7 @@ template <class T>
 void Work<T>::place_b(const Panel& p, ProductTile* t) {
   const int64_t pitch = vecs_for(p.columns) * k_lanes;
   if constexpr (std::is_same_v<T, float>) {
-    if (block.m <= k_few_rows && !args.transpose_b && p.columns == pitch &&
+    if (block.m <= few_rows(b.ld) && !args.transpose_b && p.columns == pitch &&
         b.whole(p.k0, p.depth, p.n0, p.columns)) {
       t->b = b.at(p.k0, p.n0);
       t->ldb = b.ld;
@@ -196,9 +198,27 @@ constexpr int64_t k_small_task = 256 * 1024;  // unless a task has fewer multipl
 int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 int64_t parts(int64_t total, int64_t part) { return (total + part - 1) / part; }
 
+// One column: the same product with C as a row, whose cells fill vectors.  The factors of each multiply-add
+// change places, which changes no bit.
+MatmulArgs as_row(const MatmulArgs& args) {
+  MatmulArgs row = args;
+  row.m = args.n, row.n = args.m;
+  row.a = static_cast<const float*>(args.b), row.b = args.a;
+  row.lda = args.ldb, row.ldb = args.lda, row.ldc = args.m;
+  row.transpose_a = !args.transpose_b, row.transpose_b = !args.transpose_a;
+  row.batch_a = args.batch_b, row.batch_b = args.batch_a;
+  row.a_heads = args.b_heads, row.b_heads = args.a_heads;
+  return row;
+}
+
+bool is_column(const MatmulArgs& args) {
+  return args.n == 1 && args.m > 1 && args.ldc == 1 && args.b_type == DType::f32 && !args.bias &&
+         !args.before && !args.residual && !args.c_heads.rows;
+}
+
 }  // namespace
 
-Matmul::Matmul(const MatmulArgs& args) : args_(args) {
+Matmul::Matmul(const MatmulArgs& args) : args_(is_column(args) ? as_row(args) : args) {
   choose_isa();
   HWY_DYNAMIC_DISPATCH(matmul_target)(&target_);
   // Steps of equal depth, none above 3/2 of what the caches like best.

@@ -91,24 +91,85 @@ void copy_rows(int64_t rows, int64_t columns, const T* HWY_RESTRICT from, int64_
   }
 }
 
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+// A square of whole vectors, in registers: every line is read once and written once.  Four rows at a time
+// become columns within 128-bit blocks, then the blocks change places.
+HWY_INLINE void transpose_square(const float* HWY_RESTRICT from, int64_t pitch, float* HWY_RESTRICT to,
+                                 int64_t to_pitch) {
+  constexpr int k_groups = static_cast<int>(k_lanes / 4);
+  const hn::Repartition<double, F32> pairs;
+  Vec x[k_groups][4];  // [rows 4g .. 4g + 3][j], block b: column 4b + j
+#pragma GCC unroll 4
+  for (int g = 0; g < k_groups; ++g) {
+    const float* row = from + 4 * g * pitch;
+    const Vec r0 = hn::LoadU(k_f32, row), r1 = hn::LoadU(k_f32, row + pitch);
+    const Vec r2 = hn::LoadU(k_f32, row + 2 * pitch), r3 = hn::LoadU(k_f32, row + 3 * pitch);
+    for (int i = 0; i < 4; ++i) hwy::Prefetch(row + i * pitch + 8 * k_lanes);
+    const auto low01 = hn::BitCast(pairs, hn::InterleaveLower(k_f32, r0, r1));
+    const auto low23 = hn::BitCast(pairs, hn::InterleaveLower(k_f32, r2, r3));
+    const auto high01 = hn::BitCast(pairs, hn::InterleaveUpper(k_f32, r0, r1));
+    const auto high23 = hn::BitCast(pairs, hn::InterleaveUpper(k_f32, r2, r3));
+    x[g][0] = hn::BitCast(k_f32, hn::InterleaveLower(pairs, low01, low23));
+    x[g][1] = hn::BitCast(k_f32, hn::InterleaveUpper(pairs, low01, low23));
+    x[g][2] = hn::BitCast(k_f32, hn::InterleaveLower(pairs, high01, high23));
+    x[g][3] = hn::BitCast(k_f32, hn::InterleaveUpper(pairs, high01, high23));
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+#if HWY_TARGET == HWY_AVX2
+    hn::StoreU(hn::ConcatLowerLower(k_f32, x[1][j], x[0][j]), k_f32, to + j * to_pitch);
+    hn::StoreU(hn::ConcatUpperUpper(k_f32, x[1][j], x[0][j]), k_f32, to + (4 + j) * to_pitch);
+#else
+    const auto put = [&](Vec a, Vec b,
+                         int column) {  // blocks (a0, a1, c0, c1), (b0, b1, d0, d1) of groups a..d
+      hn::StoreU(hn::OddEvenBlocks(hn::SwapAdjacentBlocks(b), a), k_f32, to + column * to_pitch);
+      hn::StoreU(hn::OddEvenBlocks(b, hn::SwapAdjacentBlocks(a)), k_f32, to + (column + 4) * to_pitch);
+    };
+    put(hn::ConcatLowerLower(k_f32, x[2][j], x[0][j]), hn::ConcatLowerLower(k_f32, x[3][j], x[1][j]), j);
+    put(hn::ConcatUpperUpper(k_f32, x[2][j], x[0][j]), hn::ConcatUpperUpper(k_f32, x[3][j], x[1][j]), 8 + j);
+#endif
+  }
+}
+#endif
+
+// What squares leave over.  Not inlined: GCC 12 would warn of loops that it proves to be empty.
+static HWY_NOINLINE void transpose_rest(int64_t rows, int64_t columns, const float* HWY_RESTRICT from,
+                                        int64_t pitch, float* HWY_RESTRICT to, int64_t to_pitch) {
+  transpose(rows, columns, from, pitch, to, to_pitch);
+}
+
+// to[c * to_pitch + r] = from[r * pitch + c].  Few rows at a time, each to its end: more of them, a power of
+// two apart, would drive each other out of the first-level cache.
+inline void transpose_f32(int64_t rows, int64_t columns, const float* HWY_RESTRICT from, int64_t pitch,
+                          float* HWY_RESTRICT to, int64_t to_pitch) {
+  int64_t r = 0;
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
+  for (; r + k_lanes <= rows; r += k_lanes, from += k_lanes * pitch, to += k_lanes) {
+    int64_t c = 0;
+    for (; c + k_lanes <= columns; c += k_lanes) {
+      for (int64_t i = 0; i < k_lanes; ++i) hwy::Prefetch(to + (c + k_lanes + i) * to_pitch);
+      transpose_square(from + c, pitch, to + c * to_pitch, to_pitch);
+    }
+    if (c < columns) transpose_rest(k_lanes, columns - c, from + c, pitch, to + c * to_pitch, to_pitch);
+  }
+#endif
+  if (r < rows) transpose_rest(rows - r, columns, from, pitch, to, to_pitch);
+}
+
 template <class T>
 void transpose_rows(int64_t rows, int64_t columns, const T* HWY_RESTRICT from, int64_t pitch,
                     float* HWY_RESTRICT to, int64_t to_pitch) {
-  // A few columns at a time: what is read and what is written stay in the first-level cache together.
-  constexpr int64_t k_wide = 32, k_high = 16;
-  for (int64_t c = 0; c < columns; c += k_wide, from += k_wide, to += k_wide * to_pitch) {
-    const int64_t wide = std::min(k_wide, columns - c);
-    for (int64_t i = 0; i < wide; ++i) {
-      for (int64_t r = 0; r < rows; r += 16) hwy::Prefetch(to + i * to_pitch + r);
-    }
-    if constexpr (std::is_same_v<T, float>) {
-      transpose(rows, wide, from, pitch, to, to_pitch);
-    } else {
-      HWY_ALIGN float part[k_high * k_wide];
+  if constexpr (std::is_same_v<T, float>) {
+    transpose_f32(rows, columns, from, pitch, to, to_pitch);
+  } else {  // a few at a time through a corner of the first-level cache
+    constexpr int64_t k_high = 16, k_wide = 64;
+    HWY_ALIGN float part[k_high * k_wide];
+    for (int64_t c = 0; c < columns; c += k_wide) {
+      const int64_t wide = std::min(k_wide, columns - c);
       for (int64_t r = 0; r < rows; r += k_high) {
         const int64_t high = std::min(k_high, rows - r);
-        copy_rows(high, wide, from + r * pitch, pitch, part, k_wide);
-        transpose(high, wide, part, k_wide, to + r, to_pitch);
+        copy_rows(high, wide, from + r * pitch + c, pitch, part, k_wide);
+        transpose_f32(high, wide, part, k_wide, to + c * to_pitch + r, to_pitch);
       }
     }
   }
