@@ -150,9 +150,9 @@ void score_rows(const Scores& t) {
   // Keys at once: more have no registers for their addresses.
   constexpr int kKeys = k_scores / kRows, kAtOnce = kKeys < 4 ? kKeys : 4;
   constexpr int64_t kStep = Type::k_pack * k_lanes;
-  // Sums across lanes wait for one another.  Where products bound the speed they are put off, into the midst
-  // of the next products (bf16: 7% faster; with one row slower).
-  constexpr bool kLater = kRows == 4 && k_lanes > 1 && kAtOnce == kKeys;
+  // Sums across lanes wait for one another.  With four rows and AVX-512 they are put off, into the midst of
+  // the next products: 7% faster with bf16; slower with one row, and with AVX2.
+  constexpr bool kLater = kRows == 4 && k_lanes == 16;
   HWY_ALIGN float lanes[k_scores * k_lanes];  // from registers and back: GCC 12 else keeps sums in memory
   const int64_t middle = kLater ? t.width / (2 * kStep) * kStep : 0;
   for (int64_t first = 0; first < t.count; first += kKeys) {
@@ -196,7 +196,8 @@ template <class Type, int kRows, int kVecs, int kPart = 0>
 void add_columns(const Sums& t, int64_t column) {
   using Element = typename Type::Element;
   constexpr int kParts = kVecs < Type::k_pack ? kVecs : Type::k_pack;
-  constexpr int64_t kFetched = 2;  // rows at once
+  constexpr int64_t kFetched =
+      kRows == 1 ? 2 : 8;  // rows at once: one query reads so fast that 8 are too many
   const int64_t to = column + kPart * k_lanes;
   Vec sum[kRows][kVecs];
 #pragma GCC unroll 4
