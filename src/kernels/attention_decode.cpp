@@ -70,12 +70,44 @@ namespace {
 struct Room {
   int64_t rows, tiled;              // tiled: with one of zeros more where they are 3 beyond a multiple of 4
   int64_t key_pitch, value_pitch;   // floats of a row: whole vectors
+  bool parts_keys, parts_values;    // are the lanes in the order of a type's parts (cache-inl.h)?
   bool copies_keys, copies_values;  // are rows converted before they are used?
   float *queries, *sums, *weights;  // [tiled][key_pitch], [tiled][value_pitch], [tiled][k_decode_keys]
   float *top, *total;               // [tiled], [tiled][lanes]: of this chunk
   float *all_sums, *all_top, *all_total;  // [rows][value_pitch], [rows], [rows]: of the chunks before
   float *keys, *values;                   // [k_decode_keys][pitch]
+  float* plain;                           // [widest of the pitches]: one row
 };
+
+bool has_parts(DType type, int64_t width) {
+  return with_type(type, [&](auto t) { return width % (decltype(t)::k_pack * k_lanes) == 0; });
+}
+
+// A row of numbers in the order of its parts, and back.
+void to_parts(DType type, bool parts, const float* from, int64_t width, float* to) {
+  if (!parts) {
+    std::copy_n(from, width, to);
+    return;
+  }
+  with_type(type, [&](auto t) {
+    constexpr int64_t kPack = decltype(t)::k_pack;
+    for (int64_t c = 0; c < width; c += kPack * k_lanes) {
+      for (int64_t i = 0; i < kPack * k_lanes; ++i) to[c + i % kPack * k_lanes + i / kPack] = from[c + i];
+    }
+  });
+}
+void from_parts(DType type, bool parts, const float* from, int64_t width, float* to) {
+  if (!parts) {
+    std::copy_n(from, width, to);
+    return;
+  }
+  with_type(type, [&](auto t) {
+    constexpr int64_t kPack = decltype(t)::k_pack;
+    for (int64_t c = 0; c < width; c += kPack * k_lanes) {
+      for (int64_t i = 0; i < kPack * k_lanes; ++i) to[c + i] = from[c + i % kPack * k_lanes + i / kPack];
+    }
+  });
+}
 
 int64_t tile_of(int64_t rows) { return rows >= 3 ? 4 : rows; }
 
@@ -88,12 +120,12 @@ int64_t lay_out(const DecodeArgs& args, float* scratch, Room* room) {
   room->tiled = room->rows + (room->rows % k_most_rows == 3);
   room->key_pitch = padded(s.width);
   room->value_pitch = padded(s.value_width);
-  // Of many rows one conversion serves all.
-  const auto copies = [&](const Cache& cache, int64_t width) {
-    return width % k_lanes != 0 || (room->tiled > k_most_rows && cache.type != DType::f32);
-  };
-  room->copies_keys = copies(args.keys, s.width);
-  room->copies_values = copies(args.values, s.value_width);
+  // Widths of whole parts alone can be read in place.  Of many rows one conversion serves all.
+  room->parts_keys = has_parts(args.keys.type, s.width);
+  room->parts_values = has_parts(args.values.type, s.value_width);
+  const bool many = room->tiled > k_most_rows;
+  room->copies_keys = !room->parts_keys || (many && args.keys.type != DType::f32);
+  room->copies_values = !room->parts_values || (many && args.values.type != DType::f32);
   int64_t used = 0;
   const auto take = [&](int64_t count) {
     float* place = scratch ? scratch + used : nullptr;
@@ -110,7 +142,13 @@ int64_t lay_out(const DecodeArgs& args, float* scratch, Room* room) {
   room->all_total = take(room->rows);
   room->keys = take(room->copies_keys ? k_decode_keys * room->key_pitch : 0);
   room->values = take(room->copies_values ? k_decode_keys * room->value_pitch : 0);
+  room->plain = take(std::max(room->key_pitch, room->value_pitch));
   return used;
+}
+
+// What takes back, in the scales of i8, that its parts are multiplied.
+float unit_of(DType type, bool parts) {
+  return parts ? with_type(type, [](auto t) { return 1 / decltype(t)::k_unit; }) : 1;
 }
 
 struct Task {
@@ -139,7 +177,7 @@ struct Block {
 
 int64_t bytes_of(DType type) { return type == DType::f32 ? 4 : type == DType::i8 ? 1 : 2; }
 
-void find_rows(const Task& task, const Cache& cache, Block* block, BlockRows* rows) {
+void find_rows(const Task& task, const Cache& cache, float unit, Block* block, BlockRows* rows) {
   const int64_t step = cache.at.row * bytes_of(cache.type), first = block->s0 - block->start,
                 last = block->s1 - 1 - block->start;
   for (int64_t s = block->s0; s < block->s1;) {
@@ -151,7 +189,8 @@ void find_rows(const Task& task, const Cache& cache, Block* block, BlockRows* ro
     for (int64_t i = 0; i < run; ++i) to[i] = row + i * step;
     if (cache.type == DType::i8) {
       const float* scale = cache.scales + offset_of(cache.scales_at, place, task.key_head);
-      for (int64_t i = 0; i < run; ++i) rows->scales[s - block->start + i] = scale[i * cache.scales_at.row];
+      for (int64_t i = 0; i < run; ++i)
+        rows->scales[s - block->start + i] = scale[i * cache.scales_at.row] * unit;
     }
     s += run;
   }
@@ -167,26 +206,33 @@ void find_block(const Task& task, int64_t start, int64_t low, int64_t high, Bloc
   block->start = start;
   block->s0 = std::max(start, low);
   block->s1 = std::min(start + k_decode_keys, high);
-  find_rows(task, task.args.keys, block, &block->keys);
-  find_rows(task, task.args.values, block, &block->values);
+  const Cache &keys = task.args.keys, &values = task.args.values;
+  find_rows(task, keys, unit_of(keys.type, task.room.parts_keys), block, &block->keys);
+  find_rows(task, values, unit_of(values.type, task.room.parts_values), block, &block->values);
 }
 
-// The block's rows as floats, the last vector filled up with 0; `at` then points to them.
+// The block's rows as floats, in the order of parts or the last vector filled up with 0; `at` then points to
+// them.
 template <class Type>
-void copy_rows(Type, const Block& block, const BlockRows& from, int64_t width, int64_t pitch, Ahead ahead,
-               float* to, const void** at) {
+void copy_rows(Type, const Block& block, const BlockRows& from, bool parts, int64_t width, int64_t pitch,
+               Ahead ahead, float* to, const void** at) {
   using Element = typename Type::Element;
-  const int64_t first = block.s0 - block.start, last = block.s1 - 1 - block.start,
-                whole = width / k_lanes * k_lanes;
+  constexpr int64_t kStep = Type::k_pack * k_lanes;
+  const int64_t first = block.s0 - block.start, last = block.s1 - 1 - block.start;
   for (int64_t i = first; i <= last; ++i) {
     const auto* row = static_cast<const Element*>(from.at[i]);
     float* out = to + i * pitch;
-    if (ahead.rows) ahead.fetch(i);
-    for (int64_t c = 0; c < whole; c += k_lanes) hn::StoreU(Type::load(row + c), k_f32, out + c);
-    if (whole < width) {
+    ahead.fetch(i, i + 1);
+    int64_t c = 0;
+    for (; parts && c < width; c += kStep) {
+      const auto raw = Type::raw(row + c);
+      for (int j = 0; j < Type::k_pack; ++j) hn::StoreU(Type::part(raw, j), k_f32, out + c + j * k_lanes);
+    }
+    for (; c + k_lanes <= width; c += k_lanes) hn::StoreU(Type::load(row + c), k_f32, out + c);
+    if (c < width) {
       Element rest[k_lanes]{};
-      std::copy_n(row + whole, width - whole, rest);
-      hn::StoreU(Type::load(rest), k_f32, out + whole);
+      std::copy_n(row + c, width - c, rest);
+      hn::StoreU(Type::load(rest), k_f32, out + c);
     }
   }
   for (int64_t i = 0; i < k_decode_keys; ++i) at[i] = to + std::clamp(i, first, last) * pitch;
@@ -212,28 +258,33 @@ HWY_INLINE Vec changed(const Change& change, Vec x, int64_t i) {
   return x;
 }
 
-// One row's scores of a block become weights, powers of two relative to the row's largest score so far; when
-// that grows, total and sums shrink.  It sees the keys [low, high) of the block.
-void weigh_row(const Change& change, int64_t low, int64_t high, float* HWY_RESTRICT scores, float* top,
-               float* total, float* sums, int64_t value_pitch) {
-  constexpr int kVecs = static_cast<int>(k_decode_keys / k_lanes);
-  const bool changes = change.key_scales || change.softcap > 0 || change.slope != 0;
-  if (changes) {
+// One row's scores of a block become final: changed, and -inf but for the keys [low, high) of the block,
+// which it sees.  The largest, or that of the blocks before.
+float final_scores(const Change& change, int64_t low, int64_t high, float* HWY_RESTRICT scores, float top) {
+  if (change.key_scales || change.softcap > 0 || change.slope != 0) {
     for (int64_t i = 0; i < k_decode_keys; i += k_lanes)
       hn::Store(changed(change, hn::Load(k_f32, scores + i), i), k_f32, scores + i);
   }
   std::fill(scores, scores + low, -k_infinity);
   std::fill(scores + high, scores + k_decode_keys, -k_infinity);
   Vec most = hn::Load(k_f32, scores);
-  for (int v = 1; v < kVecs; ++v) most = hn::Max(most, hn::Load(k_f32, scores + v * k_lanes));
-  const float old = *top, now = std::max(old, max_lanes(most));  // NaN of the scores will be in the weights
+  for (int64_t i = k_lanes; i < k_decode_keys; i += k_lanes)
+    most = hn::Max(most, hn::Load(k_f32, scores + i));
+  return std::max(top, max_lanes(most));  // NaN of the scores will be in the weights
+}
+
+// Scores become weights, powers of two relative to `now`, the largest score so far; where that has grown,
+// total and sums shrink.
+void weigh_row(const float* HWY_RESTRICT value_scales, float now, float* HWY_RESTRICT scores, float* top,
+               float* total, float* sums, int64_t value_pitch) {
+  const float old = *top;
   const Vec shift = set(now == -k_infinity ? 0 : now);
   Vec fresh = hn::Zero(k_f32);
-  for (int v = 0; v < kVecs; ++v) {
-    Vec weight = exp2(hn::Sub(hn::Load(k_f32, scores + v * k_lanes), shift));
+  for (int64_t i = 0; i < k_decode_keys; i += k_lanes) {
+    Vec weight = exp2(hn::Sub(hn::Load(k_f32, scores + i), shift));
     fresh = hn::Add(fresh, weight);
-    if (change.value_scales) weight = hn::Mul(weight, hn::Load(k_f32, change.value_scales + v * k_lanes));
-    hn::Store(weight, k_f32, scores + v * k_lanes);
+    if (value_scales) weight = hn::Mul(weight, hn::Load(k_f32, value_scales + i));
+    hn::Store(weight, k_f32, scores + i);
   }
   Vec before = hn::Load(k_f32, total);
   if (now != old && old != -k_infinity) {
@@ -316,14 +367,26 @@ void weigh_block(const Task& task, const Block& block) {
   change.value_scales = args.values.type == DType::i8 ? block.values.scales : nullptr;
   change.softcap = args.softcap;
   const bool all = all_seen(task, block);
-  Sight sight{0, k_decode_keys, 0};
-  for (int64_t row = 0; row < room.rows; ++row) {
-    if (!all || args.slopes) sight = sight_in(task, block, row);
-    if (sight.low >= sight.high) continue;
-    change.slope = args.slopes ? args.slopes[task.head(row)] : 0;
-    change.distance = static_cast<float>(sight.position - block.start);
-    weigh_row(change, sight.low, sight.high, room.weights + row * k_decode_keys, room.top + row,
-              room.total + row * k_lanes, room.sums + row * room.value_pitch, room.value_pitch);
+  // Four rows at once: each has to wait for its largest score.
+  for (int64_t first = 0; first < room.rows; first += k_most_rows) {
+    const int64_t end = std::min(room.rows, first + k_most_rows);
+    float now[k_most_rows];
+    bool sees[k_most_rows];
+    for (int64_t row = first; row < end; ++row) {
+      Sight sight{0, k_decode_keys, 0};
+      if (!all || args.slopes) sight = sight_in(task, block, row);
+      sees[row - first] = sight.low < sight.high;
+      if (!sees[row - first]) continue;
+      change.slope = args.slopes ? args.slopes[task.head(row)] : 0;
+      change.distance = static_cast<float>(sight.position - block.start);
+      now[row - first] =
+          final_scores(change, sight.low, sight.high, room.weights + row * k_decode_keys, room.top[row]);
+    }
+    for (int64_t row = first; row < end; ++row) {
+      if (!sees[row - first]) continue;
+      weigh_row(change.value_scales, now[row - first], room.weights + row * k_decode_keys, room.top + row,
+                room.total + row * k_lanes, room.sums + row * room.value_pitch, room.value_pitch);
+    }
   }
 }
 
@@ -338,12 +401,13 @@ void attend(const Task& task, const Block& block, const Block* next) {
   Scores scores{};
   scores.keys = block.keys.at;
   scores.count = (block.s1 - block.start + k_scores - 1) / k_scores * k_scores;
-  scores.vecs = room.key_pitch / k_lanes;
+  scores.width = room.key_pitch;
   scores.pitch = room.key_pitch;
   scores.ahead = ahead_of(block.values, args.values, args.shape.value_width);
   if (room.copies_keys) {
     with_type(args.keys.type, [&](auto type) {
-      copy_rows(type, block, block.keys, args.shape.width, room.key_pitch, scores.ahead, room.keys, copied);
+      copy_rows(type, block, block.keys, room.parts_keys, args.shape.width, room.key_pitch, scores.ahead,
+                room.keys, copied);
     });
     scores.keys = copied;
     scores.ahead = {};
@@ -362,13 +426,13 @@ void attend(const Task& task, const Block& block, const Block* next) {
 
   Sums sums{};
   sums.values = block.values.at;
-  sums.vecs = room.value_pitch / k_lanes;
+  sums.width = room.value_pitch;
   sums.pitch = room.value_pitch;
   if (next) sums.ahead = ahead_of(next->keys, args.keys, args.shape.width);
   if (room.copies_values) {
     with_type(args.values.type, [&](auto type) {
-      copy_rows(type, block, block.values, args.shape.value_width, room.value_pitch, sums.ahead, room.values,
-                copied);
+      copy_rows(type, block, block.values, room.parts_values, args.shape.value_width, room.value_pitch,
+                sums.ahead, room.values, copied);
     });
     sums.values = copied;
     sums.ahead = {};
@@ -403,9 +467,9 @@ void merge_row(float top, float total, const float* sums, int64_t width, float* 
   for (int64_t d = 0; d < width; ++d) all_sums[d] = all_sums[d] * before + sums[d] * now;
 }
 
-// z = sums / total, lse = top + log total; 0 and -inf where nothing was seen.  `sums` is overwritten.
+// z = sums / total, lse = top + log total; 0 and -inf where nothing was seen.  `row` is room for z's row.
 void finish_row(const DecodeArgs& args, int64_t batch, int64_t head, int64_t query, float top, float total,
-                float* sums) {
+                const float* sums, float* row) {
   const AttentionShape& shape = args.shape;
   float share = total == 0 ? 0 : 1, all = total;
   if (args.sinks) {  // one key more, whose value is 0
@@ -417,9 +481,11 @@ void finish_row(const DecodeArgs& args, int64_t batch, int64_t head, int64_t que
   args.lse[(batch * shape.heads + head) * shape.queries + query] =
       all == 0 ? -k_infinity : static_cast<float>(top * k_log_2 + std::log(all));
   const float factor = share / all;
-  for (int64_t d = 0; d < shape.value_width; ++d) sums[d] = share == 0 ? 0 : sums[d] * factor;
+  const int64_t width = shape.value_width;
+  from_parts(args.values.type, has_parts(args.values.type, width), sums, width, row);
+  for (int64_t d = 0; d < width; ++d) row[d] = share == 0 ? 0 : row[d] * factor;
   const int64_t offset = batch * args.z_at.batch + query * args.z_at.row + head * args.z_at.head;
-  store_rows(args.z_type, sums, 0, 1, shape.value_width, at(args.z_type, args.z, offset), 0);
+  store_rows(args.z_type, row, 0, 1, shape.value_width, at(args.z_type, args.z, offset), 0);
 }
 
 void begin_chunk(const Room& room) {
@@ -451,14 +517,15 @@ void pack_queries(const Task& task) {
   const Room& room = task.room;
   const int64_t width = args.shape.width, pitch = room.key_pitch;
   const float factor = args.softcap > 0 ? args.scale / args.softcap : args.scale * k_log2_e;
+  float* plain = room.plain;
   std::fill_n(room.queries, room.tiled * pitch, 0.f);
   for (int64_t row = 0; row < room.rows; ++row) {
     const int64_t offset =
         task.batch * args.q_at.batch + task.query(row) * args.q_at.row + task.head(row) * args.q_at.head;
     float* to = room.queries + row * pitch;
-    load_rows(args.type, at(args.type, args.q, offset), 0, 1, width, to, pitch);
-    for (int64_t d = 0; d < pitch; d += k_lanes)
-      hn::StoreU(hn::Mul(hn::LoadU(k_f32, to + d), set(factor)), k_f32, to + d);
+    load_rows(args.type, at(args.type, args.q, offset), 0, 1, width, plain, pitch);
+    for (int64_t d = 0; d < width; ++d) plain[d] *= factor;
+    to_parts(args.keys.type, room.parts_keys, plain, width, to);
   }
 }
 
@@ -504,7 +571,7 @@ void decode(const DecodeArgs& args, int64_t batch, int64_t key_head, int64_t s0,
   }
   for (int64_t row = 0; row < room.rows && !split; ++row) {
     finish_row(args, batch, task.head(row), task.query(row), room.all_top[row], room.all_total[row],
-               room.all_sums + row * room.value_pitch);
+               room.all_sums + row * room.value_pitch, room.plain);
   }
 }
 
@@ -515,14 +582,14 @@ void merge(const DecodeArgs& args, int64_t batch, int64_t head, int64_t query, f
     const float* from = partial_of(args, batch, head, query, chunk);
     merge_row(from[width], from[width + 1], from, width, &top, &total, scratch);
   }
-  finish_row(args, batch, head, query, top, total, scratch);
+  finish_row(args, batch, head, query, top, total, scratch, scratch + width);
 }
 
 }  // namespace
 
 AttentionDecode::Target attention_decode_target(const DecodeArgs& args) {
   Room room;
-  return {decode, merge, lay_out(args, nullptr, &room), args.shape.value_width};
+  return {decode, merge, lay_out(args, nullptr, &room), 2 * args.shape.value_width};
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE
