@@ -317,6 +317,34 @@ TEST(Page, shows_what_was_observed_and_says_what_was_not) {
   }
 }
 
+// Weights that were never stored: the page shows what was gathered of them, the file keeps it, and both agree
+// with the weights.
+TEST(Page, shows_what_streamed_by) {
+  Model model = Model::builtin();
+  TraceOptions options;
+  options.observe = {
+      {"*attn.pattern", Depth::top, 2}, {"*attn.pattern", Depth::entropy}, {"*attn.pattern", Depth::map, 2}};
+  const Trace trace = model.trace("Life is short", options);
+  EXPECT_FALSE(trace.has("blocks.0.attn.pattern"));
+  const std::string text = page(trace, {});
+  EXPECT_NE(text.find("looks most"), std::string::npos) << text;
+  EXPECT_NE(text.find("entropy of a row"), std::string::npos);
+  expect_all_pages_fit(trace, "streamed");
+
+  const std::string file = ::testing::TempDir() + "streamed.safetensors";
+  save(trace, file);
+  const Trace again = load_trace(file);
+  EXPECT_EQ(page(again, {}), text);
+  const Tensor &weight = again["blocks.1.attn.pattern@top2.weight"],
+               &key = again["blocks.1.attn.pattern@top2.index"];
+  const Trace whole = model.trace("Life is short", {});
+  const Tensor& pattern = whole["blocks.1.attn.pattern"];
+  for (int64_t t = 0; t < pattern.shape().size(Axis::T); ++t)
+    EXPECT_NEAR(weight.at({0, 0, t, 0}), pattern.at({0, 0, t, static_cast<int64_t>(key.at({0, 0, t, 0}))}),
+                1e-6);
+  std::remove(file.c_str());
+}
+
 // ---- one token -----------------------------------------------------------------------------------
 
 struct Row {

@@ -142,10 +142,13 @@ void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
 constexpr const char* k_footer =
     R"(Observing: --observe keeps only what is asked for.  NAME is a stage's name, *
 stands for anything; DEPTH is full (every number) or summary (shape, mean,
-spread, extremes).
+spread, extremes).  Attention weights have three more, which cost no memory
+that grows with the square of the text: top:N (the largest of each row and their
+keys), entropy (of each row) and map:N (pooled to at most N x N).
   --observe "blocks.*.attn.pattern"           the weights of every layer
   --observe "*:summary"                       one line for every stage
   --observe blocks.0.attn.q --observe logits  two stages
+  --observe "*attn.pattern:top:8"             whom each token looks at most
 
 Editing: --edit changes a stage's value as soon as it is computed; what follows
 sees the change.  Brackets limit it to a part: one head, one token, and so on.

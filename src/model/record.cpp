@@ -17,6 +17,12 @@ int64_t square_numbers(const Graph& graph, int64_t length, int64_t heads) {
 
 constexpr int64_t k_most_numbers = 64 << 20;  // 256 MiB of f32: about a thousand tokens of the built-in model
 
+// Attention weights, which have depths of their own.
+bool is_weights(const Graph& graph, const Value& value) {
+  const int group = value.stage < 0 ? -1 : graph.stage(value.stage).group;
+  return group >= 0 && value.name == graph.groups()[static_cast<size_t>(group)].name + ".pattern";
+}
+
 // What to look at when nobody said: everything, unless the sentence is so long that the T x S stages would
 // not fit.
 std::vector<Observation> default_observations(const Graph& graph, int64_t length, int64_t heads,
@@ -24,12 +30,15 @@ std::vector<Observation> default_observations(const Graph& graph, int64_t length
   const bool squares = square_numbers(graph, length, heads) <= k_most_numbers;
   if (!squares)
     notes.push_back(join("the scores and weights of ", length,
-                         " tokens are left out; look at one with --observe blocks.0.attn.pattern"));
+                         " tokens are left out, but for the largest weights of each row, its entropy and a "
+                         "pooled map; one in full: --observe blocks.0.attn.pattern"));
   std::vector<Observation> all;
   for (const Value& value : graph.values()) {
     const bool square = value.shape.find(Axis::T) >= 0 && value.shape.find(Axis::S) >= 0;
     if (value.kind != Value::Kind::parameter && (squares || !square))
       all.push_back({value.name, Depth::full});
+    if (!squares && is_weights(graph, value))
+      for (const Depth depth : {Depth::top, Depth::entropy, Depth::map}) all.push_back({value.name, depth});
   }
   return all;
 }

@@ -7,6 +7,7 @@
 #include "core/width.h"
 #include "trace/figures.h"
 #include "trace/grid.h"
+#include "trace/streamed.h"
 #include "trace/table.h"
 
 namespace limpid {
@@ -140,6 +141,8 @@ void print_value(Paper& paper, const Reading& reading, int id, Ink ink, const Pa
   } else if (const auto summary = reading.trace().summaries.find(value.name);
              summary != reading.trace().summaries.end()) {
     print_summary(paper, summary->second, options.decimals);
+  } else if (has_streamed(reading.trace(), value.name)) {
+    print_streamed(paper, reading, value.name, options);
   } else if (const auto kept_value = reading.trace().values.find(value.name);
              kept_value != reading.trace().values.end()) {
     paper.line(k_indent).add("(empty)", Ink::faint);
@@ -260,7 +263,8 @@ std::string short_name(const std::string& name) {
 bool was_seen(const Reading& reading, const StageInfo& stage) {
   return std::any_of(stage.outputs.begin(), stage.outputs.end(), [&](int id) {
     const std::string& name = reading.graph().value(id).name;
-    return reading.trace().values.count(name) || reading.trace().summaries.count(name);
+    return reading.trace().values.count(name) || reading.trace().summaries.count(name) ||
+           has_streamed(reading.trace(), name);
   });
 }
 
