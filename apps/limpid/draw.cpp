@@ -62,10 +62,10 @@ Scene scene_of(const Call& call, const std::string& stored) {
 void draw(const CLI::App& sub, const Call& call) {
   const std::string stored = stored_trace(call);
   check(sub, call, !stored.empty());
-  const SvgOptions options{call.theme == "auto" ? Theme::automatic : theme_named(call.theme)};
+  const PaintOptions options{call.theme == "auto" ? Theme::automatic : theme_named(call.theme)};
   const Scene scene = scene_of(call, stored);
   if (call.out == "-") return print(to_svg(scene, options));
-  write_svg(scene, call.out, options);
+  write_figure(scene, call.out, options);
 }
 
 }  // namespace

@@ -13,23 +13,6 @@ namespace limpid {
 
 using namespace draw;
 
-bool Rect::meets(const Rect& o, double slack) const {
-  return x + slack < o.right() && o.x + slack < right() && y + slack < o.bottom() && o.y + slack < bottom();
-}
-
-bool Rect::holds(const Rect& o, double slack) const {
-  return o.x >= x - slack && o.right() <= right() + slack && o.y >= y - slack &&
-         o.bottom() <= bottom() + slack;
-}
-
-Rect SceneText::bounds() const {
-  const double width = text_width(text, size);
-  const double left = anchor == Anchor::start ? at.x
-                      : anchor == Anchor::end ? at.x - width
-                                              : at.x - width / 2;
-  return {left, at.y - k_ascent * size, width, (k_ascent + k_descent) * size};
-}
-
 namespace {
 
 // Boxes in the outline's order, and frames; their texts come later.
@@ -165,7 +148,7 @@ Scene network_scene(const Graph& graph, const SceneOptions& asked) {
   if (options.legend) add_legend(scene, graph, outline, options);
   scene.width = std::ceil(scene.width + k_margin);
   scene.height = std::ceil(scene.height + k_margin);
-  scene.description = description(scene, outline, layout, options);
+  say(scene, outline, layout, options);
   return scene;
 }
 
