@@ -19,6 +19,7 @@ using namespace draw;
 
 namespace {
 
+constexpr double k_line = 1.6, k_mark = 3;                        // how wide a connector is, and half a dot
 constexpr double k_least_inches = 96, k_most = 51206400 / k_emu;  // of a slide's sides
 
 class Painter {
@@ -29,6 +30,7 @@ class Painter {
   PptxSlide paint() {
     out_.title = slide_.title.empty() ? scene_.title : slide_.title;
     for (size_t i = 0; i < scene_.boxes.size(); ++i) box_ids_.push_back(++last_id_);
+    for (size_t i = 0; i < scene_.marks.size(); ++i) mark_ids_.push_back(++last_id_);
     for (const SceneBox& box : scene_.boxes) sites_.push_back(sites_of(box));
     paint_title();
     paint_page();
@@ -41,7 +43,7 @@ class Painter {
     for (bool residual : {true, false})
       for (const SceneConnector& c : scene_.connectors)
         if (c.residual == residual) paint_connector(c);
-    for (const SceneMark& mark : scene_.marks) paint_mark(mark);
+    for (size_t i = 0; i < scene_.marks.size(); ++i) paint_mark(i);
     for (size_t i = 0; i < scene_.boxes.size(); ++i) paint_box(i);
     for (const SceneText& text : scene_.texts)
       if (&text != heading_) paint_text(text);
@@ -265,30 +267,98 @@ class Painter {
     for (const SceneText* text : beside_label(box, label)) paint_text(*text);
   }
 
+  // What a connector is glued to: a shape, one of its connection sites, and where that is.
+  struct Hold {
+    int id = 0;
+    size_t site = 0;
+    Point at;
+  };
+
+  Hold hold_of(int box, int port) const {
+    const auto b = static_cast<size_t>(box), p = static_cast<size_t>(port);
+    return {box_ids_[b], sites_[b].index[p], scene_.boxes[b].ports[p].at};
+  }
+
+  // The site of a small shape about `middle` on the side that looks towards `next`.
+  static Hold side_of(int id, const Point& middle, double reach, const Point& next) {
+    if (next.y < middle.y) return {id, 0, {middle.x, middle.y - reach}};
+    if (next.x < middle.x) return {id, 1, {middle.x - reach, middle.y}};
+    if (next.y > middle.y) return {id, 2, {middle.x, middle.y + reach}};
+    return {id, 3, {middle.x + reach, middle.y}};
+  }
+
+  // Where a value goes several ways the branch starts at the dot.
+  int mark_at(const Point& p) const {
+    for (size_t i = 0; i < scene_.marks.size(); ++i)
+      if (scene_.marks[i].at == p) return mark_ids_[i];
+    return 0;
+  }
+
+  // Straight pieces and elbows; where the way bends more, a point as wide as the line holds two of them
+  // together.
   void paint_connector(const SceneConnector& c) {
-    const auto from = static_cast<size_t>(c.from), to = static_cast<size_t>(c.to);
+    std::vector<Point> way = c.points;
+    Hold from = hold_of(c.from, c.from_port);
+    const Hold to = hold_of(c.to, c.to_port);
+    if (const int mark = c.fork > 0 ? mark_at(way[static_cast<size_t>(c.fork)]) : 0; mark > 0) {
+      way.erase(way.begin(), way.begin() + c.fork);
+      from = side_of(mark, way[0], k_mark, way[1]);
+      way[0] = from.at;
+    }
+    way = corners(way);
+    const size_t pieces = way.size() - 1;
+    for (size_t i = 0; i < pieces; i += 2) {
+      const size_t end = std::min(i + 2, pieces);
+      std::vector<Point> piece(way.begin() + static_cast<std::ptrdiff_t>(i),
+                               way.begin() + static_cast<std::ptrdiff_t>(end) + 1);
+      Hold until = to, next;
+      if (end < pieces) {
+        const int id = paint_point(way[end], c);
+        until = side_of(id, way[end], k_line / 2, way[end - 1]);
+        next = side_of(id, way[end], k_line / 2, way[end + 1]);
+      }
+      piece.front() = from.at;
+      piece.back() = until.at;
+      paint_piece(c, piece, from, until, end == pieces);
+      from = next;
+    }
+  }
+
+  int paint_point(const Point& at, const SceneConnector& c) {
+    const int id = open_shape("bend", way_name(c));
+    place({at.x - k_line / 2, at.y - k_line / 2, k_line, k_line});
+    shape("rect");
+    solid(colour(paint_of(c.role), theme_));
+    no_outline();
+    xml_.close().close();
+    return id;
+  }
+
+  std::string way_name(const SceneConnector& c) const {
+    return join(scene_.boxes[static_cast<size_t>(c.from)].name, " to ",
+                scene_.boxes[static_cast<size_t>(c.to)].name, c.residual ? ", residual path" : "");
+  }
+
+  void paint_piece(const SceneConnector& c, std::vector<Point> points, const Hold& from, const Hold& to,
+                   bool last) {
     xml_.open("p:cxnSp").open("p:nvCxnSpPr");
-    head(0, c.value.empty() ? "Connector" : c.value,
-         join(scene_.boxes[from].name, " to ", scene_.boxes[to].name, c.residual ? ", residual path" : ""));
+    head(0, c.value.empty() ? "connector" : c.value, way_name(c));
     xml_.open("p:cNvCxnSpPr");
-    const auto glue = [&](const char* end, size_t box, int port) {
-      xml_.open(end).set("id", box_ids_[box]);
-      xml_.set("idx", static_cast<int64_t>(sites_[box].index[static_cast<size_t>(port)])).close();
-    };
-    glue("a:stCxn", from, c.from_port);
-    glue("a:endCxn", to, c.to_port);
+    xml_.open("a:stCxn").set("id", from.id).set("idx", static_cast<int64_t>(from.site)).close();
+    xml_.open("a:endCxn").set("id", to.id).set("idx", static_cast<int64_t>(to.site)).close();
     xml_.close().raw("<p:nvPr/>").close().open("p:spPr");
-    std::vector<Point> points = c.points;
     for (Point& p : points) p = {p.x + offset_.x, p.y + offset_.y};
     xml_.raw(connector_geometry(points));
-    outline(colour(paint_of(c.role), theme_), 1.6, c.residual, true);
+    outline(colour(paint_of(c.role), theme_), k_line, c.residual, last);
     xml_.close().close();
   }
 
-  void paint_mark(const SceneMark& mark) {
-    open_shape("mark");
-    place({mark.at.x - 3, mark.at.y - 3, 6, 6});
-    shape("ellipse");
+  // A circle with the connection sites of a box.
+  void paint_mark(size_t i) {
+    const SceneMark& mark = scene_.marks[i];
+    open_shape("dot", {}, mark_ids_[i]);
+    place({mark.at.x - k_mark, mark.at.y - k_mark, 2 * k_mark, 2 * k_mark});
+    shape("roundRect", 1, 2);
     solid(colour(paint_of(mark.role), theme_));
     no_outline();
     xml_.close().close();
@@ -415,7 +485,7 @@ class Painter {
   Xml xml_;
   PptxSlide out_;
   int last_id_ = 1;  // 1 is the shape tree's
-  std::vector<int> box_ids_;
+  std::vector<int> box_ids_, mark_ids_;
   std::vector<Sites> sites_;
   const SceneText* heading_ = nullptr;
 };

@@ -12,22 +12,6 @@ int64_t centipoints(double scene_units) { return std::llround(scene_units * 75);
 
 namespace {
 
-// Points without those in the middle of a straight piece.
-std::vector<Point> corners(const std::vector<Point>& points) {
-  std::vector<Point> out;
-  for (const Point& p : points) {
-    if (!out.empty() && out.back() == p) continue;
-    if (out.size() > 1) {
-      const Point &a = out[out.size() - 2], &b = out.back();
-      if (std::abs((b.x - a.x) * (p.y - b.y) - (b.y - a.y) * (p.x - b.x)) < 1e-9 &&
-          (b.x - a.x) * (p.x - b.x) + (b.y - a.y) * (p.y - b.y) > 0)
-        out.pop_back();
-    }
-    out.push_back(p);
-  }
-  return out;
-}
-
 Rect around(const std::vector<Point>& points) {
   double left = points[0].x, right = left, top = points[0].y, bottom = top;
   for (const Point& p : points) {
@@ -46,45 +30,43 @@ void place(Xml& xml, const Rect& r, int64_t turn, bool flip_h, bool flip_v) {
   xml.open("a:ext").set("cx", emu(r.width)).set("cy", emu(r.height)).close().close();
 }
 
-// bentConnector3 to 5 place their middle pieces as shares of the way from start to end, along and across it
-// in turn. A way whose ends lie level has no length to take shares of: it gets a tenth of a point.
-constexpr double k_level = 0.1 / 0.75;
-
-std::string bent(const std::vector<Point>& p) {
-  const bool upright =
-      p[0].x == p[1].x;  // leaves up or down: the preset, which leaves to the right, is turned
-  const auto along = [&](const Point& q) { return upright ? q.y - p[0].y : q.x - p[0].x; };
-  const auto across = [&](const Point& q) { return upright ? q.x - p[0].x : q.y - p[0].y; };
-  const Point& end = p.back();
-  const auto or_level = [](double v) { return std::abs(v) < k_level ? k_level : v; };
-  const double length = or_level(along(end)), breadth = or_level(across(end));
-
-  // Before turning and flipping the start is top left and the end bottom right, about the same centre.
-  const double w = std::abs(length), h = p.size() > 4 ? std::abs(breadth) : std::abs(across(end));
-  const Point centre = {(p[0].x + end.x) / 2, (p[0].y + end.y) / 2};
-  const Rect r = {centre.x - w / 2, centre.y - h / 2, w, h};
+// bentConnector2 leaves to the right and arrives downwards; turned and flipped it is any elbow.
+std::string elbow(const Point& from, const Point& corner, const Point& to) {
+  const bool upright = corner.x == from.x;  // leaves up or down
+  const double along = upright ? to.y - from.y : to.x - from.x,
+               across = upright ? to.x - from.x : to.y - from.y;
+  // Before turning the start is top left and the end bottom right, about the same centre.
+  const double w = std::abs(along), h = std::abs(across);
+  const Rect r = {(from.x + to.x - w) / 2, (from.y + to.y - h) / 2, w, h};
   Xml xml;
   if (!upright)
-    place(xml, r, 0, length < 0, breadth < 0);
-  else if (length > 0)  // a quarter clockwise: along becomes down, across becomes left
-    place(xml, r, 5400000, false, breadth > 0);
+    place(xml, r, 0, along < 0, across < 0);
+  else if (along > 0)  // a quarter clockwise: along becomes down, across becomes left
+    place(xml, r, 5400000, false, across > 0);
   else  // a quarter anticlockwise: along becomes up, across becomes right
-    place(xml, r, 16200000, false, breadth < 0);
-  std::string geometry = xml.take();
-  xml.open("a:prstGeom").set("prst", join("bentConnector", p.size() - 1)).open("a:avLst");
-  for (size_t i = 1; i + 2 < p.size(); ++i) {
-    const double share = i % 2 == 1 ? along(p[i]) / length : across(p[i]) / breadth;
-    xml.open("a:gd")
-        .set("name", join("adj", i))
-        .set("fmla", join("val ", std::llround(100000 * share)))
-        .close();
-  }
-  return geometry + xml.take();
+    place(xml, r, 16200000, false, across < 0);
+  xml.raw("<a:prstGeom prst=\"bentConnector2\"><a:avLst/></a:prstGeom>");
+  return xml.take();
 }
 
 void point(Xml& xml, const Point& p) { xml.open("a:pt").set("x", emu(p.x)).set("y", emu(p.y)).close(); }
 
 }  // namespace
+
+std::vector<Point> corners(const std::vector<Point>& points) {
+  std::vector<Point> out;
+  for (const Point& p : points) {
+    if (!out.empty() && out.back() == p) continue;
+    if (out.size() > 1) {
+      const Point &a = out[out.size() - 2], &b = out.back();
+      if (std::abs((b.x - a.x) * (p.y - b.y) - (b.y - a.y) * (p.x - b.x)) < 1e-9 &&
+          (b.x - a.x) * (p.x - b.x) + (b.y - a.y) * (p.y - b.y) > 0)
+        out.pop_back();
+    }
+    out.push_back(p);
+  }
+  return out;
+}
 
 std::string polyline_geometry(const std::vector<Point>& points) {
   Xml xml;
@@ -107,11 +89,9 @@ std::string polyline_geometry(const std::vector<Point>& points) {
 }
 
 std::string connector_geometry(const std::vector<Point>& points) {
-  const std::vector<Point> p = corners(points);
-  bool level = true;  // every piece horizontal or vertical
-  for (size_t i = 1; i < p.size(); ++i) level = level && (p[i].x == p[i - 1].x || p[i].y == p[i - 1].y);
-  if (p.size() == 2 || p.size() > 6 || !level) return polyline_geometry(p);
-  return bent(p);
+  const bool bent = points.size() == 3 && (points[0].x == points[1].x) != (points[1].x == points[2].x) &&
+                    (points[0].y == points[1].y) != (points[1].y == points[2].y);
+  return bent ? elbow(points[0], points[1], points[2]) : polyline_geometry(points);
 }
 
 std::string box_geometry(const Rect& r, double corner, const std::vector<Point>& sites) {

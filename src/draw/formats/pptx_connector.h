@@ -15,8 +15,12 @@ int64_t emu(double scene_units);
 /// Hundredths of a point.
 int64_t centipoints(double scene_units);
 
-/// `a:xfrm` and geometry of a way in horizontal and vertical pieces: a straight or bent connector (which goes
-/// on being one when a box is moved) where the presets reach, else a path.
+/// Points without those in the middle of a straight piece.
+std::vector<Point> corners(const std::vector<Point>& points);
+
+/// `a:xfrm` and geometry of a straight piece or of an elbow (three points): the two connectors that every
+/// program draws alike.  Those of more pieces hold their bends as shares of a length, which LibreOffice
+/// before 7.5 does not read, so a longer way is several connectors with a point to hold on to between them.
 std::string connector_geometry(const std::vector<Point>& points);
 
 /// `a:xfrm` and geometry of any line.
