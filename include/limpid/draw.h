@@ -33,12 +33,57 @@ struct SceneOptions {
   std::map<Axis, int64_t> sizes;     // bound sizes; where all axes of a value are known, edges show numbers
   std::string token_word = "token";  // what a place is called
   bool legend = true;
+  bool parameters = false;  // how many numbers each stage has learned
+  /// Which blocks of a network of many are drawn with what is inside: "blocks.3"; the others are closed
+  /// boxes, "none" closes all.  Empty: of blocks that are alike the first stands open for all.
+  std::vector<std::string> open;
 };
 
 /// The network figure.  Throws Error{call} for a graph without stages.
 Scene network_scene(const Graph&, const SceneOptions& = {});
 /// The network that ran, with the words and the sizes of the run.
 Scene network_scene(const Trace&, SceneOptions = {});
+
+/// The inside of one attention layer: what it reads, projections, scores, weights, their sum, joined heads.
+/// Two inputs where it attends to another sequence.  Throws Error{call} for a layer that is not there.
+Scene attention_scene(const Graph&, int layer = 0, SceneOptions = {});
+Scene attention_scene(const Trace&, int layer = 0, SceneOptions = {});
+
+// ---- figures of numbers --------------------------------------------------------------------------
+// Each throws Error{call} for a layer, head or token that is not there, and where the trace does not hold
+// what it draws, naming what to observe.
+
+struct FigureOptions {
+  int layer = 0, head = 0;
+  int token = -1;       // place in the sentence; -1: the last
+  double width = 1240;  // as SceneOptions'
+  double height = 0;    // at most about so high; 0: what an A4 sheet takes
+};
+
+/// One head as the matrices it multiplies: X, W_Q, Q, K transposed, scores, weights, V, output.  Numbers
+/// stand in the cells where they fit; what is larger is coloured only, and pooled where a cell would be too
+/// small to see.
+Scene matrices_scene(const Trace&, const FigureOptions& = {});
+/// One token's way through one head: its query against every key, the weights, the values, their sum.
+Scene token_scene(const Trace&, const FigureOptions& = {});
+/// Every layer and head as a small map; as many pages as it takes to stay readable.
+std::vector<Slide> heads_pages(const Trace&, const FigureOptions& = {});
+/// One head: lines from token to token, and its map.
+Scene head_scene(const Trace&, const FigureOptions& = {});
+
+/// One report of a training run: its numbers by name ("epoch", "loss", "accuracy", "validation", ...).
+struct TrainingReport {
+  std::map<std::string, double> numbers;
+  std::string observation;
+};
+/// From the lines that `limpid train` writes (log.jsonl).  Throws Error{work} naming the line that is none.
+std::vector<TrainingReport> training_reports(std::string_view json_lines);
+Scene training_scene(const std::vector<TrainingReport>&, const std::string& title = "");
+
+/// A deck for one sentence, in teaching order: the network built up one step a page, attention with its
+/// numbers, every head, what comes next, the key insight, and a quiz made from this run whose answers stand
+/// in the notes. The trace should hold everything (an observation of "*"), with its parameters.
+std::vector<Slide> lecture(const Trace&, const FigureOptions& = {});
 
 // ---- painters ------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ struct Source {
   };
   std::string stage;            // the value's name: "blocks.0.attn.pattern"
   Index index;                  // of the cell, or of the window's first
-  std::string format = "%.2f";  // as printf has it, for one double
+  std::string format = "%.2f";  // as printf has it, for one double; "text": it is words, as they are
   Of of = Of::cell;
   std::vector<int64_t> extent;  // of the window along each axis; empty for one cell
 };
@@ -97,6 +97,7 @@ struct SceneText {
   Role role = Role::plain;
   bool upright = false;  // turned about `at` by a quarter, so that it reads from bottom to top
   std::vector<Source> sources;
+  int box = -1;  // of what stands beside an edge: the box whose value it tells of
   /// On a cell of a grid or a filled bar: how deep the ground is (0 to 1, of `role`'s scale), so that the ink
   /// can be chosen by it.
   std::optional<double> ground;
@@ -127,6 +128,7 @@ struct SceneBox {
   std::vector<SceneText> texts;  // all inside rect
   std::vector<Port> ports;
   std::string equation, caption;  // what the stage says of itself
+  bool lit = false;               // what the page is about: filled with its role's colour, faintly
 };
 
 /// A way from a port of one box to a port of another, in horizontal and vertical pieces; an arrow at its end.
@@ -213,6 +215,7 @@ struct SceneStep {
   int depth = 0;         // inside how many headings it stands
   bool heading = false;  // names what the deeper steps after it belong to
   bool numbered = true;  // counts as a step; false: a remark, such as what the input is
+  int box = -1;          // that it is about
 };
 
 struct Scene {

@@ -177,7 +177,7 @@ void say(Scene& scene, const Outline& outline, const Layout& l, const SceneOptio
       }
     const int depth = static_cast<int>(open.size());
     if (node.kind == Node::Kind::result) {
-      scene.steps.push_back({join("The result is ", node.label, "."), depth, false, false});
+      scene.steps.push_back({join("The result is ", node.label, "."), depth, false, false, i});
       continue;
     }
     std::string text = node.label;
@@ -185,7 +185,7 @@ void say(Scene& scene, const Outline& outline, const Layout& l, const SceneOptio
     if (!from.empty()) text += ", from " + from;
     if (!shape.empty()) text += ", gives " + shape;
     text += node.caption.empty() ? "." : ". " + node.caption;
-    scene.steps.push_back({text, depth, false, true});
+    scene.steps.push_back({text, depth, false, true, i});
   }
   scene.description = told(scene.steps);
 }

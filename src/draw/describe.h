@@ -12,6 +12,9 @@ void add_legend(Scene&, const Graph&, const Outline&, const SceneOptions&);
 /// description.
 void say(Scene&, const Outline&, const Layout&, const SceneOptions&);
 
+/// The options with the run's words and sizes.
+SceneOptions of_run(const Trace&, SceneOptions);
+
 /// The steps in one paragraph.
 std::string told(const std::vector<SceneStep>&);
 

@@ -30,7 +30,7 @@ int64_t whole(std::string_view text, std::string_view of) {
 // One conversion of a double, and nothing else that printf would act on.
 bool safe(const std::string& format) {
   static const std::regex k_form("%[+]?\\.[0-9]{1,2}[feg]");
-  return std::regex_match(format, k_form);
+  return format == "text" || std::regex_match(format, k_form);
 }
 
 // Adds `index` of each cell of the window to `each`.
@@ -62,12 +62,11 @@ void check(const Source& source, const Shape& shape) {
 double reduced(Source::Of of, const std::vector<double>& cells) {
   double sum = 0, squares = 0, entropy = 0;
   double least = INFINITY, largest = -INFINITY;
-  size_t alive = 0;
   for (double v : cells) {
     sum += v;
     squares += v * v;
     if (std::isfinite(v)) least = std::min(least, v), largest = std::max(largest, v);
-    if (v > 0) entropy -= v * std::log(v), ++alive;
+    if (v > 0) entropy -= v * std::log(v);
   }
   switch (of) {
     case Source::Of::cell:
@@ -79,7 +78,7 @@ double reduced(Source::Of of, const std::vector<double>& cells) {
     case Source::Of::largest:
       return largest;
     case Source::Of::evenness:
-      return alive > 1 ? entropy / std::log(static_cast<double>(alive)) : 0;
+      return cells.size() > 1 ? entropy / std::log(static_cast<double>(cells.size())) : 1;
     case Source::Of::length:
       return std::sqrt(squares);
   }

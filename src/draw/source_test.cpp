@@ -9,7 +9,7 @@ namespace {
 
 Trace small_trace() {
   Trace trace;
-  Tensor pattern({{Axis::B, 1}, {Axis::H, 2}, {Axis::T, 2}, {Axis::S, 2}}, DType::f64);
+  Tensor pattern(DType::f64, {{Axis::B, 1}, {Axis::H, 2}, {Axis::T, 2}, {Axis::S, 2}});
   const double weights[2][2][2] = {{{1, 0}, {0.25, 0.75}}, {{1, 0}, {0.5, 0.5}}};
   for (int64_t h = 0; h < 2; ++h)
     for (int64_t t = 0; t < 2; ++t)

@@ -146,13 +146,16 @@ class Painter {
     std::string hint = box.caption;
     if (!box.equation.empty()) hint += (hint.empty() ? "" : "  ") + box.equation;
     if (!hint.empty()) out_ += join("<title>", escaped(draw::clean(hint)), "</title>\n");
-    if (box.look == SceneBox::Look::stage)
+    const std::string tint =
+        painted("fill", draw::tint(box.role, Theme::light), draw::tint(box.role, Theme::dark),
+                "tint-" + std::string(name(box.role)));
+    if (box.look == SceneBox::Look::stage && box.lit) {
+      rectangle(box.rect, 7, tint);
+      rectangle(box.rect, 7, " fill=\"none\"" + stroke(draw::paint_of(box.role)) + " stroke-width=\"2.6\"");
+    } else if (box.look == SceneBox::Look::stage)
       rectangle(box.rect, 7,
                 bordered(draw::paint_named("box"), draw::paint_of(box.role)) + " stroke-width=\"1.6\"");
-    if (box.look == SceneBox::Look::filled)
-      rectangle(box.rect, 7,
-                painted("fill", draw::tint(box.role, Theme::light), draw::tint(box.role, Theme::dark),
-                        "tint-" + std::string(name(box.role))));
+    if (box.look == SceneBox::Look::filled) rectangle(box.rect, 7, tint);
     for (const SceneText& text : box.texts) paint_text(text);
     out_ += "</g>\n";
   }
