@@ -1,4 +1,4 @@
-// What every presentation holds beside its slides (ECMA-376 Part 1, 13.3): theme, masters, layout,
+// What every presentation holds beside its slides (ECMA-376 ZipEntry 1, 13.3): theme, masters, layout,
 // properties, and the lists that tie the parts together.
 #pragma once
 
@@ -29,6 +29,6 @@ struct PptxDeck {
 };
 
 /// The parts of the package, [Content_Types].xml first.
-std::vector<Part> pptx_parts(const PptxDeck&);
+std::vector<ZipEntry> pptx_parts(const PptxDeck&);
 
 }  // namespace limpid::draw
