@@ -41,8 +41,9 @@ void expect_all_good(const Trace& trace, const FigureOptions& o, const std::stri
 // ---- many runs -----------------------------------------------------------------------------------
 
 TEST(DrawNumbersTest, SentencesFromOneTokenTo512) {
-  for (int64_t length : {1, 2, 3, 5, 6, 7, 8, 12, 13, 20, 33, 50, 64, 100, 180, 512})
+  for (int64_t length : {1, 2, 3, 5, 6, 7, 12, 13, 33, 100, 512})
     for (int64_t width : {4, 64}) {
+      if (length > 100 && width > 4) continue;  // said once
       GptConfig c = small(2, 2, width);
       const Trace trace = run_of(c, length);
       FigureOptions o;
@@ -55,21 +56,20 @@ TEST(DrawNumbersTest, SentencesFromOneTokenTo512) {
 }
 
 TEST(DrawNumbersTest, NetworksFromOneLayerTo96AndOneHeadTo64) {
-  for (int64_t layers : {1, 3, 12, 96})
-    for (int64_t heads : {1, 2, 12, 25, 64}) {
-      const Trace trace =
-          run_of(small(layers, heads, 2 * heads), 4, {{"blocks.*.attn.pattern", Depth::full}});
-      const std::vector<Slide> pages = heads_pages(trace);
-      std::set<std::string> seen;
-      for (const Slide& page : pages) {
-        expect_good(page.scene, join(layers, " layers, ", heads, " heads"));
-        for (const SceneGrid& grid : page.scene.grids) seen.insert(grid.name);
-        if (pages.size() > 1) {
-          EXPECT_TRUE(says(page.scene, join(" of ", pages.size())));
-        }
+  const std::pair<int64_t, int64_t> sizes[] = {{1, 1}, {3, 25}, {12, 12}, {96, 1}, {1, 64}, {96, 64}};
+  for (const auto& [layers, heads] : sizes) {
+    const Trace trace = run_of(small(layers, heads, 2 * heads), 4, {{"blocks.*.attn.pattern", Depth::full}});
+    const std::vector<Slide> pages = heads_pages(trace);
+    std::set<std::string> seen;
+    for (const Slide& page : pages) {
+      expect_good(page.scene, join(layers, " layers, ", heads, " heads"));
+      for (const SceneGrid& grid : page.scene.grids) seen.insert(grid.name);
+      if (pages.size() > 1) {
+        EXPECT_TRUE(says(page.scene, join(" of ", pages.size())));
       }
-      EXPECT_EQ(seen.size(), static_cast<size_t>(layers * heads));
     }
+    EXPECT_EQ(seen.size(), static_cast<size_t>(layers * heads));
+  }
 }
 
 TEST(DrawNumbersTest, EveryTextbook) {

@@ -95,6 +95,13 @@ Graph part_of(const Graph& graph, int group) {
     const std::vector<int>& outputs = part.stage(part.value(out.value).stage).outputs;
     for (size_t k = 0; k < stage.outputs.size(); ++k) made[stage.outputs[k]] = part.handle(outputs[k]);
   }
+  std::set<int> read;
+  for (const StageInfo& stage : part.stages()) read.insert(stage.inputs.begin(), stage.inputs.end());
+  for (size_t i = part.stages().size(); i-- > 0;)
+    if (const int last = part.stage(static_cast<int>(i)).outputs[0]; read.count(last) == 0) {
+      part.rename(last, "output");
+      break;
+    }
   if (!part.groups().empty()) {
     std::vector<int> in;
     std::vector<Stage> out;

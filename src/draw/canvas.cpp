@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "draw/layout.h"
 
@@ -133,8 +134,9 @@ const SceneGrid& add_grid(Scene& scene, const Matrix& m, const Matrix* mask, con
   grid.rect = {at.x, at.y, size.width, size.height};
   if (form.shares) {
     grid.low = 0;
-    if (!grid.pooled()) grid.high = 1;
+    if (!grid.pooled() && !grid.source.stage.ends_with("@map")) grid.high = 1;
   }
+  if (form.range && !grid.pooled()) std::tie(grid.low, grid.high) = *form.range;
   if (size.numbers)
     for (int64_t r = 0; r < grid.rows; ++r)
       for (int64_t c = 0; c < grid.columns; ++c) {
@@ -152,6 +154,16 @@ const SceneGrid& add_grid(Scene& scene, const Matrix& m, const Matrix* mask, con
   return scene.grids.back();
 }
 
+namespace {
+
+// Short: the ends of a scale stand close.
+std::string scale_format(double most) {
+  const std::string format = format_of(most);
+  return format == "%.4f" || format == "%.5f" || format.ends_with("e") ? "%.0e" : format;
+}
+
+}  // namespace
+
 double add_scale(Scene& scene, const SceneGrid& of, Point at) {
   SceneGrid key;
   key.name = "colours of " + of.name;
@@ -162,12 +174,13 @@ double add_scale(Scene& scene, const SceneGrid& of, Point at) {
   // An end is the cell that has that colour, or a share's own bound.
   const auto end = [&](double bound, double x) {
     const SceneText text = [&] {
+      if (of.low == 0 && of.high == 1) return text_at(TextKind::tick, bound == 0 ? "0" : "1", {x, at.y + 12});
       for (int64_t r = 0; r < of.rows; ++r)
         for (int64_t c = 0; c < of.columns; ++c)
           if (const double v = of.values[static_cast<size_t>(r * of.columns + c)];
               v == bound && of.shade(r, c)) {
             Source source = of.source_of(r, c);
-            source.format = format_of(std::max(std::fabs(of.low), std::fabs(of.high)));
+            source.format = scale_format(std::max(std::fabs(of.low), std::fabs(of.high)));
             return number_at(source, v, {x, at.y + 12});
           }
       return text_at(TextKind::tick, bound == 0 ? "0" : "1", {x, at.y + 12});
@@ -175,10 +188,18 @@ double add_scale(Scene& scene, const SceneGrid& of, Point at) {
     scene.texts.push_back(text);
     return text.bounds().right();
   };
-  key.rect = {end(of.low, at.x) + 6, at.y + 3, 56, 9};
+  key.rect = {end(of.low, at.x) + 6, at.y + 3, 36, 9};
   end(of.high, key.rect.right() + 6);
   scene.grids.push_back(key);
   return 18;
+}
+
+std::pair<double, double> range_of(const Matrix& m, const std::vector<int64_t>& rows) {
+  double low = INFINITY, high = -INFINITY;
+  for (int64_t row : rows)
+    for (int64_t c = 0; c < m.columns; ++c)
+      if (const double v = m.at(row, c); std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
+  return low <= high ? std::pair{low, high} : std::pair{0.0, 1.0};
 }
 
 // ---- words ---------------------------------------------------------------------------------------
@@ -275,6 +296,18 @@ void transform(Scene& scene, double scale, Point to) {
         t.size *= scale;
       });
   for (SceneLine& line : scene.lines) line.width *= scale;
+  // Ends stay on their boxes to the last bit.
+  for (SceneBox& box : scene.boxes)
+    for (Port& port : box.ports) {
+      if (port.side == Side::left) port.at.x = box.rect.x;
+      if (port.side == Side::right) port.at.x = box.rect.right();
+      if (port.side == Side::top) port.at.y = box.rect.y;
+      if (port.side == Side::bottom) port.at.y = box.rect.bottom();
+    }
+  for (SceneConnector& c : scene.connectors) {
+    c.points.front() = scene.boxes[static_cast<size_t>(c.from)].ports[static_cast<size_t>(c.from_port)].at;
+    c.points.back() = scene.boxes[static_cast<size_t>(c.to)].ports[static_cast<size_t>(c.to_port)].at;
+  }
   scene.width *= scale;
   scene.height *= scale;
 }

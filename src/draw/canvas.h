@@ -35,9 +35,10 @@ struct GridForm {
   std::string name;  // unique in the scene
   Role role = Role::plain;
   double most_width = 200, most_height = 200;
-  double cell_width = 46;  // where its numbers are written, and the most otherwise
-  bool numbers = true;     // in the cells, where all of them fit
-  bool shares = false;     // from 0 to 1
+  double cell_width = 46;                          // where its numbers are written, and the most otherwise
+  bool numbers = true;                             // in the cells, where all of them fit
+  bool shares = false;                             // from 0 to 1
+  std::optional<std::pair<double, double>> range;  // of the scale, where several grids share one
   Labels rows, columns;
 };
 
@@ -67,6 +68,9 @@ std::vector<std::string> token_labels(const Reading&);
 
 /// The page grows to hold everything that stands on it, with a margin.
 void fit_page(Scene&);
+
+/// The least and the largest number of these rows of a matrix.
+std::pair<double, double> range_of(const Matrix&, const std::vector<int64_t>& rows);
 
 /// The same scene moved and scaled.
 void transform(Scene&, double scale, Point to);

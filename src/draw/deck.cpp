@@ -26,7 +26,7 @@ bool on(const Point& p, const std::vector<Point>& way) {
 }
 
 double scale_of(const Scene& figure) {
-  return std::min({1.0, k_figure_area.width / figure.width, k_figure_area.height / figure.height});
+  return std::min({1.5, k_figure_area.width / figure.width, k_figure_area.height / figure.height});
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ double scale_of(const Scene& figure) {
 bool fits_page(const Scene& figure) { return scale_of(figure) >= k_least_scale; }
 
 Slide page_of(const std::string& title, const Scene& figure, const std::string& foot,
-              const std::string& notes) {
+              const std::string& notes, const std::string& equation) {
   Slide page;
   page.title = clean(title);
   page.notes = notes.empty() ? figure.description : notes;
@@ -51,7 +51,9 @@ Slide page_of(const std::string& title, const Scene& figure, const std::string& 
   if (scene.description.empty()) scene.description = foot;
   scene.texts.push_back(text_at(TextKind::heading, elided(page.title, k_heading, 1200), {40, 58},
                                 Anchor::start, Role::plain, k_heading));
-  if (!foot.empty()) add_paragraph(scene, TextKind::note, clean(foot), {40, 640}, 1200, k_foot);
+  double y = 636;
+  if (!foot.empty()) y += add_paragraph(scene, TextKind::note, clean(foot), {40, y}, 1200, k_foot);
+  if (!equation.empty()) add_paragraph(scene, TextKind::equation, clean(equation), {40, y}, 1200, k_foot);
   return page;
 }
 
@@ -72,7 +74,9 @@ Scene built_up(const Scene& whole, size_t steps) {
   for (const SceneStep& step : whole.steps) {
     if (step.box >= 0 && shown.size() >= steps) break;
     out.steps.push_back(step);
-    if (step.box >= 0) shown.insert(last = step.box);
+    if (step.box < 0) continue;
+    shown.insert(step.box);
+    if (last < 0 || whole.boxes[static_cast<size_t>(step.box)].look != SceneBox::Look::bare) last = step.box;
   }
   while (!out.steps.empty() && out.steps.back().heading) out.steps.pop_back();
   for (size_t i = 0; i < whole.boxes.size(); ++i)  // the sentence is there from the start
@@ -132,6 +136,18 @@ Scene built_up(const Scene& whole, size_t steps) {
   return out;
 }
 
+namespace {
+
+// Whether the box of that step (from 1) is one without a border: a result.
+bool bare(const Scene& figure, size_t number) {
+  for (const SceneStep& step : figure.steps)
+    if (step.box >= 0 && --number == 0)
+      return figure.boxes[static_cast<size_t>(step.box)].look == SceneBox::Look::bare;
+  return false;
+}
+
+}  // namespace
+
 void add_build_up(std::vector<Slide>& pages, const Scene& figure, const std::string& title) {
   const size_t steps = box_steps(figure);
   size_t number = 0;
@@ -142,10 +158,10 @@ void add_build_up(std::vector<Slide>& pages, const Scene& figure, const std::str
     std::string label;
     for (const SceneText& text : box.texts)
       if (text.kind == TextKind::label) label += (label.empty() ? "" : " ") + text.text;
-    const std::string foot =
-        box.caption + (box.equation.empty() ? "" : (box.caption.empty() ? "" : "  ") + box.equation);
-    pages.push_back(page_of(title + ": " + label, built_up(figure, number), foot,
-                            join("Step ", number, " of ", steps, ": ", step.text)));
+    if (box.look == SceneBox::Look::bare && number > 1) continue;  // the result comes with the step before it
+    const bool last = number + 1 == steps && bare(figure, number + 1);
+    pages.push_back(page_of(title + ": " + label, built_up(figure, last ? steps : number), box.caption,
+                            join("Step ", number, " of ", steps, ": ", step.text), box.equation));
   }
 }
 

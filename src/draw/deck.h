@@ -12,10 +12,11 @@ namespace limpid::draw {
 inline constexpr double k_page_width = 1280, k_page_height = 720;
 inline constexpr Rect k_figure_area = {40, 84, 1200, 540};
 
-/// The page with this figure, scaled to the area (never larger than it is, nor so small that 12 becomes
+/// The page with this figure, scaled to the area (at most by a half, and not so small that 12 becomes
 /// unreadable: such a figure has to be laid out anew, or parted).
+/// `equation` stands below the sentence.
 Slide page_of(const std::string& title, const Scene& figure, const std::string& foot,
-              const std::string& notes);
+              const std::string& notes, const std::string& equation = "");
 /// Whether a figure of this size fits a page and stays readable.
 bool fits_page(const Scene&);
 

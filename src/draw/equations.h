@@ -18,6 +18,8 @@ struct Part {
 };
 
 struct Equation {
+  enum class Line { projection, scores, output };
+  Line line = Line::projection;
   std::string words, said;  // above it; as a step of the figure in words
   std::vector<Part> parts;
   std::vector<std::string> signs;  // between them
@@ -30,10 +32,10 @@ std::vector<Equation> equations_of(const Reading&, int layer, int head);
 struct EquationForm {
   double most_width = 196, most_height = 182;  // of one matrix
 };
-inline constexpr double k_scale_width = 150;  // of the key of a matrix's colours
+inline constexpr double k_scale_width = 140;  // of the key of a matrix's colours
 
-/// The largest form in which all of them, `between` apart, are at most so high.
-EquationForm fitting(const std::vector<Equation>&, double height, double between);
+/// The largest form in which all of them, `between` apart, take no more than this room.
+EquationForm fitting(const std::vector<Equation>&, Point room, double between);
 Point size_of(const Equation&, const EquationForm&);
 void add_equation(Scene&, const Equation&, const EquationForm&, const std::string& name, Point at);
 

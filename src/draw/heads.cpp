@@ -166,7 +166,7 @@ std::vector<Slide> heads_pages(const Trace& trace, const FigureOptions& o) {
     fail_call("heads: the trace holds no attention weights; trace with --observe \"blocks.*.attn.pattern\"");
   double panel = 0;
   const std::vector<PageOfHeads> pages =
-      pages_of(layers, heads, o.width, o.height > 0 ? o.height - 136 : 860, panel);
+      pages_of(layers, heads, o.width, o.height > 0 ? o.height - 168 : 730, panel);
   std::vector<Slide> out;
   for (size_t i = 0; i < pages.size(); ++i) {
     const std::string number = pages.size() > 1 ? join("Page ", i + 1, " of ", pages.size()) : "";

@@ -94,21 +94,21 @@ class Lecture {
   void numbers() {
     if (reading_.layers() == 0) return;
     const std::vector<Equation> all = equations_of(reading_, o_.layer, o_.head);
-    std::vector<Equation> three, scores, output;
-    for (const Equation& e : all)
-      (e.parts.size() == 4 || e.signs[0] == "\xc2\xb7" ? scores
-       : e.parts[0].symbol == "weights"                ? output
-                                                       : three)
-          .push_back(e);
-    lines(three, "The numbers: queries, keys and values");
-    lines(scores, "The numbers: scores and weights");
-    lines(output, "The numbers: the output");
+    const auto of = [&](Equation::Line line) {
+      std::vector<Equation> some;
+      for (const Equation& e : all)
+        if (e.line == line) some.push_back(e);
+      return some;
+    };
+    lines(of(Equation::Line::projection), "The numbers: queries, keys and values");
+    lines(of(Equation::Line::scores), "The numbers: scores and weights");
+    lines(of(Equation::Line::output), "The numbers: the output");
   }
 
   void lines(const std::vector<Equation>& equations, const std::string& title) {
     if (equations.empty()) return;
     Scene scene;
-    const EquationForm form = fitting(equations, k_figure_area.height - 30, 16);
+    const EquationForm form = fitting(equations, {k_figure_area.width, k_figure_area.height - 30}, 16);
     double y = 0;
     std::string notes, foot = join("Layer ", o_.layer, ", head ", o_.head, ". ");
     for (size_t i = 0; i < equations.size(); ++i) {

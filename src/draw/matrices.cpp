@@ -100,11 +100,12 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
     e.parts = {
         part(turns ? "Q, turned by its position" : "Q", Role::query, q, true),
         part(turns ? "K\xe1\xb5\x80, turned" : "K\xe1\xb5\x80", Role::key, k->transposed(), false, true)};
-    e.signs = {"\xc2\xb7"};
+    e.line = Equation::Line::scores;
+    e.signs = {"\xc3\x97"};
     if (scores) {
       e.parts.push_back(part("scores", Role::weights, scores, true, true));
       e.signs.push_back("\xe2\x86\x92");
-      e.under = {"", "divided by \xe2\x88\x9a" + std::string("D")};
+      e.under = {"", "\xc3\xb7 \xe2\x88\x9a" + std::string("D")};
     }
     if (pattern) {
       e.parts.push_back(part("weights", Role::weights, pattern, true, true));
@@ -122,6 +123,7 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
   }
   if (pattern && v && z) {
     Equation e;
+    e.line = Equation::Line::output;
     e.words = "Output: the values, weighted and summed";
     e.parts = {part("weights", Role::weights, pattern, true, true), part("V", Role::value, v, true),
                part("output", Role::value, z, true)};
@@ -179,13 +181,20 @@ Point size_of(const Equation& e, const EquationForm& form) {
   return {width, 22 + above + height + (scales ? 24 : 0)};
 }
 
-EquationForm fitting(const std::vector<Equation>& equations, double height, double between) {
+EquationForm fitting(const std::vector<Equation>& equations, Point room, double between) {
   EquationForm form;
-  for (; form.most_height > 40; form.most_height -= 6) {
+  const auto widest = [&] {
+    double width = 0;
+    for (const Equation& e : equations) width = std::max(width, size_of(e, form).x);
+    return width;
+  };
+  const auto height = [&] {
     double sum = 0;
     for (const Equation& e : equations) sum += size_of(e, form).y + between;
-    if (sum <= height) break;
-  }
+    return sum;
+  };
+  while (form.most_width > k_scale_width && widest() > room.x) form.most_width -= 4;
+  while (form.most_height > 40 && height() > room.y) form.most_height -= 6;
   return form;
 }
 
@@ -243,8 +252,9 @@ Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
   scene.texts.push_back(text_at(TextKind::title, join("Layer ", o.layer, ", head ", o.head),
                                 {k_margin, y + 12}, Anchor::start, Role::plain, k_title_size));
   y += 30;
-  const double room = (o.height > 0 ? o.height : 1330) - 56;
-  const EquationForm form = fitting(equations, room, 20 + 20);
+  // An A4 sheet in portrait, on which 12 is 7 pt: 922 by 1345.
+  const EquationForm form = fitting(
+      equations, {std::min(o.width, 922.0) - 2 * k_margin, (o.height > 0 ? o.height : 1345) - 102}, 20 + 20);
   bool pooled = false;
   for (size_t i = 0; i < equations.size(); ++i) {
     const Equation& e = equations[i];

@@ -217,13 +217,18 @@ class Outliner {
     }
   }
 
-  // "Norm, attention and feed-forward" would be a guess; the stages say themselves what is inside.
+  // What is inside, as its stages say it; each kind once.
   std::string words_of(const Repeat& repeat) const {
     std::string words;
+    std::vector<std::string> said;
     for (int stage : repeat.stages) {
+      const int node = node_of_stage_[static_cast<size_t>(stage)];
       const std::string label = clean(graph_.stage(stage).label());
-      if (node_of_stage_[static_cast<size_t>(stage)] >= 0 && !label.empty())
-        words += (words.empty() ? "Inside: " : ", ") + label;
+      if (node < 0 || out_.nodes[static_cast<size_t>(node)].constant || label.empty() ||
+          std::find(said.begin(), said.end(), label) != said.end())
+        continue;
+      said.push_back(label);
+      words += (words.empty() ? "Inside: " : ", ") + label;
     }
     return words.empty() ? "" : words + ".";
   }

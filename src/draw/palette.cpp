@@ -81,8 +81,8 @@ std::string heat(Role role, int level, Theme theme) {
 
 std::string_view heat_ink(Role role, double shade, Theme theme) {
   const std::string ground = heat(role, shade, theme);
-  const Paint& ink = paint_named("ink");
-  return contrast(ground, ink.light) >= contrast(ground, "#ffffff") ? ink.light : std::string_view("#ffffff");
+  constexpr std::string_view k_ink = "#0a0c10";
+  return contrast(ground, k_ink) >= contrast(ground, "#ffffff") ? k_ink : std::string_view("#ffffff");
 }
 
 std::string tint(Role role, Theme theme) {

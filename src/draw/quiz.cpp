@@ -21,19 +21,24 @@ std::optional<Matrix> weights_of(const Reading& reading, int64_t layer, int64_t 
                    reading.heads(layer));
 }
 
+// The sources of a sentence's numbers, in order, and as they are written: "(0.38)".
+using Sources = std::vector<std::pair<Source, std::string>>;
+
 // A sentence with numbers, each with its source, in large letters; returns where the next begins.
-double statement(Scene& scene, const std::string& text, const std::vector<Source>& sources, double y) {
+double statement(Scene& scene, const std::string& text, const Sources& sources, double y) {
   // One text a line; the sources go with the line that shows the number, in order.
   const size_t before = scene.texts.size();
   const double height = add_paragraph(scene, TextKind::note, text, {0, y}, 1080, 20);
   size_t next = 0;
   for (size_t i = before; i < scene.texts.size(); ++i) {
     SceneText& line = scene.texts[i];
-    size_t numbers = 0;
-    for (size_t at = line.text.find('('); at != line.text.npos; at = line.text.find('(', at + 1))
-      if (at + 1 < line.text.size() && std::isdigit(static_cast<unsigned char>(line.text[at + 1]))) ++numbers;
-    for (; numbers > 0 && next < sources.size(); --numbers) line.sources.push_back(sources[next++]);
-    if (!line.sources.empty()) line.kind = TextKind::number;
+    for (size_t at = 0; next < sources.size(); ++next) {
+      const size_t found = line.text.find(sources[next].second, at);
+      if (found == line.text.npos) break;
+      line.sources.push_back(sources[next].first);
+      line.kind = TextKind::number;
+      at = found + sources[next].second.size();
+    }
   }
   return y + height + 18;
 }
@@ -127,7 +132,7 @@ void add_insight(std::vector<Slide>& pages, const Trace& trace) {
   Scene scene;
   double y = 0;
   std::string notes;
-  const auto say = [&](const std::string& text, const std::vector<Source>& sources) {
+  const auto say = [&](const std::string& text, const Sources& sources) {
     y = statement(scene, text, sources, y);
     notes += (notes.empty() ? "" : " ") + text;
     scene.steps.push_back({text, 0, false, true});
@@ -136,39 +141,43 @@ void add_insight(std::vector<Slide>& pages, const Trace& trace) {
     const auto weights = weights_of(reading, look->layer, look->head);
     const std::string query = label_of(reading, Axis::T, last), key = label_of(reading, Axis::S, look->most);
     const Source most = weights->source_at(last, look->most);
+    const std::string share = join("(", written(most, look->most_weight), ")");
+    const bool several = reading.layers() > 1 || reading.heads(look->layer) > 1;
     if (look->keys < 2)
       say(join("\"", query, "\" can only look at itself: there is nothing else it may attend to."), {});
-    else
+    else if (several)
       say(join("Of all heads, head ", look->head, " of layer ", look->layer, " chooses most sharply for \"",
-               query, "\": it looks at \"", key, "\" most (", written(most, look->most_weight), ")."),
-          {most});
-    if (look->keys > 1) {
+               query, "\": it looks at \"", key, "\" most ", share, "."),
+          {{most, share}});
+    else
+      say(join("\"", query, "\" looks at \"", key, "\" most ", share, "."), {{most, share}});
+    // The keys that the mask leaves are the first of the row, or all of it.
+    bool first = look->keys > 1;
+    for (int64_t s = 0; s < look->keys && first; ++s)
+      first = !reading.masked(look->layer, look->head, last, s);
+    if (first) {
       Source even = weights->row(last).whole(Source::Of::evenness);
-      // The keys that the mask leaves are the first of the row, or all of it.
-      bool first = true;
-      for (int64_t s = 0; s < look->keys; ++s)
-        first = first && !reading.masked(look->layer, look->head, last, s);
-      if (first) {
-        even.extent.back() = look->keys;
-        const double value = number_of(even, trace);
-        say(join("The entropy of its weights, as a share of that of looking everywhere alike, is small where "
-                 "it "
-                 "chooses and 1 where it does not: (",
-                 written(even, value), ")."),
-            {even});
-      }
+      even.extent.back() = look->keys;
+      const std::string value = join("(", written(even, trace), ")");
+      say(join("Looking everywhere alike would give its weights an entropy of 1; they have ", value, ": ",
+               look->evenness > 0.97   ? "it hardly chooses."
+               : look->evenness > 0.75 ? "it leans, but hears everyone."
+               : look->evenness > 0.4  ? "it chooses."
+                                       : "it hears almost nobody else."),
+          {{even, value}});
     }
   }
   if (const auto best = likeliest(reading, 2)) {
     const Source one = best->probs.source_at(best->row, best->places[0]),
                  two = best->probs.source_at(best->row, best->places[1]);
     const bool words = best->probs.row_axis >= 0;
+    const std::string p = join("(", written(one, trace), ")"), q = join("(", written(two, trace), ")");
     say(join(words ? join("After \"", label_of(reading, Axis::T, last), "\" the likeliest next ",
                           reading.thing(Axis::T))
                    : std::string("The likeliest class"),
-             " is \"", label_of(reading, Axis::V, best->places[0]), "\" (", written(one, trace), "), then \"",
-             label_of(reading, Axis::V, best->places[1]), "\" (", written(two, trace), ")."),
-        {one, two});
+             " is \"", label_of(reading, Axis::V, best->places[0]), "\" ", p, ", then \"",
+             label_of(reading, Axis::V, best->places[1]), "\" ", q, "."),
+        {{one, p}, {two, q}});
   }
   if (scene.texts.empty()) return;
   fit_page(scene);

@@ -91,15 +91,21 @@ class TokenFigure {
     for (size_t i = 0; i < all.size(); ++i) (i < most ? keys_ : rest_).push_back(all[i]);
     by_weight_ = keys_;
     std::sort(keys_.begin(), keys_.end(), [](const Key& a, const Key& b) { return a.place < b.place; });
+    std::vector<int64_t> places;
+    for (const Key& key : keys_) places.push_back(key.place);
+    key_range_ = range_of(*k_, places);
+    value_range_ = range_of(*v_, places);  // their weighted sum lies within
   }
 
-  GridForm strip(const std::string& name, Role role) const {
+  GridForm strip(const std::string& name, Role role,
+                 std::optional<std::pair<double, double>> range = std::nullopt) const {
     GridForm form;
     form.name = name;
     form.role = role;
     form.cell_width = 42;
     form.most_width = 168;
     form.most_height = k_cell_height;
+    form.range = range;
     return form;
   }
   double strip_width(const Matrix& m) const { return size_of(m.row(0), strip("", Role::plain)).width; }
@@ -113,8 +119,9 @@ class TokenFigure {
     strip_x_ = key_x_ + label_width_ + 10;
     dot_x_ = strip_x_ + strip_width(*k_) + k_number;
     scaled_x_ = dot_x_ + (scaled_ ? k_number : 0);
-    bar_x_ = scaled_x_ + 22;
-    value_x_ = bar_x_ + k_bar + 52;
+    weight_x_ = scaled_x_ + k_number;
+    bar_x_ = weight_x_ + 10;
+    value_x_ = bar_x_ + k_bar + 18;
     output_x_ = value_x_ + strip_width(*v_) + k_arrows;
     top_ = k_margin + 96;
     middle_ =
@@ -167,7 +174,7 @@ class TokenFigure {
           "\xc3\xb7 \xe2\x88\x9a"
           "D",
           scaled_x_, Anchor::end, Role::weights);
-    header("weight", bar_x_, Anchor::start, Role::weights);
+    header("weight", weight_x_, Anchor::end, Role::weights);
     header("value", value_x_, Anchor::start, Role::value);
     const std::string keys = keys_.size() == 1 ? "the key of " : "the keys of ";
     std::vector<std::string> words;
@@ -206,7 +213,8 @@ class TokenFigure {
     const std::string place = join(name_of(key.place), ", place ", key.place);
     arrow(key, {query_x_ + strip_width(*q_) + 8, middle_}, {key_x_ - 6, y});
     scene_.texts.push_back(text_at(TextKind::token, name_of(key.place), {key_x_, baseline}, Anchor::start));
-    add_grid(scene_, k_->row(key.place), nullptr, strip("key of " + place, Role::key), {strip_x_, corner});
+    add_grid(scene_, k_->row(key.place), nullptr, strip("key of " + place, Role::key, key_range_),
+             {strip_x_, corner});
     std::string said = join("\"", name_of(key.place), "\": ");
     const auto number = [&](const std::optional<Matrix>& m, double x, const std::string& word) {
       if (!m) return;
@@ -221,11 +229,10 @@ class TokenFigure {
     const double length = k_bar * std::clamp(key.weight, 0.0, 1.0);
     if (length > 0.3)
       scene_.bars.push_back({"weight of " + place, {bar_x_, y - 7, length, 14}, Role::weights, 0.5, weight});
-    const SceneText text =
-        number_at(weight, key.weight, {bar_x_ + k_bar + 8, baseline}, Anchor::start, Role::weights);
+    const SceneText text = number_at(weight, key.weight, {weight_x_, baseline}, Anchor::end, Role::weights);
     said += join("after softmax its weight is ", text.text, ", by which its value counts.");
     scene_.texts.push_back(text);
-    add_grid(scene_, v_->row(key.place), nullptr, strip("value of " + place, Role::value),
+    add_grid(scene_, v_->row(key.place), nullptr, strip("value of " + place, Role::value, value_range_),
              {value_x_, corner});
     arrow(key, {value_x_ + strip_width(*v_) + 6, y}, {output_x_ - 8, middle_});
     scene_.steps.push_back({said, 1, false, true});
@@ -245,7 +252,8 @@ class TokenFigure {
 
   void write_output() {
     const Matrix z = z_->row(query_);
-    add_grid(scene_, z, nullptr, strip("output", Role::value), {output_x_, middle_ - k_cell_height / 2});
+    add_grid(scene_, z, nullptr, strip("output", Role::value, value_range_),
+             {output_x_, middle_ - k_cell_height / 2});
     scene_.texts.push_back(
         text_at(TextKind::name, "weighted sum", {output_x_, middle_ - 22}, Anchor::start, Role::value));
     scene_.texts.push_back(
@@ -262,8 +270,9 @@ class TokenFigure {
   std::vector<std::string> labels_;
   std::optional<Matrix> q_, k_, v_, z_, dot_, scaled_, pattern_;
   std::vector<Key> keys_, rest_, by_weight_;
-  double label_width_ = 0, query_x_ = 0, key_x_ = 0, strip_x_ = 0, dot_x_ = 0, scaled_x_ = 0, bar_x_ = 0,
-         value_x_ = 0, output_x_ = 0, top_ = 0, middle_ = 0;
+  std::optional<std::pair<double, double>> key_range_, value_range_;  // of the keys and values that are drawn
+  double label_width_ = 0, weight_x_ = 0, query_x_ = 0, key_x_ = 0, strip_x_ = 0, dot_x_ = 0, scaled_x_ = 0,
+         bar_x_ = 0, value_x_ = 0, output_x_ = 0, top_ = 0, middle_ = 0;
   Scene scene_;
 };
 

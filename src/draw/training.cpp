@@ -65,6 +65,10 @@ std::vector<double> ticks(double low, double high, int count) {
 
 std::string tick_text(double value, double step) {
   char text[64];
+  if (std::fabs(value) >= 1e5) {
+    std::snprintf(text, sizeof text, "%.0e", value);
+    return text;
+  }
   const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 6);
   std::snprintf(text, sizeof text, "%.*f", decimals, value);
   return text;
