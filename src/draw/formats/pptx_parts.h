@@ -1,4 +1,4 @@
-// What every presentation holds beside its slides (ECMA-376 ZipEntry 1, 13.3): theme, masters, layout,
+// What every presentation holds beside its slides (ECMA-376 Part 1, 13.3): theme, masters, layout,
 // properties, and the lists that tie the parts together.
 #pragma once
 
