@@ -4,6 +4,7 @@
 
 #include "core/width.h"
 #include "draw/formats/letter_parts.h"
+#include "draw/formats/outline_text.h"
 #include "draw/text.h"
 
 namespace limpid::draw {
@@ -63,7 +64,10 @@ std::string LetterDrawing::text(int64_t at_most) const {
     if (page.blank(across_.at(r.x), down_.at(r.bottom())))
       page.letter(across_.at(r.x), down_.at(r.bottom()), "•");
   });
-  each(Kind::text, [&](const Part& p) { words(page, scene.texts[p.index]); });
+  each(Kind::text, [&](const Part& p) {
+    if (!turned_ || connector_beside(scene, scene.texts[p.index]) < 0) words(page, scene.texts[p.index]);
+  });
+  labels(page);
   return page.text();
 }
 
@@ -79,19 +83,19 @@ void LetterDrawing::box(LetterGrid& page, const SceneBox& box) const {
   const int64_t left = across_.at(r.x), top = down_.at(r.y), right = across_.at(r.right()) - 1,
                 bottom = down_.at(r.bottom()) - 1;
   if (box.look != SceneBox::Look::bare) page.rectangle(left, top, right, bottom);
-  std::vector<std::string> lines;
-  double baseline = NAN;
-  for (const SceneText& text : box.texts) {
-    if (text.at.y == baseline)
-      lines.back() += " " + clean(text.text);
-    else
-      lines.push_back(clean(text.text));
-    baseline = text.at.y;
+  const std::vector<BoxLine> lines = lines_of(box);
+  if (turned_ && box.look == SceneBox::Look::bare && lines.size() > 1) {
+    for (const BoxLine& line : lines) {
+      const Rect at = turn(line.rect);
+      const auto width = static_cast<int64_t>(display_width(line.words));
+      page.write(across_.at(at.centre().x) - width / 2, bottom, line.words);
+    }
+    return;
   }
   const int64_t first = top + (bottom - top + 1 - static_cast<int64_t>(lines.size())) / 2;
   for (size_t i = 0; i < lines.size(); ++i) {
-    const auto width = static_cast<int64_t>(display_width(lines[i]));
-    page.write(left + (right - left + 1 - width) / 2, first + static_cast<int64_t>(i), lines[i]);
+    const auto width = static_cast<int64_t>(display_width(lines[i].words));
+    page.write(left + (right - left + 1 - width) / 2, first + static_cast<int64_t>(i), lines[i].words);
   }
 }
 
@@ -169,6 +173,35 @@ void LetterDrawing::words(LetterGrid& page, const SceneText& text) const {
                          : text.anchor == SceneText::Anchor::end ? right - width
                                                                  : left + (right - left - width + 1) / 2;
   page.write(std::max<int64_t>(0, column), down_.at(r.y), line);
+}
+
+// Right of the connector's way, else left of it, on the first of its rows that has the room.
+void LetterDrawing::labels(LetterGrid& page) const {
+  for (const auto& [index, texts] : labels_) {
+    const SceneConnector& c = parts_.scene->connectors[static_cast<size_t>(index)];
+    for (const SceneText* text : texts) {
+      const std::string words = clean(text->text);
+      const auto width = static_cast<int64_t>(display_width(words));
+      const auto free = [&](int64_t column, int64_t row) {
+        for (int64_t i = -1; i <= width; ++i)
+          if (!page.blank(column + i, row)) return false;
+        return true;
+      };
+      bool written = false;
+      for (size_t i = 0; i + 1 < c.points.size() && !written; ++i) {
+        const Point a = turn(c.points[i]), b = turn(c.points[i + 1]);
+        if (a.x != b.x) continue;
+        const int64_t column = across_.at(a.x), from = down_.at(a.y), to = down_.at(b.y),
+                      step = to < from ? -1 : 1;
+        for (int64_t row = from; row != to && !written; row += step)
+          for (const int64_t at : {column + 2, column - 1 - width})
+            if (!written && free(at, row)) {
+              page.write(at, row, words);
+              written = true;
+            }
+      }
+    }
+  }
 }
 
 void LetterDrawing::line(LetterGrid& page, const SceneLine& l) const {

@@ -9,6 +9,8 @@ namespace limpid::draw {
 
 namespace {
 
+constexpr double k_apart = 14;  // a gap that a blank line stands for
+
 struct Gap {
   double at = 0, width = 0;
   bool across = false;  // between left and right
@@ -42,18 +44,29 @@ LetterParts side(const LetterParts& parts, const Gap& gap, bool before) {
   return out;
 }
 
+bool key_only(const LetterParts& parts) {
+  return std::all_of(parts.parts.begin(), parts.parts.end(), [&](const LetterParts::Part& part) {
+    return part.kind == LetterParts::Kind::mark ||
+           (part.kind == LetterParts::Kind::text &&
+            parts.scene->texts[part.index].kind == SceneText::Kind::legend);
+  });
+}
+
 // Nothing where a part that cannot be cut is too wide.
 std::optional<std::string> painted(const LetterParts& parts, int64_t columns) {
   if (parts.parts.empty()) return "";
+  const Gap down = widest(parts, false), across = widest(parts, true);
+  // A key's lines have no columns in common.
+  if (down.width > 0 && key_only(parts))
+    return *painted(side(parts, down, true), columns) + *painted(side(parts, down, false), columns);
   const LetterDrawing plain(parts, false, columns);
   if (plain.columns() <= columns) return plain.text();
-  const Gap down = widest(parts, false), across = widest(parts, true);
   const Gap& gap = across.width > down.width ? across : down;
   if (gap.width > 0) {
     const auto first = painted(side(parts, gap, true), columns),
                second = painted(side(parts, gap, false), columns);
     if (!first || !second) return std::nullopt;
-    return *first + (first->empty() || second->empty() ? "" : "\n") + *second;
+    return *first + (first->empty() || second->empty() || gap.width < k_apart ? "" : "\n") + *second;
   }
   if (!parts.joined()) return plain.text(columns);
   const LetterDrawing turned(parts, true, columns);

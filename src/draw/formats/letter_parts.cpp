@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "core/width.h"
+#include "draw/formats/outline_text.h"
 #include "draw/text.h"
 
 namespace limpid::draw {
@@ -14,20 +15,6 @@ namespace {
 constexpr double k_step = 0.01;  // the map's finest
 
 int64_t width_of(const SceneText& text) { return static_cast<int64_t>(display_width(clean(text.text))); }
-
-// What a box says, texts of one baseline in one line.
-std::vector<std::string> lines_of(const SceneBox& box) {
-  std::vector<std::string> lines;
-  double baseline = NAN;
-  for (const SceneText& text : box.texts) {
-    if (text.at.y == baseline)
-      lines.back() += " " + clean(text.text);
-    else
-      lines.push_back(clean(text.text));
-    baseline = text.at.y;
-  }
-  return lines;
-}
 
 bool level(const SceneLine& line) {
   for (size_t i = 1; i < line.points.size(); ++i)
@@ -49,6 +36,25 @@ Rect around(const std::vector<Point>& points) {
 
 }  // namespace
 
+std::vector<BoxLine> lines_of(const SceneBox& box) {
+  std::vector<BoxLine> lines;
+  double baseline = NAN;
+  for (const SceneText& text : box.texts) {
+    const Rect r = text.bounds();
+    if (text.at.y == baseline) {
+      BoxLine& line = lines.back();
+      line.words += " " + clean(text.text);
+      const double right = std::max(line.rect.right(), r.right());
+      line.rect.x = std::min(line.rect.x, r.x);
+      line.rect.width = right - line.rect.x;
+    } else {
+      lines.push_back({clean(text.text), r});
+    }
+    baseline = text.at.y;
+  }
+  return lines;
+}
+
 bool LetterParts::joined() const {
   return std::any_of(parts.begin(), parts.end(), [](const Part& p) { return p.kind == Kind::connector; });
 }
@@ -68,8 +74,14 @@ LetterParts parts_of(const Scene& scene) {
   }
   for (size_t i = 0; i < scene.connectors.size(); ++i)
     add(Kind::connector, i, around(scene.connectors[i].points));
+  const auto on_way = [&](const Point& p) {
+    return std::any_of(scene.connectors.begin(), scene.connectors.end(), [&](const SceneConnector& c) {
+      return std::find(c.points.begin(), c.points.end(), p) != c.points.end();
+    });
+  };
   for (size_t i = 0; i < scene.marks.size(); ++i)
-    add(Kind::mark, i, {scene.marks[i].at.x - 3, scene.marks[i].at.y - 3, 6, 6});
+    if (!on_way(scene.marks[i].at))
+      add(Kind::mark, i, {scene.marks[i].at.x - 3, scene.marks[i].at.y - 3, 6, 6});
   for (size_t i = 0; i < scene.boxes.size(); ++i) add(Kind::box, i, scene.boxes[i].rect);
   for (size_t i = 0; i < scene.texts.size(); ++i) add(Kind::text, i, scene.texts[i].bounds());
   return out;
@@ -99,7 +111,10 @@ LetterDrawing::LetterDrawing(const LetterParts& parts, bool turned, int64_t page
         need_connector(scene.connectors[part.index]);
         break;
       case Kind::text:
-        need_text(scene.texts[part.index]);
+        if (const int beside = turned_ ? connector_beside(scene, scene.texts[part.index]) : -1; beside >= 0)
+          labels_[beside].push_back(&scene.texts[part.index]);
+        else
+          need_text(scene.texts[part.index]);
         break;
       case Kind::grid:
         need_grid(scene.grids[part.index]);
@@ -117,6 +132,7 @@ LetterDrawing::LetterDrawing(const LetterParts& parts, bool turned, int64_t page
         break;
     }
   }
+  need_labels();
   across_.solve();
   down_.solve();
 }
@@ -132,9 +148,10 @@ void LetterDrawing::need_text(const SceneText& text) {
 
 // Half of its room on each side of its middle, so that what is joined to the middle stays there.
 void LetterDrawing::need_box(const SceneBox& box) {
-  const std::vector<std::string> lines = lines_of(box);
+  const std::vector<BoxLine> lines = lines_of(box);
+  if (turned_ && box.look == SceneBox::Look::bare && lines.size() > 1) return need_words(box);
   int64_t wide = 1, high = std::max<int64_t>(1, static_cast<int64_t>(lines.size()));
-  for (const std::string& each : lines) wide = std::max(wide, static_cast<int64_t>(display_width(each)));
+  for (const BoxLine& each : lines) wide = std::max(wide, static_cast<int64_t>(display_width(each.words)));
   if (box.look != SceneBox::Look::bare) wide += 4, high += 2;
   const Rect r = turn(box.rect);
   const Point c = r.centre();
@@ -148,12 +165,41 @@ void LetterDrawing::need_box(const SceneBox& box) {
   down_.need(r.bottom() - k_step, r.bottom(), 1);
 }
 
+// The words of a sentence stand one under the other in a scene, and so side by side when it is turned.
+void LetterDrawing::need_words(const SceneBox& box) {
+  for (const BoxLine& line : lines_of(box)) {
+    const auto wide = static_cast<int64_t>(display_width(line.words)) + 1;
+    const Rect r = turn(line.rect);
+    across_.need(r.x, r.centre().x, wide / 2);
+    across_.need(r.centre().x, r.right(), wide - wide / 2);
+  }
+  const Rect r = turn(box.rect);
+  down_.need(r.y, r.bottom(), 1);
+}
+
+// A row for each label and one for the arrow, on the longest piece that runs downwards.
+void LetterDrawing::need_labels() {
+  for (const auto& [index, texts] : labels_) {
+    const SceneConnector& c = parts_.scene->connectors[static_cast<size_t>(index)];
+    size_t longest = 0;
+    double length = 0;
+    for (size_t i = 0; i + 1 < c.points.size(); ++i)
+      if (const double d = std::abs(turn(c.points[i + 1]).y - turn(c.points[i]).y); d > length) {
+        length = d;
+        longest = i;
+      }
+    if (length == 0) continue;
+    const double a = turn(c.points[longest]).y, b = turn(c.points[longest + 1]).y;
+    down_.need(std::min(a, b), std::max(a, b), static_cast<int64_t>(texts.size()) + 1);
+  }
+}
+
 void LetterDrawing::need_connector(const SceneConnector& c) {
   for (size_t i = 0; i < c.points.size(); ++i) {
     const Point p = turn(c.points[i]);
     const bool end = i == 0 || i + 1 == c.points.size();
     const Point q = turn(c.points[i == 0 ? 1 : i - 1]);
-    if (!end || p.x == q.x) across_.need(p.x, p.x + k_step, 1);
+    if (!end || p.x == q.x) across_.need(p.x, p.x + k_step, turned_ ? 1 : 2);
     if (!end || p.y == q.y) down_.need(p.y, p.y + k_step, 1);
     if (i == 0) continue;
     const int64_t room = i + 1 == c.points.size() || i == 1 ? 2 : 1;

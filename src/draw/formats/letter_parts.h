@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,13 @@ struct LetterParts {
   bool joined() const;
 };
 
+/// What a box says, texts of one baseline in one line.
+struct BoxLine {
+  std::string words;
+  Rect rect;
+};
+std::vector<BoxLine> lines_of(const SceneBox&);
+
 /// All of a scene that letters can show: lines that are neither level nor upright are left out, unless they
 /// are curves.
 LetterParts parts_of(const Scene&);
@@ -44,9 +52,11 @@ class LetterDrawing {
   Rect turn(const Rect&) const;
   Point turn(const Point&) const;
   void need_box(const SceneBox&);
+  void need_words(const SceneBox&);
   void need_connector(const SceneConnector&);
   void need_grid(const SceneGrid&);
   void need_text(const SceneText&);
+  void need_labels();
   void need_line(const SceneLine&);
   Pooled pooled(const SceneGrid&) const;
 
@@ -55,12 +65,15 @@ class LetterDrawing {
   void connector(LetterGrid&, const SceneConnector&) const;
   void grid(LetterGrid&, const SceneGrid&) const;
   void words(LetterGrid&, const SceneText&) const;
+  void labels(LetterGrid&) const;
   void line(LetterGrid&, const SceneLine&) const;
 
   LetterParts parts_;
   bool turned_;
   int64_t page_columns_;
   LetterMap across_, down_;
+  // Texts that stand beside a connector, by connector: turned, they are placed where its way leaves room.
+  std::map<int, std::vector<const SceneText*>> labels_;
 };
 
 }  // namespace limpid::draw

@@ -3,34 +3,20 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 namespace limpid::draw {
 
 namespace {
 
-constexpr double k_beside = 12;  // how near a text stands to the line that it belongs to
+// How near a text stands to the line that it belongs to; a name may have a second line.
+constexpr double k_beside = 12, k_second = 26;
 
 double distance(const Rect& r, const Point& a, const Point& b) {
   const double left = std::min(a.x, b.x), right = std::max(a.x, b.x), top = std::min(a.y, b.y),
                bottom = std::max(a.y, b.y);
   return std::hypot(std::max({0.0, left - r.right(), r.x - right}),
                     std::max({0.0, top - r.bottom(), r.y - bottom}));
-}
-
-// The connector that a text stands beside, or -1.
-int nearest(const Scene& scene, const SceneText& text) {
-  const Rect r = text.bounds();
-  double least = k_beside;
-  int found = -1;
-  for (size_t i = 0; i < scene.connectors.size(); ++i) {
-    const std::vector<Point>& p = scene.connectors[i].points;
-    for (size_t k = 0; k + 1 < p.size(); ++k)
-      if (const double d = distance(r, p[k], p[k + 1]); d < least) {
-        least = d;
-        found = static_cast<int>(i);
-      }
-  }
-  return found;
 }
 
 void add_boxes(const Scene& scene, StructureOutline& out) {
@@ -57,14 +43,24 @@ void add_boxes(const Scene& scene, StructureOutline& out) {
 }
 
 void add_edges(const Scene& scene, StructureOutline& out) {
-  for (const SceneConnector& c : scene.connectors)
-    out.edges.push_back({c.from, c.to, "", c.role, c.residual});
+  for (const SceneConnector& c :
+       scene.connectors) {  // several between two boxes (a sentence's words) are one
+    const bool known = std::any_of(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) {
+      return e.from == c.from && e.to == c.to && e.dashed == c.residual;
+    });
+    if (!known) out.edges.push_back({c.from, c.to, "", c.role, c.residual});
+  }
+  std::map<int, SceneText::Kind> last_kind;
   for (const SceneText& text : scene.texts) {
-    if (text.kind == SceneText::Kind::legend || text.kind == SceneText::Kind::heading) continue;
-    const int beside = nearest(scene, text);
+    const int beside = connector_beside(scene, text);
     if (beside < 0) continue;
-    std::string& label = out.edges[static_cast<size_t>(beside)].label;
-    label += (label.empty() ? "" : ", ") + text.text;
+    const SceneConnector& c = scene.connectors[static_cast<size_t>(beside)];
+    OutlineEdge& edge = *std::find_if(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) {
+      return e.from == c.from && e.to == c.to && e.dashed == c.residual;
+    });
+    const bool more = text.kind == SceneText::Kind::name && last_kind[beside] == SceneText::Kind::name;
+    last_kind[beside] = text.kind;
+    edge.label += (edge.label.empty() ? "" : more ? " " : ", ") + text.text;
   }
 }
 
@@ -97,6 +93,22 @@ void add_steps(const Scene& scene, StructureOutline& out) {
 }
 
 }  // namespace
+
+int connector_beside(const Scene& scene, const SceneText& text) {
+  if (text.kind != SceneText::Kind::shape && text.kind != SceneText::Kind::name) return -1;
+  const Rect r = text.bounds();
+  double least = text.kind == SceneText::Kind::name ? k_second : k_beside;
+  int found = -1;
+  for (size_t i = 0; i < scene.connectors.size(); ++i) {
+    const std::vector<Point>& p = scene.connectors[i].points;
+    for (size_t k = 0; k + 1 < p.size(); ++k)
+      if (const double d = distance(r, p[k], p[k + 1]); d < least) {
+        least = d;
+        found = static_cast<int>(i);
+      }
+  }
+  return found;
+}
 
 StructureOutline outlined(const Scene& scene) {
   StructureOutline out;

@@ -35,4 +35,7 @@ struct StructureOutline {
 /// text that stands beside one connector and no other is that edge's label.
 StructureOutline outlined(const Scene&);
 
+/// The connector that a text stands beside; -1: none.
+int connector_beside(const Scene&, const SceneText&);
+
 }  // namespace limpid::draw

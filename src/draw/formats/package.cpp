@@ -28,7 +28,7 @@ struct FreeSource {
 using Archive = std::unique_ptr<zip_t, Discard>;
 using ZipSource = std::unique_ptr<zip_source_t, FreeSource>;
 
-void add(zip_t* archive, const Part& part) {
+void add(zip_t* archive, const ZipEntry& part) {
   ErrorText error;
   ZipSource source(zip_source_buffer_create(part.bytes.data(), part.bytes.size(), 0, &error.error));
   if (!source) fail_work("zip: '", part.name, "': ", error.text());
@@ -43,14 +43,14 @@ void add(zip_t* archive, const Part& part) {
 
 }  // namespace
 
-std::string zipped(const std::vector<Part>& parts) {
+std::string zipped(const std::vector<ZipEntry>& parts) {
   ErrorText error;
   const ZipSource built(zip_source_buffer_create(nullptr, 0, 0, &error.error));
   if (!built) fail_work("zip: ", error.text());
   Archive archive(zip_open_from_source(built.get(), ZIP_TRUNCATE, &error.error));
   if (!archive) fail_work("zip: ", error.text());
   zip_source_keep(built.get());  // one reference the archive's, one ours
-  for (const Part& part : parts) add(archive.get(), part);
+  for (const ZipEntry& part : parts) add(archive.get(), part);
   if (zip_close(archive.get()) != 0) fail_work("zip: ", zip_strerror(archive.get()));
   static_cast<void>(archive.release());
   zip_stat_t stat;

@@ -7,13 +7,13 @@
 
 namespace limpid::draw {
 
-struct Part {
+struct ZipEntry {
   std::string name;  // "ppt/slides/slide1.xml"
   std::string bytes;
 };
 
 /// In the order given, deflated.
-std::string zipped(const std::vector<Part>& parts);
+std::string zipped(const std::vector<ZipEntry>& entries);
 
 /// Deflated without a head (RFC 1951), as .drawio's compressed form has it.
 std::string deflated(std::string_view bytes);

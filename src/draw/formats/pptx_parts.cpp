@@ -314,8 +314,8 @@ std::string small_part(std::string_view element, std::string_view more = {}) {
 
 }  // namespace
 
-std::vector<Part> pptx_parts(const PptxDeck& deck) {
-  std::vector<Part> parts = {{"[Content_Types].xml", content_types(deck)}};
+std::vector<ZipEntry> pptx_parts(const PptxDeck& deck) {
+  std::vector<ZipEntry> parts = {{"[Content_Types].xml", content_types(deck)}};
   const auto with_relations = [&](const std::string& folder, const std::string& file, std::string bytes,
                                   const std::vector<Relation>& list) {
     parts.push_back({folder + file, std::move(bytes)});

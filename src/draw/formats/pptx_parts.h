@@ -29,6 +29,6 @@ struct PptxDeck {
 };
 
 /// The parts of the package, [Content_Types].xml first.
-std::vector<Part> pptx_parts(const PptxDeck&);
+std::vector<ZipEntry> pptx_parts(const PptxDeck&);
 
 }  // namespace limpid::draw
