@@ -254,7 +254,7 @@ Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
   y += 30;
   // An A4 sheet in portrait, on which 12 is 7 pt: 922 by 1345.
   const EquationForm form = fitting(
-      equations, {std::min(o.width, 922.0) - 2 * k_margin, (o.height > 0 ? o.height : 1345) - 102}, 20 + 20);
+      equations, {std::min(o.width, 922.0) - 2 * k_margin - 16, (o.height > 0 ? o.height : 1345) - 102}, 20 + 20);
   bool pooled = false;
   for (size_t i = 0; i < equations.size(); ++i) {
     const Equation& e = equations[i];
