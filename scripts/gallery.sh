@@ -56,11 +56,9 @@ figure head "One head: who looks at whom" heads --text "Once upon a time there w
   --layer 2 --head 3
 
 # A training run of a few seconds, for its log.
-"$limpid" train recipes/textbook.json -o "$work/run" >/dev/null 2>&1
-cp "$work/run/log.jsonl" "$images/log.jsonl"
-figure training "A training run, epoch by epoch" training "$images/log.jsonl"
-sed -i "s|$images/|textbook/|" "$work/page"  # where the reader's own run keeps it
-rm "$images/log.jsonl"
+"$limpid" train recipes/textbook.json -o "$work/textbook" >/dev/null 2>&1
+figure training "A training run, epoch by epoch" training "$work/textbook/log.jsonl"
+sed -i "s|$work/||" "$work/page"  # where the reader's own run keeps it
 
 # A few pages of the deck.
 pages=$({ "$limpid" draw slides --network textbook --format svg -o - 2>&1 || true; } | sed -n 's/.*has \([0-9]*\);.*/\1/p')

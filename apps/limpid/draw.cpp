@@ -2,6 +2,7 @@
 #include "limpid/draw.h"
 
 #include <climits>
+#include <filesystem>
 
 #include "core/label.h"
 #include "limpid/commands.h"
@@ -154,10 +155,16 @@ std::vector<Slide> network_pages(const Call& call, const Format& format) {
   return one(scene_of(model.graph()));
 }
 
+// The folder of a run is what it is called: sayings/log.jsonl.
+std::string run_name(const std::string& log) {
+  const std::filesystem::path path = std::filesystem::absolute(log);
+  return path.has_parent_path() ? path.parent_path().filename().string() : path.stem().string();
+}
+
 std::vector<Slide> pages_of(const Call& call, const Format& format) {
   if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
   if (call.figure == "training")
-    return one(training_scene(training_reports(read_file(call.file)), "Training: " + call.file));
+    return one(training_scene(training_reports(read_file(call.file)), "Training of " + run_name(call.file)));
   const Trace trace = trace_of(call);
   const FigureOptions options = figure_options(call, trace);
   if (call.figure == "token") return one(token_scene(trace, options));

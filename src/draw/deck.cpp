@@ -7,23 +7,13 @@
 
 #include "draw/describe.h"
 #include "draw/layout.h"
+#include "draw/route.h"
 
 namespace limpid::draw {
 
 namespace {
 
 constexpr double k_heading = 26, k_foot = 15, k_least_scale = 0.952;
-
-// Whether the point lies on the way.
-bool on(const Point& p, const std::vector<Point>& way) {
-  for (size_t i = 0; i + 1 < way.size(); ++i) {
-    const Point &a = way[i], &b = way[i + 1];
-    if (p.x >= std::min(a.x, b.x) - 0.01 && p.x <= std::max(a.x, b.x) + 0.01 &&
-        p.y >= std::min(a.y, b.y) - 0.01 && p.y <= std::max(a.y, b.y) + 0.01)
-      return true;
-  }
-  return false;
-}
 
 double scale_of(const Scene& figure) {
   return std::min({1.5, k_figure_area.width / figure.width, k_figure_area.height / figure.height});
@@ -101,7 +91,7 @@ Scene built_up(const Scene& whole, size_t steps) {
     c.to_port = port(c.to, c.to_port);
     c.from = place.at(c.from);
     c.to = place.at(c.to);
-    c.fork = 0;  // what it ran along may be missing
+    c.fork = 0;  // what it ran along may be missing: find_forks tells
     out.connectors.push_back(std::move(c));
   }
   for (SceneFrame frame : whole.frames) {
@@ -124,11 +114,7 @@ Scene built_up(const Scene& whole, size_t steps) {
       if (text.box >= 0) text.box = place.at(text.box);
       out.texts.push_back(std::move(text));
     }
-  for (const SceneMark& mark : whole.marks) {
-    const auto ways = std::count_if(out.connectors.begin(), out.connectors.end(),
-                                    [&](const SceneConnector& c) { return on(mark.at, c.points); });
-    if (ways > 1) out.marks.push_back(mark);
-  }
+  find_forks(out);
   out.width = whole.width;
   out.height = whole.height;
   out.title = whole.title;
