@@ -38,6 +38,9 @@ figure() {  # figure NAME WORDS ARGUMENTS...: draws it light and dark, and shows
 }
 
 text="Life is short"
+for theme in light dark; do  # what the README opens with
+  "$limpid" draw --network textbook --theme $theme -o docs/images/textbook-$theme.svg
+done
 figure textbook "The textbook's network" network --network textbook
 figure textbook-all "The same with every optional part" network --network textbook --heads 2 --positions sinusoidal \
   --add-norm --mask causal --output class

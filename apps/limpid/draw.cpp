@@ -137,8 +137,9 @@ std::vector<Slide> one(Scene scene) {
 }
 
 // The network, as letters where there is only a model, with the words and sizes of a run where there is one.
-std::vector<Slide> network_pages(const Call& call) {
+std::vector<Slide> network_pages(const Call& call, const Format& format) {
   SceneOptions options;
+  if (format.ending == "txt") options.width = 1e6;  // in one row, which letters turn to run downwards
   options.parameters = call.parameters;
   options.open = call.open;
   const auto scene_of = [&](const auto& from) {
@@ -153,8 +154,8 @@ std::vector<Slide> network_pages(const Call& call) {
   return one(scene_of(model.graph()));
 }
 
-std::vector<Slide> pages_of(const Call& call) {
-  if (call.figure == "network" || call.figure == "attention") return network_pages(call);
+std::vector<Slide> pages_of(const Call& call, const Format& format) {
+  if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
   if (call.figure == "training")
     return one(training_scene(training_reports(read_file(call.file)), "Training: " + call.file));
   const Trace trace = trace_of(call);
@@ -166,13 +167,14 @@ std::vector<Slide> pages_of(const Call& call) {
   return heads_pages(trace, options);
 }
 
-void draw(const CLI::App& sub, Call call) {
+void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
   read_arguments(call);
   check(sub, call);
   const Format& format = format_for(call);
   PaintOptions options;
+  if (call.out == "-" && terminal.output) options.columns = terminal.columns;
   options.theme = call.theme == "auto" ? Theme::automatic : theme_named(call.theme);
-  std::vector<Slide> pages = pages_of(call);
+  std::vector<Slide> pages = pages_of(call, format);
   const auto count = static_cast<int64_t>(pages.size());
   if (call.page) {
     if (*call.page < 1 || *call.page > count)
@@ -251,8 +253,8 @@ Work add_draw(CLI::App& app) {
               "  limpid draw token --text \"Life is short\" --token short -o token.svg\n"
               "  limpid draw matrices life.safetensors --layer 1 --head 2 -o head.svg\n"
               "  limpid draw attention --network textbook --heads 2 -o attention.svg\n"
-              "  limpid draw slides --text \"Life is short\" --page 3 -o page.svg\n");
-  return [call, sub](const Terminal&) { draw(*sub, *call); };
+              "  limpid draw slides --text \"Life is short\" -o life.pptx\n");
+  return [call, sub](const Terminal& terminal) { draw(*sub, *call, terminal); };
 }
 
 }  // namespace limpid::command
