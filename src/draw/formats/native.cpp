@@ -73,9 +73,14 @@ std::string source_name(const SceneText& text) {
 std::string source_name(const SceneGrid& grid) {
   if (grid.source.stage.empty() || grid.row_at.empty() || grid.column_at.empty()) return "";
   Source all = grid.source;
-  all.extent.assign(static_cast<size_t>(grid.source.index.size()), 1);
-  all.extent[static_cast<size_t>(grid.row_axis)] = grid.row_at.back() - grid.row_at.front();
-  all.extent[static_cast<size_t>(grid.column_axis)] = grid.column_at.back() - grid.column_at.front();
+  all.extent.assign(all.index.size(), 1);
+  const auto whole = [&](int axis, const std::vector<int64_t>& at) {
+    if (axis < 0 || axis >= static_cast<int>(all.index.size())) return;  // one row, or one column
+    all.index[static_cast<size_t>(axis)] = at.front();
+    all.extent[static_cast<size_t>(axis)] = at.back() - at.front();
+  };
+  whole(grid.row_axis, grid.row_at);
+  whole(grid.column_axis, grid.column_at);
   return to_string(all);
 }
 
