@@ -193,8 +193,12 @@ EquationForm fitting(const std::vector<Equation>& equations, Point room, double 
     for (const Equation& e : equations) sum += size_of(e, form).y + between;
     return sum;
   };
-  while (form.most_width > k_scale_width && widest() > room.x) form.most_width -= 4;
-  while (form.most_height > 40 && height() > room.y) form.most_height -= 6;
+  // Lower matrices lose their numbers and gain keys of colours, which may be wider: both are asked again.
+  for (bool fits = false; !fits;) {
+    fits = true;
+    for (; form.most_width > k_scale_width && widest() > room.x; fits = false) form.most_width -= 4;
+    for (; form.most_height > 40 && height() > room.y; fits = false) form.most_height -= 6;
+  }
   return form;
 }
 
@@ -254,7 +258,8 @@ Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
   y += 30;
   // An A4 sheet in portrait, on which 12 is 7 pt: 922 by 1345.
   const EquationForm form = fitting(
-      equations, {std::min(o.width, 922.0) - 2 * k_margin - 16, (o.height > 0 ? o.height : 1345) - 102}, 20 + 20);
+      equations, {std::min(o.width, 922.0) - 2 * k_margin - 16, (o.height > 0 ? o.height : 1345) - 102},
+      20 + 20);
   bool pooled = false;
   for (size_t i = 0; i < equations.size(); ++i) {
     const Equation& e = equations[i];
