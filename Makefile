@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 
-.PHONY: help build demo test bench format lint install clean
+.PHONY: help build demo gallery test bench format lint install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -16,6 +16,11 @@ build: ## the program, build/release/limpid
 
 demo: ## "Life is short", from word to next-word probabilities; the trace and its figure stay in demo/
 	@scripts/demo.sh
+
+gallery: ## draws every figure again: docs/gallery.md and its images
+	@scripts/install-deps.sh build
+	@scripts/build.sh --quiet release limpid_program
+	@scripts/gallery.sh
 
 test: ## builds and runs every test (build/dev)
 	@scripts/install-deps.sh build test

@@ -13,6 +13,7 @@ set(LIMPID_PUBLIC_HEADERS
   model.h
   network.h
   ops.h
+  scene.h
   tensor.h
   text.h
   trace.h

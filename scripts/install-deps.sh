@@ -9,11 +9,14 @@ set -eu
 packages_of() {
   case "$1" in
     build) echo "cmake ninja-build g++ pkg-config libhwy-dev nlohmann-json3-dev libcli11-dev libzip-dev" \
-                "libutf8proc-dev libpcre2-dev zlib1g-dev" ;;
+                "libutf8proc-dev libpcre2-dev zlib1g-dev librsvg2-2 fonts-dejavu-core" ;;
     test) echo "libgtest-dev librapidcheck-dev python3 libxml2-utils librsvg2-bin" ;;
     peers) echo "libdnnl-dev libopenblas-dev python3-venv" ;;  # bench/peers: compared with, never linked
+    # npm comes with nodejs where it is not Debian's own.
+    formats) echo "libreoffice-impress graphviz poppler-utils librsvg2-dev python3-pip" \
+                  "$(command -v npm >/dev/null 2>&1 || echo nodejs npm)" ;;
     lint) echo "clang-format-19 clang-tidy-19" ;;
-    *) echo "install-deps: no group '$1', expected build, test, peers or lint" >&2; exit 2 ;;
+    *) echo "install-deps: no group '$1', expected build, test, peers, formats or lint" >&2; exit 2 ;;
   esac
 }
 

@@ -404,6 +404,33 @@ class Figures(Case):
         self.assertIn("<svg", self.ok("draw", *WALK, "--heads", "2", "--add-norm", "-o", "-", "--format", "svg"))
         self.refused(2, "needs a run", "draw", path("drawn.safetensors"), "--text", "x", "-o", path("x.svg"))
 
+    def test_every_figure(self):
+        model = ["--model", path("gpt/model.safetensors")]
+        svg = ["-o", "-", "--format", "svg"]
+        self.ok("trace", "Life knows", *model, "--params", "-o", path("drawn.safetensors"))
+        for figure in ("network", "attention", "token", "matrices", "heads"):
+            for way in (["--text", "Life knows", *model], ["--text", "Life knows", *WALK]):
+                drawn = self.ok("draw", figure, *way, *svg)
+                self.assertIn("<svg", drawn)
+                self.assertEqual(self.ok("draw", figure, *way, *svg), drawn)
+            self.assertEqual(self.ok("draw", figure, path("drawn.safetensors"), *svg),
+                             self.ok("draw", figure, "--text", "Life knows", *model, *svg))
+        self.assertIn("Question", self.ok("draw", "slides", *WALK, "--page", "20", *svg))
+        self.assertIn("best", self.ok("draw", "training", path("gpt/log.jsonl"), *svg))
+        self.assertIn("parameters", self.ok("draw", *model, "--params", "--open", "blocks.1", *svg))
+        self.assertIn("Layer 1, head 1", self.ok("draw", "heads", *model, "--text", "Life knows", "--layer", "1", "--head", "1", *svg))
+
+    def test_figures_that_cannot_be(self):
+        model = ["--model", path("gpt/model.safetensors")]
+        svg = ["-o", "-", "--format", "svg"]
+        self.refused(2, "--page", "draw", "slides", *WALK, *svg)
+        self.refused(2, "pages 1 to", "draw", "slides", *WALK, "--page", "99", *svg)
+        self.refused(2, "layer 9 does not exist", "draw", "token", *model, "--text", "Life", "--layer", "9", *svg)
+        self.refused(2, "--token is for", "draw", "matrices", *model, "--text", "Life", "--token", "0", *svg)
+        self.refused(2, "blocks.0 to blocks.1", "draw", *model, "--open", "blocks.7", *svg)
+        self.refused(2, "log.jsonl", "draw", "training", *svg)
+        self.refused(1, "line 1", "draw", "training", path("gpt/model.safetensors"), *svg)
+
 
 class Generation(Case):
     model = ["--model", path("gpt/model.safetensors")]

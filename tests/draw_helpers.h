@@ -56,6 +56,8 @@ inline std::vector<Labelled> all_texts(const Scene& scene) {
   for (const SceneBox& box : scene.boxes)
     for (const SceneText& text : box.texts) all.push_back({text, &box});
   for (const SceneFrame& frame : scene.frames) all.push_back({frame.title, nullptr});
+  for (const SceneGrid& grid : scene.grids)
+    for (const SceneText& text : grid.texts) all.push_back({text, nullptr});
   for (const SceneText& text : scene.texts) all.push_back({text, nullptr});
   return all;
 }

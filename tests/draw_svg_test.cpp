@@ -223,7 +223,7 @@ TEST(DrawTest, SameCallSameBytes) {
 TEST(DrawTest, FileIsWholeAndWellFormed) {
   const std::filesystem::path path = std::filesystem::temp_directory_path() / "limpid_draw_test.svg";
   const Scene scene = scene_of(gpt(12), sentence(k_hostile));
-  write_svg(scene, path);
+  write_figure(scene, path);
   std::ifstream file(path, std::ios::binary);
   std::stringstream content;
   content << file.rdbuf();
@@ -232,7 +232,7 @@ TEST(DrawTest, FileIsWholeAndWellFormed) {
     EXPECT_EQ(std::system(("xmllint --noout " + path.string()).c_str()), 0);
   }
   std::filesystem::remove(path);
-  EXPECT_THROW(write_svg(scene, "/no/such/folder/net.svg"), Error);
+  EXPECT_THROW(write_figure(scene, "/no/such/folder/net.svg"), Error);
 }
 
 TEST(DrawTest, NinetySixLayersInLessThanASecond) {

@@ -151,6 +151,102 @@ TEST(DrawTest, NormsAfterwardsAndDecodersWithASource) {
   }
 }
 
+// ---- blocks opened and closed, parameters --------------------------------------------------------
+
+std::vector<std::string> labels_of(const Scene& scene) {
+  std::vector<std::string> out;
+  for (const SceneBox& box : scene.boxes) {
+    std::string label;
+    for (const SceneText& text : box.texts) label += (label.empty() ? "" : " ") + text.text;
+    out.push_back(label);
+  }
+  return out;
+}
+
+bool has_label(const Scene& scene, const std::string& label) {
+  const std::vector<std::string> all = labels_of(scene);
+  return std::find(all.begin(), all.end(), label) != all.end();
+}
+
+TEST(DrawTest, BlocksOpenAndClose) {
+  for (int64_t layers : {1, 2, 3, 12, 96})
+    for (int64_t open : {int64_t{-1}, int64_t{0}, layers / 2, layers - 1})
+      for (bool parameters : {false, true}) {
+        SceneOptions options = sentence({"Life", "is", "short"});
+        options.parameters = parameters;
+        options.open = {open < 0 ? "none" : join("blocks.", open)};
+        const Scene scene = scene_of(gpt(layers), options);
+        ASSERT_EQ(faults(scene), "") << layers << " layers, open " << open;
+        ASSERT_GE(12 * 785 / scene.width, 7) << layers << " layers, open " << open;
+        if (layers > 1) {
+          EXPECT_EQ(scene.frames.size(), open < 0 ? 0u : 2u);
+        }
+      }
+  SceneOptions closed;
+  closed.open = {"none"};
+  EXPECT_TRUE(has_label(scene_of(gpt(12), closed), "Block \xc3\x97 12"));
+  SceneOptions third;
+  third.open = {"blocks.3"};
+  const Scene scene = scene_of(gpt(12), third);
+  EXPECT_TRUE(has_label(scene, "Block \xc3\x97 3"));
+  EXPECT_TRUE(has_label(scene, "Block \xc3\x97 8"));
+  EXPECT_EQ(scene.frames[0].title.text, "Block 3");
+  third.open = {"blocks.12"};
+  EXPECT_THROW(scene_of(gpt(12), third), Error);
+}
+
+TEST(DrawTest, ParametersAreCounted) {
+  SceneOptions options;
+  options.parameters = true;
+  options.open = {"none"};
+  // GPT-2: 124.4 million in all, 85.1 of them in the blocks.
+  const Scene scene = scene_of(gpt(12), options);
+  EXPECT_TRUE(has_label(scene, "Block \xc3\x97 12 85.1M parameters"));
+  EXPECT_TRUE(has_label(scene, "Embedding Layer 38.6M parameters"));
+  for (const SceneBox& box : scene.boxes)
+    for (const SceneText& text : box.texts)
+      EXPECT_EQ(text.kind == SceneText::Kind::count, text.text.find("parameter") != std::string::npos);
+}
+
+// ---- the inside of attention ---------------------------------------------------------------------
+
+TEST(DrawTest, AttentionOfEveryNetwork) {
+  for (Positions positions : k_positions)
+    for (int options = 0; options < 16; ++options) {
+      GptConfig c = gpt(2, options & 1 ? 1 : 12);
+      c.positions = positions;
+      c.kv_heads = options & 2 ? 1 : 0;
+      c.attention_dropout = options & 4 ? 0.1 : 0;
+      Graph graph(operations());
+      build(graph, c, options & 4 ? Purpose::train : Purpose::predict);
+      const Scene scene =
+          attention_scene(graph, 1, options & 8 ? sentence({"Life", "is", "short"}) : SceneOptions{});
+      ASSERT_EQ(faults(scene), "") << to_json(NetworkConfig(c)) << options;
+      ASSERT_GE(printed_size(scene), 7) << to_json(NetworkConfig(c)) << options;
+      for (const char* label : {"Input X", "Linear Transform (Q)", "Linear Transform (K)",
+                                "Linear Transform (V)", "Dot Product", "Softmax", "Weighted Sum", "output"})
+        EXPECT_TRUE(has_label(scene, label)) << label;
+      EXPECT_FALSE(has_label(scene, "GELU"));
+    }
+  Graph graph(operations());
+  build(graph, gpt(2));
+  EXPECT_THROW(attention_scene(graph, 2), Error);
+  EXPECT_THROW(attention_scene(graph, -1), Error);
+}
+
+TEST(DrawTest, AttentionToAnotherSequenceHasTwoInputs) {
+  Graph graph(operations());
+  const Stage x = rows_of(graph, "tokens", Axis::T), memory = rows_of(graph, "source", Axis::S);
+  add_and_norm(graph.scope("block"), "1", x, attention(graph.scope("block.attn"), x, memory, two_heads()));
+  const Scene scene = attention_scene(graph);
+  EXPECT_EQ(faults(scene), "");
+  EXPECT_TRUE(has_label(scene, "Input memory"));
+  EXPECT_EQ(scene.boxes[0].texts[0].text.substr(0, 1),
+            "X");  // the sequence goes straight into Q, which alone reads it
+  ASSERT_EQ(scene.frames.size(), 1u);
+  EXPECT_EQ(scene.frames[0].title.text, "Cross-Attention, 2 heads");
+}
+
 // ---- drawn configurations ------------------------------------------------------------------------
 
 RC_GTEST_PROP(DrawTest, AnyGpt, ()) {
@@ -167,6 +263,9 @@ RC_GTEST_PROP(DrawTest, AnyGpt, ()) {
   const std::string word(*rc::gen::inRange<size_t>(1, 40), 'w');
   SceneOptions options = sentence(std::vector<std::string>(static_cast<size_t>(length), word));
   if (length == 0) options.sizes.clear();
+  options.parameters = *rc::gen::arbitrary<bool>();
+  if (c.layers > 1 && *rc::gen::arbitrary<bool>())
+    options.open = {join("blocks.", *rc::gen::inRange<int64_t>(0, c.layers))};
   const Scene scene = scene_of(c, options);
   RC_ASSERT(faults(scene) == "");
   RC_ASSERT(12 * 785 / scene.width >= 7);

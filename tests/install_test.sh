@@ -77,8 +77,8 @@ check "pkg-config limpid" with_pkg_config
 for program in $consumer/*.cpp examples/*.cpp; do
   [ -f "$program" ] || continue
   name=$(basename "$program" .cpp)
-  check "$name runs (find_package)" "$work/cmake/$name"
-  check "$name runs (pkg-config)" "$work/pkg/$name"
+  check "$name runs (find_package)" env -C "$work" "$work/cmake/$name"
+  check "$name runs (pkg-config)" env -C "$work" "$work/pkg/$name"
 done
 if grep -q '^LIMPID_COMMAND_INSTALLED:INTERNAL=ON' "$build/CMakeCache.txt"; then
   check "the program runs where it was installed" "$prefix/bin/limpid" --version

@@ -1,8 +1,14 @@
-// limpid draw: the network's diagram, from the graph.
+// limpid draw: figures of a network and of a run of it.
 #include "limpid/draw.h"
 
+#include <climits>
+#include <filesystem>
+
+#include "core/label.h"
 #include "limpid/commands.h"
+#include "limpid/files.h"
 #include "limpid/input.h"
+#include "limpid/token.h"
 
 namespace limpid::command {
 
@@ -12,92 +18,250 @@ struct Call {
   std::vector<std::string> arguments;
   NetworkCall network;
   std::optional<std::string> text;
-  std::string theme = "auto", format, out;
+  std::optional<int> layer, head;
+  std::optional<int64_t> page;
+  std::vector<std::string> open;
+  std::string token, theme = "auto", format, out;
+  bool parameters = false;
+  // What the arguments say.
+  std::string figure = "network", file;
 };
 
-// What the positional arguments say: a figure's name, a stored trace, either, both or none.
-std::string stored_trace(const Call& call) {
-  std::string trace;
-  for (size_t i = 0; i < call.arguments.size(); ++i) {
-    const std::string& argument = call.arguments[i];
-    if (i == 0 && argument == "network") continue;
-    if (!trace.empty() || !is_trace_file(argument))
-      fail_call("'", argument,
-                "' is neither a figure nor a stored trace; expected network, or FILE.safetensors");
-    trace = argument;
-  }
-  return trace;
+struct Figure {
+  std::string_view name, about;
+  bool numbers;  // needs a run
+};
+constexpr Figure k_figures[] = {
+    {"network", "the whole network, from input to output", false},
+    {"attention", "the inside of one attention layer", false},
+    {"token", "one token's way through a head, with its numbers", true},
+    {"matrices", "one head as the matrices it multiplies", true},
+    {"heads", "who looks at whom, in every head (or --head)", true},
+    {"training", "loss and accuracy of a training run's log.jsonl", false},
+    {"slides", "a deck of all of these for one sentence", true},
+};
+
+bool is_figure(const std::string& word) {
+  return std::any_of(std::begin(k_figures), std::end(k_figures),
+                     [&](const Figure& f) { return f.name == word; });
 }
 
-void check(const CLI::App& sub, const Call& call, bool stored) {
-  if (call.out.empty()) fail_call("no file to draw into; add -o net.svg");
-  if (call.out == "-" && call.format.empty()) fail_call("-o - needs --format svg");
-  if (call.out != "-" && call.format.empty() && !call.out.ends_with(".svg"))
-    fail_call("-o ", call.out, ": figures are drawn as SVG; give a name that ends with .svg");
-  if (!stored) return check_network_options(sub, call.network);
+std::string figure_names() {
+  std::string list;
+  for (const Figure& figure : k_figures) list += (list.empty() ? "" : ", ") + std::string(figure.name);
+  return list;
+}
+
+// A figure's name, a file (a stored trace, or a training's log), either, both or none.
+void read_arguments(Call& call) {
+  size_t i = 0;
+  if (i < call.arguments.size() && is_figure(call.arguments[i])) call.figure = call.arguments[i++];
+  if (i < call.arguments.size()) call.file = call.arguments[i++];
+  const bool log = call.figure == "training";
+  if (i < call.arguments.size() || (!call.file.empty() && !log && !is_trace_file(call.file)))
+    fail_call("'", call.arguments.back(), "' is neither a figure nor a stored trace; expected ",
+              figure_names(), ", or FILE.safetensors");
+  if (log && call.file.empty())
+    fail_call(
+        "training: give the log that limpid train wrote: limpid draw training FOLDER/log.jsonl -o loss.svg");
+}
+
+const Format& format_for(const Call& call) {
+  if (call.out.empty())
+    fail_call("no file to draw into; add -o ", call.figure, ".", call.figure == "slides" ? "pptx" : "svg");
+  if (!call.format.empty()) return format_named(call.format);
+  if (call.out == "-") fail_call("-o - needs --format, such as --format svg");
+  return format_of(call.out);
+}
+
+void check(const CLI::App& sub, const Call& call) {
+  const auto only = [&](const char* option, std::initializer_list<std::string_view> figures) {
+    if (given_option(sub, {option}).empty()) return;
+    if (std::find(figures.begin(), figures.end(), call.figure) != figures.end()) return;
+    std::string list;
+    for (std::string_view figure : figures) list += (list.empty() ? "" : ", ") + std::string(figure);
+    fail_call(option, " is for the figure ", list, "; leave it out");
+  };
+  only("--layer", {"attention", "token", "matrices", "heads", "slides"});
+  only("--head", {"token", "matrices", "heads", "slides"});
+  only("--token", {"token", "slides"});
+  only("--open", {"network"});
+  only("--params", {"network", "attention"});
+  if (call.file.empty()) return check_network_options(sub, call.network);
   std::vector<std::string> running = network_options();
   running.push_back("--text");
   const std::string option = given_option(sub, running);
   if (!option.empty())
-    fail_call("a stored trace is drawn as it is; ", option, " needs a run, so leave the trace out");
+    fail_call(call.figure == "training" ? "a training log is drawn as it is; "
+                                        : "a stored trace is drawn as it is; ",
+              option, " needs a run, so leave the file out");
 }
 
-// Sizes and words of a run where there is one; letters where there is only a model.
-Scene scene_of(const Call& call, const std::string& stored) {
-  if (!stored.empty()) return network_scene(load_trace(stored));
+// ---- what is drawn -------------------------------------------------------------------------------
+
+// What a figure looks at.
+std::vector<Observation> observed(const Call& call) {
+  const std::string layer = join("blocks.", call.layer.value_or(0), ".");
+  if (call.figure == "network" || call.figure == "attention") return {{"*", Depth::summary}};
+  if (call.network.textbook() || call.figure == "slides") return {};  // everything
+  if (call.figure == "heads" && !call.head) return {{"blocks.*.attn.pattern", Depth::full}};
+  if (call.figure == "heads")
+    return {{layer + "attn.pattern", Depth::full}, {layer + "attn.scores", Depth::full}};
+  return {{layer + "*", Depth::full}};
+}
+
+Trace trace_of(const Call& call) {
+  if (!call.file.empty()) return load_trace(call.file);
   const bool runs = call.text || !call.network.tokens.empty() || !call.network.vectors.empty();
-  if (!runs && !call.network.textbook()) {
-    const Model model = open_model(call.network.model);
-    SceneOptions options;
-    options.title = model.title();
-    return network_scene(model.graph(), options);
-  }
-  // The textbook's network is made for a sentence.
-  const std::optional<std::string> text = runs ? call.text : std::optional<std::string>("Life is short");
   TraceOptions options;
-  options.observe = {{"*", Depth::summary}};
-  return network_scene(input_of(call.network, text).trace(options));
+  options.observe = observed(call);
+  options.parameters = call.figure == "matrices" || call.figure == "slides" || call.network.textbook();
+  if (call.network.textbook()) options.seed = call.network.seed;
+  return input_of(call.network, runs ? call.text : std::optional<std::string>("Life is short"))
+      .trace(options);
 }
 
-void draw(const CLI::App& sub, const Call& call) {
-  const std::string stored = stored_trace(call);
-  check(sub, call, !stored.empty());
-  const SvgOptions options{call.theme == "auto" ? Theme::automatic : theme_named(call.theme)};
-  const Scene scene = scene_of(call, stored);
-  if (call.out == "-") return print(to_svg(scene, options));
-  write_svg(scene, call.out, options);
+FigureOptions figure_options(const Call& call, const Trace& trace) {
+  FigureOptions options;
+  options.layer = call.layer.value_or(0);
+  options.head = call.head.value_or(0);
+  if (!call.token.empty()) options.token = positions_of(trace, call.token).back();
+  return options;
+}
+
+std::vector<Slide> one(Scene scene) {
+  Slide slide;
+  slide.title = scene.title;
+  slide.notes = scene.description;
+  slide.scene = std::move(scene);
+  return {std::move(slide)};
+}
+
+// The network, as letters where there is only a model, with the words and sizes of a run where there is one.
+std::vector<Slide> network_pages(const Call& call, const Format& format) {
+  SceneOptions options;
+  if (format.ending == "txt") options.width = 1e6;  // in one row, which letters turn to run downwards
+  options.parameters = call.parameters;
+  options.open = call.open;
+  const auto scene_of = [&](const auto& from) {
+    return call.figure == "attention" ? attention_scene(from, call.layer.value_or(0), options)
+                                      : network_scene(from, options);
+  };
+  const bool runs =
+      !call.file.empty() || call.text || !call.network.tokens.empty() || call.network.textbook();
+  if (runs) return one(scene_of(trace_of(call)));
+  const Model model = open_model(call.network.model);
+  options.title = model.title();
+  return one(scene_of(model.graph()));
+}
+
+// The folder of a run is what it is called: sayings/log.jsonl.
+std::string run_name(const std::string& log) {
+  const std::filesystem::path path = std::filesystem::absolute(log);
+  return path.has_parent_path() ? path.parent_path().filename().string() : path.stem().string();
+}
+
+std::vector<Slide> pages_of(const Call& call, const Format& format) {
+  if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
+  if (call.figure == "training")
+    return one(training_scene(training_reports(read_file(call.file)), "Training of " + run_name(call.file)));
+  const Trace trace = trace_of(call);
+  const FigureOptions options = figure_options(call, trace);
+  if (call.figure == "token") return one(token_scene(trace, options));
+  if (call.figure == "matrices") return one(matrices_scene(trace, options));
+  if (call.figure == "slides") return lecture(trace, options);
+  if (call.head || call.layer) return one(head_scene(trace, options));
+  return heads_pages(trace, options);
+}
+
+void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
+  read_arguments(call);
+  check(sub, call);
+  const Format& format = format_for(call);
+  PaintOptions options;
+  if (call.out == "-" && terminal.output) options.columns = terminal.columns;
+  options.theme = call.theme == "auto" ? Theme::automatic : theme_named(call.theme);
+  std::vector<Slide> pages = pages_of(call, format);
+  const auto count = static_cast<int64_t>(pages.size());
+  if (call.page) {
+    if (*call.page < 1 || *call.page > count)
+      fail_call("--page is ", *call.page, ", and this figure has ",
+                count == 1 ? "one page" : join("the pages 1 to ", count));
+    pages = {std::move(pages[static_cast<size_t>(*call.page - 1)])};
+  } else if (count > 1 && !format.deck) {
+    fail_call(format.name, " holds one page, and this figure has ", count, "; add --page 1 to --page ", count,
+              ", or write a deck, such as -o ", call.figure, ".pptx");
+  }
+  const std::string bytes = paint(pages, format, options);
+  if (call.out == "-") return print(bytes);
+  write_file_whole(call.out, bytes);
 }
 
 }  // namespace
 
 Work add_draw(CLI::App& app) {
   auto call = std::make_shared<Call>();
-  CLI::App* sub = app.add_subcommand("draw", "Draws a network's diagram, with the shape of every value.");
-  sub->add_option("FIGURE|TRACE", call->arguments,
-                  "What to draw: network, the diagram from input to output (the only figure so far), and a "
-                  "stored trace to "
-                  "draw it from.")
+  CLI::App* sub = app.add_subcommand("draw", "Draws a network, or a run of it, as an editable figure.");
+  sub->add_option("FIGURE|FILE", call->arguments,
+                  "What to draw: " + figure_names() +
+                      " (network); and a stored trace to draw it from, or a training's log.jsonl.")
       ->expected(0, 2)
       ->type_name("");
-  sub->add_option("-o", call->out, "The file to draw into, FILE.svg; - is standard output.")
+  std::string endings;
+  std::vector<std::string> words;
+  for (const Format& format : formats()) {
+    endings += (endings.empty() ? "." : ", .") + format.ending;
+    words.push_back(format.ending);
+  }
+  sub->add_option("-o", call->out,
+                  "The file to draw into, by its ending: " + endings + "; - is standard output.")
       ->type_name("FILE");
   sub->add_option("--format", call->format, "The format, where the file's name does not say.")
-      ->check(CLI::IsMember({"svg"}).description(""))
-      ->type_name("svg");
+      ->check(CLI::IsMember(words).description(""))
+      ->type_name("ENDING");
   sub->add_option("--theme", call->theme, "For light or for dark pages, or as the reader's page is (auto).")
       ->check(CLI::IsMember({"auto", "light", "dark"}).description(""))
       ->type_name("auto|light|dark");
-  sub->add_option("--text", call->text,
-                  "A sentence to run through the network: its words and sizes stand in the figure.")
-      ->type_name("TEXT");
+  sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
+  const std::string which = "What of it";
+  sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")
+      ->type_name("TEXT")
+      ->group(which);
+  sub->add_option("--layer", call->layer, "The layer, from 0 (0).")
+      ->type_name("L")
+      ->check(CLI::Range(0, INT_MAX))
+      ->group(which);
+  sub->add_option("--head", call->head, "The head, from 0 (0).")
+      ->type_name("H")
+      ->check(CLI::Range(0, INT_MAX))
+      ->group(which);
+  sub->add_option("--token", call->token,
+                  "The token, as an index from 0, a word, or WORD#2 for its second occurrence (the last).")
+      ->type_name("TOKEN")
+      ->group(which);
+  sub->add_option(
+         "--open", call->open,
+         "Of a network of many blocks, draws this one with what is inside and closes the others; none "
+         "closes all.")
+      ->expected(1)
+      ->take_all()
+      ->type_name("BLOCK")
+      ->group(which);
+  sub->add_flag("--params", call->parameters, "Says in every box how many numbers it has learned.")
+      ->group(which);
   add_network_options(*sub, call->network);
-  sub->footer(
-      "Examples:\n"
-      "  limpid draw -o net.svg\n"
-      "  limpid draw --text \"Life is short\" -o net.svg\n"
-      "  limpid draw life.safetensors -o net.svg --theme dark\n"
-      "  limpid draw --network textbook --heads 2 --add-norm -o textbook.svg\n");
-  return [call, sub](const Terminal&) { draw(*sub, *call); };
+  std::string footer = "Figures:\n";
+  for (const Figure& figure : k_figures)
+    footer += join("  ", figure.name, std::string(12 - figure.name.size(), ' '), figure.about, "\n");
+  sub->footer(footer +
+              "\nExamples:\n"
+              "  limpid draw -o net.svg\n"
+              "  limpid draw --open blocks.0 --params -o net.svg\n"
+              "  limpid draw token --text \"Life is short\" --token short -o token.svg\n"
+              "  limpid draw matrices life.safetensors --layer 1 --head 2 -o head.svg\n"
+              "  limpid draw attention --network textbook --heads 2 -o attention.svg\n"
+              "  limpid draw slides --text \"Life is short\" -o life.pptx\n");
+  return [call, sub](const Terminal& terminal) { draw(*sub, *call, terminal); };
 }
 
 }  // namespace limpid::command

@@ -1,7 +1,7 @@
 // Figures: a network laid out once, as a scene that painters only paint.
 //
 //   Scene scene = network_scene(graph, {});          // or of a trace: its words, its sizes
-//   write_svg(scene, "net.svg");
+//   write_figure(scene, "net.svg");              // or .pptx, .drawio, ...: formats() lists them
 //
 // The layout reads the graph and nothing else: columns are the longest way from the input, an edge that skips
 // several stages between equal shapes is a residual path (dashed, below), stages that share a group's name
@@ -18,104 +18,9 @@
 #include <string>
 #include <vector>
 
-#include "limpid/trace.h"
+#include "limpid/scene.h"
 
 namespace limpid {
-
-// ---- the scene -----------------------------------------------------------------------------------
-
-/// Units are SVG's: x to the right, y downwards.
-struct Point {
-  double x = 0, y = 0;
-  bool operator==(const Point&) const = default;
-};
-
-struct Rect {
-  double x = 0, y = 0, width = 0, height = 0;
-  double right() const { return x + width; }
-  double bottom() const { return y + height; }
-  Point centre() const { return {x + width / 2, y + height / 2}; }
-  /// Whether the two share more than `slack` in both directions.
-  bool meets(const Rect& other, double slack = 0) const;
-  bool holds(const Rect& other, double slack = 0) const;
-};
-
-/// One line of text in DejaVu Sans.  Valid UTF-8 without control characters.
-struct SceneText {
-  enum class Kind {
-    label,   // what a box says
-    token,   // a word of the sentence
-    shape,   // sizes or axis letters of an edge's value
-    name,    // words beside an edge
-    title,   // of a frame
-    legend,  // what colours and letters mean
-  };
-  enum class Anchor { start, middle, end };
-  Kind kind = Kind::label;
-  std::string text;
-  Point at;  // on the baseline
-  Anchor anchor = Anchor::start;
-  double size = 12;
-  Role role = Role::plain;
-  /// What it covers, by the font's metrics.
-  Rect bounds() const;
-};
-
-/// Which side of a box an edge leaves or enters by.
-enum class Side { left, top, right, bottom };
-struct Port {
-  Side side = Side::left;
-  Point at;  // on the border
-};
-
-struct SceneBox {
-  enum class Look { stage, bare };  // bare: no border (a word of the sentence, the result)
-  std::string name;                 // stage or input; unique in a scene
-  Look look = Look::stage;
-  Role role = Role::plain;
-  Rect rect;
-  std::vector<SceneText> texts;  // all inside rect
-  std::vector<Port> ports;
-  std::string equation, caption;  // what the stage says of itself
-};
-
-/// A way from a port of one box to a port of another, in horizontal and vertical pieces; an arrow at its end.
-struct SceneConnector {
-  int from = 0, to = 0;            // boxes
-  int from_port = 0, to_port = 0;  // of these boxes
-  std::vector<Point> points;       // first and last are those ports
-  int fork = 0;                    // up to points[fork] it runs along another connector of the same value
-  Role role = Role::plain;
-  bool residual = false;  // dashed
-  std::string value;      // what flows: its name in the graph
-};
-
-/// A frame round boxes: "Self-Attention, 12 heads", "Block x 12".
-struct SceneFrame {
-  std::string name;  // the group, or the repeated blocks
-  SceneText title;
-  Rect rect;
-  int64_t repeats = 1;     // drawn as a stack when more than one
-  int depth = 0;           // 0 outermost
-  std::vector<int> boxes;  // all inside rect
-};
-
-/// A small dot: where one value goes several ways, and the key of the colours.
-struct SceneMark {
-  Point at;
-  Role role = Role::plain;
-};
-
-struct Scene {
-  double width = 0, height = 0;
-  std::string title;
-  std::string description;         // the figure said in words, left to right
-  std::vector<SceneFrame> frames;  // outermost first
-  std::vector<SceneConnector> connectors;
-  std::vector<SceneMark> marks;
-  std::vector<SceneBox> boxes;   // in reading order
-  std::vector<SceneText> texts;  // beside edges, and the legend
-};
 
 // ---- layout --------------------------------------------------------------------------------------
 
@@ -128,12 +33,57 @@ struct SceneOptions {
   std::map<Axis, int64_t> sizes;     // bound sizes; where all axes of a value are known, edges show numbers
   std::string token_word = "token";  // what a place is called
   bool legend = true;
+  bool parameters = false;  // how many numbers each stage has learned
+  /// Which blocks of a network of many are drawn with what is inside: "blocks.3"; the others are closed
+  /// boxes, "none" closes all.  Empty: of blocks that are alike the first stands open for all.
+  std::vector<std::string> open;
 };
 
 /// The network figure.  Throws Error{call} for a graph without stages.
 Scene network_scene(const Graph&, const SceneOptions& = {});
 /// The network that ran, with the words and the sizes of the run.
 Scene network_scene(const Trace&, SceneOptions = {});
+
+/// The inside of one attention layer: what it reads, projections, scores, weights, their sum, joined heads.
+/// Two inputs where it attends to another sequence.  Throws Error{call} for a layer that is not there.
+Scene attention_scene(const Graph&, int layer = 0, SceneOptions = {});
+Scene attention_scene(const Trace&, int layer = 0, SceneOptions = {});
+
+// ---- figures of numbers --------------------------------------------------------------------------
+// Each throws Error{call} for a layer, head or token that is not there, and where the trace does not hold
+// what it draws, naming what to observe.
+
+struct FigureOptions {
+  int layer = 0, head = 0;
+  int token = -1;       // place in the sentence; -1: the last
+  double width = 1240;  // as SceneOptions'
+  double height = 0;    // at most about so high; 0: what an A4 sheet takes
+};
+
+/// One head as the matrices it multiplies: X, W_Q, Q, K transposed, scores, weights, V, output.  Numbers
+/// stand in the cells where they fit; what is larger is coloured only, and pooled where a cell would be too
+/// small to see.
+Scene matrices_scene(const Trace&, const FigureOptions& = {});
+/// One token's way through one head: its query against every key, the weights, the values, their sum.
+Scene token_scene(const Trace&, const FigureOptions& = {});
+/// Every layer and head as a small map; as many pages as it takes to stay readable.
+std::vector<Slide> heads_pages(const Trace&, const FigureOptions& = {});
+/// One head: lines from token to token, and its map.
+Scene head_scene(const Trace&, const FigureOptions& = {});
+
+/// One report of a training run: its numbers by name ("epoch", "loss", "accuracy", "validation", ...).
+struct TrainingReport {
+  std::map<std::string, double> numbers;
+  std::string observation;
+};
+/// From the lines that `limpid train` writes (log.jsonl).  Throws Error{work} naming the line that is none.
+std::vector<TrainingReport> training_reports(std::string_view json_lines);
+Scene training_scene(const std::vector<TrainingReport>&, const std::string& title = "");
+
+/// A deck for one sentence, in teaching order: the network built up one step a page, attention with its
+/// numbers, every head, what comes next, the key insight, and a quiz made from this run whose answers stand
+/// in the notes. The trace should hold everything (an observation of "*"), with its parameters.
+std::vector<Slide> lecture(const Trace&, const FigureOptions& = {});
 
 // ---- painters ------------------------------------------------------------------------------------
 
@@ -146,13 +96,34 @@ std::string_view name(Theme);
 /// Throws Error{call} listing the themes.
 Theme theme_named(std::string_view name);
 
-struct SvgOptions {
-  Theme theme = Theme::automatic;
+struct PaintOptions {
+  Theme theme = Theme::automatic;  // formats that cannot choose by themselves are light
+  int columns = 100;               // of a terminal
+  bool compressed = false;         // .drawio: its text deflated, as older programs write it
 };
 
-/// One SVG document: real text, a title and a description, no scripts, nothing from outside.
-std::string to_svg(const Scene&, const SvgOptions& = {});
-/// The same as a file, which appears whole or not at all.
-void write_svg(const Scene&, const std::filesystem::path&, const SvgOptions& = {});
+/// A kind of file that figures can be written as.  One file of src/draw/formats/ each.
+struct Format {
+  std::string ending;  // "svg": of the file's name, and the word for --format
+  std::string name;    // "SVG"
+  std::string about;   // what it is for, in one line
+  bool deck = false;   // whether several pages go into one file
+  std::string (*paint)(const std::vector<Slide>& pages, const PaintOptions&) = nullptr;
+};
+/// Every format of this build.
+const std::vector<Format>& formats();
+/// Throws Error{call} listing the formats there are.
+const Format& format_named(std::string_view ending);
+/// By the ending of a file's name.
+const Format& format_of(const std::filesystem::path&);
+
+/// The bytes of the file.  The same pages give the same bytes.  Throws Error{call} for several pages where
+/// the format holds one.
+std::string paint(const std::vector<Slide>& pages, const Format&, const PaintOptions& = {});
+std::string paint(const Scene&, const Format&, const PaintOptions& = {});
+std::string to_svg(const Scene&, const PaintOptions& = {});
+/// The same as a file, which appears whole or not at all; the format by its ending.
+void write_figure(const std::vector<Slide>& pages, const std::filesystem::path&, const PaintOptions& = {});
+void write_figure(const Scene&, const std::filesystem::path&, const PaintOptions& = {});
 
 }  // namespace limpid

@@ -137,12 +137,19 @@ Run longest_run(const std::vector<Block>& blocks, const std::vector<size_t>& kin
   return best;
 }
 
-void collapse(const Graph& graph, const std::string& family, const std::vector<Block>& blocks, Blocks& out) {
-  const std::vector<size_t> kinds = kinds_of(graph, blocks);
+void collapse(const Graph& graph, const std::string& family, const std::vector<Block>& blocks,
+              const std::vector<std::string>& open, Blocks& out) {
+  std::vector<size_t> kinds = kinds_of(graph, blocks);
+  const auto opened = [&](const Block& block) {
+    return std::find(open.begin(), open.end(), join(family, ".", block.number)) != open.end();
+  };
+  for (size_t i = 0; i < blocks.size(); ++i)
+    if (opened(blocks[i])) kinds[i] = blocks.size() + i;  // like no other
   for (size_t first = 0; first < blocks.size();) {
     const Run run = longest_run(blocks, kinds, first);
     Repeat repeat = {
         family, blocks[first].number, static_cast<int64_t>(run.count), static_cast<int64_t>(run.repeats), {}};
+    repeat.open = open.empty() || opened(blocks[first]);
     for (size_t i = 0; i < run.count * run.repeats; ++i) {
       const Block &block = blocks[first + i], &drawn = blocks[first + i % run.count];
       for (size_t k = 0; k < block.stages.size(); ++k) {
@@ -156,22 +163,41 @@ void collapse(const Graph& graph, const std::string& family, const std::vector<B
         for (size_t o = 0; o < from.size(); ++o) out.same[static_cast<size_t>(from[o])] = to[o];
       }
     }
-    if (run.repeats > 1) out.repeats.push_back(std::move(repeat));
+    if (run.repeats > 1 || !open.empty()) out.repeats.push_back(std::move(repeat));
     first += run.count * run.repeats;
   }
 }
 
+void require_block(const Families& families, const std::string& name) {
+  if (name == "none") return;
+  std::string there;
+  for (const auto& [family, numbered] : families)
+    for (const auto& [number, block] : numbered) {
+      if (name == join(family, ".", number)) return;
+      if (number == numbered.begin()->first || number == numbered.rbegin()->first)
+        there += join(there.empty()                       ? ""
+                      : number == numbered.begin()->first ? ", "
+                                                          : " to ",
+                      family, ".", number);
+    }
+  fail_call("open ", name, ": there is no such block; this network has ",
+            there.empty() ? "no blocks" : there);
+}
+
 }  // namespace
 
-Blocks find_blocks(const Graph& graph, const std::vector<bool>& left_out) {
+Blocks find_blocks(const Graph& graph, const std::vector<bool>& left_out,
+                   const std::vector<std::string>& open) {
   Blocks out;
   out.hidden.assign(graph.stages().size(), false);
   for (size_t i = 0; i < graph.values().size(); ++i) out.same.push_back(static_cast<int>(i));
-  for (auto& [family, numbered] : families_of(graph, left_out)) {
+  Families families = families_of(graph, left_out);
+  for (const std::string& name : open) require_block(families, name);
+  for (auto& [family, numbered] : families) {
     std::vector<Block> blocks;
     for (auto& [number, block] : numbered) blocks.push_back(std::move(block));
     if (blocks.size() > 1) drop_entry(graph, blocks[0], blocks[1]);
-    collapse(graph, family, blocks, out);
+    collapse(graph, family, blocks, open, out);
   }
   return out;
 }

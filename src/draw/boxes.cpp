@@ -41,7 +41,26 @@ std::vector<std::string> lines_of(const Node& node) {
   return lines;
 }
 
-Rect size_of(const Node& node, const std::vector<Word>& words) {
+// "1.77M parameters"
+std::string count_words(int64_t count) {
+  const auto in = [&](double unit, const char* letter) {
+    const double value = static_cast<double>(count) / unit;
+    char text[32];
+    std::snprintf(text, sizeof text,
+                  value < 10    ? "%.2f%s"
+                  : value < 100 ? "%.1f%s"
+                                : "%.0f%s",
+                  value, letter);
+    return std::string(text);
+  };
+  const std::string number = count >= 999500000 ? in(1e9, "B")
+                             : count >= 999500  ? in(1e6, "M")
+                             : count >= 10000   ? in(1e3, "K")
+                                                : std::to_string(count);
+  return number + (count == 1 ? " parameter" : " parameters");
+}
+
+Rect size_of(const Node& node, const std::vector<Word>& words, bool parameters) {
   if (node.kind == Node::Kind::words) {
     double width = 0;
     for (const Word& word : words) width = std::max(width, text_width(word.text, k_small_size));
@@ -52,8 +71,10 @@ Rect size_of(const Node& node, const std::vector<Word>& words) {
   const std::vector<std::string> lines = lines_of(node);
   for (const std::string& line : lines) width = std::max(width, text_width(line, k_label_size));
   if (node.kind == Node::Kind::result) return {0, 0, std::ceil(width) + 8, k_line_height + 6};
+  const bool counted = parameters && node.parameters > 0;
+  if (counted) width = std::max(width, text_width(count_words(node.parameters), k_small_size));
   return {0, 0, std::max(56.0, 2 * std::ceil(width / 2) + 24),
-          std::max(k_box_height, k_line_height * static_cast<double>(lines.size()) + 14)};
+          std::max(k_box_height, k_line_height * static_cast<double>(lines.size() + counted) + 14)};
 }
 
 }  // namespace
@@ -79,9 +100,9 @@ std::vector<Word> sentence(const SceneOptions& o) {
   return words;
 }
 
-std::vector<Rect> sizes_of(const Outline& outline, const std::vector<Word>& words) {
+std::vector<Rect> sizes_of(const Outline& outline, const std::vector<Word>& words, bool parameters) {
   std::vector<Rect> sizes;
-  for (const Node& node : outline.nodes) sizes.push_back(size_of(node, words));
+  for (const Node& node : outline.nodes) sizes.push_back(size_of(node, words, parameters));
   for (const Edge& e : outline.edges)
     if (outline.nodes[static_cast<size_t>(e.from)].kind == Node::Kind::words) {
       double& height = sizes[static_cast<size_t>(e.to)].height;
@@ -104,13 +125,14 @@ void even_columns(Layout& l) {
   }
 }
 
-void write_labels(Scene& scene, const Layout& l) {
+void write_labels(Scene& scene, const Layout& l, bool parameters) {
   for (size_t i = 0; i < scene.boxes.size(); ++i) {
     const Node& node = l.outline->nodes[i];
     if (node.kind == Node::Kind::words) continue;
     SceneBox& box = scene.boxes[i];
     const std::vector<std::string> lines = lines_of(node);
-    double y = box.rect.centre().y - k_line_height * (static_cast<double>(lines.size()) - 1) / 2 +
+    const bool counted = parameters && node.parameters > 0 && node.kind == Node::Kind::stage;
+    double y = box.rect.centre().y - k_line_height * (static_cast<double>(lines.size() + counted) - 1) / 2 +
                0.36 * k_label_size;
     for (const std::string& line : lines) {
       const bool result = node.kind == Node::Kind::result;
@@ -122,6 +144,13 @@ void write_labels(Scene& scene, const Layout& l) {
                            Role::plain});
       y += k_line_height;
     }
+    if (counted)
+      box.texts.push_back({SceneText::Kind::count,
+                           count_words(node.parameters),
+                           {box.rect.centre().x, y},
+                           SceneText::Anchor::middle,
+                           k_small_size,
+                           Role::plain});
   }
 }
 

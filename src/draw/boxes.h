@@ -19,12 +19,13 @@ std::vector<Word> sentence(const SceneOptions&);
 std::vector<double> word_heights(const std::vector<Word>&);
 
 /// Of each node's box, for its text; what takes the sentence is as tall as it.
-std::vector<Rect> sizes_of(const Outline&, const std::vector<Word>&);
+/// `parameters`: with how many numbers each has learned.
+std::vector<Rect> sizes_of(const Outline&, const std::vector<Word>&, bool parameters);
 /// Makes the boxes of a column equally wide.
 void even_columns(Layout&);
 
 /// Writes texts into the boxes of the scene.
-void write_labels(Scene&, const Layout&);
+void write_labels(Scene&, const Layout&, bool parameters);
 void write_words(Scene&, const Layout&, const std::vector<Word>&);
 
 }  // namespace limpid::draw

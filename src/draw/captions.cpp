@@ -23,8 +23,10 @@ class Captions {
   }
 
  private:
-  void write(Kind kind, const std::string& text, Point at, Anchor anchor, Role role) {
-    if (!text.empty()) scene_.texts.push_back({kind, text, at, anchor, k_small_size, role});
+  void write(Kind kind, const std::string& text, Point at, Anchor anchor, Role role, int box) {
+    if (text.empty()) return;
+    scene_.texts.push_back({kind, text, at, anchor, k_small_size, role});
+    scene_.texts.back().box = box;
   }
 
   // The edge that shows a node's value best: one that goes straight on, else its first.
@@ -50,7 +52,7 @@ class Captions {
     const bool trunk = std::find(gap.tracks.begin(), gap.tracks.end(), node) != gap.tracks.end();
     const bool lane = chain.size() > 2 || l_.joins[static_cast<size_t>(e)].side != Side::left;
     if (page_.starts_row(layer))
-      in_gutter(row - 1, words);
+      in_gutter(node, row - 1, words);
     else if (lane && !trunk)
       along_lane(node, e, gap, words);
     else if (!trunk && words.below.empty() && page_.row(row).raised && can_rise(l_, e))
@@ -59,10 +61,11 @@ class Captions {
       in_gap(node, gap, trunk || gap.after > 0 ? gap.label : gap.width - gap.before, words);
   }
 
-  void in_gutter(int r, const EdgeWords& words) {
+  void in_gutter(int node, int r, const EdgeWords& words) {
     const bool both = !words.below.empty() && !words.above.empty();
     const std::string line = words.below + (both ? " \xc2\xb7 " : "") + words.above;
-    write(Kind::shape, line, {page_.exit_x(r) - 12, page_.gutter_y(r) - k_above}, Anchor::end, words.role);
+    write(Kind::shape, line, {page_.exit_x(r) - 12, page_.gutter_y(r) - k_above}, Anchor::end, words.role,
+          node);
   }
 
   // On the outside of the lane's turn.
@@ -73,8 +76,8 @@ class Captions {
     const bool turns_up =
         side == Side::bottom || (side == Side::left && l_.item(l_.edge(e).to).y < l_.approach(e));
     const bool rises = turns_up && !starts_residual(node);
-    write(Kind::shape, words.above, {x, y + (rises ? k_below : -k_above)}, Anchor::start, words.role);
-    write(Kind::name, words.below, {x, y + (rises ? -k_above : k_below)}, Anchor::start, words.role);
+    write(Kind::shape, words.above, {x, y + (rises ? k_below : -k_above)}, Anchor::start, words.role, node);
+    write(Kind::name, words.below, {x, y + (rises ? -k_above : k_below)}, Anchor::start, words.role, node);
   }
 
   bool starts_residual(int node) const {
@@ -86,17 +89,17 @@ class Captions {
     const Item& from = l_.item(node);
     write(Kind::shape, words.above,
           {from.x + (from.width + gap.width) / 2, page_.y_of(node) - from.height / 2 - 7}, Anchor::middle,
-          words.role);
+          words.role, node);
   }
 
   void in_gap(int node, const Gap& gap, double room, const EdgeWords& words) {
     const Item& from = l_.item(node);
     const double middle = from.x + from.width / 2 + gap.before + room / 2;
     double y = page_.y_of(node);
-    write(Kind::shape, words.above, {middle, y - k_above}, Anchor::middle, words.role);
+    write(Kind::shape, words.above, {middle, y - k_above}, Anchor::middle, words.role, node);
     if (words.below.empty()) return;
     for (const std::string& line : wrapped(words.below, k_small_size, k_name_width)) {
-      write(Kind::name, line, {middle, y + k_below + 1}, Anchor::middle, words.role);
+      write(Kind::name, line, {middle, y + k_below + 1}, Anchor::middle, words.role, node);
       y += 14;
     }
   }
@@ -106,7 +109,8 @@ class Captions {
     const std::string text = "residual path";
     const double from = u.from > 0 ? u.from : k_margin + 60;
     if (u.to - from < text_width(text, k_small_size) + 16) return;
-    write(Kind::name, text, {(from + u.to) / 2, page_.under_y(u) - k_above}, Anchor::middle, Role::plain);
+    write(Kind::name, text, {(from + u.to) / 2, page_.under_y(u) - k_above}, Anchor::middle, Role::plain,
+          l_.edge(u.edge).to);
   }
 
   const Page& page_;

@@ -107,14 +107,16 @@ void add_legend(Scene& scene, const Graph& graph, const Outline& outline, const 
 
 namespace {
 
+constexpr std::string_view k_order = " From left to right:";
+
 std::string sentence(const SceneOptions& o) {
-  if (o.tokens.empty()) return join("The input is a sequence of ", o.token_word, "s. ");
+  if (o.tokens.empty()) return join("The input is a sequence of ", o.token_word, "s.", k_order);
   std::string text =
       join("The input is ", o.tokens.size(), " ", o.token_word, o.tokens.size() == 1 ? "" : "s", ":");
   const size_t shown = std::min<size_t>(o.tokens.size(), 12);
   for (size_t i = 0; i < shown; ++i)
     text += (i ? ", " : " ") + elided(clean(o.tokens[i].label), k_small_size, 200);
-  return text + (shown < o.tokens.size() ? " and so on. " : ". ");
+  return text + (shown < o.tokens.size() ? " and so on." : ".") + std::string(k_order);
 }
 
 // Reading order: by column, in a column from top to bottom.
@@ -142,31 +144,50 @@ std::string list_of_sources(const Outline& outline, int node) {
 
 }  // namespace
 
-std::string description(const Scene& scene, const Outline& outline, const Layout& l,
-                        const SceneOptions& options) {
-  std::string text = sentence(options) + "From left to right: ";
+std::string told(const std::vector<SceneStep>& steps) {
+  std::string text;
+  std::vector<int> open;  // depths of headings
   int number = 0;
-  std::set<std::string> open;
+  for (const SceneStep& step : steps) {
+    for (; !open.empty() && open.back() >= step.depth; open.pop_back()) text += "] ";
+    if (step.heading) {
+      text += "[" + step.text + ": ";
+      open.push_back(step.depth);
+    } else {
+      text += step.numbered ? join(++number, ". ", step.text, " ") : step.text + " ";
+    }
+  }
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text + std::string(open.size(), ']');
+}
+
+void say(Scene& scene, const Outline& outline, const Layout& l, const SceneOptions& options) {
+  scene.steps.push_back({sentence(options), 0, false, false});
+  std::vector<const SceneFrame*> open;
   for (int i : reading_order(l)) {
     const Node& node = l.node(i);
-    for (const SceneFrame& frame : scene.frames) {
-      const bool inside = std::find(frame.boxes.begin(), frame.boxes.end(), i) != frame.boxes.end();
-      if (inside && open.insert(frame.name).second) text += join("[", frame.title.text, ": ");
-      if (!inside && open.erase(frame.name) > 0) text += "] ";
-    }
+    const auto inside = [&](const SceneFrame& frame) {
+      return std::find(frame.boxes.begin(), frame.boxes.end(), i) != frame.boxes.end();
+    };
+    std::erase_if(open, [&](const SceneFrame* frame) { return !inside(*frame); });
+    for (const SceneFrame& frame : scene.frames)
+      if (inside(frame) && std::find(open.begin(), open.end(), &frame) == open.end()) {
+        scene.steps.push_back({frame.title.text, static_cast<int>(open.size()), true, false});
+        open.push_back(&frame);
+      }
+    const int depth = static_cast<int>(open.size());
     if (node.kind == Node::Kind::result) {
-      text += join("The result is ", node.label, ". ");
+      scene.steps.push_back({join("The result is ", node.label, "."), depth, false, false, i});
       continue;
     }
-    text += join(++number, ". ", node.label);
+    std::string text = node.label;
     const std::string from = list_of_sources(outline, i), &shape = l.words[static_cast<size_t>(i)].shape;
     if (!from.empty()) text += ", from " + from;
     if (!shape.empty()) text += ", gives " + shape;
-    text += node.caption.empty() ? ". " : ". " + node.caption + " ";
+    text += node.caption.empty() ? "." : ". " + node.caption;
+    scene.steps.push_back({text, depth, false, true, i});
   }
-  if (!open.empty()) text += "]";
-  while (!text.empty() && text.back() == ' ') text.pop_back();
-  return text;
+  scene.description = told(scene.steps);
 }
 
 }  // namespace limpid::draw

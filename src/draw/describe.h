@@ -8,7 +8,14 @@ namespace limpid::draw {
 /// Adds the key of colours and axis letters below the network, and makes room for it.
 void add_legend(Scene&, const Graph&, const Outline&, const SceneOptions&);
 
-/// The figure in words, left to right, as somebody who draws it by hand would follow it.
-std::string description(const Scene&, const Outline&, const Layout&, const SceneOptions&);
+/// Says the figure in words, left to right, as somebody who draws it by hand would follow it: steps and
+/// description.
+void say(Scene&, const Outline&, const Layout&, const SceneOptions&);
+
+/// The options with the run's words and sizes.
+SceneOptions of_run(const Trace&, SceneOptions);
+
+/// The steps in one paragraph.
+std::string told(const std::vector<SceneStep>&);
 
 }  // namespace limpid::draw

@@ -39,15 +39,23 @@ void take_feeders(Framed& frame, const Outline& outline) {
   }
 }
 
-// "Block × 12"; of blocks that take turns "2 Blocks × 6".
-Framed frame_of(const Repeat& repeat, const Outline& outline) {
+}  // namespace
+
+std::string title_of(const Repeat& repeat) {
   const size_t dot = repeat.family.rfind('.');
   std::string word =
       clean(capitalized(dot == std::string::npos ? repeat.family : repeat.family.substr(dot + 1)));
   if (repeat.count == 1 && word.size() > 1 && word.back() == 's') word.pop_back();
+  if (repeat.repeats == 1) return join(word, " ", repeat.first);
+  return join(repeat.count > 1 ? join(repeat.count, " ") : "", word, " \xc3\x97 ", repeat.repeats);
+}
+
+namespace {
+
+Framed frame_of(const Repeat& repeat, const Outline& outline) {
   Framed frame;
   frame.name = join(repeat.family, ".", repeat.first);
-  frame.title = join(repeat.count > 1 ? join(repeat.count, " ") : "", word, " \xc3\x97 ", repeat.repeats);
+  frame.title = title_of(repeat);
   frame.repeats = repeat.repeats;
   for (int stage : repeat.stages) take(frame, outline, stage);
   take_feeders(frame, outline);
@@ -116,7 +124,9 @@ std::string title_of(const Graph& graph, const GroupInfo& info, const Framed& fr
 
 void add_frames(Outline& outline, const Graph& graph, const Blocks& blocks, const std::vector<bool>& shown) {
   for (const Repeat& repeat : blocks.repeats)
-    if (Framed frame = frame_of(repeat, outline); !frame.nodes.empty())
+    if (!repeat.open)
+      continue;
+    else if (Framed frame = frame_of(repeat, outline); !frame.nodes.empty())
       outline.blocks.push_back(std::move(frame));
   for (size_t g = 0; g < graph.groups().size(); ++g) {
     const GroupInfo& info = graph.groups()[g];

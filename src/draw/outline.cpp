@@ -47,9 +47,9 @@ std::string scope_of(const std::string& name) {
 
 class Outliner {
  public:
-  explicit Outliner(const Graph& graph) : graph_(graph) {
+  Outliner(const Graph& graph, const std::vector<std::string>& open) : graph_(graph) {
     const std::vector<bool> left_out = of_gradient(graph);
-    blocks_ = find_blocks(graph, left_out);
+    blocks_ = find_blocks(graph, left_out, open);
     for (size_t i = 0; i < left_out.size(); ++i) shown_.push_back(!left_out[i] && !blocks_.hidden[i]);
   }
 
@@ -57,6 +57,7 @@ class Outliner {
     add_stages();
     add_edges();
     drop_shared_constants();
+    close_blocks();
     add_results();
     join_words();
     mark_residuals();
@@ -72,10 +73,20 @@ class Outliner {
     for (size_t i = 0; i < graph_.stages().size(); ++i) {
       const StageInfo& stage = graph_.stages()[i];
       if (!shown_[i] || silent_view(graph_, stage)) continue;
-      node_of_stage_[i] = add({Node::Kind::stage, stage.name, clean(stage.label()), clean(stage.equation()),
-                               clean(stage.caption()), stage.role, static_cast<int>(i), false},
-                              stage.outputs[0]);
+      node_of_stage_[i] =
+          add({Node::Kind::stage, stage.name, clean(stage.label()), clean(stage.equation()),
+               clean(stage.caption()), stage.role, static_cast<int>(i), false, parameters_of(stage)},
+              stage.outputs[0]);
     }
+  }
+
+  int64_t parameters_of(const StageInfo& stage) const {
+    int64_t count = 0;
+    for (int id : stage.inputs)
+      if (const Value& value = graph_.value(id);
+          value.kind == Value::Kind::parameter && !value.shape.symbolic())
+        count += value.shape.count();
+    return count;
   }
 
   int add(Node node, int value) {
@@ -168,6 +179,60 @@ class Outliner {
     }
   }
 
+  // A closed block is one box: what flows inside of it is not drawn.
+  void close_blocks() {
+    for (const Repeat& repeat : blocks_.repeats) {
+      if (repeat.open) continue;
+      std::vector<bool> inside(out_.nodes.size() + 1, false);
+      int first = -1, gives = -1;
+      int64_t parameters = 0;
+      for (int stage : repeat.stages) {
+        const int node = node_of_stage_[static_cast<size_t>(stage)];
+        shown_[static_cast<size_t>(stage)] = false;
+        if (node < 0) continue;
+        inside[static_cast<size_t>(node)] = true;
+        gone_[static_cast<size_t>(node)] = true;
+        parameters += repeat.repeats * out_.nodes[static_cast<size_t>(node)].parameters;
+        if (first < 0) first = node;
+        gives = value_[static_cast<size_t>(node)];
+      }
+      if (first < 0) continue;
+      for (const Edge& e : out_.edges)
+        if (inside[static_cast<size_t>(e.from)] && !inside[static_cast<size_t>(e.to)]) gives = e.value;
+      const int order = out_.nodes[static_cast<size_t>(first)].order;
+      const int box = add({Node::Kind::stage, join(repeat.family, ".", repeat.first), title_of(repeat), "",
+                           words_of(repeat), Role::plain, order, false, parameters},
+                          gives);
+      for (Edge& e : out_.edges) {
+        if (inside[static_cast<size_t>(e.from)]) e.from = box;
+        if (e.to != box && inside[static_cast<size_t>(e.to)]) e.to = box;
+      }
+      std::vector<Edge> kept;
+      for (const Edge& e : out_.edges) {
+        const bool known = std::any_of(kept.begin(), kept.end(),
+                                       [&](const Edge& k) { return k.from == e.from && k.to == e.to; });
+        if (e.from != e.to && !known) kept.push_back(e);
+      }
+      out_.edges = std::move(kept);
+    }
+  }
+
+  // What is inside, as its stages say it; each kind once.
+  std::string words_of(const Repeat& repeat) const {
+    std::string words;
+    std::vector<std::string> said;
+    for (int stage : repeat.stages) {
+      const int node = node_of_stage_[static_cast<size_t>(stage)];
+      const std::string label = clean(graph_.stage(stage).label());
+      if (node < 0 || out_.nodes[static_cast<size_t>(node)].constant || label.empty() ||
+          std::find(said.begin(), said.end(), label) != said.end())
+        continue;
+      said.push_back(label);
+      words += (words.empty() ? "Inside: " : ", ") + label;
+    }
+    return words.empty() ? "" : words + ".";
+  }
+
   void add_results() {
     const size_t count = out_.nodes.size();
     for (size_t i = 0; i < count; ++i) {
@@ -228,6 +293,7 @@ class Outliner {
       norm.label = sum.label + " & " + norm.label;
       norm.equation = sum.equation + "; " + norm.equation;
       norm.caption = sum.caption + " " + norm.caption;
+      norm.parameters += sum.parameters;
       std::erase_if(out_.edges, enters);
       for (Edge& e : out_.edges)
         if (e.to == add) e.to = next;
@@ -266,6 +332,8 @@ class Outliner {
 
 }  // namespace
 
-Outline outline_of(const Graph& graph) { return Outliner(graph).make(); }
+Outline outline_of(const Graph& graph, const std::vector<std::string>& open) {
+  return Outliner(graph, open).make();
+}
 
 }  // namespace limpid::draw

@@ -19,8 +19,9 @@ struct Node {
   Kind kind = Kind::stage;
   std::string name, label, equation, caption;
   Role role = Role::plain;
-  int order = 0;          // as written: nodes of one column keep this order unless lines would cross
-  bool constant = false;  // depends on no input's numbers
+  int order = 0;           // as written: nodes of one column keep this order unless lines would cross
+  bool constant = false;   // depends on no input's numbers
+  int64_t parameters = 0;  // how many numbers it has learned, in all repetitions of a closed block
 };
 
 struct Edge {
@@ -43,6 +44,7 @@ struct Outline {
   std::vector<Framed> groups;
 };
 
-Outline outline_of(const Graph&);
+/// `open` as find_blocks has it.
+Outline outline_of(const Graph&, const std::vector<std::string>& open = {});
 
 }  // namespace limpid::draw

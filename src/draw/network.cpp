@@ -13,23 +13,6 @@ namespace limpid {
 
 using namespace draw;
 
-bool Rect::meets(const Rect& o, double slack) const {
-  return x + slack < o.right() && o.x + slack < right() && y + slack < o.bottom() && o.y + slack < bottom();
-}
-
-bool Rect::holds(const Rect& o, double slack) const {
-  return o.x >= x - slack && o.right() <= right() + slack && o.y >= y - slack &&
-         o.bottom() <= bottom() + slack;
-}
-
-Rect SceneText::bounds() const {
-  const double width = text_width(text, size);
-  const double left = anchor == Anchor::start ? at.x
-                      : anchor == Anchor::end ? at.x - width
-                                              : at.x - width / 2;
-  return {left, at.y - k_ascent * size, width, (k_ascent + k_descent) * size};
-}
-
 namespace {
 
 // Boxes in the outline's order, and frames; their texts come later.
@@ -135,14 +118,14 @@ Scene network_scene(const Graph& graph, const SceneOptions& asked) {
   if (graph.stages().empty()) fail_call("network_scene: the graph has no stages; nothing can be drawn");
   SceneOptions options = asked;
   options.token_word = elided(clean(asked.token_word), k_small_size, k_word_text);
-  const Outline outline = outline_of(graph);
+  const Outline outline = outline_of(graph, options.open);
   const std::vector<Word> words = sentence(options);
   Layout layout;
   layout.outline = &outline;
   layout.word_heights = word_heights(words);
   for (size_t i = 0; i < outline.nodes.size(); ++i)
     layout.words.push_back(words_of(graph, outline, static_cast<int>(i), options));
-  place_layers(layout, sizes_of(outline, words));
+  place_layers(layout, sizes_of(outline, words, options.parameters));
   even_columns(layout);
   place_rows(layout, options.width);
 
@@ -155,7 +138,7 @@ Scene network_scene(const Graph& graph, const SceneOptions& asked) {
   find_forks(scene);
   add_captions(page, scene);
   for (SceneConnector& c : scene.connectors) c.value = graph.value(std::stoi(c.value)).name;
-  write_labels(scene, layout);
+  write_labels(scene, layout, options.parameters);
   write_words(scene, layout, words);
   for (const SceneBox& box : scene.boxes) scene.width = std::max(scene.width, box.rect.right());
   for (const SceneFrame& frame : scene.frames)
@@ -165,19 +148,23 @@ Scene network_scene(const Graph& graph, const SceneOptions& asked) {
   if (options.legend) add_legend(scene, graph, outline, options);
   scene.width = std::ceil(scene.width + k_margin);
   scene.height = std::ceil(scene.height + k_margin);
-  scene.description = description(scene, outline, layout, options);
+  say(scene, outline, layout, options);
   return scene;
 }
 
-Scene network_scene(const Trace& trace, SceneOptions options) {
-  if (!trace.graph) fail_call("network_scene: the trace holds no graph");
-  if (options.title.empty()) options.title = trace.title;
+SceneOptions draw::of_run(const Trace& trace, SceneOptions options) {
   options.tokens = trace.tokens;
   options.token_word = trace.token_word;
   const auto count = static_cast<int64_t>(trace.tokens.size());
   options.sizes.try_emplace(Axis::T, count);
   options.sizes.try_emplace(Axis::S, count);
-  return network_scene(*trace.graph, options);
+  return options;
+}
+
+Scene network_scene(const Trace& trace, SceneOptions options) {
+  if (!trace.graph) fail_call("network_scene: the trace holds no graph");
+  if (options.title.empty()) options.title = trace.title;
+  return network_scene(*trace.graph, of_run(trace, options));
 }
 
 }  // namespace limpid

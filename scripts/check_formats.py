@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""Figures in the programs that open them: LibreOffice, python-pptx, Graphviz, Mermaid's own parser, librsvg's headers.
+
+  scripts/check_formats.py [PROGRAM]          build/dev/limpid when none is given
+
+Slow, and needs the packages of `scripts/install-deps.sh formats`, python-pptx (pip) and mermaid (npm): a gate of .ci/run.
+Files stay in build/formats, to be looked at.  What cannot be installed is skipped, and said.
+"""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = str(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/dev/limpid").resolve())
+WORK = ROOT / "build/formats"
+results = {"passed": 0, "failed": 0, "skipped": 0}
+
+
+def check(what, faults):
+    results["failed" if faults else "passed"] += 1
+    if faults:
+        print(f"formats: {what}: failed")
+        for fault in faults[:8]:
+            print("   ", fault)
+
+
+def skip(what, why):
+    results["skipped"] += 1
+    print(f"skipped: {what}: {why}")
+
+
+def run(*command, **options):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+
+
+def must(*command, **options):
+    done = run(*command, **options)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+# ---- the figures -----------------------------------------------------------------------------------
+
+TEXTBOOK = ["--network", "textbook", "--text", "Life is short"]
+FIGURES = {
+    "textbook": ["network", *TEXTBOOK],
+    "textbook_whole": ["network", *TEXTBOOK, "--add-norm", "--heads", "2", "--mask", "causal", "--positions", "sinusoidal"],
+    "builtin": ["network"],
+    "attention": ["attention", "--text", "Life is short"],
+    "token": ["token", "--text", "Life is short"],
+    "matrices": ["matrices", *TEXTBOOK],
+    "head": ["heads", "--text", "Life is short", "--head", "1"],
+    "dark": ["network", *TEXTBOOK, "--theme", "dark"],
+    "slides": ["slides", "--text", "Life is short"],
+}
+
+
+def draw_all():
+    for name, arguments in FIGURES.items():
+        for ending in ("pptx", "pdf", "drawio", "mmd", "dot"):
+            if name == "slides" and ending in ("mmd", "dot"):
+                continue
+            must(PROGRAM, "draw", *arguments, "-o", WORK / f"{name}.{ending}")
+
+
+# ---- LibreOffice: its pages look like ours ---------------------------------------------------------
+
+def words_of(pdf):
+    """Each page's words and the middles of their boxes, in points."""
+    html = must("pdftotext", "-bbox", pdf, "-")
+    pages = []
+    for page in re.findall(r"<page.*?</page>", html, re.S):
+        pages.append([(text, (float(a) + float(c)) / 2, (float(b) + float(d)) / 2) for a, b, c, d, text in re.findall(
+            r'<word xMin="([^"]+)" yMin="([^"]+)" xMax="([^"]+)" yMax="([^"]+)">(.*?)</word>', page)])
+    return pages
+
+
+class Ink:
+    """Which pixels of a page are neither its ground nor near it: a row is an integer, a pixel a bit."""
+
+    def __init__(self, pgm):
+        data = pathlib.Path(pgm).read_bytes()
+        magic, width, height, _, pixels = re.match(rb"(P5)\s+(\d+)\s+(\d+)\s+(\d+)\s", data).groups() + (None,)
+        assert magic == b"P5"
+        self.width, self.height = int(width), int(height)
+        pixels = data[len(data) - self.width * self.height:]
+        ground = max(set(pixels), key=pixels.count)
+        marks = bytes(ord("1") if abs(value - ground) > 40 else ord("0") for value in range(256))
+        rows = pixels.translate(marks)
+        self.rows = [int(rows[y * self.width:(y + 1) * self.width], 2) for y in range(self.height)]
+
+    def spread(self, reach):
+        wide = []
+        for row in self.rows:
+            out = row
+            for step in range(1, reach + 1):
+                out |= row << step | row >> step
+            wide.append(out)
+        spread = [0] * self.height
+        for y in range(self.height):
+            for near in range(max(0, y - reach), min(self.height, y + reach + 1)):
+                spread[y] |= wide[near]
+        return spread
+
+    def alone(self, other, reach=3):
+        """The share of this page's ink that has none of the other's near it."""
+        near = other.spread(reach)
+        ink = sum(bin(row).count("1") for row in self.rows)
+        left = sum(bin(row & ~near[y]).count("1") for y, row in enumerate(self.rows) if y < other.height)
+        return left / max(1, ink)
+
+
+def pages_of(pdf, stem):
+    must("pdftoppm", "-gray", "-r", "72", pdf, WORK / stem)
+    return sorted(WORK.glob(f"{stem}-*.pgm"))
+
+
+def libreoffice():
+    if not shutil.which("soffice"):
+        return skip("LibreOffice", "no soffice; scripts/install-deps.sh formats")
+    folder = WORK / "libreoffice"
+    must("soffice", f"-env:UserInstallation=file://{WORK}/profile", "--headless", "--convert-to", "pdf", "--outdir", folder,
+         *(WORK / f"{name}.pptx" for name in FIGURES), timeout=600)
+    for name in FIGURES:
+        ours, theirs = words_of(WORK / f"{name}.pdf"), words_of(folder / f"{name}.pdf")
+        faults = [] if len(ours) == len(theirs) else [f"{len(theirs)} pages, expected {len(ours)}"]
+        for number, (page, other) in enumerate(zip(ours, theirs), 1):
+            for text, x, y in page:
+                if not any(t == text and abs(x - u) < 4 and abs(y - v) < 4 for t, u, v in other):
+                    near = [(round(u - x), round(v - y)) for t, u, v in other if t == text]
+                    faults.append(f"page {number}: '{text}' at {x:.0f},{y:.0f} is not there"
+                                  + (f", but {near[0]} away" if near else ""))
+        check(f"{name}.pptx in LibreOffice: every word where the figure has it", faults)
+        faults = []
+        for number, (one, other) in enumerate(zip(pages_of(WORK / f"{name}.pdf", f"{name}-ours"),
+                                                  pages_of(folder / f"{name}.pdf", f"{name}-theirs")), 1):
+            a, b = Ink(one), Ink(other)
+            lost, added = a.alone(b), b.alone(a)
+            if max(lost, added) > 0.01:
+                faults.append(f"page {number}: {lost:.1%} of the figure's ink is missing, {added:.1%} is new")
+        check(f"{name}.pptx in LibreOffice looks like the figure", faults)
+
+
+# ---- python-pptx -----------------------------------------------------------------------------------
+
+PYTHON_PPTX = """
+import sys
+from pptx import Presentation
+from pptx.enum.shapes import MSO_SHAPE_TYPE
+for path in sys.argv[1:]:
+    deck = Presentation(path)
+    for slide in deck.slides:
+        assert slide.has_notes_slide and slide.notes_slide.notes_text_frame.text.strip(), "no notes"
+        assert slide.shapes.title is not None and slide.shapes.title.text_frame.text.strip(), "no title"
+        ids = {s.shape_id for s in slide.shapes}
+        glued = 0
+        for shape in slide.shapes:
+            assert shape.width >= 0 and shape.height >= 0
+            if shape.shape_type == MSO_SHAPE_TYPE.LINE or shape.element.tag.endswith("cxnSp"):
+                shape.begin_x, shape.end_y
+                glued += shape.element.find(".//{*}stCxn") is not None
+        print(path, len(slide.shapes), "shapes,", glued, "glued")
+    deck.save(path + ".again.pptx")
+"""
+
+
+def python_pptx():
+    packages = WORK / "python"
+    if not (packages / "pptx").exists():
+        done = run(sys.executable, "-m", "pip", "install", "--quiet", "--target", packages, "python-pptx==1.0.2")
+        if done.returncode != 0:
+            return skip("python-pptx", (done.stderr.strip().splitlines() or ["pip failed"])[-1])
+    done = run(sys.executable, "-c", PYTHON_PPTX, *(WORK / f"{name}.pptx" for name in FIGURES),
+               env={"PYTHONPATH": str(packages), "PATH": "/usr/bin:/bin"})
+    check("python-pptx opens every deck and writes it again", done.stderr.splitlines()[-3:] if done.returncode else [])
+
+
+# ---- Graphviz --------------------------------------------------------------------------------------
+
+def graphviz():
+    if not shutil.which("dot"):
+        return skip("Graphviz", "no dot; scripts/install-deps.sh formats")
+    for name in FIGURES:
+        path = WORK / f"{name}.dot"
+        if not path.exists():
+            continue
+        text = path.read_text()
+        done = run("dot", "-Tjson", path)
+        faults = [done.stderr.strip()] if done.returncode or done.stderr.strip() else []
+        if not faults:
+            graph = json.loads(done.stdout)
+            nodes = sum(1 for o in graph.get("objects", []) if not o["name"].startswith("cluster"))
+            edges = len(graph.get("edges", []))
+            said = len(re.findall(r"^ *n\d+ \[", text, re.M)), len(re.findall(r"^ *n\d+ -> n\d+ \[", text, re.M))
+            if (nodes, edges) != said:
+                faults.append(f"Graphviz sees {nodes} nodes and {edges} edges, the file has {said}")
+        check(f"{name}.dot in Graphviz", faults)
+
+
+# ---- Mermaid ---------------------------------------------------------------------------------------
+
+MERMAID = """
+import { JSDOM } from 'jsdom';
+import { readFileSync } from 'node:fs';
+const dom = new JSDOM('<!doctype html><body></body>');
+globalThis.window = dom.window;
+globalThis.document = dom.window.document;
+const mermaid = (await import('mermaid')).default;
+for (const path of process.argv.slice(2)) {
+  const text = readFileSync(path, 'utf8');
+  try {
+    const { db } = await mermaid.mermaidAPI.getDiagramFromText(text);
+    console.log(JSON.stringify({ path, nodes: db.getVertices().size, edges: db.getEdges().length,
+                                 frames: db.getSubGraphs().length, title: db.getAccTitle() }));
+  } catch (error) {
+    console.log(JSON.stringify({ path, error: String(error.message ?? error).slice(0, 500) }));
+  }
+}
+"""
+
+
+def mermaid():
+    if not shutil.which("npm"):
+        return skip("Mermaid", "no npm; scripts/install-deps.sh formats")
+    folder = WORK / "mermaid"
+    folder.mkdir(exist_ok=True)
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    if not (folder / "node_modules/mermaid").exists():
+        done = run("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "mermaid@11.4.1", "jsdom@24.1.3",
+                   cwd=folder, timeout=900)
+        if done.returncode != 0:
+            return skip("Mermaid", (done.stderr.strip().splitlines() or ["npm failed"])[-1])
+    (folder / "parse.mjs").write_text(MERMAID)
+    paths = [WORK / f"{name}.mmd" for name in FIGURES if (WORK / f"{name}.mmd").exists()]
+    hostile = WORK / "hostile.mmd"
+    must(PROGRAM, "draw", "--network", "textbook", "--text", "<&\">]]> 1. end `x` #35; %%{ | - graph", "-o", hostile)
+    for line in must("node", "parse.mjs", *paths, hostile, cwd=folder).splitlines():
+        seen = json.loads(line)
+        path = pathlib.Path(seen["path"])
+        faults = [seen["error"]] if "error" in seen else []
+        if not faults:
+            text = path.read_text()
+            said = {"nodes": len(re.findall(r'^ *n\d+[\[(]', text, re.M)),
+                    "edges": len(re.findall(r"^ *n\d+ (?:-->|-\.->)", text, re.M)),
+                    "frames": len(re.findall(r"^ *subgraph ", text, re.M))}
+            faults = [f"Mermaid sees {seen[key]} {key}, the file has {count}" for key, count in said.items() if seen[key] != count]
+        check(f"{path.name} in Mermaid's parser", faults)
+
+
+# ---- librsvg's headers -----------------------------------------------------------------------------
+
+def rsvg_headers():
+    flags = run("pkg-config", "--cflags", "librsvg-2.0", "cairo-pdf")
+    if flags.returncode != 0:
+        return skip("librsvg's headers", "not installed; scripts/install-deps.sh formats")
+    done = run("g++", "-std=c++20", "-fsyntax-only", f"-I{ROOT}/src", f"-I{ROOT}/include", *flags.stdout.split(),
+               ROOT / "tests/rsvg_headers.cpp")
+    check("rsvg.h declares what librsvg's and cairo's headers do", done.stderr.splitlines() if done.returncode else [])
+
+
+def main():
+    WORK.mkdir(parents=True, exist_ok=True)
+    draw_all()
+    for name in FIGURES:
+        ET.parse(WORK / f"{name}.drawio")
+    for each in (libreoffice, python_pptx, graphviz, mermaid, rsvg_headers):
+        try:
+            each()
+        except (RuntimeError, subprocess.TimeoutExpired) as error:
+            check(each.__name__, str(error).splitlines())
+    print(f"{results['passed']} passed, {results['failed']} failed"
+          + (f", {results['skipped']} skipped" if results["skipped"] else ""))
+    return 1 if results["failed"] else 0
+
+
+sys.exit(main())

@@ -1,0 +1,83 @@
+#include "draw/formats/letter_page.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "draw/formats/letter_parts.h"
+
+namespace limpid::draw {
+
+namespace {
+
+constexpr double k_apart = 14;  // a gap that a blank line stands for
+
+struct Gap {
+  double at = 0, width = 0;
+  bool across = false;  // between left and right
+};
+
+// The widest gap that nothing spans, in one direction.
+Gap widest(const LetterParts& parts, bool across) {
+  std::vector<std::pair<double, double>> spans;
+  const auto add = [&](const Rect& r) {
+    spans.emplace_back(across ? r.x : r.y, across ? r.right() : r.bottom());
+  };
+  for (const LetterParts::Part& part : parts.parts)
+    if (part.kind != LetterParts::Kind::mark) add(part.rect);
+  std::sort(spans.begin(), spans.end());
+  Gap gap = {0, 0, across};
+  if (spans.empty()) return gap;
+  double end = spans[0].second;
+  for (const auto& [from, to] : spans) {
+    if (from - end > gap.width) gap = {(from + end) / 2, from - end, across};
+    end = std::max(end, to);
+  }
+  return gap;
+}
+
+LetterParts side(const LetterParts& parts, const Gap& gap, bool before) {
+  LetterParts out = {parts.scene, {}};
+  for (const LetterParts::Part& part : parts.parts) {
+    const Point c = part.rect.centre();
+    if (((gap.across ? c.x : c.y) < gap.at) == before) out.parts.push_back(part);
+  }
+  return out;
+}
+
+bool key_only(const LetterParts& parts) {
+  return std::all_of(parts.parts.begin(), parts.parts.end(), [&](const LetterParts::Part& part) {
+    return part.kind == LetterParts::Kind::mark ||
+           (part.kind == LetterParts::Kind::text &&
+            parts.scene->texts[part.index].kind == SceneText::Kind::legend);
+  });
+}
+
+// Nothing where a part that cannot be cut is too wide.
+std::optional<std::string> painted(const LetterParts& parts, int64_t columns) {
+  if (parts.parts.empty()) return "";
+  const Gap down = widest(parts, false), across = widest(parts, true);
+  // A key's lines have no columns in common.
+  if (down.width > 0 && key_only(parts))
+    return *painted(side(parts, down, true), columns) + *painted(side(parts, down, false), columns);
+  const LetterDrawing plain(parts, false, columns);
+  if (plain.columns() <= columns) return plain.text();
+  const Gap& gap = across.width > down.width ? across : down;
+  if (gap.width > 0) {
+    const auto first = painted(side(parts, gap, true), columns),
+               second = painted(side(parts, gap, false), columns);
+    if (!first || !second) return std::nullopt;
+    return *first + (first->empty() || second->empty() || gap.width < k_apart ? "" : "\n") + *second;
+  }
+  if (!parts.joined()) return plain.text(columns);
+  const LetterDrawing turned(parts, true, columns);
+  if (turned.columns() <= columns) return turned.text();
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string in_letters(const Scene& scene, int64_t columns) {
+  return painted(parts_of(scene), columns).value_or("");
+}
+
+}  // namespace limpid::draw

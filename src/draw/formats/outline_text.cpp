@@ -1,0 +1,123 @@
+#include "draw/formats/outline_text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+namespace limpid::draw {
+
+namespace {
+
+// How near a text stands to the line that it belongs to; a name may have a second line.
+constexpr double k_beside = 12, k_second = 26;
+
+double distance(const Rect& r, const Point& a, const Point& b) {
+  const double left = std::min(a.x, b.x), right = std::max(a.x, b.x), top = std::min(a.y, b.y),
+               bottom = std::max(a.y, b.y);
+  return std::hypot(std::max({0.0, left - r.right(), r.x - right}),
+                    std::max({0.0, top - r.bottom(), r.y - bottom}));
+}
+
+void add_boxes(const Scene& scene, StructureOutline& out) {
+  for (size_t i = 0; i < scene.boxes.size(); ++i) {
+    const SceneBox& box = scene.boxes[i];
+    OutlineNode node;
+    node.name = box.name;
+    node.role = box.role;
+    node.bare = box.look == SceneBox::Look::bare;
+    node.frame = out.nesting.box[i];
+    node.hint = box.caption;
+    if (!box.equation.empty()) node.hint += (node.hint.empty() ? "" : "  ") + box.equation;
+    double baseline = std::numeric_limits<double>::quiet_NaN();
+    for (const SceneText& text : box.texts) {  // texts on one line are one line
+      if (text.at.y == baseline && !node.lines.empty())
+        node.lines.back() += " " + text.text;
+      else
+        node.lines.push_back(text.text);
+      baseline = text.at.y;
+      if (!text.sources.empty()) node.hint += (node.hint.empty() ? "" : "; ") + source_name(text);
+    }
+    out.nodes.push_back(std::move(node));
+  }
+}
+
+void add_edges(const Scene& scene, StructureOutline& out) {
+  for (const SceneConnector& c :
+       scene.connectors) {  // several between two boxes (a sentence's words) are one
+    const bool known = std::any_of(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) {
+      return e.from == c.from && e.to == c.to && e.dashed == c.residual;
+    });
+    if (!known) out.edges.push_back({c.from, c.to, "", c.role, c.residual});
+  }
+  std::map<int, SceneText::Kind> last_kind;
+  for (const SceneText& text : scene.texts) {
+    const int beside = connector_beside(scene, text);
+    if (beside < 0) continue;
+    const SceneConnector& c = scene.connectors[static_cast<size_t>(beside)];
+    OutlineEdge& edge = *std::find_if(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) {
+      return e.from == c.from && e.to == c.to && e.dashed == c.residual;
+    });
+    const bool more = text.kind == SceneText::Kind::name && last_kind[beside] == SceneText::Kind::name;
+    last_kind[beside] = text.kind;
+    edge.label += (edge.label.empty() ? "" : more ? " " : ", ") + text.text;
+  }
+}
+
+void add_grids(const Scene& scene, StructureOutline& out) {
+  for (const SceneGrid& grid : scene.grids) {
+    if (grid.source.stage.empty()) continue;  // a key of colours
+    OutlineNode node;
+    node.name = grid.name;
+    node.role = grid.role;
+    const int64_t rows = grid.row_at.empty() ? grid.rows : grid.row_at.back() - grid.row_at.front(),
+                  columns =
+                      grid.column_at.empty() ? grid.columns : grid.column_at.back() - grid.column_at.front();
+    node.lines = {grid.name, join(rows, " \xc3\x97 ", columns)};
+    node.hint = source_name(grid);
+    out.nodes.push_back(std::move(node));
+  }
+}
+
+// A figure without boxes and grids is told step by step.
+void add_steps(const Scene& scene, StructureOutline& out) {
+  for (const SceneStep& step : scene.steps) {
+    OutlineNode node;
+    node.name = join("step ", out.nodes.size() + 1);
+    node.lines = {step.text};
+    if (!out.nodes.empty())
+      out.edges.push_back({static_cast<int>(out.nodes.size()) - 1, static_cast<int>(out.nodes.size()), "",
+                           Role::plain, false});
+    out.nodes.push_back(std::move(node));
+  }
+}
+
+}  // namespace
+
+int connector_beside(const Scene& scene, const SceneText& text) {
+  if (text.kind != SceneText::Kind::shape && text.kind != SceneText::Kind::name) return -1;
+  const Rect r = text.bounds();
+  double least = text.kind == SceneText::Kind::name ? k_second : k_beside;
+  int found = -1;
+  for (size_t i = 0; i < scene.connectors.size(); ++i) {
+    const std::vector<Point>& p = scene.connectors[i].points;
+    for (size_t k = 0; k + 1 < p.size(); ++k)
+      if (const double d = distance(r, p[k], p[k + 1]); d < least) {
+        least = d;
+        found = static_cast<int>(i);
+      }
+  }
+  return found;
+}
+
+StructureOutline outlined(const Scene& scene) {
+  StructureOutline out;
+  out.nesting = nesting_of(scene);
+  add_boxes(scene, out);
+  add_edges(scene, out);
+  add_grids(scene, out);
+  if (out.nodes.empty()) add_steps(scene, out);
+  return out;
+}
+
+}  // namespace limpid::draw

@@ -1,0 +1,522 @@
+// The scene as a slide of native shapes (ECMA-376): boxes that hold their words, connectors glued to them,
+// grids as groups of cells; PowerPoint, Google Slides, Keynote and LibreOffice open it.
+//
+// A number's shape is called by its source, a cell's too; every other text's by its kind.  Colours are the
+// theme's, so that a deck can be recoloured in one place.  It only paints: a unit of the scene is 1/96 inch.
+#include <algorithm>
+#include <cmath>
+
+#include "draw/formats/native.h"
+#include "draw/formats/pptx_connector.h"
+#include "draw/formats/pptx_parts.h"
+#include "draw/formats/words.h"
+#include "draw/formats/xml.h"
+#include "draw/text.h"
+
+namespace limpid {
+
+using namespace draw;
+
+namespace {
+
+constexpr double k_line = 1.6, k_mark = 3;                        // how wide a connector is, and half a dot
+constexpr double k_least_inches = 96, k_most = 51206400 / k_emu;  // of a slide's sides
+
+class Painter {
+ public:
+  Painter(const Slide& slide, Point offset, Theme theme)
+      : slide_(slide), scene_(slide.scene), offset_(offset), theme_(theme) {}
+
+  PptxSlide paint() {
+    out_.title = slide_.title.empty() ? scene_.title : slide_.title;
+    for (size_t i = 0; i < scene_.boxes.size(); ++i) box_ids_.push_back(++last_id_);
+    for (size_t i = 0; i < scene_.marks.size(); ++i) mark_ids_.push_back(++last_id_);
+    for (const SceneBox& box : scene_.boxes) sites_.push_back(sites_of(box));
+    paint_title();
+    paint_page();
+    for (const SceneFrame& frame : scene_.frames) paint_frame(frame);
+    for (const SceneBar& bar : scene_.bars) paint_bar(bar);
+    const std::vector<bool> pictured = pictured_grids(scene_);
+    for (size_t i = 0; i < scene_.grids.size(); ++i)
+      pictured[i] ? paint_picture(scene_.grids[i]) : paint_grid(scene_.grids[i]);
+    for (const SceneLine& line : scene_.lines) paint_line(line);
+    for (bool residual : {true, false})
+      for (const SceneConnector& c : scene_.connectors)
+        if (c.residual == residual) paint_connector(c);
+    for (size_t i = 0; i < scene_.marks.size(); ++i) paint_mark(i);
+    for (size_t i = 0; i < scene_.boxes.size(); ++i) paint_box(i);
+    for (const SceneText& text : scene_.texts)
+      if (&text != heading_) paint_text(text);
+    out_.shapes = xml_.take();
+    out_.notes = notes();
+    return std::move(out_);
+  }
+
+ private:
+  // ---- pieces of a shape
+
+  int open_shape(std::string_view name, std::string_view description = {}, int id = 0, bool text_box = false,
+                 std::string_view properties = "<p:nvPr/>") {
+    xml_.open("p:sp").open("p:nvSpPr");
+    id = head(id, name, description);
+    xml_.open("p:cNvSpPr");
+    if (text_box) xml_.set("txBox", 1);
+    xml_.close().raw(properties).close().open("p:spPr");
+    return id;
+  }
+
+  int head(int id, std::string_view name, std::string_view description) {
+    if (id == 0) id = ++last_id_;
+    xml_.open("p:cNvPr").set("id", id).set("name", name);
+    if (!description.empty()) xml_.set("descr", description);
+    xml_.close();
+    return id;
+  }
+
+  Rect moved(const Rect& r) const { return {r.x + offset_.x, r.y + offset_.y, r.width, r.height}; }
+
+  void place(const Rect& scene_rect, int64_t turn = 0, std::string_view element = "a:xfrm") {
+    const Rect r = moved(scene_rect);
+    xml_.open(element);
+    if (turn != 0) xml_.set("rot", turn);
+    xml_.open("a:off").set("x", emu(r.x)).set("y", emu(r.y)).close();
+    xml_.open("a:ext").set("cx", emu(r.width)).set("cy", emu(r.height)).close().close();
+  }
+
+  void shape(std::string_view preset, double corner = 0, double side = 1) {
+    xml_.open("a:prstGeom").set("prst", preset).open("a:avLst");
+    if (corner > 0)
+      xml_.open("a:gd")
+          .set("name", "adj")
+          .set("fmla", join("val ", std::lround(100000 * corner / side)))
+          .close();
+    xml_.close().close();
+  }
+
+  // One of the theme's colours where it has that colour, else the colour itself.
+  void solid(std::string_view hex, double opacity = 1) {
+    xml_.open("a:solidFill");
+    const std::string_view slot = slot_of(hex);
+    if (slot.empty())
+      xml_.open("a:srgbClr").set("val", hex.substr(1));
+    else
+      xml_.open("a:schemeClr").set("val", slot);
+    if (opacity < 1)
+      xml_.open("a:alpha").set("val", static_cast<int64_t>(std::lround(100000 * opacity))).close();
+    xml_.close().close();
+  }
+
+  std::string_view slot_of(std::string_view hex) const {
+    constexpr std::pair<std::string_view, std::string_view> k_slots[] = {
+        {"page", "bg1"},      {"ink", "tx1"},     {"group", "bg2"},     {"soft", "tx2"},
+        {"query", "accent1"}, {"key", "accent2"}, {"value", "accent3"}, {"weights", "accent4"},
+        {"plain", "accent5"}, {"edge", "accent6"}};
+    for (const auto& [paint, slot] : k_slots)
+      if (colour(paint_named(paint), theme_) == hex) return slot;
+    return {};
+  }
+
+  void outline(std::string_view hex, double width, bool dashed = false, bool arrow = false,
+               double opacity = 1) {
+    xml_.open("a:ln").set("w", emu(width));
+    solid(hex, opacity);
+    if (dashed) xml_.raw("<a:prstDash val=\"dash\"/>");
+    xml_.raw("<a:round/>");
+    if (arrow) xml_.raw("<a:tailEnd type=\"triangle\" w=\"med\" len=\"med\"/>");
+    xml_.close();
+  }
+  void no_outline() { xml_.raw("<a:ln><a:noFill/></a:ln>"); }
+
+  // ---- words
+
+  void open_text(std::string_view vertical, double lower = 0) {
+    xml_.open("p:txBody").open("a:bodyPr").set("wrap", "none").set("lIns", 0);
+    xml_.set("tIns", emu(std::max(0.0, 2 * lower)))
+        .set("rIns", 0)
+        .set("bIns", emu(std::max(0.0, -2 * lower)));
+    xml_.set("rtlCol", 0).set("anchor", vertical).raw("<a:noAutofit/>").close().raw("<a:lstStyle/>");
+  }
+
+  void paragraph(const SceneText& text, double pitch = 0) {
+    xml_.open("a:p").open("a:pPr").set("algn", text.anchor == SceneText::Anchor::start ? "l"
+                                               : text.anchor == SceneText::Anchor::end ? "r"
+                                                                                       : "ctr");
+    if (pitch > 0) xml_.open("a:lnSpc").open("a:spcPts").set("val", centipoints(pitch)).close().close();
+    xml_.close().open("a:r");
+    xml_.open("a:rPr").set("lang", "en-US").set("sz", std::max<int64_t>(100, centipoints(text.size)));
+    xml_.set("noProof", 1);
+    solid(text_colour(text, theme_));
+    xml_.close().open("a:t").text(text.text).close().close().close();
+  }
+
+  void paint_text(const SceneText& text) {
+    open_shape(source_name(text), {}, 0, true);
+    Rect r = line_box(text);
+    if (text.upright) r = {r.centre().x - r.height / 2, r.centre().y - r.width / 2, r.height, r.width};
+    place(r, text.upright ? 16200000 : 0);
+    shape("rect");
+    xml_.raw("<a:noFill/>").close();
+    open_text("ctr");
+    paragraph(text);
+    xml_.close().close();
+  }
+
+  // ---- the page
+
+  // The heading is the slide's title; where there is none, the title waits above the slide, as "hidden slide
+  // title" has it, for outlines and for who listens.
+  void paint_title() {
+    for (const SceneText& text : scene_.texts)
+      if (text.kind == SceneText::Kind::heading && !heading_ && !text.upright) heading_ = &text;
+    const std::string_view title = "<p:nvPr><p:ph type=\"title\"/></p:nvPr>";
+    xml_.open("p:sp").open("p:nvSpPr");
+    head(0, "Title", {});
+    xml_.raw("<p:cNvSpPr><a:spLocks noGrp=\"1\"/></p:cNvSpPr>").raw(title).close().open("p:spPr");
+    SceneText hidden;
+    hidden.text = out_.title.empty() ? "Figure" : out_.title;
+    hidden.at = {-offset_.x, -offset_.y - 40};
+    hidden.size = 20;
+    const SceneText& text = heading_ ? *heading_ : hidden;
+    place(line_box(text));
+    xml_.raw("<a:noFill/>").close();
+    open_text("ctr");
+    paragraph(text);
+    xml_.close().close();
+  }
+
+  // Says the whole figure to screen readers; nobody sees it or catches it with the mouse.
+  void paint_page() {
+    open_shape("Figure", scene_.description);
+    place({0, 0, scene_.width, scene_.height});
+    shape("rect");
+    xml_.raw("<a:noFill/>");
+    no_outline();
+    xml_.close().close();
+  }
+
+  void paint_frame(const SceneFrame& frame) {
+    const bool stack = frame.repeats > 1;
+    for (int sheet = stack ? 2 : 0; sheet >= 0; --sheet) {
+      Rect r = frame.rect;
+      r.x += 4 * sheet;
+      r.y += 4 * sheet;
+      open_shape(frame.name, sheet == 0 ? frame.title.text : "");
+      place(r);
+      shape("roundRect", 12, std::min(r.width, r.height));
+      solid(colour(paint_named(stack ? "block" : "group"), theme_));
+      outline(colour(paint_named("edge"), theme_), 1);
+      xml_.close().close();
+    }
+    paint_text(frame.title);
+  }
+
+  // ---- boxes and connectors
+
+  // Where connectors may be glued: the middles of the four sides, which every preset shape has, or the box's
+  // own ports where they are elsewhere.
+  struct Sites {
+    std::vector<size_t> index;  // by port
+    std::vector<Point> own;     // sites 4, 5, ...
+  };
+  static Sites sites_of(const SceneBox& box) {
+    Sites sites;
+    const Point c = box.rect.centre();
+    const Point middles[] = {
+        {c.x, box.rect.y}, {box.rect.x, c.y}, {c.x, box.rect.bottom()}, {box.rect.right(), c.y}};
+    for (const Port& port : box.ports) {
+      size_t at = 0;
+      while (at < 4 && std::hypot(middles[at].x - port.at.x, middles[at].y - port.at.y) > 0.5) ++at;
+      if (at == 4) {
+        at += sites.own.size();
+        sites.own.push_back(port.at);
+      }
+      sites.index.push_back(at);
+    }
+    return sites;
+  }
+
+  void paint_box(size_t i) {
+    const SceneBox& box = scene_.boxes[i];
+    const BoxLabel label = label_of(box);
+    std::string description = box.caption;
+    if (!box.equation.empty()) description += (description.empty() ? "" : "  ") + box.equation;
+    open_shape(box.name, description, box_ids_[i]);
+    place(box.rect);
+    const bool round = box.look != SceneBox::Look::bare;
+    if (sites_[i].own.empty())
+      shape(round ? "roundRect" : "rect", round ? 7 : 0, std::min(box.rect.width, box.rect.height));
+    else
+      xml_.raw(box_geometry(box.rect, round ? 7 : 0, sites_[i].own));
+    if (box.look == SceneBox::Look::stage)
+      solid(colour(paint_named("box"), theme_));
+    else if (box.look == SceneBox::Look::filled)
+      solid(tint(box.role, theme_));
+    else
+      xml_.raw("<a:noFill/>");
+    if (box.look == SceneBox::Look::stage)
+      outline(colour(paint_of(box.role), theme_), 1.6);
+    else
+      no_outline();
+    xml_.close();
+    if (!label.lines.empty()) {
+      open_text("ctr", label.lower);
+      for (const SceneText* line : label.lines) paragraph(*line, label.lines.size() > 1 ? label.pitch : 0);
+      xml_.close();
+    }
+    xml_.close();
+    for (const SceneText* text : beside_label(box, label)) paint_text(*text);
+  }
+
+  // What a connector is glued to: a shape, one of its connection sites, and where that is.
+  struct Hold {
+    int id = 0;
+    size_t site = 0;
+    Point at;
+  };
+
+  Hold hold_of(int box, int port) const {
+    const auto b = static_cast<size_t>(box), p = static_cast<size_t>(port);
+    return {box_ids_[b], sites_[b].index[p], scene_.boxes[b].ports[p].at};
+  }
+
+  // The site of a small shape about `middle` on the side that looks towards `next`.
+  static Hold side_of(int id, const Point& middle, double reach, const Point& next) {
+    if (next.y < middle.y) return {id, 0, {middle.x, middle.y - reach}};
+    if (next.x < middle.x) return {id, 1, {middle.x - reach, middle.y}};
+    if (next.y > middle.y) return {id, 2, {middle.x, middle.y + reach}};
+    return {id, 3, {middle.x + reach, middle.y}};
+  }
+
+  // Where a value goes several ways the branch starts at the dot.
+  int mark_at(const Point& p) const {
+    for (size_t i = 0; i < scene_.marks.size(); ++i)
+      if (scene_.marks[i].at == p) return mark_ids_[i];
+    return 0;
+  }
+
+  // Straight pieces and elbows; where the way bends more, a point as wide as the line holds two of them
+  // together.
+  void paint_connector(const SceneConnector& c) {
+    std::vector<Point> way = c.points;
+    Hold from = hold_of(c.from, c.from_port);
+    const Hold to = hold_of(c.to, c.to_port);
+    if (const int mark = c.fork > 0 ? mark_at(way[static_cast<size_t>(c.fork)]) : 0; mark > 0) {
+      way.erase(way.begin(), way.begin() + c.fork);
+      from = side_of(mark, way[0], k_mark, way[1]);
+      way[0] = from.at;
+    }
+    way = corners(way);
+    const size_t pieces = way.size() - 1;
+    for (size_t i = 0; i < pieces; i += 2) {
+      const size_t end = std::min(i + 2, pieces);
+      std::vector<Point> piece(way.begin() + static_cast<std::ptrdiff_t>(i),
+                               way.begin() + static_cast<std::ptrdiff_t>(end) + 1);
+      Hold until = to, next;
+      if (end < pieces) {
+        const int id = paint_point(way[end], c);
+        until = side_of(id, way[end], k_line / 2, way[end - 1]);
+        next = side_of(id, way[end], k_line / 2, way[end + 1]);
+      }
+      piece.front() = from.at;
+      piece.back() = until.at;
+      paint_piece(c, piece, from, until, end == pieces);
+      from = next;
+    }
+  }
+
+  int paint_point(const Point& at, const SceneConnector& c) {
+    const int id = open_shape("bend", way_name(c));
+    place({at.x - k_line / 2, at.y - k_line / 2, k_line, k_line});
+    shape("rect");
+    solid(colour(paint_of(c.role), theme_));
+    no_outline();
+    xml_.close().close();
+    return id;
+  }
+
+  std::string way_name(const SceneConnector& c) const {
+    return join(scene_.boxes[static_cast<size_t>(c.from)].name, " to ",
+                scene_.boxes[static_cast<size_t>(c.to)].name, c.residual ? ", residual path" : "");
+  }
+
+  void paint_piece(const SceneConnector& c, std::vector<Point> points, const Hold& from, const Hold& to,
+                   bool last) {
+    xml_.open("p:cxnSp").open("p:nvCxnSpPr");
+    head(0, c.value.empty() ? "connector" : c.value, way_name(c));
+    xml_.open("p:cNvCxnSpPr");
+    xml_.open("a:stCxn").set("id", from.id).set("idx", static_cast<int64_t>(from.site)).close();
+    xml_.open("a:endCxn").set("id", to.id).set("idx", static_cast<int64_t>(to.site)).close();
+    xml_.close().raw("<p:nvPr/>").close().open("p:spPr");
+    for (Point& p : points) p = {p.x + offset_.x, p.y + offset_.y};
+    xml_.raw(connector_geometry(points));
+    outline(colour(paint_of(c.role), theme_), k_line, c.residual, last);
+    xml_.close().close();
+  }
+
+  // A circle with the connection sites of a box.
+  void paint_mark(size_t i) {
+    const SceneMark& mark = scene_.marks[i];
+    open_shape("dot", {}, mark_ids_[i]);
+    place({mark.at.x - k_mark, mark.at.y - k_mark, 2 * k_mark, 2 * k_mark});
+    shape("roundRect", 1, 2);
+    solid(colour(paint_of(mark.role), theme_));
+    no_outline();
+    xml_.close().close();
+  }
+
+  // ---- numbers as pictures
+
+  void paint_bar(const SceneBar& bar) {
+    open_shape(bar.source ? to_string(*bar.source) : bar.name, bar.name);
+    place(bar.rect);
+    shape("rect");
+    solid(heat(bar.role, bar.shade, theme_));
+    no_outline();
+    xml_.close().close();
+  }
+
+  void paint_grid(const SceneGrid& grid) {
+    xml_.open("p:grpSp").open("p:nvGrpSpPr");
+    head(0, grid.name, source_name(grid));
+    xml_.raw("<p:cNvGrpSpPr/><p:nvPr/>").close().open("p:grpSpPr");
+    const Rect r = moved(grid.rect);
+    xml_.open("a:xfrm");
+    for (const char* corner : {"a:off", "a:chOff"}) {
+      xml_.open(corner).set("x", emu(r.x)).set("y", emu(r.y)).close();
+      xml_.open(corner[2] == 'o' ? "a:ext" : "a:chExt")
+          .set("cx", emu(r.width))
+          .set("cy", emu(r.height))
+          .close();
+    }
+    xml_.close().close();
+    std::vector<const SceneText*> words(static_cast<size_t>(grid.rows * grid.columns), nullptr);
+    std::vector<const SceneText*> others;
+    for (const SceneText& text : grid.texts) {
+      const auto row =
+          static_cast<int64_t>(std::floor((line_box(text).centre().y - grid.rect.y) / grid.cell_height()));
+      const auto column = static_cast<int64_t>(std::floor((text.at.x - grid.rect.x) / grid.cell_width()));
+      const bool inside = row >= 0 && row < grid.rows && column >= 0 && column < grid.columns &&
+                          text.anchor == SceneText::Anchor::middle;
+      const SceneText** cell = inside ? &words[static_cast<size_t>(row * grid.columns + column)] : nullptr;
+      if (cell && !*cell && text.sources.size() == 1 &&
+          to_string(text.sources[0]) == cell_name(grid, row, column))
+        *cell = &text;
+      else
+        others.push_back(&text);
+    }
+    for (int64_t row = 0; row < grid.rows; ++row)
+      for (int64_t column = 0; column < grid.columns; ++column)
+        paint_cell(grid, row, column, words[static_cast<size_t>(row * grid.columns + column)]);
+    xml_.close();
+    for (const SceneText* text : others) paint_text(*text);
+  }
+
+  static std::string cell_name(const SceneGrid& grid, int64_t row, int64_t column) {
+    return grid.source.stage.empty() ? std::string("key") : to_string(grid.source_of(row, column));
+  }
+
+  void paint_cell(const SceneGrid& grid, int64_t row, int64_t column, const SceneText* words) {
+    const auto shade = grid.shade(row, column);
+    open_shape(cell_name(grid, row, column));
+    place(grid.cell(row, column));
+    shape("rect");
+    solid(shade ? heat(grid.role, *shade, theme_) : std::string(colour(paint_named("hole"), theme_)));
+    const bool apart = std::min(grid.cell_width(), grid.cell_height()) >= 8 && !grid.source.stage.empty();
+    if (apart)
+      outline(colour(paint_named("page"), theme_), 1);
+    else
+      no_outline();
+    xml_.close();
+    if (words) {
+      open_text("ctr");
+      paragraph(*words);
+      xml_.close();
+    }
+    xml_.close();
+  }
+
+  void paint_picture(const SceneGrid& grid) {
+    out_.pictures.push_back({picture_of(grid, theme_)});
+    xml_.open("p:pic").open("p:nvPicPr");
+    head(0, source_name(grid).empty() ? grid.name : source_name(grid), grid.name);
+    xml_.raw("<p:cNvPicPr><a:picLocks noChangeAspect=\"1\"/></p:cNvPicPr><p:nvPr/>").close();
+    xml_.open("p:blipFill").open("a:blip").set("r:embed", join("rId", 2 + out_.pictures.size())).close();
+    xml_.raw("<a:stretch><a:fillRect/></a:stretch>").close().open("p:spPr");
+    place(grid.rect);
+    shape("rect");
+    xml_.close().close();
+    for (const SceneText& text : grid.texts) paint_text(text);
+  }
+
+  void paint_line(const SceneLine& line) {
+    if (line.points.size() < 2) return;
+    xml_.open("p:cxnSp").open("p:nvCxnSpPr");
+    head(0, line.source ? to_string(*line.source) : line.name.empty() ? "line" : line.name, line.name);
+    xml_.raw("<p:cNvCxnSpPr/><p:nvPr/>").close().open("p:spPr");
+    std::vector<Point> points = line.points;
+    for (Point& p : points) p = {p.x + offset_.x, p.y + offset_.y};
+    xml_.raw(polyline_geometry(points));
+    outline(colour(line.faint ? paint_named("faint") : paint_of(line.role), theme_), line.width, line.dashed,
+            line.arrow, line.opacity);
+    xml_.close().close();
+  }
+
+  // ---- what the speaker says: the slide's notes, then the figure step by step
+
+  std::vector<std::string> notes() const {
+    std::vector<std::string> lines;
+    for (std::string_view rest = slide_.notes; !rest.empty();) {
+      const size_t end = std::min(rest.find('\n'), rest.size());
+      lines.emplace_back(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    if (slide_.notes == scene_.description && !scene_.steps.empty())
+      lines.clear();  // the same, less readable
+    if (!lines.empty() && !scene_.steps.empty()) lines.emplace_back();
+    for (const std::string& step : steps_in_lines(scene_)) lines.push_back(step);
+    if (lines.empty() && !scene_.description.empty()) lines.push_back(scene_.description);
+    return lines;
+  }
+
+  const Slide& slide_;
+  const Scene& scene_;
+  Point offset_;
+  Theme theme_;
+  Xml xml_;
+  PptxSlide out_;
+  int last_id_ = 1;  // 1 is the shape tree's
+  std::vector<int> box_ids_, mark_ids_;
+  std::vector<Sites> sites_;
+  const SceneText* heading_ = nullptr;
+};
+
+// Slides of one deck have one size: the largest figure's; smaller ones stand in the middle.
+std::string paint_pages(const std::vector<Slide>& pages, const PaintOptions& options) {
+  double width = k_least_inches, height = k_least_inches;
+  for (const Slide& page : pages) {
+    width = std::max(width, page.scene.width);
+    height = std::max(height, page.scene.height);
+  }
+  if (width > k_most || height > k_most)
+    fail_call("a slide is at most 56 inches wide and high, and this figure is ", std::ceil(width / 96),
+              " by ", std::ceil(height / 96), "; draw it as .svg or .pdf, or a smaller part of it");
+  PptxDeck deck;
+  deck.title = pages.front().title.empty() ? pages.front().scene.title : pages.front().title;
+  deck.width = emu(width);
+  deck.height = emu(height);
+  deck.theme = options.theme == Theme::dark ? Theme::dark : Theme::light;
+  for (const Slide& page : pages) {
+    const Point offset = {(width - page.scene.width) / 2, (height - page.scene.height) / 2};
+    deck.slides.push_back(Painter(page, offset, deck.theme).paint());
+  }
+  return zipped(pptx_parts(deck));
+}
+
+}  // namespace
+
+Format pptx_format() {
+  return {"pptx", "PowerPoint", "native shapes and glued connectors, one figure a slide, with notes", true,
+          paint_pages};
+}
+
+}  // namespace limpid
