@@ -5,6 +5,7 @@
 #include "core/label.h"
 #include "core/width.h"
 #include "trace/figures.h"
+#include "trace/table.h"
 
 namespace limpid {
 
