@@ -256,6 +256,20 @@ class Texts(Case):
                 self.assertEqual(bytes(seen) if isinstance(seen, list) else seen.encode(), text)
         self.assertTrue(self.ok("generate", *model, "--tokens", "3", stdin=b"\xff\0 x").endswith("\n"))
 
+    def test_what_is_wrong_with_an_option_is_said(self):
+        for option in ("--layer", "--head"):
+            self.refused(2, "whole number", "trace", "Life", option, "x")
+            self.refused(2, "whole number", "trace", "Life", option, "-1")
+        self.refused(2, "needs a file", "trace", "Life", "--edit", "embed=replace:")
+        self.refused(2, "nothing after it", "trace", "Life", "--edit", "embed=zero:2")
+        self.refused(2, "expected NAME=ACTION", "trace", "Life", "--edit", "embed[T=0]x=zero")
+        missing = self.refused(2, "no such file", "draw", "missing.safetensors", "-o", path("x.svg"))
+        self.assertNotIn("@FILE", missing.stderr)
+        recipe = write("typo.json", '{"network":{"network":"textbook","widht":16}}')
+        self.refused(2, ["typo.json", "widht"], "train", recipe)
+        broken = self.refused(2, ["broken.json", "line 1"], "train", write("broken.json", "{"))
+        self.assertNotIn("json.exception", broken.stderr)
+
     def test_a_word_nobody_knows_is_named(self):
         self.refused(2, ['"unheard"', "vocabulary"], "trace", "Life is unheard", "--model", path("words/model.safetensors"))
 
@@ -282,6 +296,28 @@ class Traces(Case):
                                  self.ok("trace", self.text, *way, "--json"))
         self.refused(2, "--edit needs a run", "trace", path("kept.npz"), "--edit", "embed=zero")
         self.refused(2, "--plain needs a run", "trace", path("kept.npz"), "--plain")
+
+    def test_the_page_names_its_last_token_as_one_types_it(self):
+        for text in ("Life is short", "is is", "short, short", "Life is short!", "Unbelievable", "naïve café", "one 2", "a\nb", "x\tyz"):
+            for way in (WALK, self.model):
+                hint = re.search(r"term by term: --token (\S+)", self.ok("trace", text, *way))[1]
+                self.assertRegex(hint, r"^[^\W_]+$")
+                self.assertEqual(self.ok("trace", text, *way, "--token", hint), self.ok("trace", text, *way, "--token", "-1"))
+        self.assertIn("--token short", self.ok("trace", "Life is short", *WALK))
+
+    def test_input_vectors_are_not_called_words(self):
+        vectors = write("three.csv", "1,0,2\n0,1,1\n2,2,0\n")
+        for more in ([], ["--add-norm", "--positions", "sinusoidal"], ["--output", "class", "--outputs", "3"], ["--output", "regression"]):
+            page = self.ok("trace", "--vectors", vectors, *more)
+            self.assertNotRegex(page, r"(?i)\bwords?\b")
+            self.assertRegex(page, "each vector is looking for")
+
+    def test_classes_and_numbers_have_no_words_for_names(self):
+        for output in ("class", "regression"):  # as many as the sentence has words
+            page = self.ok("trace", "Life is short", *WALK, "--output", output, "--outputs", "3")
+            after_pooling = page[page.index("pooled"):page.index("Key insight")]
+            self.assertRegex(after_pooling, "#2")
+            self.assertNotRegex(after_pooling, "Life|short")
 
     def test_json_holds_every_stage(self):
         trace = json.loads(self.ok("trace", self.text, *self.model, "--json"))

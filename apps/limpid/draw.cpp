@@ -1,6 +1,8 @@
 // limpid draw: the network's diagram, from the graph.
 #include "limpid/draw.h"
 
+#include <filesystem>
+
 #include "limpid/commands.h"
 #include "limpid/input.h"
 
@@ -21,6 +23,9 @@ std::string stored_trace(const Call& call) {
   for (size_t i = 0; i < call.arguments.size(); ++i) {
     const std::string& argument = call.arguments[i];
     if (i == 0 && argument == "network") continue;
+    if ((argument.ends_with(".safetensors") || argument.ends_with(".npz")) &&
+        !std::filesystem::exists(argument))
+      fail_call(argument, ": there is no such file");
     if (!trace.empty() || !is_trace_file(argument))
       fail_call("'", argument,
                 "' is neither a figure nor a stored trace; expected network, or FILE.safetensors");

@@ -68,7 +68,7 @@ std::vector<int> labelled(const Trace& trace, const std::string& label) {
   return found;
 }
 
-// The positions that an index, a word or "word#2" means; the last occurrence's tokens where a word stands
+// The positions that an index, a word or "word#2" means; the first occurrence's tokens where a word stands
 // several times and nobody says which.
 std::vector<int> positions_of(const Trace& trace, const std::string& argument) {
   const TokenChoice choice = parse_token_choice(argument);
@@ -165,6 +165,13 @@ Examples:
   cat poem.txt | limpid trace --json > poem.json
 )";
 
+const CLI::Validator k_from_zero(
+    [](std::string& given) {
+      const bool digits = !given.empty() && given.find_first_not_of("0123456789") == given.npos;
+      return digits && given.size() <= 9 ? "" : "expected a whole number, from 0, not '" + given + "'";
+    },
+    "");
+
 }  // namespace
 
 Work add_trace(CLI::App& app) {
@@ -180,11 +187,11 @@ Work add_trace(CLI::App& app) {
   const std::string view = "What is shown";
   sub->add_option("--layer", call->layer, "The layer to show in detail, from 0 (0).")
       ->type_name("L")
-      ->check(CLI::Range(0, INT_MAX))
+      ->check(k_from_zero)
       ->group(view);
   sub->add_option("--head", call->head, "The head to show in detail, from 0 (0).")
       ->type_name("H")
-      ->check(CLI::Range(0, INT_MAX))
+      ->check(k_from_zero)
       ->group(view);
   sub->add_option("--token", call->token,
                   "One token's way through a head: its query against every key, scores, weights, weighted "
