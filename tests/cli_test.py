@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -577,14 +578,32 @@ class Builtin(Case):
 
     def test_it_answers_at_once(self):
         def once():
-            start = time.monotonic()
+            """Seconds on the clock, and seconds of computing."""
+            before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
             self.ok("trace", "Life is short")
-            return time.monotonic() - start
-        self.assertTrue(any(once() < 0.3 for _ in range(20)))  # other programs may be running
+            clock, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+            return clock, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        seen = [once() for _ in range(10)]
+        self.assertLess(min(computing for _, computing in seen), 0.3)
+        if os.getloadavg()[0] <= os.cpu_count():  # where other programs wait for the cores, the clock tells about them
+            self.assertLess(min(clock for clock, _ in seen), 0.3)
 
 
 class Documents(Case):
     """What docs/ says is so."""
+
+    def test_the_page_in_the_readme_is_the_page(self):
+        with open(os.path.join(SOURCE, "README.md")) as file:
+            blocks = re.findall(r"^```\n(.*?)^```$", file.read(), re.M | re.S)
+        for begin, call in (('"Life is short"  ', ["trace", "Life is short"]),
+                            ('"Life is short", word 2', ["trace", "Life is short", *WALK, "--token", "short"])):
+            shown = next(block for block in blocks if block.startswith(begin)).splitlines()
+            page = self.ok(*call).splitlines()
+            at = 0
+            for line in shown:
+                if line != "  ⋮":  # left out
+                    self.assertIn(line, page[at:])
+                    at = page.index(line, at) + 1
 
     def doc(self, name):
         with open(os.path.join(SOURCE, "docs", name)) as file:
