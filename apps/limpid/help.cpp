@@ -60,6 +60,12 @@ class Help : public CLI::Formatter {
     return option->get_type_size() == 0 || option->get_type_name().empty() ? ""
                                                                            : " " + option->get_type_name();
   }
+  // One empty line between groups, where the parser's own would be two.
+  std::string make_group(std::string group, bool is_positional,
+                         std::vector<const CLI::Option*> options) const override {
+    const std::string out = CLI::Formatter::make_group(group, is_positional, options);
+    return is_positional || group == "Options" || !out.starts_with('\n') ? out : out.substr(1);
+  }
   std::string make_usage(const CLI::App* app, std::string) const override {
     std::string out = "  limpid " + app->get_name();
     for (const CLI::Option* option : app->get_options())

@@ -39,11 +39,11 @@ void listen_to_signals() {
 // ---- what the call names --------------------------------------------------------------------------
 
 Recipe recipe_of(const Call& call) {
+  const std::string text = read_file(call.recipe);
   Recipe recipe;
   try {
-    recipe = recipe_from_json(read_file(call.recipe));
+    recipe = recipe_from_json(text);
   } catch (const Error& error) {
-    if (std::string(error.what()).rfind("recipe:", 0) != 0) throw;
     throw Error(error.kind(), call.recipe + ": " + error.what());
   }
   if (call.seed) recipe.seed = *call.seed;
@@ -223,8 +223,8 @@ Work add_train(CLI::App& app) {
   sub->add_option_function<std::string>(
          "--dtype", [call](const std::string& name) { call->dtype = dtype_named(name); },
          "How the model file keeps its numbers: f32, or half the size as f16 or bf16 (f32).")
-      ->check(CLI::IsMember({"f32", "f16", "bf16"}))
-      ->type_name("TYPE");
+      ->check(CLI::IsMember({"f32", "f16", "bf16"}).description(""))
+      ->type_name("f32|f16|bf16");
   sub->footer(
       "A checkpoint is written every epoch, and on Ctrl-C, which stops after the\ncurrent step.\n\n"
       "Examples:\n"

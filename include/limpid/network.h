@@ -41,6 +41,7 @@ struct AttentionOptions {
   double init = 0.02;           // deviation of the weights at the start
   double out_init = 0.02;       // of the joining projection
   double dropout = 0;           // of the weights, when training
+  std::string each = "word";    // what a row of x is, for the captions: "word", "vector"
 };
 
 /// The paper's figure 2 (Vaswani 2017): x [B,T,C] asks, memory [B,S,C] answers (the same stage for

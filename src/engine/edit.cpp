@@ -86,14 +86,17 @@ void cut(const Edit& edit, const std::string& name, Tensor& scores) {
 Edit edit_of(const std::string& text, std::string* file) {
   const size_t bracket = text.find('['),
                equals = text.find('=', bracket == std::string::npos ? 0 : text.find(']'));
-  if (equals == std::string::npos)
-    fail_call("edit '", text, "': expected NAME=ACTION, such as blocks.0.attn.z[H=2]=zero");
+  const bool open = equals == std::string::npos ||
+                    (bracket != std::string::npos && bracket < equals && text[equals - 1] != ']');
+  if (open) fail_call("edit '", text, "': expected NAME=ACTION, such as blocks.0.attn.z[H=2]=zero");
   Edit edit;
   edit.pattern = text.substr(0, std::min(bracket, equals));
   if (bracket != std::string::npos)
     edit.where = parse_where(text.substr(bracket + 1, text.find(']') - bracket - 1), text);
   const std::string action = text.substr(equals + 1), word = action.substr(0, action.find(':'));
   const std::string rest = word.size() < action.size() ? action.substr(word.size() + 1) : "";
+  if (word.size() < action.size() && (word == "zero" || word == "mean"))
+    fail_call("edit '", text, "': ", word, " takes nothing after it; expected NAME=", word);
   if (word == "zero")
     edit.action = Edit::Action::zero;
   else if (word == "mean")
@@ -110,6 +113,8 @@ Edit edit_of(const std::string& text, std::string* file) {
   } else if (word == "replace" && file && !rest.empty()) {
     edit.action = Edit::Action::replace;
     *file = rest;
+  } else if (word == "replace" && file) {
+    fail_call("edit '", text, "': replace needs a file, such as replace:other.safetensors");
   } else {
     fail_call("edit '", text, "': '", action,
               "' is not an action; expected zero, mean, scale:FACTOR, replace:FILE or cut:QUERY>KEY");

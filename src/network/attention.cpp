@@ -10,21 +10,20 @@ struct Heads {
   Stage q, k, v;
 };
 
-const Note k_query = {"Linear Transform (Q)", "Q = X W_Q", "What each word is looking for."};
-const Note k_key = {"Linear Transform (K)", "K = X W_K", "What each word offers to be found by."};
-const Note k_value = {"Linear Transform (V)", "V = X W_V",
-                      "What each word passes on when it is attended to."};
-
 Heads projections(const Scope& in, Stage x, Stage memory, const AttentionOptions& o) {
   const int64_t kv_heads = o.kv_heads ? o.kv_heads : o.heads;
   const Dim width = {Axis::D, o.width}, query_heads = {Axis::H, o.heads}, key_heads = {Axis::G, kv_heads};
   const Projection rows = {.init = o.init, .bias = o.bias},
                    keys = {.init = o.init, .bias = o.bias, .keys = true};
+  const Note query = {"Linear Transform (Q)", "Q = X W_Q", join("What each ", o.each, " is looking for.")};
+  const Note key = {"Linear Transform (K)", "K = X W_K",
+                    join("What each ", o.each, " offers to be found by.")};
+  const Note value = {"Linear Transform (V)", "V = X W_V",
+                      join("What each ", o.each, " passes on when it is attended to.")};
   return {
-      project((in / "q").as(Role::query).saying(k_query), x, "Q", {query_heads, width}, rows),  // [B,T,H,D]
-      project((in / "k").as(Role::key).saying(k_key), memory, "K", {key_heads, width}, keys),   // [B,S,G,D]
-      project((in / "v").as(Role::value).saying(k_value), memory, "V", {key_heads, width},
-              keys)};  // [B,S,G,D]
+      project((in / "q").as(Role::query).saying(query), x, "Q", {query_heads, width}, rows),      // [B,T,H,D]
+      project((in / "k").as(Role::key).saying(key), memory, "K", {key_heads, width}, keys),       // [B,S,G,D]
+      project((in / "v").as(Role::value).saying(value), memory, "V", {key_heads, width}, keys)};  // [B,S,G,D]
 }
 
 void turn(const Scope& in, Stage x, Heads& heads, const RotaryOptions& o) {

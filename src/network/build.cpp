@@ -35,14 +35,16 @@ void check(const GptConfig& c) {
 
 }  // namespace
 
-void predict_words(const Scope& in, Stage x, Stage tied, int64_t vocabulary, bool training) {
+void predict_words(const Scope& in, Stage x, Stage tied, int64_t vocabulary, bool training,
+                   const std::string& each) {
   const Note note = {"Output Layer", tied ? "logits = x W_E^T" : "logits = x W_U",
-                     "One score per word that could come next."};
+                     join("One score per ", each, " that could come next.")};
   const Scope here = (in / "logits").saying(note);
   const Stage logits = tied ? linear(here, x, tied, {}, {.transposed = true})  // [B,T,V]
                             : project(here, x, "unembed.W_U", {{Axis::V, vocabulary}}, {});
   softmax((in / "probs")
-              .saying({"", "p = softmax(logits)", "The scores become the probabilities of the next word."}),
+              .saying({"", "p = softmax(logits)",
+                       join("The scores become the probabilities of the next ", each, ".")}),
           logits, Axis::V);
   if (training)
     cross_entropy(in / "loss", logits,

@@ -6,6 +6,8 @@ namespace limpid {
 
 namespace {
 
+std::string each(const TextbookConfig& c) { return c.vectors ? "vector" : "word"; }
+
 Stage inputs(Graph& graph, const TextbookConfig& c) {
   const Dim batch = {Axis::B, k_symbolic}, time = {Axis::T, k_symbolic};
   if (c.vectors) return graph.input("vectors", {batch, time, {Axis::C, c.width}});
@@ -17,7 +19,7 @@ Stage inputs(Graph& graph, const TextbookConfig& c) {
 }
 
 Stage with_positions(const Scope& in, Stage x, const TextbookConfig& c) {
-  const Note note = {"Add", "x + position", "A word is what it is and where it stands."};
+  const Note note = {"Add", "x + position", join("A ", each(c), " is what it is and where it stands.")};
   if (c.positions == Positions::sinusoidal)
     return add((in / "blocks.0.resid_pre").saying(note), x, sinusoidal_positions(in / "pos_embed", x));
   if (c.positions == Positions::learned) {
@@ -38,15 +40,21 @@ AttentionOptions attention_options(const TextbookConfig& c) {
   o.positions = c.positions;
   o.rotary.width = o.width;
   o.init = o.out_init = 0.5;
+  o.each = each(c);
   return o;
 }
 
 void predict_words_untied(const Scope& in, Stage x, const TextbookConfig& c, bool training) {
-  predict_words(in, x, {}, c.vectors ? c.outputs : c.vocabulary, training);
+  predict_words(in, x, {}, c.vectors ? c.outputs : c.vocabulary, training, each(c));
+}
+
+Stage pooled(const Scope& in, Stage x, const TextbookConfig& c) {
+  const Note note = {"", "", c.vectors ? "Sums up the whole sequence in one row." : ""};
+  return pool((in / "pooled").saying(note), x, c.pool);  // [B,C]
 }
 
 void predict_class(const Scope& in, Stage x, const TextbookConfig& c, bool training) {
-  const Stage row = pool(in / "pooled", x, c.pool);  // [B,C]
+  const Stage row = pooled(in, x, c);  // [B,C]
   const Note note = {"", "logits = x W_U", "One score a class."};
   const Stage logits =
       project((in / "logits").saying(note), row, "unembed.W_U", {{Axis::V, c.outputs}}, {.init = 0.5});
@@ -57,7 +65,7 @@ void predict_class(const Scope& in, Stage x, const TextbookConfig& c, bool train
 }
 
 void predict_number(const Scope& in, Stage x, const TextbookConfig& c, bool training) {
-  const Stage row = pool(in / "pooled", x, c.pool);  // [B,C]
+  const Stage row = pooled(in, x, c);  // [B,C]
   const Note note = {"Regression", "y = x W_U", "The numbers the network predicts."};
   const Stage y =
       project((in / "prediction").saying(note), row, "unembed.W_U", {{Axis::V, c.outputs}}, {.init = 0.5});
@@ -74,8 +82,10 @@ void build_textbook(Graph& graph, const TextbookConfig& c, Purpose purpose) {
   Stage x = with_positions(in, inputs(graph, c), c);                  // [B,T,C]
   Stage out = attention(block / "attn", x, x, attention_options(c));  // [B,T,C]
   if (c.add_norm) {
-    const Note sum = {"Add", "x + attention", "Adds what attention gathered to what the word already was."};
-    const Note even = {"Norm", "(x - mean) / scale", "Brings every word's numbers to the same size."};
+    const Note sum = {"Add", "x + attention",
+                      join("Adds what attention gathered to what the ", each(c), " already was.")};
+    const Note even = {"Norm", "(x - mean) / scale",
+                       join("Brings every ", each(c), "'s numbers to the same size.")};
     out = add((block / "resid_mid").saying(sum), x, out);  // [B,T,C]
     out = normalize((block / "ln1").saying(even), out, Norm::layer, 1e-5, true);
   }

@@ -1,5 +1,6 @@
 // The page: every stage from word to next-word probability.
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <set>
 
@@ -56,14 +57,16 @@ void print_top(Paper& paper, const Reading& reading) {
 
 // What the letters of the shapes stand for.
 void print_letters(Paper& paper, const Reading& reading) {
-  static const std::pair<Axis, const char*> k_meanings[] = {{Axis::T, "asking"},
-                                                            {Axis::S, "asked"},
-                                                            {Axis::H, "heads"},
-                                                            {Axis::G, "key heads"},
-                                                            {Axis::D, "width of a head"},
-                                                            {Axis::C, "width of the model"},
-                                                            {Axis::F, "width of the feed-forward layer"},
-                                                            {Axis::V, "candidates"}};
+  static const std::pair<Axis, const char*> k_meanings[] = {
+      {Axis::T, "asking"},
+      {Axis::S, "asked"},
+      {Axis::H, "heads"},
+      {Axis::G, "key heads"},
+      {Axis::D, "width of a head"},
+      {static_cast<Axis>('E'), "pairs that a position turns"},
+      {Axis::C, "width of the model"},
+      {Axis::F, "width of the feed-forward layer"},
+      {Axis::V, "candidates"}};
   std::string out;
   for (const auto& [axis, meaning] : k_meanings) {
     const auto size = reading.size(axis);
@@ -211,15 +214,38 @@ void print_stages(Paper& paper, const Reading& reading, const Part& part, const 
   }
 }
 
+// What a person types to mean the last token: its word, where plain letters say it and it stands once; else
+// its index, which always does.
+std::string way_to_name_last(const Reading& reading) {
+  const Trace& trace = reading.trace();
+  const int64_t last = reading.length() - 1;
+  if (trace.tokens.size() != static_cast<size_t>(reading.length())) return std::to_string(last);
+  const Token& token = trace.tokens.back();
+  std::string word = token.label;
+  bool once = std::count_if(trace.tokens.begin(), trace.tokens.end(),
+                            [&](const Token& t) { return t.label == token.label; }) == 1;
+  if (!trace.text.empty()) {  // without the space before it, which the label shows as a dot
+    const std::string_view text = trace.text;
+    const size_t end = std::min(token.end, text.size());
+    const size_t begin = std::min(text.find_first_not_of(' ', token.begin), end);
+    word = text.substr(begin, end - begin);
+    once = end == text.size() && (begin == 0 || text[begin - 1] == ' ') && text.find(word) == begin;
+  }
+  const auto is_letter = [](unsigned char c) { return std::isalpha(c) || c >= 0x80; };
+  const bool plain = !word.empty() && is_letter(static_cast<unsigned char>(word[0])) &&
+                     std::all_of(word.begin(), word.end(),
+                                 [&](unsigned char c) { return is_letter(c) || std::isdigit(c); }) &&
+                     visible(word) == word && word.find("·") == word.npos && display_width(word) <= 20;
+  return once && plain ? word : std::to_string(last);
+}
+
 void print_hints(Paper& paper, const Reading& reading, int layer) {
   const int64_t length = reading.length();
   if (length == 0) return;
-  const std::string word = reading.label(Axis::T, length - 1);
   if (reading.layers() > 1)
     paper.paragraph(join("Another layer in detail: --layer ", layer + 1 < reading.layers() ? layer + 1 : 0),
                     0, Ink::faint);
-  paper.paragraph(join("One ", reading.thing(Axis::T), " term by term: --token ",
-                       display_width(word) <= 20 ? word : std::to_string(length - 1)),
+  paper.paragraph(join("One ", reading.thing(Axis::T), " term by term: --token ", way_to_name_last(reading)),
                   0, Ink::faint);
 }
 

@@ -106,7 +106,8 @@ Recipe recipe_from_json(std::string_view text) {
   try {
     json = Json::parse(text);
   } catch (const nlohmann::json::exception& error) {
-    fail_call("recipe: it is not JSON: ", error.what());
+    const std::string what = error.what();  // "[json.exception.parse_error.101] parse error at line 2, ..."
+    fail_call("recipe: it is not JSON: ", what.substr(what.starts_with('[') ? what.find(' ') + 1 : 0));
   }
   if (!json.is_object() || !json.contains("network"))
     fail_call("recipe: expected an object with a \"network\"");
