@@ -23,6 +23,8 @@ int64_t bf16_products(int64_t steps);
 void read_all(const std::byte* from, int64_t bytes);
 /// Copies with plain vector loads and stores.
 void copy_all(const std::byte* from, std::byte* to, int64_t bytes);
+/// Copies with stores that go past the caches; both at multiples of 64.
+void copy_around(const std::byte* from, std::byte* to, int64_t bytes);
 
 /// What the elements of a key/value cache are stored as.
 enum class Stored { f32, bf16, f16, int8 };
