@@ -153,7 +153,7 @@ TEST(FormatsTest, DrawioIsTheSameCompressed) {
   const std::string plain = paint(everything(), drawio, options);
   options.compressed = true;
   const std::string packed = paint(everything(), drawio, options);
-  const std::string name = "name=\"Everything &lt;&amp;&quot;&gt;\">";
+  const std::string name = "description=\"One of everything.\">";
   const std::string encoded = inflated(from_base64(between(packed, name, "</diagram>")));
   std::string model;
   for (size_t i = 0; i < encoded.size(); ++i) {
