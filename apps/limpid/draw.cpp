@@ -1,15 +1,10 @@
 // limpid draw: figures of a network and of a run of it.
 #include "limpid/draw.h"
 
-<<<<<<< HEAD
 #include <climits>
 #include <filesystem>
 
 #include "core/label.h"
-=======
-#include <filesystem>
-
->>>>>>> verify
 #include "limpid/commands.h"
 #include "limpid/files.h"
 #include "limpid/input.h"
@@ -32,7 +27,6 @@ struct Call {
   std::string figure = "network", file;
 };
 
-<<<<<<< HEAD
 struct Figure {
   std::string_view name, about;
   bool numbers;  // needs a run
@@ -50,23 +44,6 @@ constexpr Figure k_figures[] = {
 bool is_figure(const std::string& word) {
   return std::any_of(std::begin(k_figures), std::end(k_figures),
                      [&](const Figure& f) { return f.name == word; });
-=======
-// What the positional arguments say: a figure's name, a stored trace, either, both or none.
-std::string stored_trace(const Call& call) {
-  std::string trace;
-  for (size_t i = 0; i < call.arguments.size(); ++i) {
-    const std::string& argument = call.arguments[i];
-    if (i == 0 && argument == "network") continue;
-    if ((argument.ends_with(".safetensors") || argument.ends_with(".npz")) &&
-        !std::filesystem::exists(argument))
-      fail_call(argument, ": there is no such file");
-    if (!trace.empty() || !is_trace_file(argument))
-      fail_call("'", argument,
-                "' is neither a figure nor a stored trace; expected network, or FILE.safetensors");
-    trace = argument;
-  }
-  return trace;
->>>>>>> verify
 }
 
 std::string figure_names() {
@@ -81,6 +58,9 @@ void read_arguments(Call& call) {
   if (i < call.arguments.size() && is_figure(call.arguments[i])) call.figure = call.arguments[i++];
   if (i < call.arguments.size()) call.file = call.arguments[i++];
   const bool log = call.figure == "training";
+  const auto ends = [&](std::string_view end) { return call.file.ends_with(end); };
+  if ((ends(".safetensors") || ends(".npz")) && !std::filesystem::exists(call.file))
+    fail_call(call.file, ": there is no such file");
   if (i < call.arguments.size() || (!call.file.empty() && !log && !is_trace_file(call.file)))
     fail_call("'", call.arguments.back(), "' is neither a figure nor a stored trace; expected ",
               figure_names(), ", or FILE.safetensors");

@@ -8,7 +8,7 @@
 
 namespace limpid::command {
 
-/// The positions that an index, a word or "word#2" means; the last occurrence's tokens where a word stands
+/// The positions that an index, a word or "word#2" means; the first occurrence's tokens where a word stands
 /// several times and nobody says which.  Throws Error{call} naming what is there.
 std::vector<int> positions_of(const Trace& trace, const std::string& argument);
 
