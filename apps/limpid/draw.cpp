@@ -71,7 +71,8 @@ void read_arguments(Call& call) {
 
 const Format& format_for(const Call& call) {
   if (call.out.empty())
-    fail_call("no file to draw into; add -o ", call.figure, ".", call.figure == "slides" ? "pptx" : "svg");
+    fail_call("no file to draw into; add -o ", call.figure == "network" ? "net" : call.figure,
+              call.figure == "slides" ? ".pptx" : ".svg");
   if (!call.format.empty()) return format_named(call.format);
   if (call.out == "-") fail_call("-o - needs --format, such as --format svg");
   return format_of(call.out);
@@ -113,6 +114,15 @@ std::vector<Observation> observed(const Call& call) {
   return {{layer + "*", Depth::full}};
 }
 
+// Said before anything is observed of a layer that is not there.
+void require_layer(const Graph& graph, int layer) {
+  int layers = 0;
+  while (graph.find(join("blocks.", layers, ".attn.q")) >= 0) ++layers;
+  if (layers > 0 && layer >= layers)
+    fail_call("layer ", layer, " does not exist: this network has ",
+              layers == 1 ? "one layer, 0" : join("the layers 0 to ", layers - 1));
+}
+
 Trace trace_of(const Call& call) {
   if (!call.file.empty()) return load_trace(call.file);
   const bool runs = call.text || !call.network.tokens.empty() || !call.network.vectors.empty();
@@ -120,8 +130,9 @@ Trace trace_of(const Call& call) {
   options.observe = observed(call);
   options.parameters = call.figure == "matrices" || call.figure == "slides" || call.network.textbook();
   if (call.network.textbook()) options.seed = call.network.seed;
-  return input_of(call.network, runs ? call.text : std::optional<std::string>("Life is short"))
-      .trace(options);
+  Input input = input_of(call.network, runs ? call.text : std::optional<std::string>("Life is short"));
+  require_layer(input.model.graph(), call.layer.value_or(0));
+  return input.trace(options);
 }
 
 FigureOptions figure_options(const Call& call, const Trace& trace) {
