@@ -90,7 +90,7 @@ class Ink:
         self.width, self.height = int(width), int(height)
         pixels = data[len(data) - self.width * self.height:]
         ground = max(set(pixels), key=pixels.count)
-        marks = bytes(ord("1") if abs(value - ground) > 40 else ord("0") for value in range(256))
+        marks = bytes(ord("1") if abs(value - ground) > 50 else ord("0") for value in range(256))
         rows = pixels.translate(marks)
         self.rows = [int(rows[y * self.width:(y + 1) * self.width], 2) for y in range(self.height)]
 

@@ -98,7 +98,7 @@ Theme theme_named(std::string_view name);
 
 struct PaintOptions {
   Theme theme = Theme::automatic;  // formats that cannot choose by themselves are light
-  int columns = 100;               // of a terminal
+  int columns = 80;                // of a terminal
   bool compressed = false;         // .drawio: its text deflated, as older programs write it
 };
 

@@ -37,8 +37,7 @@ class Painter {
         .set("pageScale", 1);
     xml_.set("pageWidth", scene_.width).set("pageHeight", scene_.height);
     xml_.set("background", colour(paint_named("page"), theme_)).set("math", 0).set("shadow", 0).open("root");
-    xml_.open("object").set("id", "0").set("label", scene_.title).set("description", scene_.description);
-    xml_.open("mxCell").close().close();
+    xml_.open("mxCell").set("id", "0").close();
     xml_.open("mxCell").set("id", "1").set("parent", "0").close();
     for (size_t f = 0; f < scene_.frames.size(); ++f) paint_frame(f);
     for (const SceneBar& bar : scene_.bars) paint_bar(bar);
@@ -114,14 +113,12 @@ class Painter {
     const bool stack = frame.repeats > 1;
     const std::string fill(colour(paint_named(stack ? "block" : "group"), theme_)),
         rim(colour(paint_named("edge"), theme_));
-    const double corner =
-        std::min(50.0, 100 * 12 / std::max(1.0, std::min(frame.rect.width, frame.rect.height)));
     for (int sheet = stack ? 2 : 0; sheet > 0; --sheet) {
       open_object(next_id("sheet"), "");
       Rect r = frame.rect;
       r.x += 4 * sheet;
       r.y += 4 * sheet;
-      vertex(join("rounded=1;arcSize=", number(corner), ";fillColor=", fill, ";strokeColor=", rim, ";"),
+      vertex(join("rounded=1;absoluteArcSize=1;arcSize=24;fillColor=", fill, ";strokeColor=", rim, ";"),
              frame_id(outer), r, origin(outer));
     }
     open_object(frame_id(static_cast<int>(f)), frame.title.text)
@@ -130,8 +127,8 @@ class Painter {
     const double lower = line_box(frame.title).centre().y - frame.rect.y - k_title_height / 2;
     xml_.open("mxCell")
         .set("style",
-             join("swimlane;html=0;rounded=1;arcSize=", number(corner),
-                  ";absoluteArcSize=0;swimlaneLine=0;collapsible=1;container=1;recursiveResize=0;startSize=",
+             join("swimlane;html=0;rounded=1;absoluteArcSize=1;arcSize=24;swimlaneLine=0;collapsible=1;"
+                  "container=1;recursiveResize=0;startSize=",
                   number(k_title_height), ";fillColor=", fill, ";swimlaneFillColor=", fill,
                   ";strokeColor=", rim, ";align=left;verticalAlign=middle;fontStyle=0;spacing=0;spacingLeft=",
                   number(frame.title.bounds().x - frame.rect.x), ";spacingTop=", number(2 * lower), ";",
@@ -330,6 +327,7 @@ std::string paint_pages(const std::vector<Slide>& pages, const PaintOptions& opt
   for (size_t i = 0; i < pages.size(); ++i) {
     const std::string title = pages[i].title.empty() ? pages[i].scene.title : pages[i].title;
     xml.open("diagram").set("id", join("page-", i + 1)).set("name", title.empty() ? "Figure" : title);
+    if (!pages[i].scene.description.empty()) xml.set("description", pages[i].scene.description);
     const std::string model =
         Painter(pages[i].scene, options.theme == Theme::dark ? Theme::dark : Theme::light).paint();
     xml.raw(options.compressed ? base64(deflated(uri_encoded(model))) : model).close();

@@ -88,8 +88,10 @@ std::string source_name(const SceneGrid& grid) {
 
 std::vector<bool> pictured_grids(const Scene& scene) {
   std::vector<bool> pictured(scene.grids.size(), false);
-  size_t shapes = scene.frames.size() * 2 + scene.bars.size() + scene.lines.size() + scene.connectors.size() +
-                  scene.marks.size() + scene.boxes.size() + scene.texts.size() + 3;
+  size_t shapes = scene.frames.size() * 2 + scene.bars.size() + scene.lines.size() + scene.marks.size() +
+                  scene.boxes.size() + scene.texts.size() + 3;
+  for (const SceneConnector& c : scene.connectors)
+    shapes += c.points.size();  // pieces, and points between them
   for (const SceneFrame& frame : scene.frames) shapes += frame.repeats > 1 ? 2 : 0;
   for (const SceneBox& box : scene.boxes) shapes += beside_label(box, label_of(box)).size();
   for (const SceneGrid& grid : scene.grids) shapes += 2 + static_cast<size_t>(grid.rows * grid.columns);

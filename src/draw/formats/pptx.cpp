@@ -177,7 +177,14 @@ class Painter {
     hidden.at = {-offset_.x, -offset_.y - 40};
     hidden.size = 20;
     const SceneText& text = heading_ ? *heading_ : hidden;
-    place(line_box(text));
+    // Some programs break a title's lines whatever the box asks for: it gets the room up to the other margin.
+    Rect r = line_box(text);
+    const double left = std::max(0.0, std::min(r.x, scene_.width - r.right()));
+    const double right = std::max(r.right(), scene_.width - left);
+    if (text.anchor == SceneText::Anchor::start) r.width = right - r.x;
+    if (text.anchor == SceneText::Anchor::middle)
+      r = {r.centre().x - (right - left) / 2, r.y, right - left, r.height};
+    place(r);
     xml_.raw("<a:noFill/>").close();
     open_text("ctr");
     paragraph(text);
