@@ -12,10 +12,10 @@ struct ThemeWord {
 };
 constexpr ThemeWord k_themes[] = {{Theme::automatic, "auto"}, {Theme::light, "light"}, {Theme::dark, "dark"}};
 
-std::string endings() {
+std::string endings(const std::string& before) {
   std::string list;
   for (size_t i = 0; i < formats().size(); ++i)
-    list += (i == 0 ? "" : i + 1 == formats().size() ? " or " : ", ") + formats()[i].ending;
+    list += (i == 0 ? "" : i + 1 == formats().size() ? " or " : ", ") + before + formats()[i].ending;
   return list;
 }
 
@@ -36,14 +36,15 @@ Theme theme_named(std::string_view word) {
 const Format& format_named(std::string_view ending) {
   for (const Format& format : formats())
     if (format.ending == ending) return format;
-  fail_call("format '", ending, "' is not known; expected ", endings());
+  fail_call("format '", ending, "' is not known; expected ", endings(""));
 }
 
 const Format& format_of(const std::filesystem::path& path) {
   const std::string ending = path.extension().string();
   for (const Format& format : formats())
     if (!ending.empty() && format.ending == ending.substr(1)) return format;
-  fail_call(path.string(), ": a figure's format is told by the end of the file's name; expected ", endings());
+  fail_call(path.string(), ": a figure's format is told by the end of the file's name; expected ",
+            endings("."));
 }
 
 std::string paint(const std::vector<Slide>& pages, const Format& format, const PaintOptions& options) {
