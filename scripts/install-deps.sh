@@ -10,7 +10,7 @@ packages_of() {
   case "$1" in
     build) echo "cmake ninja-build g++ pkg-config libhwy-dev nlohmann-json3-dev libcli11-dev libzip-dev" \
                 "libutf8proc-dev libpcre2-dev zlib1g-dev" ;;
-    test) echo "libgtest-dev librapidcheck-dev python3 libxml2-utils librsvg2-bin" ;;
+    test) echo "libgtest-dev librapidcheck-dev python3 python3-numpy libxml2-utils librsvg2-bin" ;;
     lint) echo "clang-format-19 clang-tidy-19" ;;
     *) echo "install-deps: no group '$1', expected build, test or lint" >&2; exit 2 ;;
   esac
