@@ -32,7 +32,7 @@ BEYOND_THE_DESIGN = {
     "model": ["trace"],  # docs/decisions/0004-a-model-makes-its-trace.md
 }
 # include/limpid/NAME.h belongs to the folder NAME, but these:
-HEADER_OF = {"error": "core", "random": "core", "threads": "core", "version": "core", "scene": "draw"}
+HEADER_OF = {"attention": "engine", "error": "core", "random": "core", "threads": "core", "version": "core", "scene": "draw"}
 
 # Libraries that stay where they were meant to (prefix of the header -> folders that may include it).
 CONFINED = {
