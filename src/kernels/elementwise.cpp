@@ -16,12 +16,25 @@ namespace {
 
 template <class F>
 HWY_INLINE void each(const Elementwise& e, int64_t begin, int64_t end, F f) {
-  for (int64_t i = begin; i < end; i += k_lanes) store(f(load(e.a + i, end - i)), e.out + i, end - i);
+  int64_t i = begin;
+  for (; i + 2 * k_lanes <= end; i += 2 * k_lanes) {  // two at once: their chains fill each other's gaps
+    const Vec one = f(hn::LoadU(k_f32, e.a + i)), two = f(hn::LoadU(k_f32, e.a + i + k_lanes));
+    hn::StoreU(one, k_f32, e.out + i);
+    hn::StoreU(two, k_f32, e.out + i + k_lanes);
+  }
+  for (; i < end; i += k_lanes) store(f(load(e.a + i, end - i)), e.out + i, end - i);
 }
 
 template <class F>
 HWY_INLINE void each_pair(const Elementwise& e, int64_t begin, int64_t end, F f) {
-  for (int64_t i = begin; i < end; i += k_lanes) {
+  int64_t i = begin;
+  for (; i + 2 * k_lanes <= end; i += 2 * k_lanes) {
+    const Vec one = f(hn::LoadU(k_f32, e.a + i), hn::LoadU(k_f32, e.b + i));
+    const Vec two = f(hn::LoadU(k_f32, e.a + i + k_lanes), hn::LoadU(k_f32, e.b + i + k_lanes));
+    hn::StoreU(one, k_f32, e.out + i);
+    hn::StoreU(two, k_f32, e.out + i + k_lanes);
+  }
+  for (; i < end; i += k_lanes) {
     store(f(load(e.a + i, end - i), load(e.b + i, end - i)), e.out + i, end - i);
   }
 }

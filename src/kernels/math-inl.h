@@ -62,6 +62,25 @@ HWY_INLINE Vec exp_weight(Vec x) {
   return hn::IfThenZeroElse(hn::Lt(x, set(-87.33f)), hn::Mul(p, power_of_two(hn::ConvertTo(i32, n))));
 }
 
+/// exp_weight for the loops that do little else: a third fewer instructions.  x + 3/2 2^23 has the whole
+/// number nearest to x in its lowest bits, so that no conversion is needed.  x <= 80.
+HWY_INLINE Vec exp_below(Vec x) {
+  const hn::RebindToSigned<F32> i32;
+  const Vec shift = set(12582912.f), shifted = hn::MulAdd(x, set(1.44269504088896341f), shift);
+  const Vec n = hn::Sub(shifted, shift);
+  const Vec r = hn::NegMulAdd(n, set(-2.12194440e-4f), hn::NegMulAdd(n, set(0.693359375f), x));
+  Vec p = hn::MulAdd(set(1.9875691500e-4f), r, set(1.3981999507e-3f));
+  p = hn::MulAdd(p, r, set(8.3334519073e-3f));
+  p = hn::MulAdd(p, r, set(4.1665795894e-2f));
+  p = hn::MulAdd(p, r, set(1.6666665459e-1f));
+  p = hn::MulAdd(p, r, set(5.0000001201e-1f));
+  p = hn::Add(hn::MulAdd(hn::Mul(r, r), p, r), set(1.f));
+  const auto power = hn::ShiftLeft<23>(hn::BitCast(i32, shifted));
+  const Vec y = hn::BitCast(k_f32, hn::Add(hn::BitCast(i32, p), power));
+  const Vec other = hn::IfThenZeroElse(hn::Eq(x, x), x);  // 0, or the NaN that x is
+  return hn::IfThenElse(hn::Ge(x, set(-87.33f)), y, other);
+}
+
 /// tanh x, within 4 ulp.
 HWY_INLINE Vec tanh(Vec x) {
   // Small: x + x^3 q(x^2), Cephes' tanhf.  Large: 1 - 2 / (e^2|x| + 1), with the sign of x.
@@ -76,8 +95,11 @@ HWY_INLINE Vec tanh(Vec x) {
   return hn::IfThenElse(hn::Lt(magnitude, set(0.625f)), small, hn::CopySign(large, x));
 }
 
-/// 1 / (1 + e^-x), within 4 ulp where it is normal.
-HWY_INLINE Vec sigmoid(Vec x) { return hn::Div(set(1.f), hn::Add(set(1.f), exp(hn::Neg(x)))); }
+/// 1 / (1 + e^-x), within 4 ulp where it is normal, 0 below.
+HWY_INLINE Vec sigmoid(Vec x) {
+  const Vec e = exp_below(hn::Neg(hn::Abs(x)));  // never overflows
+  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(k_f32)), e, set(1.f)), hn::Add(set(1.f), e));
+}
 
 /// The normal distribution's cumulative function, erfc(-x / sqrt 2) / 2: relative error below 4e-6 for
 /// |x| < 8, absolute error below 2e-7.  The fraction is the Chebyshev fit of Numerical Recipes 6.2 (erfcc).
@@ -94,13 +116,13 @@ HWY_INLINE Vec normal_cdf(Vec x) {
   p = hn::MulAdd(p, t, set(1.00002368f));
   p = hn::MulAdd(p, t, set(-1.26551223f));
   const Vec tail =
-      hn::Mul(hn::Mul(set(0.5f), t), exp(hn::NegMulAdd(hn::Mul(set(0.5f), x), x, p)));  // 0 .. 1/2
+      hn::Mul(hn::Mul(set(0.5f), t), exp_below(hn::NegMulAdd(hn::Mul(set(0.5f), x), x, p)));  // 0 .. 1/2
   return hn::IfThenElse(hn::Gt(x, set(0.f)), hn::Sub(set(1.f), tail), tail);
 }
 
 /// The normal distribution's density.
 HWY_INLINE Vec normal_pdf(Vec x) {
-  return hn::Mul(set(0.39894228040143268f), exp(hn::Mul(set(-0.5f), hn::Mul(x, x))));
+  return hn::Mul(set(0.39894228040143268f), exp_below(hn::Mul(set(-0.5f), hn::Mul(x, x))));
 }
 
 // The activations of elementwise.h, which a product may apply too (matmul.h): with the same bits.

@@ -61,16 +61,19 @@ class Matmul {
   struct Block {
     int64_t item, m0, m, n0, n;
     int64_t step_k;  // so much of K at once
+    bool pack_a;
   };
   /// What an instruction set brings: its code, and the sizes that its registers and caches like.
   struct Target {
     void (*run)(const MatmulArgs& args, const Block& block, float* scratch);
     int64_t rows, width;  // of a register tile
     int64_t step_k;       // so much of K at once
+    bool packs_a;         // stored [K,M]
   };
 
  private:
   void divide();
+  bool pack_a() const;
 
   MatmulArgs args_;
   Target target_{};

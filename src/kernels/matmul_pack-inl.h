@@ -175,7 +175,29 @@ void transpose_rows(int64_t rows, int64_t columns, const T* HWY_RESTRICT from, i
   }
 }
 
-// ---- B -------------------------------------------------------------------------------------------
+// ---- A and B -----------------------------------------------------------------------------------------
+
+/// Rows [m0, m0 + m), steps [k0, k0 + depth) of A stored [K,M] and not cut: tile after tile of k_rows rows,
+/// each [depth, k_rows], so that a tile's broadcasts walk through memory one after the other.
+inline void pack_a_columns(const Stored<float>& a, int64_t m0, int64_t m, int64_t k0, int64_t depth,
+                           float* HWY_RESTRICT to) {
+  // Eight rows at once: a line that is read serves two or three tiles on end, what is written is whole lines.
+  for (int64_t p = 0, high; p < depth; p += high) {
+    high = std::min<int64_t>(8, depth - p);
+    const float* HWY_RESTRICT from = a.at(k0 + p, m0);
+    int64_t r = 0;
+    for (; r + k_rows <= m; r += k_rows) {
+      float* out = to + r * depth + p * k_rows;
+      for (int64_t i = 0; i < high; ++i) {
+        hwy::Prefetch(from + (8 + i) * a.ld + r);
+        std::memcpy(out + i * k_rows, from + i * a.ld + r, sizeof(float) * k_rows);
+      }
+    }
+    for (int64_t i = 0; i < high && r < m; ++i) {
+      std::copy_n(from + i * a.ld + r, m - r, to + r * depth + (p + i) * k_rows);
+    }
+  }
+}
 
 /// Columns [n0, n0 + columns) of B, rows [k0, k0 + depth), as rows `pitch` apart, zeros beyond the last
 /// column.

@@ -6,6 +6,7 @@
 //
 #include <algorithm>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/math-inl.h"
 #include "kernels/rows.h"
@@ -13,7 +14,30 @@
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 
+// Four vectors of columns at once, so that whole lines are read and four sums are on their way.
+template <int kVecs>
+HWY_INLINE void column_sums_of(const ColumnSums& a, int64_t i) {
+  Vec sum[kVecs];
+  for (int v = 0; v < kVecs; ++v)
+    sum[v] = a.accumulate ? hn::LoadU(k_f32, a.sums + i + v * k_lanes) : hn::Zero(k_f32);
+  for (int64_t r = 0; r < a.rows;) {
+    Vec block[kVecs];  // of 64 rows: the error grows with rows / 64 + 64, not with rows
+    for (int v = 0; v < kVecs; ++v) block[v] = hn::Zero(k_f32);
+    for (const int64_t stop = std::min(r + 64, a.rows); r < stop; ++r) {
+      const float* x = a.x + r * a.stride + i;
+      for (int v = 0; v < kVecs; ++v) {
+        hwy::Prefetch(x + 16 * a.stride + v * k_lanes);
+        block[v] = hn::Add(block[v], hn::LoadU(k_f32, x + v * k_lanes));
+      }
+    }
+    for (int v = 0; v < kVecs; ++v) sum[v] = hn::Add(sum[v], block[v]);
+  }
+  for (int v = 0; v < kVecs; ++v) hn::StoreU(sum[v], k_f32, a.sums + i + v * k_lanes);
+}
+
 void column_sums(const ColumnSums& a, int64_t begin, int64_t end) {
+  for (; begin + 8 * k_lanes <= end; begin += 8 * k_lanes) column_sums_of<8>(a, begin);
+  for (; begin + 4 * k_lanes <= end; begin += 4 * k_lanes) column_sums_of<4>(a, begin);
   for (int64_t i = begin; i < end; i += k_lanes) {
     const int64_t n = end - i;
     Vec sum = a.accumulate ? load(a.sums + i, n) : hn::Zero(k_f32);
@@ -94,8 +118,8 @@ HWY_EXPORT(column_sums);
 HWY_EXPORT(gather_gradient);
 HWY_EXPORT(rotary);
 
-constexpr int64_t k_strip = 64;  // columns of a task
-constexpr int64_t k_block = 32;  // rows of a task
+constexpr int64_t k_strip = 128;  // columns of a task
+constexpr int64_t k_block = 32;   // rows of a task
 
 int64_t parts(int64_t total, int64_t part) { return (total + part - 1) / part; }
 

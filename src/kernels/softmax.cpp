@@ -16,17 +16,34 @@ namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
 
 float largest(const float* x, int64_t width) {
-  Vec top = set(-k_infinity);
-  for (int64_t i = 0; i < width; i += k_lanes) top = hn::Max(top, load(x + i, width - i, -k_infinity));
+  Vec tops[4] = {set(-k_infinity), set(-k_infinity), set(-k_infinity), set(-k_infinity)};
+  int64_t i = 0;
+  for (; i + 4 * k_lanes <= width; i += 4 * k_lanes) {  // four chains: one would wait for every comparison
+    for (int v = 0; v < 4; ++v) tops[v] = hn::Max(tops[v], hn::LoadU(k_f32, x + i + v * k_lanes));
+  }
+  Vec top = hn::Max(hn::Max(tops[0], tops[1]), hn::Max(tops[2], tops[3]));
+  for (; i < width; i += k_lanes) top = hn::Max(top, load(x + i, width - i, -k_infinity));
   return max_lanes(top);  // may lose a NaN: the sum of exponentials then has it
 }
 
 // log sum exp x; -inf for a row of -inf, NaN for one with a NaN.  With y, y = exp(x - top) too, and the sum.
 float log_sum_exp(const float* x, int64_t width, float top, float* y, float* total) {
   if (top == -k_infinity) top = 0;  // exp(-inf - 0) = 0
-  Vec sum = hn::Zero(k_f32);
-  for (int64_t i = 0; i < width; i += k_lanes) {
-    const Vec weight = exp_weight(hn::Sub(load(x + i, width - i, -k_infinity), set(top)));
+  Vec sum = hn::Zero(k_f32), odd = sum;
+  int64_t i = 0;
+  for (; i + 2 * k_lanes <= width; i += 2 * k_lanes) {  // two at once: their chains fill each other's gaps
+    const Vec one = exp_below(hn::Sub(hn::LoadU(k_f32, x + i), set(top)));
+    const Vec two = exp_below(hn::Sub(hn::LoadU(k_f32, x + i + k_lanes), set(top)));
+    sum = hn::Add(sum, one);
+    odd = hn::Add(odd, two);
+    if (y) {
+      hn::StoreU(one, k_f32, y + i);
+      hn::StoreU(two, k_f32, y + i + k_lanes);
+    }
+  }
+  sum = hn::Add(sum, odd);
+  for (; i < width; i += k_lanes) {
+    const Vec weight = exp_below(hn::Sub(load(x + i, width - i, -k_infinity), set(top)));
     sum = hn::Add(sum, weight);
     if (y) store(weight, y + i, width - i);
   }
@@ -92,10 +109,10 @@ void cross_entropy_gradient(const CrossEntropyGradient& a, int64_t begin, int64_
     }
     const Vec lse = set(a.lse[r]), scale = set(a.scale);
     // In nats first, so that the target's own p - 1 is rounded once.
-    const float at_target = (hn::GetLane(exp_weight(set(x[target] - a.lse[r]))) - 1) * a.scale;
+    const float at_target = (hn::GetLane(exp_below(set(x[target] - a.lse[r]))) - 1) * a.scale;
     for (int64_t i = 0; i < a.width; i += k_lanes) {
       const int64_t n = a.width - i;
-      store(hn::Mul(exp_weight(hn::Sub(load(x + i, n), lse)), scale), dx + i, n);
+      store(hn::Mul(exp_below(hn::Sub(load(x + i, n), lse)), scale), dx + i, n);
     }
     dx[target] = at_target;
   }
