@@ -456,6 +456,8 @@ class Figures(Case):
         self.assertIn("best", self.ok("draw", "training", path("gpt/log.jsonl"), *svg))
         self.assertIn("parameters", self.ok("draw", *model, "--params", "--open", "blocks.1", *svg))
         self.assertIn("Layer 1, head 1", self.ok("draw", "heads", *model, "--text", "Life knows", "--layer", "1", "--head", "1", *svg))
+        # Whole patterns of so many tokens would be too many numbers: they are pooled while they stream by.
+        self.assertIn("Maps are pooled", self.ok("draw", "heads", *model, "--text", "Life knows " * 800, *svg))
 
     def test_figures_that_cannot_be(self):
         model = ["--model", path("gpt/model.safetensors")]

@@ -114,6 +114,21 @@ std::vector<Observation> observed(const Call& call) {
   return {{layer + "*", Depth::full}};
 }
 
+// The same of a text whose whole patterns would be too many numbers: everything else in full, the weights
+// pooled while they stream by.
+constexpr size_t k_long_text = 2048;  // tokens
+std::vector<Observation> observed_pooled(const Call& call, const Graph& graph) {
+  if (call.figure == "heads" && !call.head) return {{"blocks.*.attn.pattern", Depth::map}};
+  const std::string layer = join("blocks.", call.layer.value_or(0), ".");
+  std::vector<Observation> all = {{layer + "attn.pattern", Depth::map}};
+  for (const Value& value : graph.values()) {
+    const bool square = value.shape.find(Axis::T) >= 0 && value.shape.find(Axis::S) >= 0;
+    if (value.kind != Value::Kind::parameter && value.name.compare(0, layer.size(), layer) == 0 && !square)
+      all.push_back({value.name, Depth::full});
+  }
+  return all;
+}
+
 // Said before anything is observed of a layer that is not there.
 void require_layer(const Graph& graph, int layer) {
   int layers = 0;
@@ -132,6 +147,10 @@ Trace trace_of(const Call& call) {
   if (call.network.textbook()) options.seed = call.network.seed;
   Input input = input_of(call.network, runs ? call.text : std::optional<std::string>("Life is short"));
   require_layer(input.model.graph(), call.layer.value_or(0));
+  const bool pooled = call.figure == "matrices" || (call.figure == "heads" && !call.head);
+  if (pooled && !call.network.textbook() &&
+      (input.tokens.empty() ? input.model.encode(input.text).size() : input.tokens.size()) > k_long_text)
+    options.observe = observed_pooled(call, input.model.graph());
   return input.trace(options);
 }
 
