@@ -19,8 +19,11 @@ namespace {
 #if HWY_TARGET == HWY_AVX3
 constexpr int64_t k_step_k = 1024;  // a panel is 256 KiB
 #else
-constexpr int64_t k_step_k = 512;  // 32 KiB
+constexpr int64_t k_step_k = 512;
 #endif
+// Columns of a panel: some tiles wide where a tile is narrow, so that lines of A and of B serve more than
+// one.
+constexpr int64_t k_panel = k_width * std::max<int64_t>(1, 64 / k_width);
 
 // Up to so many rows, B is read where it is: more pay for packing, sooner where B's rows lie so far apart
 // that they meet in few sets of the cache.
@@ -41,6 +44,7 @@ struct Work {
   Stored<T> b;
   Stored<float> c;
   float *edge, *packed, *packed_a;  // scratch: a tile of C, a panel of B, A if it is packed
+  int64_t strip = 0;                // from one strip of k_width columns of the panel to the next
 
   void run();
   Panel panel(int64_t k0, int64_t n0) const;
@@ -54,28 +58,38 @@ struct Work {
 template <class T>
 Panel Work<T>::panel(int64_t k0, int64_t n0) const {
   return {k0, std::max<int64_t>(0, std::min(block.step_k, args.k - k0)), n0,
-          std::min(k_width, block.n0 + block.n - n0)};
+          std::min(k_panel, block.n0 + block.n - n0)};
 }
 
 template <class T>
 Panel Work<T>::after(const Panel& p) const {
-  const int64_t n = p.n0 + k_width;
+  const int64_t n = p.n0 + k_panel;
   return n < block.n0 + block.n ? panel(p.k0, n) : panel(p.k0 + block.step_k, block.n0);
 }
 
 // Few rows do not pay for packing: then B is read where it is, if whole vectors of it are there.
 template <class T>
 void Work<T>::place_b(const Panel& p, ProductTile* t) {
-  const int64_t pitch = vecs_for(p.columns) * k_lanes;
   if constexpr (std::is_same_v<T, float>) {
-    if (block.m <= few_rows(b.ld) && !args.transpose_b && p.columns == pitch &&
+    if (block.m <= few_rows(b.ld) && !args.transpose_b && p.columns % k_lanes == 0 &&
         b.whole(p.k0, p.depth, p.n0, p.columns)) {
       t->b = b.at(p.k0, p.n0);
       t->ldb = b.ld;
+      strip = k_width;
       return;
     }
   }
-  pack_b(b, args.transpose_b, p.k0, p.depth, p.n0, p.columns, pitch, packed);
+  // One strip of k_width columns after the other; B's rows are read through all strips, some rows at a time.
+  const int64_t pitch = p.columns < k_width ? vecs_for(p.columns) * k_lanes : k_width;
+  strip = pitch * p.depth;
+  const int64_t high = args.transpose_b || p.columns <= k_width ? p.depth : 32;
+  for (int64_t k = 0; k < p.depth; k += high) {
+    float* to = packed + k * pitch;
+    for (int64_t n = 0; n < p.columns; n += k_width, to += strip) {
+      pack_b(b, args.transpose_b, p.k0 + k, std::min(high, p.depth - k), p.n0 + n,
+             std::min(k_width, p.columns - n), pitch, to);
+    }
+  }
   t->b = packed;
   t->ldb = pitch;
 }
@@ -135,7 +149,10 @@ void Work<T>::pass(const Panel& now, const Panel& next, ProductTile t) {
     } else {
       t.a = args.transpose_a ? a.at(now.k0, row) : a.at(row, now.k0);
     }
-    tile_of(Part{block.item, row, rows, now.n0, now.columns}, t, last);
+    ProductTile strip_of_b = t;
+    for (int64_t n = 0; n < now.columns; n += k_width, strip_of_b.b += strip) {
+      tile_of(Part{block.item, row, rows, now.n0 + n, std::min(k_width, now.columns - n)}, strip_of_b, last);
+    }
   }
 }
 
@@ -171,7 +188,7 @@ void multiply_as(const MatmulArgs& args, const Matmul::Block& block, float* scra
     return;
   }
   float* const packed = scratch + k_rows * k_width;
-  float* const packed_a = block.pack_a ? packed + k_width * block.step_k : nullptr;
+  float* const packed_a = block.pack_a ? packed + k_panel * block.step_k : nullptr;
   Work<T>{args, block, a, b, c_of(args, block.item), scratch, packed, packed_a}.run();
 }
 
@@ -189,7 +206,7 @@ void multiply(const MatmulArgs& args, const Matmul::Block& block, float* scratch
 }  // namespace
 
 void matmul_target(Matmul::Target* target) {
-  *target = {multiply, k_rows, k_width, k_step_k, HWY_TARGET != HWY_AVX3};
+  *target = {multiply, k_rows, k_panel, k_step_k, HWY_TARGET != HWY_AVX3};
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE
@@ -202,7 +219,7 @@ namespace {
 HWY_EXPORT(matmul_target);
 
 constexpr int64_t k_most_rows = 1024;   // of a block
-constexpr int64_t k_most_packed = 252;  // where A is packed: it stays in the second-level cache
+constexpr int64_t k_most_packed = 510;  // where A is packed: 1 MiB
 constexpr int64_t k_few_tasks = 6;      // as many tasks as this are wanted, so that every thread has work,
 constexpr int64_t k_small_task = 256 * 1024;  // unless a task has fewer multiply-adds than this (10 us)
 
@@ -264,8 +281,8 @@ void Matmul::divide() {
 // Stored [K,M], a tile uses but 24 bytes of each line of A: with narrow tiles, which read A more often, it is
 // packed (AVX2 at 3072 x 1024 x 768: 53% of peak where it lies).
 bool Matmul::pack_a() const {
-  return target_.packs_a && args_.transpose_a && args_.lda % 1024 == 0 && args_.m >= target_.rows &&
-         !args_.a_heads.rows && !args_.a_heads.columns;
+  return target_.packs_a && args_.transpose_a && args_.m >= target_.rows && !args_.a_heads.rows &&
+         !args_.a_heads.columns;
 }
 
 void Matmul::run(int64_t task, std::byte* scratch) const noexcept {

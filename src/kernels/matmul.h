@@ -66,7 +66,7 @@ class Matmul {
   /// What an instruction set brings: its code, and the sizes that its registers and caches like.
   struct Target {
     void (*run)(const MatmulArgs& args, const Block& block, float* scratch);
-    int64_t rows, width;  // of a register tile
+    int64_t rows, width;  // of a register tile, of a panel of B
     int64_t step_k;       // so much of K at once
     bool packs_a;         // stored [K,M]
   };

@@ -82,11 +82,12 @@ void copy_rows(int64_t rows, int64_t columns, const T* HWY_RESTRICT from, int64_
                float* HWY_RESTRICT to, int64_t to_pitch) {
   for (int64_t r = 0; r < rows; ++r, from += pitch, to += to_pitch) {
     int64_t c = 0;
-    for (int64_t i = 0; i < columns; i += 16) {
-      hwy::Prefetch(from + 8 * pitch + i);
-      hwy::Prefetch(to + 8 * to_pitch + i);
+    for (; c + k_lanes <= columns;
+         c += k_lanes) {  // asking in here also keeps GCC from calling memmove for each row
+      hwy::Prefetch(from + 8 * pitch + c);
+      hwy::Prefetch(to + 8 * to_pitch + c);
+      hn::StoreU(load_f32(from + c), k_f32, to + c);
     }
-    for (; c + k_lanes <= columns; c += k_lanes) hn::StoreU(load_f32(from + c), k_f32, to + c);
     if (c < columns) store(load_f32(from + c, columns - c), to + c, columns - c);
   }
 }
@@ -132,12 +133,6 @@ HWY_INLINE void transpose_square(const float* HWY_RESTRICT from, int64_t pitch, 
 }
 #endif
 
-// What squares leave over.  Not inlined: GCC 12 would warn of loops that it proves to be empty.
-static HWY_NOINLINE void transpose_rest(int64_t rows, int64_t columns, const float* HWY_RESTRICT from,
-                                        int64_t pitch, float* HWY_RESTRICT to, int64_t to_pitch) {
-  transpose(rows, columns, from, pitch, to, to_pitch);
-}
-
 // to[c * to_pitch + r] = from[r * pitch + c].  Few rows at a time, each to its end: more of them, a power of
 // two apart, would drive each other out of the first-level cache.
 inline void transpose_f32(int64_t rows, int64_t columns, const float* HWY_RESTRICT from, int64_t pitch,
@@ -150,10 +145,12 @@ inline void transpose_f32(int64_t rows, int64_t columns, const float* HWY_RESTRI
       for (int64_t i = 0; i < k_lanes; ++i) hwy::Prefetch(to + (c + k_lanes + i) * to_pitch);
       transpose_square(from + c, pitch, to + c * to_pitch, to_pitch);
     }
-    if (c < columns) transpose_rest(k_lanes, columns - c, from + c, pitch, to + c * to_pitch, to_pitch);
+    for (; c < columns; ++c) {
+      for (int64_t i = 0; i < k_lanes; ++i) to[c * to_pitch + i] = from[i * pitch + c];
+    }
   }
 #endif
-  if (r < rows) transpose_rest(rows - r, columns, from, pitch, to, to_pitch);
+  if (r < rows) transpose(rows - r, columns, from, pitch, to, to_pitch);
 }
 
 template <class T>
@@ -177,6 +174,19 @@ void transpose_rows(int64_t rows, int64_t columns, const T* HWY_RESTRICT from, i
 
 // ---- A and B -----------------------------------------------------------------------------------------
 
+// Two overlapping loads: GCC 12 makes a call of a memcpy of 24 bytes in a loop.
+HWY_INLINE void copy_six(const float* from, float* to) {
+  static_assert(k_rows == 6);
+#if HWY_TARGET == HWY_SCALAR
+  for (int i = 0; i < 6; ++i) to[i] = from[i];
+#else
+  const hn::FixedTag<float, 4> four;
+  const auto head = hn::LoadU(four, from), tail = hn::LoadU(four, from + 2);
+  hn::StoreU(head, four, to);
+  hn::StoreU(tail, four, to + 2);
+#endif
+}
+
 /// Rows [m0, m0 + m), steps [k0, k0 + depth) of A stored [K,M] and not cut: tile after tile of k_rows rows,
 /// each [depth, k_rows], so that a tile's broadcasts walk through memory one after the other.
 inline void pack_a_columns(const Stored<float>& a, int64_t m0, int64_t m, int64_t k0, int64_t depth,
@@ -190,7 +200,7 @@ inline void pack_a_columns(const Stored<float>& a, int64_t m0, int64_t m, int64_
       float* out = to + r * depth + p * k_rows;
       for (int64_t i = 0; i < high; ++i) {
         hwy::Prefetch(from + (8 + i) * a.ld + r);
-        std::memcpy(out + i * k_rows, from + i * a.ld + r, sizeof(float) * k_rows);
+        copy_six(from + i * a.ld + r, out + i * k_rows);
       }
     }
     for (int64_t i = 0; i < high && r < m; ++i) {
