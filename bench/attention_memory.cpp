@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <vector>
 
 #include "bench/measure/memory.h"
@@ -112,25 +113,35 @@ Line measured_alone(Way way, int64_t rows) {
 
 std::string mebibytes(int64_t bytes) { return fixed(static_cast<double>(bytes) / (1 << 20), 2); }
 
+std::string today() {
+  const std::time_t seconds = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[16];
+  std::strftime(text, sizeof text, "%Y-%m-%d", &parts);
+  return text;
+}
+
 void print_table() {
   set_threads(1);
   Table table;
-  table.add({"", "T", "operands", "besides", "besides a row", "all T x T weights"});
+  table.add({"", "T", "operands", "besides", "all T x T weights"});
   for (const Way way : {Way::forward, Way::backward, Way::observed}) {
     for (const int64_t rows : {1024, 4096, 16384, 65536}) {
       if (way == Way::backward && rows > 16384) continue;  // half a minute
       const Line line = measured_alone(way, rows);
       table.add({k_names[static_cast<int>(way)], grouped(rows), mebibytes(line.operands),
-                 mebibytes(line.more), join(line.more / rows, " B"), mebibytes(rows * rows * 4)});
+                 mebibytes(line.more), mebibytes(rows * rows * 4)});
     }
   }
   std::printf(
       "Peak memory of attention, MiB: one head, D = %d, f32, no mask, one thread\n\n%s\n"
       "operands: what is read and written (backward: gradients too; observed: entropies, the 8 largest "
-      "weights of\n"
-      "each row, a map).  besides: how much the process's peak (ru_maxrss) grew by, less the "
-      "operands.\n\n%s\n",
-      static_cast<int>(k_width), table.text().c_str(), machine_text().c_str());
+      "weights\n"
+      "of each row, a map).  besides: how much the process's peak (ru_maxrss) grew by, less the operands; "
+      "the\n"
+      "system counts to about 0.2 MiB.\n\n%s, %s, bench_attention_memory\n",
+      static_cast<int>(k_width), table.text().c_str(), today().c_str(), machine_text().c_str());
 }
 
 }  // namespace
