@@ -51,6 +51,7 @@ void add_once(std::vector<std::string>& list, const std::string& word) {
 std::vector<Case> catalogue() {
   std::vector<Case> all;
   add_attention(all);
+  add_decode(all);
   add_products(all);
   add_rows(all);
   add_training(all);

@@ -42,14 +42,29 @@ std::shared_ptr<std::byte> shared_bytes(const std::string& name, int64_t bytes) 
   return memory;
 }
 
-std::shared_ptr<float> shared_numbers(const std::string& name, int64_t count) {
-  const bool there = !held()[{name, count * 4}].expired();
-  const std::shared_ptr<std::byte> bytes = shared_bytes(name, count * 4);
-  std::shared_ptr<float> numbers(bytes, reinterpret_cast<float*>(bytes.get()));
+namespace {
+
+template <class T, class Convert>
+std::shared_ptr<T> shared_as(const std::string& name, int64_t count, const Convert& convert) {
+  const int64_t size = count * static_cast<int64_t>(sizeof(T));
+  const bool there = !held()[{name, size}].expired();
+  const std::shared_ptr<std::byte> bytes = shared_bytes(name, size);
+  std::shared_ptr<T> numbers(bytes, reinterpret_cast<T*>(bytes.get()));
   const std::vector<float>& some = some_numbers();
   if (!there)
-    for (int64_t i = 0; i < count; ++i) numbers.get()[i] = some[static_cast<size_t>(i) % some.size()];
+    for (int64_t i = 0; i < count; ++i)
+      numbers.get()[i] = convert(some[static_cast<size_t>(i) % some.size()]);
   return numbers;
+}
+
+}  // namespace
+
+std::shared_ptr<float> shared_numbers(const std::string& name, int64_t count) {
+  return shared_as<float>(name, count, [](float x) { return x; });
+}
+
+std::shared_ptr<bf16> shared_bf16(const std::string& name, int64_t count) {
+  return shared_as<bf16>(name + " bf16", count, [](float x) { return to_bf16(x); });
 }
 
 }  // namespace limpid::bench
