@@ -58,7 +58,7 @@ Case training_step(const Setting& s) {
     recipe.network = s.network;
     recipe.batch = s.batch;
     recipe.context = s.context;
-    recipe.validation = 0;  // or the made text would be cut inside a word
+    recipe.validation = 0;   // or the made text would be cut inside a word
     recipe.steps = 1000000;  // the rate's schedule; nothing is evaluated
     const bool characters = s.vocabulary < 1000;
     recipe.tokenizer = characters ? "characters" : "words";
