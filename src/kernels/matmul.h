@@ -43,7 +43,7 @@ struct MatmulArgs {
 
   Activation activation = Activation::none;
   float* before = nullptr;                 // [M,N], or none: also keeps what the activation is applied to
-  const float* residual = nullptr;         // [M,N], or none: added last; may be c
+  const float* residual = nullptr;         // [M,N], or none: added last
   int64_t ld_before = 0, ld_residual = 0;  // a batch's are batch_c apart; neither is cut into heads
 };
 
