@@ -124,7 +124,7 @@ class Planner {
   }
 
   // What attention reads over and over, q, k and v, lies with each head's rows together, where everybody who
-  // reads or writes it can.  Attention: a quarter faster so at 1024 rows of 64 numbers.
+  // reads or writes it can (docs/decisions/0007-rows-of-a-head-together.md).
   void choose_layouts() {
     std::set<int> wanted, others;
     for (const Plan::Step& step : plan_.steps) {
