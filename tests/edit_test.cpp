@@ -69,6 +69,25 @@ TEST(Edits, ThatChangeNothingChangeNoBit) {
   }
 }
 
+TEST(Edits, PuttingATracedValueBackChangesNoBit) {
+  const Trace before = traced({});
+  for (const char* name :
+       {"blocks.0.attn.pattern", "blocks.0.attn.scores", "blocks.1.attn.raw_scores", "blocks.1.attn.q"}) {
+    TraceOptions options;
+    Edit edit;
+    edit.action = Edit::Action::replace;
+    edit.pattern = name;
+    edit.with = before[name];
+    options.edits.push_back(edit);
+    const Trace after = small_model().trace(k_text, options);
+    for (const auto& [value, tensor] : before.values)
+      if (tensor.dtype() == DType::f32) {
+        EXPECT_TRUE(same_bits(tensor, after[value])) << name << " changed " << value;
+      }
+    EXPECT_TRUE(after.notes.empty()) << name;
+  }
+}
+
 TEST(Edits, SwitchOneHeadOff) {
   const Trace before = traced({}), after = traced({"blocks.0.attn.z[H=1]=zero"});
   const Tensor& z = after["blocks.0.attn.z"];

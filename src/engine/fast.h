@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "limpid/graph.h"
 
@@ -31,6 +32,11 @@ struct GroupWatch {
 using GroupKernel = void (*)(const GroupInfo&, Inputs, Outputs, const RunContext&, GroupWatch* watch);
 /// The kernel for this group, or nullptr: its inner stages then run one by one.
 GroupKernel group_kernel(const GroupInfo&);
+
+/// A T x S stage inside a group that has run fused, rebuilt from the group's inputs and outputs: every cell
+/// has the bits that it has in any window and among the largest weights.  `stage` is its name in the group
+/// ("scores", "pattern"); false for one that is not rebuilt so, and then nothing is written.
+bool rebuild(const GroupInfo&, Inputs, Outputs, const RunContext&, std::string_view stage, const View& to);
 
 /// The kernels of stages that work row by row or number by number (fast_rows.cpp).
 const std::map<std::string, StageKernel, std::less<>>& row_kernels();

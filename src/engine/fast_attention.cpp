@@ -4,6 +4,7 @@
 #include "core/random.h"
 #include "engine/fast.h"
 #include "kernels/attention.h"
+#include "kernels/attention_window.h"
 #include "kernels/kernel.h"
 #include "limpid/ops.h"
 
@@ -95,6 +96,30 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const Ru
 }
 
 }  // namespace
+
+bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
+             std::string_view stage, const View& to) {
+  using kernels::AttentionStage;
+  static constexpr std::pair<std::string_view, AttentionStage> k_stages[] = {
+      {"raw_scores", AttentionStage::raw_scores},
+      {"scaled_scores", AttentionStage::scaled_scores},
+      {"capped_scores", AttentionStage::capped_scores},
+      {"scores", AttentionStage::scores},
+      {"pattern", AttentionStage::pattern}};
+  const auto* found = std::find_if(std::begin(k_stages), std::end(k_stages),
+                                   [&](const auto& named) { return named.first == stage; });
+  if (found == std::end(k_stages) || group_kernel(group) != attention) return false;
+  Call call(group, in, context);
+  call.args.lse = out[1].data<float>();
+  const kernels::AttentionShape& shape = call.args.shape;
+  kernels::AttentionCells cells;
+  cells.stage = found->second;
+  cells.head1 = shape.heads, cells.t1 = shape.queries, cells.s1 = shape.keys;
+  cells.to = to.data<float>();
+  cells.to_at = {shape.heads * shape.queries * shape.keys, shape.keys, shape.queries * shape.keys};
+  launch(kernels::AttentionWindow(call.args, cells));
+  return true;
+}
 
 GroupKernel group_kernel(const GroupInfo& group) {
   // The kernels take the gradient of every input, or none: a group with a frozen one runs stage by stage.

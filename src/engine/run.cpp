@@ -169,7 +169,7 @@ class Run {
     if (weights >= 0)
       watch = watch_room(wishes_.streamed.at(weights), plan_.shapes[static_cast<size_t>(weights)]);
     step.group_kernel(group, c.in, c.out, options_.context, weights < 0 ? nullptr : &watch);
-    run_beside(step.group, group, weights, watch);
+    run_beside(step.group, group, c, weights, watch);
     if (weights >= 0)
       hand_over(std::move(watch), graph_.value(weights).name, plan_.shapes[static_cast<size_t>(weights)],
                 result_.values);
@@ -188,7 +188,7 @@ class Run {
 
   // Runs the inner stages of a group from its inputs into memory of their own, for those who look or edit
   // inside.  What was watched of weights that an edit has changed is gathered anew.
-  void run_beside(int id, const GroupInfo& group, int weights, GroupWatch& watch) {
+  void run_beside(int id, const GroupInfo& group, const Call& c, int weights, GroupWatch& watch) {
     std::set<int> needed;
     for (int value : plan_.inside)
       if (graph_.stage(graph_.value(value).stage).group == id) needed.insert(value);
@@ -200,7 +200,14 @@ class Run {
 
     std::map<int, Tensor> inner;
     const std::vector<int> stages = inner_stages(id, group, needed);
-    for (int s : stages) changed |= run_inner(graph_.stage(s), inner);
+    // Until an edit changes something, scores and weights are the fused kernel's own: to put a traced value
+    // back where it came from changes no bit.
+    for (int s : stages) {
+      if (!changed && rebuilt(graph_.stage(s), group, c, inner))
+        changed |= edit(graph_.stage(s).outputs[0], inner.at(graph_.stage(s).outputs[0]).view());
+      else
+        changed |= run_inner(graph_.stage(s), inner);
+    }
     ConstView scores;
     const int masked = graph_.find(group.name + ".scores");
     if (masked >= 0 && inner.count(masked)) scores = std::as_const(inner.at(masked)).view();
@@ -208,9 +215,23 @@ class Run {
       if (!is_output(group, value)) look(value, tensor, scores);
     if (changed) {
       result_.notes.push_back(group.name + " runs stage by stage, because something inside it is edited");
-      for (int value : group.outputs) copy(std::as_const(inner.at(value)).view(), place(value));
+      for (int value : group.outputs)
+        if (inner.count(value)) copy(std::as_const(inner.at(value)).view(), place(value));
       if (weights >= 0) watch_stored(watch, std::as_const(inner.at(weights)).view());
     }
+  }
+
+  // Scores or weights from the fused kernel's own numbers; false for any other stage.
+  bool rebuilt(const StageInfo& stage, const GroupInfo& group, const Call& c,
+               std::map<int, Tensor>& inner) const {
+    const int value = stage.outputs[0];
+    const std::string& name = graph_.value(value).name;
+    if (name.size() <= group.name.size()) return false;
+    Tensor cells(run_dtype(graph_.value(value), options_.real), plan_.shapes[static_cast<size_t>(value)]);
+    const std::string_view own = std::string_view(name).substr(group.name.size() + 1);
+    if (!rebuild(group, c.in, c.out, options_.context, own, cells.view())) return false;
+    inner[value] = std::move(cells);
+    return true;
   }
 
   static bool is_output(const GroupInfo& group, int value) {
