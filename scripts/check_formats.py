@@ -213,6 +213,12 @@ import { readFileSync } from 'node:fs';
 const dom = new JSDOM('<!doctype html><body></body>');
 globalThis.window = dom.window;
 globalThis.document = dom.window.document;
+// Whatever else of a page's names a library of Mermaid's may ask for.
+for (const name of Object.getOwnPropertyNames(dom.window)) {
+  try {
+    if (!(name in globalThis)) globalThis[name] = dom.window[name];
+  } catch { /* what this page may not have, such as its storage */ }
+}
 const mermaid = (await import('mermaid')).default;
 for (const path of process.argv.slice(2)) {
   const text = readFileSync(path, 'utf8');
