@@ -1,7 +1,5 @@
 #include "trace/streamed.h"
 
-#include <cmath>
-
 #include "core/label.h"
 #include "core/width.h"
 #include "trace/figures.h"
