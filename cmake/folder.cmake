@@ -19,7 +19,7 @@ endfunction()
 
 function(limpid_test program)
   add_executable(${program} ${ARGN})
-  target_link_libraries(${program} PRIVATE limpid limpid_flags GTest::gtest_main rapidcheck nlohmann_json::nlohmann_json)
+  target_link_libraries(${program} PRIVATE limpid limpid_light_flags GTest::gtest_main rapidcheck nlohmann_json::nlohmann_json)
   target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_compile_definitions(${program} PRIVATE LIMPID_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME ${program} COMMAND ${program} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

@@ -16,7 +16,10 @@ packages_of() {
     formats) echo "libreoffice-impress graphviz poppler-utils librsvg2-dev python3-pip" \
                   "$(command -v npm >/dev/null 2>&1 || echo nodejs npm)" ;;
     lint) echo "clang-format-19 clang-tidy-19" ;;
-    *) echo "install-deps: no group '$1', expected build, test, peers, formats or lint" >&2; exit 2 ;;
+    # Compiled for arm64 and run under an emulator: preset neon.
+    neon) echo "g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libutf8proc-dev:arm64 libgtest-dev:arm64" \
+               "librapidcheck-dev:arm64" ;;
+    *) echo "install-deps: no group '$1', expected build, test, peers, formats, lint or neon" >&2; exit 2 ;;
   esac
 }
 
@@ -55,6 +58,7 @@ echo "installing$missing" >&2
 apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" </dev/null >>"$log" 2>&1; }
 # shellcheck disable=SC2086  # a list of words
 # A failing update is not the end: one broken third-party source must not stop what the others offer.
+case "$missing" in *:arm64*) $as_root dpkg --add-architecture arm64 ;; esac
 apt update || echo "install-deps: apt-get update failed in part, going on with the lists that are here" >&2
 if ! apt install --no-install-recommends $missing; then
   cat "$log" >&2
