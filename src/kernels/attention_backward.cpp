@@ -291,7 +291,9 @@ HWY_EXPORT(attention_backward_target);
 // What a tile keeps (queries and dz both ways round, dq) should fit the second-level cache with all others of
 // its unit: one reading of keys, values and their gradients serves the whole unit.
 constexpr int64_t k_near_bytes = 384 << 10;
-constexpr int64_t k_few_tasks = 8;  // as many are wanted, so that every thread has work
+// As many tasks are wanted of each batch entry, so that every thread has work.  The batch does not count: how
+// sums are split, and so an entry's bits, must not depend on it.
+constexpr int64_t k_few_tasks = 8;
 constexpr int64_t k_tile_queries = 64;
 
 int64_t blocks_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
@@ -306,14 +308,12 @@ AttentionBackward::AttentionBackward(const AttentionArgs& args, const AttentionG
   const int64_t tile =
       k_tile_queries * static_cast<int64_t>(sizeof(float)) * (3 * s.width + 2 * s.value_width);
   pass_.tiles = k_most_tiles;
-  while (pass_.tiles > 1 &&
-         (pass_.tiles * tile > k_near_bytes ||
-          s.batch * s.heads * blocks_of(s.queries, pass_.tiles * k_tile_queries) < k_few_tasks)) {
+  while (pass_.tiles > 1 && (pass_.tiles * tile > k_near_bytes ||
+                             s.heads * blocks_of(s.queries, pass_.tiles * k_tile_queries) < k_few_tasks)) {
     pass_.tiles /= 2;
   }
-  const int64_t key_heads = std::max<int64_t>(s.batch * s.key_heads, 1);
-  const int64_t units =
-      s.key_heads > 0 ? s.heads / s.key_heads * blocks_of(s.queries, pass_.tiles * k_tile_queries) : 0;
+  const int64_t key_heads = std::max<int64_t>(s.key_heads, 1);
+  const int64_t units = s.heads / key_heads * blocks_of(s.queries, pass_.tiles * k_tile_queries);
   pass_.parts = std::clamp<int64_t>(units, 1, blocks_of(k_few_tasks, key_heads));
   target_ = HWY_DYNAMIC_DISPATCH(attention_backward_target)(pass_);
 

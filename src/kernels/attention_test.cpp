@@ -567,6 +567,28 @@ TEST(Attention, RowAloneHasTheSameBits) {
   });
 }
 
+// Law 3: an entry of a batch has the same bits alone, its keys' gradients too, however few its heads are.
+TEST(Attention, EntryAloneHasTheSameBits) {
+  on_every_isa([](const std::string&) {
+    Draw draw(19);
+    for (const AttentionShape& shape :
+         {AttentionShape{9, 300, 140, 2, 1, 24, 20}, AttentionShape{5, 267, 113, 1, 1, 32, 48}}) {
+      Case all(draw, shape, drawn_options(draw));
+      Case one = all;
+      one.shape.batch = one.args.shape.batch = 1;
+      const Results whole = all.run(), alone = one.run();
+      for (int64_t s = 0; s < shape.keys; ++s) {
+        EXPECT_TRUE(alone.dk.same_row(whole.dk, 0, s, 0)) << "dk " << s;
+        EXPECT_TRUE(alone.dv.same_row(whole.dv, 0, s, 0)) << "dv " << s;
+      }
+      for (int64_t t = 0; t < shape.queries; ++t) {
+        EXPECT_TRUE(alone.z.same_row(whole.z, 0, t, 0)) << "z " << t;
+        EXPECT_TRUE(alone.dq.same_row(whole.dq, 0, t, 0)) << "dq " << t;
+      }
+    }
+  });
+}
+
 // Law 3: what a row cannot see may be anything, and so may another batch entry.
 TEST(Attention, WhatIsNotSeenChangesNoBit) {
   on_every_isa([](const std::string&) {
