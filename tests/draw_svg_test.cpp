@@ -90,6 +90,13 @@ TEST(DrawTest, LongSentencesAreElided) {
   EXPECT_LT(many.height, six.height + 20);  // a further line of the legend
 }
 
+TEST(DrawTest, VectorsAreNamedOnce) {
+  const Scene scene = scene_of(textbook(), sentence({"X1", "X2", "is"}));
+  EXPECT_TRUE(has_text(scene, "X\xe2\x82\x82"));
+  EXPECT_FALSE(has_text(scene, "X2"));
+  EXPECT_TRUE(has_text(scene, "is"));
+}
+
 TEST(DrawTest, DescriptionGoesFromLeftToRight) {
   const std::string words = scene_of(textbook(), sentence({"Life", "is", "short"})).description;
   size_t last = 0;

@@ -26,9 +26,9 @@ namespace limpid {
 
 struct SceneOptions {
   std::string title;  // said to programs and screen readers; drawn by whoever shows the figure
-  /// Rows are cut to fit; where that saves one, a row may be 8% wider.  The smallest text is then at least 7
-  /// pt on A4 in landscape (880: in portrait).
-  double width = 1240;
+  /// Rows are cut to fit; where that saves one, a row may be 8% wider.  0: what an A4 sheet takes with its
+  /// smallest text at least 7 pt, which is 1240 in landscape, and 880 in portrait where that is too high.
+  double width = 0;
   std::vector<Token> tokens;         // the sentence: at most six places are drawn, the others elided
   std::map<Axis, int64_t> sizes;     // bound sizes; where all axes of a value are known, edges show numbers
   std::string token_word = "token";  // what a place is called
@@ -56,7 +56,7 @@ Scene attention_scene(const Trace&, int layer = 0, SceneOptions = {});
 struct FigureOptions {
   int layer = 0, head = 0;
   int token = -1;       // place in the sentence; -1: the last
-  double width = 1240;  // as SceneOptions'
+  double width = 1240;  // at most about so wide
   double height = 0;    // at most about so high; 0: what an A4 sheet takes
 };
 

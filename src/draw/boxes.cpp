@@ -81,8 +81,10 @@ Rect size_of(const Node& node, const std::vector<Word>& words, bool parameters) 
 
 std::vector<Word> sentence(const SceneOptions& o) {
   const auto word = [&](size_t i) {
-    return Word{"X" + subscript(static_cast<int64_t>(i) + 1),
-                elided(clean(o.tokens[i].label), k_small_size, k_word_text)};
+    const std::string said = clean(o.tokens[i].label), index = "X" + subscript(static_cast<int64_t>(i) + 1);
+    // Vectors have no words: their labels are their places, which stand there already.
+    const bool place = said == index || said == join("X", i + 1);
+    return Word{index, place ? "" : elided(said, k_small_size, k_word_text)};
   };
   const Word others = {"\xe2\x8b\xae", ""};
   if (o.tokens.empty())
@@ -95,8 +97,6 @@ std::vector<Word> sentence(const SceneOptions& o) {
     else if (i == k_words_shown - 2)
       words.push_back(others);
   }
-  for (Word& w : words)
-    if (w.text == w.index) w.text.clear();
   return words;
 }
 

@@ -112,12 +112,17 @@ EdgeWords words_of(const Graph& graph, const Outline& outline, int node, const S
   return words;
 }
 
-}  // namespace
+// An A4 sheet inside 10 mm margins, in points; rows that fill it with the smallest text at 7 pt.
+constexpr double k_sheet_long = 785, k_sheet_short = 538;
+constexpr double k_landscape = 1240, k_portrait = 880;
 
-Scene network_scene(const Graph& graph, const SceneOptions& asked) {
-  if (graph.stages().empty()) fail_call("network_scene: the graph has no stages; nothing can be drawn");
-  SceneOptions options = asked;
-  options.token_word = elided(clean(asked.token_word), k_small_size, k_word_text);
+// What a unit is on the sheet, in points, turned as the figure prints larger.
+double print_scale(const Scene& scene) {
+  return std::max(std::min(k_sheet_long / scene.width, k_sheet_short / scene.height),
+                  std::min(k_sheet_short / scene.width, k_sheet_long / scene.height));
+}
+
+Scene with_rows(const Graph& graph, const SceneOptions& options) {
   const Outline outline = outline_of(graph, options.open);
   const std::vector<Word> words = sentence(options);
   Layout layout;
@@ -150,6 +155,22 @@ Scene network_scene(const Graph& graph, const SceneOptions& asked) {
   scene.height = std::ceil(scene.height + k_margin);
   say(scene, outline, layout, options);
   return scene;
+}
+
+}  // namespace
+
+Scene network_scene(const Graph& graph, const SceneOptions& asked) {
+  if (graph.stages().empty()) fail_call("network_scene: the graph has no stages; nothing can be drawn");
+  SceneOptions options = asked;
+  options.token_word = elided(clean(asked.token_word), k_small_size, k_word_text);
+  if (options.width > 0) return with_rows(graph, options);
+  options.width = k_landscape;
+  Scene landscape = with_rows(graph, options);
+  // Too many rows for a sheet in landscape: shorter and more of them for one in portrait.
+  if (k_small_size * print_scale(landscape) >= 7) return landscape;
+  options.width = k_portrait;
+  Scene portrait = with_rows(graph, options);
+  return print_scale(portrait) > print_scale(landscape) ? portrait : landscape;
 }
 
 SceneOptions draw::of_run(const Trace& trace, SceneOptions options) {

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "draw/formats/letter_parts.h"
+#include "draw/formats/words.h"
+#include "draw/text.h"
 
 namespace limpid::draw {
 
@@ -68,6 +70,9 @@ std::optional<std::string> painted(const LetterParts& parts, int64_t columns) {
     if (!first || !second) return std::nullopt;
     return *first + (first->empty() || second->empty() || gap.width < k_apart ? "" : "\n") + *second;
   }
+  if (const LetterParts::Part& only = parts.parts[0];
+      parts.parts.size() == 1 && only.kind == LetterParts::Kind::text)
+    return filled(clean(parts.scene->texts[only.index].text), static_cast<size_t>(columns), 0);
   if (!parts.joined()) return plain.text(columns);
   const LetterDrawing turned(parts, true, columns);
   if (turned.columns() <= columns) return turned.text();
