@@ -39,7 +39,7 @@ TEST(DrawTest, GptWithEveryOption) {
   for (Positions positions : k_positions)
     for (Activation activation : {Activation::gelu, Activation::swiglu})
       for (int64_t layers : {1, 2, 12})
-        for (int options = 0; options < 16; ++options) {
+        for (int options = 0; options < 32; ++options) {
           GptConfig c = gpt(layers);
           c.positions = positions;
           c.activation = activation;
@@ -48,6 +48,7 @@ TEST(DrawTest, GptWithEveryOption) {
           c.dropout = c.attention_dropout = options & 4 ? 0.1 : 0;
           SceneOptions said;
           if (options & 8) said = sentence(std::vector<std::string>(1024, "token"));
+          said.parameters = options & 16;
           const Scene scene = scene_of(c, said, options & 4 ? Purpose::train : Purpose::predict);
           ASSERT_EQ(faults(scene), "") << to_json(NetworkConfig(c)) << options;
           ASSERT_GE(printed_size(scene), 7) << to_json(NetworkConfig(c)) << options;

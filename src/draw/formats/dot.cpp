@@ -94,6 +94,6 @@ std::string paint_pages(const std::vector<Slide>& pages, const PaintOptions& opt
 
 }  // namespace
 
-Format dot_format() { return {"dot", "DOT", "structure and labels, for Graphviz", false, paint_pages}; }
+Format dot_format() { return {"dot", "DOT", "structure and labels, for Graphviz", false, paint_pages, "gv"}; }
 
 }  // namespace limpid
