@@ -12,8 +12,7 @@ namespace limpid::draw {
 namespace {
 
 std::string label_of(const Reading& reading, Axis axis, int64_t place) {
-  const std::string label = clean(reading.label(axis, place));
-  return elided(label.empty() ? join("#", place) : label, 16, 180);
+  return word_of(reading, axis, place, 180);
 }
 
 std::optional<Matrix> weights_of(const Reading& reading, int64_t layer, int64_t head) {
