@@ -37,10 +37,14 @@ std::string in_lines(const std::string& text, size_t indent) {
   std::string out;
   size_t used = indent;
   for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find(' ', at), text.size());
+    size_t end = std::min(text.find(' ', at), text.size());
+    for (size_t next; end < text.size(); end = next) {  // with what may begin no line
+      next = std::min(text.find(' ', end + 1), text.size());
+      if (may_begin(std::string_view(text).substr(end + 1, next - end - 1))) break;
+    }
     const std::string word = text.substr(at, end - at);
     const size_t width = display_width(word);
-    if (at > 0 && used + 1 + width > k_columns && may_begin(word)) {
+    if (at > 0 && used + 1 + width > k_columns) {
       out += "\n" + std::string(indent, ' ');
       used = indent;
     } else if (at > 0) {
