@@ -189,7 +189,9 @@ void LetterDrawing::labels(LetterGrid& page) const {
         return true;
       };
       bool written = false;
-      for (size_t i = 0; i + 1 < c.points.size() && !written; ++i) {
+      // A residual path is named where it is alone.
+      for (size_t i = c.residual ? static_cast<size_t>(c.fork) : 0; i + 1 < c.points.size() && !written;
+           ++i) {
         const Point a = turn(c.points[i]), b = turn(c.points[i + 1]);
         if (a.x != b.x) continue;
         const int64_t column = across_.at(a.x), from = down_.at(a.y), to = down_.at(b.y),
