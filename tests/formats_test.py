@@ -505,6 +505,15 @@ def other_endings(work):
           == run("draw", "--network", "textbook", "-o", "-", "--format", "gv") else ["they differ"])
 
 
+def arrows_between_numbers(work):
+    """A token's way as structure: from its query to each key, from each value to the output, with the weights."""
+    way = ["draw", "token", "--network", "textbook", "--text", "Life is short", "-o", "-", "--format"]
+    dot, mermaid = (run(*way, ending).decode() for ending in ("dot", "mmd"))
+    weights = re.findall(r'-> n\d+ \[.*label="(\d\.\d\d)", tooltip="[^"]*pattern\[', dot)
+    check("token.dot: three keys and three values", [] if len(weights) == 6 and weights[::2] == weights[1::2] else [weights])
+    check("token.mmd has the same arrows", [] if len(re.findall(r"^  n\d+ -->", mermaid, re.M)) == 6 else [mermaid])
+
+
 def prose_is_wrapped(work):
     """Lines of about a hundred columns, and none of them begins as Markdown's own would."""
     for figure in ("network", "slides"):
@@ -550,6 +559,7 @@ def main():
         same_bytes(work)
         drawio_compressed(work)
         other_endings(work)
+        arrows_between_numbers(work)
         prose_is_wrapped(work)
         letters_are_readable(work)
     print(f"{results['passed']} passed, {results['failed']} failed" + (f", {results['skipped']} skipped" if results["skipped"] else ""))

@@ -44,6 +44,7 @@ class Painter {
       out_ +=
           join("  n", edge.from, " -> n", edge.to, " [color=\"", colour(paint_of(edge.role), theme_), "\"");
       if (!edge.label.empty()) out_ += ", label=" + literal(edge.label);
+      if (!edge.hint.empty()) out_ += ", tooltip=" + literal(edge.hint);
       if (edge.dashed) out_ += ", style=dashed, constraint=false";
       out_ += "];\n";
     }
