@@ -90,6 +90,48 @@ TEST(DrawTest, LongSentencesAreElided) {
   EXPECT_LT(many.height, six.height + 20);  // a further line of the legend
 }
 
+TEST(DrawTest, TheLegendStandsInAFreeCorner) {
+  const auto legend_ends = [](const Scene& scene) {
+    double y = 0;
+    for (const SceneText& text : scene.texts)
+      if (text.kind == SceneText::Kind::legend) y = std::max(y, text.at.y);
+    return y;
+  };
+  const Scene rows = scene_of(gpt(12));  // beside the first, which is short
+  ASSERT_FALSE(rows.frames.empty());
+  EXPECT_LT(legend_ends(rows), rows.frames[0].rect.y);
+  const Scene row = scene_of(textbook());
+  EXPECT_GT(legend_ends(row), row.frames[0].rect.bottom());
+}
+
+TEST(DrawTest, SizesGiveWayToLettersLast) {
+  const std::vector<std::string> words(1024, "token");
+  const std::string sizes =
+                        "12\xc3\x97"
+                        "1024\xc3\x97"
+                        "1024",
+                    letters = "H\xc3\x97T\xc3\x97S";
+  const Scene roomy = scene_of(gpt(12), sentence(words));
+  EXPECT_TRUE(has_text(roomy, sizes));
+  SceneOptions asked = sentence(words);
+  asked.letters = true;
+  const Scene lettered = scene_of(gpt(12), asked);
+  EXPECT_TRUE(has_text(lettered, letters));
+  EXPECT_FALSE(has_text(lettered, sizes));
+  EXPECT_TRUE(has_text(lettered, "T words (1024)"));  // what the letters stand for
+  // The most that a network here can hold: dense, with letters, and still not under 7 pt.
+  GptConfig c = gpt(12);
+  c.positions = Positions::relative_keys;
+  c.activation = Activation::swiglu;
+  c.dropout = c.attention_dropout = 0.1;
+  SceneOptions all = sentence(words);
+  all.parameters = true;
+  const Scene dense = scene_of(c, all, Purpose::train);
+  EXPECT_TRUE(has_text(dense, letters));
+  EXPECT_TRUE(has_text(dense, "T words (1024)"));
+  EXPECT_GE(printed_size(dense), 7);
+}
+
 TEST(DrawTest, VectorsAreNamedOnce) {
   const Scene scene = scene_of(textbook(), sentence({"X1", "X2", "is"}));
   EXPECT_TRUE(has_text(scene, "X\xe2\x82\x82"));
