@@ -136,8 +136,9 @@ void add_insight(std::vector<Slide>& pages, const Trace& trace) {
     notes += (notes.empty() ? "" : " ") + text;
     scene.steps.push_back({text, 0, false, true});
   };
-  if (const auto look = sharpest(reading, last)) {
-    const auto weights = weights_of(reading, look->layer, look->head);
+  const auto look = sharpest(reading, last);
+  if (const auto weights = look ? weights_of(reading, look->layer, look->head) : std::nullopt;
+      look && weights) {
     const std::string query = label_of(reading, Axis::T, last), key = label_of(reading, Axis::S, look->most);
     const Source most = weights->source_at(last, look->most);
     const std::string share = join("(", written(most, look->most_weight), ")");

@@ -80,7 +80,8 @@ std::optional<std::string> painted(const LetterParts& parts, int64_t columns) {
   const Gap down = widest(parts, false), across = widest(parts, true);
   // A key's lines have no columns in common.
   if (down.width > 0 && key_only(parts))
-    return *painted(side(parts, down, true), columns) + *painted(side(parts, down, false), columns);
+    return painted(side(parts, down, true), columns).value_or("") +
+           painted(side(parts, down, false), columns).value_or("");
   const LetterDrawing plain(parts, false, columns);
   if (plain.columns() <= columns) return plain.text();
   if (key_only(parts)) return key_in_lines(parts, static_cast<size_t>(columns));

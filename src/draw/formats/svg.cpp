@@ -175,9 +175,11 @@ class Painter {
         int64_t end = column + 1;
         if (shade) {
           const int level = draw::heat_level(*shade);
-          while (end < grid.columns && grid.shade(row, end) &&
-                 draw::heat_level(*grid.shade(row, end)) == level)
-            ++end;
+          const auto alike = [&](int64_t at) {
+            const auto next = grid.shade(row, at);
+            return next && draw::heat_level(*next) == level;
+          };
+          while (end < grid.columns && alike(end)) ++end;
           const Rect from = grid.cell(row, column), to = grid.cell(row, end - 1);
           paths[level] += join("M", number(from.x), " ", number(from.y), "H", number(to.right()), "V",
                                number(from.bottom()), "H", number(from.x), "z");
