@@ -466,6 +466,7 @@ class Figures(Case):
         self.refused(2, "layer 9 does not exist", "draw", "token", *model, "--text", "Life", "--layer", "9", *svg)
         self.refused(2, "--token is for", "draw", "matrices", *model, "--text", "Life", "--token", "0", *svg)
         self.refused(2, "blocks.0 to blocks.1", "draw", *model, "--open", "blocks.7", *svg)
+        self.refused(2, "--compress is for", "draw", *WALK, "--compress", *svg)
         self.refused(2, "log.jsonl", "draw", "training", *svg)
         self.refused(1, "line 1", "draw", "training", path("gpt/model.safetensors"), *svg)
 

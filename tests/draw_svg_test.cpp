@@ -38,9 +38,7 @@ TEST(DrawTest, TextbookSaysTheTextbooksWords) {
         "Dot Product", "Scale", "Softmax", "Weighted Sum", "Add & Norm", "Output Layer"})
     EXPECT_TRUE(has_box(scene, label)) << label;
   for (const char* words : {"X\xe2\x82\x81", "Life", "is", "X\xe2\x82\x83", "short", "Self-Attention, 1 head",
-                            "Q 3\xc3\x97"
-                            "4",
-                            "residual path", "weights"})
+                            "Q 3×4", "residual path", "weights"})
     EXPECT_TRUE(has_text(scene, words)) << words;
   EXPECT_FALSE(has_box(scene, "Mask"));
   EXPECT_FALSE(has_box(scene, "Concatenate Heads"));
@@ -88,6 +86,51 @@ TEST(DrawTest, LongSentencesAreElided) {
   EXPECT_TRUE(has_text(many, "\xe2\x8b\xae"));
   EXPECT_TRUE(has_text(many, "X\xe2\x82\x85\xe2\x82\x81\xe2\x82\x82"));
   EXPECT_LT(many.height, six.height + 20);  // a further line of the legend
+}
+
+TEST(DrawTest, TheLegendStandsInAFreeCorner) {
+  const auto legend_ends = [](const Scene& scene) {
+    double y = 0;
+    for (const SceneText& text : scene.texts)
+      if (text.kind == SceneText::Kind::legend) y = std::max(y, text.at.y);
+    return y;
+  };
+  const Scene rows = scene_of(gpt(12));  // beside the first, which is short
+  ASSERT_FALSE(rows.frames.empty());
+  EXPECT_LT(legend_ends(rows), rows.frames[0].rect.y);
+  const Scene row = scene_of(textbook());
+  EXPECT_GT(legend_ends(row), row.frames[0].rect.bottom());
+}
+
+TEST(DrawTest, SizesGiveWayToLettersLast) {
+  const std::vector<std::string> words(1024, "token");
+  const std::string sizes = "12×1024×1024", letters = "H×T×S";
+  const Scene roomy = scene_of(gpt(12), sentence(words));
+  EXPECT_TRUE(has_text(roomy, sizes));
+  SceneOptions asked = sentence(words);
+  asked.letters = true;
+  const Scene lettered = scene_of(gpt(12), asked);
+  EXPECT_TRUE(has_text(lettered, letters));
+  EXPECT_FALSE(has_text(lettered, sizes));
+  EXPECT_TRUE(has_text(lettered, "T words (1024)"));  // what the letters stand for
+  // The most that a network here can hold: dense, with letters, and still not under 7 pt.
+  GptConfig c = gpt(12);
+  c.positions = Positions::relative_keys;
+  c.activation = Activation::swiglu;
+  c.dropout = c.attention_dropout = 0.1;
+  SceneOptions all = sentence(words);
+  all.parameters = true;
+  const Scene dense = scene_of(c, all, Purpose::train);
+  EXPECT_TRUE(has_text(dense, letters));
+  EXPECT_TRUE(has_text(dense, "T words (1024)"));
+  EXPECT_GE(printed_size(dense), 7);
+}
+
+TEST(DrawTest, VectorsAreNamedOnce) {
+  const Scene scene = scene_of(textbook(), sentence({"X1", "X2", "is"}));
+  EXPECT_TRUE(has_text(scene, "X\xe2\x82\x82"));
+  EXPECT_FALSE(has_text(scene, "X2"));
+  EXPECT_TRUE(has_text(scene, "is"));
 }
 
 TEST(DrawTest, DescriptionGoesFromLeftToRight) {
@@ -169,8 +212,7 @@ const std::vector<std::string> k_hostile = {"<script>alert(\"x\")</script>",
                                             "tab\tline\nend\r",
                                             "\xff\xfe broken \xc3",
                                             std::string(300, 'm'),
-                                            "\xe2\x80\xae"
-                                            "abc",
+                                            std::string("\xe2\x80\xae") + "abc",
                                             "\xef\xbf\xbe",
                                             "",
                                             "   "};
@@ -243,6 +285,7 @@ TEST(DrawTest, NinetySixLayersInLessThanASecond) {
   const std::string svg = to_svg(network_scene(graph));
   const double took = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   EXPECT_LT(took, 1.0);
+  EXPECT_GT(svg.size(), 10000u);
   RecordProperty("seconds", std::to_string(took));
 }
 

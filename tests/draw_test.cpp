@@ -39,7 +39,7 @@ TEST(DrawTest, GptWithEveryOption) {
   for (Positions positions : k_positions)
     for (Activation activation : {Activation::gelu, Activation::swiglu})
       for (int64_t layers : {1, 2, 12})
-        for (int options = 0; options < 16; ++options) {
+        for (int options = 0; options < 32; ++options) {
           GptConfig c = gpt(layers);
           c.positions = positions;
           c.activation = activation;
@@ -48,9 +48,10 @@ TEST(DrawTest, GptWithEveryOption) {
           c.dropout = c.attention_dropout = options & 4 ? 0.1 : 0;
           SceneOptions said;
           if (options & 8) said = sentence(std::vector<std::string>(1024, "token"));
+          said.parameters = options & 16;
           const Scene scene = scene_of(c, said, options & 4 ? Purpose::train : Purpose::predict);
           ASSERT_EQ(faults(scene), "") << to_json(NetworkConfig(c)) << options;
-          ASSERT_GE(12 * 785 / scene.width, 7) << to_json(NetworkConfig(c)) << options;
+          ASSERT_GE(printed_size(scene), 7) << to_json(NetworkConfig(c)) << options;
         }
 }
 
@@ -177,7 +178,7 @@ TEST(DrawTest, BlocksOpenAndClose) {
         options.open = {open < 0 ? "none" : join("blocks.", open)};
         const Scene scene = scene_of(gpt(layers), options);
         ASSERT_EQ(faults(scene), "") << layers << " layers, open " << open;
-        ASSERT_GE(12 * 785 / scene.width, 7) << layers << " layers, open " << open;
+        ASSERT_GE(printed_size(scene), 7) << layers << " layers, open " << open;
         if (layers > 1) {
           EXPECT_EQ(scene.frames.size(), open < 0 ? 0u : 2u);
         }
@@ -230,6 +231,10 @@ TEST(DrawTest, AttentionOfEveryNetwork) {
     }
   Graph graph(operations());
   build(graph, gpt(2));
+  // One head needs no joining: the view that stands in its place is not drawn, its name is.
+  Graph one_head(operations());
+  build(one_head, textbook());
+  EXPECT_TRUE(has_label(attention_scene(one_head), "output"));
   EXPECT_THROW(attention_scene(graph, 2), Error);
   EXPECT_THROW(attention_scene(graph, -1), Error);
 }
@@ -268,7 +273,7 @@ RC_GTEST_PROP(DrawTest, AnyGpt, ()) {
     options.open = {join("blocks.", *rc::gen::inRange<int64_t>(0, c.layers))};
   const Scene scene = scene_of(c, options);
   RC_ASSERT(faults(scene) == "");
-  RC_ASSERT(12 * 785 / scene.width >= 7);
+  RC_ASSERT(printed_size(scene) >= 7);
 }
 
 RC_GTEST_PROP(DrawTest, AnyWidth, ()) {

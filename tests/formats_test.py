@@ -483,7 +483,61 @@ def same_bytes(work):
             check(".pdf has a fixed date", [] if dates and all(d.removeprefix(b"D:").startswith(b"19800101") for d in dates) else [dates])
 
 
+def drawio_compressed(work):
+    """The form of older programs holds the same models."""
+    for figure in (["network", "--network", "textbook"], ["slides", "--network", "textbook"]):
+        plain, packed = work / "plain.drawio", work / "packed.drawio"
+        run("draw", *figure, "-o", str(plain))
+        run("draw", *figure, "--compress", "-o", str(packed))
+        one, other = ([ET.tostring(model) for model in drawio_models(path)] for path in (plain, packed))
+        check(f"{figure[0]}.drawio compressed holds the same", [] if one == other and one else ["they differ"])
+        check(f"{figure[0]}.drawio compressed is smaller", [] if packed.stat().st_size < plain.stat().st_size / 2
+              and b"mxGraphModel" not in packed.read_bytes() else [f"{packed.stat().st_size} of {plain.stat().st_size} bytes"])
+        check(f"{figure[0]}.drawio compressed: every edge has its ends",
+              [f for model in drawio_models(packed) for f in drawio_faults(model)])
+
+
+def other_endings(work):
+    dot, gv = work / "net.dot", work / "net.gv"
+    for path in (dot, gv):
+        run("draw", "--network", "textbook", "-o", str(path))
+    check(".gv is .dot", [] if dot.read_bytes() == gv.read_bytes()
+          == run("draw", "--network", "textbook", "-o", "-", "--format", "gv") else ["they differ"])
+
+
+def arrows_between_numbers(work):
+    """A token's way as structure: from its query to each key, from each value to the output, with the weights."""
+    way = ["draw", "token", "--network", "textbook", "--text", "Life is short", "-o", "-", "--format"]
+    dot, mermaid = (run(*way, ending).decode() for ending in ("dot", "mmd"))
+    weights = re.findall(r'-> n\d+ \[.*label="(\d\.\d\d)", tooltip="[^"]*pattern\[', dot)
+    check("token.dot: three keys and three values", [] if len(weights) == 6 and weights[::2] == weights[1::2] else [weights])
+    check("token.mmd has the same arrows", [] if len(re.findall(r"^  n\d+ -->", mermaid, re.M)) == 6 else [mermaid])
+
+
+def prose_is_wrapped(work):
+    """Lines of about a hundred columns, and none of them begins as Markdown's own would."""
+    for figure in ("network", "slides"):
+        lines = run("draw", figure, "--network", "textbook", "--add-norm", "--heads", "2", "-o", "-", "--format", "md").decode().splitlines()
+        check(f"{figure}.md in lines", [line for line in lines if len(line) > 100])
+        goes_on = [line for line in lines if line.startswith("  ")]
+        check(f"{figure}.md goes on under its step", [line for line in goes_on if re.match(r" +([-+=]|\d+[.)] )", line)]
+              + ([] if goes_on else ["no line goes on"]))
+    text = "Life " + "- 1. + = " * 30
+    page = run("draw", "--network", "textbook", "--text", text, "-o", "-", "--format", "md").decode()
+    steps = [int(number) for number in re.findall(r"^(\d+)\. ", page, re.M)]
+    check("hostile.md in lines", re.findall(r"^ *[-+=] .*", page, re.M)
+          + ([] if steps == list(range(1, len(steps) + 1)) and len(steps) > 5 else [str(steps)]))
+
+
 def letters_are_readable(work):
+    numbers = run("draw", "matrices", "--network", "textbook", "--text", "Life is short", "-o", "-", "--format", "txt").decode()
+    products = [line for line in numbers.splitlines() if " × " in line and " = " in line][:3]  # of queries, keys and values
+    check("matrices as letters have no gaps", [line for line in products if re.search(r"\d  ", line)]
+          + ([] if len(products) == 3 else [f"{len(products)} products"]))
+    way = run("draw", "token", "--network", "textbook", "--text", "Life is short", "-o", "-", "--format", "txt").decode()
+    check("a token's way as letters: each key in one line",
+          [f"{word}: no line of it" for word in ("Life", "is", "short")
+           if not re.search(rf"{word} +\d\.\d\d \d\.\d\d \d\.\d\d \d\.\d\d +\d\.\d\d +\d\.\d\d +\d\.\d\d ", way)])
     for network, options in (("textbook", []), ("textbook", ["--add-norm", "--heads", "2"])):
         page = run("draw", "--network", network, "--text", "Life is short", *options, "--format", "txt", "-o", "-").decode()
         check(f"{network} {options} as letters", [line for line in page.splitlines() if len(line) > 80]
@@ -503,6 +557,10 @@ def main():
         structures_hold(work, ["slides"])
         hostile_labels(work)
         same_bytes(work)
+        drawio_compressed(work)
+        other_endings(work)
+        arrows_between_numbers(work)
+        prose_is_wrapped(work)
         letters_are_readable(work)
     print(f"{results['passed']} passed, {results['failed']} failed" + (f", {results['skipped']} skipped" if results["skipped"] else ""))
     return 1 if results["failed"] else 0

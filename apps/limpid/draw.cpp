@@ -22,7 +22,7 @@ struct Call {
   std::optional<int64_t> page;
   std::vector<std::string> open;
   std::string token, theme = "auto", format, out;
-  bool parameters = false;
+  bool parameters = false, compress = false;
   // What the arguments say.
   std::string figure = "network", file;
 };
@@ -213,6 +213,9 @@ void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
   const Format& format = format_for(call);
   PaintOptions options;
   if (call.out == "-" && terminal.output) options.columns = terminal.columns;
+  options.compressed = call.compress;
+  if (call.compress && format.ending != "drawio")
+    fail_call("--compress is for .drawio, whose text it deflates; leave it out of a .", format.ending);
   options.theme = call.theme == "auto" ? Theme::automatic : theme_named(call.theme);
   std::vector<Slide> pages = pages_of(call, format);
   const auto count = static_cast<int64_t>(pages.size());
@@ -245,6 +248,10 @@ Work add_draw(CLI::App& app) {
   for (const Format& format : formats()) {
     endings += (endings.empty() ? "." : ", .") + format.ending;
     words.push_back(format.ending);
+    if (!format.also.empty()) {
+      endings += " or ." + format.also;
+      words.push_back(format.also);
+    }
   }
   sub->add_option("-o", call->out,
                   "The file to draw into, by its ending: " + endings + "; - is standard output.")
@@ -255,6 +262,9 @@ Work add_draw(CLI::App& app) {
   sub->add_option("--theme", call->theme, "For light or for dark pages, or as the reader's page is (auto).")
       ->check(CLI::IsMember({"auto", "light", "dark"}).description(""))
       ->type_name("auto|light|dark");
+  sub->add_flag(
+      "--compress", call->compress,
+      "Of .drawio, the compressed form, as older programs write it; plain text is easier to compare.");
   sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
   const std::string which = "What of it";
   sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")

@@ -26,12 +26,14 @@ namespace limpid {
 
 struct SceneOptions {
   std::string title;  // said to programs and screen readers; drawn by whoever shows the figure
-  /// Rows are cut to fit; where that saves one, a row may be 8% wider.  The smallest text is then at least 7
-  /// pt on A4 in landscape (880: in portrait).
-  double width = 1240;
+  /// Rows are cut to fit; where that saves one, a row may be 8% wider.  0: what an A4 sheet takes with its
+  /// smallest text at least 7 pt, in landscape or in portrait; where that is not enough, things stand closer
+  /// with larger words beside them, and at last edges show letters.
+  double width = 0;
   std::vector<Token> tokens;         // the sentence: at most six places are drawn, the others elided
   std::map<Axis, int64_t> sizes;     // bound sizes; where all axes of a value are known, edges show numbers
   std::string token_word = "token";  // what a place is called
+  bool letters = false;              // edges show axis letters all the same; the legend tells their sizes
   bool legend = true;
   bool parameters = false;  // how many numbers each stage has learned
   /// Which blocks of a network of many are drawn with what is inside: "blocks.3"; the others are closed
@@ -56,7 +58,7 @@ Scene attention_scene(const Trace&, int layer = 0, SceneOptions = {});
 struct FigureOptions {
   int layer = 0, head = 0;
   int token = -1;       // place in the sentence; -1: the last
-  double width = 1240;  // as SceneOptions'
+  double width = 1240;  // at most about so wide
   double height = 0;    // at most about so high; 0: what an A4 sheet takes
 };
 
@@ -109,10 +111,11 @@ struct Format {
   std::string about;   // what it is for, in one line
   bool deck = false;   // whether several pages go into one file
   std::string (*paint)(const std::vector<Slide>& pages, const PaintOptions&) = nullptr;
+  std::string also = {};  // another ending that means it: "gv"
 };
 /// Every format of this build.
 const std::vector<Format>& formats();
-/// Throws Error{call} listing the formats there are.
+/// By an ending, whichever of the two it has.  Throws Error{call} listing the formats there are.
 const Format& format_named(std::string_view ending);
 /// By the ending of a file's name.
 const Format& format_of(const std::filesystem::path&);

@@ -42,7 +42,7 @@ std::vector<std::string> lines_of(const Node& node) {
 }
 
 // "1.77M parameters"
-std::string count_words(int64_t count) {
+std::string count_words(int64_t count, const Spacing& spacing) {
   const auto in = [&](double unit, const char* letter) {
     const double value = static_cast<double>(count) / unit;
     char text[32];
@@ -57,32 +57,34 @@ std::string count_words(int64_t count) {
                              : count >= 999500  ? in(1e6, "M")
                              : count >= 10000   ? in(1e3, "K")
                                                 : std::to_string(count);
-  return number + (count == 1 ? " parameter" : " parameters");
+  return join(number, " ", spacing.parameter, count == 1 ? "" : "s");
 }
 
-Rect size_of(const Node& node, const std::vector<Word>& words, bool parameters) {
+Rect size_of(const Node& node, const std::vector<Word>& words, bool parameters, const Spacing& spacing) {
   if (node.kind == Node::Kind::words) {
     double width = 0;
-    for (const Word& word : words) width = std::max(width, text_width(word.text, k_small_size));
+    for (const Word& word : words) width = std::max(width, text_width(word.text, spacing.small));
     return {0, 0, std::ceil(index_width(words) + (width > 0 ? 8 + width : 0) + 4),
-            k_word_pitch * static_cast<double>(words.size())};
+            spacing.word_pitch * static_cast<double>(words.size())};
   }
   double width = 0;
   const std::vector<std::string> lines = lines_of(node);
   for (const std::string& line : lines) width = std::max(width, text_width(line, k_label_size));
   if (node.kind == Node::Kind::result) return {0, 0, std::ceil(width) + 8, k_line_height + 6};
   const bool counted = parameters && node.parameters > 0;
-  if (counted) width = std::max(width, text_width(count_words(node.parameters), k_small_size));
-  return {0, 0, std::max(56.0, 2 * std::ceil(width / 2) + 24),
+  if (counted) width = std::max(width, text_width(count_words(node.parameters, spacing), spacing.small));
+  return {0, 0, std::max(56.0, 2 * (std::ceil(width / 2) + spacing.beside)),
           std::max(k_box_height, k_line_height * static_cast<double>(lines.size() + counted) + 14)};
 }
 
 }  // namespace
 
-std::vector<Word> sentence(const SceneOptions& o) {
+std::vector<Word> sentence(const SceneOptions& o, const Spacing& spacing) {
   const auto word = [&](size_t i) {
-    return Word{"X" + subscript(static_cast<int64_t>(i) + 1),
-                elided(clean(o.tokens[i].label), k_small_size, k_word_text)};
+    const std::string said = clean(o.tokens[i].label), index = "X" + subscript(static_cast<int64_t>(i) + 1);
+    // Vectors have no words: their labels are their places, which stand there already.
+    const bool place = said == index || said == join("X", i + 1);
+    return Word{index, place ? "" : elided(said, spacing.small, k_word_text)};
   };
   const Word others = {"\xe2\x8b\xae", ""};
   if (o.tokens.empty())
@@ -95,14 +97,13 @@ std::vector<Word> sentence(const SceneOptions& o) {
     else if (i == k_words_shown - 2)
       words.push_back(others);
   }
-  for (Word& w : words)
-    if (w.text == w.index) w.text.clear();
   return words;
 }
 
-std::vector<Rect> sizes_of(const Outline& outline, const std::vector<Word>& words, bool parameters) {
+std::vector<Rect> sizes_of(const Outline& outline, const std::vector<Word>& words, bool parameters,
+                           const Spacing& spacing) {
   std::vector<Rect> sizes;
-  for (const Node& node : outline.nodes) sizes.push_back(size_of(node, words, parameters));
+  for (const Node& node : outline.nodes) sizes.push_back(size_of(node, words, parameters, spacing));
   for (const Edge& e : outline.edges)
     if (outline.nodes[static_cast<size_t>(e.from)].kind == Node::Kind::words) {
       double& height = sizes[static_cast<size_t>(e.to)].height;
@@ -146,20 +147,20 @@ void write_labels(Scene& scene, const Layout& l, bool parameters) {
     }
     if (counted)
       box.texts.push_back({SceneText::Kind::count,
-                           count_words(node.parameters),
+                           count_words(node.parameters, l.spacing),
                            {box.rect.centre().x, y},
                            SceneText::Anchor::middle,
-                           k_small_size,
+                           l.spacing.small,
                            Role::plain});
   }
 }
 
-std::vector<double> word_heights(const std::vector<Word>& words) {
+std::vector<double> word_heights(const std::vector<Word>& words, const Spacing& spacing) {
   std::vector<double> heights;
   for (size_t i = 0; i < words.size(); ++i)
     if (!elision(words[i]))
       heights.push_back((static_cast<double>(i) - (static_cast<double>(words.size()) - 1) / 2) *
-                        k_word_pitch);
+                        spacing.word_pitch);
   return heights;
 }
 
@@ -168,7 +169,7 @@ void write_words(Scene& scene, const Layout& l, const std::vector<Word>& words) 
     if (l.outline->nodes[i].kind != Node::Kind::words) continue;
     SceneBox& box = scene.boxes[i];
     const double column = index_width(words);
-    double y = box.rect.y + k_word_pitch / 2 + 0.36 * k_label_size;
+    double y = box.rect.y + l.spacing.word_pitch / 2 + 0.36 * k_label_size;
     for (const Word& word : words) {
       const bool dots = elision(word);
       const auto anchor = dots ? SceneText::Anchor::middle : SceneText::Anchor::start;
@@ -183,9 +184,9 @@ void write_words(Scene& scene, const Layout& l, const std::vector<Word>& words) 
                              word.text,
                              {box.rect.x + column + 8, y},
                              SceneText::Anchor::start,
-                             k_small_size,
+                             l.spacing.small,
                              Role::plain});
-      y += k_word_pitch;
+      y += l.spacing.word_pitch;
     }
   }
 }

@@ -13,14 +13,14 @@ struct Word {
 };
 
 /// At most six places; where there are more, or nobody knows how many, the others stand behind one ellipsis.
-std::vector<Word> sentence(const SceneOptions&);
+std::vector<Word> sentence(const SceneOptions&, const Spacing&);
 
 /// How far each word's arrow lies from the middle of the sentence.
-std::vector<double> word_heights(const std::vector<Word>&);
+std::vector<double> word_heights(const std::vector<Word>&, const Spacing&);
 
 /// Of each node's box, for its text; what takes the sentence is as tall as it.
 /// `parameters`: with how many numbers each has learned.
-std::vector<Rect> sizes_of(const Outline&, const std::vector<Word>&, bool parameters);
+std::vector<Rect> sizes_of(const Outline&, const std::vector<Word>&, bool parameters, const Spacing&);
 /// Makes the boxes of a column equally wide.
 void even_columns(Layout&);
 

@@ -11,7 +11,7 @@ namespace {
 using Kind = SceneText::Kind;
 using Anchor = SceneText::Anchor;
 
-constexpr double k_above = 6, k_below = 15;  // from a line to the baseline of words above and below it
+constexpr double k_above = 6;  // from a line to the baseline of words above it
 
 class Captions {
  public:
@@ -25,9 +25,12 @@ class Captions {
  private:
   void write(Kind kind, const std::string& text, Point at, Anchor anchor, Role role, int box) {
     if (text.empty()) return;
-    scene_.texts.push_back({kind, text, at, anchor, k_small_size, role});
+    scene_.texts.push_back({kind, text, at, anchor, l_.spacing.small, role});
     scene_.texts.back().box = box;
   }
+
+  // From a line to the baseline of words below it.
+  double below() const { return l_.spacing.small + 3; }
 
   // The edge that shows a node's value best: one that goes straight on, else its first.
   int shown_edge(int node) const {
@@ -76,8 +79,8 @@ class Captions {
     const bool turns_up =
         side == Side::bottom || (side == Side::left && l_.item(l_.edge(e).to).y < l_.approach(e));
     const bool rises = turns_up && !starts_residual(node);
-    write(Kind::shape, words.above, {x, y + (rises ? k_below : -k_above)}, Anchor::start, words.role, node);
-    write(Kind::name, words.below, {x, y + (rises ? -k_above : k_below)}, Anchor::start, words.role, node);
+    write(Kind::shape, words.above, {x, y + (rises ? below() : -k_above)}, Anchor::start, words.role, node);
+    write(Kind::name, words.below, {x, y + (rises ? -k_above : below())}, Anchor::start, words.role, node);
   }
 
   bool starts_residual(int node) const {
@@ -98,9 +101,9 @@ class Captions {
     double y = page_.y_of(node);
     write(Kind::shape, words.above, {middle, y - k_above}, Anchor::middle, words.role, node);
     if (words.below.empty()) return;
-    for (const std::string& line : wrapped(words.below, k_small_size, k_name_width)) {
-      write(Kind::name, line, {middle, y + k_below + 1}, Anchor::middle, words.role, node);
-      y += 14;
+    for (const std::string& line : wrapped(words.below, l_.spacing.small, k_name_width)) {
+      write(Kind::name, line, {middle, y + below() + 1}, Anchor::middle, words.role, node);
+      y += l_.spacing.small + 2;
     }
   }
 
@@ -108,7 +111,7 @@ class Captions {
     if (u.row != l_.row_of(l_.item(l_.edge(u.edge).to).layer)) return;
     const std::string text = "residual path";
     const double from = u.from > 0 ? u.from : k_margin + 60;
-    if (u.to - from < text_width(text, k_small_size) + 16) return;
+    if (u.to - from < text_width(text, l_.spacing.small) + 16) return;
     write(Kind::name, text, {(from + u.to) / 2, page_.under_y(u) - k_above}, Anchor::middle, Role::plain,
           l_.edge(u.edge).to);
   }

@@ -25,6 +25,9 @@ Scene built_up(const Scene&, size_t steps);
 /// How many steps of it have a box.
 size_t box_steps(const Scene&);
 
+/// What a place is called, at most `width` wide at size 16: its word; else its number as the sentence has it.
+std::string word_of(const Reading&, Axis, int64_t place, double width);
+
 /// Pages that build a network figure up, one step a page; of a figure that is too large for a page, one page
 /// says so and shows it small.
 void add_build_up(std::vector<Slide>& pages, const Scene& figure, const std::string& title);

@@ -71,36 +71,72 @@ std::vector<Entry> axis_entries(const Graph& graph, const Outline& outline, cons
   return entries;
 }
 
-// Entries side by side, in as many lines as they need.
-void write_entries(Scene& scene, const std::vector<Entry>& entries, double width) {
-  if (entries.empty()) return;
-  double x = k_margin;
-  scene.height += 22;
-  for (const Entry& entry : entries) {
-    const double mark = entry.role == Role::plain ? 0 : 14, text = text_width(entry.text, k_small_size);
-    if (x > k_margin && x + mark + text > width) {
-      x = k_margin;
-      scene.height += 20;
+constexpr double k_between = 22;     // from one entry to the next
+constexpr double k_narrowest = 260;  // legend worth a corner
+
+double mark_width(const Entry& entry) { return entry.role == Role::plain ? 0 : 14; }
+
+// Entries side by side, in lines of at most `width`.
+struct Lines {
+  std::vector<std::vector<Entry>> lines;
+  double width = 0;  // of the longest
+
+  void add(const std::vector<Entry>& entries, double most, double size) {
+    double x = 0;
+    for (const Entry& entry : entries) {
+      const double wide = mark_width(entry) + text_width(entry.text, size);
+      if (x == 0 || x + wide > most) {
+        lines.emplace_back();
+        x = 0;
+      }
+      lines.back().push_back(entry);
+      width = std::max(width, x + wide);
+      x += wide + k_between;
     }
-    if (mark > 0) scene.marks.push_back({{x + 4, scene.height - 4.5}, entry.role});
-    scene.texts.push_back({SceneText::Kind::legend,
-                           entry.text,
-                           {x + mark, scene.height},
-                           SceneText::Anchor::start,
-                           k_small_size,
-                           entry.role});
-    x += mark + text + 22;
-    scene.width = std::max(scene.width, x - 22);
+  }
+};
+
+void write(Scene& scene, const Lines& legend, Point at, const Spacing& spacing) {
+  for (const std::vector<Entry>& line : legend.lines) {
+    double x = at.x;
+    for (const Entry& entry : line) {
+      const double mark = mark_width(entry);
+      if (mark > 0) scene.marks.push_back({{x + 4, at.y - 0.375 * spacing.small}, entry.role});
+      scene.texts.push_back({SceneText::Kind::legend,
+                             entry.text,
+                             {x + mark, at.y},
+                             SceneText::Anchor::start,
+                             spacing.small,
+                             entry.role});
+      x += mark + text_width(entry.text, spacing.small) + k_between;
+    }
+    at.y += spacing.small + 8;
   }
 }
 
 }  // namespace
 
-void add_legend(Scene& scene, const Graph& graph, const Outline& outline, const SceneOptions& options) {
-  const double width = std::max(scene.width, 420.0);
-  scene.height += 14;
-  write_entries(scene, colour_entries(outline), width);
-  write_entries(scene, axis_entries(graph, outline, options), width);
+void add_legend(Scene& scene, const Graph& graph, const Outline& outline, const SceneOptions& options,
+                const Spacing& spacing, const Rect& corner) {
+  const std::vector<Entry> colours = colour_entries(outline), axes = axis_entries(graph, outline, options);
+  const auto within = [&](double width) {
+    Lines legend;
+    legend.add(colours, width, spacing.small);
+    legend.add(axes, width, spacing.small);
+    return legend;
+  };
+  const double line = spacing.small + 8;
+  for (double most : {4.0, corner.height / line})  // lines: few and long read better
+    for (double width = k_narrowest; width <= corner.width; width += 20)
+      if (const Lines legend = within(width);
+          legend.width <= corner.width && static_cast<double>(legend.lines.size()) <= most &&
+          line * static_cast<double>(legend.lines.size()) <= corner.height)
+        return write(scene, legend, {corner.right() - legend.width, corner.y + spacing.small}, spacing);
+  const Lines legend = within(std::max(scene.width, 420.0) - k_margin);
+  if (legend.lines.empty()) return;
+  write(scene, legend, {k_margin, scene.height + 36}, spacing);
+  scene.width = std::max(scene.width, k_margin + legend.width);
+  scene.height += 36 + line * static_cast<double>(legend.lines.size() - 1);
 }
 
 // ---- in words ------------------------------------------------------------------------------------

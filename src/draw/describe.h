@@ -5,8 +5,10 @@
 
 namespace limpid::draw {
 
-/// Adds the key of colours and axis letters below the network, and makes room for it.
-void add_legend(Scene&, const Graph&, const Outline&, const SceneOptions&);
+/// Adds the key of colours and axis letters: in the corner, where it fits there, else below the network, and
+/// makes room for it.
+void add_legend(Scene&, const Graph&, const Outline&, const SceneOptions&, const Spacing&,
+                const Rect& corner);
 
 /// Says the figure in words, left to right, as somebody who draws it by hand would follow it: steps and
 /// description.

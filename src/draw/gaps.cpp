@@ -99,11 +99,11 @@ double step_end(const Layout& l, int e, size_t step) {
   return join.side == Side::left ? to.y + join.offset : l.item(chain[step]).y;
 }
 
-double words_width(const EdgeWords& words) {
-  double width = text_width(words.above, k_small_size);
+double words_width(const EdgeWords& words, double size) {
+  double width = text_width(words.above, size);
   if (!words.below.empty())
-    for (const std::string& line : wrapped(words.below, k_small_size, k_name_width))
-      width = std::max(width, text_width(line, k_small_size));
+    for (const std::string& line : wrapped(words.below, size, k_name_width))
+      width = std::max(width, text_width(line, size));
   return width;
 }
 
@@ -111,7 +111,7 @@ double words_width(const EdgeWords& words) {
 // layer.
 double words_need(const Layout& l, int node, bool raised) {
   const EdgeWords& words = l.words[static_cast<size_t>(node)];
-  const double text = words_width(words);
+  const double text = words_width(words, l.spacing.small);
   if (text == 0) return 0;
   double need = 0;
   for (int e = 0; e < l.edges(); ++e) {

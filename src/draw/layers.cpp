@@ -211,7 +211,7 @@ double apart(const Layout& l, int above, int below) {
   const double half = (a.height + b.height) / 2;
   if (a.node < 0 && b.node < 0) return k_track + 4;
   if (a.node < 0 || b.node < 0) return half + k_lane_gap;
-  return half + (constant(l, above) || constant(l, below) ? k_lane_gap : k_box_gap);
+  return half + (constant(l, above) || constant(l, below) ? k_lane_gap : l.spacing.box_gap);
 }
 
 // Heights as near as can be to those wished (least squares by weight), in order and far enough apart: the

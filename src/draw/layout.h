@@ -7,9 +7,11 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "draw/outline.h"
+#include "draw/text.h"
 #include "limpid/draw.h"
 
 namespace limpid::draw {
@@ -18,15 +20,26 @@ namespace limpid::draw {
 inline constexpr double k_margin = 24;       // round the figure
 inline constexpr double k_box_height = 50;   // of a box with one or two lines
 inline constexpr double k_line_height = 18;  // of text in a box
-inline constexpr double k_box_gap = 56;    // between boxes of a column: room for a way into a box from above
-inline constexpr double k_lane_gap = 28;   // between a box and a lane
-inline constexpr double k_track = 14;      // between parallel lines
-inline constexpr double k_arrow = 20;      // the last straight piece of an edge
-inline constexpr double k_least_gap = 36;  // between columns
-inline constexpr double k_frame_pad = 16;  // between a frame and what it holds
+inline constexpr double k_lane_gap = 28;     // between a box and a lane
+inline constexpr double k_track = 14;        // between parallel lines
+inline constexpr double k_arrow = 20;        // the last straight piece of an edge
+inline constexpr double k_least_gap = 36;    // between columns
+inline constexpr double k_frame_pad = 16;    // between a frame and what it holds
 inline constexpr double k_frame_title = 22;  // room for a frame's title
 inline constexpr double k_name_width = 96;   // of the words below an edge
-inline constexpr double k_word_pitch = 30;   // between the words of the sentence
+
+/// How close things stand, and how large the words beside the names in boxes are.  A figure too large for a
+/// sheet is laid out dense: printed smaller, its smallest text is still large enough.
+struct Spacing {
+  double small = k_small_size, title = k_title_size;
+  double beside = 12;                       // of a box's text, to the left and to the right
+  double box_gap = 56;                      // between boxes of a column: room for a way into a box from above
+  double word_pitch = 30;                   // between the words of the sentence
+  double turn_above = 30, turn_below = 20;  // of the line from a row to the next, from what stands there
+  std::string_view parameter = "parameter";  // 591K parameters
+};
+inline constexpr Spacing k_roomy;
+inline constexpr Spacing k_dense = {k_label_size, k_label_size, 9, 42, 22, 24, 14, "param"};
 
 /// A node, or the lane of a value through a layer.  The first items are the nodes, in their order.
 struct Item {
@@ -68,6 +81,7 @@ struct Row {
 
 struct Layout {
   const Outline* outline = nullptr;
+  Spacing spacing;
   std::vector<Item> items;
   std::vector<std::vector<int>> layers;  // items, top to bottom
   std::vector<std::vector<int>> chains;  // by edge: items from source to target; empty for a residual path

@@ -160,9 +160,7 @@ class Lecture {
     for (size_t i = 0; i < count; ++i) {
       const Source source = probs->source_at(last, best[i]);
       const double p = probs->at(last, best[i]);
-      std::string label = clean(reading_.label(Axis::V, best[i]));
-      if (label.empty()) label = join("#", best[i]);
-      label = elided(label, 16, 200);
+      const std::string label = word_of(reading_, Axis::V, best[i], 200);
       scene.texts.push_back(text_at(TextKind::token, label, {210, y + 22}, Anchor::end, Role::plain, 16));
       if (std::isfinite(p) && p > 0.0005)
         scene.bars.push_back({join("probability ", i + 1),

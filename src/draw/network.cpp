@@ -41,8 +41,8 @@ void add_shapes(const Page& page, Scene& scene) {
     frame.boxes = placed.frame->nodes;
     // Clear of the lines that come down at the margin.
     const double x = placed.whole_rows ? k_margin + 40 + k_track : frame.rect.x + 14;
-    frame.title = {SceneText::Kind::title,   placed.frame->title, {x, frame.rect.y + 20},
-                   SceneText::Anchor::start, k_title_size,        Role::plain};
+    frame.title = {SceneText::Kind::title,   placed.frame->title,         {x, frame.rect.y + 20},
+                   SceneText::Anchor::start, page.layout().spacing.title, Role::plain};
   }
 }
 
@@ -65,7 +65,7 @@ std::string shape_words(const Value& value, const SceneOptions& o) {
                                                : std::string(1, static_cast<char>(dim.axis)));
     numbers += cross + std::to_string(size);
   }
-  return known ? numbers : letters;
+  return known && !o.letters ? numbers : letters;
 }
 
 std::string symbol(Role role) {
@@ -112,20 +112,27 @@ EdgeWords words_of(const Graph& graph, const Outline& outline, int node, const S
   return words;
 }
 
-}  // namespace
+// What the first row leaves free at its right, down to where the way to the next row runs.
+Rect corner_of(const Page& page, const Scene& scene) {
+  if (page.rows() < 2) return {};
+  const double left = page.exit_x(0) + 48, top = k_margin - 4;
+  const Rect corner = {left, top, scene.width - left, page.gutter_y(0) - top};
+  const auto meets = [&](const auto& placed) { return placed.rect.meets(corner); };
+  const bool taken = std::any_of(scene.frames.begin(), scene.frames.end(), meets) ||
+                     std::any_of(scene.boxes.begin(), scene.boxes.end(), meets);
+  return taken ? Rect{} : corner;
+}
 
-Scene network_scene(const Graph& graph, const SceneOptions& asked) {
-  if (graph.stages().empty()) fail_call("network_scene: the graph has no stages; nothing can be drawn");
-  SceneOptions options = asked;
-  options.token_word = elided(clean(asked.token_word), k_small_size, k_word_text);
-  const Outline outline = outline_of(graph, options.open);
-  const std::vector<Word> words = sentence(options);
+Scene laid_out(const Graph& graph, const SceneOptions& options, const Outline& outline,
+               const Spacing& spacing) {
+  const std::vector<Word> words = sentence(options, spacing);
   Layout layout;
   layout.outline = &outline;
-  layout.word_heights = word_heights(words);
+  layout.spacing = spacing;
+  layout.word_heights = word_heights(words, spacing);
   for (size_t i = 0; i < outline.nodes.size(); ++i)
     layout.words.push_back(words_of(graph, outline, static_cast<int>(i), options));
-  place_layers(layout, sizes_of(outline, words, options.parameters));
+  place_layers(layout, sizes_of(outline, words, options.parameters, spacing));
   even_columns(layout);
   place_rows(layout, options.width);
 
@@ -145,11 +152,62 @@ Scene network_scene(const Graph& graph, const SceneOptions& asked) {
     scene.width = std::max(scene.width, frame.rect.right() + (frame.repeats > 1 ? 8 : 0));
   for (const SceneConnector& c : scene.connectors)
     for (const Point& p : c.points) scene.width = std::max(scene.width, p.x);
-  if (options.legend) add_legend(scene, graph, outline, options);
+  if (options.legend) add_legend(scene, graph, outline, options, spacing, corner_of(page, scene));
   scene.width = std::ceil(scene.width + k_margin);
   scene.height = std::ceil(scene.height + k_margin);
   say(scene, outline, layout, options);
   return scene;
+}
+
+// ---- an A4 sheet ---------------------------------------------------------------------------------
+
+// Inside margins of 10 mm, in points.
+constexpr double k_sheet_long = 785, k_sheet_short = 538, k_least_print = 7;
+
+// What a unit is on the sheet, in points, turned as the figure prints larger.
+double print_scale(const Scene& scene) {
+  return std::max(std::min(k_sheet_long / scene.width, k_sheet_short / scene.height),
+                  std::min(k_sheet_short / scene.width, k_sheet_long / scene.height));
+}
+
+// How wide rows may be, as a share of what the sheet takes in landscape and in portrait: a row may be 8%
+// wider than asked, so the smaller shares are the safer ones.
+struct Width {
+  double sheet, share;
+};
+constexpr Width k_widths[] = {{k_sheet_long, 0.92},
+                              {k_sheet_long, 1},
+                              {k_sheet_short, 0.98},
+                              {k_sheet_short, 0.95},
+                              {k_sheet_short, 0.92}};
+
+// The first that prints with no text too small, else what prints largest.  Liked best is landscape, roomy,
+// with sizes on the edges; letters, whose sizes the legend tells, are the last resort.
+Scene for_a_sheet(const Graph& graph, SceneOptions options, const Outline& outline) {
+  Scene best;
+  double largest = 0;
+  for (bool letters : {options.letters, true})
+    for (const Spacing& spacing : {k_roomy, k_dense})
+      for (const Width& width : k_widths) {
+        options.letters = letters;
+        options.width = std::floor(width.share * width.sheet * spacing.small / k_least_print);
+        Scene scene = laid_out(graph, options, outline, spacing);
+        const double text = spacing.small * print_scale(scene);
+        if (text >= k_least_print) return scene;
+        if (text > largest) largest = text, best = std::move(scene);
+      }
+  return best;
+}
+
+}  // namespace
+
+Scene network_scene(const Graph& graph, const SceneOptions& asked) {
+  if (graph.stages().empty()) fail_call("network_scene: the graph has no stages; nothing can be drawn");
+  SceneOptions options = asked;
+  options.token_word = elided(clean(asked.token_word), k_small_size, k_word_text);
+  const Outline outline = outline_of(graph, options.open);
+  return options.width > 0 ? laid_out(graph, options, outline, k_roomy)
+                           : for_a_sheet(graph, options, outline);
 }
 
 SceneOptions draw::of_run(const Trace& trace, SceneOptions options) {

@@ -233,6 +233,15 @@ class Outliner {
     return words.empty() ? "" : words + ".";
   }
 
+  // What a value is called once the views that say nothing have passed it on.
+  int after_views(int id) const {
+    for (size_t i = 0; i < graph_.stages().size(); ++i)
+      if (const StageInfo& stage = graph_.stages()[i];
+          shown_[i] && node_of_stage_[i] < 0 && stage.inputs[0] == id)
+        id = stage.outputs[0];
+    return id;
+  }
+
   void add_results() {
     const size_t count = out_.nodes.size();
     for (size_t i = 0; i < count; ++i) {
@@ -240,7 +249,7 @@ class Outliner {
       const int from = static_cast<int>(i);
       if (std::any_of(out_.edges.begin(), out_.edges.end(), [&](const Edge& e) { return e.from == from; }))
         continue;
-      const std::string& name = graph_.value(value_[i]).name;
+      const std::string& name = graph_.value(after_views(value_[i])).name;
       const int to = add({Node::Kind::result, name + " (result)", clean(name), "", "", Role::plain,
                           out_.nodes[i].order, false},
                          value_[i]);

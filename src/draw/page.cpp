@@ -220,8 +220,8 @@ void Page::place_axes() {
       }
     bottom_ = y;
     if (r + 1 < rows()) {
-      gutter_[static_cast<size_t>(r)] = std::round(y + 30);
-      y = gutter_[static_cast<size_t>(r)] + 20;
+      gutter_[static_cast<size_t>(r)] = std::round(y + l_.spacing.turn_above);
+      y = gutter_[static_cast<size_t>(r)] + l_.spacing.turn_below;
     }
   }
 }

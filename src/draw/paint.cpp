@@ -35,14 +35,15 @@ Theme theme_named(std::string_view word) {
 
 const Format& format_named(std::string_view ending) {
   for (const Format& format : formats())
-    if (format.ending == ending) return format;
+    if (format.ending == ending || (!ending.empty() && format.also == ending)) return format;
   fail_call("format '", ending, "' is not known; expected ", endings(""));
 }
 
 const Format& format_of(const std::filesystem::path& path) {
   const std::string ending = path.extension().string();
   for (const Format& format : formats())
-    if (!ending.empty() && format.ending == ending.substr(1)) return format;
+    if (ending.size() > 1 && (format.ending == ending.substr(1) || format.also == ending.substr(1)))
+      return format;
   fail_call(path.string(), ": a figure's format is told by the end of the file's name; expected ",
             endings("."));
 }

@@ -12,8 +12,7 @@ namespace limpid::draw {
 namespace {
 
 std::string label_of(const Reading& reading, Axis axis, int64_t place) {
-  const std::string label = clean(reading.label(axis, place));
-  return elided(label.empty() ? join("#", place) : label, 16, 180);
+  return word_of(reading, axis, place, 180);
 }
 
 std::optional<Matrix> weights_of(const Reading& reading, int64_t layer, int64_t head) {
@@ -137,8 +136,9 @@ void add_insight(std::vector<Slide>& pages, const Trace& trace) {
     notes += (notes.empty() ? "" : " ") + text;
     scene.steps.push_back({text, 0, false, true});
   };
-  if (const auto look = sharpest(reading, last)) {
-    const auto weights = weights_of(reading, look->layer, look->head);
+  const auto look = sharpest(reading, last);
+  if (const auto weights = look ? weights_of(reading, look->layer, look->head) : std::nullopt;
+      look && weights) {
     const std::string query = label_of(reading, Axis::T, last), key = label_of(reading, Axis::S, look->most);
     const Source most = weights->source_at(last, look->most);
     const std::string share = join("(", written(most, look->most_weight), ")");

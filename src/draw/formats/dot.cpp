@@ -44,6 +44,7 @@ class Painter {
       out_ +=
           join("  n", edge.from, " -> n", edge.to, " [color=\"", colour(paint_of(edge.role), theme_), "\"");
       if (!edge.label.empty()) out_ += ", label=" + literal(edge.label);
+      if (!edge.hint.empty()) out_ += ", tooltip=" + literal(edge.hint);
       if (edge.dashed) out_ += ", style=dashed, constraint=false";
       out_ += "];\n";
     }
@@ -94,6 +95,6 @@ std::string paint_pages(const std::vector<Slide>& pages, const PaintOptions& opt
 
 }  // namespace
 
-Format dot_format() { return {"dot", "DOT", "structure and labels, for Graphviz", false, paint_pages}; }
+Format dot_format() { return {"dot", "DOT", "structure and labels, for Graphviz", false, paint_pages, "gv"}; }
 
 }  // namespace limpid

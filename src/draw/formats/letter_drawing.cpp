@@ -51,7 +51,7 @@ std::string LetterDrawing::text(int64_t at_most) const {
   each(Kind::line, [&](const Part& p) { line(page, scene.lines[p.index]); });
   each(Kind::bar, [&](const Part& p) {
     const Rect r = turn(p.rect);
-    const int64_t row = down_.at(r.y);
+    const int64_t row = down_.at(on_row(r).y);
     for (int64_t column = across_.at(r.x); column < std::max(across_.at(r.right()), across_.at(r.x) + 1);
          ++column)
       page.letter(column, row, "█");
@@ -147,7 +147,8 @@ void LetterDrawing::grid(LetterGrid& page, const SceneGrid& g) const {
         if (count == 0) page.letter(at + p.letters - 2, line, "·");
         continue;
       }
-      for (int64_t i = 0; i < p.letters; ++i)
+      const double right = g.cell(row, std::min(column + p.columns, g.columns) - 1).right();
+      for (int64_t i = 0; i < std::max(p.letters, across_.at(right) - at); ++i)
         page.letter(at + i, line,
                     count > 0 ? shade_letter(sum / static_cast<double>(count))
                     : i == 0  ? std::string_view("·")
@@ -172,7 +173,7 @@ void LetterDrawing::words(LetterGrid& page, const SceneText& text) const {
   const int64_t column = text.anchor == SceneText::Anchor::start ? left
                          : text.anchor == SceneText::Anchor::end ? right - width
                                                                  : left + (right - left - width + 1) / 2;
-  page.write(std::max<int64_t>(0, column), down_.at(r.y), line);
+  page.write(std::max<int64_t>(0, column), down_.at(on_row(r).y), line);
 }
 
 // Right of the connector's way, else left of it, on the first of its rows that has the room.
@@ -188,7 +189,9 @@ void LetterDrawing::labels(LetterGrid& page) const {
         return true;
       };
       bool written = false;
-      for (size_t i = 0; i + 1 < c.points.size() && !written; ++i) {
+      // A residual path is named where it is alone.
+      for (size_t i = c.residual ? static_cast<size_t>(c.fork) : 0; i + 1 < c.points.size() && !written;
+           ++i) {
         const Point a = turn(c.points[i]), b = turn(c.points[i + 1]);
         if (a.x != b.x) continue;
         const int64_t column = across_.at(a.x), from = down_.at(a.y), to = down_.at(b.y),

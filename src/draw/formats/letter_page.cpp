@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/width.h"
 #include "draw/formats/letter_parts.h"
+#include "draw/formats/words.h"
+#include "draw/text.h"
 
 namespace limpid::draw {
 
@@ -52,15 +55,36 @@ bool key_only(const LetterParts& parts) {
   });
 }
 
+// The entries of a key's one line, in as many lines as they need.
+std::string key_in_lines(const LetterParts& parts, size_t columns) {
+  std::vector<const SceneText*> entries;
+  for (const LetterParts::Part& part : parts.parts)
+    if (part.kind == LetterParts::Kind::text) entries.push_back(&parts.scene->texts[part.index]);
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const SceneText* a, const SceneText* b) { return a->at.x < b->at.x; });
+  std::string out, line;
+  for (const SceneText* entry : entries) {
+    const std::string words = (entry->role == Role::plain ? "" : "• ") + clean(entry->text);
+    if (!line.empty() && display_width(line) + 3 + display_width(words) > columns) {
+      out += line + "\n";
+      line.clear();
+    }
+    line += (line.empty() ? "" : "   ") + words;
+  }
+  return out + line + "\n";
+}
+
 // Nothing where a part that cannot be cut is too wide.
 std::optional<std::string> painted(const LetterParts& parts, int64_t columns) {
   if (parts.parts.empty()) return "";
   const Gap down = widest(parts, false), across = widest(parts, true);
   // A key's lines have no columns in common.
   if (down.width > 0 && key_only(parts))
-    return *painted(side(parts, down, true), columns) + *painted(side(parts, down, false), columns);
+    return painted(side(parts, down, true), columns).value_or("") +
+           painted(side(parts, down, false), columns).value_or("");
   const LetterDrawing plain(parts, false, columns);
   if (plain.columns() <= columns) return plain.text();
+  if (key_only(parts)) return key_in_lines(parts, static_cast<size_t>(columns));
   const Gap& gap = across.width > down.width ? across : down;
   if (gap.width > 0) {
     const auto first = painted(side(parts, gap, true), columns),
@@ -68,6 +92,9 @@ std::optional<std::string> painted(const LetterParts& parts, int64_t columns) {
     if (!first || !second) return std::nullopt;
     return *first + (first->empty() || second->empty() || gap.width < k_apart ? "" : "\n") + *second;
   }
+  if (const LetterParts::Part& only = parts.parts[0];
+      parts.parts.size() == 1 && only.kind == LetterParts::Kind::text)
+    return filled(clean(parts.scene->texts[only.index].text), static_cast<size_t>(columns), 0);
   if (!parts.joined()) return plain.text(columns);
   const LetterDrawing turned(parts, true, columns);
   if (turned.columns() <= columns) return turned.text();

@@ -121,7 +121,7 @@ LetterDrawing::LetterDrawing(const LetterParts& parts, bool turned, int64_t page
         break;
       case Kind::bar:
         across_.need(r.x, r.right(), std::max<int64_t>(1, std::lround(r.width / 8)));
-        down_.need(r.y, r.bottom(), 1);
+        down_.need(on_row(r).y, on_row(r).bottom(), 1);
         break;
       case Kind::line:
         need_line(scene.lines[part.index]);
@@ -140,10 +140,70 @@ LetterDrawing::LetterDrawing(const LetterParts& parts, bool turned, int64_t page
 Rect LetterDrawing::turn(const Rect& r) const { return turned_ ? Rect{r.y, r.x, r.height, r.width} : r; }
 Point LetterDrawing::turn(const Point& p) const { return turned_ ? Point{p.y, p.x} : p; }
 
+// A text may be wider in letters than in a figure, and should not push apart what stands above and below it.
+// What starts somewhere may reach to the end of the line or to what stands there; what is centred just above
+// or below a grid, and alone there, as far as the grid.
+std::pair<double, double> LetterDrawing::room_of(const SceneText& text) const {
+  constexpr double k_near = 20;
+  const Rect r = text.bounds();
+  if (!text.upright && text.anchor == SceneText::Anchor::start) return {r.x, free_until(text)};
+  if (text.upright || text.anchor == SceneText::Anchor::end) return {r.x, r.right()};
+  for (const LetterParts::Part& part : parts_.parts) {
+    const Rect &grid = part.rect, line = {grid.x, r.y, grid.width, r.height};
+    const bool over = part.kind == LetterParts::Kind::grid && line.holds(r) && !grid.meets(r) &&
+                      r.bottom() > grid.y - k_near && r.y < grid.bottom() + k_near;
+    const auto on_line = [&](const LetterParts::Part& other) { return other.rect.meets(line); };
+    if (over && std::count_if(parts_.parts.begin(), parts_.parts.end(), on_line) == 1)
+      return {grid.x, grid.right()};
+  }
+  return {r.x, r.right()};
+}
+
+double LetterDrawing::free_until(const SceneText& text) const {
+  const Rect r = text.bounds();
+  double end = r.right();
+  for (const LetterParts::Part& part : parts_.parts) end = std::max(end, part.rect.right());
+  for (const LetterParts::Part& part : parts_.parts) {
+    const Rect& other = part.rect;
+    if (other.y > r.bottom() || other.bottom() < r.y || other.right() < r.x) continue;
+    if (other.x >= r.right())
+      end = std::min(end, other.x);
+    else if (part.kind == LetterParts::Kind::text && other.x >= r.x)
+      continue;  // itself
+    else if (other.right() > r.right() &&
+             (part.kind == LetterParts::Kind::frame || part.kind == LetterParts::Kind::box))
+      end = std::min(end, other.right());
+    else
+      return r.right();  // a line or whatever else runs by
+  }
+  return end;
+}
+
 void LetterDrawing::need_text(const SceneText& text) {
   const Rect r = turn(text.bounds());
-  across_.need(r.x, r.right(), width_of(text) + 1);
-  down_.need(r.y, r.bottom(), 1);
+  const auto [from, to] = turned_ ? std::pair(r.x, r.right()) : room_of(text);
+  across_.need(from, to, width_of(text) + 1);
+  const Rect line = on_row(r);
+  down_.need(line.y, line.bottom(), 1);
+}
+
+// As high as the row of cells it stands level with, so that the two come to one line.
+Rect LetterDrawing::on_row(const Rect& r) const {
+  if (turned_) return r;
+  Rect out = r;
+  double nearest = 2.5;  // texts stand on baselines, cells round their middles
+  for (const LetterParts::Part& part : parts_.parts) {
+    if (part.kind != LetterParts::Kind::grid) continue;
+    const SceneGrid& grid = parts_.scene->grids[part.index];
+    const double row = std::floor((r.centre().y - grid.rect.y) / grid.cell_height());
+    if (row < 0 || row >= static_cast<double>(grid.rows)) continue;
+    const Rect cell = grid.cell(static_cast<int64_t>(row), 0);
+    const double away = std::abs(cell.centre().y - r.centre().y);
+    if (cell.height < r.height || away >= nearest) continue;
+    nearest = away;
+    out = {r.x, cell.y, r.width, cell.height};
+  }
+  return out;
 }
 
 // Half of its room on each side of its middle, so that what is joined to the middle stays there.
@@ -231,6 +291,7 @@ void LetterDrawing::need_grid(const SceneGrid& g) {
     const Rect r = g.cell(0, column);
     across_.need(r.x, g.cell(0, std::min(column + p.columns, g.columns) - 1).right(), p.letters);
   }
+  if (g.texts.empty()) across_.need(g.rect.right(), g.rect.right() + k_step, 1);  // apart from what follows
   for (int64_t row = 0; row < g.rows; row += p.rows) {
     const Rect r = g.cell(row, 0);
     down_.need(r.y, g.cell(std::min(row + p.rows, g.rows) - 1, 0).bottom(), 1);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "draw/formats/letter_grid.h"
@@ -55,6 +56,9 @@ class LetterDrawing {
   void need_words(const SceneBox&);
   void need_connector(const SceneConnector&);
   void need_grid(const SceneGrid&);
+  std::pair<double, double> room_of(const SceneText&) const;
+  double free_until(const SceneText&) const;
+  Rect on_row(const Rect&) const;
   void need_text(const SceneText&);
   void need_labels();
   void need_line(const SceneLine&);

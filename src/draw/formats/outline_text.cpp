@@ -79,6 +79,32 @@ void add_grids(const Scene& scene, StructureOutline& out) {
   }
 }
 
+// An arrow from one grid to another, with the number that its width shows where the figure writes it.
+void add_arrows(const Scene& scene, StructureOutline& out) {
+  constexpr double k_near = 120;  // a word may stand between the arrow and its grid
+  std::vector<std::pair<const SceneGrid*, int>> nodes;
+  for (const SceneGrid& grid : scene.grids)
+    if (!grid.source.stage.empty())
+      nodes.emplace_back(&grid, static_cast<int>(scene.boxes.size() + nodes.size()));
+  const auto at = [&](const Point& p) {
+    double least = k_near;
+    int found = -1;
+    for (const auto& [grid, node] : nodes)
+      if (const double d = distance(grid->rect, p, p); d < least) least = d, found = node;
+    return found;
+  };
+  for (const SceneLine& line : scene.lines) {
+    if (!line.arrow || line.points.size() < 2) continue;
+    OutlineEdge edge = {at(line.points.front()), at(line.points.back()), "", line.role, false};
+    if (edge.from < 0 || edge.to < 0 || edge.from == edge.to) continue;
+    for (const SceneText& text : scene.texts)
+      if (line.source && text.sources.size() == 1 && to_string(text.sources[0]) == to_string(*line.source))
+        edge.label = text.text;
+    edge.hint = line.name + (line.source ? ": " + to_string(*line.source) : "");
+    out.edges.push_back(std::move(edge));
+  }
+}
+
 // A figure without boxes and grids is told step by step.
 void add_steps(const Scene& scene, StructureOutline& out) {
   for (const SceneStep& step : scene.steps) {
@@ -116,6 +142,7 @@ StructureOutline outlined(const Scene& scene) {
   add_boxes(scene, out);
   add_edges(scene, out);
   add_grids(scene, out);
+  add_arrows(scene, out);
   if (out.nodes.empty()) add_steps(scene, out);
   return out;
 }

@@ -23,6 +23,7 @@ struct OutlineEdge {
   std::string label;     // what the figure writes beside it
   Role role = Role::plain;
   bool dashed = false;
+  std::string hint;  // where the number of the label comes from
 };
 
 struct StructureOutline {
@@ -31,8 +32,8 @@ struct StructureOutline {
   Nesting nesting;
 };
 
-/// Boxes, connectors and frames; then grids, and words that stand by themselves, which no edge touches.  A
-/// text that stands beside one connector and no other is that edge's label.
+/// Boxes, connectors and frames; then grids, and the arrows from one to another; words, if there is nothing
+/// else. A text that stands beside one connector and no other is that edge's label.
 StructureOutline outlined(const Scene&);
 
 /// The connector that a text stands beside; -1: none.

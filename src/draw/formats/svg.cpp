@@ -3,6 +3,7 @@
 #include <map>
 
 #include "core/number_text.h"
+#include "draw/formats/xml.h"
 #include "draw/palette.h"
 #include "draw/text.h"
 #include "limpid/draw.h"
@@ -15,25 +16,8 @@ using draw::Paint;
 
 std::string number(double value) { return number_text(std::round(value * 100) / 100); }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
-
 std::string attribute(std::string_view name, std::string_view value) {
-  return value.empty() ? "" : join(" ", name, "=\"", escaped(draw::clean(value)), "\"");
+  return value.empty() ? "" : join(" ", name, "=\"", draw::xml_escaped(draw::clean(value)), "\"");
 }
 
 std::string sources_of(const std::vector<Source>& sources) {
@@ -111,8 +95,8 @@ class Painter {
              "\" height=\"", h,
              "\" role=\"img\" aria-labelledby=\"title desc\" "
              "font-family=\"'DejaVu Sans', Verdana, 'Noto Sans', Arial, sans-serif\">\n",
-             "<title id=\"title\">", escaped(draw::clean(scene_.title)), "</title>\n<desc id=\"desc\">",
-             escaped(draw::clean(scene_.description)), "</desc>\n");
+             "<title id=\"title\">", draw::xml_escaped(draw::clean(scene_.title)),
+             "</title>\n<desc id=\"desc\">", draw::xml_escaped(draw::clean(scene_.description)), "</desc>\n");
     if (theme_ == Theme::automatic) {
       out += "<style>@media (prefers-color-scheme: dark) {";
       for (const auto& [name, dark] : classes_) out += join(" .", name, "{", dark, "}");
@@ -145,7 +129,7 @@ class Painter {
     out_ += join("<g", attribute("data-name", box.name), ">\n");
     std::string hint = box.caption;
     if (!box.equation.empty()) hint += (hint.empty() ? "" : "  ") + box.equation;
-    if (!hint.empty()) out_ += join("<title>", escaped(draw::clean(hint)), "</title>\n");
+    if (!hint.empty()) out_ += join("<title>", draw::xml_escaped(draw::clean(hint)), "</title>\n");
     const std::string tint =
         painted("fill", draw::tint(box.role, Theme::light), draw::tint(box.role, Theme::dark),
                 "tint-" + std::string(name(box.role)));
@@ -169,7 +153,7 @@ class Painter {
                      : "";
     out_ += join("<text x=\"", number(text.at.x), "\" y=\"", number(text.at.y), "\" font-size=\"",
                  number(text.size), "\"", anchor, turn, text_fill(text), " data-kind=\"", name(text.kind),
-                 "\"", sources_of(text.sources), ">", escaped(draw::clean(text.text)), "</text>\n");
+                 "\"", sources_of(text.sources), ">", draw::xml_escaped(draw::clean(text.text)), "</text>\n");
   }
 
   // ---- numbers as pictures
@@ -191,9 +175,11 @@ class Painter {
         int64_t end = column + 1;
         if (shade) {
           const int level = draw::heat_level(*shade);
-          while (end < grid.columns && grid.shade(row, end) &&
-                 draw::heat_level(*grid.shade(row, end)) == level)
-            ++end;
+          const auto alike = [&](int64_t at) {
+            const auto next = grid.shade(row, at);
+            return next && draw::heat_level(*next) == level;
+          };
+          while (end < grid.columns && alike(end)) ++end;
           const Rect from = grid.cell(row, column), to = grid.cell(row, end - 1);
           paths[level] += join("M", number(from.x), " ", number(from.y), "H", number(to.right()), "V",
                                number(from.bottom()), "H", number(from.x), "z");

@@ -16,32 +16,11 @@ using namespace draw;
 
 namespace {
 
-// Words in lines of at most `columns`, continued under their own start.
-std::string filled(const std::string& line, size_t columns) {
-  const size_t indent = std::min(line.find_first_not_of(' '), line.size());
-  std::string out, current = line.substr(0, indent);
-  bool empty = true;
-  for (size_t at = indent; at < line.size();) {
-    const size_t end = std::min(line.find(' ', at), line.size());
-    const std::string word =
-        clip_to_width(line.substr(at, end - at), columns > indent + 3 ? columns - indent - 3 : 1);
-    if (!empty && display_width(current) + 1 + display_width(word) > columns) {
-      out += current + "\n";
-      current = std::string(indent + 3, ' ');
-      empty = true;
-    }
-    current += (empty ? "" : " ") + word;
-    empty = false;
-    at = end + 1;
-  }
-  return out + current + "\n";
-}
-
 std::string in_words(const Scene& scene, size_t columns) {
   std::string out;
   std::vector<std::string> lines = steps_in_lines(scene);
   if (lines.empty()) lines.push_back(clean(scene.description));
-  for (const std::string& line : lines) out += filled(line, columns);
+  for (const std::string& line : lines) out += filled(line, columns, 3);
   return out;
 }
 
