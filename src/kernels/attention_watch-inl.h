@@ -83,7 +83,7 @@ inline void watch_rescale(const Watch& watch, int64_t lane, int64_t pitch, Vec f
 // The weights that are kept of one vector's lanes, largest first, in registers for k_kept of them.
 constexpr hn::RebindToSigned<F32> k_i32{};
 struct Kept {
-  HWY_INLINE Kept() {}  // written: GCC gives the implied one no instruction set, and NEON's vectors then cannot be inlined
+  HWY_INLINE Kept() {}  // the implied one has no instruction set (GCC): NEON could not inline its vectors
   Vec weights[k_kept];
   hn::Vec<hn::RebindToSigned<F32>> keys[k_kept];
 };
