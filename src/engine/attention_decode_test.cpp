@@ -216,7 +216,7 @@ std::string message_of(const std::function<void()>& call) {
 TEST(FusedDecode, WrongCallsSayWhatIsRight) {
   const Cached c;
   const Integers ints(c.k);
-  Paged paged(c.k, 16), paged_values(c.v, 16);
+  Paged paged(c.k, 16);
   const Tensor narrow = drawn({{B, 2}, {S, 48}, {G, 2}, {D, 12}}, 1),
                small = drawn({{B, 2}, {S, 40}, {G, 2}, {D, 8}}, 1),
                other_heads = drawn({{B, 2}, {S, 48}, {G, 3}, {D, 8}}, 1),
