@@ -19,8 +19,8 @@ bool has_bf16_products();
 /// f32: multiply_adds.
 int64_t bf16_products(int64_t steps);
 
-/// Reads `bytes` (a multiple of 4) at `from` once, several vectors at a time.
-void read_all(const std::byte* from, int64_t bytes);
+/// Reads `bytes` (a multiple of 4) at `from` once, in 1, 2 or 4 streams side by side.
+void read_all(const std::byte* from, int64_t bytes, int streams);
 /// Copies with plain vector loads and stores.
 void copy_all(const std::byte* from, std::byte* to, int64_t bytes);
 /// Copies with stores that go past the caches; both at multiples of 64.
@@ -30,7 +30,8 @@ void copy_around(const std::byte* from, std::byte* to, int64_t bytes);
 enum class Stored { f32, bf16, f16, int8 };
 /// What any decode has to do with an element of the cache once it is in L1: load it, convert it to f32, and
 /// multiply and add it once for each of `queries` (1 or 4, the query heads that share it).  `steps` passes
-/// over a block of 8 KiB; returns how many elements that was.
-int64_t convert_multiply(Stored stored, int queries, int64_t steps);
+/// over a block of 8 KiB; returns how many elements that was.  int8 in fours: every fourth number at a time,
+/// a query laid out to match.
+int64_t convert_multiply(Stored stored, int queries, int64_t steps, bool in_fours = false);
 
 }  // namespace limpid::bench

@@ -5,6 +5,8 @@
 //   const fused::Attended out = fused::forward(a, {.top = 3, .entropy = true});
 //   const Tensor corner = fused::window(a, {.lse = out.lse}, {.queries = {0, 8}, .keys = {0, 8}});
 //   const fused::Gradients d = fused::gradient(a, {.z = out.z, .lse = out.lse, .dz = dz});
+//   const fused::Attended next = fused::decode({.q = q, .keys = {keys}, .values = {values}, .key_lengths =
+//   n});
 //
 // The meaning, for batch b, query head h (whose key head is g = h / (H / G)), query t and key s:
 //
@@ -158,5 +160,43 @@ void window_into(const Attention&, const Saved&, const Window&, const View& to);
 
 /// What each single key receives, f32 [B,H,S]: the sum over all queries of the pattern.  Reads lse.
 Tensor key_mass(const Attention&, const Saved&);
+
+// ---- decoding --------------------------------------------------------------------------------------
+
+/// The keys, or the values, of the tokens before: in one piece, or in pages that lie in any order (Kwon et
+/// al. 2023).  What lies beyond a batch row's length is never read.
+struct Cache {
+  // f32, bf16, f16 or i8.  In one piece [B,S,G,D], with room for S keys; in pages [P,S,G,D], P pages of S
+  // keys.
+  ConstView rows{};
+  ConstView scales{};  // with i8, f32 [B,S,G] or [P,S,G]: a number is its integer times its row's and head's
+  // i64 [B,N]: key s of batch row b is key s mod S of page pages[b, s / S].  Pages that hold no key below the
+  // row's length may have any number.
+  ConstView pages{};
+};
+
+/// A few queries against a long cache, which is read once for all query heads of a key head.  The meaning is
+/// Attention's, of the terms that are here; sums are f32.  A row has the same bits in any layout and in any
+/// pages, however many queries, heads and threads there are.
+struct Decode {
+  ConstView q{};                  // [B,T,H,D]: f32, bf16 or f16
+  Cache keys, values{};           // of any types; both with room for as many keys; H is a multiple of G
+  std::optional<double> scale{};  // by default 1 / sqrt(D)
+  double softcap = 0;
+
+  // As in Attention, but that the queries are by default the last of a batch row's keys: the position of
+  // query 0 is key_lengths[b] - T.  With several queries `causal` keeps each from those after it.
+  bool causal = false;
+  int64_t window = 0;
+  std::optional<int64_t> first_query{};
+  std::span<const int64_t> first_queries{};  // [B]
+  std::span<const int64_t> key_lengths{};    // [B]: by default all that the cache has room for
+  std::span<const float> slopes{}, sinks{};  // [H]
+};
+
+/// z [B,T,H,D of values] of q's type, and lse f32 [B,H,T]; `seen` is empty.
+Attended decode(const Decode&);
+/// Into the caller's z (f32, bf16 or f16) and lse (f32; a default view: not wanted).
+void decode_into(const Decode&, const View& z, const View& lse);
 
 }  // namespace limpid::fused

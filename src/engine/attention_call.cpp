@@ -25,6 +25,10 @@ AttentionCall::AttentionCall(const fused::Attention& call) {
   take_inputs(call);
   take_sight(call);
   take_added(call);
+  take_numbers(call);
+}
+
+void AttentionCall::take_numbers(const fused::Attention& call) {
   args.scale =
       require_finite("scale", call.scale.value_or(1 / std::sqrt(static_cast<double>(args.shape.width))));
   args.softcap = require_finite("softcap", call.softcap);
@@ -72,17 +76,21 @@ void AttentionCall::take_inputs(const fused::Attention& call) {
   require_sizes("v", v, {of_q[0], of_k[1], of_k[2], of_v[3]});
   args.shape = {of_q[0].size, of_q[1].size, of_k[1].size, of_q[2].size,
                 of_k[2].size, of_q[3].size, of_v[3].size};
+  require_shape();
+  for (const auto& [name, x] : all)
+    if (!last_contiguous(*x)) *x = copied(*x, x->dtype());
+  args.type = q.dtype();
+  args.q = q.raw(), args.k = k.raw(), args.v = v.raw();
+  args.q_at = strides_of(q, 1, 2), args.k_at = strides_of(k, 1, 2), args.v_at = strides_of(v, 1, 2);
+}
+
+void AttentionCall::require_shape() const {
   if (args.shape.heads % args.shape.key_heads != 0)
     fail_call("attention: ", args.shape.heads, " query heads (H of q) cannot share ", args.shape.key_heads,
               " key heads (G of k) evenly");
   if (args.shape.keys > k_most_keys || args.shape.queries > k_most_keys)
     fail_call("attention: ", args.shape.queries, " queries and ", args.shape.keys, " keys, expected at most ",
               k_most_keys);
-  for (const auto& [name, x] : all)
-    if (!last_contiguous(*x)) *x = copied(*x, x->dtype());
-  args.type = q.dtype();
-  args.q = q.raw(), args.k = k.raw(), args.v = v.raw();
-  args.q_at = strides_of(q, 1, 2), args.k_at = strides_of(k, 1, 2), args.v_at = strides_of(v, 1, 2);
 }
 
 // A span of one number for each `axis`; null where it is not given.

@@ -40,17 +40,22 @@ class AttentionCall {
   /// Throws Error{call} where an output, already in order, overlaps itself, an input, or an output before it.
   void writes(const char* name, const ConstView&);
 
- private:
+ protected:
+  AttentionCall() = default;
   ConstView input(const char* name, const ConstView&, const std::vector<Axis>& axes);
   ConstView copied(const ConstView&, DType);
   template <class T>
   const T* per(const char* name, std::span<const T>, Axis, int64_t count);
   ConstView cells(const char* name, const ConstView&, DType);
   void take_inputs(const fused::Attention&);
+  void take_numbers(const fused::Attention&);
+  void require_shape() const;  // what all kernels ask of args.shape
+  // Once args.shape is known.
   void take_sight(const fused::Attention&);
   void take_added(const fused::Attention&);
   void require_distances(int64_t count) const;
 
+ private:
   std::vector<std::pair<const char*, ConstView>> used_;  // inputs, then outputs
   std::deque<Tensor> copies_;
 };

@@ -36,7 +36,9 @@ struct Ahead {
   const void* const* rows;  // [k_decode_keys]; null: none
   int64_t bytes;            // of each
   /// To the second-level cache: as many bytes in flight to the first fall to two thirds of the speed (f32
-  /// from memory: 10 GB/s instead of 16).
+  /// from memory: 10 GB/s instead of 16).  Few at a time, evenly among the products: a core has some 24 lines
+  /// in flight, and what comes in a burst waits for them, and products behind it (8 key heads of f32: 5.2 ms
+  /// by bursts of 32 lines and none in every other pass, 3.7 ms so).
   HWY_INLINE void fetch(int64_t begin, int64_t end) const {
     if (!rows) return;
     for (int64_t i = begin; i < end; ++i) {
@@ -45,6 +47,7 @@ struct Ahead {
       for (int64_t byte = 0; byte < bytes; byte += 128) {
         __builtin_prefetch(row + byte, 0, 2);
         __builtin_prefetch(row + byte + 64, 0, 2);
+        __asm__ volatile("");  // or GCC 12 takes a loop that only fetches for one that does nothing
       }
     }
   }
@@ -126,22 +129,16 @@ HWY_INLINE void multiply(const typename Type::Element* const* keys, const float*
   }
 }
 
-// lanes: [kRows][keys][k_lanes].
-template <int kRows>
-HWY_INLINE void store_scores(const float* lanes, float* to) {
-  constexpr int kKeys = k_scores / kRows;
-  HWY_ALIGN float scores[k_scores];
-#pragma GCC unroll 8
-  for (int i = 0; i < k_scores; i += k_lanes) {
-    Vec sums[k_lanes];
-#pragma GCC unroll 16
-    for (int l = 0; l < k_lanes; ++l) sums[l] = hn::Load(k_f32, lanes + (i + l) * k_lanes);
-    hn::Store(sum_each(sums), k_f32, scores + i);
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) {
-    std::memcpy(to + r * k_decode_keys, scores + r * kKeys, kKeys * sizeof(float));
-  }
+// GCC 12 keeps an array of sums in memory where it is handed on as one, unless each is pinned.  Through
+// memory the sums across lanes cost a third of all time with four rows of f32 (Zen 4).
+HWY_INLINE void keep_in_register([[maybe_unused]] Vec& x) {
+#if HWY_TARGET == HWY_AVX3
+  __asm__("" : "+v"(x.raw));
+#elif HWY_TARGET == HWY_AVX2
+  __asm__("" : "+x"(x.raw));
+#elif HWY_TARGET == HWY_NEON
+  __asm__("" : "+w"(x.raw));
+#endif
 }
 
 template <class Type, int kRows>
@@ -150,33 +147,31 @@ void score_rows(const Scores& t) {
   // Keys at once: more have no registers for their addresses.
   constexpr int kKeys = k_scores / kRows, kAtOnce = kKeys < 4 ? kKeys : 4;
   constexpr int64_t kStep = Type::k_pack * k_lanes;
-  // Sums across lanes wait for one another.  With four rows and AVX-512 they are put off, into the midst of
-  // the next products: 7% faster with bf16; slower with one row, and with AVX2.
-  constexpr bool kLater = kRows == 4 && k_lanes == 16;
-  HWY_ALIGN float lanes[k_scores * k_lanes];  // from registers and back: GCC 12 else keeps sums in memory
-  const int64_t middle = kLater ? t.width / (2 * kStep) * kStep : 0;
+  const int64_t middle = t.width / (2 * kStep) * kStep;
   for (int64_t first = 0; first < t.count; first += kKeys) {
     Vec sums[k_scores];  // [kRows][kKeys]
 #pragma GCC unroll 16
     for (int i = 0; i < k_scores; ++i) sums[i] = hn::Zero(k_f32);
 #pragma GCC unroll 4
     for (int part = 0; part < kKeys; part += kAtOnce) {
-      t.ahead.fetch(first + part, first + part + kAtOnce);
       const Element* key[kAtOnce];
 #pragma GCC unroll 4
       for (int i = 0; i < kAtOnce; ++i) key[i] = static_cast<const Element*>(t.keys[first + part + i]);
-      if constexpr (kLater) {
-        multiply<Type, kRows, kAtOnce>(key, t.queries, t.pitch, 0, middle, sums, kKeys);
-        if (first > 0) store_scores<kRows>(lanes, t.to + first - kKeys);
-      }
+      const int64_t begin = first + part, half = begin + kAtOnce / 2;
+      t.ahead.fetch(begin, half);
+      multiply<Type, kRows, kAtOnce>(key, t.queries, t.pitch, 0, middle, sums + part, kKeys);
+      t.ahead.fetch(half, begin + kAtOnce);
       multiply<Type, kRows, kAtOnce>(key, t.queries, t.pitch, middle, t.width, sums + part, kKeys);
     }
+    HWY_ALIGN float scores[k_scores];
 #pragma GCC unroll 16
-    for (int i = 0; i < k_scores; ++i) hn::Store(sums[i], k_f32, lanes + i * k_lanes);
-    if constexpr (!kLater) store_scores<kRows>(lanes, t.to + first);
-  }
-  if constexpr (kLater) {
-    if (t.count > 0) store_scores<kRows>(lanes, t.to + t.count - kKeys);
+    for (int i = 0; i < k_scores; ++i) keep_in_register(sums[i]);
+#pragma GCC unroll 8
+    for (int i = 0; i < k_scores; i += k_lanes) hn::Store(sum_each(sums + i), k_f32, scores + i);
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      std::memcpy(t.to + first + r * k_decode_keys, scores + r * kKeys, kKeys * sizeof(float));
+    }
   }
 }
 
@@ -196,9 +191,11 @@ template <class Type, int kRows, int kVecs, int kPart = 0>
 void add_columns(const Sums& t, int64_t column) {
   using Element = typename Type::Element;
   constexpr int kParts = kVecs < Type::k_pack ? kVecs : Type::k_pack;
-  constexpr int64_t kFetched =
-      kRows == 1 ? 2 : 8;  // rows at once: one query reads so fast that 8 are too many
+  constexpr int64_t kFetched = kRows == 1 ? 2 : 4;  // rows at once
   const int64_t to = column + kPart * k_lanes;
+  // Each pass over the rows fetches its part of what is ahead.
+  const int64_t passes = std::max<int64_t>(1, t.width / (kVecs * k_lanes)), pass = to / (kVecs * k_lanes);
+  const int64_t fetched = k_decode_keys * pass / passes;
   Vec sum[kRows][kVecs];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
@@ -207,7 +204,7 @@ void add_columns(const Sums& t, int64_t column) {
   }
   for (int64_t begin = t.begin; begin < t.end; begin += kFetched) {
     const int64_t end = std::min(t.end, begin + kFetched);
-    if (to == 0) t.ahead.fetch(begin, end);
+    if (pass < passes) t.ahead.fetch(fetched + begin / passes, fetched + end / passes);
     const void* const* HWY_RESTRICT values = t.values;
     const float* HWY_RESTRICT weights = t.weights;
     for (int64_t i = begin; i < end; ++i) {

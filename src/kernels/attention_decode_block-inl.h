@@ -47,7 +47,8 @@ inline void to_parts(DType type, bool parts, const float* from, int64_t width, f
   with_type(type, [&](auto t) {
     constexpr int64_t kPack = decltype(t)::k_pack;
     for (int64_t c = 0; c < width; c += kPack * k_lanes) {
-      for (int64_t i = 0; i < kPack * k_lanes; ++i) to[c + i % kPack * k_lanes + i / kPack] = from[c + i];
+      for (int64_t part = 0; part < kPack; ++part)
+        for (int64_t i = 0; i < k_lanes; ++i) to[c + part * k_lanes + i] = from[c + i * kPack + part];
     }
   });
 }
@@ -59,7 +60,8 @@ inline void from_parts(DType type, bool parts, const float* from, int64_t width,
   with_type(type, [&](auto t) {
     constexpr int64_t kPack = decltype(t)::k_pack;
     for (int64_t c = 0; c < width; c += kPack * k_lanes) {
-      for (int64_t i = 0; i < kPack * k_lanes; ++i) to[c + i] = from[c + i % kPack * k_lanes + i / kPack];
+      for (int64_t part = 0; part < kPack; ++part)
+        for (int64_t i = 0; i < k_lanes; ++i) to[c + i * kPack + part] = from[c + part * k_lanes + i];
     }
   });
 }
