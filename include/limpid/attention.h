@@ -5,8 +5,7 @@
 //   const fused::Attended out = fused::forward(a, {.top = 3, .entropy = true});
 //   const Tensor corner = fused::window(a, {.lse = out.lse}, {.queries = {0, 8}, .keys = {0, 8}});
 //   const fused::Gradients d = fused::gradient(a, {.z = out.z, .lse = out.lse, .dz = dz});
-//   const fused::Attended next = fused::decode({.q = q, .keys = {keys}, .values = {values}, .key_lengths =
-//   n});
+//   const fused::Attended next = fused::decode({.q = q, .keys = {keys}, .values = {values}});
 //
 // The meaning, for batch b, query head h (whose key head is g = h / (H / G)), query t and key s:
 //
