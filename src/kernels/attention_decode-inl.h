@@ -37,8 +37,8 @@ struct Ahead {
   int64_t bytes;            // of each
   /// To the second-level cache: as many bytes in flight to the first fall to two thirds of the speed (f32
   /// from memory: 10 GB/s instead of 16).  Few at a time, evenly among the products: a core has some 24 lines
-  /// in flight, and what comes in a burst waits for them, and products behind it (8192 keys of 8 heads of f32:
-  /// a fifth less time than by bursts of 32 lines and none in every other pass).
+  /// in flight, and what comes in a burst waits for them, and products behind it (8192 keys of 8 heads of
+  /// f32: a fifth less time than by bursts of 32 lines and none in every other pass).
   HWY_INLINE void fetch(int64_t begin, int64_t end) const {
     if (!rows) return;
     for (int64_t i = begin; i < end; ++i) {
