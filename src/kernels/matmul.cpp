@@ -110,7 +110,7 @@ void Matmul::divide() {
   block_n_ = thin() ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
   const auto count = [&] { return args_.batch * parts(args_.m, block_m_) * parts(args_.n, block_n_); };
   while (count() < k_few_tasks && block_m_ * block_n_ * args_.k > k_small_task) {
-    const bool can_m = block_m_ > 4 * rows, can_n = block_n_ > width;
+    const bool can_m = block_m_ > 8 * rows, can_n = block_n_ > width;
     if (!can_m && !can_n) break;
     int64_t& block = can_n ? block_n_ : block_m_;
     block = even(block, (block + 1) / 2, can_n ? width : rows);
