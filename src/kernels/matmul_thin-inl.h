@@ -154,8 +154,8 @@ void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, c
   for (int64_t r = 0; r < part.rows && !args.accumulate; ++r)
     std::fill_n(c + r * args.ldc, part.columns, 0.f);
   // The more rows, the longer C is kept away from for each visit.
-  int64_t liked = part.rows <= 8 ? 8 : 16;
-  if (HWY_TARGET == HWY_AVX3) liked = part.rows <= 2 ? 8 : part.rows <= 4 ? 4 : 16;
+  int64_t liked = part.rows <= 8 ? 8 : 64;
+  if (HWY_TARGET == HWY_AVX3) liked = part.rows <= 2 ? 8 : part.rows <= 4 ? 4 : part.rows <= 8 ? 16 : 32;
   int64_t p = 0;
   while (p < args.k) {
     const int64_t steps = std::min(liked, args.k - p);
