@@ -27,8 +27,6 @@ void product_tile(const ProductTile& t) {
   int64_t asks = t.asks, asks_a = t.asks_a;
   const float* ask_a = t.ask_a;
   const char* ask = t.ask;
-  // A short tile has no time to wait for its own: it asks for a later one's.
-  const int64_t late = t.k > k_late ? 0 : 2 * kVecs * k_lanes;
   const float* HWY_RESTRICT strip = t.b;
   float* HWY_RESTRICT c = t.c;
   for (int64_t strips = t.strips; strips > 0; --strips, strip += t.strip, c += kVecs * k_lanes) {
@@ -53,7 +51,7 @@ void product_tile(const ProductTile& t) {
     while (left > 0) {
       if (left <= k_late && !asked) {
         for (int r = 0; r < kRows; ++r) {
-          for (int v = 0; v < kVecs; v += k_line) hwy::Prefetch(c + late + r * ldc + v * k_lanes);
+          for (int v = 0; v < kVecs; v += k_line) hwy::Prefetch(c + r * ldc + v * k_lanes);
         }
         asked = true;
       }
