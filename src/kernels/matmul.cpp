@@ -61,6 +61,7 @@ HWY_EXPORT(matmul_target);
 constexpr int64_t k_most_rows = 1024;         // of a block
 constexpr int64_t k_most_packed = 510;        // where A is packed: 1 MiB
 constexpr int64_t k_panel_size = 64 * 1024;   // numbers
+constexpr int64_t k_short = 128;              // steps of K
 constexpr int64_t k_widest = 1024;            // columns of a panel
 constexpr int64_t k_large = 4 * 1024 * 1024;  // numbers of B
 constexpr int64_t k_thin_cells = 4096;        // of C, where it has few rows: they stay near
@@ -112,14 +113,17 @@ void Matmul::divide() {
   while (count() < k_few_tasks && block_m_ * block_n_ * args_.k > k_small_task) {
     const bool can_m = block_m_ > 8 * rows, can_n = block_n_ > width;
     if (!can_m && !can_n) break;
-    int64_t& block = can_n ? block_n_ : block_m_;
-    block = even(block, (block + 1) / 2, can_n ? width : rows);
+    // Of a short K mostly C is written: neighbours share few of its lines if they share no rows.
+    const bool take_n = can_n && !(step_k_ <= k_short && block_m_ > 16 * rows);
+    int64_t& block = take_n ? block_n_ : block_m_;
+    block = even(block, (block + 1) / 2, take_n ? width : rows);
   }
   blocks_m_ = parts(args_.m, block_m_);
   blocks_n_ = parts(args_.n, block_n_);
   const int64_t a = pack_a() ? round_up(block_m_, rows) * step_k_ : 0;
   // Where K is short a panel is wide: longer pieces of B's and C's rows at once.
-  panel_ = std::min(block_n_, std::clamp(k_panel_size / step_k_ / width * width, width, k_widest));
+  panel_ = step_k_ <= k_short ? std::clamp(k_panel_size / step_k_ / width * width, width, k_widest) : width;
+  panel_ = std::min(block_n_, panel_);
   const int64_t numbers = rows * width + round_up(panel_, width) * step_k_ + a;  // a tile of C, a panel of B
   scratch_ = static_cast<int64_t>(sizeof(float)) * (numbers + 64);
 }
