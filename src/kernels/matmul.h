@@ -60,8 +60,9 @@ class Matmul {
   /// One task's part of C: rows [m0, m0 + m), columns [n0, n0 + n) of one product of the batch.
   struct Block {
     int64_t item, m0, m, n0, n;
-    int64_t step_k;  // so much of K at once
-    bool pack_a;
+    int64_t step_k, panel;       // so much of K and so many columns at once
+    int64_t next_item, next_n0;  // where the next task begins in B
+    bool pack_a, thin;
   };
   /// What an instruction set brings: its code, and the sizes that its registers and caches like.
   struct Target {
@@ -74,10 +75,11 @@ class Matmul {
  private:
   void divide();
   bool pack_a() const;
+  bool thin() const;
 
   MatmulArgs args_;
   Target target_{};
-  int64_t step_k_ = 1, block_m_ = 0, block_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
+  int64_t step_k_ = 1, panel_ = 1, block_m_ = 0, block_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
 };
 
 }  // namespace limpid::kernels

@@ -156,6 +156,31 @@ TEST(Matmul, RowAloneHasTheSameBits) {
   });
 }
 
+// Few rows, some and many, narrow and wide, a short K and a long one go different ways to the same cell.
+TEST(Matmul, TheNumberOfRowsChangesNoBit) {
+  on_every_isa([](const std::string& isa) {
+    Draw draw(6);
+    const std::pair<int64_t, int64_t> sizes[] = {
+        {5, 2100}, {70, 1500}, {129, 1031}, {1030, 130}, {2100, 2048}};
+    for (const auto& [k, n] : sizes) {
+      if (isa == "plain" && k * n > 200000) continue;  // slow
+      Product all(draw, 60, n, k, false, false);
+      const std::vector<float> whole = all.run();
+      for (int64_t m : {1, 2, 4, 5, 7, 8, 9, 13, 16, 17, 25, 49}) {
+        SCOPED_TRACE(join(m, "x", n, "x", k));
+        Product some = all;
+        some.args.m = m;
+        some.args.bias = all.args.bias ? some.bias.data() : nullptr;
+        const std::vector<float> got = at_any_threads([&] { return some.run(); });
+        EXPECT_TRUE(same_bits(got.data(), whole.data(), m * all.args.ldc - (all.args.ldc - n)));
+        EXPECT_TRUE(same_bits(&got[static_cast<size_t>(m * all.args.ldc)],
+                              &all.c[static_cast<size_t>(m * all.args.ldc)], (60 - m) * all.args.ldc))
+            << "wrote beside C";
+      }
+    }
+  });
+}
+
 // Every instruction set with a fused multiply-add gives the same bits: a cell is the same chain on all.
 TEST(Matmul, VectorWidthChangesNoBit) {
   std::vector<float> first;

@@ -1,6 +1,6 @@
-// Products of fewer rows than a register tile has: each number of B is used once or little more, so what
-// counts is to read B at the speed of memory.  B is read where it is, whole rows at a time, the next ones
-// asked for ahead; C waits in the first-level cache.
+// Products of few rows: each number of B is used so seldom that what counts is to read B at the speed of
+// memory.  B is read where it is, some whole rows at a time, the next ones asked for ahead; C waits in the
+// caches.
 //
 // Included once per instruction set.
 #if defined(LIMPID_KERNELS_MATMUL_THIN_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -18,85 +18,153 @@ namespace limpid::kernels::HWY_NAMESPACE {
 /// Asks for a line of memory, to be kept in the second-level cache.
 HWY_INLINE void ask(const void* line) { __builtin_prefetch(line, 0, 2); }
 
-// C[kM, n] += A[kM, kSteps] B[kSteps, n], the steps in order.
-template <int kM, int kSteps, class T>
-void thin_steps(const float* a, int64_t a_row, int64_t a_step, const T* HWY_RESTRICT b, int64_t ldb,
-                float* HWY_RESTRICT c, int64_t ldc, int64_t n, bool more) {
+// C[kM, kV vectors] += A[kM, steps] B[steps, ...], the steps in order.
+template <int kM, int kV, class LoadB, class LoadC, class StoreC>
+HWY_INLINE void thin_tile(const float* HWY_RESTRICT a, int64_t a_row, int64_t a_step, int64_t steps,
+                          LoadB load_b, LoadC load_c, StoreC store_c) {
+  Vec sum[kM][kV];
+#pragma GCC unroll 6
+  for (int r = 0; r < kM; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kV; ++v) sum[r][v] = load_c(r, v);
+  }
+  for (int64_t p = 0; p < steps; ++p, a += a_step) {
+    Vec column[kV];
+#pragma GCC unroll 4
+    for (int v = 0; v < kV; ++v) column[v] = load_b(p, v);
+#pragma GCC unroll 6
+    for (int r = 0; r < kM; ++r) {
+      const Vec row = hn::Set(k_f32, a[r * a_row]);
+#pragma GCC unroll 4
+      for (int v = 0; v < kV; ++v) sum[r][v] = hn::MulAdd(row, column[v], sum[r][v]);
+    }
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < kM; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kV; ++v) store_c(sum[r][v], r, v);
+  }
+}
+
+// The same for whole lines of columns, everything of A in registers: for so few rows that memory is waited
+// for, B's lines being asked for all at once.  Returns how many columns.
+template <int kM, int kV, int kSteps, bool kNear, class T>
+int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_RESTRICT b, int64_t ldb,
+                   float* HWY_RESTRICT c, int64_t ldc, int64_t n, int64_t ahead) {
   Vec factor[kM][kSteps];
   for (int r = 0; r < kM; ++r) {
     for (int j = 0; j < kSteps; ++j) factor[r][j] = set(a[r * a_row + j * a_step]);
   }
-  const auto columns = [&](int64_t i, auto load_b, auto load_c, auto store_c) {
-    Vec sum[kM];
-#pragma GCC unroll 5
-    for (int r = 0; r < kM; ++r) sum[r] = load_c(c + r * ldc + i);
+  int64_t i = 0;
+  for (; i + kV * k_lanes <= n; i += kV * k_lanes) {
 #pragma GCC unroll 8
     for (int j = 0; j < kSteps; ++j) {
-      const Vec x = load_b(b + j * ldb + i);
-#pragma GCC unroll 5
-      for (int r = 0; r < kM; ++r) sum[r] = hn::MulAdd(factor[r][j], x, sum[r]);
+      if (kNear) {
+        hwy::Prefetch(b + ahead + j * ldb + i);
+      } else {
+        ask(b + ahead + j * ldb + i);
+      }
     }
+    Vec sum[kM][kV];
 #pragma GCC unroll 5
-    for (int r = 0; r < kM; ++r) store_c(sum[r], c + r * ldc + i);
-  };
-  int64_t i = 0;
-  for (; i + k_lanes <= n; i += k_lanes) {
-    if (more) {
+    for (int r = 0; r < kM; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kV; ++v) sum[r][v] = hn::LoadU(k_f32, c + r * ldc + i + v * k_lanes);
+    }
 #pragma GCC unroll 8
-      for (int j = 0; j < kSteps; ++j) ask(b + (kSteps + j) * ldb + i);
+    for (int j = 0; j < kSteps; ++j) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kV; ++v) {
+        const Vec x = load_f32(b + j * ldb + i + v * k_lanes);
+#pragma GCC unroll 5
+        for (int r = 0; r < kM; ++r) sum[r][v] = hn::MulAdd(factor[r][j], x, sum[r][v]);
+      }
     }
-    columns(
-        i, [](const T* p) { return load_f32(p); }, [](const float* p) { return hn::LoadU(k_f32, p); },
-        [](Vec x, float* p) { hn::StoreU(x, k_f32, p); });
+#pragma GCC unroll 5
+    for (int r = 0; r < kM; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kV; ++v) hn::StoreU(sum[r][v], k_f32, c + r * ldc + i + v * k_lanes);
+    }
   }
-  if (const int64_t left = n - i; left > 0) {
-    columns(
-        i, [=](const T* p) { return load_f32(p, left); }, [=](const float* p) { return load(p, left); },
-        [=](Vec x, float* p) { store(x, p, left); });
-  }
+  return i;
 }
 
+// The same for n columns; the lines of B that are `ahead` numbers further on are asked for.
 template <int kM, class T>
-void thin_rows(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part, float* c) {
-  constexpr int k_steps = kM <= 2 ? 8 : 4;
-  const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
-  const T* from = b.at(0, part.n);
-  int64_t p = 0;
-  for (; p + k_steps <= args.k; p += k_steps) {
-    thin_steps<kM, k_steps>(a + p * a_step, a_row, a_step, from + p * b.ld, b.ld, c, args.ldc, part.columns,
-                            p + 2 * k_steps <= args.k);
+void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, const T* HWY_RESTRICT b,
+                int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, int64_t n, int64_t ahead) {
+  constexpr int k_line = std::max(1, static_cast<int>(16 / k_lanes));
+  constexpr int k_held = kM <= 2 ? 8 : 4;  // steps
+  int64_t i = 0;
+  if constexpr (kM == 1 || (HWY_TARGET == HWY_AVX3 && kM <= 4)) {
+    if (steps == k_held) {
+      // What fits into the first-level cache until it is used is brought there at once.
+      const bool near =
+          kM == 1 && ldb % 1024 != 0 && k_held * n * static_cast<int64_t>(sizeof(T)) <= 24 * 1024;
+      i = near ? thin_lines<kM, k_line, k_held, true>(a, a_row, a_step, b, ldb, c, ldc, n, ahead)
+               : thin_lines<kM, 1, k_held, false>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
+    }
   }
-  for (; p < args.k; ++p) {
-    thin_steps<kM, 1>(a + p * a_step, a_row, a_step, from + p * b.ld, b.ld, c, args.ldc, part.columns, false);
+  for (; i + k_width <= n; i += k_width) {
+    thin_tile<kM, k_max_vecs>(
+        a, a_row, a_step, steps,
+        [&](int64_t p, int v) {
+          const T* from = b + p * ldb + i + v * k_lanes;
+          if (k_lanes * sizeof(T) >= 64 || v % (64 / (k_lanes * sizeof(T))) == 0) ask(from + ahead);
+          return load_f32(from);
+        },
+        [&](int r, int v) { return hn::LoadU(k_f32, c + r * ldc + i + v * k_lanes); },
+        [&](Vec x, int r, int v) { hn::StoreU(x, k_f32, c + r * ldc + i + v * k_lanes); });
   }
-}
-
-/// Whether a part of C is for multiply_thin: few rows, nothing cut into heads, B stored as it is meant.
-inline bool is_thin(const MatmulArgs& args, int64_t rows) {
-  const auto cut = [](const Heads& h) { return h.rows || h.columns; };
-  return rows < k_rows && !args.transpose_b && !cut(args.a_heads) && !cut(args.b_heads) && !cut(args.c_heads);
+  for (; i < n; i += k_lanes) {
+    const int64_t left = n - i;
+    thin_tile<kM, 1>(
+        a, a_row, a_step, steps, [&](int64_t p, int) { return load_f32(b + p * ldb + i, left); },
+        [&](int r, int) { return load(c + r * ldc + i, left); },
+        [&](Vec x, int r, int) { store(x, c + r * ldc + i, left); });
+  }
 }
 
 template <class T>
+void thin_rows(int64_t rows, const float* a, int64_t a_row, int64_t a_step, int64_t steps, const T* b,
+               int64_t ldb, float* c, int64_t ldc, int64_t n, int64_t ahead) {
+  switch (rows) {
+    case 1:
+      return thin_steps<1>(a, a_row, a_step, steps, b, ldb, c, ldc, n, ahead);
+    case 2:
+      return thin_steps<2>(a, a_row, a_step, steps, b, ldb, c, ldc, n, ahead);
+    case 3:
+      return thin_steps<3>(a, a_row, a_step, steps, b, ldb, c, ldc, n, ahead);
+    case 4:
+      return thin_steps<4>(a, a_row, a_step, steps, b, ldb, c, ldc, n, ahead);
+    case 5:
+      return thin_steps<5>(a, a_row, a_step, steps, b, ldb, c, ldc, n, ahead);
+    default:
+      return thin_steps<6>(a, a_row, a_step, steps, b, ldb, c, ldc, n, ahead);
+  }
+}
+
+/// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.
+template <class T>
 void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part) {
   float* c = args.c + part.item * args.batch_c + part.m * args.ldc + part.n;
+  const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
+  const int64_t groups = (part.rows + k_rows - 1) / k_rows, high = (part.rows + groups - 1) / groups;
+  const T* from = b.at(0, part.n);
   for (int64_t r = 0; r < part.rows && !args.accumulate; ++r)
     std::fill_n(c + r * args.ldc, part.columns, 0.f);
-  switch (part.rows) {
-    case 1:
-      thin_rows<1>(args, a, b, part, c);
-      break;
-    case 2:
-      thin_rows<2>(args, a, b, part, c);
-      break;
-    case 3:
-      thin_rows<3>(args, a, b, part, c);
-      break;
-    case 4:
-      thin_rows<4>(args, a, b, part, c);
-      break;
-    default:
-      thin_rows<5>(args, a, b, part, c);
+  // The more rows, the longer C is kept away from for each visit.
+  int64_t liked = part.rows <= 8 ? 8 : 64;
+  if (HWY_TARGET == HWY_AVX3) liked = part.rows <= 2 ? 8 : part.rows <= 4 ? 4 : part.rows <= 8 ? 16 : 32;
+  int64_t p = 0;
+  while (p < args.k) {
+    const int64_t steps = std::min(liked, args.k - p);
+    for (int64_t r = 0; r < part.rows; r += high) {
+      const bool more = r == 0 && p + 2 * steps <= args.k;
+      thin_rows(std::min(high, part.rows - r), a + r * a_row + p * a_step, a_row, a_step, steps,
+                from + p * b.ld, b.ld, c + r * args.ldc, args.ldc, part.columns, more ? steps * b.ld : 0);
+    }
+    p += steps;
   }
   if (has_finish(args)) finish(args, part, c, args.ldc);
 }

@@ -30,8 +30,19 @@ struct ProductTile {
   int64_t ldb;
   float* c;
   int64_t ldc;
-  bool add;  // to what C holds; else C is only written
+  bool add;               // to what C holds; else C is only written
+  int64_t strips, strip;  // so many tiles side by side; from one to the next in B
+  // What is asked for meanwhile, for later: `asks` pieces of k_piece bytes, ask_step bytes apart, one every
+  // ask_every steps of k.  All at once they would fill the few places that wait for memory.
+  const char* ask;
+  int64_t ask_step, asks, ask_every;
+  // After these, the next rows of A, lda apart: a line of each at a time.
+  const float* ask_a;
+  int64_t asks_a;
 };
+
+constexpr int64_t k_piece = 256;       // bytes
+constexpr int64_t k_line_floats = 16;  // of a line of memory
 
 using ProductTileFn = void (*)(const ProductTile&);
 

@@ -19,55 +19,80 @@ namespace {
 constexpr int64_t k_late = 32;
 // Stored [K,M], a tile's steps lie a row of A apart: the hardware does not foresee them.
 constexpr int64_t k_ahead = 16;
+constexpr int k_line = std::max(1, static_cast<int>(k_line_floats / k_lanes));  // vectors of a line
 
 template <int kRows, int kVecs, bool kColumns>
 void product_tile(const ProductTile& t) {
-  Vec sum[kRows][kVecs];
-#pragma GCC unroll 6
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) {
-      sum[r][v] = t.add ? hn::LoadU(k_f32, t.c + r * t.ldc + v * k_lanes) : hn::Zero(k_f32);
-    }
-  }
-  const float* HWY_RESTRICT a = t.a;
-  const float* HWY_RESTRICT b = t.b;
-  const int64_t lda = t.lda, ldb = t.ldb;
-  int64_t left = t.k, uncut = t.first_run;
-  bool asked = false;
-  while (left > 0) {
-    if (left <= k_late && !asked) {
-      for (int r = 0; r < kRows; ++r) {
-        for (int v = 0; v < kVecs; ++v) hwy::Prefetch(t.c + r * t.ldc + v * k_lanes);
-      }
-      asked = true;
-    }
-    const int64_t steps = std::min(uncut, asked ? left : left - k_late);
-    for (int64_t p = steps; p > 0; --p) {
-      Vec column[kVecs];
-#pragma GCC unroll 4
-      for (int v = 0; v < kVecs; ++v) column[v] = hn::LoadU(k_f32, b + v * k_lanes);
+  const int64_t lda = t.lda, ldb = t.ldb, ldc = t.ldc;
+  int64_t asks = t.asks, asks_a = t.asks_a;
+  const float* ask_a = t.ask_a;
+  const char* ask = t.ask;
+  const float* HWY_RESTRICT strip = t.b;
+  float* HWY_RESTRICT c = t.c;
+  for (int64_t strips = t.strips; strips > 0; --strips, strip += t.strip, c += kVecs * k_lanes) {
+    Vec sum[kRows][kVecs];
+    if (t.add) {
 #pragma GCC unroll 6
       for (int r = 0; r < kRows; ++r) {
-        const Vec row = hn::Set(k_f32, kColumns ? a[r] : a[r * lda]);
 #pragma GCC unroll 4
-        for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::MulAdd(row, column[v], sum[r][v]);
+        for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::LoadU(k_f32, c + r * ldc + v * k_lanes);
       }
-      if (kColumns) hwy::Prefetch(a + k_ahead * lda);
-      a += kColumns ? lda : 1;
-      b += ldb;
-    }
-    left -= steps;
-    uncut -= steps;
-    if (uncut == 0) {
-      a += t.jump;
-      uncut = t.run;
-    }
-  }
+    } else {
 #pragma GCC unroll 6
-  for (int r = 0; r < kRows; ++r) {
+      for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) hn::StoreU(sum[r][v], k_f32, t.c + r * t.ldc + v * k_lanes);
+        for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::Zero(k_f32);
+      }
+    }
+    const float* HWY_RESTRICT a = t.a;
+    const float* HWY_RESTRICT b = strip;
+    int64_t left = t.k, uncut = t.first_run;
+    bool asked = false;
+    while (left > 0) {
+      if (left <= k_late && !asked) {
+        for (int r = 0; r < kRows; ++r) {
+          for (int v = 0; v < kVecs; v += k_line) hwy::Prefetch(c + r * ldc + v * k_lanes);
+        }
+        asked = true;
+      }
+      int64_t steps = std::min(uncut, asked ? left : left - k_late);
+      if (asks > 0) {
+        for (int64_t i = 0; i < k_piece; i += 64) __builtin_prefetch(ask + i, 0, 2);
+        ask += t.ask_step;
+        --asks;
+        steps = std::min(steps, t.ask_every);
+      } else if (!kColumns && asks_a > 0) {
+        for (int r = 0; r < kRows; ++r) __builtin_prefetch(ask_a + r * lda, 0, 2);
+        ask_a += k_line_floats;
+        --asks_a;
+        steps = std::min(steps, t.ask_every);
+      }
+      for (int64_t p = steps; p > 0; --p) {
+        Vec column[kVecs];
+#pragma GCC unroll 4
+        for (int v = 0; v < kVecs; ++v) column[v] = hn::LoadU(k_f32, b + v * k_lanes);
+#pragma GCC unroll 6
+        for (int r = 0; r < kRows; ++r) {
+          const Vec row = hn::Set(k_f32, kColumns ? a[r] : a[r * lda]);
+#pragma GCC unroll 4
+          for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::MulAdd(row, column[v], sum[r][v]);
+        }
+        if (kColumns) hwy::Prefetch(a + k_ahead * lda);
+        a += kColumns ? lda : 1;
+        b += ldb;
+      }
+      left -= steps;
+      uncut -= steps;
+      if (uncut == 0) {
+        a += t.jump;
+        uncut = t.run;
+      }
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) hn::StoreU(sum[r][v], k_f32, c + r * ldc + v * k_lanes);
+    }
   }
 }
 
