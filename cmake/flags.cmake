@@ -12,7 +12,7 @@ if(LIMPID_SANITIZE)
   target_link_options(limpid_flags INTERFACE -fsanitize=${LIMPID_SANITIZE})
 endif()
 
-# For what computes little (the tests, the command, drawing): a third less compiling.
+# For what computes little (the tests, the command, what writes and draws): a third less compiling.
 set(LIMPID_LIGHT $<$<AND:$<CXX_COMPILER_ID:GNU,Clang>,$<CONFIG:Release>>:-O1>)
 add_library(limpid_light_flags INTERFACE)
 target_link_libraries(limpid_light_flags INTERFACE limpid_flags)

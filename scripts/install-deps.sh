@@ -56,10 +56,10 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 echo "installing$missing" >&2
 apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" </dev/null >>"$log" 2>&1; }
-# shellcheck disable=SC2086  # a list of words
-# A failing update is not the end: one broken third-party source must not stop what the others offer.
 case "$missing" in *:arm64*) $as_root dpkg --add-architecture arm64 ;; esac
+# A failing update is not the end: one broken third-party source must not stop what the others offer.
 apt update || echo "install-deps: apt-get update failed in part, going on with the lists that are here" >&2
+# shellcheck disable=SC2086  # a list of words
 if ! apt install --no-install-recommends $missing; then
   cat "$log" >&2
   echo "install-deps: apt-get could not install:$missing" >&2

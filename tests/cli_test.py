@@ -141,7 +141,7 @@ class Calls(Case):
 
     def test_wrong_calls(self):
         self.refused(2, ["'paint' is not a command", "trace"], "paint")
-        self.refused(2, "--bogus", "trace", "a", "--bogus")
+        self.refused(2, "'--bogus' is not an option of limpid trace", "trace", "a", "--bogus", "x")
         self.refused(2, "goes in quotes", "trace", "Life", "is", "short")
         self.refused(2, "RECIPE is required", "train")
         self.refused(2, "--heads = x", "trace", "a", *WALK, "--heads", "x")

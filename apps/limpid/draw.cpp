@@ -1,7 +1,6 @@
 // limpid draw: figures of a network and of a run of it.
 #include "limpid/draw.h"
 
-#include <climits>
 #include <filesystem>
 
 #include "core/label.h"
@@ -215,7 +214,7 @@ void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
   if (call.out == "-" && terminal.output) options.columns = terminal.columns;
   options.compressed = call.compress;
   if (call.compress && format.ending != "drawio")
-    fail_call("--compress is for .drawio, whose text it deflates; leave it out of a .", format.ending);
+    fail_call("--compress is for .drawio, whose text it deflates; leave it out for .", format.ending);
   options.theme = call.theme == "auto" ? Theme::automatic : theme_named(call.theme);
   std::vector<Slide> pages = pages_of(call, format);
   const auto count = static_cast<int64_t>(pages.size());
@@ -272,11 +271,11 @@ Work add_draw(CLI::App& app) {
       ->group(which);
   sub->add_option("--layer", call->layer, "The layer, from 0 (0).")
       ->type_name("L")
-      ->check(CLI::Range(0, INT_MAX))
+      ->check(from_zero())
       ->group(which);
   sub->add_option("--head", call->head, "The head, from 0 (0).")
       ->type_name("H")
-      ->check(CLI::Range(0, INT_MAX))
+      ->check(from_zero())
       ->group(which);
   sub->add_option("--token", call->token,
                   "The token, as an index from 0, a word, or WORD#2 for its second occurrence (the last).")

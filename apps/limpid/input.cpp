@@ -242,6 +242,14 @@ Input textbook_input(const NetworkCall& call, const std::optional<std::string>& 
 
 }  // namespace
 
+CLI::Validator from_zero() {
+  return {[](std::string& given) {
+            const bool digits = !given.empty() && given.find_first_not_of("0123456789") == given.npos;
+            return digits && given.size() <= 9 ? "" : "expected a whole number, from 0, not '" + given + "'";
+          },
+          ""};
+}
+
 Input input_of(const NetworkCall& call, const std::optional<std::string>& argument) {
   if (call.textbook()) return textbook_input(call, argument);
   if (call.tokens.empty()) {

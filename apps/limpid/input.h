@@ -43,6 +43,9 @@ std::string given_option(const CLI::App& sub, const std::vector<std::string>& op
 /// Every option of add_network_options.
 std::vector<std::string> network_options();
 
+/// Of an option: a whole number, from 0.
+CLI::Validator from_zero();
+
 /// A model, and what goes through it: a text, token ids, or vectors.
 struct Input {
   Model model;

@@ -2,6 +2,7 @@
 // status.
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -36,7 +37,11 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   const std::string help = "; see `" + called(app) + " --help`";
   const auto chosen = app.get_subcommands();
   const std::vector<std::string> extras = app.remaining(true);
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty() && extras.front().rfind("-", 0) != 0) {
+  const auto option = std::find_if(extras.begin(), extras.end(), [](const std::string& extra) {
+    return extra.size() > 1 && extra[0] == '-';
+  });
+  if (option != extras.end()) return join("'", *option, "' is not an option of ", called(app), help);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
       return join("'", extras.front(),
                   "' is not a command; there are trace, draw, generate, train, info and bench", help);

@@ -121,13 +121,6 @@ Examples:
   cat poem.txt | limpid trace --json > poem.json
 )";
 
-const CLI::Validator k_from_zero(
-    [](std::string& given) {
-      const bool digits = !given.empty() && given.find_first_not_of("0123456789") == given.npos;
-      return digits && given.size() <= 9 ? "" : "expected a whole number, from 0, not '" + given + "'";
-    },
-    "");
-
 }  // namespace
 
 Work add_trace(CLI::App& app) {
@@ -143,11 +136,11 @@ Work add_trace(CLI::App& app) {
   const std::string view = "What is shown";
   sub->add_option("--layer", call->layer, "The layer to show in detail, from 0 (0).")
       ->type_name("L")
-      ->check(k_from_zero)
+      ->check(from_zero())
       ->group(view);
   sub->add_option("--head", call->head, "The head to show in detail, from 0 (0).")
       ->type_name("H")
-      ->check(k_from_zero)
+      ->check(from_zero())
       ->group(view);
   sub->add_option("--token", call->token,
                   "One token's way through a head: its query against every key, scores, weights, weighted "

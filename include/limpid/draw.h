@@ -27,8 +27,8 @@ namespace limpid {
 struct SceneOptions {
   std::string title;  // said to programs and screen readers; drawn by whoever shows the figure
   /// Rows are cut to fit; where that saves one, a row may be 8% wider.  0: what an A4 sheet takes with its
-  /// smallest text at least 7 pt, in landscape or in portrait; where that is not enough, things stand closer
-  /// with larger words beside them, and at last edges show letters.
+  /// smallest text at least 7 pt (one block open at most), in landscape or in portrait; where that is not
+  /// enough, things stand closer with larger words beside them, and at last edges show letters.
   double width = 0;
   std::vector<Token> tokens;         // the sentence: at most six places are drawn, the others elided
   std::map<Axis, int64_t> sizes;     // bound sizes; where all axes of a value are known, edges show numbers

@@ -22,12 +22,6 @@ double scale_of(const Scene& figure) {
 }  // namespace
 
 std::string word_of(const Reading& reading, Axis axis, int64_t place, double width) {
-  const std::vector<Token>& tokens = reading.trace().tokens;
-  // Of a model without words, the tokens are called by their ids, and so is what comes next.
-  const bool ids = axis == Axis::V && reading.trace().vocabulary.empty() &&
-                   std::all_of(tokens.begin(), tokens.end(),
-                               [](const Token& t) { return t.label == std::to_string(t.id); });
-  if (ids && !tokens.empty()) return std::to_string(place);
   const std::string label = clean(reading.label(axis, place));
   return elided(label.empty() ? join("#", place) : label, 16, width);
 }

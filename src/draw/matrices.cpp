@@ -48,18 +48,18 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
     input = graph.value(graph.stage(graph.value(q).stage).inputs[0]).name;
   const auto x = value(input, Axis::T, Axis::C);
   const struct {
-    const char *name, *symbol, *meaning;
+    const char *name, *symbol, *meaning[2];  // around what a row stands for
     Role role;
-  } k_three[] = {{"q", "Q", "Queries: what each token is looking for", Role::query},
-                 {"k", "K", "Keys: what each token offers to be found by", Role::key},
-                 {"v", "V", "Values: what each token passes on", Role::value}};
+  } k_three[] = {{"q", "Q", {"Queries: what each ", " is looking for"}, Role::query},
+                 {"k", "K", {"Keys: what each ", " offers to be found by"}, Role::key},
+                 {"v", "V", {"Values: what each ", " passes on"}, Role::value}};
   for (const auto& each : k_three) {
     const Axis rows = each.role == Role::query ? Axis::T : Axis::S;
     auto result = value(block + "attn." + each.name, rows, Axis::D);
     if (!result) result = value(block + "attn." + each.name, Axis::T, Axis::D);
     if (!result) continue;
     Equation e;
-    e.words = each.meaning;
+    e.words = join(each.meaning[0], reading.thing(Axis::T), each.meaning[1]);
     const std::string weight = std::string("W_") + each.symbol;
     auto w = value(block + "attn." + weight, Axis::C, Axis::D);
     e.parts = {part("X", Role::plain, x, true), part(weight, each.role, w, false),
@@ -72,7 +72,10 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
                   "becomes ", result->columns, " numbers");
     if (trace.graph) {
       const int bias = graph.find(block + "attn.b_" + each.symbol);
-      if (bias >= 0) e.said += ", and a bias is added";
+      if (bias >= 0) {
+        e.said += ", and a bias is added";
+        if (w) e.under = {"", join("+ b_", each.symbol)};
+      }
     }
     e.said += ".";
     out.push_back(std::move(e));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "draw/blocks.h"
 #include "draw/groups.h"
@@ -80,11 +81,12 @@ class Outliner {
     }
   }
 
-  int64_t parameters_of(const StageInfo& stage) const {
+  // Those that two stages share belong to the first, so that the boxes add up to the whole.
+  int64_t parameters_of(const StageInfo& stage) {
     int64_t count = 0;
     for (int id : stage.inputs)
       if (const Value& value = graph_.value(id);
-          value.kind == Value::Kind::parameter && !value.shape.symbolic())
+          value.kind == Value::Kind::parameter && !value.shape.symbolic() && counted_.insert(id).second)
         count += value.shape.count();
     return count;
   }
@@ -336,6 +338,7 @@ class Outliner {
   int sentence_ = -1;               // the node of the words
   Outline out_;
   std::vector<int> value_;  // by node: its main value
+  std::set<int> counted_;   // parameters
   std::vector<bool> gone_;  // by node
 };
 

@@ -40,7 +40,8 @@ const Format& format_named(std::string_view ending) {
 }
 
 const Format& format_of(const std::filesystem::path& path) {
-  const std::string ending = path.extension().string();
+  std::string ending = path.extension().string();
+  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   for (const Format& format : formats())
     if (ending.size() > 1 && (format.ending == ending.substr(1) || format.also == ending.substr(1)))
       return format;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <vector>
 
 #include "engine/attention_call.h"
 #include "engine/attention_views.h"
@@ -175,8 +176,8 @@ void run(DecodeCall& call, const View& z, const View& lse) {
   args.z = to_z.data();
   args.z_at = to_z.rows();
   args.lse = static_cast<float*>(to_lse.data());
-  const Tensor partials(DType::f32, Shape::unnamed({kernels::decode_partials(args.shape)}));
-  args.partials = const_cast<float*>(partials.data<float>());
+  Tensor partials(DType::f32, Shape::unnamed({kernels::decode_partials(args.shape)}));
+  args.partials = partials.data<float>();
   const kernels::AttentionDecode tasks(args);
   const kernels::AttentionDecodeMerge merge(args);
   try {

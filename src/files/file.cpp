@@ -20,7 +20,12 @@ struct FileWriter::State {
   int descriptor = -1;
 
   [[noreturn]] void fail() const {
-    fail_work("cannot write ", named.string(), ": ", std::generic_category().message(errno));
+    const int why = errno;
+    const fs::path folder = target.parent_path();
+    std::error_code unknown;
+    if (why == ENOENT && !folder.empty() && !fs::exists(folder, unknown))
+      fail_work("cannot write ", named.string(), ": there is no folder ", folder.string());
+    fail_work("cannot write ", named.string(), ": ", std::generic_category().message(why));
   }
   void open_temporary();
   void close();

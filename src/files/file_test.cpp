@@ -150,8 +150,8 @@ TEST(FileWriter, a_full_disk_leaves_the_old_file_and_nothing_else) {
 
 TEST(FileWriter, says_what_is_wrong) {
   const TestFolder folder;
-  EXPECT_TRUE(
-      holds(error_of([&] { FileWriter(folder / "none/f"); }), {"cannot write", "none/f", "No such file"}));
+  EXPECT_TRUE(holds(error_of([&] { FileWriter(folder / "none/f"); }),
+                    {"cannot write", "none/f", "there is no folder", "/none"}));
   EXPECT_TRUE(
       holds(error_of([&] { FileWriter{folder.path()}; }), {folder.path().string(), "Is a directory"}));
   EXPECT_NE(error_of([&] { FileWriter(""); }), "");

@@ -59,7 +59,7 @@ namespace {
 HWY_EXPORT(matmul_target);
 
 constexpr int64_t k_most_rows = 1024;         // of a block
-constexpr int64_t k_most_packed = 510;        // where A is packed: 1 MiB
+constexpr int64_t k_most_packed = 510;        // where A is packed: 2 MiB
 constexpr int64_t k_panel_size = 64 * 1024;   // numbers
 constexpr int64_t k_short = 128;              // steps of K
 constexpr int64_t k_widest = 1024;            // columns of a panel

@@ -175,7 +175,7 @@ void Work<T>::tiles_of(const Part& part, ProductTile& t, bool last) {
     product_tile_for(static_cast<int>(part.rows), k_max_vecs, args.transpose_a)(t);
     if (finished) finish(args, {part.item, part.m, part.rows, part.n, whole}, t.c, t.ldc);
     if (whole == part.columns) return;
-    t.asks = 0;
+    t.asks = t.asks_a = 0;
     ProductTile rest = t;
     rest.b += t.strips * t.strip;
     tile_of({part.item, part.m, part.rows, part.n + whole, part.columns - whole}, rest, finished);
@@ -184,7 +184,7 @@ void Work<T>::tiles_of(const Part& part, ProductTile& t, bool last) {
   ProductTile one = t;
   for (int64_t n = 0; n < part.columns; n += k_width, one.b += t.strip) {
     tile_of({part.item, part.m, part.rows, part.n + n, std::min(k_width, part.columns - n)}, one, finished);
-    one.asks = 0;
+    one.asks = one.asks_a = 0;
   }
 }
 

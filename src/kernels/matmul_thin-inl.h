@@ -99,10 +99,11 @@ void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, co
   if constexpr (kM == 1 || (HWY_TARGET == HWY_AVX3 && kM <= 4)) {
     if (steps == k_held) {
       // What fits into the first-level cache until it is used is brought there at once.
-      const bool near =
-          kM == 1 && ldb % 1024 != 0 && k_held * n * static_cast<int64_t>(sizeof(T)) <= 24 * 1024;
-      i = near ? thin_lines<kM, k_line, k_held, true>(a, a_row, a_step, b, ldb, c, ldc, n, ahead)
-               : thin_lines<kM, 1, k_held, false>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
+      const bool near = ldb % 1024 != 0 && k_held * n * static_cast<int64_t>(sizeof(T)) <= 24 * 1024;
+      if constexpr (kM == 1) {
+        if (near) i = thin_lines<kM, k_line, k_held, true>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
+      }
+      if (kM > 1 || !near) i = thin_lines<kM, 1, k_held, false>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
     }
   }
   for (; i + k_width <= n; i += k_width) {

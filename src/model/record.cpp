@@ -63,9 +63,9 @@ std::vector<std::string> vocabulary_labels(const Tokenizer* tokenizer) {
   return labels;
 }
 
-std::string word_for_token(const Tokenizer* tokenizer, bool vectors) {
-  if (vectors) return "vector";
-  if (!tokenizer || tokenizer->kind() == "words") return "word";
+std::string word_for_token(const Tokenizer* tokenizer) {
+  if (!tokenizer) return "token";  // its id is all that is known of it
+  if (tokenizer->kind() == "words") return "word";
   return tokenizer->kind() == "characters" ? "character" : "token";
 }
 
@@ -142,7 +142,9 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   trace.engine_version = k_version;
   trace.title = title;
   trace.tokens = std::move(tokens);
-  trace.token_word = word_for_token(words.empty() ? tokenizer.get() : nullptr, vectors.count() > 0);
+  trace.token_word = vectors.count() > 0 ? "vector"
+                     : words.empty()     ? word_for_token(tokenizer.get())
+                                         : "word";
   trace.model_hash = hash();
   trace.vocabulary = candidates(trace.tokens);
   trace.graph = shown;

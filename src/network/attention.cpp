@@ -15,10 +15,13 @@ Heads projections(const Scope& in, Stage x, Stage memory, const AttentionOptions
   const Dim width = {Axis::D, o.width}, query_heads = {Axis::H, o.heads}, key_heads = {Axis::G, kv_heads};
   const Projection rows = {.init = o.init, .bias = o.bias},
                    keys = {.init = o.init, .bias = o.bias, .keys = true};
-  const Note query = {"Linear Transform (Q)", "Q = X W_Q", join("What each ", o.each, " is looking for.")};
-  const Note key = {"Linear Transform (K)", "K = X W_K",
+  const auto equation = [&](const char* name) {
+    return join(name, " = X W_", name, o.bias ? join(" + b_", name) : "");
+  };
+  const Note query = {"Linear Transform (Q)", equation("Q"), join("What each ", o.each, " is looking for.")};
+  const Note key = {"Linear Transform (K)", equation("K"),
                     join("What each ", o.each, " offers to be found by.")};
-  const Note value = {"Linear Transform (V)", "V = X W_V",
+  const Note value = {"Linear Transform (V)", equation("V"),
                       join("What each ", o.each, " passes on when it is attended to.")};
   return {
       project((in / "q").as(Role::query).saying(query), x, "Q", {query_heads, width}, rows),      // [B,T,H,D]
@@ -96,7 +99,8 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
 
   const Stage joined = merge_heads(in / "joined", z);  // [B,T,C]
   if (o.out_width == 0) return joined;
-  const Note note = {"Linear Transform (O)", "O = z W_O", "Joins what the heads have gathered."};
+  const Note note = {"Linear Transform (O)", o.bias ? "O = z W_O + b_O" : "O = z W_O",
+                     "Joins what the heads have gathered."};
   return project(in.beside("attn_out").saying(note), joined, (in / "W_O").path, {{Axis::C, o.out_width}},
                  {.init = o.out_init,
                   .bias = o.bias,

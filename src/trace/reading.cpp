@@ -91,7 +91,13 @@ std::string Reading::label(Axis axis, int64_t place) const {
     const int64_t count = size(Axis::V).value_or(static_cast<int64_t>(trace_.vocabulary.size()));
     if (static_cast<int64_t>(trace_.vocabulary.size()) == count && i < trace_.vocabulary.size())
       return visible(trace_.vocabulary[i]);
-    return count == 1 ? "" : join("#", place);  // labels of something else, or none
+    if (count == 1) return "";
+    // Without words the tokens are called by their ids, and so is what comes next.
+    const auto called_by_id = [](const Token& token) { return token.label == std::to_string(token.id); };
+    if (trace_.vocabulary.empty() && !trace_.tokens.empty() &&
+        std::all_of(trace_.tokens.begin(), trace_.tokens.end(), called_by_id))
+      return std::to_string(place);
+    return join("#", place);  // labels of something else, or none
   }
   if (axis == Axis::H) return join("head ", place);
   if (axis == Axis::G) return join("key head ", place);
