@@ -29,7 +29,8 @@ class Captions {
     scene_.texts.back().box = box;
   }
 
-  // From a line to the baseline of words below it; larger words stand nearer, where things are close together.
+  // From a line to the baseline of words below it; larger words stand nearer, where things are close
+  // together.
   double below() const { return std::min(l_.spacing.small + 3, 15.); }
 
   // The edge that shows a node's value best: one that goes straight on, else its first.
