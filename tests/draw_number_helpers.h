@@ -21,6 +21,23 @@ inline Trace run_of(GptConfig c, int64_t length, std::vector<Observation> observ
   return model.trace(tokens, options);
 }
 
+/// Every textbook network: each optional part on and off.
+template <class Visit>
+void each_textbook(Visit visit) {
+  for (Positions positions : {Positions::none, Positions::learned, Positions::sinusoidal, Positions::rotary})
+    for (Head head : {Head::next_word, Head::classes, Head::regression})
+      for (int options = 0; options < 8; ++options) {
+        TextbookConfig c = textbook();
+        c.positions = positions;
+        c.head = head;
+        c.outputs = head == Head::next_word ? 0 : 2;
+        c.heads = options & 1 ? 2 : 1;
+        c.add_norm = options & 2;
+        c.mask = options & 4 ? Mask::causal : Mask::none;
+        visit(c);
+      }
+}
+
 inline Trace textbook_run(TextbookConfig c = textbook(), const std::string& text = "Life is short") {
   TraceOptions options;
   options.parameters = true;

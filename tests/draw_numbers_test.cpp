@@ -73,18 +73,8 @@ TEST(DrawNumbersTest, NetworksFromOneLayerTo96AndOneHeadTo64) {
 }
 
 TEST(DrawNumbersTest, EveryTextbook) {
-  for (Positions positions : {Positions::none, Positions::learned, Positions::sinusoidal, Positions::rotary})
-    for (Head head : {Head::next_word, Head::classes, Head::regression})
-      for (int options = 0; options < 8; ++options) {
-        TextbookConfig c = textbook();
-        c.positions = positions;
-        c.head = head;
-        c.outputs = head == Head::next_word ? 0 : 2;
-        c.heads = options & 1 ? 2 : 1;
-        c.add_norm = options & 2;
-        c.mask = options & 4 ? Mask::causal : Mask::none;
-        expect_all_good(textbook_run(c), {}, to_json(NetworkConfig(c)));
-      }
+  each_textbook(
+      [](const TextbookConfig& c) { expect_all_good(textbook_run(c), {}, to_json(NetworkConfig(c))); });
 }
 
 TEST(DrawNumbersTest, HostileTokens) {

@@ -9,6 +9,7 @@
 #include "kernels/attention.h"
 #include "kernels/attention_gradient-inl.h"
 #include "kernels/isa.h"
+#include "kernels/parts.h"
 
 // With P the weights, rebuilt as exp(scores - lse), and delta[t] = sum over d of dz[t,d] z[t,d]
 // (Dao et al. 2022, section B.4):
@@ -296,8 +297,6 @@ constexpr int64_t k_near_bytes = 384 << 10;
 constexpr int64_t k_few_tasks = 8;
 constexpr int64_t k_tile_queries = 64;
 
-int64_t blocks_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
-
 }  // namespace
 
 AttentionBackward::AttentionBackward(const AttentionArgs& args, const AttentionGradients& gradients) {
@@ -309,19 +308,19 @@ AttentionBackward::AttentionBackward(const AttentionArgs& args, const AttentionG
       k_tile_queries * static_cast<int64_t>(sizeof(float)) * (3 * s.width + 2 * s.value_width);
   pass_.tiles = k_most_tiles;
   while (pass_.tiles > 1 && (pass_.tiles * tile > k_near_bytes ||
-                             s.heads * blocks_of(s.queries, pass_.tiles * k_tile_queries) < k_few_tasks)) {
+                             s.heads * parts(s.queries, pass_.tiles * k_tile_queries) < k_few_tasks)) {
     pass_.tiles /= 2;
   }
   const int64_t key_heads = std::max<int64_t>(s.key_heads, 1);
-  const int64_t units = s.heads / key_heads * blocks_of(s.queries, pass_.tiles * k_tile_queries);
-  pass_.parts = std::clamp<int64_t>(units, 1, blocks_of(k_few_tasks, key_heads));
+  const int64_t units = s.heads / key_heads * parts(s.queries, pass_.tiles * k_tile_queries);
+  pass_.parts = std::clamp<int64_t>(units, 1, parts(k_few_tasks, key_heads));
   target_ = HWY_DYNAMIC_DISPATCH(attention_backward_target)(pass_);
 
   const int64_t lanes = target_.lanes;
-  pass_.key_pitch = blocks_of(s.width, lanes) * lanes;
-  pass_.value_pitch = blocks_of(s.value_width, lanes) * lanes;
+  pass_.key_pitch = round_up(s.width, lanes);
+  pass_.value_pitch = round_up(s.value_width, lanes);
   const int64_t keys = pass_.parts > 1 ? s.batch * s.key_heads * pass_.parts * pass_.part_floats() : 0;
-  const int64_t sinks = gradients.dsinks ? s.batch * s.heads * blocks_of(s.queries, k_tile_queries) : 0;
+  const int64_t sinks = gradients.dsinks ? s.batch * s.heads * parts(s.queries, k_tile_queries) : 0;
   const int64_t distances = gradients.ddistances ? s.batch * s.heads * pass_.parts * gradients.distances : 0;
   if (keys + sinks + distances == 0) return;
   memory_ = std::make_shared_for_overwrite<float[]>(static_cast<size_t>(keys + sinks + distances));

@@ -11,6 +11,7 @@
 #include "kernels/matmul.h"
 #include "kernels/matmul_block-inl.h"
 #include "kernels/matmul_thin-inl.h"
+#include "kernels/parts.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
@@ -28,7 +29,7 @@ void multiply_as(const MatmulArgs& args, const Matmul::Block& block, float* scra
     return;
   }
   float* const packed = scratch + k_rows * k_width;
-  float* const packed_a = block.pack_a ? packed + up(block.panel, k_width) * k_width * block.step_k : nullptr;
+  float* const packed_a = block.pack_a ? packed + round_up(block.panel, k_width) * block.step_k : nullptr;
   Work<T>{args, block, a, b, c_of(args, block.item), scratch, packed, packed_a}.run();
 }
 
@@ -67,9 +68,6 @@ constexpr int64_t k_large = 4 * 1024 * 1024;  // numbers of B
 constexpr int64_t k_thin_cells = 4096;        // of C, where it has few rows: they stay near
 constexpr int64_t k_few_tasks = 6;  // as many tasks as this are wanted, so that every thread has work,
 constexpr int64_t k_small_task = 256 * 1024;  // unless a task has fewer multiply-adds than this (10 us)
-
-int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
-int64_t parts(int64_t total, int64_t part) { return (total + part - 1) / part; }
 
 // One column: the same product with C as a row, whose cells fill vectors.  The factors of each multiply-add
 // change places, which changes no bit.

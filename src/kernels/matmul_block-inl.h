@@ -18,6 +18,7 @@
 
 #include "kernels/matmul_finish-inl.h"
 #include "kernels/matmul_tile-inl.h"
+#include "kernels/parts.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
@@ -26,9 +27,6 @@ constexpr int64_t k_soon = 16;                                    // rows of til
 constexpr int64_t k_ask_every = HWY_TARGET == HWY_AVX2 ? 24 : 6;  // steps of k, at least
 
 constexpr int64_t k_near = 8192;  // numbers: a B that small stays near by itself
-
-/// Of parts of a size, that many hold a total.
-inline int64_t up(int64_t total, int64_t part) { return (total + part - 1) / part; }
 
 // Columns [n0, n0 + columns) of B's rows [k0, k0 + depth): what the second-level cache holds while all rows
 // of A pass over it.
@@ -130,11 +128,11 @@ Asking Work<T>::asking(const Panel& next, const Panel& now) const {
   const T* from = b.data + (next.item - block.item) * args.batch_b;
   from += args.transpose_b ? next.n0 * b.ld + next.k0 : next.k0 * b.ld + next.n0;
   ask.at = reinterpret_cast<const char*>(from);
-  ask.in_row = ask.a_row = up((args.transpose_b ? next.depth : next.columns) * k_size, k_piece);
+  ask.in_row = ask.a_row = parts((args.transpose_b ? next.depth : next.columns) * k_size, k_piece);
   ask.row_step = b.ld * k_size;
   ask.left = ask.a_row * (args.transpose_b ? next.columns : next.depth);
-  const int64_t steps = now.depth * up(now.columns, k_width);
-  ask.each = std::min(up(ask.left, std::min(k_soon, up(block.m, k_rows))), steps / k_ask_every);
+  const int64_t steps = now.depth * parts(now.columns, k_width);
+  ask.each = std::min(parts(ask.left, std::min(k_soon, parts(block.m, k_rows))), steps / k_ask_every);
   ask.every = steps / std::max<int64_t>(1, ask.each);
   if (ask.each == 0) ask.left = 0;
   return ask;
@@ -232,7 +230,7 @@ void Work<T>::pass(const Panel& now, const Panel& next, ProductTile t) {
     if (far_a) {
       t.ask_a = m + rows < block.m ? t.a + rows * a.ld : a.at(block.m0, next.k0);
       t.asks_a = now.depth / k_line_floats;
-      const int64_t steps = now.depth * up(now.columns, k_width);
+      const int64_t steps = now.depth * parts(now.columns, k_width);
       t.ask_every = std::max<int64_t>(1, steps / std::max<int64_t>(1, t.asks + t.asks_a));
     }
     tiles_of(Part{block.item, row, rows, now.n0, now.columns}, t, last);

@@ -9,6 +9,7 @@
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/math-inl.h"
+#include "kernels/parts.h"
 #include "kernels/rows.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -120,8 +121,6 @@ HWY_EXPORT(rotary);
 
 constexpr int64_t k_strip = 128;  // columns of a task
 constexpr int64_t k_block = 32;   // rows of a task
-
-int64_t parts(int64_t total, int64_t part) { return (total + part - 1) / part; }
 
 }  // namespace
 
