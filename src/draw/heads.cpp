@@ -100,9 +100,10 @@ Scene page_scene(const Reading& reading, const PageOfHeads& page, double panel, 
   }
   if (panel < 52) scene.texts.push_back(text_at(TextKind::index, "head", {left - 10, top - 8}, Anchor::end));
   const std::string token = reading.thing(Axis::T);
-  std::string words = join("A row is a ", token,
-                           " that looks, a column one that is looked at, both in the order of the sentence; ",
-                           "the deeper, the more (each map up to its own largest weight).");
+  std::string words =
+      join("A row is a ", token,
+           " that looks, a column one that is looked at, both in the order of the sentence; ",
+           "the more a cell stands out, the larger its weight (each map up to its own largest weight).");
   if (pooled) words += " Maps are pooled: a cell is the mean of several.";
   const double y = top + static_cast<double>(page.layers.size()) * (panel + k_panel_gap) + 6;
   const double width = std::max(static_cast<double>(page.heads) * (panel + k_panel_gap) + 66, 520.0);
@@ -235,8 +236,9 @@ Scene head_scene(const Trace& trace, const FigureOptions& o) {
   const Point at = {right + 8 + column + 40 + room.x, std::max(top, k_margin + 30 + room.y)};
   const SceneGrid grid = add_grid(scene, *weights, scores ? &*scores : nullptr, form, at);
   if (grid.texts.empty()) add_scale(scene, grid, {grid.rect.x, grid.rect.bottom() + 8});
-  std::string words = join("The wider and deeper a line, the larger the weight. In the map a row is a ",
-                           token, " that looks, a column one that is looked at.");
+  std::string words =
+      join("The wider a line and the more it stands out, the larger the weight. In the map a row is a ",
+           token, " that looks, a column one that is looked at.");
   if (thinned) words += join(" Lines are thinned: of each ", token, " the largest weights.");
   if (grid.pooled()) words += " The map is pooled: a cell is the mean of several.";
   if (pitch < 15) words += join(" Not every ", token, " is named.");

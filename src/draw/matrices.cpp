@@ -253,7 +253,7 @@ Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
   scene.title = join("The matrices of layer ", o.layer, ", head ", o.head, ": ", reading.sentence());
   scene.steps.push_back({join("One attention head as matrices: layer ", o.layer, ", head ", o.head, ", ",
                               reading.sentence(), ". A row stands for a ", reading.thing(Axis::T),
-                              ", the deeper a cell the larger its number. From top to bottom:"),
+                              ", the more a cell stands out the larger its number. From top to bottom:"),
                          0, false, false});
   double y = k_margin;
   scene.texts.push_back(text_at(TextKind::title, join("Layer ", o.layer, ", head ", o.head),
