@@ -5,8 +5,15 @@
 // queries.  The sums across lanes that scores then need are made for as many scores as there are lanes at
 // once, by a transpose that adds.  (Lanes that are queries, as in attention-inl.h, would be mostly empty.)
 //
+// A chunk of keys is gone through in four streams, a quarter of it each, by turns four rows of one: so the
+// prefetchers of hardware, each of which follows one stream and stops at the end of a page, have four to
+// follow. From memory that reads 24 GB/s where one stream reads 13, and where fetching ahead by hand, which
+// has no more lines in flight than the first-level cache has room for, reads 18 (Zen 4; all that it can is
+// 26).
+//
 // A score is one chain of multiply-adds for each lane, then one tree of additions; a sum of values one chain
-// of multiply-adds over the keys in order, whatever the number of queries at once: the same bits.
+// of multiply-adds over the keys in the order of slots, whatever the number of queries at once: the same
+// bits.
 //
 // Included once per instruction set.
 #if defined(LIMPID_KERNELS_ATTENTION_DECODE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -17,41 +24,59 @@
 #endif
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "kernels/attention_decode.h"
 #include "kernels/cache-inl.h"
 #include "kernels/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 
-constexpr int64_t k_decode_keys = 64;  // of a block
-constexpr int k_most_rows = 4;         // queries at once
+// Keys with a softmax of their own, and their order, which is part of what a result's bits are: slot
+// 16 i + 4 stream + j holds key 128 stream + 4 i + j of the chunk.
+constexpr int64_t k_chunk = k_decode_chunk, k_streams = 4;
+constexpr int64_t k_quad = 4;  // rows of a stream that follow one another
+constexpr int64_t k_quads = k_chunk / k_quad;
+constexpr int k_most_rows = 4;  // queries at once
 
-/// Rows of the cache that are wanted soon, one for each that is in use now.
-struct Ahead {
-  const void* const* rows;  // [k_decode_keys]; null: none
-  int64_t bytes;            // of each
-  /// To the second-level cache: as many bytes in flight to the first fall to two thirds of the speed (f32
-  /// from memory: 10 GB/s instead of 16).  Few at a time, evenly among the products: a core has some 24 lines
-  /// in flight, and what comes in a burst waits for them, and products behind it (8192 keys of 8 heads of
-  /// f32: a fifth less time than by bursts of 32 lines and none in every other pass).
-  HWY_INLINE void fetch(int64_t begin, int64_t end) const {
-    if (!rows) return;
-    for (int64_t i = begin; i < end; ++i) {
-      const auto* row = static_cast<const std::byte*>(rows[i]);
-      // By two lines: a line too much costs less than a loop of one or two rounds.
-      for (int64_t byte = 0; byte < bytes; byte += 128) {
-        __builtin_prefetch(row + byte, 0, 2);
-        __builtin_prefetch(row + byte + 64, 0, 2);
-        __asm__ volatile("");  // or GCC 12 takes a loop that only fetches for one that does nothing
-      }
+/// Slot of a chunk's key, and back.
+struct Slots {
+  int16_t of_key[k_chunk]{};
+  float key[k_chunk]{};
+  constexpr Slots() {
+    for (int64_t slot = 0; slot < k_chunk; ++slot) {
+      const int64_t turn = slot / (k_streams * k_quad), stream = slot / k_quad % k_streams;
+      const int64_t at = k_chunk / k_streams * stream + k_quad * turn + slot % k_quad;
+      key[slot] = static_cast<float>(at);
+      of_key[at] = static_cast<int16_t>(slot);
     }
   }
 };
+alignas(64) constexpr Slots k_slots;
+
+/// The rows of a cache that lie in the slots of a chunk.
+struct SlotRows {
+  const std::byte* base = nullptr;
+  const int64_t* offsets = nullptr;  // [k_chunk], bytes; only of slots in use
+  /// Bytes to fetch of the row k_ahead slots further on where rows lie apart, so that hardware does not; or
+  /// 0.
+  int64_t fetched = 0;
+  template <class Element>
+  HWY_INLINE const Element* at(int64_t slot) const {
+    return reinterpret_cast<const Element*>(base + offsets[slot]);
+  }
+  HWY_INLINE void fetch(int64_t slot) const {
+    for (int64_t byte = 0; byte < fetched; byte += 64) {
+      __builtin_prefetch(base + offsets[slot] + byte);
+      __asm__ volatile("");  // or GCC 12 takes a loop that only fetches for one that does nothing
+    }
+  }
+};
+constexpr int64_t k_ahead = 16;
 
 // ---- the sums of k_lanes vectors as one vector ----------------------------------------------------
 
@@ -94,43 +119,20 @@ HWY_INLINE Vec sum_each(const Vec* x) {
 
 // Scores made at once: sums in registers, a multiple of k_lanes, 8 at least so that multiply-adds overlap.
 constexpr int k_scores = k_lanes == 4 ? 16 : k_lanes < 8 ? 8 : static_cast<int>(k_lanes);
+constexpr int64_t k_quads_at_once = k_scores / k_quad;  // of one query
 
 struct Scores {
-  const void* const* keys;  // [count] rows
-  int64_t count, width;     // count: a multiple of k_scores; width: of Type's k_pack vectors
-  const float* queries;     // [rows][pitch], in the order of parts
+  SlotRows keys;
+  const int16_t* quads;  // [count] slots 4 quad, ... of the chunk; count: a multiple of k_quads_at_once
+  int64_t count, width;  // width: of Type's k_pack vectors
+  const float* queries;  // [rows][pitch], in the order of parts
   int64_t pitch;
-  float* to;  // [rows][k_decode_keys]
-  Ahead ahead;
+  float* to;  // [rows][k_chunk]
 };
 
-// sums[row][key] += queries . keys, over the columns [c0, c1).
-template <class Type, int kRows, int kKeys>
-HWY_INLINE void multiply(const typename Type::Element* const* keys, const float* HWY_RESTRICT query,
-                         int64_t pitch, int64_t c0, int64_t c1, Vec* sums, int sums_pitch) {
-#pragma GCC unroll 2  // a loop of few short rounds is often left by a wrong guess
-  for (int64_t c = c0; c < c1; c += Type::k_pack * k_lanes) {
-    typename Type::Raw raw[kKeys];
-#pragma GCC unroll 4
-    for (int i = 0; i < kKeys; ++i) raw[i] = Type::raw(keys[i] + c);
-#pragma GCC unroll 4
-    for (int j = 0; j < Type::k_pack; ++j) {
-      Vec x[kKeys];
-#pragma GCC unroll 4
-      for (int i = 0; i < kKeys; ++i) x[i] = Type::part(raw[i], j);
-#pragma GCC unroll 4
-      for (int r = 0; r < kRows; ++r) {
-        const Vec q = hn::LoadU(k_f32, query + r * pitch + c + j * k_lanes);
-#pragma GCC unroll 4
-        for (int i = 0; i < kKeys; ++i)
-          sums[r * sums_pitch + i] = hn::MulAdd(x[i], q, sums[r * sums_pitch + i]);
-      }
-    }
-  }
-}
-
-// GCC 12 keeps an array of sums in memory where it is handed on as one, unless each is pinned.  Through
-// memory the sums across lanes cost a third of all time with four rows of f32 (Zen 4).
+// GCC 12 keeps an array of sums in memory where it is handed on as one, unless each is pinned, and reads a
+// vector that several products share for each of them anew: a load for each multiply-add, and no more than
+// one of either begins in a cycle.  With four rows of f32 these cost a third of all time (Zen 4).
 HWY_INLINE void keep_in_register([[maybe_unused]] Vec& x) {
 #if HWY_TARGET == HWY_AVX3
   __asm__("" : "+v"(x.raw));
@@ -141,49 +143,84 @@ HWY_INLINE void keep_in_register([[maybe_unused]] Vec& x) {
 #endif
 }
 
-template <class Type, int kRows>
-void score_rows(const Scores& t) {
-  using Element = typename Type::Element;
-  // Keys at once: more have no registers for their addresses.
-  constexpr int kKeys = k_scores / kRows, kAtOnce = kKeys < 4 ? kKeys : 4;
-  constexpr int64_t kStep = Type::k_pack * k_lanes;
-  const int64_t middle = t.width / (2 * kStep) * kStep;
-  for (int64_t first = 0; first < t.count; first += kKeys) {
-    Vec sums[k_scores];  // [kRows][kKeys]
-#pragma GCC unroll 16
-    for (int i = 0; i < k_scores; ++i) sums[i] = hn::Zero(k_f32);
+// sums[row][key] += queries . keys
+template <class Type, int kRows, int kKeys>
+HWY_INLINE void multiply(const typename Type::Element* const* keys, const float* HWY_RESTRICT query,
+                         int64_t pitch, int64_t width, Vec* sums, int sums_pitch) {
+#pragma GCC unroll 2  // a loop of few short rounds is often left by a wrong guess
+  for (int64_t c = 0; c < width; c += Type::k_pack * k_lanes) {
+    typename Type::Raw raw[kKeys];
 #pragma GCC unroll 4
-    for (int part = 0; part < kKeys; part += kAtOnce) {
-      const Element* key[kAtOnce];
+    for (int i = 0; i < kKeys; ++i) raw[i] = Type::raw(keys[i] + c);
 #pragma GCC unroll 4
-      for (int i = 0; i < kAtOnce; ++i) key[i] = static_cast<const Element*>(t.keys[first + part + i]);
-      const int64_t begin = first + part, half = begin + kAtOnce / 2;
-      t.ahead.fetch(begin, half);
-      multiply<Type, kRows, kAtOnce>(key, t.queries, t.pitch, 0, middle, sums + part, kKeys);
-      t.ahead.fetch(half, begin + kAtOnce);
-      multiply<Type, kRows, kAtOnce>(key, t.queries, t.pitch, middle, t.width, sums + part, kKeys);
-    }
-    HWY_ALIGN float scores[k_scores];
-#pragma GCC unroll 16
-    for (int i = 0; i < k_scores; ++i) keep_in_register(sums[i]);
-#pragma GCC unroll 8
-    for (int i = 0; i < k_scores; i += k_lanes) hn::Store(sum_each(sums + i), k_f32, scores + i);
+    for (int j = 0; j < Type::k_pack; ++j) {
+      Vec q[kRows];
 #pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      std::memcpy(t.to + first + r * k_decode_keys, scores + r * kKeys, kKeys * sizeof(float));
+      for (int r = 0; r < kRows; ++r) {
+        q[r] = hn::LoadU(k_f32, query + r * pitch + c + j * k_lanes);
+        keep_in_register(q[r]);
+      }
+#pragma GCC unroll 4
+      for (int i = 0; i < kKeys; ++i) {
+        Vec x = Type::part(raw[i], j);
+        if constexpr (kRows > 1) keep_in_register(x);
+#pragma GCC unroll 4
+        for (int r = 0; r < kRows; ++r)
+          sums[r * sums_pitch + i] = hn::MulAdd(x, q[r], sums[r * sums_pitch + i]);
+      }
     }
   }
 }
 
-// ---- values ---------------------------------------------------------------------------------------
+template <class Type, int kRows>
+void score_rows(const Scores& t) {
+  using Element = typename Type::Element;
+  constexpr int kKeys = k_scores / kRows;                // with sums at once;
+  constexpr int kAtOnce = std::min<int>(kKeys, k_quad);  // more have no registers for their addresses
+  constexpr int kQuads = kKeys / kAtOnce;
+  for (int64_t first = 0; first < t.count; first += kQuads) {
+    const int16_t* HWY_RESTRICT quads = t.quads + first;
+#pragma GCC unroll 4
+    for (int64_t begin = 0; begin < k_quad; begin += kAtOnce) {
+      Vec sums[k_scores];  // [kRows][kKeys]
+#pragma GCC unroll 16
+      for (int i = 0; i < k_scores; ++i) sums[i] = hn::Zero(k_f32);
+#pragma GCC unroll 4
+      for (int quad = 0; quad < kQuads; ++quad) {
+        const int64_t slot = k_quad * quads[quad] + begin;
+        const Element* key[kAtOnce];
+#pragma GCC unroll 4
+        for (int i = 0; i < kAtOnce; ++i) {
+          key[i] = t.keys.template at<Element>(slot + i);
+          if (t.keys.fetched > 0) t.keys.fetch((slot + i + k_ahead) % k_chunk);
+        }
+        multiply<Type, kRows, kAtOnce>(key, t.queries, t.pitch, t.width, sums + quad * kAtOnce, kKeys);
+      }
+      HWY_ALIGN float scores[k_scores];
+#pragma GCC unroll 16
+      for (int i = 0; i < k_scores; ++i) keep_in_register(sums[i]);
+#pragma GCC unroll 8
+      for (int i = 0; i < k_scores; i += k_lanes) hn::Store(sum_each(sums + i), k_f32, scores + i);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+        for (int quad = 0; quad < kQuads; ++quad)
+          std::memcpy(t.to + r * k_chunk + k_quad * quads[quad] + begin, scores + r * kKeys + quad * kAtOnce,
+                      kAtOnce * sizeof(float));
+      }
+    }
+  }
+}
+
+// ---- sums of weighted values ----------------------------------------------------------------------
 
 struct Sums {
-  const void* const* values;
-  int64_t begin, end, width;  // keys of the block; width: of Type's k_pack vectors
-  const float* weights;       // [rows][k_decode_keys]
-  float* to;                  // [rows][pitch], added to; in the order of parts
+  SlotRows values;
+  const int16_t* slots;  // [count], in order
+  int64_t count, width;  // width: of Type's k_pack vectors
+  const float* weights;  // [rows][k_chunk]
+  float* to;             // [rows][pitch], added to; in the order of parts
   int64_t pitch;
-  Ahead ahead;
 };
 
 // kVecs vectors of columns: of all parts, or where they are fewer those from kPart on.
@@ -191,36 +228,31 @@ template <class Type, int kRows, int kVecs, int kPart = 0>
 void add_columns(const Sums& t, int64_t column) {
   using Element = typename Type::Element;
   constexpr int kParts = kVecs < Type::k_pack ? kVecs : Type::k_pack;
-  constexpr int64_t kFetched = kRows == 1 ? 2 : 4;  // rows at once
   const int64_t to = column + kPart * k_lanes;
-  // Each pass over the rows fetches its part of what is ahead.
-  const int64_t passes = std::max<int64_t>(1, t.width / (kVecs * k_lanes)), pass = to / (kVecs * k_lanes);
-  const int64_t fetched = k_decode_keys * pass / passes;
   Vec sum[kRows][kVecs];
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::LoadU(k_f32, t.to + r * t.pitch + to + v * k_lanes);
   }
-  for (int64_t begin = t.begin; begin < t.end; begin += kFetched) {
-    const int64_t end = std::min(t.end, begin + kFetched);
-    if (pass < passes) t.ahead.fetch(fetched + begin / passes, fetched + end / passes);
-    const void* const* HWY_RESTRICT values = t.values;
-    const float* HWY_RESTRICT weights = t.weights;
-    for (int64_t i = begin; i < end; ++i) {
-      const Element* HWY_RESTRICT value = static_cast<const Element*>(values[i]) + column;
-      Vec weight[kRows];
+  const int16_t* HWY_RESTRICT slots = t.slots;
+  const float* HWY_RESTRICT weights = t.weights;
+  const bool fetches = t.values.fetched > 0 && to == 0;  // the first pass over the rows does
+  for (int64_t i = 0; i < t.count; ++i) {
+    const int64_t slot = slots[i];
+    const Element* HWY_RESTRICT value = t.values.template at<Element>(slot) + column;
+    if (fetches) t.values.fetch((slot + k_ahead) % k_chunk);
+    Vec weight[kRows];
 #pragma GCC unroll 4
-      for (int r = 0; r < kRows; ++r) weight[r] = hn::Set(k_f32, weights[r * k_decode_keys + i]);
+    for (int r = 0; r < kRows; ++r) weight[r] = hn::Set(k_f32, weights[r * k_chunk + slot]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kVecs; v += kParts) {
-        const auto raw = Type::raw(value + v * k_lanes);
+    for (int v = 0; v < kVecs; v += kParts) {
+      const auto raw = Type::raw(value + v * k_lanes);
 #pragma GCC unroll 4
-        for (int j = 0; j < kParts; ++j) {
-          const Vec x = Type::part(raw, kPart + j);
+      for (int j = 0; j < kParts; ++j) {
+        const Vec x = Type::part(raw, kPart + j);
 #pragma GCC unroll 4
-          for (int r = 0; r < kRows; ++r) sum[r][v + j] = hn::MulAdd(x, weight[r], sum[r][v + j]);
-        }
+        for (int r = 0; r < kRows; ++r) sum[r][v + j] = hn::MulAdd(x, weight[r], sum[r][v + j]);
       }
     }
   }

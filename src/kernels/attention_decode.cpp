@@ -8,7 +8,7 @@
 #include "kernels/attention-inl.h"
 #include "kernels/attention_decode-inl.h"
 #include "kernels/attention_decode.h"
-#include "kernels/attention_decode_block-inl.h"
+#include "kernels/attention_decode_chunk-inl.h"
 #include "kernels/isa.h"
 
 #ifndef LIMPID_KERNELS_ATTENTION_DECODE_ONCE_
@@ -16,7 +16,6 @@
 namespace limpid::kernels {
 namespace {
 
-constexpr int64_t k_chunk = 512;  // keys; a multiple of k_decode_keys.  Part of what a result's bits are.
 constexpr int64_t k_wanted_tasks =
     32;  // where heads are fewer their keys are split, so that every thread works
 
@@ -28,7 +27,7 @@ struct Division {
 Division division(const AttentionShape& s) {
   Division d{};
   d.heads = s.batch * s.key_heads;
-  d.chunks = (s.keys + k_chunk - 1) / k_chunk;
+  d.chunks = (s.keys + k_decode_chunk - 1) / k_decode_chunk;
   const int64_t wanted = d.heads > 0 ? (k_wanted_tasks + d.heads - 1) / d.heads : 1;
   d.part_chunks = std::max<int64_t>(1, (d.chunks + wanted - 1) / wanted);
   d.parts = std::max<int64_t>(1, (d.chunks + d.part_chunks - 1) / d.part_chunks);
@@ -67,7 +66,7 @@ HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
 
-// ---- all rows against a block ---------------------------------------------------------------------
+// ---- all rows against a chunk ---------------------------------------------------------------------
 
 template <class Type>
 void score_tile(Type, int64_t rows, const Scores& t) {
@@ -78,144 +77,126 @@ void score_tile(Type, int64_t rows, const Scores& t) {
 
 template <class Type>
 void add_tile(Type, int64_t rows, const Sums& t) {
-  if (t.begin >= t.end) return;
+  if (t.count == 0) return;
   if (rows == 4) return add_rows<Type, 4>(t);
   if (rows == 2) return add_rows<Type, 2>(t);
   add_rows<Type, 1>(t);
 }
 
-bool all_seen(const Task& task, const Block& block) {
-  return task.all_low <= block.start && block.start + k_decode_keys <= task.all_high;
-}
-
-// The part of a block that a row sees, counted from the block's start.
-Sight sight_in(const Task& task, const Block& block, int64_t row) {
+// The part of a chunk that a row sees, counted from the chunk's start.
+Sight sight_in(const Task& task, const Chunk& chunk, int64_t row) {
   Sight sight = sight_of(task.args, task.batch, task.query(std::min(row, task.room.rows - 1)));
-  sight.low = std::clamp<int64_t>(sight.low - block.start, 0, k_decode_keys);
-  sight.high = std::clamp<int64_t>(sight.high - block.start, sight.low, k_decode_keys);
+  sight.low = std::clamp<int64_t>(sight.low - chunk.start, 0, k_chunk);
+  sight.high = std::clamp<int64_t>(sight.high - chunk.start, sight.low, k_chunk);
   return sight;
 }
 
-// Sums of the rows of a tile, which may see different keys: those that all see together, the others by row,
-// for each row in the order of its keys.
-template <class Type>
-void add_seen(Type type, const Task& task, const Block& block, int64_t first, int64_t rows, Sums t) {
-  int64_t low = 0, high = k_decode_keys;
-  if (all_seen(task, block)) {
-    t.begin = 0, t.end = k_decode_keys;
-    return add_tile(type, rows, t);
-  }
-  for (int64_t r = 0; r < rows; ++r) {
-    const Sight sight = sight_in(task, block, first + r);
-    low = std::max(low, sight.low);
-    high = std::min(high, sight.high);
-  }
-  high = std::max(low, high);
-  const auto alone = [&](int64_t from, int64_t to) {
-    for (int64_t r = 0; r < rows; ++r) {
-      const Sight sight = sight_in(task, block, first + r);
-      Sums one = t;
-      one.weights += r * k_decode_keys;
-      one.to += r * t.pitch;
-      one.begin = std::max(sight.low, from);
-      one.end = std::min(sight.high, to);
-      add_tile(type, 1, one);
+void score_chunk(const Task& task, const Chunk& chunk) {
+  const DecodeArgs& args = task.args;
+  const Room& room = task.room;
+  const SlotRows rows = chunk.keys.rows(args.shape.width * bytes_of(args.keys.type));
+  int64_t copied[k_chunk];
+  Scores t{};
+  t.keys = rows;
+  t.width = t.pitch = room.key_pitch;
+  // A few rows at a time where they serve again: for the next queries, or by their copies.
+  const bool all = room.tiled <= k_most_rows && !room.copies_keys;
+  const int64_t step = all ? chunk.count : k_batch / k_quad;
+  for (int64_t first = 0; first < chunk.count; first += step) {
+    const int64_t count = std::min(step, chunk.count - first);
+    t.quads = chunk.quads + first;
+    t.count = (count + k_quads_at_once - 1) / k_quads_at_once * k_quads_at_once;
+    if (room.copies_keys) {
+      with_type(args.keys.type, [&](auto type) {
+        copy_rows(type, rows, t.quads, count, room.parts_keys, args.shape.width, room.key_pitch, room.keys,
+                  copied);
+      });
+      t.keys = {reinterpret_cast<const std::byte*>(room.keys), copied};
     }
-  };
-  alone(0, low);
-  t.begin = low, t.end = high;
-  add_tile(type, rows, t);
-  t.ahead = {};
-  alone(high, k_decode_keys);
+    with_type(room.copies_keys ? DType::f32 : args.keys.type, [&](auto type) {
+      for (int64_t row = 0, tile; row < room.tiled; row += tile) {
+        tile = tile_of(room.tiled - row);
+        t.queries = room.queries + row * room.key_pitch;
+        t.to = room.weights + row * k_chunk;
+        score_tile(type, tile, t);
+        t.keys.fetched = 0;
+      }
+    });
+    t.keys.fetched = rows.fetched;
+  }
 }
 
-void weigh_block(const Task& task, const Block& block) {
+void weigh_chunk(const Task& task, const Chunk& chunk) {
   const DecodeArgs& args = task.args;
   const Room& room = task.room;
   Change change{};
-  change.key_scales = args.keys.type == DType::i8 ? block.keys.scales : nullptr;
-  change.value_scales = args.values.type == DType::i8 ? block.values.scales : nullptr;
+  change.key_scales = args.keys.type == DType::i8 ? chunk.keys.scales : nullptr;
   change.softcap = args.softcap;
-  const bool all = all_seen(task, block);
-  // Four rows at once: each has to wait for its largest score.
-  for (int64_t first = 0; first < room.rows; first += k_most_rows) {
-    const int64_t end = std::min(room.rows, first + k_most_rows);
-    float now[k_most_rows];
-    bool sees[k_most_rows];
-    for (int64_t row = first; row < end; ++row) {
-      Sight sight{0, k_decode_keys, 0};
-      if (!all || args.slopes) sight = sight_in(task, block, row);
-      sees[row - first] = sight.low < sight.high;
-      if (!sees[row - first]) continue;
-      change.slope = args.slopes ? args.slopes[task.head(row)] : 0;
-      change.distance = static_cast<float>(sight.position - block.start);
-      now[row - first] =
-          final_scores(change, sight.low, sight.high, room.weights + row * k_decode_keys, room.top[row]);
-    }
-    for (int64_t row = first; row < end; ++row) {
-      if (!sees[row - first]) continue;
-      weigh_row(change.value_scales, now[row - first], room.weights + row * k_decode_keys, room.top + row,
-                room.total + row * k_lanes, room.sums + row * room.value_pitch, room.value_pitch);
-    }
+  const float* value_scales = args.values.type == DType::i8 ? chunk.values.scales : nullptr;
+  for (int64_t row = 0; row < room.rows; ++row) {
+    const Sight sight = sight_in(task, chunk, row);
+    room.top[row] = -k_infinity;
+    room.total[row] = 0;
+    if (sight.low >= sight.high) continue;
+    change.slope = args.slopes ? args.slopes[task.head(row)] : 0;
+    change.distance = static_cast<float>(sight.position - chunk.start);
+    float* scores = room.weights + row * k_chunk;
+    room.top[row] = final_scores(change, sight.low, sight.high, chunk.slots(), scores);
+    room.total[row] = sum_lanes(weigh_row(value_scales, room.top[row], chunk.slots(), scores));
   }
 }
 
-void attend(const Task& task, const Block& block, const Block* next) {
+// Which slots of the quads lie in the keys [low, high) of the chunk, in order.
+int64_t slots_in(const int16_t* quads, int64_t count, int64_t low, int64_t high, int16_t* slots) {
+  int64_t found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto first = static_cast<int64_t>(k_slots.key[quads[i] * k_quad]);
+    for (int64_t j = 0; j < k_quad; ++j) {
+      slots[found] = static_cast<int16_t>(quads[i] * k_quad + j);
+      found += first + j >= low && first + j < high;
+    }
+  }
+  return found;
+}
+
+void add_chunk(const Task& task, const Chunk& chunk) {
   const DecodeArgs& args = task.args;
   const Room& room = task.room;
-  const auto ahead_of = [](const BlockRows& rows, const Cache& cache, int64_t width) {
-    return Ahead{rows.at, width * bytes_of(cache.type)};
-  };
-  const void* copied[k_decode_keys];
-
-  Scores scores{};
-  scores.keys = block.keys.at;
-  scores.count = (block.s1 - block.start + k_scores - 1) / k_scores * k_scores;
-  scores.width = room.key_pitch;
-  scores.pitch = room.key_pitch;
-  scores.ahead = ahead_of(block.values, args.values, args.shape.value_width);
-  if (room.copies_keys) {
-    with_type(args.keys.type, [&](auto type) {
-      copy_rows(type, block, block.keys, room.parts_keys, args.shape.width, room.key_pitch, scores.ahead,
-                room.keys, copied);
-    });
-    scores.keys = copied;
-    scores.ahead = {};
-  }
-  with_type(room.copies_keys ? DType::f32 : args.keys.type, [&](auto type) {
-    for (int64_t row = 0, tile; row < room.tiled; row += tile) {
-      tile = tile_of(room.tiled - row);
-      scores.queries = room.queries + row * room.key_pitch;
-      scores.to = room.weights + row * k_decode_keys;
-      score_tile(type, tile, scores);
-      scores.ahead = {};
+  const bool all = task.all_low <= chunk.start && chunk.start + k_chunk <= task.all_high;
+  const SlotRows rows = chunk.values.rows(args.shape.value_width * bytes_of(args.values.type));
+  constexpr int64_t k_step = k_batch / k_quad;
+  int64_t copied[k_chunk];
+  int16_t slots[k_batch];
+  Sums t{};
+  t.values = rows;
+  t.slots = slots;
+  t.width = t.pitch = room.value_pitch;
+  for (int64_t first = 0; first < chunk.count; first += k_step) {
+    const int16_t* quads = chunk.quads + first;
+    const int64_t count = std::min(k_step, chunk.count - first);
+    if (room.copies_values) {
+      with_type(args.values.type, [&](auto type) {
+        copy_rows(type, rows, quads, count, room.parts_values, args.shape.value_width, room.value_pitch,
+                  room.values, copied);
+      });
+      t.values = {reinterpret_cast<const std::byte*>(room.values), copied};
     }
-  });
-
-  weigh_block(task, block);
-
-  Sums sums{};
-  sums.values = block.values.at;
-  sums.width = room.value_pitch;
-  sums.pitch = room.value_pitch;
-  if (next) sums.ahead = ahead_of(next->keys, args.keys, args.shape.width);
-  if (room.copies_values) {
-    with_type(args.values.type, [&](auto type) {
-      copy_rows(type, block, block.values, room.parts_values, args.shape.value_width, room.value_pitch,
-                sums.ahead, room.values, copied);
+    if (all) t.count = slots_in(quads, count, 0, k_chunk, slots);
+    with_type(room.copies_values ? DType::f32 : args.values.type, [&](auto type) {
+      for (int64_t row = 0, tile; row < room.tiled; row += tile) {
+        tile = all ? tile_of(room.tiled - row) : 1;  // rows that see different keys: each by itself
+        t.weights = room.weights + row * k_chunk;
+        t.to = room.sums + row * room.value_pitch;
+        if (!all) {
+          const Sight sight = sight_in(task, chunk, row);
+          t.count = slots_in(quads, count, sight.low, sight.high, slots);
+        }
+        add_tile(type, tile, t);
+        t.values.fetched = 0;
+      }
     });
-    sums.values = copied;
-    sums.ahead = {};
+    t.values.fetched = rows.fetched;
   }
-  with_type(room.copies_values ? DType::f32 : args.values.type, [&](auto type) {
-    for (int64_t row = 0, tile; row < room.tiled; row += tile) {
-      tile = tile_of(room.tiled - row);
-      sums.weights = room.weights + row * k_decode_keys;
-      sums.to = room.sums + row * room.value_pitch;
-      add_seen(type, task, block, row, tile, sums);
-      sums.ahead = {};
-    }
-  });
 }
 
 // ---- chunks ---------------------------------------------------------------------------------------
@@ -258,25 +239,22 @@ void finish_row(const DecodeArgs& args, int64_t batch, int64_t head, int64_t que
   store_rows(args.z_type, row, 0, 1, shape.value_width, at(args.z_type, args.z, offset), 0);
 }
 
-void begin_chunk(const Room& room) {
-  std::fill_n(room.sums, room.tiled * room.value_pitch, 0.f);
-  std::fill_n(room.top, room.tiled, -k_infinity);
-  std::fill_n(room.total, room.tiled * k_lanes, 0.f);
-}
-
-void end_chunk(const Task& task, int64_t chunk, bool split) {
+void attend(const Task& task, const Chunk& chunk, bool split) {
   const Room& room = task.room;
   const int64_t width = task.args.shape.value_width;
+  std::fill_n(room.sums, room.tiled * room.value_pitch, 0.f);
+  score_chunk(task, chunk);
+  weigh_chunk(task, chunk);
+  add_chunk(task, chunk);
   for (int64_t row = 0; row < room.rows; ++row) {
     const float* sums = room.sums + row * room.value_pitch;
-    const float total = sum_lanes(hn::Load(k_f32, room.total + row * k_lanes));
     if (split) {
-      float* to = partial_of(task.args, task.batch, task.head(row), task.query(row), chunk);
+      float* to = partial_of(task.args, task.batch, task.head(row), task.query(row), chunk.start / k_chunk);
       std::copy_n(sums, width, to);
       to[width] = room.top[row];
-      to[width + 1] = total;
+      to[width + 1] = room.total[row];
     } else {
-      merge_row(room.top[row], total, sums, width, room.all_top + row, room.all_total + row,
+      merge_row(room.top[row], room.total[row], sums, width, room.all_top + row, room.all_total + row,
                 room.all_sums + row * room.value_pitch);
     }
   }
@@ -319,7 +297,6 @@ void decode(const DecodeArgs& args, int64_t batch, int64_t key_head, int64_t s0,
   const Room& room = task.room;
   const bool split = division(args.shape).parts > 1;
   pack_queries(task);
-  std::fill_n(room.weights, room.tiled * k_decode_keys, 0.f);
   std::fill_n(room.all_total, room.rows, 0.f);
   look(&task, s0, s1);
   const int64_t low = task.low, high = task.high;
@@ -327,17 +304,10 @@ void decode(const DecodeArgs& args, int64_t batch, int64_t key_head, int64_t s0,
     for (int64_t row = 0; row < room.rows; ++row)
       partial_of(args, batch, task.head(row), task.query(row), s / k_chunk)[args.shape.value_width + 1] = 0;
   }
-  Block blocks[2];
-  const int64_t start = low / k_decode_keys * k_decode_keys;
-  if (low < high) find_block(task, start, low, high, &blocks[0]);
-  int now = 0;
-  for (int64_t s = start; s < high; s += k_decode_keys, now = 1 - now) {
-    const int64_t end = s + k_decode_keys;
-    Block* next = end < high ? &blocks[1 - now] : nullptr;
-    if (next) find_block(task, end, low, high, next);
-    if (s == start || s % k_chunk == 0) begin_chunk(room);
-    attend(task, blocks[now], next);
-    if (!next || end % k_chunk == 0) end_chunk(task, s / k_chunk, split);
+  Chunk chunk{};
+  for (int64_t s = low / k_chunk * k_chunk; s < high; s += k_chunk) {
+    find_chunk(task, s, low, high, &chunk);
+    attend(task, chunk, split);
   }
   for (int64_t row = 0; row < room.rows && !split; ++row) {
     finish_row(args, batch, task.head(row), task.query(row), room.all_top[row], room.all_total[row],
@@ -392,8 +362,8 @@ int64_t AttentionDecode::tasks() const noexcept {
 
 void AttentionDecode::run(int64_t task, std::byte* scratch) const noexcept {
   const Division d = division(args_.shape);
-  const int64_t head = task / d.parts, s0 = task % d.parts * d.part_chunks * k_chunk;
-  const int64_t s1 = std::min(args_.shape.keys, s0 + d.part_chunks * k_chunk);
+  const int64_t head = task / d.parts, s0 = task % d.parts * d.part_chunks * k_decode_chunk;
+  const int64_t s1 = std::min(args_.shape.keys, s0 + d.part_chunks * k_decode_chunk);
   target_.run(args_, head / args_.shape.key_heads, head % args_.shape.key_heads, s0, s1,
               reinterpret_cast<float*>(scratch));
 }

@@ -22,6 +22,8 @@
 
 namespace limpid::kernels {
 
+constexpr int64_t k_decode_chunk = 512;  // keys
+
 struct DecodeArgs {
   AttentionShape shape;     // keys: the most that a batch row may have
   DType type = DType::f32;  // of q: f32, bf16 or f16
