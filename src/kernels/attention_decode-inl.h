@@ -37,46 +37,32 @@ HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 
 // Keys with a softmax of their own, and their order, which is part of what a result's bits are: slot
-// 16 i + 4 stream + j holds key 128 stream + 4 i + j of the chunk.
-constexpr int64_t k_chunk = k_decode_chunk, k_streams = 4;
-constexpr int64_t k_quad = 4;  // rows of a stream that follow one another
-constexpr int64_t k_quads = k_chunk / k_quad;
+// 4 i + stream holds key 128 stream + i of the chunk.
+constexpr int64_t k_chunk = k_decode_chunk, k_streams = 4, k_stream_keys = k_chunk / k_streams;
 constexpr int k_most_rows = 4;  // queries at once
 
-/// Slot of a chunk's key, and back.
-struct Slots {
-  int16_t of_key[k_chunk]{};
-  float key[k_chunk]{};
-  constexpr Slots() {
-    for (int64_t slot = 0; slot < k_chunk; ++slot) {
-      const int64_t turn = slot / (k_streams * k_quad), stream = slot / k_quad % k_streams;
-      const int64_t at = k_chunk / k_streams * stream + k_quad * turn + slot % k_quad;
-      key[slot] = static_cast<float>(at);
-      of_key[at] = static_cast<int16_t>(slot);
-    }
-  }
-};
-alignas(64) constexpr Slots k_slots;
+constexpr int64_t k_ahead = 128;  // slots
+
+constexpr int64_t slot_of(int64_t key) { return key % k_stream_keys * k_streams + key / k_stream_keys; }
+constexpr int64_t key_of(int64_t slot) { return slot % k_streams * k_stream_keys + slot / k_streams; }
 
 /// The rows of a cache that lie in the slots of a chunk.
 struct SlotRows {
-  const std::byte* base = nullptr;
-  const int64_t* offsets = nullptr;  // [k_chunk], bytes; only of slots in use
-  /// Bytes to fetch of the row k_ahead slots further on where rows lie apart, so that hardware does not; or
-  /// 0.
-  int64_t fetched = 0;
+  const std::byte* base;
+  const int64_t* offsets;  // [k_chunk + k_ahead], bytes; the last of the chunk that follows
+  bool fetches;            // is what is wanted k_ahead slots later asked for?
   template <class Element>
   HWY_INLINE const Element* at(int64_t slot) const {
     return reinterpret_cast<const Element*>(base + offsets[slot]);
   }
-  HWY_INLINE void fetch(int64_t slot) const {
-    for (int64_t byte = 0; byte < fetched; byte += 64) {
-      __builtin_prefetch(base + offsets[slot] + byte);
+  HWY_INLINE void fetch(int64_t slot, int64_t bytes) const {
+    const std::byte* row = base + offsets[slot + k_ahead];
+    for (int64_t byte = 0; byte < bytes; byte += 64) {
+      __builtin_prefetch(row + byte, 0, 2);
       __asm__ volatile("");  // or GCC 12 takes a loop that only fetches for one that does nothing
     }
   }
 };
-constexpr int64_t k_ahead = 16;
 
 // ---- the sums of k_lanes vectors as one vector ----------------------------------------------------
 
@@ -119,15 +105,13 @@ HWY_INLINE Vec sum_each(const Vec* x) {
 
 // Scores made at once: sums in registers, a multiple of k_lanes, 8 at least so that multiply-adds overlap.
 constexpr int k_scores = k_lanes == 4 ? 16 : k_lanes < 8 ? 8 : static_cast<int>(k_lanes);
-constexpr int64_t k_quads_at_once = k_scores / k_quad;  // of one query
 
 struct Scores {
   SlotRows keys;
-  const int16_t* quads;  // [count] slots 4 quad, ... of the chunk; count: a multiple of k_quads_at_once
+  const int16_t* slots;  // [count], and the last again and again up to a multiple of k_scores
   int64_t count, width;  // width: of Type's k_pack vectors
-  const float* queries;  // [rows][pitch], in the order of parts
-  int64_t pitch;
-  float* to;  // [rows][k_chunk]
+  const float* queries;  // [width / k_lanes][rows][k_lanes], in the order of parts
+  float* to;             // [rows][k_chunk]
 };
 
 // GCC 12 keeps an array of sums in memory where it is handed on as one, unless each is pinned, and reads a
@@ -145,9 +129,9 @@ HWY_INLINE void keep_in_register([[maybe_unused]] Vec& x) {
 
 // sums[row][key] += queries . keys
 template <class Type, int kRows, int kKeys>
-HWY_INLINE void multiply(const typename Type::Element* const* keys, const float* HWY_RESTRICT query,
-                         int64_t pitch, int64_t width, Vec* sums, int sums_pitch) {
-#pragma GCC unroll 2  // a loop of few short rounds is often left by a wrong guess
+HWY_INLINE void multiply(const typename Type::Element* const* keys, const float* HWY_RESTRICT queries,
+                         int64_t width, Vec* sums, int sums_pitch) {
+#pragma GCC unroll 8  // a loop of few short rounds is often left by a wrong guess
   for (int64_t c = 0; c < width; c += Type::k_pack * k_lanes) {
     typename Type::Raw raw[kKeys];
 #pragma GCC unroll 4
@@ -157,7 +141,7 @@ HWY_INLINE void multiply(const typename Type::Element* const* keys, const float*
       Vec q[kRows];
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
-        q[r] = hn::LoadU(k_f32, query + r * pitch + c + j * k_lanes);
+        q[r] = hn::LoadU(k_f32, queries + (c + j * k_lanes) * kRows + r * k_lanes);
         keep_in_register(q[r]);
       }
 #pragma GCC unroll 4
@@ -172,44 +156,48 @@ HWY_INLINE void multiply(const typename Type::Element* const* keys, const float*
   }
 }
 
-template <class Type, int kRows>
-void score_rows(const Scores& t) {
+template <class Type, int kRows, int64_t kWidth>
+void score_rows_of(const Scores& scores) {
   using Element = typename Type::Element;
-  constexpr int kKeys = k_scores / kRows;                // with sums at once;
-  constexpr int kAtOnce = std::min<int>(kKeys, k_quad);  // more have no registers for their addresses
-  constexpr int kQuads = kKeys / kAtOnce;
-  for (int64_t first = 0; first < t.count; first += kQuads) {
-    const int16_t* HWY_RESTRICT quads = t.quads + first;
-#pragma GCC unroll 4
-    for (int64_t begin = 0; begin < k_quad; begin += kAtOnce) {
-      Vec sums[k_scores];  // [kRows][kKeys]
+  const Scores t = scores;  // what is stored may not change it
+  // With sums at once; and more have no registers for their addresses.
+  constexpr int kKeys = k_scores / kRows, kAtOnce = std::min(kKeys, 4);
+  const int64_t width = kWidth > 0 ? kWidth : t.width;
+  for (int64_t first = 0; first < t.count; first += kKeys) {
+    const int16_t* HWY_RESTRICT slots = t.slots + first;
+    Vec sums[k_scores];  // [kRows][kKeys]
 #pragma GCC unroll 16
-      for (int i = 0; i < k_scores; ++i) sums[i] = hn::Zero(k_f32);
+    for (int i = 0; i < k_scores; ++i) sums[i] = hn::Zero(k_f32);
 #pragma GCC unroll 4
-      for (int quad = 0; quad < kQuads; ++quad) {
-        const int64_t slot = k_quad * quads[quad] + begin;
-        const Element* key[kAtOnce];
+    for (int part = 0; part < kKeys; part += kAtOnce) {
+      const Element* key[kAtOnce];
 #pragma GCC unroll 4
-        for (int i = 0; i < kAtOnce; ++i) {
-          key[i] = t.keys.template at<Element>(slot + i);
-          if (t.keys.fetched > 0) t.keys.fetch((slot + i + k_ahead) % k_chunk);
-        }
-        multiply<Type, kRows, kAtOnce>(key, t.queries, t.pitch, t.width, sums + quad * kAtOnce, kKeys);
+      for (int i = 0; i < kAtOnce; ++i) {
+        key[i] = t.keys.template at<Element>(slots[part + i]);
+        if (t.keys.fetches) t.keys.fetch(slots[part + i], width * static_cast<int64_t>(sizeof(Element)));
       }
-      HWY_ALIGN float scores[k_scores];
+      multiply<Type, kRows, kAtOnce>(key, t.queries, width, sums + part, kKeys);
+    }
+    HWY_ALIGN float each[k_scores];
 #pragma GCC unroll 16
-      for (int i = 0; i < k_scores; ++i) keep_in_register(sums[i]);
+    for (int i = 0; i < k_scores; ++i) keep_in_register(sums[i]);
 #pragma GCC unroll 8
-      for (int i = 0; i < k_scores; i += k_lanes) hn::Store(sum_each(sums + i), k_f32, scores + i);
+    for (int i = 0; i < k_scores; i += k_lanes) hn::Store(sum_each(sums + i), k_f32, each + i);
+    if (slots[kKeys - 1] - slots[0] == kKeys - 1) {
 #pragma GCC unroll 4
-      for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-        for (int quad = 0; quad < kQuads; ++quad)
-          std::memcpy(t.to + r * k_chunk + k_quad * quads[quad] + begin, scores + r * kKeys + quad * kAtOnce,
-                      kAtOnce * sizeof(float));
-      }
+      for (int r = 0; r < kRows; ++r)
+        std::memcpy(t.to + r * k_chunk + slots[0], each + r * kKeys, kKeys * sizeof(float));
+    } else {
+      for (int r = 0; r < kRows; ++r)
+        for (int i = 0; i < kKeys; ++i) t.to[r * k_chunk + slots[i]] = each[r * kKeys + i];
     }
   }
+}
+
+template <class Type, int kRows>
+void score_rows(const Scores& t) {
+  if (t.width == 128) return score_rows_of<Type, kRows, 128>(t);
+  score_rows_of<Type, kRows, 0>(t);
 }
 
 // ---- sums of weighted values ----------------------------------------------------------------------
@@ -225,8 +213,9 @@ struct Sums {
 
 // kVecs vectors of columns: of all parts, or where they are fewer those from kPart on.
 template <class Type, int kRows, int kVecs, int kPart = 0>
-void add_columns(const Sums& t, int64_t column) {
+void add_columns(const Sums& sums, int64_t column) {
   using Element = typename Type::Element;
+  const Sums t = sums;  // what is stored may not change it
   constexpr int kParts = kVecs < Type::k_pack ? kVecs : Type::k_pack;
   const int64_t to = column + kPart * k_lanes;
   Vec sum[kRows][kVecs];
@@ -237,11 +226,11 @@ void add_columns(const Sums& t, int64_t column) {
   }
   const int16_t* HWY_RESTRICT slots = t.slots;
   const float* HWY_RESTRICT weights = t.weights;
-  const bool fetches = t.values.fetched > 0 && to == 0;  // the first pass over the rows does
+  const bool fetches = t.values.fetches && to == 0;  // the first pass over the columns does
   for (int64_t i = 0; i < t.count; ++i) {
     const int64_t slot = slots[i];
+    if (fetches) t.values.fetch(slot, t.width * static_cast<int64_t>(sizeof(Element)));
     const Element* HWY_RESTRICT value = t.values.template at<Element>(slot) + column;
-    if (fetches) t.values.fetch((slot + k_ahead) % k_chunk);
     Vec weight[kRows];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) weight[r] = hn::Set(k_f32, weights[r * k_chunk + slot]);

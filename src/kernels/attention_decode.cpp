@@ -94,24 +94,22 @@ Sight sight_in(const Task& task, const Chunk& chunk, int64_t row) {
 void score_chunk(const Task& task, const Chunk& chunk) {
   const DecodeArgs& args = task.args;
   const Room& room = task.room;
-  const SlotRows rows = chunk.keys.rows(args.shape.width * bytes_of(args.keys.type));
+  const SlotRows rows{chunk.keys.base, chunk.keys.offsets, true};
+  // A few keys at a time where they serve again: for the next queries, or by their copies.
+  const int64_t batch = room.tiled > k_most_rows || room.copies_keys ? k_batch : k_chunk;
   int64_t copied[k_chunk];
   Scores t{};
-  t.keys = rows;
-  t.width = t.pitch = room.key_pitch;
-  // A few rows at a time where they serve again: for the next queries, or by their copies.
-  const bool all = room.tiled <= k_most_rows && !room.copies_keys;
-  const int64_t step = all ? chunk.count : k_batch / k_quad;
-  for (int64_t first = 0; first < chunk.count; first += step) {
-    const int64_t count = std::min(step, chunk.count - first);
-    t.quads = chunk.quads + first;
-    t.count = (count + k_quads_at_once - 1) / k_quads_at_once * k_quads_at_once;
+  t.width = room.key_pitch;
+  for (int64_t first = 0; first < chunk.count; first += batch) {
+    t.keys = rows;
+    t.slots = chunk.slots + first;
+    t.count = std::min(batch, chunk.count - first);
     if (room.copies_keys) {
       with_type(args.keys.type, [&](auto type) {
-        copy_rows(type, rows, t.quads, count, room.parts_keys, args.shape.width, room.key_pitch, room.keys,
+        copy_rows(type, rows, t.slots, t.count, room.parts_keys, args.shape.width, room.key_pitch, room.keys,
                   copied);
       });
-      t.keys = {reinterpret_cast<const std::byte*>(room.keys), copied};
+      t.keys = {reinterpret_cast<const std::byte*>(room.keys), copied, false};
     }
     with_type(room.copies_keys ? DType::f32 : args.keys.type, [&](auto type) {
       for (int64_t row = 0, tile; row < room.tiled; row += tile) {
@@ -119,10 +117,9 @@ void score_chunk(const Task& task, const Chunk& chunk) {
         t.queries = room.queries + row * room.key_pitch;
         t.to = room.weights + row * k_chunk;
         score_tile(type, tile, t);
-        t.keys.fetched = 0;
+        t.keys.fetches = false;
       }
     });
-    t.keys.fetched = rows.fetched;
   }
 }
 
@@ -141,47 +138,33 @@ void weigh_chunk(const Task& task, const Chunk& chunk) {
     change.slope = args.slopes ? args.slopes[task.head(row)] : 0;
     change.distance = static_cast<float>(sight.position - chunk.start);
     float* scores = room.weights + row * k_chunk;
-    room.top[row] = final_scores(change, sight.low, sight.high, chunk.slots(), scores);
-    room.total[row] = sum_lanes(weigh_row(value_scales, room.top[row], chunk.slots(), scores));
+    room.top[row] = final_scores(change, sight.low, sight.high, chunk.end(), scores);
+    room.total[row] = sum_lanes(weigh_row(value_scales, room.top[row], chunk.end(), scores));
   }
-}
-
-// Which slots of the quads lie in the keys [low, high) of the chunk, in order.
-int64_t slots_in(const int16_t* quads, int64_t count, int64_t low, int64_t high, int16_t* slots) {
-  int64_t found = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto first = static_cast<int64_t>(k_slots.key[quads[i] * k_quad]);
-    for (int64_t j = 0; j < k_quad; ++j) {
-      slots[found] = static_cast<int16_t>(quads[i] * k_quad + j);
-      found += first + j >= low && first + j < high;
-    }
-  }
-  return found;
 }
 
 void add_chunk(const Task& task, const Chunk& chunk) {
   const DecodeArgs& args = task.args;
   const Room& room = task.room;
-  const bool all = task.all_low <= chunk.start && chunk.start + k_chunk <= task.all_high;
-  const SlotRows rows = chunk.values.rows(args.shape.value_width * bytes_of(args.values.type));
-  constexpr int64_t k_step = k_batch / k_quad;
+  const SlotRows rows{chunk.values.base, chunk.values.offsets, true};
+  const bool all = task.all_low <= chunk.s0 && chunk.s1 <= task.all_high;
   int64_t copied[k_chunk];
   int16_t slots[k_batch];
   Sums t{};
-  t.values = rows;
-  t.slots = slots;
   t.width = t.pitch = room.value_pitch;
-  for (int64_t first = 0; first < chunk.count; first += k_step) {
-    const int16_t* quads = chunk.quads + first;
-    const int64_t count = std::min(k_step, chunk.count - first);
+  // A few values at a time: of four rows two passes over the columns are to find them in the nearest cache.
+  for (int64_t first = 0; first < chunk.count; first += k_batch) {
+    const int64_t count = std::min(k_batch, chunk.count - first);
+    t.values = rows;
+    t.slots = chunk.slots + first;
+    t.count = count;
     if (room.copies_values) {
       with_type(args.values.type, [&](auto type) {
-        copy_rows(type, rows, quads, count, room.parts_values, args.shape.value_width, room.value_pitch,
+        copy_rows(type, rows, t.slots, count, room.parts_values, args.shape.value_width, room.value_pitch,
                   room.values, copied);
       });
-      t.values = {reinterpret_cast<const std::byte*>(room.values), copied};
+      t.values = {reinterpret_cast<const std::byte*>(room.values), copied, false};
     }
-    if (all) t.count = slots_in(quads, count, 0, k_chunk, slots);
     with_type(room.copies_values ? DType::f32 : args.values.type, [&](auto type) {
       for (int64_t row = 0, tile; row < room.tiled; row += tile) {
         tile = all ? tile_of(room.tiled - row) : 1;  // rows that see different keys: each by itself
@@ -189,13 +172,13 @@ void add_chunk(const Task& task, const Chunk& chunk) {
         t.to = room.sums + row * room.value_pitch;
         if (!all) {
           const Sight sight = sight_in(task, chunk, row);
-          t.count = slots_in(quads, count, sight.low, sight.high, slots);
+          t.count = slots_in(chunk.slots + first, count, sight.low, sight.high, slots);
+          t.slots = slots;
         }
         add_tile(type, tile, t);
-        t.values.fetched = 0;
+        t.values.fetches = false;
       }
     });
-    t.values.fetched = rows.fetched;
   }
 }
 
@@ -265,15 +248,20 @@ void pack_queries(const Task& task) {
   const Room& room = task.room;
   const int64_t width = args.shape.width, pitch = room.key_pitch;
   const float factor = args.softcap > 0 ? args.scale / args.softcap : args.scale * k_log2_e;
-  float* plain = room.plain;
   std::fill_n(room.queries, room.tiled * pitch, 0.f);
-  for (int64_t row = 0; row < room.rows; ++row) {
-    const int64_t offset =
-        task.batch * args.q_at.batch + task.query(row) * args.q_at.row + task.head(row) * args.q_at.head;
-    float* to = room.queries + row * pitch;
-    load_rows(args.type, at(args.type, args.q, offset), 0, 1, width, plain, pitch);
-    for (int64_t d = 0; d < width; ++d) plain[d] *= factor;
-    to_parts(args.keys.type, room.parts_keys, plain, width, to);
+  std::fill_n(room.plain, pitch, 0.f);
+  for (int64_t row = 0, tile; row < room.rows; row += tile) {
+    tile = tile_of(room.tiled - row);
+    for (int64_t r = 0; r < tile && row + r < room.rows; ++r) {
+      const int64_t offset = task.batch * args.q_at.batch + task.query(row + r) * args.q_at.row +
+                             task.head(row + r) * args.q_at.head;
+      load_rows(args.type, at(args.type, args.q, offset), 0, 1, width, room.plain, pitch);
+      for (int64_t d = 0; d < pitch; ++d) room.plain[d] *= factor;
+      to_parts(args.keys.type, room.parts_keys, room.plain, pitch, room.ordered);
+      for (int64_t c = 0; c < pitch; c += k_lanes)
+        hn::Store(hn::Load(k_f32, room.ordered + c), k_f32,
+                  room.queries + row * pitch + c * tile + r * k_lanes);
+    }
   }
 }
 
@@ -304,7 +292,8 @@ void decode(const DecodeArgs& args, int64_t batch, int64_t key_head, int64_t s0,
     for (int64_t row = 0; row < room.rows; ++row)
       partial_of(args, batch, task.head(row), task.query(row), s / k_chunk)[args.shape.value_width + 1] = 0;
   }
-  Chunk chunk{};
+  Chunk chunk;
+  chunk.keys.whole = chunk.values.whole = false;
   for (int64_t s = low / k_chunk * k_chunk; s < high; s += k_chunk) {
     find_chunk(task, s, low, high, &chunk);
     attend(task, chunk, split);

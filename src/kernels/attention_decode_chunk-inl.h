@@ -21,7 +21,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 
-constexpr int64_t k_batch = 64;  // slots that are gone through together by many rows, or converted
+constexpr int64_t k_batch = 128;  // slots that are gone through together by many rows, or converted
 
 // Rows are the queries of all heads of a key head: row = t (H / G) + head of the group.
 struct Room {
@@ -29,11 +29,11 @@ struct Room {
   int64_t key_pitch, value_pitch;   // floats of a row: whole vectors
   bool parts_keys, parts_values;    // are the lanes in the order of a type's parts (cache-inl.h)?
   bool copies_keys, copies_values;  // are rows converted before they are used?
-  float *queries, *sums, *weights;  // [tiled][key_pitch], [tiled][value_pitch], [tiled][k_chunk]
+  float *queries, *sums, *weights;  // tiles (attention_decode-inl.h), [tiled][value_pitch], [tiled][k_chunk]
   float *top, *total;               // [rows]: of this chunk
   float *all_sums, *all_top, *all_total;  // [rows][value_pitch], [rows], [rows]: of the chunks before
   float *keys, *values;                   // [k_batch][pitch]
-  float* plain;                           // [widest of the pitches]: one row
+  float *plain, *ordered;                 // [widest of the pitches]: one row
 };
 
 inline bool has_parts(DType type, int64_t width) {
@@ -102,6 +102,7 @@ inline int64_t lay_out(const DecodeArgs& args, float* scratch, Room* room) {
   room->keys = take(room->copies_keys ? k_batch * room->key_pitch : 0);
   room->values = take(room->copies_values ? k_batch * room->value_pitch : 0);
   room->plain = take(std::max(room->key_pitch, room->value_pitch));
+  room->ordered = take(room->key_pitch);
   return used;
 }
 
@@ -126,77 +127,101 @@ struct Task {
 // Rows of one cache by their slots.
 struct CacheRows {
   const std::byte* base;
-  int64_t offsets[k_chunk];           // bytes
-  HWY_ALIGN float scales[k_chunk]{};  // i8; any number where no key is seen
-  bool whole = false;                 // do the offsets hold for any whole chunk of this cache?
-  bool apart = false;                 // does a row lie elsewhere than behind the one before?
-
-  SlotRows rows(int64_t bytes) const { return {base, offsets, apart ? bytes : 0}; }
+  int64_t offsets[k_chunk + k_ahead];  // bytes; for the keys that nobody sees of one that is seen
+  HWY_ALIGN float scales[k_chunk];     // i8; any number where no key is seen
+  bool whole;                          // do the offsets hold for any whole chunk of this cache?
 };
+
+// All slots, and the keys that they hold.
+struct AllSlots {
+  int16_t slots[k_chunk]{};
+  float keys[k_chunk]{};
+  constexpr AllSlots() {
+    for (int64_t slot = 0; slot < k_chunk; ++slot) {
+      slots[slot] = static_cast<int16_t>(slot);
+      keys[slot] = static_cast<float>(key_of(slot));
+    }
+  }
+};
+alignas(64) constexpr AllSlots k_all;
 
 struct Chunk {
   int64_t start, s0, s1;  // of its keys [start, start + k_chunk) some row sees [s0, s1)
-  int64_t count;          // quads with one of those in it
-  HWY_ALIGN int16_t quads[k_quads + k_quads_at_once];  // in order, then the last again and again
+  const int16_t*
+      slots;  // [count] of those, in order; then the last again and again up to a multiple of k_scores
+  int64_t count;
+  int16_t some[k_chunk];
   CacheRows keys, values;
 
-  int64_t slots() const {
-    return (quads[count - 1] / k_streams + 1) * k_streams * k_quad;
-  }  // behind the last
+  bool whole() const { return s1 - s0 == k_chunk; }
+  int64_t end() const { return (slots[count - 1] / k_scores + 1) * k_scores; }  // of whole vectors of slots
 };
 
 inline int64_t bytes_of(DType type) { return type == DType::f32 ? 4 : type == DType::i8 ? 1 : 2; }
 
-// Keys of a chunk that lie one behind another, from `key` on, by quads where they are whole ones.
-struct Run {
-  int64_t key, count;
-  int64_t offset, step;  // bytes: of the first, between two
-  const float* scales;   // i8, or null
-  int64_t scales_step;
-};
-inline void place_run(const Run& run, float unit, CacheRows* to) {
-  const auto place = [&](int64_t i, int64_t slot, int64_t count) {
-    for (int64_t j = 0; j < count; ++j) to->offsets[slot + j] = run.offset + (i + j) * run.step;
-    for (int64_t j = 0; run.scales && j < count; ++j)
-      to->scales[slot + j] = run.scales[(i + j) * run.scales_step] * unit;
-  };
-  int64_t i = 0;
-  for (; i < run.count && (run.key + i) % k_quad != 0; ++i) place(i, k_slots.of_key[run.key + i], 1);
-  for (; i + k_quad <= run.count; i += k_quad) place(i, k_slots.of_key[run.key + i], k_quad);
-  for (; i < run.count; ++i) place(i, k_slots.of_key[run.key + i], 1);
+// Which of the slots hold keys [low, high) of the chunk, in order.
+inline int64_t slots_in(const int16_t* of, int64_t count, int64_t low, int64_t high, int16_t* slots) {
+  int64_t found = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t key = key_of(of[i]);
+    slots[found] = of[i];
+    found += key >= low && key < high;
+  }
+  return found;
 }
 
-inline void find_rows(const Task& task, const Cache& cache, int64_t width, float unit, const Chunk& chunk,
-                      CacheRows* to) {
-  const int64_t bytes = bytes_of(cache.type), step = cache.at.row * bytes;
-  const auto* data = static_cast<const std::byte*>(cache.data);
-  const bool whole = chunk.s1 - chunk.s0 == k_chunk;
-  to->base = data;
-  to->apart = step != width * bytes;
-  if (!cache.pages)
-    to->base += offset_of(cache.at, place_in(cache, task.batch, chunk.start), task.key_head) * bytes;
-  const bool known = whole && to->whole;
-  if (known && cache.type != DType::i8) return;
-  if (!whole) std::fill_n(to->offsets, k_chunk, 0);  // fetching ahead asks for any slot
-  for (int64_t s = chunk.s0; s < chunk.s1;) {
+// Calls use(slot, count, place) for each run of the chunk's keys that lie one behind another in the cache and
+// in every k_streams-th slot.
+template <class Use>
+void for_each_run(const Task& task, const Cache& cache, const Chunk& chunk, const Use& use) {
+  for (int64_t s = chunk.s0, run; s < chunk.s1; s += run) {
     const CachePlace place = place_in(cache, task.batch, s);
-    Run run{};
-    run.key = s - chunk.start;
-    run.count = cache.pages ? std::min(chunk.s1 - s, cache.page_keys - place.row) : chunk.s1 - s;
-    run.offset = cache.pages ? offset_of(cache.at, place, task.key_head) * bytes : run.key * step;
-    run.step = step;
-    if (cache.type == DType::i8) run.scales = cache.scales + offset_of(cache.scales_at, place, task.key_head);
-    run.scales_step = cache.scales_at.row;
-    place_run(run, unit, to);
-    s += run.count;
+    const int64_t key = s - chunk.start;
+    run = std::min(chunk.s1 - s, k_stream_keys - key % k_stream_keys);
+    if (cache.pages) run = std::min(run, cache.page_keys - place.row);
+    use(slot_of(key), run, place);
   }
-  to->whole = whole && !cache.pages;
-  // A quad is read as a whole: for a key that nobody sees its neighbour.
-  const int64_t low = chunk.s0 - chunk.start, high = chunk.s1 - chunk.start;
-  for (int64_t key = low / k_quad * k_quad; key < low; ++key)
-    to->offsets[k_slots.of_key[key]] = to->offsets[k_slots.of_key[low]];
-  for (int64_t key = high; key % k_quad != 0; ++key)
-    to->offsets[k_slots.of_key[key]] = to->offsets[k_slots.of_key[high - 1]];
+}
+
+inline void find_rows(const Task& task, const Cache& cache, const Chunk& chunk, CacheRows* to) {
+  const int64_t bytes = bytes_of(cache.type), step = cache.at.row * bytes;
+  to->base = static_cast<const std::byte*>(cache.data);
+  if (chunk.whole() && !cache.pages) {
+    to->base += offset_of(cache.at, place_in(cache, task.batch, chunk.start), task.key_head) * bytes;
+    for (int64_t i = 0; i < k_stream_keys && !to->whole; ++i)
+      for (int64_t stream = 0; stream < k_streams; ++stream)
+        to->offsets[i * k_streams + stream] = (stream * k_stream_keys + i) * step;
+    for (int64_t i = 0; i < k_ahead && !to->whole; ++i)
+      to->offsets[k_chunk + i] = to->offsets[i] + k_chunk * step;
+    to->whole = true;
+    return;
+  }
+  const auto offset = [&](CachePlace place) { return offset_of(cache.at, place, task.key_head) * bytes; };
+  std::fill_n(to->offsets, k_chunk + k_ahead, offset(place_in(cache, task.batch, chunk.s0)));
+  for_each_run(task, cache, chunk, [&](int64_t slot, int64_t count, CachePlace place) {
+    const int64_t first = offset(place);
+    for (int64_t i = 0; i < count; ++i) to->offsets[slot + i * k_streams] = first + i * step;
+  });
+  to->whole = false;
+}
+
+// Scales times `unit`, by slots.
+inline void find_scales(const Task& task, const Cache& cache, float unit, const Chunk& chunk, float* to) {
+  const HeadStrides& at = cache.scales_at;
+  if (chunk.whole() && !cache.pages && at.row == 1) {
+    const float* from = cache.scales + offset_of(at, place_in(cache, task.batch, chunk.start), task.key_head);
+    const auto part = [&](int64_t i) { return hn::Mul(hn::LoadU(k_f32, from + i), set(unit)); };
+    constexpr int64_t k = k_stream_keys;
+    static_assert(k_streams == 4);
+    for (int64_t i = 0; i < k; i += k_lanes)
+      hn::StoreInterleaved4(part(i), part(k + i), part(2 * k + i), part(3 * k + i), k_f32,
+                            to + k_streams * i);
+    return;
+  }
+  for_each_run(task, cache, chunk, [&](int64_t slot, int64_t count, CachePlace place) {
+    const float* from = cache.scales + offset_of(at, place, task.key_head);
+    for (int64_t i = 0; i < count; ++i) to[slot + i * k_streams] = from[i * at.row] * unit;
+  });
 }
 
 // Of the chunk that begins at `start`, what lies in [low, high): not nothing.
@@ -204,33 +229,35 @@ inline void find_chunk(const Task& task, int64_t start, int64_t low, int64_t hig
   chunk->start = start;
   chunk->s0 = std::max(start, low);
   chunk->s1 = std::min(start + k_chunk, high);
-  chunk->count = 0;
-  for (int64_t quad = 0; quad < k_quads; ++quad) {
-    const auto key = start + static_cast<int64_t>(k_slots.key[quad * k_quad]);
-    chunk->quads[chunk->count] = static_cast<int16_t>(quad);
-    chunk->count += key < chunk->s1 && key + k_quad > chunk->s0;
+  chunk->slots = k_all.slots;
+  chunk->count = k_chunk;
+  if (!chunk->whole()) {
+    chunk->count = slots_in(k_all.slots, k_chunk, chunk->s0 - start, chunk->s1 - start, chunk->some);
+    std::fill(chunk->some + chunk->count, chunk->some + (chunk->count + k_scores - 1) / k_scores * k_scores,
+              chunk->some[chunk->count - 1]);
+    chunk->slots = chunk->some;
   }
-  std::fill_n(chunk->quads + chunk->count, k_quads_at_once, chunk->quads[chunk->count - 1]);
   const Cache &keys = task.args.keys, &values = task.args.values;
-  find_rows(task, keys, task.args.shape.width, unit_of(keys.type, task.room.parts_keys), *chunk,
-            &chunk->keys);
-  find_rows(task, values, task.args.shape.value_width, unit_of(values.type, task.room.parts_values), *chunk,
-            &chunk->values);
+  find_rows(task, keys, *chunk, &chunk->keys);
+  find_rows(task, values, *chunk, &chunk->values);
+  if (keys.type == DType::i8)
+    find_scales(task, keys, unit_of(keys.type, task.room.parts_keys), *chunk, chunk->keys.scales);
+  if (values.type == DType::i8)
+    find_scales(task, values, unit_of(values.type, task.room.parts_values), *chunk, chunk->values.scales);
 }
 
-// Rows as floats, in the order of parts or the last vector filled up with 0: those of slots that begin quads,
-// one after another.
+// Rows as floats, in the order of parts or the last vector filled up with 0, one after another.
 template <class Type>
-void copy_rows(Type, const SlotRows& from, const int16_t* quads, int64_t count, bool parts, int64_t width,
+void copy_rows(Type, const SlotRows& from, const int16_t* slots, int64_t count, bool parts, int64_t width,
                int64_t pitch, float* to, int64_t* offsets) {
   using Element = typename Type::Element;
   constexpr int64_t kStep = Type::k_pack * k_lanes;
-  for (int64_t i = 0; i < count * k_quad; ++i) {
-    const int64_t slot = quads[i / k_quad] * k_quad + i % k_quad;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t slot = slots[i];
     const auto* row = from.at<Element>(slot);
     float* out = to + i * pitch;
     offsets[slot] = i * pitch * static_cast<int64_t>(sizeof(float));
-    if (from.fetched > 0) from.fetch((slot + k_ahead) % k_chunk);
+    from.fetch(slot, width * static_cast<int64_t>(sizeof(Element)));
     int64_t c = 0;
     for (; parts && c < width; c += kStep) {
       const auto raw = Type::raw(row + c);
@@ -259,7 +286,7 @@ HWY_INLINE Vec changed(const Change& change, Vec x, int64_t i) {
   if (change.key_scales) x = hn::Mul(x, hn::Load(k_f32, change.key_scales + i));
   if (change.softcap > 0) x = hn::Mul(set(change.softcap * k_log2_e), tanh(x));
   if (change.slope != 0) {
-    const Vec distance = hn::Sub(set(change.distance), hn::Load(k_f32, k_slots.key + i));
+    const Vec distance = hn::Sub(set(change.distance), hn::Load(k_f32, k_all.keys + i));
     x = hn::NegMulAdd(set(change.slope * k_log2_e), distance, x);
   }
   return x;
@@ -277,7 +304,7 @@ inline float final_scores(const Change& change, int64_t low, int64_t high, int64
     Vec x = hn::Load(k_f32, scores + i);
     if (changes) x = changed(change, x, i);
     if (!all) {
-      const Vec key = hn::Load(k_f32, k_slots.key + i);
+      const Vec key = hn::Load(k_f32, k_all.keys + i);
       x = hn::IfThenElse(hn::And(hn::Ge(key, first), hn::Lt(key, end)), x, set(-k_infinity));
     }
     if (changes || !all) hn::Store(x, k_f32, scores + i);
