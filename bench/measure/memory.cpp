@@ -5,12 +5,11 @@
 #include <new>
 #include <vector>
 
+#include "core/memory.h"
 #include "core/random.h"
 
 namespace limpid::bench {
 namespace {
-
-constexpr auto k_alignment = std::align_val_t(64);
 
 std::map<std::pair<std::string, int64_t>, std::weak_ptr<std::byte>>& held() {
   static std::map<std::pair<std::string, int64_t>, std::weak_ptr<std::byte>> memory;
@@ -35,8 +34,9 @@ std::shared_ptr<std::byte> shared_bytes(const std::string& name, int64_t bytes) 
   std::weak_ptr<std::byte>& known = held()[{name, bytes}];
   if (std::shared_ptr<std::byte> memory = known.lock()) return memory;
   const auto size = static_cast<size_t>(bytes);
-  auto* raw = static_cast<std::byte*>(::operator new(size > 0 ? size : 1, k_alignment));
-  std::shared_ptr<std::byte> memory(raw, [](std::byte* p) { ::operator delete(p, k_alignment); });
+  std::byte* raw = allocate(size);
+  if (!raw) throw std::bad_alloc();
+  std::shared_ptr<std::byte> memory(raw, release);
   std::memset(raw, 0, size);
   known = memory;
   return memory;

@@ -41,7 +41,7 @@ namespace limpid::kernels::HWY_NAMESPACE {
 constexpr int64_t k_chunk = k_decode_chunk, k_streams = 4, k_stream_keys = k_chunk / k_streams;
 constexpr int k_most_rows = 4;  // queries at once
 
-constexpr int64_t k_ahead = 128;  // slots
+constexpr int64_t k_ahead = 64;  // slots
 
 constexpr int64_t slot_of(int64_t key) { return key % k_stream_keys * k_streams + key / k_stream_keys; }
 constexpr int64_t key_of(int64_t slot) { return slot % k_streams * k_stream_keys + slot / k_streams; }
@@ -55,14 +55,17 @@ struct SlotRows {
   HWY_INLINE const Element* at(int64_t slot) const {
     return reinterpret_cast<const Element*>(base + offsets[slot]);
   }
-  HWY_INLINE void fetch(int64_t slot, int64_t bytes) const {
-    const std::byte* row = base + offsets[slot + k_ahead];
-    for (int64_t byte = 0; byte < bytes; byte += 64) {
-      __builtin_prefetch(row + byte, 0, 2);
-      __asm__ volatile("");  // or GCC 12 takes a loop that only fetches for one that does nothing
-    }
+  /// A row to fetch while that of `slot` is used.
+  template <class Element>
+  HWY_INLINE const Element* ahead(int64_t slot) const {
+    return at<Element>(fetches ? slot + k_ahead : slot);
   }
 };
+
+HWY_INLINE void fetch(const void* line) {
+  __builtin_prefetch(line, 0, 2);
+  __asm__ volatile("");  // or GCC 12 takes a loop that only fetches for one that does nothing
+}
 
 // ---- the sums of k_lanes vectors as one vector ----------------------------------------------------
 
@@ -127,15 +130,19 @@ HWY_INLINE void keep_in_register([[maybe_unused]] Vec& x) {
 #endif
 }
 
-// sums[row][key] += queries . keys
+// sums[row][key] += queries . keys; what is fetched comes a line at a time, evenly among the products.
 template <class Type, int kRows, int kKeys>
-HWY_INLINE void multiply(const typename Type::Element* const* keys, const float* HWY_RESTRICT queries,
+HWY_INLINE void multiply(const typename Type::Element* const* keys,
+                         const typename Type::Element* const* ahead, const float* HWY_RESTRICT queries,
                          int64_t width, Vec* sums, int sums_pitch) {
 #pragma GCC unroll 8  // a loop of few short rounds is often left by a wrong guess
   for (int64_t c = 0; c < width; c += Type::k_pack * k_lanes) {
     typename Type::Raw raw[kKeys];
 #pragma GCC unroll 4
-    for (int i = 0; i < kKeys; ++i) raw[i] = Type::raw(keys[i] + c);
+    for (int i = 0; i < kKeys; ++i) {
+      raw[i] = Type::raw(keys[i] + c);
+      fetch(ahead[i] + c);
+    }
 #pragma GCC unroll 4
     for (int j = 0; j < Type::k_pack; ++j) {
       Vec q[kRows];
@@ -170,13 +177,13 @@ void score_rows_of(const Scores& scores) {
     for (int i = 0; i < k_scores; ++i) sums[i] = hn::Zero(k_f32);
 #pragma GCC unroll 4
     for (int part = 0; part < kKeys; part += kAtOnce) {
-      const Element* key[kAtOnce];
+      const Element *key[kAtOnce], *ahead[kAtOnce];
 #pragma GCC unroll 4
       for (int i = 0; i < kAtOnce; ++i) {
         key[i] = t.keys.template at<Element>(slots[part + i]);
-        if (t.keys.fetches) t.keys.fetch(slots[part + i], width * static_cast<int64_t>(sizeof(Element)));
+        ahead[i] = t.keys.template ahead<Element>(slots[part + i]);
       }
-      multiply<Type, kRows, kAtOnce>(key, t.queries, width, sums + part, kKeys);
+      multiply<Type, kRows, kAtOnce>(key, ahead, t.queries, width, sums + part, kKeys);
     }
     HWY_ALIGN float each[k_scores];
 #pragma GCC unroll 16
@@ -226,17 +233,17 @@ void add_columns(const Sums& sums, int64_t column) {
   }
   const int16_t* HWY_RESTRICT slots = t.slots;
   const float* HWY_RESTRICT weights = t.weights;
-  const bool fetches = t.values.fetches && to == 0;  // the first pass over the columns does
   for (int64_t i = 0; i < t.count; ++i) {
     const int64_t slot = slots[i];
-    if (fetches) t.values.fetch(slot, t.width * static_cast<int64_t>(sizeof(Element)));
     const Element* HWY_RESTRICT value = t.values.template at<Element>(slot) + column;
+    const Element* ahead = t.values.template ahead<Element>(slot) + column;
     Vec weight[kRows];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) weight[r] = hn::Set(k_f32, weights[r * k_chunk + slot]);
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; v += kParts) {
       const auto raw = Type::raw(value + v * k_lanes);
+      fetch(ahead + v * k_lanes);
 #pragma GCC unroll 4
       for (int j = 0; j < kParts; ++j) {
         const Vec x = Type::part(raw, kPart + j);

@@ -257,7 +257,8 @@ void copy_rows(Type, const SlotRows& from, const int16_t* slots, int64_t count, 
     const auto* row = from.at<Element>(slot);
     float* out = to + i * pitch;
     offsets[slot] = i * pitch * static_cast<int64_t>(sizeof(float));
-    from.fetch(slot, width * static_cast<int64_t>(sizeof(Element)));
+    for (int64_t c = 0; c < width; c += 64 / static_cast<int64_t>(sizeof(Element)))
+      fetch(from.ahead<Element>(slot) + c);
     int64_t c = 0;
     for (; parts && c < width; c += kStep) {
       const auto raw = Type::raw(row + c);

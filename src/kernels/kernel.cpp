@@ -3,11 +3,13 @@
 #include <memory>
 #include <new>
 
+#include "core/memory.h"
+
 namespace limpid::kernels {
 namespace {
 
 struct Free {
-  void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
+  void operator()(std::byte* p) const { release(p); }
 };
 
 }  // namespace
@@ -18,7 +20,8 @@ std::byte* launch_scratch(int64_t bytes) {
   if (bytes > size) {
     kept.reset();  // first: two at once would double the peak
     size = 0;
-    kept.reset(static_cast<std::byte*>(::operator new(static_cast<size_t>(bytes), std::align_val_t(64))));
+    kept.reset(allocate(static_cast<size_t>(bytes)));
+    if (!kept) throw std::bad_alloc();
     size = bytes;
   }
   return kept.get();

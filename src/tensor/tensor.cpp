@@ -1,14 +1,13 @@
-#include <cstring>
-#include <new>
-
 #include "limpid/tensor.h"
+
+#include <cstring>
+
+#include "core/memory.h"
 #include "tensor/dispatch.h"
 
 namespace limpid {
 
 namespace {
-
-constexpr std::align_val_t k_alignment{64};
 
 int64_t checked_offset(const Shape& shape, const std::vector<int64_t>& strides, const Index& index) {
   if (static_cast<int>(index.size()) != shape.rank())
@@ -160,13 +159,13 @@ void copy(const ConstView& from, const View& to) {
 
 // ---- the owner -----------------------------------------------------------------------------------
 
-void Tensor::Free::operator()(std::byte* p) const { ::operator delete[](p, k_alignment); }
+void Tensor::Free::operator()(std::byte* p) const { release(p); }
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), count_(shape_.count()) {
   size_t size = 0;
   if (__builtin_mul_overflow(static_cast<size_t>(count_), byte_size(dtype_), &size))
     fail_call("tensor ", shape_.text(), " is larger than memory");
-  data_.reset(static_cast<std::byte*>(::operator new[](size > 0 ? size : 1, k_alignment, std::nothrow)));
+  data_.reset(allocate(size));
   if (!data_) fail_work("no memory for tensor ", shape_.text(), " of ", name(dtype_), ": ", size, " bytes");
   std::memset(data_.get(), 0, size);
 }
