@@ -39,8 +39,7 @@ namespace limpid::kernels::HWY_NAMESPACE {
 // Keys with a softmax of their own, and their order, which is part of what a result's bits are: slot
 // 4 i + stream holds key 128 stream + i of the chunk.
 constexpr int64_t k_chunk = k_decode_chunk, k_streams = 4, k_stream_keys = k_chunk / k_streams;
-constexpr int k_most_rows = 4;  // queries at once
-
+constexpr int k_most_rows = 4;   // queries at once
 constexpr int64_t k_ahead = 64;  // slots
 
 constexpr int64_t slot_of(int64_t key) { return key % k_stream_keys * k_streams + key / k_stream_keys; }
@@ -119,7 +118,7 @@ struct Scores {
 
 // GCC 12 keeps an array of sums in memory where it is handed on as one, unless each is pinned, and reads a
 // vector that several products share for each of them anew: a load for each multiply-add, and no more than
-// one of either begins in a cycle.  With four rows of f32 these cost a third of all time (Zen 4).
+// one of either begins in a cycle (Zen 4).  With four rows of f32 a score takes 1.5 times as long.
 HWY_INLINE void keep_in_register([[maybe_unused]] Vec& x) {
 #if HWY_TARGET == HWY_AVX3
   __asm__("" : "+v"(x.raw));
@@ -130,46 +129,45 @@ HWY_INLINE void keep_in_register([[maybe_unused]] Vec& x) {
 #endif
 }
 
-// sums[row][key] += queries . keys; what is fetched comes a line at a time, evenly among the products.
+// sums[row][key] += queries . keys, in the columns of one vector of packed numbers from c on; of what is
+// ahead one line is fetched, so that they come evenly among the products.
 template <class Type, int kRows, int kKeys>
 HWY_INLINE void multiply(const typename Type::Element* const* keys,
                          const typename Type::Element* const* ahead, const float* HWY_RESTRICT queries,
-                         int64_t width, Vec* sums, int sums_pitch) {
-#pragma GCC unroll 8  // a loop of few short rounds is often left by a wrong guess
-  for (int64_t c = 0; c < width; c += Type::k_pack * k_lanes) {
-    typename Type::Raw raw[kKeys];
+                         int64_t c, Vec* sums, int sums_pitch) {
+  typename Type::Raw raw[kKeys];
 #pragma GCC unroll 4
-    for (int i = 0; i < kKeys; ++i) {
-      raw[i] = Type::raw(keys[i] + c);
-      fetch(ahead[i] + c);
+  for (int i = 0; i < kKeys; ++i) {
+    raw[i] = Type::raw(keys[i] + c);
+    fetch(ahead[i] + c);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < Type::k_pack; ++j) {
+    Vec q[kRows];
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      q[r] = hn::LoadU(k_f32, queries + (c + j * k_lanes) * kRows + r * k_lanes);
+      keep_in_register(q[r]);
     }
 #pragma GCC unroll 4
-    for (int j = 0; j < Type::k_pack; ++j) {
-      Vec q[kRows];
+    for (int i = 0; i < kKeys; ++i) {
+      Vec x = Type::part(raw[i], j);
+      if constexpr (kRows > 1) keep_in_register(x);
 #pragma GCC unroll 4
-      for (int r = 0; r < kRows; ++r) {
-        q[r] = hn::LoadU(k_f32, queries + (c + j * k_lanes) * kRows + r * k_lanes);
-        keep_in_register(q[r]);
-      }
-#pragma GCC unroll 4
-      for (int i = 0; i < kKeys; ++i) {
-        Vec x = Type::part(raw[i], j);
-        if constexpr (kRows > 1) keep_in_register(x);
-#pragma GCC unroll 4
-        for (int r = 0; r < kRows; ++r)
-          sums[r * sums_pitch + i] = hn::MulAdd(x, q[r], sums[r * sums_pitch + i]);
-      }
+      for (int r = 0; r < kRows; ++r)
+        sums[r * sums_pitch + i] = hn::MulAdd(x, q[r], sums[r * sums_pitch + i]);
     }
   }
 }
 
+// kWidth: the width where it is known, so that no register counts it and none of the loop's ends is guessed
+// wrong; or 0.
 template <class Type, int kRows, int64_t kWidth>
 void score_rows_of(const Scores& scores) {
   using Element = typename Type::Element;
   const Scores t = scores;  // what is stored may not change it
   // With sums at once; and more have no registers for their addresses.
   constexpr int kKeys = k_scores / kRows, kAtOnce = std::min(kKeys, 4);
-  const int64_t width = kWidth > 0 ? kWidth : t.width;
   for (int64_t first = 0; first < t.count; first += kKeys) {
     const int16_t* HWY_RESTRICT slots = t.slots + first;
     Vec sums[k_scores];  // [kRows][kKeys]
@@ -183,7 +181,16 @@ void score_rows_of(const Scores& scores) {
         key[i] = t.keys.template at<Element>(slots[part + i]);
         ahead[i] = t.keys.template ahead<Element>(slots[part + i]);
       }
-      multiply<Type, kRows, kAtOnce>(key, ahead, t.queries, width, sums + part, kKeys);
+      constexpr int64_t kStep = Type::k_pack * k_lanes;
+      if constexpr (kWidth > 0) {
+#pragma GCC unroll 8
+        for (int64_t c = 0; c < kWidth; c += kStep)
+          multiply<Type, kRows, kAtOnce>(key, ahead, t.queries, c, sums + part, kKeys);
+      } else {
+#pragma GCC unroll 2  // a loop of few short rounds is often left by a wrong guess
+        for (int64_t c = 0; c < t.width; c += kStep)
+          multiply<Type, kRows, kAtOnce>(key, ahead, t.queries, c, sums + part, kKeys);
+      }
     }
     HWY_ALIGN float each[k_scores];
 #pragma GCC unroll 16

@@ -2,12 +2,12 @@
 // that are here; f32 sums throughout.  All query heads of a key head are served by one reading of its keys
 // and values: the cache is read once.
 //
-// Keys are taken in chunks of 512, counted from key 0.  Each chunk has its own softmax (largest score, total,
-// sum of values), and chunks are merged in order, as in Flash-Decoding (Dao et al. 2023): by the same task
-// where there are heads and batch rows enough, else by a second kernel.  So a row has the same bits however
-// the work is divided: they depend on the row and on the keys and values it sees, not on T, H, B, S, pages or
-// threads (law 3).  Keys that a row cannot see are not touched for it: NaN there, or beyond a batch row's
-// length, stays out.
+// Keys are taken in chunks of 512, counted from key 0, and in a chunk in an order of its own (four streams:
+// attention_decode-inl.h).  Each chunk has its own softmax (largest score, total, sum of values), and chunks
+// are merged in order, as in Flash-Decoding (Dao et al. 2023): by the same task where there are heads and
+// batch rows enough, else by a second kernel.  So a row has the same bits however the work is divided: they
+// depend on the row and on the keys and values it sees, not on T, H, B, S, pages or threads (law 3).  Keys
+// that a row cannot see are not touched for it: NaN there, or beyond a batch row's length, stays out.
 //
 //   launch(AttentionDecode(args));
 //   launch(AttentionDecodeMerge(args));   // no task where there is nothing to merge

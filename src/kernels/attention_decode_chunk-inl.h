@@ -147,8 +147,7 @@ alignas(64) constexpr AllSlots k_all;
 
 struct Chunk {
   int64_t start, s0, s1;  // of its keys [start, start + k_chunk) some row sees [s0, s1)
-  const int16_t*
-      slots;  // [count] of those, in order; then the last again and again up to a multiple of k_scores
+  const int16_t* slots;   // [count] of those, in order; then the last one up to a multiple of k_scores
   int64_t count;
   int16_t some[k_chunk];
   CacheRows keys, values;
