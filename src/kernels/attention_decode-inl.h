@@ -66,6 +66,11 @@ HWY_INLINE void fetch(const void* line) {
   __asm__ volatile("");  // or GCC 12 takes a loop that only fetches for one that does nothing
 }
 
+template <class Element>
+constexpr bool begins_line(int64_t element) {
+  return element * static_cast<int64_t>(sizeof(Element)) % 64 == 0;
+}
+
 // ---- the sums of k_lanes vectors as one vector ----------------------------------------------------
 
 #if HWY_TARGET != HWY_SCALAR
@@ -135,11 +140,12 @@ template <class Type, int kRows, int kKeys>
 HWY_INLINE void multiply(const typename Type::Element* const* keys,
                          const typename Type::Element* const* ahead, const float* HWY_RESTRICT queries,
                          int64_t c, Vec* sums, int sums_pitch) {
+  using Element = typename Type::Element;
   typename Type::Raw raw[kKeys];
 #pragma GCC unroll 4
   for (int i = 0; i < kKeys; ++i) {
     raw[i] = Type::raw(keys[i] + c);
-    fetch(ahead[i] + c);
+    if (begins_line<Element>(c)) fetch(ahead[i] + c);
   }
 #pragma GCC unroll 4
   for (int j = 0; j < Type::k_pack; ++j) {
@@ -250,7 +256,7 @@ void add_columns(const Sums& sums, int64_t column) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; v += kParts) {
       const auto raw = Type::raw(value + v * k_lanes);
-      fetch(ahead + v * k_lanes);
+      if (begins_line<Element>(v * k_lanes)) fetch(ahead + v * k_lanes);
 #pragma GCC unroll 4
       for (int j = 0; j < kParts; ++j) {
         const Vec x = Type::part(raw, kPart + j);
