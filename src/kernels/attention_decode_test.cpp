@@ -198,7 +198,7 @@ RC_GTEST_PROP(AttentionDecode, DrawnShapes, ()) {
   AttentionShape s;
   s.batch = *rc::gen::inRange<int64_t>(1, 3);
   s.queries = *rc::gen::inRange<int64_t>(0, 8);
-  s.keys = *rc::gen::inRange<int64_t>(0, 300);
+  s.keys = *rc::gen::inRange<int64_t>(0, 1100);
   s.key_heads = *rc::gen::inRange<int64_t>(1, 3);
   s.heads = s.key_heads * *rc::gen::inRange<int64_t>(1, 5);
   s.width = *rc::gen::element<int64_t>(1, 7, 16, 20, 33, 64);
@@ -222,9 +222,11 @@ TEST(AttentionDecode, EveryTypeGroupAndLength) {
         o.causal = true;
         o.page_keys = group % 2 ? 0 : 48;
         const int64_t width = group % 3 ? 32 : 20, queries = group == 1 ? 16 : 1;
-        Case c(draw, {7, queries, 600, group, 1, width, width + 16}, o);
-        c.lengths = {0, 1, 63, 64, 65, 513, 600};
-        for (size_t b = 0; b < 7; ++b) c.firsts[b] = c.lengths[b] - queries;
+        const std::vector<int64_t> lengths = {0, 1, 64, 127, 128, 129, 384, 511, 512, 513, 600};
+        const auto batch = static_cast<int64_t>(lengths.size());
+        Case c(draw, {batch, queries, 600, group, 1, width, width + 16}, o);
+        c.lengths = lengths;
+        for (size_t b = 0; b < lengths.size(); ++b) c.firsts[b] = lengths[b] - queries;
         c.fill();
         SCOPED_TRACE(join(name(type), " group ", group));
         c.expect_right(run(c.args()));
@@ -240,7 +242,8 @@ TEST(AttentionDecode, WidthsAndGroupings) {
     const AttentionShape shapes[] = {{1, 2, 90, 65, 5, 40, 72},
                                      {2, 1, 70, 27, 1, 64, 64},
                                      {1, 1, 130, 2, 1, 576, 512},
-                                     {1, 3, 300, 3, 3, 128, 128}};
+                                     {1, 3, 300, 3, 3, 128, 128},
+                                     {1, 1, 1100, 8, 2, 128, 128}};
     for (const AttentionShape& s : shapes) {
       for (DType type : k_types) {
         Options o = drawn_options(draw);
