@@ -144,7 +144,8 @@ class Planner {
       if (inputs_of(step).size() > 3) continue;
       const int value = graph_.stage(step.stage).outputs[0];
       plan_.places[static_cast<size_t>(value)].heads =
-          by_heads(value) && wanted.count(value) && !others.count(value) && !request_.edited.count(value);
+          by_heads(value) && wanted.count(value) && !others.count(value) && !request_.edited.count(value) &&
+          !request_.into.count(value);
     }
   }
 
@@ -200,14 +201,16 @@ class Planner {
   void begin_life(const Plan::Step& step, int value, int at, std::map<int, Life>& lives) {
     Plan::Place& place = plan_.places[static_cast<size_t>(value)];
     place.used = true;
-    const bool view =
-        step.stage >= 0 && graph_.stage(step.stage).operation->is_view() && !request_.edited.count(value);
+    place.callers = request_.into.count(value) > 0;
+    const bool view = step.stage >= 0 && graph_.stage(step.stage).operation->is_view() &&
+                      !request_.edited.count(value) && !place.callers;
     if (view && graph_.value(value).output == 0) {
       place.same_as = root(graph_.stage(step.stage).inputs[0]);
       const auto found = lives.find(place.same_as);
       if (found != lives.end()) found->second.to = at;
       return;
     }
+    if (place.callers) return;
     const size_t i = static_cast<size_t>(value);
     const size_t bytes = static_cast<size_t>(plan_.shapes[i].count()) *
                          byte_size(run_dtype(graph_.value(value), request_.real));

@@ -16,6 +16,7 @@ namespace limpid {
 /// What a plan is made for.
 struct PlanRequest {
   std::set<int> wanted;    // values to compute: kept or observed
+  std::set<int> into;      // of these, the ones that go straight into the caller's memory
   std::set<int> edited;    // values that an edit changes
   std::set<int> streamed;  // weights that are watched while their group runs fused
   bool plain = false;
@@ -31,9 +32,10 @@ struct Plan {
   };
   struct Place {
     bool used = false;
-    size_t offset = 0;   // in the arena
-    int same_as = -1;    // a view: the numbers of that value
-    bool heads = false;  // [B,T,H,D] with each head's rows together, as attention reads them fastest
+    bool callers = false;  // in the caller's memory, not in the arena
+    size_t offset = 0;     // in the arena
+    int same_as = -1;      // a view: the numbers of that value
+    bool heads = false;    // [B,T,H,D] with each head's rows together, as attention reads them fastest
   };
   std::vector<Shape> shapes;
   std::vector<Step> steps;

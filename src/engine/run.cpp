@@ -23,6 +23,7 @@ struct Wishes {
   std::set<int> full, summary;
   std::map<int, Streamed> streamed;
   std::map<int, std::vector<const Edit*>> edits;
+  std::map<int, View> into;
 };
 
 std::vector<int> values_matching(const Graph& graph, const std::string& pattern, const char* what) {
@@ -42,6 +43,9 @@ std::vector<int> values_matching(const Graph& graph, const std::string& pattern,
 Wishes wishes_of(const Graph& graph, const RunOptions& options) {
   Wishes w;
   for (const std::string& name : options.keep) w.full.insert(graph.require(name));
+  for (const auto& [name, view] : options.into)
+    if (!w.into.emplace(graph.require(name), view).second)
+      fail_call("run: '", name, "' goes into two places");
   for (const Observation& o : options.observe)
     for (int value : values_matching(graph, o.pattern, "observe")) {
       if (o.depth == Depth::full || o.depth == Depth::summary) {
@@ -81,6 +85,8 @@ const Plan& Engine::Impl::plan_for(const std::map<int, Shape>& bound, const Plan
   for (int value : request.edited) key += join(value, ' ');
   key += '|';
   for (int value : request.streamed) key += join(value, ' ');
+  key += '|';
+  for (int value : request.into) key += join(value, ' ');
   for (const auto& [value, shape] : bound)
     if (graph.value(value).kind == Value::Kind::input) key += join('|', value, shape.text());
   const auto found = plans.find(key);
@@ -119,6 +125,10 @@ class Run {
     if (place.same_as >= 0) {
       const ConstView same = read(place.same_as);
       return View(same.dtype(), plan_.shapes[i], const_cast<void*>(same.raw()));
+    }
+    if (place.callers) {
+      const View& into = wishes_.into.at(value);
+      return View(into.dtype(), plan_.shapes[i], into.raw());
     }
     return placed(plan_, graph_, value, options_.real, arena_);
   }
@@ -303,6 +313,9 @@ class Run {
   void look(int value, const ConstView& view, const ConstView& masked_scores) {
     const std::string& name = graph_.value(value).name;
     if (wishes_.full.count(value)) result_.values[name] = Tensor::copy_of(view);
+    if (const auto into = wishes_.into.find(value);
+        into != wishes_.into.end() && into->second.raw() != view.raw())
+      copy(view, into->second);  // of an input, or computed beside a fused group
     if (const auto wanted = wishes_.streamed.find(value);
         wanted != wishes_.streamed.end() && !hidden(value)) {
       GroupWatch watch = watch_room(wanted->second, view.shape());  // its group runs stage by stage
@@ -344,6 +357,14 @@ std::map<int, ConstView> bind(const Graph& graph, const std::map<std::string, Co
   return bound;
 }
 
+void require_fits(const Graph& graph, const Plan& plan, int value, const View& view, DType real) {
+  const Shape& shape = plan.shapes[static_cast<size_t>(value)];
+  const DType type = run_dtype(graph.value(value), real);
+  if (view.dtype() != type || !view.shape().same_sizes(shape) || !view.contiguous() || !view.raw())
+    fail_call("run: the memory for '", graph.value(value).name, "' is ", limpid::name(view.dtype()), " ",
+              view.shape().text(), ", expected ", limpid::name(type), " ", shape.text(), " without gaps");
+}
+
 // The same numbers in the type of the run, under the graph's axis names; `kept` owns what had to be copied.
 ConstView in_run_type(const Value& value, const ConstView& view, DType real, std::vector<Tensor>& kept) {
   Shape shape = value.shape;
@@ -382,6 +403,10 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
   request.wanted.insert(wishes.summary.begin(), wishes.summary.end());
   for (const auto& [value, edits] : wishes.edits) request.edited.insert(value);
   for (const auto& [value, wanted] : wishes.streamed) request.streamed.insert(value);
+  for (const auto& [value, view] : wishes.into) {
+    request.wanted.insert(value);
+    request.into.insert(value);
+  }
 
   const std::map<int, ConstView> bound = bind(graph, values);
   std::map<int, Shape> shapes;
@@ -395,6 +420,8 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
   for (int id : plan.needed_inputs)
     if (!bound.count(id))
       fail_call("run: '", graph.value(id).name, "' ", graph.value(id).shape.text(), " is missing");
+
+  for (const auto& [value, view] : wishes.into) require_fits(graph, plan, value, view, options.real);
 
   if (impl_->arena.bytes() < plan.arena_bytes)
     impl_->arena = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan.arena_bytes)}));
