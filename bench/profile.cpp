@@ -102,6 +102,11 @@ void StepProfile::run(const Plan::Step& step) {
     out.push_back(place(value));
     out_shapes.push_back(out.back().shape());
   }
+  if (!step.finish.empty()) out[0] = place(graph_->stage(step.finish.back()).outputs[0]);
+  const auto at = [this](int value) {
+    const ConstView found = read(value);
+    return View(found.dtype(), found.shape(), found.strides(), const_cast<void*>(found.raw()));
+  };
   const bool moves_nothing =
       stage && !step.kernel && plan_.places[static_cast<size_t>(stage->outputs[0])].same_as >= 0;
   if (!moves_nothing) {
@@ -109,17 +114,21 @@ void StepProfile::run(const Plan::Step& step) {
     const Clock::time_point start = Clock::now();
     if (fused)
       step.group_kernel(*group, in, out, context, nullptr);
+    else if (!step.finish.empty())
+      step.finishing(*stage->operation, in, out, finish_of(*graph_, step, at));
     else if (step.kernel)
       step.kernel(*stage->operation, in, out, context);
     else
       run_stage(*stage, in, out, context);
-    const std::string kind = fused ? group->kind : stage->operation->kind();
+    std::string kind = fused ? group->kind : stage->operation->kind();
+    const double operations =
+        fused ? attention_operations(*group, in_shapes) : product_operations(kind, in_shapes, out_shapes);
+    for (int next : step.finish) kind += " + " + graph_->stage(next).operation->kind();
     Part& part = parts_[kind];
     part.seconds += seconds_since(start);
     ++part.calls;
     part.plain = !fused && !step.kernel;
-    part.operations +=
-        fused ? attention_operations(*group, in_shapes) : product_operations(kind, in_shapes, out_shapes);
+    part.operations += operations;
   }
   if (!fused && graph_->value(stage->outputs[0]).name == "loss") loss_ = out[0].at({});
 }

@@ -2,9 +2,12 @@
 //
 // Invariants: a step reads only what earlier steps, or the caller, have written; two temporaries whose lives
 // overlap never share a byte; nothing here depends on the number of threads or on what is observed, but for
-// values that are looked at inside a group, which are computed beside it (run.cpp) and never instead of it.
+// values that are looked at inside a group, which are computed beside it (run.cpp) and never instead of it,
+// and for numbers inside a chain of stages that run in one pass, which are written down only if somebody
+// reads them.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -27,8 +30,12 @@ struct Plan {
   struct Step {
     int stage = -1;  // run this stage ...
     StageKernel kernel = nullptr;
+    std::vector<int>
+        finish;  // with these, which read its first output one after the other, in the same pass,
+    FinishingKernel finishing = nullptr;
     int group = -1;  // ... or this whole group
     GroupKernel group_kernel = nullptr;
+    std::vector<int> inputs, outputs;  // all that it reads from memory and writes there
   };
   struct Place {
     bool used = false;
@@ -47,6 +54,9 @@ struct Plan {
 
 /// Where a temporary that is no view of another lies in the arena, with its strides.
 View placed(const Plan&, const Graph&, int value, DType real, std::byte* arena);
+
+/// What finishes a step, whose numbers `at` finds.
+Finish finish_of(const Graph&, const Plan::Step&, const std::function<View(int value)>& at);
 
 /// The stages of a group, in order.
 std::vector<int> stages_of(const Graph&, int group);

@@ -153,6 +153,7 @@ class Run {
     const StageInfo& stage = graph_.stage(step.stage);
     const bool moves_nothing = plan_.places[static_cast<size_t>(stage.outputs[0])].same_as >= 0;
     Call c = call(stage.inputs, stage.outputs);
+    if (!step.finish.empty()) return run_chain(step, stage, std::move(c));
     if (step.kernel)
       run_kernel(step.kernel, stage, c);
     else if (!moves_nothing)
@@ -160,6 +161,21 @@ class Run {
     for (size_t i = 0; i < stage.outputs.size(); ++i) {
       edit(stage.outputs[i], c.out[i]);
       look(stage.outputs[i], c.out[i], {});
+    }
+  }
+
+  // A stage and those that finish its first output.
+  void run_chain(const Plan::Step& step, const StageInfo& stage, Call c) {
+    const auto at = [this](int value) {
+      const ConstView found = read(value);
+      return View(found.dtype(), found.shape(), found.strides(), const_cast<void*>(found.raw()));
+    };
+    const int last = graph_.stage(step.finish.back()).outputs[0];
+    c.out[0] = place(last);
+    step.finishing(*stage.operation, c.in, c.out, finish_of(graph_, step, at));
+    for (int value : step.outputs) {
+      edit(value, place(value));
+      look(value, place(value), {});
     }
   }
 

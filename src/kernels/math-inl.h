@@ -143,6 +143,22 @@ HWY_INLINE Vec gelu_inner(Vec x) {
 }
 HWY_INLINE Vec gelu_tanh(Vec x) { return hn::Mul(x, sigmoid(gelu_inner(x))); }
 
+// Their gradients: a is the output's, b where it is taken.
+
+HWY_INLINE Vec relu_gradient(Vec a, Vec b) { return hn::IfThenElseZero(hn::Gt(b, hn::Zero(k_f32)), a); }
+HWY_INLINE Vec gelu_gradient(Vec a, Vec b) { return hn::Mul(a, hn::MulAdd(b, normal_pdf(b), normal_cdf(b))); }
+HWY_INLINE Vec gelu_tanh_gradient(Vec a, Vec b) {
+  const Vec s = sigmoid(gelu_inner(b));
+  const Vec inner = hn::MulAdd(set(6 * k_tanh_scale * k_tanh_cubic), hn::Mul(b, b), set(2 * k_tanh_scale));
+  // The order keeps it finite: s (1 - s) is 0 where b^3 is large.
+  return hn::Mul(a, hn::MulAdd(hn::Mul(hn::Mul(s, hn::Sub(set(1.f), s)), inner), b, s));
+}
+HWY_INLINE Vec silu_gradient(Vec a, Vec b) {
+  const Vec s = sigmoid(b);
+  return hn::Mul(a, hn::MulAdd(hn::Mul(s, hn::Sub(set(1.f), s)), b, s));
+}
+HWY_INLINE Vec tanh_gradient(Vec a, Vec b) { return hn::Mul(a, hn::NegMulAdd(b, b, set(1.f))); }
+
 /// The first n floats (all lanes if there are as many), the rest `fill`.
 HWY_INLINE Vec load(const float* from, int64_t n, float fill = 0) {
   if (n >= k_lanes) return hn::LoadU(k_f32, from);

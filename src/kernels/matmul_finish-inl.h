@@ -23,19 +23,21 @@ inline bool has_finish(const MatmulArgs& args) {
   return args.bias || args.residual || args.before || args.activation != Activation::none;
 }
 
+// `activation` of the cell and, where it is a gradient, of where it is taken.
 template <class F>
 void finish_with(const MatmulArgs& args, const Part& part, float* c, int64_t ldc, F activation) {
   const float* bias = args.bias ? args.bias + part.n : nullptr;
   for (int64_t r = 0; r < part.rows; ++r, c += ldc) {
     const int64_t row = part.m + r, first = part.item * args.batch_c + part.n;
     float* before = args.before ? args.before + first + row * args.ld_before : nullptr;
+    const float* at = args.gradient_at ? args.gradient_at + first + row * args.ld_gradient_at : nullptr;
     const float* residual = args.residual ? args.residual + first + row * args.ld_residual : nullptr;
     for (int64_t i = 0; i < part.columns; i += k_lanes) {
       const int64_t left = part.columns - i;
       Vec x = load(c + i, left);
       if (bias) x = hn::Add(x, load(bias + i, left));
       if (before) store(x, before + i, left);
-      x = activation(x);
+      x = activation(x, at ? load(at + i, left) : x);
       if (residual) x = hn::Add(x, load(residual + i, left));
       store(x, c + i, left);
     }
@@ -44,17 +46,24 @@ void finish_with(const MatmulArgs& args, const Part& part, float* c, int64_t ldc
 
 /// Bias, activation and residual of a part whose sums are at c, in place.
 inline void finish(const MatmulArgs& args, const Part& part, float* c, int64_t ldc) {
+  const auto with = [&](auto activation, auto gradient) {
+    if (args.gradient_at) return finish_with(args, part, c, ldc, gradient);
+    finish_with(args, part, c, ldc, [=](Vec x, Vec) { return activation(x); });
+  };
   switch (args.activation) {
     case Activation::none:
-      return finish_with(args, part, c, ldc, [](Vec x) { return x; });
+      return finish_with(args, part, c, ldc, [](Vec x, Vec) { return x; });
     case Activation::relu:
-      return finish_with(args, part, c, ldc, [](Vec x) { return relu(x); });
+      return with([](Vec x) { return relu(x); }, [](Vec x, Vec at) { return relu_gradient(x, at); });
     case Activation::gelu:
-      return finish_with(args, part, c, ldc, [](Vec x) { return gelu(x); });
+      return with([](Vec x) { return gelu(x); }, [](Vec x, Vec at) { return gelu_gradient(x, at); });
     case Activation::gelu_tanh:
-      return finish_with(args, part, c, ldc, [](Vec x) { return gelu_tanh(x); });
+      return with([](Vec x) { return gelu_tanh(x); },
+                  [](Vec x, Vec at) { return gelu_tanh_gradient(x, at); });
     case Activation::silu:
-      return finish_with(args, part, c, ldc, [](Vec x) { return silu(x); });
+      return with([](Vec x) { return silu(x); }, [](Vec x, Vec at) { return silu_gradient(x, at); });
+    case Activation::tanh:
+      return with([](Vec x) { return tanh(x); }, [](Vec x, Vec at) { return tanh_gradient(x, at); });
   }
 }
 
