@@ -9,6 +9,7 @@
 #define LIMPID_KERNELS_MATMUL_FINISH_INL_H_
 #endif
 
+#include "hwy/cache_control.h"
 #include "kernels/matmul_pack-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -32,15 +33,46 @@ void finish_with(const MatmulArgs& args, const Part& part, float* c, int64_t ldc
     float* before = args.before ? args.before + first + row * args.ld_before : nullptr;
     const float* at = args.gradient_at ? args.gradient_at + first + row * args.ld_gradient_at : nullptr;
     const float* residual = args.residual ? args.residual + first + row * args.ld_residual : nullptr;
-    for (int64_t i = 0; i < part.columns; i += k_lanes) {
-      const int64_t left = part.columns - i;
+    const auto one = [&](int64_t i, int64_t left) {
       Vec x = load(c + i, left);
       if (bias) x = hn::Add(x, load(bias + i, left));
       if (before) store(x, before + i, left);
       x = activation(x, at ? load(at + i, left) : x);
       if (residual) x = hn::Add(x, load(residual + i, left));
       store(x, c + i, left);
+    };
+    int64_t i = 0;
+    for (; i + 2 * k_lanes <= part.columns; i += 2 * k_lanes) {  // two at once: they fill each other's gaps
+      Vec x = hn::LoadU(k_f32, c + i), y = hn::LoadU(k_f32, c + i + k_lanes);
+      if (bias) {
+        x = hn::Add(x, hn::LoadU(k_f32, bias + i));
+        y = hn::Add(y, hn::LoadU(k_f32, bias + i + k_lanes));
+      }
+      if (before) {
+        hn::StoreU(x, k_f32, before + i);
+        hn::StoreU(y, k_f32, before + i + k_lanes);
+        hwy::Prefetch(before + i + 6 * args.ld_before);
+        hwy::Prefetch(before + i + k_lanes + 6 * args.ld_before);
+      }
+      if (at) {
+        x = activation(x, hn::LoadU(k_f32, at + i));
+        y = activation(y, hn::LoadU(k_f32, at + i + k_lanes));
+        hwy::Prefetch(at + i + 6 * args.ld_gradient_at);
+        hwy::Prefetch(at + i + k_lanes + 6 * args.ld_gradient_at);
+      } else {
+        x = activation(x, x);
+        y = activation(y, y);
+      }
+      if (residual) {
+        x = hn::Add(x, hn::LoadU(k_f32, residual + i));
+        y = hn::Add(y, hn::LoadU(k_f32, residual + i + k_lanes));
+        hwy::Prefetch(residual + i + 6 * args.ld_residual);
+        hwy::Prefetch(residual + i + k_lanes + 6 * args.ld_residual);
+      }
+      hn::StoreU(x, k_f32, c + i);
+      hn::StoreU(y, k_f32, c + i + k_lanes);
     }
+    for (; i < part.columns; i += k_lanes) one(i, part.columns - i);
   }
 }
 
