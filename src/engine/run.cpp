@@ -237,8 +237,9 @@ class Run {
     ConstView scores;
     const int masked = graph_.find(group.name + ".scores");
     if (masked >= 0 && inner.count(masked)) scores = std::as_const(inner.at(masked)).view();
-    for (const auto& [value, tensor] : inner)
-      if (!is_output(group, value)) look(value, tensor, scores);
+    for (const auto& [value, tensor] : inner)  // what is another group's was looked at there
+      if (!is_output(group, value) && graph_.stage(graph_.value(value).stage).group == id)
+        look(value, tensor, scores);
     if (changed) {
       result_.notes.push_back(group.name + " runs stage by stage, because something inside it is edited");
       for (int value : group.outputs)

@@ -85,7 +85,7 @@ MatmulArgs as_row(const MatmulArgs& args) {
 
 bool is_column(const MatmulArgs& args) {
   return args.n == 1 && args.m > 1 && args.ldc == 1 && args.b_type == DType::f32 && !args.bias &&
-         !args.before && !args.residual && !args.c_heads.rows;
+         !args.before && !args.residual && !args.gradient_at && !args.c_heads.rows;
 }
 
 }  // namespace
