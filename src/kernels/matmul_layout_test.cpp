@@ -43,7 +43,7 @@ struct Cut {
 };
 
 // The heads of these tests: whole vectors and not, as long as a tile and not, single ones.
-const Cut k_cuts[] = {{2, 7, 3, 16},   {1, 13, 2, 64}, {3, 6, 5, 20}, {2, 1, 4, 33},
+const Cut k_cuts[] = {{2, 7, 3, 16},   {1, 13, 2, 64}, {3, 6, 5, 20},  {2, 1, 4, 33},
                       {1, 40, 1, 128}, {5, 3, 2, 8},   {2, 50, 4, 64}, {2, 40, 6, 32}};
 
 std::vector<float> product(MatmulArgs args, const std::vector<float>& a, const std::vector<float>& b,
