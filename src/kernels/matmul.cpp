@@ -109,9 +109,11 @@ void Matmul::divide() {
   block_m_ = even(args_.m, pack_a() ? k_most_packed : k_most_rows, rows);
   block_n_ = thin() ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
   const auto count = [&] { return args_.batch * parts(args_.m, block_m_) * parts(args_.n, block_n_); };
-  // How C is divided changes no bit of it, so the threads may be asked: for one alone every panel of B is
-  // packed once (a training step of small products takes 2.5% less).
-  const int64_t wanted = threads() > 1 ? k_few_tasks : 1;
+  // How C is divided changes no bit of it, so the threads may be asked: one alone packs every panel of B but
+  // once (a training step of small products takes 2.5% less).  Not of few rows, nor of a long K, whose rows
+  // of A, all far apart, would drive each other out of the caches.
+  const bool alone = threads() == 1 && !thin() && step_k_ >= args_.k;
+  const int64_t wanted = alone ? 1 : k_few_tasks;
   while (count() < wanted && block_m_ * block_n_ * args_.k > k_small_task) {
     const bool can_m = block_m_ > 8 * rows, can_n = block_n_ > width;
     if (!can_m && !can_n) break;
