@@ -92,8 +92,11 @@ void norm_gradient_block(const NormGradient& a, int64_t begin, int64_t end, int6
       if (dw) store(hn::MulAdd(d, unit, load(dw + i, n)), dw + i, n);
       if (db) store(hn::Add(d, load(db + i, n)), db + i, n);
       const Vec rest = hn::NegMulAdd(unit, set(mean_gn), hn::Sub(g(i, n), set(mean_g)));
-      const Vec back = hn::Mul(rest, inverse);
-      store(residual ? hn::Add(back, load(residual + i, n)) : back, dx + i, n);
+      store(hn::Mul(rest, inverse), dx + i, n);
+    }
+    for (int64_t i = 0; residual && i < a.width; i += k_lanes) {
+      const int64_t n = a.width - i;
+      store(hn::Add(load(dx + i, n), load(residual + i, n)), dx + i, n);
     }
   }
 }
