@@ -54,9 +54,11 @@ StepProfile::StepProfile(const Recipe& recipe, std::map<std::string, Tensor> par
   request.wanted.insert(graph_->require("loss"));
   for (const auto& [name, tensor] : parameters_) {
     shapes[graph_->require(name)] = tensor.shape();
-    request.wanted.insert(graph_->require(name + ".grad"));
+    const int gradient = graph_->require(name + ".grad");
+    request.wanted.insert(gradient);
+    request.into.insert(gradient);
+    gradients_[name] = Tensor(DType::f32, tensor.shape());
   }
-  wanted_ = request.wanted;
   plan_ = make_plan(*graph_, bind_shapes(*graph_, shapes), request);
   arena_ = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan_.arena_bytes)}));
   adam_ = std::make_unique<AdamW>(recipe_, *graph_, parameters_);
@@ -68,6 +70,11 @@ View StepProfile::place(int value) const {
   if (at.same_as >= 0) {
     const ConstView same = read(at.same_as);
     return {same.dtype(), plan_.shapes[i], const_cast<void*>(same.raw())};
+  }
+  if (at.callers) {
+    const std::string& name = graph_->value(value).name;
+    const Tensor& gradient = gradients_.at(name.substr(0, name.size() - std::string(".grad").size()));
+    return {DType::f32, plan_.shapes[i], const_cast<void*>(gradient.raw())};
   }
   auto* bytes = static_cast<std::byte*>(const_cast<void*>(arena_.raw()));
   return placed(plan_, *graph_, value, DType::f32, bytes);
@@ -95,6 +102,11 @@ void StepProfile::run(const Plan::Step& step) {
     out.push_back(place(value));
     out_shapes.push_back(out.back().shape());
   }
+  if (!step.finish.empty()) out[0] = place(graph_->stage(step.finish.back()).outputs[0]);
+  const auto at = [this](int value) {
+    const ConstView found = read(value);
+    return View(found.dtype(), found.shape(), found.strides(), const_cast<void*>(found.raw()));
+  };
   const bool moves_nothing =
       stage && !step.kernel && plan_.places[static_cast<size_t>(stage->outputs[0])].same_as >= 0;
   if (!moves_nothing) {
@@ -102,43 +114,33 @@ void StepProfile::run(const Plan::Step& step) {
     const Clock::time_point start = Clock::now();
     if (fused)
       step.group_kernel(*group, in, out, context, nullptr);
+    else if (!step.finish.empty())
+      step.finishing(*stage->operation, in, out, finish_of(*graph_, step, at));
     else if (step.kernel)
       step.kernel(*stage->operation, in, out, context);
     else
       run_stage(*stage, in, out, context);
-    const std::string kind = fused ? group->kind : stage->operation->kind();
+    std::string kind = fused ? group->kind : stage->operation->kind();
+    const double operations =
+        fused ? attention_operations(*group, in_shapes) : product_operations(kind, in_shapes, out_shapes);
+    for (int next : step.finish) kind += " + " + graph_->stage(next).operation->kind();
     Part& part = parts_[kind];
     part.seconds += seconds_since(start);
     ++part.calls;
     part.plain = !fused && !step.kernel;
-    part.operations +=
-        fused ? attention_operations(*group, in_shapes) : product_operations(kind, in_shapes, out_shapes);
+    part.operations += operations;
   }
-  keep(fused ? group->outputs : stage->outputs);
-}
-
-// What is wanted is copied at once, as the engine does: later stages may use its place.
-void StepProfile::keep(const std::vector<int>& outputs) {
-  for (int value : outputs) {
-    if (!wanted_.count(value)) continue;
-    const Clock::time_point start = Clock::now();
-    kept_[graph_->value(value).name] = Tensor::copy_of(read(value));
-    Part& part = parts_["copies"];
-    part.seconds += seconds_since(start);
-    ++part.calls;
-  }
+  if (!fused && graph_->value(stage->outputs[0]).name == "loss") loss_ = out[0].at({});
 }
 
 double StepProfile::step() {
   parts_.clear();
   for (const Plan::Step& step : plan_.steps) run(step);
-  std::map<std::string, const Tensor*> gradients;
-  for (const auto& [name, tensor] : parameters_) gradients[name] = &kept_.at(name + ".grad");
   const Clock::time_point start = Clock::now();
-  adam_->step(parameters_, gradients, done_ + 1, learning_rate(recipe_, done_));
+  adam_->step(parameters_, gradients_, done_ + 1, learning_rate(recipe_, done_));
   parts_["AdamW"] = {seconds_since(start), 0, 1};
   ++done_;
-  return kept_.at("loss").at({});
+  return loss_;
 }
 
 double StepProfile::operations() const {

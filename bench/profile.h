@@ -31,7 +31,7 @@ class StepProfile {
     int64_t calls = 0;
     bool plain = false;  // by the operation's reference: no kernel yet
   };
-  /// By kind of stage or fused group; "AdamW" and "copies" (gradients out of the arena) beside them.
+  /// By kind of stage or fused group; "AdamW" beside them.
   const std::map<std::string, Part>& parts() const { return parts_; }
 
   /// What the network asks for, however it is computed: 6 a weight and token (2 forward, 4 backward), and
@@ -42,7 +42,6 @@ class StepProfile {
   View place(int value) const;
   ConstView read(int value) const;
   void run(const Plan::Step& step);
-  void keep(const std::vector<int>& outputs);
 
   Recipe recipe_;
   std::map<std::string, Tensor> parameters_;
@@ -50,8 +49,8 @@ class StepProfile {
   std::unique_ptr<Graph> graph_;
   Plan plan_;
   Tensor arena_;
-  std::set<int> wanted_;
-  std::map<std::string, Tensor> kept_;  // the loss and the gradients
+  std::map<std::string, Tensor> gradients_;
+  double loss_ = 0;
   std::unique_ptr<AdamW> adam_;
   int64_t done_ = 0;
   std::map<std::string, Part> parts_;

@@ -5,8 +5,10 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <random>
 
+#include "engine/plan.h"
 #include "engine/reference.h"
 #include "limpid/engine.h"
 #include "limpid/network.h"
@@ -230,6 +232,90 @@ TEST_P(EveryNetwork, ObservingChangesNoBit) {  // law 2
   }
 }
 
+std::vector<std::string> outputs_of_training(const Graph& graph) {
+  std::vector<std::string> outputs = {"loss"};
+  for (const Value& value : graph.values())
+    if (value.kind == Value::Kind::parameter) outputs.push_back(value.name + ".grad");
+  return outputs;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+}
+
+// The plan of a step of training, from the shapes of what is bound.
+Plan plan_of(const Built& net, const std::set<int>& wanted, const std::set<int>& edited) {
+  std::map<int, Shape> shapes;
+  for (const auto& [name, tensor] : net.bound) shapes[net.graph.require(name)] = tensor.shape();
+  PlanRequest request;
+  request.wanted = wanted;
+  request.edited = edited;
+  return make_plan(net.graph, bind_shapes(net.graph, shapes), request);
+}
+
+// Stages joined into the pass of a product (or not: an edit wants the number in between) give the same bits,
+// the numbers in between too, whether somebody asks for these or not.
+TEST_P(EveryNetwork, JoinedStagesHaveTheBitsOfSingleOnes) {
+  Built net(GetParam().config, Purpose::train, 2, 6, 21);
+  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
+  std::vector<std::string> all;
+  std::set<int> outputs, edited;
+  RunOptions joined, seen, single;
+  joined.context = seen.context = single.context = {3, 1};
+  joined.keep = outputs_of_training(net.graph);
+  for (const std::string& name : joined.keep) outputs.insert(net.graph.require(name));
+  for (int i = 0; i < static_cast<int>(net.graph.values().size()); ++i) {
+    const Value& value = net.graph.value(i);
+    if (value.stage < 0 || net.graph.stage(value.stage).group >= 0 || value.dtype != DType::f32) continue;
+    edited.insert(i);
+    seen.keep.push_back(value.name);
+    single.edits.push_back({.action = Edit::Action::scale, .pattern = value.name, .factor = 1});
+  }
+  single.keep = seen.keep;
+  single.keep.insert(single.keep.end(), joined.keep.begin(), joined.keep.end());
+  size_t chains = 0;
+  for (const Plan::Step& step : plan_of(net, outputs, {}).steps) chains += step.finish.size();
+  if (std::holds_alternative<GptConfig>(GetParam().config)) EXPECT_GT(chains, 0u);
+  for (const Plan::Step& step : plan_of(net, outputs, edited).steps) EXPECT_TRUE(step.finish.empty());
+
+  Engine engine(net.graph);
+  const RunResult a = engine.run(net.views(), joined), b = engine.run(net.views(), seen),
+                  c = engine.run(net.views(), single);
+  for (const std::string& name : joined.keep) EXPECT_TRUE(same_bits(a[name], c[name])) << name;
+  for (const std::string& name : seen.keep) EXPECT_TRUE(same_bits(b[name], c[name])) << name;
+  std::mt19937_64 random(2);
+  for (int n = 0; n < 6; ++n) {  // any few
+    RunOptions some = joined;
+    for (const std::string& name : seen.keep)
+      if (random() % 4 == 0) some.keep.push_back(name);
+    const RunResult d = engine.run(net.views(), some);
+    for (const std::string& name : some.keep) EXPECT_TRUE(same_bits(d[name], c[name])) << name;
+  }
+}
+
+TEST_P(EveryNetwork, IntoTheCallersMemoryGoTheSameBits) {
+  Built net(GetParam().config, Purpose::train, 2, 6, 22);
+  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
+  RunOptions keep;
+  keep.context = {3, 1};
+  for (const Value& value : net.graph.values())  // inside groups, views and parameters too
+    if (value.dtype == DType::f32) keep.keep.push_back(value.name);
+  Engine engine(net.graph);
+  const RunResult kept = engine.run(net.views(), keep);
+  for (size_t every : {1, 3, 5}) {
+    std::map<std::string, Tensor> memory;
+    RunOptions into;
+    into.context = keep.context;
+    for (size_t i = 0; i < keep.keep.size(); i += every) {
+      const std::string& name = keep.keep[i];
+      memory[name] = Tensor(DType::f32, kept[name].shape());
+      into.into[name] = memory[name].view();
+    }
+    EXPECT_TRUE(engine.run(net.views(), into).values.empty());
+    for (const auto& [name, tensor] : memory) EXPECT_TRUE(same_bits(tensor, kept[name])) << name;
+  }
+}
+
 // The depths gathered while the weights stream by are those of the weights.
 TEST_P(EveryNetwork, StreamedDepthsAreOfTheWeights) {
   Built net(GetParam().config, Purpose::predict, 2, 6, 19);
@@ -295,6 +381,54 @@ TEST_P(EveryNetwork, RowsOfThePatternSumToOne) {
 // ---- properties of attention, over drawn networks ------------------------------------------------
 
 uint32_t bits_of(float x) { return std::bit_cast<uint32_t>(x); }
+
+// What a block of GPT-2 runs in one pass: feed-forward with its activation, projections with their residual.
+TEST(Plan, JoinsWhatFollowsAProduct) {
+  Built net(small_gpt(), Purpose::train, 2, 6, 23);
+  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
+  std::set<int> wanted;
+  for (const std::string& name : outputs_of_training(net.graph)) wanted.insert(net.graph.require(name));
+  const Plan plan = plan_of(net, wanted, {});
+  std::map<std::string, std::string> joined;  // what a step writes last: what it begins with
+  for (const Plan::Step& step : plan.steps)
+    if (!step.finish.empty())
+      joined[net.graph.value(net.graph.stage(step.finish.back()).outputs[0]).name] =
+          net.graph.value(net.graph.stage(step.stage).outputs[0]).name;
+  EXPECT_EQ(joined["blocks.0.mlp.post"], "blocks.0.mlp.pre");
+  EXPECT_EQ(joined["blocks.0.resid_mid"], "blocks.0.attn_out");
+  EXPECT_EQ(joined["blocks.0.resid_post"], "blocks.0.mlp_out");
+  EXPECT_EQ(joined["blocks.0.mlp.pre.grad"], "blocks.0.mlp.post.grad");
+  EXPECT_EQ(joined["blocks.0.resid_mid.grad"], "blocks.0.resid_mid.grad.via.blocks.0.ln2");
+  const auto used = [&](const char* name) {
+    return plan.places[static_cast<size_t>(net.graph.require(name))].used;
+  };
+  EXPECT_TRUE(used("blocks.0.mlp.pre"));  // the gradient reads it
+  EXPECT_FALSE(used("blocks.0.mlp_out"));
+  EXPECT_FALSE(used("blocks.0.mlp.post.grad"));
+}
+
+TEST(Run, MemoryForAValueMustFit) {
+  Built net(small_gpt(), Purpose::train, 2, 6, 24);
+  Engine engine(net.graph);
+  Tensor wrong(DType::f32, Shape::unnamed({2, 6, 9})), right(DType::f32, Shape::unnamed({2, 6, 8}));
+  const auto message = [&](const std::string& name, const View& view) -> std::string {
+    RunOptions options;
+    options.into[name] = view;
+    try {
+      engine.run(net.views(), options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), Error::Kind::call);
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(
+      message("blocks.0.resid_mid", wrong.view()),
+      "run: the memory for 'blocks.0.resid_mid' is f32 [2,6,9], expected f32 [B=2,T=6,C=8] without gaps");
+  EXPECT_NE(message("blocks.0.resid_mid", View()), "");
+  EXPECT_EQ(message("blocks.0.resid_mid", right.view()), "");
+  EXPECT_NE(message("blocks.0.nothing", right.view()), "");
+}
 
 RC_GTEST_PROP(Attention, ACausalRowNeverDependsOnLaterTokens, ()) {
   GptConfig c = small_gpt();

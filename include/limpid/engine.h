@@ -90,6 +90,9 @@ struct RunOptions {
   std::vector<Observation> observe;  // copies or summaries of what fits the patterns
   std::vector<Edit> edits;
   std::vector<std::string> keep;  // values to return whole; what nothing needs is not computed
+  // Values to compute straight into the caller's memory: of the value's shape, contiguous, in the type of the
+  // run, apart from everything that is bound.  As `keep`, but that nothing is allocated or copied.
+  std::map<std::string, View> into;
 };
 
 struct RunResult {

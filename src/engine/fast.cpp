@@ -1,5 +1,7 @@
 #include "engine/fast.h"
 
+#include <optional>
+
 #include "kernels/kernel.h"
 #include "kernels/matmul.h"
 
@@ -21,7 +23,40 @@ kernels::Heads heads_of(const ConstView& x) {
   return {s[1].size, x.strides()[0], s[3].size, x.strides()[2]};
 }
 
-void linear(const Operation& op, Inputs in, Outputs out, const RunContext&) {
+struct Bend {
+  kernels::Activation activation;
+  bool gradient;
+};
+
+// The activation that a product applies by itself, or nothing.
+std::optional<Bend> bend_of(const Operation& op) {
+  using kernels::Activation;
+  static const std::map<std::string, Activation, std::less<>> all = {
+      {"relu", Activation::relu}, {"silu", Activation::silu}, {"tanh", Activation::tanh}};
+  constexpr std::string_view k_gradient = "_gradient";
+  std::string_view kind = op.kind();
+  const bool gradient = kind.ends_with(k_gradient);
+  if (gradient) kind.remove_suffix(k_gradient.size());
+  if (kind == "gelu") {
+    const bool by_tanh = op.options().word("form", "exact") == "tanh";
+    return Bend{by_tanh ? Activation::gelu_tanh : Activation::gelu, gradient};
+  }
+  const auto found = all.find(kind);
+  if (found == all.end()) return {};
+  return Bend{found->second, gradient};
+}
+
+// C [rows, a->n], without gaps.
+void add_finish(const Finish& finish, kernels::MatmulArgs* a) {
+  if (finish.activation) a->activation = bend_of(*finish.activation)->activation;
+  const auto numbers = [](const ConstView& x) { return x.empty() ? nullptr : x.data<float>(); };
+  a->gradient_at = numbers(finish.gradient_at);
+  a->residual = numbers(finish.residual);
+  a->before = finish.before.empty() ? nullptr : finish.before.data<float>();
+  a->ld_gradient_at = a->ld_residual = a->ld_before = a->n;
+}
+
+void linear(const Operation& op, Inputs in, Outputs out, const Finish& finish) {
   kernels::MatmulArgs a;
   a.m = rows_of(in[0]);
   a.k = last_size(in[0]);
@@ -35,11 +70,12 @@ void linear(const Operation& op, Inputs in, Outputs out, const RunContext&) {
   a.ldb = a.transpose_b ? a.k : a.n;
   a.c_heads = heads_of(out[0]);
   a.ldc = a.c_heads.columns ? a.c_heads.columns : a.n;
+  add_finish(finish, &a);
   launch(kernels::Matmul(a));
 }
 
 // dx [rows,in] = dy [rows,out] w^T; w is [in,out], or [out,in] when transposed
-void linear_input_gradient(const Operation& op, Inputs in, Outputs out, const RunContext&) {
+void linear_input_gradient(const Operation& op, Inputs in, Outputs out, const Finish& finish) {
   kernels::MatmulArgs a;
   a.m = rows_of(out[0]);
   a.n = last_size(out[0]);
@@ -51,6 +87,7 @@ void linear_input_gradient(const Operation& op, Inputs in, Outputs out, const Ru
   a.lda = a.k;
   a.ldb = a.transpose_b ? a.k : a.n;
   a.ldc = a.n;
+  add_finish(finish, &a);
   launch(kernels::Matmul(a));
 }
 
@@ -73,19 +110,44 @@ void linear_weight_gradient(const Operation& op, Inputs in, Outputs out, const R
   launch(kernels::Matmul(a));
 }
 
+template <FinishingKernel k_kernel>
+void unfinished(const Operation& op, Inputs in, Outputs out, const RunContext&) {
+  k_kernel(op, in, out, Finish());
+}
+
 }  // namespace
 
 bool takes_heads(const Operation& op) { return op.kind() == "linear" || op.kind() == "rotary"; }
 
 StageKernel stage_kernel(const Operation& op) {
   static const std::map<std::string, StageKernel, std::less<>> products = {
-      {"linear", linear},
-      {"linear_input_gradient", linear_input_gradient},
+      {"linear", unfinished<linear>},
+      {"linear_input_gradient", unfinished<linear_input_gradient>},
       {"linear_weight_gradient", linear_weight_gradient},
   };
   for (const auto* table : {&products, &row_kernels()})
     if (const auto found = table->find(op.kind()); found != table->end()) return found->second;
   return nullptr;
+}
+
+FinishingKernel finishing_kernel(const Operation& op) {
+  if (op.kind() == "linear") return linear;
+  if (op.kind() == "linear_input_gradient") return linear_input_gradient;
+  const auto found = finishing_row_kernels().find(op.kind());
+  return found == finishing_row_kernels().end() ? nullptr : found->second;
+}
+
+bool keeps_before(const Operation& op) {
+  return op.kind() == "linear" || op.kind() == "linear_input_gradient";
+}
+
+bool is_activation(const Operation& op) { return bend_of(op).has_value(); }
+
+bool finishes(const Operation& first, const std::vector<const Operation*>& stages, const Operation& next,
+              size_t slot) {
+  if (!finishing_kernel(first)) return false;
+  if (is_activation(next)) return keeps_before(first) && stages.empty() && slot == 0;
+  return next.kind() == "add" && (stages.empty() || is_activation(*stages.back()));
 }
 
 }  // namespace limpid

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "limpid/graph.h"
 
@@ -17,6 +18,27 @@ using StageKernel = void (*)(const Operation&, Inputs, Outputs, const RunContext
 StageKernel stage_kernel(const Operation&);
 /// Does its kernel write [B,T,H,D] with any strides, and, where an input is of that shape, read it so?
 bool takes_heads(const Operation&);
+
+/// Stages that run in the pass of the one before them: what each number of its first output goes through
+/// before it is written.  The numbers have the same bits as stage by stage.
+struct Finish {
+  const Operation* activation = nullptr;  // gelu and its like, or the gradient of one; null: none
+  ConstView gradient_at;                  // of a gradient: where it is taken
+  ConstView residual;                     // added last; empty: none
+  View before;                            // also keeps the number as it was before; empty: not
+};
+
+/// Runs a stage whose first output, without gaps, is finished so before it is written.
+using FinishingKernel = void (*)(const Operation&, Inputs, Outputs, const Finish&);
+/// The kernel for this operation, or nullptr.
+FinishingKernel finishing_kernel(const Operation&);
+/// Does that kernel keep, if asked, what its first output was before?
+bool keeps_before(const Operation&);
+/// May `next` be part of its finish, after `stages` others are?  It reads the number as its input `slot`.
+bool finishes(const Operation& first, const std::vector<const Operation*>& stages, const Operation& next,
+              size_t slot);
+/// Is it an activation, or the gradient of one, that a product applies?
+bool is_activation(const Operation&);
 
 /// What is gathered of a group's weights [B,H,T,S] while its kernel runs; empty: not asked for.
 struct GroupWatch {
@@ -40,5 +62,6 @@ bool rebuild(const GroupInfo&, Inputs, Outputs, const RunContext&, std::string_v
 
 /// The kernels of stages that work row by row or number by number (fast_rows.cpp).
 const std::map<std::string, StageKernel, std::less<>>& row_kernels();
+const std::map<std::string, FinishingKernel, std::less<>>& finishing_row_kernels();
 
 }  // namespace limpid

@@ -100,7 +100,7 @@ void norm(const Operation& op, Inputs in, Outputs out, const RunContext&) {
 
 // dy, x, scale, [w] -> dx, [dw], [db]
 template <kernels::Norm k_norm>
-void norm_gradient(const Operation& op, Inputs in, Outputs out, const RunContext&) {
+void finished_norm_gradient(const Operation& op, Inputs in, Outputs out, const Finish& finish) {
   kernels::NormGradient k;
   k.norm = k_norm;
   k.dy = read(in[0]);
@@ -110,10 +110,16 @@ void norm_gradient(const Operation& op, Inputs in, Outputs out, const RunContext
   k.dx = written(out[0]);
   k.rows = rows_of(in[1]);
   k.width = last_size(in[1]);
+  k.residual = finish.residual.empty() ? nullptr : read(finish.residual);
   size_t next = 1;
   float* dw = op.options().flag("gain") ? written(out[next++]) : nullptr;
   float* db = op.options().flag("bias") ? written(out[next++]) : nullptr;
   kernels::norm_gradient(k, dw, db);
+}
+
+template <kernels::Norm k_norm>
+void norm_gradient(const Operation& op, Inputs in, Outputs out, const RunContext&) {
+  finished_norm_gradient<k_norm>(op, in, out, Finish());
 }
 
 bool along_last(const Operation& op, const ConstView& x, const char* otherwise) {
@@ -274,6 +280,15 @@ const std::map<std::string, StageKernel, std::less<>>& row_kernels() {
       {"rotary_gradient", rotary<true>},
       {"cross_entropy", cross_entropy},
       {"cross_entropy_gradient", cross_entropy_gradient},
+  };
+  return table;
+}
+
+const std::map<std::string, FinishingKernel, std::less<>>& finishing_row_kernels() {
+  using kernels::Norm;
+  static const std::map<std::string, FinishingKernel, std::less<>> table = {
+      {"layer_norm_gradient", finished_norm_gradient<Norm::layer>},
+      {"rms_norm_gradient", finished_norm_gradient<Norm::rms>},
   };
   return table;
 }

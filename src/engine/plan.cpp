@@ -21,6 +21,7 @@ class Planner {
     choose_groups();
     find_needed();
     order();
+    join_chains();
     choose_layouts();
     place();
     return std::move(plan_);
@@ -114,23 +115,89 @@ class Planner {
         if (!needed_groups_.count(stage.group) || !started.insert(stage.group).second) continue;
         step.group = stage.group;
         step.group_kernel = fused_.at(stage.group);
+        step.inputs = graph_.groups()[static_cast<size_t>(stage.group)].inputs;
+        step.outputs = graph_.groups()[static_cast<size_t>(stage.group)].outputs;
       } else {
         if (!needed_stages_[static_cast<size_t>(i)]) continue;
         step.stage = i;
         if (!request_.plain && request_.real == DType::f32) step.kernel = stage_kernel(*stage.operation);
+        step.inputs = stage.inputs;
+        step.outputs = stage.outputs;
       }
       plan_.steps.push_back(step);
     }
   }
+
+  // A stage that only works on each number of another's output once more (an activation, a residual) does so
+  // while that one has it in its hands, if all else that it reads is there by then.
+  void join_chains() {
+    std::map<int, int> readers;  // of a value: stages, and who asked for it
+    for (const Plan::Step& step : plan_.steps)
+      for (int input : step.inputs) ++readers[input];
+    for (int value : request_.wanted) ++readers[value];
+    std::vector<Plan::Step> steps;
+    std::map<int, size_t> made;  // values: by which of these steps
+    for (const Plan::Step& step : plan_.steps) {
+      const int first = joined_by(step, steps, made, readers);
+      const size_t at = first < 0 ? steps.size() : static_cast<size_t>(first);
+      if (first < 0)
+        steps.push_back(step);
+      else
+        join_to(steps[at], step, readers);
+      for (int output : step.outputs) made[output] = at;
+    }
+    plan_.steps = std::move(steps);
+  }
+
+  int last_stage(const Plan::Step& step) const {
+    return step.finish.empty() ? step.stage : step.finish.back();
+  }
+
+  // The step in whose pass this one can run, or -1.
+  int joined_by(const Plan::Step& next, const std::vector<Plan::Step>& steps,
+                const std::map<int, size_t>& made, std::map<int, int>& readers) const {
+    for (size_t slot = 0; next.kernel && slot < next.inputs.size(); ++slot) {
+      const int value = next.inputs[slot];
+      const auto found = made.find(value);
+      if (found == made.end() || request_.edited.count(value)) continue;
+      const Plan::Step& step = steps[found->second];
+      if (!step.kernel || graph_.stage(last_stage(step)).outputs[0] != value) continue;
+      const Operation& first = *graph_.stage(step.stage).operation;
+      std::vector<const Operation*> between;
+      for (int stage : step.finish) between.push_back(graph_.stage(stage).operation.get());
+      if (!finishes(first, between, *graph_.stage(next.stage).operation, slot)) continue;
+      if (readers[value] > 1 && !(between.empty() && keeps_before(first))) continue;
+      bool ready = true;  // and numbers at the same places
+      for (size_t i = 0; i < next.inputs.size(); ++i) {
+        if (i == slot) continue;
+        const auto other = made.find(next.inputs[i]);
+        ready &= other == made.end() || other->second < found->second;
+        ready &= shape_of(next.inputs[i]).same_sizes(shape_of(value));
+      }
+      if (ready) return static_cast<int>(found->second);
+    }
+    return -1;
+  }
+
+  void join_to(Plan::Step& step, const Plan::Step& next, std::map<int, int>& readers) const {
+    const int value = graph_.stage(last_stage(step)).outputs[0];
+    if (readers[value] == 1) std::erase(step.outputs, value);
+    for (int input : next.inputs)
+      if (input != value) step.inputs.push_back(input);
+    step.outputs.insert(step.outputs.end(), next.outputs.begin(), next.outputs.end());
+    step.finish.push_back(next.stage);
+    step.finishing = finishing_kernel(*graph_.stage(step.stage).operation);
+  }
+
+  const Shape& shape_of(int value) const { return plan_.shapes[static_cast<size_t>(value)]; }
 
   // What attention reads over and over, q, k and v, lies with each head's rows together, where everybody who
   // reads or writes it can (docs/decisions/0007-rows-of-a-head-together.md).
   void choose_layouts() {
     std::set<int> wanted, others;
     for (const Plan::Step& step : plan_.steps) {
-      const std::vector<int>& inputs = inputs_of(step);
-      const bool heads = step.group < 0 && step.kernel && takes_heads(*graph_.stage(step.stage).operation) &&
-                         inputs.size() <= 3;  // (rotary with positions of its own runs by its reference)
+      const std::vector<int>& inputs = step.inputs;
+      const bool heads = writes_heads(step);
       for (size_t i = 0; i < inputs.size(); ++i) {
         const bool attended = step.group >= 0 && i < 3;  // q, k, v come first
         if (attended || (heads && i == 0 && by_heads(inputs[i])))
@@ -140,27 +207,24 @@ class Planner {
       }
     }
     for (const Plan::Step& step : plan_.steps) {
-      if (step.group >= 0 || !step.kernel || !takes_heads(*graph_.stage(step.stage).operation)) continue;
-      if (inputs_of(step).size() > 3) continue;
+      if (!writes_heads(step)) continue;
       const int value = graph_.stage(step.stage).outputs[0];
       plan_.places[static_cast<size_t>(value)].heads =
-          by_heads(value) && wanted.count(value) && !others.count(value) && !request_.edited.count(value);
+          by_heads(value) && wanted.count(value) && !others.count(value) && !request_.edited.count(value) &&
+          !request_.into.count(value);
     }
   }
 
-  bool by_heads(int value) const {
-    const Shape& shape = plan_.shapes[static_cast<size_t>(value)];
-    return shape.rank() == 4 && (shape[2].axis == Axis::H || shape[2].axis == Axis::G) &&
-           shape[3].axis == Axis::D && shape[1].size > 1 && shape[2].size > 1;
+  // (Rotary with positions of its own runs by its reference.)
+  bool writes_heads(const Plan::Step& step) const {
+    return step.group < 0 && step.kernel && step.finish.empty() && step.inputs.size() <= 3 &&
+           takes_heads(*graph_.stage(step.stage).operation);
   }
 
-  const std::vector<int>& inputs_of(const Plan::Step& step) const {
-    return step.group >= 0 ? graph_.groups()[static_cast<size_t>(step.group)].inputs
-                           : graph_.stage(step.stage).inputs;
-  }
-  const std::vector<int>& outputs_of(const Plan::Step& step) const {
-    return step.group >= 0 ? graph_.groups()[static_cast<size_t>(step.group)].outputs
-                           : graph_.stage(step.stage).outputs;
+  bool by_heads(int value) const {
+    const Shape& shape = shape_of(value);
+    return shape.rank() == 4 && (shape[2].axis == Axis::H || shape[2].axis == Axis::G) &&
+           shape[3].axis == Axis::D && shape[1].size > 1 && shape[2].size > 1;
   }
 
   struct Life {
@@ -175,11 +239,11 @@ class Planner {
     std::map<int, Life> lives;
     for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
       const Plan::Step& step = plan_.steps[static_cast<size_t>(s)];
-      for (int input : inputs_of(step)) {
+      for (int input : step.inputs) {
         const auto found = lives.find(root(input));
         if (found != lives.end()) found->second.to = s;
       }
-      for (int output : outputs_of(step)) begin_life(step, output, s, lives);
+      for (int output : step.outputs) begin_life(step, output, s, lives);
     }
     std::vector<Life> order;
     for (const auto& [value, life] : lives) order.push_back(life);
@@ -200,14 +264,17 @@ class Planner {
   void begin_life(const Plan::Step& step, int value, int at, std::map<int, Life>& lives) {
     Plan::Place& place = plan_.places[static_cast<size_t>(value)];
     place.used = true;
-    const bool view =
-        step.stage >= 0 && graph_.stage(step.stage).operation->is_view() && !request_.edited.count(value);
+    place.callers = request_.into.count(value) > 0;
+    const bool view = step.stage >= 0 && step.finish.empty() &&
+                      graph_.stage(step.stage).operation->is_view() && !request_.edited.count(value) &&
+                      !place.callers;
     if (view && graph_.value(value).output == 0) {
       place.same_as = root(graph_.stage(step.stage).inputs[0]);
       const auto found = lives.find(place.same_as);
       if (found != lives.end()) found->second.to = at;
       return;
     }
+    if (place.callers) return;
     const size_t i = static_cast<size_t>(value);
     const size_t bytes = static_cast<size_t>(plan_.shapes[i].count()) *
                          byte_size(run_dtype(graph_.value(value), request_.real));
@@ -249,6 +316,21 @@ View placed(const Plan& plan, const Graph& graph, int value, DType real, std::by
   if (!plan.places[i].heads) return View(dtype, shape, at);
   const int64_t rows = shape[1].size, width = shape[3].size;
   return View(dtype, shape, {rows * shape[2].size * width, width, rows * width, 1}, at);
+}
+
+Finish finish_of(const Graph& graph, const Plan::Step& step, const std::function<View(int)>& at) {
+  Finish finish;
+  int value = graph.stage(step.stage).outputs[0];
+  if (std::count(step.outputs.begin(), step.outputs.end(), value)) finish.before = at(value);
+  for (int stage : step.finish) {
+    const StageInfo& next = graph.stage(stage);
+    const bool activation = is_activation(*next.operation);
+    if (activation) finish.activation = next.operation.get();
+    for (int other : next.inputs)
+      if (other != value) (activation ? finish.gradient_at : finish.residual) = at(other);
+    value = next.outputs[0];
+  }
+  return finish;
 }
 
 std::vector<int> stages_of(const Graph& graph, int group) {

@@ -2,9 +2,12 @@
 //
 // Invariants: a step reads only what earlier steps, or the caller, have written; two temporaries whose lives
 // overlap never share a byte; nothing here depends on the number of threads or on what is observed, but for
-// values that are looked at inside a group, which are computed beside it (run.cpp) and never instead of it.
+// values that are looked at inside a group, which are computed beside it (run.cpp) and never instead of it,
+// and for numbers inside a chain of stages that run in one pass, which are written down only if somebody
+// reads them.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -16,6 +19,7 @@ namespace limpid {
 /// What a plan is made for.
 struct PlanRequest {
   std::set<int> wanted;    // values to compute: kept or observed
+  std::set<int> into;      // of these, the ones that go straight into the caller's memory
   std::set<int> edited;    // values that an edit changes
   std::set<int> streamed;  // weights that are watched while their group runs fused
   bool plain = false;
@@ -26,14 +30,19 @@ struct Plan {
   struct Step {
     int stage = -1;  // run this stage ...
     StageKernel kernel = nullptr;
+    std::vector<int>
+        finish;  // with these, which read its first output one after the other, in the same pass,
+    FinishingKernel finishing = nullptr;
     int group = -1;  // ... or this whole group
     GroupKernel group_kernel = nullptr;
+    std::vector<int> inputs, outputs;  // all that it reads from memory and writes there
   };
   struct Place {
     bool used = false;
-    size_t offset = 0;   // in the arena
-    int same_as = -1;    // a view: the numbers of that value
-    bool heads = false;  // [B,T,H,D] with each head's rows together, as attention reads them fastest
+    bool callers = false;  // in the caller's memory, not in the arena
+    size_t offset = 0;     // in the arena
+    int same_as = -1;      // a view: the numbers of that value
+    bool heads = false;    // [B,T,H,D] with each head's rows together, as attention reads them fastest
   };
   std::vector<Shape> shapes;
   std::vector<Step> steps;
@@ -45,6 +54,9 @@ struct Plan {
 
 /// Where a temporary that is no view of another lies in the arena, with its strides.
 View placed(const Plan&, const Graph&, int value, DType real, std::byte* arena);
+
+/// What finishes a step, whose numbers `at` finds.
+Finish finish_of(const Graph&, const Plan::Step&, const std::function<View(int value)>& at);
 
 /// The stages of a group, in order.
 std::vector<int> stages_of(const Graph&, int group);

@@ -23,6 +23,7 @@ struct Wishes {
   std::set<int> full, summary;
   std::map<int, Streamed> streamed;
   std::map<int, std::vector<const Edit*>> edits;
+  std::map<int, View> into;
 };
 
 std::vector<int> values_matching(const Graph& graph, const std::string& pattern, const char* what) {
@@ -42,6 +43,9 @@ std::vector<int> values_matching(const Graph& graph, const std::string& pattern,
 Wishes wishes_of(const Graph& graph, const RunOptions& options) {
   Wishes w;
   for (const std::string& name : options.keep) w.full.insert(graph.require(name));
+  for (const auto& [name, view] : options.into)
+    if (!w.into.emplace(graph.require(name), view).second)
+      fail_call("run: '", name, "' goes into two places");
   for (const Observation& o : options.observe)
     for (int value : values_matching(graph, o.pattern, "observe")) {
       if (o.depth == Depth::full || o.depth == Depth::summary) {
@@ -81,6 +85,8 @@ const Plan& Engine::Impl::plan_for(const std::map<int, Shape>& bound, const Plan
   for (int value : request.edited) key += join(value, ' ');
   key += '|';
   for (int value : request.streamed) key += join(value, ' ');
+  key += '|';
+  for (int value : request.into) key += join(value, ' ');
   for (const auto& [value, shape] : bound)
     if (graph.value(value).kind == Value::Kind::input) key += join('|', value, shape.text());
   const auto found = plans.find(key);
@@ -120,6 +126,10 @@ class Run {
       const ConstView same = read(place.same_as);
       return View(same.dtype(), plan_.shapes[i], const_cast<void*>(same.raw()));
     }
+    if (place.callers) {
+      const View& into = wishes_.into.at(value);
+      return View(into.dtype(), plan_.shapes[i], into.raw());
+    }
     return placed(plan_, graph_, value, options_.real, arena_);
   }
 
@@ -143,6 +153,7 @@ class Run {
     const StageInfo& stage = graph_.stage(step.stage);
     const bool moves_nothing = plan_.places[static_cast<size_t>(stage.outputs[0])].same_as >= 0;
     Call c = call(stage.inputs, stage.outputs);
+    if (!step.finish.empty()) return run_chain(step, stage, std::move(c));
     if (step.kernel)
       run_kernel(step.kernel, stage, c);
     else if (!moves_nothing)
@@ -150,6 +161,21 @@ class Run {
     for (size_t i = 0; i < stage.outputs.size(); ++i) {
       edit(stage.outputs[i], c.out[i]);
       look(stage.outputs[i], c.out[i], {});
+    }
+  }
+
+  // A stage and those that finish its first output.
+  void run_chain(const Plan::Step& step, const StageInfo& stage, Call c) {
+    const auto at = [this](int value) {
+      const ConstView found = read(value);
+      return View(found.dtype(), found.shape(), found.strides(), const_cast<void*>(found.raw()));
+    };
+    const int last = graph_.stage(step.finish.back()).outputs[0];
+    c.out[0] = place(last);
+    step.finishing(*stage.operation, c.in, c.out, finish_of(graph_, step, at));
+    for (int value : step.outputs) {
+      edit(value, place(value));
+      look(value, place(value), {});
     }
   }
 
@@ -211,8 +237,9 @@ class Run {
     ConstView scores;
     const int masked = graph_.find(group.name + ".scores");
     if (masked >= 0 && inner.count(masked)) scores = std::as_const(inner.at(masked)).view();
-    for (const auto& [value, tensor] : inner)
-      if (!is_output(group, value)) look(value, tensor, scores);
+    for (const auto& [value, tensor] : inner)  // what is another group's was looked at there
+      if (!is_output(group, value) && graph_.stage(graph_.value(value).stage).group == id)
+        look(value, tensor, scores);
     if (changed) {
       result_.notes.push_back(group.name + " runs stage by stage, because something inside it is edited");
       for (int value : group.outputs)
@@ -303,6 +330,9 @@ class Run {
   void look(int value, const ConstView& view, const ConstView& masked_scores) {
     const std::string& name = graph_.value(value).name;
     if (wishes_.full.count(value)) result_.values[name] = Tensor::copy_of(view);
+    if (const auto into = wishes_.into.find(value);
+        into != wishes_.into.end() && into->second.raw() != view.raw())
+      copy(view, into->second);  // of an input, or computed beside a fused group
     if (const auto wanted = wishes_.streamed.find(value);
         wanted != wishes_.streamed.end() && !hidden(value)) {
       GroupWatch watch = watch_room(wanted->second, view.shape());  // its group runs stage by stage
@@ -344,6 +374,14 @@ std::map<int, ConstView> bind(const Graph& graph, const std::map<std::string, Co
   return bound;
 }
 
+void require_fits(const Graph& graph, const Plan& plan, int value, const View& view, DType real) {
+  const Shape& shape = plan.shapes[static_cast<size_t>(value)];
+  const DType type = run_dtype(graph.value(value), real);
+  if (view.dtype() != type || !view.shape().same_sizes(shape) || !view.contiguous() || !view.raw())
+    fail_call("run: the memory for '", graph.value(value).name, "' is ", limpid::name(view.dtype()), " ",
+              view.shape().text(), ", expected ", limpid::name(type), " ", shape.text(), " without gaps");
+}
+
 // The same numbers in the type of the run, under the graph's axis names; `kept` owns what had to be copied.
 ConstView in_run_type(const Value& value, const ConstView& view, DType real, std::vector<Tensor>& kept) {
   Shape shape = value.shape;
@@ -382,6 +420,10 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
   request.wanted.insert(wishes.summary.begin(), wishes.summary.end());
   for (const auto& [value, edits] : wishes.edits) request.edited.insert(value);
   for (const auto& [value, wanted] : wishes.streamed) request.streamed.insert(value);
+  for (const auto& [value, view] : wishes.into) {
+    request.wanted.insert(value);
+    request.into.insert(value);
+  }
 
   const std::map<int, ConstView> bound = bind(graph, values);
   std::map<int, Shape> shapes;
@@ -395,6 +437,8 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
   for (int id : plan.needed_inputs)
     if (!bound.count(id))
       fail_call("run: '", graph.value(id).name, "' ", graph.value(id).shape.text(), " is missing");
+
+  for (const auto& [value, view] : wishes.into) require_fits(graph, plan, value, view, options.real);
 
   if (impl_->arena.bytes() < plan.arena_bytes)
     impl_->arena = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan.arena_bytes)}));

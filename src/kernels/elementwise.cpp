@@ -39,22 +39,10 @@ HWY_INLINE void each_pair(const Elementwise& e, int64_t begin, int64_t end, F f)
   }
 }
 
-HWY_INLINE Vec gelu_tanh_slope(Vec x) {
-  const Vec s = sigmoid(gelu_inner(x));
-  const Vec inner = hn::MulAdd(set(6 * k_tanh_scale * k_tanh_cubic), hn::Mul(x, x), set(2 * k_tanh_scale));
-  // The order keeps it finite: s (1 - s) is 0 where x^3 is large.
-  return hn::MulAdd(hn::Mul(hn::Mul(s, hn::Sub(set(1.f), s)), inner), x, s);
-}
-
-HWY_INLINE Vec silu_slope(Vec x) {
-  const Vec s = sigmoid(x);
-  return hn::MulAdd(hn::Mul(s, hn::Sub(set(1.f), s)), x, s);
-}
-
 }  // namespace
 
 void elementwise(const Elementwise& e, int64_t begin, int64_t end) {
-  const Vec zero = hn::Zero(k_f32), one = set(1.f), alpha = set(e.alpha), beta = set(e.beta);
+  const Vec alpha = set(e.alpha), beta = set(e.beta);
   switch (e.function) {
     case Function::add:
       return each_pair(e, begin, end, [=](Vec a, Vec b) { return hn::MulAdd(beta, b, hn::Mul(alpha, a)); });
@@ -65,24 +53,23 @@ void elementwise(const Elementwise& e, int64_t begin, int64_t end) {
     case Function::gelu:
       return each(e, begin, end, [](Vec a) { return gelu(a); });
     case Function::gelu_gradient:
-      return each_pair(e, begin, end,
-                       [](Vec a, Vec b) { return hn::Mul(a, hn::MulAdd(b, normal_pdf(b), normal_cdf(b))); });
+      return each_pair(e, begin, end, [](Vec a, Vec b) { return gelu_gradient(a, b); });
     case Function::gelu_tanh:
       return each(e, begin, end, [](Vec a) { return gelu_tanh(a); });
     case Function::gelu_tanh_gradient:
-      return each_pair(e, begin, end, [](Vec a, Vec b) { return hn::Mul(a, gelu_tanh_slope(b)); });
+      return each_pair(e, begin, end, [](Vec a, Vec b) { return gelu_tanh_gradient(a, b); });
     case Function::relu:
       return each(e, begin, end, [](Vec a) { return relu(a); });
     case Function::relu_gradient:
-      return each_pair(e, begin, end, [=](Vec a, Vec b) { return hn::IfThenElseZero(hn::Gt(b, zero), a); });
+      return each_pair(e, begin, end, [](Vec a, Vec b) { return relu_gradient(a, b); });
     case Function::silu:
       return each(e, begin, end, [](Vec a) { return silu(a); });
     case Function::silu_gradient:
-      return each_pair(e, begin, end, [](Vec a, Vec b) { return hn::Mul(a, silu_slope(b)); });
+      return each_pair(e, begin, end, [](Vec a, Vec b) { return silu_gradient(a, b); });
     case Function::tanh:
       return each(e, begin, end, [](Vec a) { return tanh(a); });
     case Function::tanh_gradient:
-      return each_pair(e, begin, end, [=](Vec a, Vec b) { return hn::Mul(a, hn::NegMulAdd(b, b, one)); });
+      return each_pair(e, begin, end, [](Vec a, Vec b) { return tanh_gradient(a, b); });
     case Function::exp:
       return each(e, begin, end, [](Vec a) { return exp(a); });
   }

@@ -23,7 +23,7 @@ struct Heads {
 };
 
 /// What C's cells go through after sum and bias; the functions, and their bits, are those of elementwise.h.
-enum class Activation { none, relu, gelu, gelu_tanh, silu };
+enum class Activation { none, relu, gelu, gelu_tanh, silu, tanh };
 
 struct MatmulArgs {
   const float* a = nullptr;     // [M,K], rows lda apart; transpose_a: stored [K,M]
@@ -42,9 +42,12 @@ struct MatmulArgs {
   Heads c_heads;
 
   Activation activation = Activation::none;
-  float* before = nullptr;                 // [M,N], or none: also keeps what the activation is applied to
-  const float* residual = nullptr;         // [M,N], or none: added last
-  int64_t ld_before = 0, ld_residual = 0;  // a batch's are batch_c apart; neither is cut into heads
+  const float* gradient_at = nullptr;  // [M,N], or none: the activation's gradient there times the cell,
+                                       // in place of the activation (of tanh: its output)
+  float* before = nullptr;             // [M,N], or none: also keeps what the activation is applied to
+  const float* residual = nullptr;     // [M,N], or none: added last
+  // Of each; a batch's are batch_c apart; none is cut into heads.
+  int64_t ld_gradient_at = 0, ld_before = 0, ld_residual = 0;
 };
 
 /// A planned product: a kernel as kernel.h says.  Keeps the instruction set in use when it was built.

@@ -60,6 +60,7 @@ struct Work {
   void place_b(const Panel& p, ProductTile* t);
   Asking asking(const Panel& next, const Panel& now) const;
   void pass(const Panel& now, const Panel& next, ProductTile t);
+  bool in_whole_tiles(const Part& part, int64_t columns, bool finished, ProductTile* t) const;
   void tiles_of(const Part& part, ProductTile& t, bool last);
   void tile_of(const Part& part, ProductTile& t, bool finished);
 };
@@ -160,13 +161,32 @@ inline void ask_for(Asking* ask, ProductTile* t) {
   ask->left -= t->asks;
 }
 
+// Whether tiles of whole width, `columns` together, go straight into C: it lies there in one piece, or cut
+// where the tiles, or their middles, are (then what is finished would be in many pieces, and is not).
+template <class T>
+bool Work<T>::in_whole_tiles(const Part& part, int64_t columns, bool finished, ProductTile* t) const {
+  t->c_strip = k_width;
+  t->cut = 0;
+  if (c.whole(part.m, part.rows, part.n, columns)) return true;
+  const int64_t wide = c.heads.columns, apart = c.heads.columns_apart;
+  if (finished || part.n % k_width != 0 || !c.whole(part.m, part.rows, part.n, 1)) return false;
+  if (wide == k_width) {
+    t->c_strip = apart;
+    return true;
+  }
+  if (2 * wide != k_width) return false;
+  t->c_strip = 2 * apart;
+  t->cut = apart - wide;
+  return true;
+}
+
 // Tiles side by side: straight into C where it lies in one piece of whole vectors, else, one by one, through
 // scratch.
 template <class T>
 void Work<T>::tiles_of(const Part& part, ProductTile& t, bool last) {
   const bool finished = last && has_finish(args);
   const int64_t whole = part.columns / k_width * k_width;
-  if (whole > 0 && c.whole(part.m, part.rows, part.n, whole)) {
+  if (whole > 0 && in_whole_tiles(part, whole, finished, &t)) {
     t.c = const_cast<float*>(c.at(part.m, part.n));
     t.ldc = c.ld;
     t.strips = whole / k_width;
@@ -190,6 +210,8 @@ template <class T>
 void Work<T>::tile_of(const Part& part, ProductTile& t, bool finished) {
   const bool straight = part.columns % k_lanes == 0 && c.whole(part.m, part.rows, part.n, part.columns);
   t.strips = 1;
+  t.c_strip = k_width;
+  t.cut = 0;
   if (straight) {
     t.c = const_cast<float*>(c.at(part.m, part.n));
     t.ldc = c.ld;

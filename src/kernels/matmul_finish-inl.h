@@ -9,6 +9,7 @@
 #define LIMPID_KERNELS_MATMUL_FINISH_INL_H_
 #endif
 
+#include "hwy/cache_control.h"
 #include "kernels/matmul_pack-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -23,38 +24,78 @@ inline bool has_finish(const MatmulArgs& args) {
   return args.bias || args.residual || args.before || args.activation != Activation::none;
 }
 
+// `activation` of the cell and, where it is a gradient, of where it is taken.
 template <class F>
 void finish_with(const MatmulArgs& args, const Part& part, float* c, int64_t ldc, F activation) {
   const float* bias = args.bias ? args.bias + part.n : nullptr;
   for (int64_t r = 0; r < part.rows; ++r, c += ldc) {
     const int64_t row = part.m + r, first = part.item * args.batch_c + part.n;
     float* before = args.before ? args.before + first + row * args.ld_before : nullptr;
+    const float* at = args.gradient_at ? args.gradient_at + first + row * args.ld_gradient_at : nullptr;
     const float* residual = args.residual ? args.residual + first + row * args.ld_residual : nullptr;
-    for (int64_t i = 0; i < part.columns; i += k_lanes) {
-      const int64_t left = part.columns - i;
+    const auto one = [&](int64_t i, int64_t left) {
       Vec x = load(c + i, left);
       if (bias) x = hn::Add(x, load(bias + i, left));
       if (before) store(x, before + i, left);
-      x = activation(x);
+      x = activation(x, at ? load(at + i, left) : x);
       if (residual) x = hn::Add(x, load(residual + i, left));
       store(x, c + i, left);
+    };
+    int64_t i = 0;
+    for (; i + 2 * k_lanes <= part.columns; i += 2 * k_lanes) {  // two at once: they fill each other's gaps
+      Vec x = hn::LoadU(k_f32, c + i), y = hn::LoadU(k_f32, c + i + k_lanes);
+      if (bias) {
+        x = hn::Add(x, hn::LoadU(k_f32, bias + i));
+        y = hn::Add(y, hn::LoadU(k_f32, bias + i + k_lanes));
+      }
+      if (before) {
+        hn::StoreU(x, k_f32, before + i);
+        hn::StoreU(y, k_f32, before + i + k_lanes);
+        hwy::Prefetch(before + i + 6 * args.ld_before);
+        hwy::Prefetch(before + i + k_lanes + 6 * args.ld_before);
+      }
+      if (at) {
+        x = activation(x, hn::LoadU(k_f32, at + i));
+        y = activation(y, hn::LoadU(k_f32, at + i + k_lanes));
+        hwy::Prefetch(at + i + 6 * args.ld_gradient_at);
+        hwy::Prefetch(at + i + k_lanes + 6 * args.ld_gradient_at);
+      } else {
+        x = activation(x, x);
+        y = activation(y, y);
+      }
+      if (residual) {
+        x = hn::Add(x, hn::LoadU(k_f32, residual + i));
+        y = hn::Add(y, hn::LoadU(k_f32, residual + i + k_lanes));
+        hwy::Prefetch(residual + i + 6 * args.ld_residual);
+        hwy::Prefetch(residual + i + k_lanes + 6 * args.ld_residual);
+      }
+      hn::StoreU(x, k_f32, c + i);
+      hn::StoreU(y, k_f32, c + i + k_lanes);
     }
+    for (; i < part.columns; i += k_lanes) one(i, part.columns - i);
   }
 }
 
 /// Bias, activation and residual of a part whose sums are at c, in place.
 inline void finish(const MatmulArgs& args, const Part& part, float* c, int64_t ldc) {
+  const auto with = [&](auto activation, auto gradient) {
+    if (args.gradient_at) return finish_with(args, part, c, ldc, gradient);
+    finish_with(args, part, c, ldc, [=](Vec x, Vec) { return activation(x); });
+  };
   switch (args.activation) {
     case Activation::none:
-      return finish_with(args, part, c, ldc, [](Vec x) { return x; });
+      return finish_with(args, part, c, ldc, [](Vec x, Vec) { return x; });
     case Activation::relu:
-      return finish_with(args, part, c, ldc, [](Vec x) { return relu(x); });
+      return with([](Vec x) { return relu(x); }, [](Vec x, Vec at) { return relu_gradient(x, at); });
     case Activation::gelu:
-      return finish_with(args, part, c, ldc, [](Vec x) { return gelu(x); });
+      return with([](Vec x) { return gelu(x); }, [](Vec x, Vec at) { return gelu_gradient(x, at); });
     case Activation::gelu_tanh:
-      return finish_with(args, part, c, ldc, [](Vec x) { return gelu_tanh(x); });
+      return with([](Vec x) { return gelu_tanh(x); },
+                  [](Vec x, Vec at) { return gelu_tanh_gradient(x, at); });
     case Activation::silu:
-      return finish_with(args, part, c, ldc, [](Vec x) { return silu(x); });
+      return with([](Vec x) { return silu(x); }, [](Vec x, Vec at) { return silu_gradient(x, at); });
+    case Activation::tanh:
+      return with([](Vec x) { return tanh(x); }, [](Vec x, Vec at) { return tanh_gradient(x, at); });
   }
 }
 

@@ -43,8 +43,8 @@ struct Cut {
 };
 
 // The heads of these tests: whole vectors and not, as long as a tile and not, single ones.
-const Cut k_cuts[] = {{2, 7, 3, 16},   {1, 13, 2, 64}, {3, 6, 5, 20}, {2, 1, 4, 33},
-                      {1, 40, 1, 128}, {5, 3, 2, 8},   {2, 50, 4, 64}};
+const Cut k_cuts[] = {{2, 7, 3, 16},   {1, 13, 2, 64}, {3, 6, 5, 20},  {2, 1, 4, 33},
+                      {1, 40, 1, 128}, {5, 3, 2, 8},   {2, 50, 4, 64}, {2, 40, 6, 32}};
 
 std::vector<float> product(MatmulArgs args, const std::vector<float>& a, const std::vector<float>& b,
                            std::vector<float> c) {
@@ -204,7 +204,8 @@ TEST(MatmulLayout, BiasActivationResidual) {
   const std::pair<Activation, Function> activations[] = {{Activation::relu, Function::relu},
                                                          {Activation::gelu, Function::gelu},
                                                          {Activation::gelu_tanh, Function::gelu_tanh},
-                                                         {Activation::silu, Function::silu}};
+                                                         {Activation::silu, Function::silu},
+                                                         {Activation::tanh, Function::tanh}};
   on_every_isa([&](const std::string&) {
     Draw draw(6);
     for (int64_t m : {1, 4, 6, 29}) {
@@ -227,6 +228,41 @@ TEST(MatmulLayout, BiasActivationResidual) {
             EXPECT_TRUE(same_bits(product(args, a, b, c), want));
             EXPECT_TRUE(same_bits(before, sums));
           }
+        }
+      }
+    }
+  });
+}
+
+TEST(MatmulLayout, GradientOfAnActivation) {
+  const std::pair<Activation, Function> gradients[] = {{Activation::relu, Function::relu_gradient},
+                                                       {Activation::gelu, Function::gelu_gradient},
+                                                       {Activation::gelu_tanh, Function::gelu_tanh_gradient},
+                                                       {Activation::silu, Function::silu_gradient},
+                                                       {Activation::tanh, Function::tanh_gradient}};
+  on_every_isa([&](const std::string&) {
+    Draw draw(10);
+    for (int64_t m : {1, 5, 29}) {
+      for (int64_t n : {1, 15, 16, 33, 64, 131}) {
+        for (const auto& [activation, function] : gradients) {
+          const int64_t k = draw.whole(1, 90), wide = n + draw.whole(0, 3);
+          SCOPED_TRACE(join(m, "x", n, "x", k, " activation ", static_cast<int>(activation)));
+          MatmulArgs args = plain_args(m, n, k, false, draw.whole(0, 1));
+          const std::vector<float> a = draw.reals(m * k), b = draw.reals(k * n), c = draw.reals(m * n);
+          const std::vector<float> at = draw.reals(m * wide, -3, 3), residual = draw.reals(m * n);
+          const std::vector<float> sums = product(args, a, b, c);
+          std::vector<float> want(sums.size()), before(sums.size());
+          for (int64_t r = 0; r < m; ++r)
+            launch(Elementwise{function, &sums[static_cast<size_t>(r * n)],
+                               &at[static_cast<size_t>(r * wide)], &want[static_cast<size_t>(r * n)], n});
+          args.activation = activation;
+          args.gradient_at = at.data(), args.ld_gradient_at = wide;
+          EXPECT_TRUE(same_bits(product(args, a, b, c), want));
+          for (size_t i = 0; i < want.size(); ++i) want[i] += residual[i];
+          args.before = before.data(), args.residual = residual.data();
+          args.ld_before = args.ld_residual = n;
+          EXPECT_TRUE(same_bits(product(args, a, b, c), want));
+          EXPECT_TRUE(same_bits(before, sums));
         }
       }
     }

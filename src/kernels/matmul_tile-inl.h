@@ -32,6 +32,7 @@ struct ProductTile {
   int64_t ldc;
   bool add;               // to what C holds; else C is only written
   int64_t strips, strip;  // so many tiles side by side; from one to the next in B
+  int64_t c_strip, cut;   // and in C; what is added to C's address from a tile's middle vector on
   // What is asked for meanwhile, for later: `asks` pieces of k_piece bytes, ask_step bytes apart, one every
   // ask_every steps of k.  All at once they would fill the few places that wait for memory.
   const char* ask;

@@ -23,19 +23,21 @@ constexpr int k_line = std::max(1, static_cast<int>(k_line_floats / k_lanes));  
 
 template <int kRows, int kVecs, bool kColumns>
 void product_tile(const ProductTile& t) {
-  const int64_t lda = t.lda, ldb = t.ldb, ldc = t.ldc;
+  const int64_t lda = t.lda, ldb = t.ldb, ldc = t.ldc, cut = t.cut;
   int64_t asks = t.asks, asks_a = t.asks_a;
   const float* ask_a = t.ask_a;
   const char* ask = t.ask;
   const float* HWY_RESTRICT strip = t.b;
   float* HWY_RESTRICT c = t.c;
-  for (int64_t strips = t.strips; strips > 0; --strips, strip += t.strip, c += kVecs * k_lanes) {
+  for (int64_t strips = t.strips; strips > 0; --strips, strip += t.strip, c += t.c_strip) {
+    const auto at = [=](int r, int v)
+                        HWY_ATTR { return c + r * ldc + v * k_lanes + (v >= (kVecs + 1) / 2 ? cut : 0); };
     Vec sum[kRows][kVecs];
     if (t.add) {
 #pragma GCC unroll 6
       for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-        for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::LoadU(k_f32, c + r * ldc + v * k_lanes);
+        for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::LoadU(k_f32, at(r, v));
       }
     } else {
 #pragma GCC unroll 6
@@ -51,7 +53,7 @@ void product_tile(const ProductTile& t) {
     while (left > 0) {
       if (left <= k_late && !asked) {
         for (int r = 0; r < kRows; ++r) {
-          for (int v = 0; v < kVecs; v += k_line) hwy::Prefetch(c + r * ldc + v * k_lanes);
+          for (int v = 0; v < kVecs; v += k_line) hwy::Prefetch(at(r, v));
         }
         asked = true;
       }
@@ -91,7 +93,7 @@ void product_tile(const ProductTile& t) {
 #pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kVecs; ++v) hn::StoreU(sum[r][v], k_f32, c + r * ldc + v * k_lanes);
+      for (int v = 0; v < kVecs; ++v) hn::StoreU(sum[r][v], k_f32, at(r, v));
     }
   }
 }

@@ -75,6 +75,7 @@ void norm_gradient_block(const NormGradient& a, int64_t begin, int64_t end, int6
   if (db) std::fill(db, db + a.width, 0.f);
   for (int64_t r = begin; r < end; ++r) {
     const float *x = a.x + r * a.width, *dy = a.dy + r * a.width;
+    const float* residual = a.residual ? a.residual + r * a.width : nullptr;
     float* dx = a.dx + r * a.width;
     const Vec mean = set(mean_of(a.norm, x, a.width)), inverse = set(1 / a.scale[r]);
     const auto g = [&](int64_t i, int64_t n) {
@@ -92,6 +93,10 @@ void norm_gradient_block(const NormGradient& a, int64_t begin, int64_t end, int6
       if (db) store(hn::Add(d, load(db + i, n)), db + i, n);
       const Vec rest = hn::NegMulAdd(unit, set(mean_gn), hn::Sub(g(i, n), set(mean_g)));
       store(hn::Mul(rest, inverse), dx + i, n);
+    }
+    for (int64_t i = 0; residual && i < a.width; i += k_lanes) {
+      const int64_t n = a.width - i;
+      store(hn::Add(load(dx + i, n), load(residual + i, n)), dx + i, n);
     }
   }
 }

@@ -37,6 +37,7 @@ struct NormGradient {
   float* dx = nullptr;                      // [rows, width]; may be dy
   float *dw = nullptr, *db = nullptr;       // [tasks, width] each, or none
   int64_t rows = 0, width = 0;
+  const float* residual = nullptr;  // [rows, width], or none: added to dx; apart from it
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }

@@ -109,6 +109,25 @@ TEST(Norm, EveryWidth) {
   });
 }
 
+// A residual is added to dx and to nothing else.
+TEST(Norm, GradientAndResidual) {
+  on_every_isa([](const std::string&) {
+    Draw draw(36);
+    for (int64_t width : k_widths) {
+      NormCase c(draw, 40, width);
+      NormRun want = c.run(), got = want;
+      const std::vector<float> residual = draw.reals(40 * width);
+      for (size_t i = 0; i < residual.size(); ++i) want.dx[i] += residual[i];
+      got.dx.assign(residual.size(), k_nan);
+      NormGradient g{c.norm,       c.x.data(), c.dy.data(), want.scale.data(), c.gain ? c.w.data() : nullptr,
+                     got.dx.data()};
+      g.rows = 40, g.width = width, g.residual = residual.data();
+      norm_gradient(g, got.dw.data(), got.db.data());
+      EXPECT_TRUE(same_bits(got.all(), want.all())) << width;
+    }
+  });
+}
+
 TEST(Norm, RowAloneHasTheSameBitsAndNaNStays) {
   on_every_isa([](const std::string&) {
     Draw draw(32);

@@ -23,8 +23,9 @@ std::map<std::string, Tensor> fresh_parameters(const Graph& graph, uint64_t seed
     if (value.kind != Value::Kind::parameter) continue;
     Tensor t(DType::f32, value.shape);
     Random random(seed, stream_named(value.name));
+    float* const numbers = t.data<float>();
     for (int64_t i = 0; i < t.count(); ++i) {
-      float& x = t.data<float>()[i];
+      float& x = numbers[i];
       if (value.init.kind == Init::Kind::ones) x = 1;
       if (value.init.kind == Init::Kind::normal)
         x = static_cast<float>(value.init.deviation * random.normal());

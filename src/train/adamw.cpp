@@ -17,19 +17,19 @@ AdamW::AdamW(const Recipe& recipe, const Graph& graph, const std::map<std::strin
   }
 }
 
-double AdamW::step(std::map<std::string, Tensor>& parameters,
-                   const std::map<std::string, const Tensor*>& gradients, int64_t number, double rate) {
+double AdamW::step(std::map<std::string, Tensor>& parameters, const std::map<std::string, Tensor>& gradients,
+                   int64_t number, double rate) {
   double squares = 0;
   for (const auto& [name, gradient] : gradients)
-    squares += kernels::sum_of_squares(gradient->data<float>(), gradient->count());
+    squares += kernels::sum_of_squares(gradient.data<float>(), gradient.count());
   const double norm = std::sqrt(squares);
   for (const auto& [name, gradient] : gradients) {
     kernels::AdamW k;
     k.parameters = parameters.at(name).data<float>();
     k.m = first.at(name).data<float>();
     k.v = second.at(name).data<float>();
-    k.gradients = gradient->data<float>();
-    k.count = gradient->count();
+    k.gradients = gradient.data<float>();
+    k.count = gradient.count();
     k.rate = static_cast<float>(rate);
     k.beta1 = static_cast<float>(recipe_.beta1);
     k.beta2 = static_cast<float>(recipe_.beta2);

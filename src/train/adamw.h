@@ -15,8 +15,8 @@ class AdamW {
 
   /// One step on all parameters, gradients clipped together to the recipe's norm.  Returns the norm before
   /// clipping. The same bits at any number of threads.
-  double step(std::map<std::string, Tensor>& parameters,
-              const std::map<std::string, const Tensor*>& gradients, int64_t number, double learning_rate);
+  double step(std::map<std::string, Tensor>& parameters, const std::map<std::string, Tensor>& gradients,
+              int64_t number, double learning_rate);
 
   std::map<std::string, Tensor> first, second;  // moments, by parameter
 

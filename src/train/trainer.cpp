@@ -66,7 +66,8 @@ struct Trainer::Impl {
         adam(recipe, model.graph(), model.parameters()) {
     build(graph, recipe.network, Purpose::train);
     differentiate(graph, graph.handle(graph.require("loss")));
-    for (const auto& [name, tensor] : model.parameters()) gradient_names.push_back(name + ".grad");
+    for (const auto& [name, tensor] : model.parameters())
+      gradients[name] = Tensor(DType::f32, tensor.shape());
     engine = std::make_unique<Engine>(graph);
     best_parameters = model.parameters();
   }
@@ -77,7 +78,7 @@ struct Trainer::Impl {
   Model model;
   Graph graph;  // forward, loss and gradient
   std::unique_ptr<Engine> engine;
-  std::vector<std::string> gradient_names;
+  std::map<std::string, Tensor> gradients;  // of every parameter, of the last step
   AdamW adam;
   std::map<std::string, Tensor> best_parameters;
   double best = std::numeric_limits<double>::infinity();
@@ -102,11 +103,9 @@ double Trainer::Impl::step() {
   bound["targets"] = batch.targets;
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(done)};
-  options.keep = gradient_names;
-  options.keep.push_back("loss");
+  options.keep = {"loss"};
+  for (auto& [name, tensor] : gradients) options.into[name + ".grad"] = tensor.view();
   const RunResult result = engine->run(bound, options);
-  std::map<std::string, const Tensor*> gradients;
-  for (const auto& [name, tensor] : model.parameters()) gradients[name] = &result[name + ".grad"];
   adam.step(model.parameters(), gradients, done + 1, learning_rate(recipe, done));
   const double loss = result["loss"].at({});
   ++done;
