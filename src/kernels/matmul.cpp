@@ -66,6 +66,7 @@ constexpr int64_t k_short = 128;              // steps of K
 constexpr int64_t k_widest = 1024;            // columns of a panel
 constexpr int64_t k_large = 4 * 1024 * 1024;  // numbers of B
 constexpr int64_t k_thin_cells = 4096;        // of C, where it has few rows: they stay near
+constexpr int64_t k_row_columns = 512;        // of a row of C at least
 constexpr int64_t k_few_tasks = 6;  // as many tasks as this are wanted, so that every thread has work,
 constexpr int64_t k_small_task = 256 * 1024;  // unless a task has fewer multiply-adds than this (10 us)
 
@@ -106,10 +107,11 @@ void Matmul::divide() {
     return std::min(total, round_up(parts(total, parts(total, std::min(most, total))), step));
   };
   block_m_ = even(args_.m, pack_a() ? k_most_packed : k_most_rows, rows);
-  block_n_ = thin() ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
+  const bool one_row = args_.m == 1 && thin();
+  block_n_ = thin() && !one_row ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
   const auto count = [&] { return args_.batch * parts(args_.m, block_m_) * parts(args_.n, block_n_); };
   while (count() < k_few_tasks && block_m_ * block_n_ * args_.k > k_small_task) {
-    const bool can_m = block_m_ > 8 * rows, can_n = block_n_ > width;
+    const bool can_m = block_m_ > 8 * rows, can_n = block_n_ > (one_row ? k_row_columns : width);
     if (!can_m && !can_n) break;
     // Of a short K mostly C is written: neighbours share few of its lines if they share no rows.
     const bool take_n = can_n && !(step_k_ <= k_short && block_m_ > 16 * rows);
@@ -139,6 +141,15 @@ bool Matmul::thin() const {
 bool Matmul::pack_a() const {
   return target_.packs_a && args_.transpose_a && args_.m >= target_.rows && !args_.a_heads.rows &&
          !args_.a_heads.columns;
+}
+
+void Matmul::run_all(std::byte* scratch) const noexcept {
+  Matmul all = *this;
+  if (args_.m == 1 && thin()) {
+    all.block_n_ = args_.n;
+    all.blocks_n_ = std::min<int64_t>(1, blocks_n_);
+  }
+  for (int64_t task = 0; task < all.tasks(); ++task) all.run(task, scratch);
 }
 
 void Matmul::run(int64_t task, std::byte* scratch) const noexcept {

@@ -56,6 +56,8 @@ class Matmul {
   int64_t scratch() const noexcept { return scratch_; }
   int64_t work() const noexcept { return args_.batch * args_.m * args_.n * args_.k; }
   void run(int64_t task, std::byte* scratch) const noexcept;
+  /// All tasks on one thread.  One row of A: as one, longer pieces of B's rows at a time.
+  void run_all(std::byte* scratch) const noexcept;
 
   /// One task's part of C: rows [m0, m0 + m), columns [n0, n0 + n) of one product of the batch.
   struct Block {

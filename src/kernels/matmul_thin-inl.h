@@ -47,8 +47,8 @@ HWY_INLINE void thin_tile(const float* HWY_RESTRICT a, int64_t a_row, int64_t a_
 }
 
 // The same for whole lines of columns, everything of A in registers: for so few rows that memory is waited
-// for, B's lines being asked for all at once.  Returns how many columns.
-template <int kM, int kV, int kSteps, bool kNear, class T>
+// for.  kAsk: B's lines `ahead` numbers further on are asked for, all at once.  Returns how many columns.
+template <int kM, int kV, int kSteps, bool kAsk, class T>
 int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_RESTRICT b, int64_t ldb,
                    float* HWY_RESTRICT c, int64_t ldc, int64_t n, int64_t ahead) {
   Vec factor[kM][kSteps];
@@ -57,21 +57,15 @@ int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_R
   }
   int64_t i = 0;
   for (; i + kV * k_lanes <= n; i += kV * k_lanes) {
-#pragma GCC unroll 8
-    for (int j = 0; j < kSteps; ++j) {
-      if (kNear) {
-        hwy::Prefetch(b + ahead + j * ldb + i);
-      } else {
-        ask(b + ahead + j * ldb + i);
-      }
-    }
+#pragma GCC unroll 12
+    for (int j = 0; j < kSteps && kAsk; ++j) ask(b + ahead + j * ldb + i);
     Vec sum[kM][kV];
 #pragma GCC unroll 5
     for (int r = 0; r < kM; ++r) {
 #pragma GCC unroll 4
       for (int v = 0; v < kV; ++v) sum[r][v] = hn::LoadU(k_f32, c + r * ldc + i + v * k_lanes);
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int j = 0; j < kSteps; ++j) {
 #pragma GCC unroll 4
       for (int v = 0; v < kV; ++v) {
@@ -89,33 +83,57 @@ int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_R
   return i;
 }
 
-// The same for n columns; the lines of B that are `ahead` numbers further on are asked for.
+// One row: as many steps at once as one_row_steps says.
+template <class T>
+int64_t thin_row(const float* a, int64_t a_step, int64_t steps, const T* b, int64_t ldb, float* c, int64_t n,
+                 int64_t ahead) {
+  constexpr int k_line = std::max(1, static_cast<int>(64 / (k_lanes * static_cast<int>(sizeof(T)))));
+  constexpr int k_vecs = std::min(4, k_line);
+  switch (steps) {
+    case 12:
+      if constexpr (sizeof(T) == 4) return thin_lines<1, k_vecs, 12, true>(a, 0, a_step, b, ldb, c, 0, n, ahead);
+      return 0;
+    case 8:
+      if (ahead > 0) return thin_lines<1, k_vecs, 8, true>(a, 0, a_step, b, ldb, c, 0, n, ahead);
+      return thin_lines<1, k_vecs, 8, false>(a, 0, a_step, b, ldb, c, 0, n, 0);
+    default:
+      return 0;
+  }
+}
+
+// Lines of B so many numbers further on are asked for (0: none), by every tile or, where several groups of rows
+// pass, by every `turns`th of each: memory is never waited for by one group alone.
+struct Ahead {
+  int64_t far = 0, turn = 0, turns = 1;
+};
+
+// The same for n columns.
 template <int kM, class T>
 void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, const T* HWY_RESTRICT b,
-                int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, int64_t n, int64_t ahead) {
-  constexpr int k_line = std::max(1, static_cast<int>(16 / k_lanes));
+                int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, int64_t n, const Ahead& ahead) {
   constexpr int k_held = kM <= 2 ? 8 : 4;  // steps
   int64_t i = 0;
-  if constexpr (kM == 1 || (HWY_TARGET == HWY_AVX3 && kM <= 4)) {
-    if (steps == k_held) {
-      // What fits into the first-level cache until it is used is brought there at once.
-      const bool near = ldb % 1024 != 0 && k_held * n * static_cast<int64_t>(sizeof(T)) <= 24 * 1024;
-      if constexpr (kM == 1) {
-        if (near) i = thin_lines<kM, k_line, k_held, true>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
-      }
-      if (kM > 1 || !near) i = thin_lines<kM, 1, k_held, false>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
-    }
+  if constexpr (kM == 1) {
+    i = thin_row(a, a_step, steps, b, ldb, c, n, ahead.far);
+  } else if constexpr (HWY_TARGET == HWY_AVX3 && kM <= 4) {
+    if (steps == k_held) i = thin_lines<kM, 1, k_held, true>(a, a_row, a_step, b, ldb, c, ldc, n, ahead.far);
   }
-  for (; i + k_width <= n; i += k_width) {
+  const auto tile = [&](const auto& load_b) {
     thin_tile<kM, k_max_vecs>(
-        a, a_row, a_step, steps,
-        [&](int64_t p, int v) {
-          const T* from = b + p * ldb + i + v * k_lanes;
-          if (k_lanes * sizeof(T) >= 64 || v % (64 / (k_lanes * sizeof(T))) == 0) ask(from + ahead);
-          return load_f32(from);
-        },
+        a, a_row, a_step, steps, load_b,
         [&](int r, int v) { return hn::LoadU(k_f32, c + r * ldc + i + v * k_lanes); },
         [&](Vec x, int r, int v) { hn::StoreU(x, k_f32, c + r * ldc + i + v * k_lanes); });
+  };
+  for (; i + k_width <= n; i += k_width) {
+    if (ahead.far > 0 && i / k_width % ahead.turns == ahead.turn) {
+      tile([&](int64_t p, int v) {
+        const T* from = b + p * ldb + i + v * k_lanes;
+        if (k_lanes * sizeof(T) >= 64 || v % (64 / (k_lanes * sizeof(T))) == 0) ask(from + ahead.far);
+        return load_f32(from);
+      });
+    } else {
+      tile([&](int64_t p, int v) { return load_f32(b + p * ldb + i + v * k_lanes); });
+    }
   }
   for (; i < n; i += k_lanes) {
     const int64_t left = n - i;
@@ -128,7 +146,7 @@ void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, co
 
 template <class T>
 void thin_rows(int64_t rows, const float* a, int64_t a_row, int64_t a_step, int64_t steps, const T* b,
-               int64_t ldb, float* c, int64_t ldc, int64_t n, int64_t ahead) {
+               int64_t ldb, float* c, int64_t ldc, int64_t n, const Ahead& ahead) {
   switch (rows) {
     case 1:
       return thin_steps<1>(a, a_row, a_step, steps, b, ldb, c, ldc, n, ahead);
@@ -145,6 +163,14 @@ void thin_rows(int64_t rows, const float* a, int64_t a_row, int64_t a_step, int6
   }
 }
 
+/// Bytes of B that no cache keeps from one product to the next.
+constexpr int64_t k_far = 16 * 1024 * 1024;
+
+// One row of A: so many rows of B are read side by side.  Near ones come fastest if they are not asked for
+// (768 x 768 on one thread: 26 us; 32 us asked for).  Of far ones the next as many are asked for, which has
+// more of them on the way than the hardware would (768 x 50304 on one thread: 5.0 ms; 6.2 ms not asked for).
+inline int64_t one_row_steps(bool far, size_t size) { return far && size == 4 ? 12 : 8; }
+
 /// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.
 template <class T>
 void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part) {
@@ -157,13 +183,16 @@ void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, c
   // The more rows, the longer C is kept away from for each visit.
   int64_t liked = part.rows <= 8 ? 8 : 64;
   if (HWY_TARGET == HWY_AVX3) liked = part.rows <= 2 ? 8 : part.rows <= 4 ? 4 : part.rows <= 8 ? 16 : 32;
+  const bool far = args.k * args.n * static_cast<int64_t>(sizeof(T)) >= k_far;
+  if (part.rows == 1) liked = one_row_steps(far, sizeof(T));
   int64_t p = 0;
   while (p < args.k) {
     const int64_t steps = std::min(liked, args.k - p);
+    const bool more = p + 2 * steps <= args.k && (far || part.rows > 1);
     for (int64_t r = 0; r < part.rows; r += high) {
-      const bool more = r == 0 && p + 2 * steps <= args.k;
       thin_rows(std::min(high, part.rows - r), a + r * a_row + p * a_step, a_row, a_step, steps,
-                from + p * b.ld, b.ld, c + r * args.ldc, args.ldc, part.columns, more ? steps * b.ld : 0);
+                from + p * b.ld, b.ld, c + r * args.ldc, args.ldc, part.columns,
+                Ahead{more ? steps * b.ld : 0, r / high, groups});
     }
     p += steps;
   }
