@@ -25,7 +25,7 @@ void multiply_as(const MatmulArgs& args, const Matmul::Block& block, float* scra
   const Stored<T> b{static_cast<const T*>(args.b) + block.item * args.batch_b, args.ldb, args.b_heads};
   if (block.thin) {
     const float* rows = args.transpose_a ? a.at(0, block.m0) : a.at(block.m0, 0);
-    multiply_thin(args, rows, b, Part{block.item, block.m0, block.m, block.n0, block.n});
+    multiply_thin(args, rows, b, Part{block.item, block.m0, block.m, block.n0, block.n}, block.far);
     return;
   }
   float* const packed = scratch + k_rows * k_width;
@@ -70,6 +70,39 @@ constexpr int64_t k_row_columns = 512;        // of a row of C at least
 constexpr int64_t k_few_tasks = 6;  // as many tasks as this are wanted, so that every thread has work,
 constexpr int64_t k_small_task = 256 * 1024;  // unless a task has fewer multiply-adds than this (10 us)
 
+// Whether a product of few rows finds its B in a cache: if this thread's products of few rows have read little
+// since they last read it.  A network's weights, all read for every token, come from memory however small each
+// is, and want to be asked for; one matrix again and again does not.  Says nothing but how B is read: no bit
+// of C depends on it.
+class Lately {
+ public:
+  bool near(const void* b, int64_t bytes) {
+    if (bytes < k_little) return true;
+    int64_t since = bytes;
+    bool found = false;
+    for (size_t i = 1; i <= k_kept && since <= k_cache && !found; ++i) {
+      const Read& read = reads_[(next_ + k_kept - i) % k_kept];
+      found = read.b == b;
+      since += found ? 0 : read.bytes;
+    }
+    reads_[next_] = {b, bytes};
+    next_ = (next_ + 1) % k_kept;
+    return found && since <= k_cache;
+  }
+
+ private:
+  static constexpr int64_t k_little = 256 * 1024, k_cache = 24 * 1024 * 1024;  // bytes; most last caches hold these
+  static constexpr size_t k_kept = 64;
+  struct Read {
+    const void* b = nullptr;
+    int64_t bytes = 0;
+  };
+  Read reads_[k_kept];
+  size_t next_ = 0;
+};
+
+thread_local Lately lately;
+
 // One column: the same product with C as a row, whose cells fill vectors.  The factors of each multiply-add
 // change places, which changes no bit.
 MatmulArgs as_row(const MatmulArgs& args) {
@@ -97,6 +130,8 @@ Matmul::Matmul(const MatmulArgs& args) : args_(is_column(args) ? as_row(args) : 
   const int64_t liked = target_.step_k;
   step_k_ = std::max<int64_t>(1, parts(args_.k, std::max<int64_t>(1, (args_.k + liked / 2 - 1) / liked)));
   divide();
+  if (thin())
+    far_ = !lately.near(args_.b, args_.k * args_.n * static_cast<int64_t>(byte_size(args_.b_type)));
 }
 
 // Blocks of C: enough of them to go round, few rows of them so that a panel of B is packed but once or twice.
@@ -166,6 +201,7 @@ void Matmul::run(int64_t task, std::byte* scratch) const noexcept {
   block.next_item = std::min(args_.batch - 1, (task + 1) / blocks_n_ / blocks_m_);
   block.pack_a = pack_a();
   block.thin = thin();
+  block.far = far_;
   target_.run(args_, block, reinterpret_cast<float*>(scratch));
 }
 

@@ -64,7 +64,7 @@ class Matmul {
     int64_t item, m0, m, n0, n;
     int64_t step_k, panel;       // so much of K and so many columns at once
     int64_t next_item, next_n0;  // where the next task begins in B
-    bool pack_a, thin;
+    bool pack_a, thin, far;      // far: B comes from memory, not from a cache
   };
   /// What an instruction set brings: its code, and the sizes that its registers and caches like.
   struct Target {
@@ -81,6 +81,7 @@ class Matmul {
 
   MatmulArgs args_;
   Target target_{};
+  bool far_ = true;
   int64_t step_k_ = 1, panel_ = 1, block_m_ = 0, block_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
 };
 

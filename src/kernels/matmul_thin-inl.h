@@ -101,22 +101,16 @@ int64_t thin_row(const float* a, int64_t a_step, int64_t steps, const T* b, int6
   }
 }
 
-// Lines of B so many numbers further on are asked for (0: none), by every tile or, where several groups of rows
-// pass, by every `turns`th of each: memory is never waited for by one group alone.
-struct Ahead {
-  int64_t far = 0, turn = 0, turns = 1;
-};
-
-// The same for n columns.
+// The same for n columns; the lines of B that are `ahead` numbers further on are asked for (0: none).
 template <int kM, class T>
 void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, const T* HWY_RESTRICT b,
-                int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, int64_t n, const Ahead& ahead) {
+                int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, int64_t n, int64_t ahead) {
   constexpr int k_held = kM <= 2 ? 8 : 4;  // steps
   int64_t i = 0;
   if constexpr (kM == 1) {
-    i = thin_row(a, a_step, steps, b, ldb, c, n, ahead.far);
+    i = thin_row(a, a_step, steps, b, ldb, c, n, ahead);
   } else if constexpr (HWY_TARGET == HWY_AVX3 && kM <= 4) {
-    if (steps == k_held) i = thin_lines<kM, 1, k_held, true>(a, a_row, a_step, b, ldb, c, ldc, n, ahead.far);
+    if (steps == k_held) i = thin_lines<kM, 1, k_held, true>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
   }
   const auto tile = [&](const auto& load_b) {
     thin_tile<kM, k_max_vecs>(
@@ -125,10 +119,10 @@ void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, co
         [&](Vec x, int r, int v) { hn::StoreU(x, k_f32, c + r * ldc + i + v * k_lanes); });
   };
   for (; i + k_width <= n; i += k_width) {
-    if (ahead.far > 0 && i / k_width % ahead.turns == ahead.turn) {
+    if (ahead > 0) {
       tile([&](int64_t p, int v) {
         const T* from = b + p * ldb + i + v * k_lanes;
-        if (k_lanes * sizeof(T) >= 64 || v % (64 / (k_lanes * sizeof(T))) == 0) ask(from + ahead.far);
+        if (k_lanes * sizeof(T) >= 64 || v % (64 / (k_lanes * sizeof(T))) == 0) ask(from + ahead);
         return load_f32(from);
       });
     } else {
@@ -146,7 +140,7 @@ void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, co
 
 template <class T>
 void thin_rows(int64_t rows, const float* a, int64_t a_row, int64_t a_step, int64_t steps, const T* b,
-               int64_t ldb, float* c, int64_t ldc, int64_t n, const Ahead& ahead) {
+               int64_t ldb, float* c, int64_t ldc, int64_t n, int64_t ahead) {
   switch (rows) {
     case 1:
       return thin_steps<1>(a, a_row, a_step, steps, b, ldb, c, ldc, n, ahead);
@@ -163,17 +157,63 @@ void thin_rows(int64_t rows, const float* a, int64_t a_row, int64_t a_step, int6
   }
 }
 
-/// Bytes of B that no cache keeps from one product to the next.
-constexpr int64_t k_far = 16 * 1024 * 1024;
-
 // One row of A: so many rows of B are read side by side.  Near ones come fastest if they are not asked for
 // (768 x 768 on one thread: 26 us; 32 us asked for).  Of far ones the next as many are asked for, which has
 // more of them on the way than the hardware would (768 x 50304 on one thread: 5.0 ms; 6.2 ms not asked for).
 inline int64_t one_row_steps(bool far, size_t size) { return far && size == 4 ? 12 : 8; }
 
-/// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.
+// ---- several groups of rows ------------------------------------------------------------------------------
+
+constexpr int64_t k_strip_steps = 64, k_most_thin = 16;
+constexpr int64_t k_soon_columns = 2 * k_width;
+
+// A strip of B, k_width columns: the first group of rows reads it from where it is, asks for the one that is
+// `ahead` numbers further on, and keeps it in the first-level cache for the others.
 template <class T>
-void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part) {
+struct Strip {
+  const T* b;
+  int64_t ldb, ahead;
+  float* kept;
+  bool first;
+};
+
+template <int kM, class T>
+void strip_tile(const float* HWY_RESTRICT a, int64_t steps, const Strip<T>& strip, float* HWY_RESTRICT c,
+                int64_t ldc) {
+  const auto load_c = [&](int r, int v) { return hn::LoadU(k_f32, c + r * ldc + v * k_lanes); };
+  const auto store_c = [&](Vec x, int r, int v) { hn::StoreU(x, k_f32, c + r * ldc + v * k_lanes); };
+  float* HWY_RESTRICT kept = strip.kept;
+  if (strip.first) {
+    const T* HWY_RESTRICT b = strip.b;
+    const int64_t ldb = strip.ldb, ahead = strip.ahead;
+    const auto keep_b = [&](int64_t p, int v) {
+      const T* from = b + p * ldb + v * k_lanes;
+      if (k_lanes * sizeof(T) >= 64 || v % (64 / (k_lanes * sizeof(T))) == 0) ask(from + ahead);
+      const Vec x = load_f32(from);
+      hn::Store(x, k_f32, kept + p * k_width + v * k_lanes);
+      return x;
+    };
+    thin_tile<kM, k_max_vecs>(a, k_strip_steps, 1, steps, keep_b, load_c, store_c);
+  } else {
+    const auto load_b = [&](int64_t p, int v) {
+      return hn::Load(k_f32, kept + p * k_width + v * k_lanes);
+    };
+    thin_tile<kM, k_max_vecs>(a, k_strip_steps, 1, steps, load_b, load_c, store_c);
+  }
+}
+
+template <class T>
+void strip_rows(int64_t rows, const float* a, int64_t steps, const Strip<T>& strip, float* c, int64_t ldc) {
+  static constexpr decltype(&strip_tile<1, T>) k_tiles[k_rows] = {strip_tile<1, T>, strip_tile<2, T>,
+                                                                  strip_tile<3, T>, strip_tile<4, T>,
+                                                                  strip_tile<5, T>, strip_tile<6, T>};
+  k_tiles[rows - 1](a, steps, strip, c, ldc);
+}
+
+/// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.  far: B comes
+/// from memory.
+template <class T>
+void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part, bool far) {
   float* c = args.c + part.item * args.batch_c + part.m * args.ldc + part.n;
   const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
   const int64_t groups = (part.rows + k_rows - 1) / k_rows, high = (part.rows + groups - 1) / groups;
@@ -183,16 +223,34 @@ void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, c
   // The more rows, the longer C is kept away from for each visit.
   int64_t liked = part.rows <= 8 ? 8 : 64;
   if (HWY_TARGET == HWY_AVX3) liked = part.rows <= 2 ? 8 : part.rows <= 4 ? 4 : part.rows <= 8 ? 16 : 32;
-  const bool far = args.k * args.n * static_cast<int64_t>(sizeof(T)) >= k_far;
+  // Narrow strips pay where B is far, wide ones where it is near (16 rows x 4096 x 4096: AVX2 6.7 ms with them,
+  // 10 without; AVX-512 7.0 and 5.9; 16 x 768 x 3072: AVX-512 0.70 and 0.83).
+  const bool in_strips = part.rows > 8 && far == (k_width <= 16);
   if (part.rows == 1) liked = one_row_steps(far, sizeof(T));
+  HWY_ALIGN float kept[k_strip_steps * k_width], factors[k_most_thin * k_strip_steps];
   int64_t p = 0;
   while (p < args.k) {
     const int64_t steps = std::min(liked, args.k - p);
-    const bool more = p + 2 * steps <= args.k && (far || part.rows > 1);
-    for (int64_t r = 0; r < part.rows; r += high) {
+    const int64_t ahead = p + 2 * steps <= args.k && (far || part.rows > 1) ? steps * b.ld : 0;
+    int64_t n = 0;
+    if (in_strips) {
+      for (int64_t r = 0; r < part.rows; ++r) {
+        for (int64_t i = 0; i < steps; ++i)
+          factors[r * k_strip_steps + i] = a[r * a_row + (p + i) * a_step];
+      }
+      for (; n + k_width <= part.columns; n += k_width) {
+        // The next strips of these rows, then of the next ones: close enough to be foreseen from then on.
+        const bool in_row = k_width <= 16 && n + k_soon_columns < part.columns;
+        const int64_t soon = in_row ? k_soon_columns : k_width <= 16 && ahead > 0 ? ahead + k_soon_columns - part.columns : ahead;
+        Strip<T> strip{from + p * b.ld + n, b.ld, soon, kept, true};
+        for (int64_t r = 0; r < part.rows; r += high, strip.first = false)
+          strip_rows(std::min(high, part.rows - r), factors + r * k_strip_steps, steps, strip,
+                     c + r * args.ldc + n, args.ldc);
+      }
+    }
+    for (int64_t r = 0; r < part.rows && n < part.columns; r += high) {
       thin_rows(std::min(high, part.rows - r), a + r * a_row + p * a_step, a_row, a_step, steps,
-                from + p * b.ld, b.ld, c + r * args.ldc, args.ldc, part.columns,
-                Ahead{more ? steps * b.ld : 0, r / high, groups});
+                from + p * b.ld + n, b.ld, c + r * args.ldc + n, args.ldc, part.columns - n, ahead);
     }
     p += steps;
   }
