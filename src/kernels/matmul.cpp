@@ -25,7 +25,7 @@ void multiply_as(const MatmulArgs& args, const Matmul::Block& block, float* scra
   const Stored<T> b{static_cast<const T*>(args.b) + block.item * args.batch_b, args.ldb, args.b_heads};
   if (block.thin) {
     const float* rows = args.transpose_a ? a.at(0, block.m0) : a.at(block.m0, 0);
-    multiply_thin(args, rows, b, Part{block.item, block.m0, block.m, block.n0, block.n}, block.far);
+    multiply_thin(args, rows, b, Part{block.item, block.m0, block.m, block.n0, block.n}, block.far, scratch);
     return;
   }
   float* const packed = scratch + k_rows * k_width;
@@ -64,7 +64,7 @@ constexpr int64_t k_most_packed = 510;        // where A is packed: 2 MiB
 constexpr int64_t k_panel_size = 64 * 1024;   // numbers
 constexpr int64_t k_short = 128;              // steps of K
 constexpr int64_t k_widest = 1024;            // columns of a panel
-constexpr int64_t k_large = 4 * 1024 * 1024;  // numbers of B
+constexpr int64_t k_large = 2 * 1024 * 1024;  // numbers of B
 constexpr int64_t k_thin_cells = 4096;        // of C, where it has few rows: they stay near
 constexpr int64_t k_row_columns = 512;        // of a row of C at least
 constexpr int64_t k_few_tasks = 6;  // as many tasks as this are wanted, so that every thread has work,
@@ -159,7 +159,8 @@ void Matmul::divide() {
   // Where K is short a panel is wide: longer pieces of B's and C's rows at once.
   panel_ = step_k_ <= k_short ? std::clamp(k_panel_size / step_k_ / width * width, width, k_widest) : width;
   panel_ = std::min(block_n_, panel_);
-  const int64_t numbers = rows * width + round_up(panel_, width) * step_k_ + a;  // a tile of C, a panel of B
+  int64_t numbers = rows * width + round_up(panel_, width) * step_k_ + a;  // a tile of C, a panel of B
+  if (thin()) numbers = thin_scratch(args_.m, one_row ? args_.n : block_n_);
   scratch_ = static_cast<int64_t>(sizeof(float)) * (numbers + 64);
 }
 

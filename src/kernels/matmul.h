@@ -85,4 +85,8 @@ class Matmul {
   int64_t step_k_ = 1, panel_ = 1, block_m_ = 0, block_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
 };
 
+/// Few rows of C while they are summed up: how far apart they lie, and the numbers of scratch they need.
+constexpr int64_t thin_pitch(int64_t columns) { return (columns + 1023) / 1024 * 1024 + 32; }
+constexpr int64_t thin_scratch(int64_t rows, int64_t columns) { return rows * thin_pitch(columns) + 1024; }
+
 }  // namespace limpid::kernels
