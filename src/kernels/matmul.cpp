@@ -144,6 +144,7 @@ void Matmul::divide() {
   block_m_ = even(args_.m, pack_a() ? k_most_packed : k_most_rows, rows);
   const bool one_row = args_.m == 1 && thin();
   block_n_ = thin() && !one_row ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
+  const int64_t whole_m = block_m_, whole_n = block_n_;
   const auto count = [&] { return args_.batch * parts(args_.m, block_m_) * parts(args_.n, block_n_); };
   while (count() < k_few_tasks && block_m_ * block_n_ * args_.k > k_small_task) {
     const bool can_m = block_m_ > 8 * rows, can_n = block_n_ > (one_row ? k_row_columns : width);
@@ -155,12 +156,14 @@ void Matmul::divide() {
   }
   blocks_m_ = parts(args_.m, block_m_);
   blocks_n_ = parts(args_.n, block_n_);
-  const int64_t a = pack_a() ? round_up(block_m_, rows) * step_k_ : 0;
+  whole_m_ = whole_m;
+  whole_n_ = whole_n;
+  const int64_t a = pack_a() ? round_up(whole_m, rows) * step_k_ : 0;
   // Where K is short a panel is wide: longer pieces of B's and C's rows at once.
   panel_ = step_k_ <= k_short ? std::clamp(k_panel_size / step_k_ / width * width, width, k_widest) : width;
-  panel_ = std::min(block_n_, panel_);
+  panel_ = std::min(whole_n, panel_);
   int64_t numbers = rows * width + round_up(panel_, width) * step_k_ + a;  // a tile of C, a panel of B
-  if (thin()) numbers = thin_scratch(args_.m, one_row ? args_.n : block_n_);
+  if (thin()) numbers = thin_scratch(args_.m, whole_n);
   scratch_ = static_cast<int64_t>(sizeof(float)) * (numbers + 64);
 }
 
@@ -180,12 +183,12 @@ bool Matmul::pack_a() const {
 }
 
 void Matmul::run_all(std::byte* scratch) const noexcept {
-  Matmul all = *this;
-  if (args_.m == 1 && thin()) {
-    all.block_n_ = args_.n;
-    all.blocks_n_ = std::min<int64_t>(1, blocks_n_);
-  }
-  for (int64_t task = 0; task < all.tasks(); ++task) all.run(task, scratch);
+  Matmul whole = *this;
+  whole.block_m_ = whole_m_;
+  whole.block_n_ = whole_n_;
+  whole.blocks_m_ = blocks_m_ ? parts(args_.m, whole_m_) : 0;
+  whole.blocks_n_ = blocks_n_ ? parts(args_.n, whole_n_) : 0;
+  for (int64_t task = 0; task < whole.tasks(); ++task) whole.run(task, scratch);
 }
 
 void Matmul::run(int64_t task, std::byte* scratch) const noexcept {
@@ -197,7 +200,7 @@ void Matmul::run(int64_t task, std::byte* scratch) const noexcept {
   block.m = std::min(block_m_, args_.m - block.m0);
   block.n = std::min(block_n_, args_.n - block.n0);
   block.step_k = step_k_;
-  block.panel = panel_;
+  block.panel = std::min(block_n_, panel_);
   block.next_n0 = (task + 1) % blocks_n_ * block_n_;
   block.next_item = std::min(args_.batch - 1, (task + 1) / blocks_n_ / blocks_m_);
   block.pack_a = pack_a();

@@ -82,7 +82,7 @@ class Matmul {
   MatmulArgs args_;
   Target target_{};
   bool far_ = true;
-  int64_t step_k_ = 1, panel_ = 1, block_m_ = 0, block_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
+  int64_t step_k_ = 1, panel_ = 1, block_m_ = 0, block_n_ = 0, whole_m_ = 0, whole_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
 };
 
 /// Few rows of C while they are summed up: how far apart they lie, and the numbers of scratch they need.
