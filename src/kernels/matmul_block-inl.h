@@ -86,7 +86,7 @@ Panel Work<T>::after(const Panel& p) const {
 template <class T>
 bool Work<T>::stays(const Panel& p) const {
   const bool meet = b.ld % 256 == 0;
-  const int64_t few = meet || b.ld % 16 != 0 ? 4 * k_rows : 8 * k_rows;
+  const int64_t few = meet || b.ld % 16 != 0 ? 4 * k_rows : 11 * k_rows;
   return std::is_same_v<T, float> && !args.transpose_b && p.columns % k_lanes == 0 &&
          b.whole(p.k0, p.depth, p.n0, p.columns) && (block.m <= few || (!meet && args.k * args.n <= k_near));
 }
