@@ -70,10 +70,10 @@ constexpr int64_t k_row_columns = 512;        // of a row of C at least
 constexpr int64_t k_few_tasks = 6;  // as many tasks as this are wanted, so that every thread has work,
 constexpr int64_t k_small_task = 256 * 1024;  // unless a task has fewer multiply-adds than this (10 us)
 
-// Whether a product of few rows finds its B in a cache: if this thread's products of few rows have read little
-// since they last read it.  A network's weights, all read for every token, come from memory however small each
-// is, and want to be asked for; one matrix again and again does not.  Says nothing but how B is read: no bit
-// of C depends on it.
+// Whether a product of few rows finds its B in a cache: if this thread's products of few rows have read
+// little since they last read it.  A network's weights, all read for every token, come from memory however
+// small each is, and want to be asked for; one matrix again and again does not.  Says nothing but how B is
+// read: no bit of C depends on it.
 class Lately {
  public:
   bool near(const void* b, int64_t bytes) {
@@ -91,7 +91,8 @@ class Lately {
   }
 
  private:
-  static constexpr int64_t k_little = 256 * 1024, k_cache = 24 * 1024 * 1024;  // bytes; most last caches hold these
+  static constexpr int64_t k_little = 256 * 1024,
+                           k_cache = 24 * 1024 * 1024;  // bytes; most last caches hold these
   static constexpr size_t k_kept = 64;
   struct Read {
     const void* b = nullptr;
@@ -123,15 +124,15 @@ bool is_column(const MatmulArgs& args) {
 
 }  // namespace
 
-Matmul::Matmul(const MatmulArgs& args) : args_(is_column(args) ? as_row(args) : args) {
+Matmul::Matmul(const MatmulArgs& args) : args_(args) {
+  if (is_column(args)) args_ = as_row(args);
   choose_isa();
   HWY_DYNAMIC_DISPATCH(matmul_target)(&target_);
   // Steps of equal depth, none above 3/2 of what the caches like best.
   const int64_t liked = target_.step_k;
   step_k_ = std::max<int64_t>(1, parts(args_.k, std::max<int64_t>(1, (args_.k + liked / 2 - 1) / liked)));
   divide();
-  if (thin())
-    far_ = !lately.near(args_.b, args_.k * args_.n * static_cast<int64_t>(byte_size(args_.b_type)));
+  if (thin()) far_ = !lately.near(args_.b, args_.k * args_.n * static_cast<int64_t>(byte_size(args_.b_type)));
 }
 
 // Blocks of C: enough of them to go round, few rows of them so that a panel of B is packed but once or twice.
@@ -143,7 +144,8 @@ void Matmul::divide() {
   };
   block_m_ = even(args_.m, pack_a() ? k_most_packed : k_most_rows, rows);
   const bool one_row = args_.m == 1 && thin();
-  block_n_ = thin() && !one_row ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
+  block_n_ =
+      thin() && !one_row ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
   const int64_t whole_m = block_m_, whole_n = block_n_;
   const auto count = [&] { return args_.batch * parts(args_.m, block_m_) * parts(args_.n, block_n_); };
   while (count() < k_few_tasks && block_m_ * block_n_ * args_.k > k_small_task) {
@@ -183,6 +185,10 @@ bool Matmul::pack_a() const {
 }
 
 void Matmul::run_all(std::byte* scratch) const noexcept {
+  if (block_m_ == whole_m_ && block_n_ == whole_n_) {
+    for (int64_t task = 0; task < tasks(); ++task) run(task, scratch);
+    return;
+  }
   Matmul whole = *this;
   whole.block_m_ = whole_m_;
   whole.block_n_ = whole_n_;

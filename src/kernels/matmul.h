@@ -56,7 +56,8 @@ class Matmul {
   int64_t scratch() const noexcept { return scratch_; }
   int64_t work() const noexcept { return args_.batch * args_.m * args_.n * args_.k; }
   void run(int64_t task, std::byte* scratch) const noexcept;
-  /// All tasks on one thread.  One row of A: as one, longer pieces of B's rows at a time.
+  /// All tasks, by one thread and so as few and large ones: A and B are packed but once, and of a product of
+  /// one row B's rows are read in longer pieces.  No bit of C depends on it.
   void run_all(std::byte* scratch) const noexcept;
 
   /// One task's part of C: rows [m0, m0 + m), columns [n0, n0 + n) of one product of the batch.
@@ -82,7 +83,8 @@ class Matmul {
   MatmulArgs args_;
   Target target_{};
   bool far_ = true;
-  int64_t step_k_ = 1, panel_ = 1, block_m_ = 0, block_n_ = 0, whole_m_ = 0, whole_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
+  int64_t step_k_ = 1, panel_ = 1, block_m_ = 0, block_n_ = 0, whole_m_ = 0, whole_n_ = 0, blocks_m_ = 0,
+          blocks_n_ = 0, scratch_ = 0;
 };
 
 /// Few rows of C while they are summed up: how far apart they lie, and the numbers of scratch they need.

@@ -173,17 +173,19 @@ void Work<T>::tiles_of(const Part& part, ProductTile& t, bool last) {
     product_tile_for(static_cast<int>(part.rows), k_max_vecs, args.transpose_a)(t);
     if (finished) finish(args, {part.item, part.m, part.rows, part.n, whole}, t.c, t.ldc);
     if (whole == part.columns) return;
+    const float* const first = t.b;
     t.asks = t.asks_a = 0;
-    ProductTile rest = t;
-    rest.b += t.strips * t.strip;
-    tile_of({part.item, part.m, part.rows, part.n + whole, part.columns - whole}, rest, finished);
+    t.b += t.strips * t.strip;
+    tile_of({part.item, part.m, part.rows, part.n + whole, part.columns - whole}, t, finished);
+    t.b = first;
     return;
   }
-  ProductTile one = t;
-  for (int64_t n = 0; n < part.columns; n += k_width, one.b += t.strip) {
-    tile_of({part.item, part.m, part.rows, part.n + n, std::min(k_width, part.columns - n)}, one, finished);
-    one.asks = one.asks_a = 0;
+  const float* const first = t.b;  // t itself is changed: a copy of what has just been written takes long
+  for (int64_t n = 0; n < part.columns; n += k_width, t.b += t.strip) {
+    tile_of({part.item, part.m, part.rows, part.n + n, std::min(k_width, part.columns - n)}, t, finished);
+    t.asks = t.asks_a = 0;
   }
+  t.b = first;
 }
 
 template <class T>

@@ -1,6 +1,6 @@
 // Products of few rows: each number of B is used so seldom that what counts is to read B at the speed of
-// memory.  B is read where it is, some whole rows at a time, the next ones asked for ahead; C waits in the
-// caches.
+// memory.  B is read where it is, some whole rows at a time; if it comes from memory, the next ones are asked
+// for meanwhile.  C waits in the caches.
 //
 // Included once per instruction set.
 #if defined(LIMPID_KERNELS_MATMUL_THIN_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -91,7 +91,8 @@ int64_t thin_row(const float* a, int64_t a_step, int64_t steps, const T* b, int6
   constexpr int k_vecs = std::min(4, k_line);
   switch (steps) {
     case 12:
-      if constexpr (sizeof(T) == 4) return thin_lines<1, k_vecs, 12, true>(a, 0, a_step, b, ldb, c, 0, n, ahead);
+      if constexpr (sizeof(T) == 4)
+        return thin_lines<1, k_vecs, 12, true>(a, 0, a_step, b, ldb, c, 0, n, ahead);
       return 0;
     case 8:
       if (ahead > 0) return thin_lines<1, k_vecs, 8, true>(a, 0, a_step, b, ldb, c, 0, n, ahead);
@@ -195,9 +196,7 @@ void strip_tile(const float* HWY_RESTRICT a, int64_t steps, const Strip<T>& stri
     };
     thin_tile<kM, k_max_vecs>(a, k_strip_steps, 1, steps, keep_b, load_c, store_c);
   } else {
-    const auto load_b = [&](int64_t p, int v) {
-      return hn::Load(k_f32, kept + p * k_width + v * k_lanes);
-    };
+    const auto load_b = [&](int64_t p, int v) { return hn::Load(k_f32, kept + p * k_width + v * k_lanes); };
     thin_tile<kM, k_max_vecs>(a, k_strip_steps, 1, steps, load_b, load_c, store_c);
   }
 }
@@ -213,12 +212,13 @@ void strip_rows(int64_t rows, const float* a, int64_t steps, const Strip<T>& str
 constexpr int64_t k_apart_steps = 64;
 
 inline float* half_a_page_from(const void* b, float* scratch, bool one) {
-  const uintptr_t way = reinterpret_cast<uintptr_t>(b) + (one ? 1536 : 2048) - reinterpret_cast<uintptr_t>(scratch);
+  const uintptr_t way =
+      reinterpret_cast<uintptr_t>(b) + (one ? 1536 : 2048) - reinterpret_cast<uintptr_t>(scratch);
   return scratch + way % 4096 / 64 * 16;
 }
 
-/// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.  far: B comes
-/// from memory.  scratch: thin_scratch numbers.
+/// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.  far: B
+/// comes from memory.  scratch: thin_scratch numbers.
 template <class T>
 void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part, bool far,
                    float* scratch) {
@@ -242,8 +242,8 @@ void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, c
   // The more rows, the longer C is kept away from for each visit.
   int64_t liked = part.rows <= 8 ? 8 : 64;
   if (HWY_TARGET == HWY_AVX3) liked = part.rows <= 2 ? 8 : part.rows <= 4 ? 4 : part.rows <= 8 ? 16 : 32;
-  // Narrow strips pay where B is far, wide ones where it is near (16 rows x 4096 x 4096: AVX2 6.7 ms with them,
-  // 10 without; AVX-512 7.0 and 5.9; 16 x 768 x 3072: AVX-512 0.70 and 0.83).
+  // Narrow strips always pay, wide ones where B is near (16 rows x 4096 x 4096: AVX2 6.7 ms with them, 10
+  // without; AVX-512 7.0 and 5.9).
   const bool in_strips = part.rows > 8 && (k_width <= 16 || !far);
   if (part.rows == 1) liked = one_row_steps(far, sizeof(T));
   HWY_ALIGN float kept[k_strip_steps * k_width], factors[k_most_thin * k_strip_steps];
@@ -254,13 +254,17 @@ void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, c
     int64_t n = 0;
     if (in_strips) {
       for (int64_t r = 0; r < part.rows; ++r) {
-        for (int64_t i = 0; i < steps; ++i)
-          factors[r * k_strip_steps + i] = a[r * a_row + (p + i) * a_step];
+        for (int64_t i = 0; i < steps; ++i) factors[r * k_strip_steps + i] = a[r * a_row + (p + i) * a_step];
       }
       for (; n + k_width <= part.columns; n += k_width) {
-        // The next strips of these rows, then of the next ones: close enough to be foreseen from then on.
-        const bool in_row = k_width <= 16 && n + k_soon_columns < part.columns;
-        const int64_t soon = in_row ? k_soon_columns : k_width <= 16 && ahead > 0 ? ahead + k_soon_columns - part.columns : ahead;
+        // Narrow strips ask for the next but one of these rows, at the end for those of the next rows: lines
+        // close together, which the hardware goes on with.
+        int64_t soon = ahead;
+        if (k_width <= 16 && n + k_soon_columns < part.columns) {
+          soon = k_soon_columns;
+        } else if (k_width <= 16 && ahead > 0) {
+          soon = ahead + k_soon_columns - part.columns;
+        }
         Strip<T> strip{from + p * b.ld + n, b.ld, soon, kept, true};
         for (int64_t r = 0; r < part.rows; r += high, strip.first = false)
           strip_rows(std::min(high, part.rows - r), factors + r * k_strip_steps, steps, strip,
@@ -274,7 +278,8 @@ void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, c
     p += steps;
   }
   if (has_finish(args)) finish(args, part, c, ldc);
-  for (int64_t r = 0; r < part.rows && apart; ++r) std::copy_n(c + r * ldc, part.columns, whole + r * args.ldc);
+  for (int64_t r = 0; r < part.rows && apart; ++r)
+    std::copy_n(c + r * ldc, part.columns, whole + r * args.ldc);
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE

@@ -15,15 +15,16 @@ namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
 
 // So many steps before the end C's lines are asked for: late enough that B's stream does not drive them out
-// again, early enough that the stores find them (91% of peak instead of 87% at 1024 x 768 x 768).  Where all of
-// K is that short, asking costs more than it saves (1024 x 16 x 1024: 80% asked, 83% not).
+// again, early enough that the stores find them (91% of peak instead of 87% at 1024 x 768 x 768).  Where all
+// of K is that short, asking costs more than it saves (1024 x 16 x 1024: 80% asked, 83% not).
 constexpr int64_t k_late = 32;
 // Stored [K,M], a tile's steps lie a row of A apart: the hardware does not foresee them.
 constexpr int64_t k_ahead = 16;
 constexpr int k_line = std::max(1, static_cast<int>(k_line_floats / k_lanes));  // vectors of a line
 
-// Of a short K in one piece, with nothing to ask for: nothing but the sums, so that one strip begins before the
-// last has ended.  On AVX-512 (1024 x 16 x 1024: 88% of peak where it was 83); AVX2's narrow tiles lose by it.
+// Of a short K in one piece, with nothing to ask for: nothing but the sums, so that one strip begins before
+// the last has ended.  On AVX-512 (1024 x 16 x 1024: 88% of peak where it was 83); AVX2's narrow tiles lose
+// by it.
 template <int kRows, int kVecs, bool kColumns>
 void short_tile(const ProductTile& t) {
   const int64_t lda = t.lda, ldb = t.ldb, ldc = t.ldc;
@@ -59,7 +60,7 @@ void short_tile(const ProductTile& t) {
 
 template <int kRows, int kVecs, bool kColumns>
 void product_tile(const ProductTile& t) {
-  if (HWY_TARGET == HWY_AVX3 && kVecs == k_max_vecs && t.k <= k_late && t.k <= t.first_run && t.asks == 0 && t.asks_a == 0)
+  if (HWY_TARGET == HWY_AVX3 && t.k <= k_late && t.k <= t.first_run && t.asks == 0 && t.asks_a == 0)
     return short_tile<kRows, kVecs, kColumns>(t);
   const int64_t lda = t.lda, ldb = t.ldb, ldc = t.ldc;
   int64_t asks = t.asks, asks_a = t.asks_a;
