@@ -57,7 +57,7 @@ int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_R
   }
   int64_t i = 0;
   for (; i + kV * k_lanes <= n; i += kV * k_lanes) {
-#pragma GCC unroll 12
+#pragma GCC unroll 8
     for (int j = 0; j < kSteps && kAsk; ++j) ask(b + ahead + j * ldb + i);
     Vec sum[kM][kV];
 #pragma GCC unroll 5
@@ -65,7 +65,7 @@ int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_R
 #pragma GCC unroll 4
       for (int v = 0; v < kV; ++v) sum[r][v] = hn::LoadU(k_f32, c + r * ldc + i + v * k_lanes);
     }
-#pragma GCC unroll 12
+#pragma GCC unroll 8
     for (int j = 0; j < kSteps; ++j) {
 #pragma GCC unroll 4
       for (int v = 0; v < kV; ++v) {
@@ -83,23 +83,18 @@ int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_R
   return i;
 }
 
-// One row: as many steps at once as one_row_steps says.
+// One row: eight rows of B are read side by side.  Near ones come fastest if they are not asked for (768 x
+// 768 on one thread: 26 us; 32 us asked for).  Of far ones the next eight are asked for, which has more of
+// them on the way than the hardware would (768 x 50304 on one thread: 5.0 ms; 6.2 ms not asked for).
+constexpr int64_t k_row_steps = 8;
+
 template <class T>
-int64_t thin_row(const float* a, int64_t a_step, int64_t steps, const T* b, int64_t ldb, float* c, int64_t n,
+int64_t thin_row(const float* a, int64_t a_step, const T* b, int64_t ldb, float* c, int64_t n,
                  int64_t ahead) {
   constexpr int k_line = std::max(1, static_cast<int>(64 / (k_lanes * static_cast<int>(sizeof(T)))));
   constexpr int k_vecs = std::min(4, k_line);
-  switch (steps) {
-    case 12:
-      if constexpr (sizeof(T) == 4)
-        return thin_lines<1, k_vecs, 12, true>(a, 0, a_step, b, ldb, c, 0, n, ahead);
-      return 0;
-    case 8:
-      if (ahead > 0) return thin_lines<1, k_vecs, 8, true>(a, 0, a_step, b, ldb, c, 0, n, ahead);
-      return thin_lines<1, k_vecs, 8, false>(a, 0, a_step, b, ldb, c, 0, n, 0);
-    default:
-      return 0;
-  }
+  if (ahead > 0) return thin_lines<1, k_vecs, k_row_steps, true>(a, 0, a_step, b, ldb, c, 0, n, ahead);
+  return thin_lines<1, k_vecs, k_row_steps, false>(a, 0, a_step, b, ldb, c, 0, n, 0);
 }
 
 // The same for n columns; the lines of B that are `ahead` numbers further on are asked for (0: none).
@@ -109,7 +104,7 @@ void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, co
   constexpr int k_held = kM <= 2 ? 8 : 4;  // steps
   int64_t i = 0;
   if constexpr (kM == 1) {
-    i = thin_row(a, a_step, steps, b, ldb, c, n, ahead);
+    if (steps == k_row_steps) i = thin_row(a, a_step, b, ldb, c, n, ahead);
   } else if constexpr (HWY_TARGET == HWY_AVX3 && kM <= 4) {
     if (steps == k_held) i = thin_lines<kM, 1, k_held, true>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
   }
@@ -157,11 +152,6 @@ void thin_rows(int64_t rows, const float* a, int64_t a_row, int64_t a_step, int6
       return thin_steps<6>(a, a_row, a_step, steps, b, ldb, c, ldc, n, ahead);
   }
 }
-
-// One row of A: so many rows of B are read side by side.  Near ones come fastest if they are not asked for
-// (768 x 768 on one thread: 26 us; 32 us asked for).  Of far ones the next as many are asked for, which has
-// more of them on the way than the hardware would (768 x 50304 on one thread: 5.0 ms; 6.2 ms not asked for).
-inline int64_t one_row_steps(bool far, size_t size) { return far && size == 4 ? 12 : 8; }
 
 // ---- several groups of rows ------------------------------------------------------------------------------
 
@@ -245,7 +235,7 @@ void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, c
   // Narrow strips always pay, wide ones where B is near (16 rows x 4096 x 4096: AVX2 6.7 ms with them, 10
   // without; AVX-512 7.0 and 5.9).
   const bool in_strips = part.rows > 8 && (k_width <= 16 || !far);
-  if (part.rows == 1) liked = one_row_steps(far, sizeof(T));
+  if (part.rows == 1) liked = k_row_steps;
   HWY_ALIGN float kept[k_strip_steps * k_width], factors[k_most_thin * k_strip_steps];
   int64_t p = 0;
   while (p < args.k) {
