@@ -30,15 +30,22 @@ std::byte* launch_scratch(int64_t bytes);
 /// busy machine (gpt-nano-sort's 4,374 runs: 0.6 s of CPU instead of 18 s).
 inline constexpr int64_t k_worth_threads = 1 << 18;
 
+/// Every task on this thread; a kernel that does better by not dividing its work then says so with run_all.
+template <Kernel K>
+void run_here(const K& kernel, std::byte* scratch) {
+  if constexpr (requires { kernel.run_all(scratch); }) {
+    kernel.run_all(scratch);
+  } else {
+    for (int64_t task = 0; task < kernel.tasks(); ++task) kernel.run(task, scratch);
+  }
+}
+
 /// Runs every task of the kernel.  Called from inside a task it runs there, on that thread alone.
 template <Kernel K>
 void launch(const K& kernel) {
   choose_isa();
-  if (kernel.work() < k_worth_threads) {
-    std::byte* scratch = kernel.scratch() > 0 ? launch_scratch(kernel.scratch()) : nullptr;
-    for (int64_t task = 0; task < kernel.tasks(); ++task) kernel.run(task, scratch);
-    return;
-  }
+  if (kernel.work() < k_worth_threads || threads() == 1)
+    return run_here(kernel, kernel.scratch() > 0 ? launch_scratch(kernel.scratch()) : nullptr);
   const int64_t each = (kernel.scratch() + 63) / 64 * 64;
   std::byte* scratch = each > 0 ? launch_scratch(each * threads()) : nullptr;
   parallel_for(kernel.tasks(), [&](int64_t task, int thread) {

@@ -6,7 +6,6 @@
 //
 #include <algorithm>
 
-#include "core/threads.h"
 #include "hwy/highway.h"
 #include "kernels/isa.h"
 #include "kernels/matmul.h"
@@ -26,7 +25,7 @@ void multiply_as(const MatmulArgs& args, const Matmul::Block& block, float* scra
   const Stored<T> b{static_cast<const T*>(args.b) + block.item * args.batch_b, args.ldb, args.b_heads};
   if (block.thin) {
     const float* rows = args.transpose_a ? a.at(0, block.m0) : a.at(block.m0, 0);
-    multiply_thin(args, rows, b, Part{block.item, block.m0, block.m, block.n0, block.n});
+    multiply_thin(args, rows, b, Part{block.item, block.m0, block.m, block.n0, block.n}, block.far, scratch);
     return;
   }
   float* const packed = scratch + k_rows * k_width;
@@ -65,10 +64,45 @@ constexpr int64_t k_most_packed = 510;        // where A is packed: 2 MiB
 constexpr int64_t k_panel_size = 64 * 1024;   // numbers
 constexpr int64_t k_short = 128;              // steps of K
 constexpr int64_t k_widest = 1024;            // columns of a panel
-constexpr int64_t k_large = 4 * 1024 * 1024;  // numbers of B
+constexpr int64_t k_large = 2 * 1024 * 1024;  // numbers of B
 constexpr int64_t k_thin_cells = 4096;        // of C, where it has few rows: they stay near
+constexpr int64_t k_row_columns = 512;        // of a row of C at least
 constexpr int64_t k_few_tasks = 6;  // as many tasks as this are wanted, so that every thread has work,
 constexpr int64_t k_small_task = 256 * 1024;  // unless a task has fewer multiply-adds than this (10 us)
+
+// Whether a product of few rows finds its B in a cache: if this thread's products of few rows have read
+// little since they last read it.  A network's weights, all read for every token, come from memory however
+// small each is, and want to be asked for; one matrix again and again does not.  Says nothing but how B is
+// read: no bit of C depends on it.
+class Lately {
+ public:
+  bool near(const void* b, int64_t bytes) {
+    if (bytes < k_little) return true;
+    int64_t since = bytes;
+    bool found = false;
+    for (size_t i = 1; i <= k_kept && since <= k_cache && !found; ++i) {
+      const Read& read = reads_[(next_ + k_kept - i) % k_kept];
+      found = read.b == b;
+      since += found ? 0 : read.bytes;
+    }
+    reads_[next_] = {b, bytes};
+    next_ = (next_ + 1) % k_kept;
+    return found && since <= k_cache;
+  }
+
+ private:
+  static constexpr int64_t k_little = 256 * 1024,
+                           k_cache = 24 * 1024 * 1024;  // bytes; most last caches hold these
+  static constexpr size_t k_kept = 64;
+  struct Read {
+    const void* b = nullptr;
+    int64_t bytes = 0;
+  };
+  Read reads_[k_kept];
+  size_t next_ = 0;
+};
+
+thread_local Lately lately;
 
 // One column: the same product with C as a row, whose cells fill vectors.  The factors of each multiply-add
 // change places, which changes no bit.
@@ -90,13 +124,15 @@ bool is_column(const MatmulArgs& args) {
 
 }  // namespace
 
-Matmul::Matmul(const MatmulArgs& args) : args_(is_column(args) ? as_row(args) : args) {
+Matmul::Matmul(const MatmulArgs& args) : args_(args) {
+  if (is_column(args)) args_ = as_row(args);
   choose_isa();
   HWY_DYNAMIC_DISPATCH(matmul_target)(&target_);
   // Steps of equal depth, none above 3/2 of what the caches like best.
   const int64_t liked = target_.step_k;
   step_k_ = std::max<int64_t>(1, parts(args_.k, std::max<int64_t>(1, (args_.k + liked / 2 - 1) / liked)));
   divide();
+  if (thin()) far_ = !lately.near(args_.b, args_.k * args_.n * static_cast<int64_t>(byte_size(args_.b_type)));
 }
 
 // Blocks of C: enough of them to go round, few rows of them so that a panel of B is packed but once or twice.
@@ -107,15 +143,13 @@ void Matmul::divide() {
     return std::min(total, round_up(parts(total, parts(total, std::min(most, total))), step));
   };
   block_m_ = even(args_.m, pack_a() ? k_most_packed : k_most_rows, rows);
-  block_n_ = thin() ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
+  const bool one_row = args_.m == 1 && thin();
+  block_n_ =
+      thin() && !one_row ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
+  const int64_t whole_m = block_m_, whole_n = block_n_;
   const auto count = [&] { return args_.batch * parts(args_.m, block_m_) * parts(args_.n, block_n_); };
-  // How C is divided changes no bit of it, so the threads may be asked: one alone packs every panel of B but
-  // once (a training step of small products takes 2.5% less).  Not of few rows, nor of a long K, whose rows
-  // of A, all far apart, would drive each other out of the caches.
-  const bool alone = threads() == 1 && !thin() && step_k_ >= args_.k;
-  const int64_t wanted = alone ? 1 : k_few_tasks;
-  while (count() < wanted && block_m_ * block_n_ * args_.k > k_small_task) {
-    const bool can_m = block_m_ > 8 * rows, can_n = block_n_ > width;
+  while (count() < k_few_tasks && block_m_ * block_n_ * args_.k > k_small_task) {
+    const bool can_m = block_m_ > 8 * rows, can_n = block_n_ > (one_row ? k_row_columns : width);
     if (!can_m && !can_n) break;
     // Of a short K mostly C is written: neighbours share few of its lines if they share no rows.
     const bool take_n = can_n && !(step_k_ <= k_short && block_m_ > 16 * rows);
@@ -124,11 +158,14 @@ void Matmul::divide() {
   }
   blocks_m_ = parts(args_.m, block_m_);
   blocks_n_ = parts(args_.n, block_n_);
-  const int64_t a = pack_a() ? round_up(block_m_, rows) * step_k_ : 0;
+  whole_m_ = whole_m;
+  whole_n_ = whole_n;
+  const int64_t a = pack_a() ? round_up(whole_m, rows) * step_k_ : 0;
   // Where K is short a panel is wide: longer pieces of B's and C's rows at once.
   panel_ = step_k_ <= k_short ? std::clamp(k_panel_size / step_k_ / width * width, width, k_widest) : width;
-  panel_ = std::min(block_n_, panel_);
-  const int64_t numbers = rows * width + round_up(panel_, width) * step_k_ + a;  // a tile of C, a panel of B
+  panel_ = std::min(whole_n, panel_);
+  int64_t numbers = rows * width + round_up(panel_, width) * step_k_ + a;  // a tile of C, a panel of B
+  if (thin()) numbers = thin_scratch(args_.m, whole_n);
   scratch_ = static_cast<int64_t>(sizeof(float)) * (numbers + 64);
 }
 
@@ -147,6 +184,19 @@ bool Matmul::pack_a() const {
          !args_.a_heads.columns;
 }
 
+void Matmul::run_all(std::byte* scratch) const noexcept {
+  if (block_m_ == whole_m_ && block_n_ == whole_n_) {
+    for (int64_t task = 0; task < tasks(); ++task) run(task, scratch);
+    return;
+  }
+  Matmul whole = *this;
+  whole.block_m_ = whole_m_;
+  whole.block_n_ = whole_n_;
+  whole.blocks_m_ = blocks_m_ ? parts(args_.m, whole_m_) : 0;
+  whole.blocks_n_ = blocks_n_ ? parts(args_.n, whole_n_) : 0;
+  for (int64_t task = 0; task < whole.tasks(); ++task) whole.run(task, scratch);
+}
+
 void Matmul::run(int64_t task, std::byte* scratch) const noexcept {
   // Neighbouring tasks share their rows of A.
   Block block{};
@@ -156,11 +206,12 @@ void Matmul::run(int64_t task, std::byte* scratch) const noexcept {
   block.m = std::min(block_m_, args_.m - block.m0);
   block.n = std::min(block_n_, args_.n - block.n0);
   block.step_k = step_k_;
-  block.panel = panel_;
+  block.panel = std::min(block_n_, panel_);
   block.next_n0 = (task + 1) % blocks_n_ * block_n_;
   block.next_item = std::min(args_.batch - 1, (task + 1) / blocks_n_ / blocks_m_);
   block.pack_a = pack_a();
   block.thin = thin();
+  block.far = far_;
   target_.run(args_, block, reinterpret_cast<float*>(scratch));
 }
 

@@ -59,13 +59,16 @@ class Matmul {
   int64_t scratch() const noexcept { return scratch_; }
   int64_t work() const noexcept { return args_.batch * args_.m * args_.n * args_.k; }
   void run(int64_t task, std::byte* scratch) const noexcept;
+  /// All tasks, by one thread and so as few and large ones: A and B are packed but once, and of a product of
+  /// one row B's rows are read in longer pieces.  No bit of C depends on it.
+  void run_all(std::byte* scratch) const noexcept;
 
   /// One task's part of C: rows [m0, m0 + m), columns [n0, n0 + n) of one product of the batch.
   struct Block {
     int64_t item, m0, m, n0, n;
     int64_t step_k, panel;       // so much of K and so many columns at once
     int64_t next_item, next_n0;  // where the next task begins in B
-    bool pack_a, thin;
+    bool pack_a, thin, far;      // far: B comes from memory, not from a cache
   };
   /// What an instruction set brings: its code, and the sizes that its registers and caches like.
   struct Target {
@@ -82,7 +85,13 @@ class Matmul {
 
   MatmulArgs args_;
   Target target_{};
-  int64_t step_k_ = 1, panel_ = 1, block_m_ = 0, block_n_ = 0, blocks_m_ = 0, blocks_n_ = 0, scratch_ = 0;
+  bool far_ = true;
+  int64_t step_k_ = 1, panel_ = 1, block_m_ = 0, block_n_ = 0, whole_m_ = 0, whole_n_ = 0, blocks_m_ = 0,
+          blocks_n_ = 0, scratch_ = 0;
 };
+
+/// Few rows of C while they are summed up: how far apart they lie, and the numbers of scratch they need.
+constexpr int64_t thin_pitch(int64_t columns) { return (columns + 1023) / 1024 * 1024 + 32; }
+constexpr int64_t thin_scratch(int64_t rows, int64_t columns) { return rows * thin_pitch(columns) + 1024; }
 
 }  // namespace limpid::kernels

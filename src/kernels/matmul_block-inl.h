@@ -87,7 +87,7 @@ Panel Work<T>::after(const Panel& p) const {
 template <class T>
 bool Work<T>::stays(const Panel& p) const {
   const bool meet = b.ld % 256 == 0;
-  const int64_t few = meet || b.ld % 16 != 0 ? 4 * k_rows : 8 * k_rows;
+  const int64_t few = meet || b.ld % 16 != 0 ? 4 * k_rows : 11 * k_rows;
   return std::is_same_v<T, float> && !args.transpose_b && p.columns % k_lanes == 0 &&
          b.whole(p.k0, p.depth, p.n0, p.columns) && (block.m <= few || (!meet && args.k * args.n <= k_near));
 }
@@ -193,17 +193,19 @@ void Work<T>::tiles_of(const Part& part, ProductTile& t, bool last) {
     product_tile_for(static_cast<int>(part.rows), k_max_vecs, args.transpose_a)(t);
     if (finished) finish(args, {part.item, part.m, part.rows, part.n, whole}, t.c, t.ldc);
     if (whole == part.columns) return;
+    const float* const first = t.b;
     t.asks = t.asks_a = 0;
-    ProductTile rest = t;
-    rest.b += t.strips * t.strip;
-    tile_of({part.item, part.m, part.rows, part.n + whole, part.columns - whole}, rest, finished);
+    t.b += t.strips * t.strip;
+    tile_of({part.item, part.m, part.rows, part.n + whole, part.columns - whole}, t, finished);
+    t.b = first;
     return;
   }
-  ProductTile one = t;
-  for (int64_t n = 0; n < part.columns; n += k_width, one.b += t.strip) {
-    tile_of({part.item, part.m, part.rows, part.n + n, std::min(k_width, part.columns - n)}, one, finished);
-    one.asks = one.asks_a = 0;
+  const float* const first = t.b;  // t itself is changed: a copy of what has just been written takes long
+  for (int64_t n = 0; n < part.columns; n += k_width, t.b += t.strip) {
+    tile_of({part.item, part.m, part.rows, part.n + n, std::min(k_width, part.columns - n)}, t, finished);
+    t.asks = t.asks_a = 0;
   }
+  t.b = first;
 }
 
 template <class T>

@@ -1,6 +1,6 @@
 // Products of few rows: each number of B is used so seldom that what counts is to read B at the speed of
-// memory.  B is read where it is, some whole rows at a time, the next ones asked for ahead; C waits in the
-// caches.
+// memory.  B is read where it is, some whole rows at a time; if it comes from memory, the next ones are asked
+// for meanwhile.  C waits in the caches.
 //
 // Included once per instruction set.
 #if defined(LIMPID_KERNELS_MATMUL_THIN_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -47,8 +47,14 @@ HWY_INLINE void thin_tile(const float* HWY_RESTRICT a, int64_t a_row, int64_t a_
 }
 
 // The same for whole lines of columns, everything of A in registers: for so few rows that memory is waited
-// for, B's lines being asked for all at once.  Returns how many columns.
-template <int kM, int kV, int kSteps, bool kNear, class T>
+// for.  Returns how many columns.
+constexpr int64_t k_along = 256;  // bytes
+enum class Ask {
+  nothing,
+  next,   // B's lines `ahead` numbers further on, all at once
+  along,  // the lines of these rows that come soon, for once: past the second-level cache
+};
+template <int kM, int kV, int kSteps, Ask kAsk, class T>
 int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_RESTRICT b, int64_t ldb,
                    float* HWY_RESTRICT c, int64_t ldc, int64_t n, int64_t ahead) {
   Vec factor[kM][kSteps];
@@ -58,13 +64,10 @@ int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_R
   int64_t i = 0;
   for (; i + kV * k_lanes <= n; i += kV * k_lanes) {
 #pragma GCC unroll 8
-    for (int j = 0; j < kSteps; ++j) {
-      if (kNear) {
-        hwy::Prefetch(b + ahead + j * ldb + i);
-      } else {
-        ask(b + ahead + j * ldb + i);
-      }
-    }
+    for (int j = 0; j < kSteps && kAsk == Ask::next; ++j) ask(b + ahead + j * ldb + i);
+#pragma GCC unroll 8
+    for (int j = 0; j < kSteps && kAsk == Ask::along; ++j)
+      __builtin_prefetch(b + k_along / static_cast<int64_t>(sizeof(T)) + j * ldb + i, 0, 0);
     Vec sum[kM][kV];
 #pragma GCC unroll 5
     for (int r = 0; r < kM; ++r) {
@@ -89,33 +92,50 @@ int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_R
   return i;
 }
 
-// The same for n columns; the lines of B that are `ahead` numbers further on are asked for.
+// One row: eight rows of B are read side by side.  Near ones come fastest if they are not asked for (768 x
+// 768 on one thread: 26 us; 32 us asked for).  Of far ones the next eight are asked for, which has more of
+// them on the way than the hardware would (768 x 50304 on one thread: 5.0 ms; 6.2 ms not asked for).
+constexpr int64_t k_row_steps = 8, k_long_row = 8192;
+
+template <class T>
+int64_t thin_row(const float* a, int64_t a_step, const T* b, int64_t ldb, float* c, int64_t n,
+                 int64_t ahead) {
+  constexpr int k_line = std::max(1, static_cast<int>(64 / (k_lanes * static_cast<int>(sizeof(T)))));
+  constexpr int k_vecs = std::min(4, k_line);
+  if (ahead == 0) return thin_lines<1, k_vecs, k_row_steps, Ask::nothing>(a, 0, a_step, b, ldb, c, 0, n, 0);
+  // AVX2, long rows that do not meet in the first-level cache: 768 x 50304 5.8 ms, 7.0 asking for the next.
+  if (HWY_TARGET == HWY_AVX2 && n >= k_long_row && ldb * static_cast<int64_t>(sizeof(T)) % 4096 != 0)
+    return thin_lines<1, k_vecs, k_row_steps, Ask::along>(a, 0, a_step, b, ldb, c, 0, n, 0);
+  return thin_lines<1, k_vecs, k_row_steps, Ask::next>(a, 0, a_step, b, ldb, c, 0, n, ahead);
+}
+
+// The same for n columns; the lines of B that are `ahead` numbers further on are asked for (0: none).
 template <int kM, class T>
 void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, const T* HWY_RESTRICT b,
                 int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, int64_t n, int64_t ahead) {
-  constexpr int k_line = std::max(1, static_cast<int>(16 / k_lanes));
   constexpr int k_held = kM <= 2 ? 8 : 4;  // steps
   int64_t i = 0;
-  if constexpr (kM == 1 || (HWY_TARGET == HWY_AVX3 && kM <= 4)) {
-    if (steps == k_held) {
-      // What fits into the first-level cache until it is used is brought there at once.
-      const bool near = ldb % 1024 != 0 && k_held * n * static_cast<int64_t>(sizeof(T)) <= 24 * 1024;
-      if constexpr (kM == 1) {
-        if (near) i = thin_lines<kM, k_line, k_held, true>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
-      }
-      if (kM > 1 || !near) i = thin_lines<kM, 1, k_held, false>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
-    }
+  if constexpr (kM == 1) {
+    if (steps == k_row_steps) i = thin_row(a, a_step, b, ldb, c, n, ahead);
+  } else if constexpr (HWY_TARGET == HWY_AVX3 && kM <= 4) {
+    if (steps == k_held) i = thin_lines<kM, 1, k_held, Ask::next>(a, a_row, a_step, b, ldb, c, ldc, n, ahead);
   }
-  for (; i + k_width <= n; i += k_width) {
+  const auto tile = [&](const auto& load_b) {
     thin_tile<kM, k_max_vecs>(
-        a, a_row, a_step, steps,
-        [&](int64_t p, int v) {
-          const T* from = b + p * ldb + i + v * k_lanes;
-          if (k_lanes * sizeof(T) >= 64 || v % (64 / (k_lanes * sizeof(T))) == 0) ask(from + ahead);
-          return load_f32(from);
-        },
+        a, a_row, a_step, steps, load_b,
         [&](int r, int v) { return hn::LoadU(k_f32, c + r * ldc + i + v * k_lanes); },
         [&](Vec x, int r, int v) { hn::StoreU(x, k_f32, c + r * ldc + i + v * k_lanes); });
+  };
+  for (; i + k_width <= n; i += k_width) {
+    if (ahead > 0) {
+      tile([&](int64_t p, int v) {
+        const T* from = b + p * ldb + i + v * k_lanes;
+        if (k_lanes * sizeof(T) >= 64 || v % (64 / (k_lanes * sizeof(T))) == 0) ask(from + ahead);
+        return load_f32(from);
+      });
+    } else {
+      tile([&](int64_t p, int v) { return load_f32(b + p * ldb + i + v * k_lanes); });
+    }
   }
   for (; i < n; i += k_lanes) {
     const int64_t left = n - i;
@@ -145,29 +165,123 @@ void thin_rows(int64_t rows, const float* a, int64_t a_row, int64_t a_step, int6
   }
 }
 
-/// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.
+// ---- several groups of rows ------------------------------------------------------------------------------
+
+constexpr int64_t k_strip_steps = 64, k_most_thin = 16;
+constexpr int64_t k_soon_columns = 2 * k_width;
+
+// A strip of B, k_width columns: the first group of rows reads it from where it is, asks for the one that is
+// `ahead` numbers further on, and keeps it in the first-level cache for the others.
 template <class T>
-void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part) {
-  float* c = args.c + part.item * args.batch_c + part.m * args.ldc + part.n;
+struct Strip {
+  const T* b;
+  int64_t ldb, ahead;
+  float* kept;
+  bool first;
+};
+
+template <int kM, class T>
+void strip_tile(const float* HWY_RESTRICT a, int64_t steps, const Strip<T>& strip, float* HWY_RESTRICT c,
+                int64_t ldc) {
+  const auto load_c = [&](int r, int v) { return hn::LoadU(k_f32, c + r * ldc + v * k_lanes); };
+  const auto store_c = [&](Vec x, int r, int v) { hn::StoreU(x, k_f32, c + r * ldc + v * k_lanes); };
+  float* HWY_RESTRICT kept = strip.kept;
+  if (strip.first) {
+    const T* HWY_RESTRICT b = strip.b;
+    const int64_t ldb = strip.ldb, ahead = strip.ahead;
+    const auto keep_b = [&](int64_t p, int v) {
+      const T* from = b + p * ldb + v * k_lanes;
+      if (k_lanes * sizeof(T) >= 64 || v % (64 / (k_lanes * sizeof(T))) == 0) ask(from + ahead);
+      const Vec x = load_f32(from);
+      hn::Store(x, k_f32, kept + p * k_width + v * k_lanes);
+      return x;
+    };
+    thin_tile<kM, k_max_vecs>(a, k_strip_steps, 1, steps, keep_b, load_c, store_c);
+  } else {
+    const auto load_b = [&](int64_t p, int v) { return hn::Load(k_f32, kept + p * k_width + v * k_lanes); };
+    thin_tile<kM, k_max_vecs>(a, k_strip_steps, 1, steps, load_b, load_c, store_c);
+  }
+}
+
+template <class T>
+void strip_rows(int64_t rows, const float* a, int64_t steps, const Strip<T>& strip, float* c, int64_t ldc) {
+  static constexpr decltype(&strip_tile<1, T>) k_tiles[k_rows] = {strip_tile<1, T>, strip_tile<2, T>,
+                                                                  strip_tile<3, T>, strip_tile<4, T>,
+                                                                  strip_tile<5, T>, strip_tile<6, T>};
+  k_tiles[rows - 1](a, steps, strip, c, ldc);
+}
+
+constexpr int64_t k_apart_steps = 64;
+
+inline float* half_a_page_from(const void* b, float* scratch, bool one) {
+  const uintptr_t way =
+      reinterpret_cast<uintptr_t>(b) + (one ? 1536 : 2048) - reinterpret_cast<uintptr_t>(scratch);
+  return scratch + way % 4096 / 64 * 16;
+}
+
+/// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.  far: B
+/// comes from memory.  scratch: thin_scratch numbers.
+template <class T>
+void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part, bool far,
+                   float* scratch) {
+  float* const whole = args.c + part.item * args.batch_c + part.m * args.ldc + part.n;
   const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
   const int64_t groups = (part.rows + k_rows - 1) / k_rows, high = (part.rows + groups - 1) / groups;
   const T* from = b.at(0, part.n);
-  for (int64_t r = 0; r < part.rows && !args.accumulate; ++r)
-    std::fill_n(c + r * args.ldc, part.columns, 0.f);
+  // A load from where a store not yet done lies, but for a multiple of 4 KiB, waits for it: C is kept apart,
+  // half a page from B's rows, while it is summed up (4 x 768 x 3072: 0.20 ms where it was 0.27 to 0.45,
+  // depending on where C lay).
+  const bool apart = args.k >= k_apart_steps;
+  float* const c = apart ? half_a_page_from(from, scratch, part.rows == 1) : whole;
+  const int64_t ldc = apart ? thin_pitch(part.columns) : args.ldc;
+  for (int64_t r = 0; r < part.rows; ++r) {
+    if (!args.accumulate) {
+      std::fill_n(c + r * ldc, part.columns, 0.f);
+    } else if (apart) {
+      std::copy_n(whole + r * args.ldc, part.columns, c + r * ldc);
+    }
+  }
   // The more rows, the longer C is kept away from for each visit.
   int64_t liked = part.rows <= 8 ? 8 : 64;
   if (HWY_TARGET == HWY_AVX3) liked = part.rows <= 2 ? 8 : part.rows <= 4 ? 4 : part.rows <= 8 ? 16 : 32;
+  // Narrow strips always pay, wide ones where B is near (16 rows x 4096 x 4096: AVX2 6.7 ms with them, 10
+  // without; AVX-512 7.0 and 5.9).
+  const bool in_strips = part.rows > 8 && (k_width <= 16 || !far);
+  if (part.rows == 1) liked = k_row_steps;
+  HWY_ALIGN float kept[k_strip_steps * k_width], factors[k_most_thin * k_strip_steps];
   int64_t p = 0;
   while (p < args.k) {
     const int64_t steps = std::min(liked, args.k - p);
-    for (int64_t r = 0; r < part.rows; r += high) {
-      const bool more = r == 0 && p + 2 * steps <= args.k;
+    const int64_t ahead = p + 2 * steps <= args.k && (far || part.rows > 1) ? steps * b.ld : 0;
+    int64_t n = 0;
+    if (in_strips) {
+      for (int64_t r = 0; r < part.rows; ++r) {
+        for (int64_t i = 0; i < steps; ++i) factors[r * k_strip_steps + i] = a[r * a_row + (p + i) * a_step];
+      }
+      for (; n + k_width <= part.columns; n += k_width) {
+        // Narrow strips ask for the next but one of these rows, at the end for those of the next rows: lines
+        // close together, which the hardware goes on with.
+        int64_t soon = ahead;
+        if (k_width <= 16 && n + k_soon_columns < part.columns) {
+          soon = k_soon_columns;
+        } else if (k_width <= 16 && ahead > 0) {
+          soon = ahead + k_soon_columns - part.columns;
+        }
+        Strip<T> strip{from + p * b.ld + n, b.ld, soon, kept, true};
+        for (int64_t r = 0; r < part.rows; r += high, strip.first = false)
+          strip_rows(std::min(high, part.rows - r), factors + r * k_strip_steps, steps, strip,
+                     c + r * ldc + n, ldc);
+      }
+    }
+    for (int64_t r = 0; r < part.rows && n < part.columns; r += high) {
       thin_rows(std::min(high, part.rows - r), a + r * a_row + p * a_step, a_row, a_step, steps,
-                from + p * b.ld, b.ld, c + r * args.ldc, args.ldc, part.columns, more ? steps * b.ld : 0);
+                from + p * b.ld + n, b.ld, c + r * ldc + n, ldc, part.columns - n, ahead);
     }
     p += steps;
   }
-  if (has_finish(args)) finish(args, part, c, args.ldc);
+  if (has_finish(args)) finish(args, part, c, ldc);
+  for (int64_t r = 0; r < part.rows && apart; ++r)
+    std::copy_n(c + r * ldc, part.columns, whole + r * args.ldc);
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE
