@@ -33,7 +33,7 @@ def attention(case):
 
 
 def prepare(case):
-    if case.type != "f32" or case.H != case.G or case.what not in ("attention_forward", "attention_decode"):
+    if case.what not in ("attention_forward", "attention_decode") or case.type != "f32" or case.H != case.G:
         return None
     return attention(case)
 

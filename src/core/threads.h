@@ -1,5 +1,6 @@
-// One way to run tasks on several threads.  Work is divided by shape, never by thread count, so that
-// the same call gives the same bits at any number of threads (law 3).
+// One way to run tasks on several threads.  How work is divided changes no bit of a result (law 3): it is
+// divided by shape, never by thread count, but that one thread alone may take it in one piece
+// (docs/decisions/0009-one-thread-one-task.md).
 #pragma once
 
 #include <cstdint>

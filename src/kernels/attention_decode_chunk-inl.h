@@ -276,7 +276,7 @@ void copy_rows(Type, const SlotRows& from, const int16_t* slots, int64_t count, 
 
 // What a row does to its scores besides the softmax.
 struct Change {
-  const float *key_scales, *value_scales;  // of i8, or null
+  const float* key_scales;  // of i8, or null
   float softcap, slope;
   float distance;  // position less the chunk's first key
 };

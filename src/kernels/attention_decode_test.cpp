@@ -236,6 +236,27 @@ TEST(AttentionDecode, EveryTypeGroupAndLength) {
   });
 }
 
+// Keys seen lie in a chunk's slots with gaps, whose pattern differs for every length and window.
+TEST(AttentionDecode, EveryLengthAndManyWindowsOfAChunk) {
+  on_every_isa([](const std::string&) {
+    Draw draw(25);
+    for (int64_t group : {1, 2, 4}) {
+      SCOPED_TRACE(join("group ", group));
+      Options o;
+      o.causal = true;
+      Case lengths(draw, {513, 1, 513, group, 1, 16, 8}, o);
+      for (size_t b = 0; b < 513; ++b) lengths.firsts[b] = static_cast<int64_t>(b);
+      lengths.expect_right(run(lengths.args()));
+
+      Case windows(draw, {13, 1, 512, group, 1, 16, 8}, o);
+      for (size_t b = 0; b < 13; ++b) windows.firsts[b] = 499 + static_cast<int64_t>(b);
+      for (windows.options.window = 370; windows.options.window <= 512; ++windows.options.window)
+        windows.expect_right(run(windows.args()));
+      if (::testing::Test::HasFatalFailure()) return;
+    }
+  });
+}
+
 TEST(AttentionDecode, WidthsAndGroupings) {
   on_every_isa([](const std::string&) {
     Draw draw(22);
