@@ -57,7 +57,8 @@ StepProfile::StepProfile(const Recipe& recipe, std::map<std::string, Tensor> par
     const int gradient = graph_->require(name + ".grad");
     request.wanted.insert(gradient);
     request.into.insert(gradient);
-    gradients_[name] = Tensor(DType::f32, tensor.shape());
+    Tensor& memory = gradients_[name] = Tensor(DType::f32, tensor.shape());
+    into_[gradient] = memory.view();
   }
   plan_ = make_plan(*graph_, bind_shapes(*graph_, shapes), request);
   arena_ = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan_.arena_bytes)}));
@@ -71,11 +72,7 @@ View StepProfile::place(int value) const {
     const ConstView same = read(at.same_as);
     return {same.dtype(), plan_.shapes[i], const_cast<void*>(same.raw())};
   }
-  if (at.callers) {
-    const std::string& name = graph_->value(value).name;
-    const Tensor& gradient = gradients_.at(name.substr(0, name.size() - std::string(".grad").size()));
-    return {DType::f32, plan_.shapes[i], const_cast<void*>(gradient.raw())};
-  }
+  if (at.callers) return into_.at(value);
   auto* bytes = static_cast<std::byte*>(const_cast<void*>(arena_.raw()));
   return placed(plan_, *graph_, value, DType::f32, bytes);
 }
@@ -98,15 +95,12 @@ void StepProfile::run(const Plan::Step& step) {
     in.push_back(read(value));
     in_shapes.push_back(in.back().shape());
   }
-  for (int value : fused ? group->outputs : stage->outputs) {
+  std::vector<int> outputs = fused ? group->outputs : stage->outputs;
+  if (!fused) outputs[0] = last_value(*graph_, step);
+  for (int value : outputs) {
     out.push_back(place(value));
     out_shapes.push_back(out.back().shape());
   }
-  if (!step.finish.empty()) out[0] = place(graph_->stage(step.finish.back()).outputs[0]);
-  const auto at = [this](int value) {
-    const ConstView found = read(value);
-    return View(found.dtype(), found.shape(), found.strides(), const_cast<void*>(found.raw()));
-  };
   const bool moves_nothing =
       stage && !step.kernel && plan_.places[static_cast<size_t>(stage->outputs[0])].same_as >= 0;
   if (!moves_nothing) {
@@ -115,7 +109,10 @@ void StepProfile::run(const Plan::Step& step) {
     if (fused)
       step.group_kernel(*group, in, out, context, nullptr);
     else if (!step.finish.empty())
-      step.finishing(*stage->operation, in, out, finish_of(*graph_, step, at));
+      step.finishing(*stage->operation, in, out,
+                     finish_of(
+                         *graph_, step, [this](int value) { return read(value); },
+                         [this](int value) { return place(value); }));
     else if (step.kernel)
       step.kernel(*stage->operation, in, out, context);
     else

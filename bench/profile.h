@@ -49,7 +49,8 @@ class StepProfile {
   std::unique_ptr<Graph> graph_;
   Plan plan_;
   Tensor arena_;
-  std::map<std::string, Tensor> gradients_;
+  std::map<std::string, Tensor> gradients_;  // by parameter
+  std::map<int, View> into_;                 // the same memory, by the value that is computed there
   double loss_ = 0;
   std::unique_ptr<AdamW> adam_;
   int64_t done_ = 0;

@@ -90,8 +90,10 @@ struct RunOptions {
   std::vector<Observation> observe;  // copies or summaries of what fits the patterns
   std::vector<Edit> edits;
   std::vector<std::string> keep;  // values to return whole; what nothing needs is not computed
-  // Values to compute straight into the caller's memory: of the value's shape, contiguous, in the type of the
-  // run, apart from everything that is bound.  As `keep`, but that nothing is allocated or copied.
+  // Values for the caller's own memory: of the value's shape, contiguous, in the type of the run, sharing no
+  // byte with what is bound or with other such memory.  Computed straight into it where a stage of its own
+  // computes the value; else (inputs, parameters, views, the inside of a fused group) copied there.  After an
+  // exception while the stages run the memory may be partly written.
   std::map<std::string, View> into;
 };
 

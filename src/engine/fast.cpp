@@ -23,32 +23,24 @@ kernels::Heads heads_of(const ConstView& x) {
   return {s[1].size, x.strides()[0], s[3].size, x.strides()[2]};
 }
 
-struct Bend {
-  kernels::Activation activation;
-  bool gradient;
-};
-
-// The activation that a product applies by itself, or nothing.
-std::optional<Bend> bend_of(const Operation& op) {
+// The activation that a product applies by itself, or whose gradient it does; or nothing.
+std::optional<kernels::Activation> activation_of(const Operation& op) {
   using kernels::Activation;
   static const std::map<std::string, Activation, std::less<>> all = {
       {"relu", Activation::relu}, {"silu", Activation::silu}, {"tanh", Activation::tanh}};
   constexpr std::string_view k_gradient = "_gradient";
   std::string_view kind = op.kind();
-  const bool gradient = kind.ends_with(k_gradient);
-  if (gradient) kind.remove_suffix(k_gradient.size());
-  if (kind == "gelu") {
-    const bool by_tanh = op.options().word("form", "exact") == "tanh";
-    return Bend{by_tanh ? Activation::gelu_tanh : Activation::gelu, gradient};
-  }
+  if (kind.ends_with(k_gradient)) kind.remove_suffix(k_gradient.size());
+  if (kind == "gelu")
+    return op.options().word("form", "exact") == "tanh" ? Activation::gelu_tanh : Activation::gelu;
   const auto found = all.find(kind);
   if (found == all.end()) return {};
-  return Bend{found->second, gradient};
+  return found->second;
 }
 
 // C [rows, a->n], without gaps.
 void add_finish(const Finish& finish, kernels::MatmulArgs* a) {
-  if (finish.activation) a->activation = bend_of(*finish.activation)->activation;
+  if (finish.activation) a->activation = *activation_of(*finish.activation);
   const auto numbers = [](const ConstView& x) { return x.empty() ? nullptr : x.data<float>(); };
   a->gradient_at = numbers(finish.gradient_at);
   a->residual = numbers(finish.residual);
@@ -115,33 +107,48 @@ void unfinished(const Operation& op, Inputs in, Outputs out, const RunContext&) 
   k_kernel(op, in, out, Finish());
 }
 
+struct Product {
+  StageKernel kernel;
+  FinishingKernel finishing;  // or null; keeps what was before
+};
+
+// The product that is this operation, or null.
+const Product* product_of(const Operation& op) {
+  static const std::map<std::string, Product, std::less<>> all = {
+      {"linear", {unfinished<linear>, linear}},
+      {"linear_input_gradient", {unfinished<linear_input_gradient>, linear_input_gradient}},
+      {"linear_weight_gradient", {linear_weight_gradient, nullptr}},
+  };
+  const auto found = all.find(op.kind());
+  return found == all.end() ? nullptr : &found->second;
+}
+
+template <class Kernel>
+Kernel kernel_in(const std::map<std::string, Kernel, std::less<>>& table, const Operation& op) {
+  const auto found = table.find(op.kind());
+  return found == table.end() ? nullptr : found->second;
+}
+
 }  // namespace
 
 bool takes_heads(const Operation& op) { return op.kind() == "linear" || op.kind() == "rotary"; }
 
 StageKernel stage_kernel(const Operation& op) {
-  static const std::map<std::string, StageKernel, std::less<>> products = {
-      {"linear", unfinished<linear>},
-      {"linear_input_gradient", unfinished<linear_input_gradient>},
-      {"linear_weight_gradient", linear_weight_gradient},
-  };
-  for (const auto* table : {&products, &row_kernels()})
-    if (const auto found = table->find(op.kind()); found != table->end()) return found->second;
-  return nullptr;
+  const Product* product = product_of(op);
+  return product ? product->kernel : kernel_in(row_kernels(), op);
 }
 
 FinishingKernel finishing_kernel(const Operation& op) {
-  if (op.kind() == "linear") return linear;
-  if (op.kind() == "linear_input_gradient") return linear_input_gradient;
-  const auto found = finishing_row_kernels().find(op.kind());
-  return found == finishing_row_kernels().end() ? nullptr : found->second;
+  const Product* product = product_of(op);
+  return product ? product->finishing : kernel_in(finishing_row_kernels(), op);
 }
 
 bool keeps_before(const Operation& op) {
-  return op.kind() == "linear" || op.kind() == "linear_input_gradient";
+  const Product* product = product_of(op);
+  return product && product->finishing;
 }
 
-bool is_activation(const Operation& op) { return bend_of(op).has_value(); }
+bool is_activation(const Operation& op) { return activation_of(op).has_value(); }
 
 bool finishes(const Operation& first, const std::vector<const Operation*>& stages, const Operation& next,
               size_t slot) {

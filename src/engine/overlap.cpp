@@ -73,6 +73,29 @@ bool may_overlap(const ConstView& a, const ConstView& b) {
   return true;
 }
 
+std::optional<std::pair<size_t, size_t>> find_overlap(const std::vector<ConstView>& views, size_t written) {
+  struct Placed {
+    Stretch at;
+    size_t view;
+  };
+  std::vector<Placed> order;
+  for (size_t i = 0; i < views.size(); ++i)
+    if (views[i].shape().count() > 0) order.push_back({stretch(views[i]), i});
+  std::sort(order.begin(), order.end(),
+            [](const Placed& a, const Placed& b) { return a.at.first < b.at.first; });
+  // From low to high: only those still open are compared, not all pairs (a training step has hundreds).
+  std::vector<Placed> open;
+  for (const Placed& next : order) {
+    std::erase_if(open, [&](const Placed& before) { return before.at.end <= next.at.first; });
+    for (const Placed& before : open) {
+      const auto pair = std::minmax(before.view, next.view);
+      if (pair.first < written && may_overlap(views[before.view], views[next.view])) return pair;
+    }
+    open.push_back(next);
+  }
+  return {};
+}
+
 bool may_overlap_itself(const ConstView& x) {
   if (x.shape().count() == 0) return false;
   int64_t reach = 0;

@@ -61,6 +61,34 @@ TEST(Overlap, NeverMissesASharedNumber) {
   EXPECT_GT(apart_though_interleaved, 20);
 }
 
+// The sweep against every pair.
+TEST(Overlap, FindsAWrittenViewAmongMany) {
+  uint32_t state = 11;
+  const auto draw = [&](int64_t low, int64_t high) {
+    state = state * 1664525u + 1013904223u;
+    return low + static_cast<int64_t>(state >> 8) % (high - low + 1);
+  };
+  int found = 0;
+  constexpr int rounds = 2000;
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<ConstView> views;
+    for (int64_t count = draw(0, 7); count > 0; --count)
+      views.push_back(view(draw(0, 400), {draw(0, 3), draw(1, 12)}, {draw(-40, 40), 1}));
+    const auto written = static_cast<size_t>(draw(0, static_cast<int64_t>(views.size())));
+    const auto clash = [&](size_t a, size_t b) { return a < written && may_overlap(views[a], views[b]); };
+    bool any = false;
+    for (size_t a = 0; a < views.size(); ++a)
+      for (size_t b = a + 1; b < views.size(); ++b) any |= clash(a, b);
+    const auto pair = find_overlap(views, written);
+    ASSERT_EQ(pair.has_value(), any) << "round " << round;
+    if (pair)
+      ASSERT_TRUE(pair->first < pair->second && clash(pair->first, pair->second)) << "round " << round;
+    found += any;
+  }
+  EXPECT_GT(found, rounds / 10);
+  EXPECT_LT(found, rounds * 9 / 10);
+}
+
 TEST(Overlap, PartsOfOneProjectionAreApart) {
   // [B=2,T=3,three of them,H=2,D=4]
   const std::vector<int64_t> sizes = {2, 3, 2, 4}, strides = {72, 24, 4, 1};

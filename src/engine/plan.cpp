@@ -149,24 +149,20 @@ class Planner {
     plan_.steps = std::move(steps);
   }
 
-  int last_stage(const Plan::Step& step) const {
-    return step.finish.empty() ? step.stage : step.finish.back();
-  }
-
   // The step in whose pass this one can run, or -1.
   int joined_by(const Plan::Step& next, const std::vector<Plan::Step>& steps,
-                const std::map<int, size_t>& made, std::map<int, int>& readers) const {
+                const std::map<int, size_t>& made, const std::map<int, int>& readers) const {
     for (size_t slot = 0; next.kernel && slot < next.inputs.size(); ++slot) {
       const int value = next.inputs[slot];
       const auto found = made.find(value);
       if (found == made.end() || request_.edited.count(value)) continue;
       const Plan::Step& step = steps[found->second];
-      if (!step.kernel || graph_.stage(last_stage(step)).outputs[0] != value) continue;
+      if (!step.kernel || last_value(graph_, step) != value) continue;
       const Operation& first = *graph_.stage(step.stage).operation;
       std::vector<const Operation*> between;
       for (int stage : step.finish) between.push_back(graph_.stage(stage).operation.get());
       if (!finishes(first, between, *graph_.stage(next.stage).operation, slot)) continue;
-      if (readers[value] > 1 && !(between.empty() && keeps_before(first))) continue;
+      if (readers.at(value) > 1 && !(between.empty() && keeps_before(first))) continue;
       bool ready = true;  // and numbers at the same places
       for (size_t i = 0; i < next.inputs.size(); ++i) {
         if (i == slot) continue;
@@ -179,10 +175,10 @@ class Planner {
     return -1;
   }
 
-  void join_to(Plan::Step& step, const Plan::Step& next, std::map<int, int>& readers) const {
-    const int value = graph_.stage(last_stage(step)).outputs[0];
-    if (readers[value] == 1) std::erase(step.outputs, value);
-    for (int input : next.inputs)
+  void join_to(Plan::Step& step, const Plan::Step& next, const std::map<int, int>& readers) const {
+    const int value = last_value(graph_, step);
+    if (readers.at(value) == 1) std::erase(step.outputs, value);
+    for (int input : next.inputs)  // value stands there once: x + x is never ready in the pass of x
       if (input != value) step.inputs.push_back(input);
     step.outputs.insert(step.outputs.end(), next.outputs.begin(), next.outputs.end());
     step.finish.push_back(next.stage);
@@ -318,16 +314,22 @@ View placed(const Plan& plan, const Graph& graph, int value, DType real, std::by
   return View(dtype, shape, {rows * shape[2].size * width, width, rows * width, 1}, at);
 }
 
-Finish finish_of(const Graph& graph, const Plan::Step& step, const std::function<View(int)>& at) {
+int last_value(const Graph& graph, const Plan::Step& step) {
+  return graph.stage(step.finish.empty() ? step.stage : step.finish.back()).outputs[0];
+}
+
+Finish finish_of(const Graph& graph, const Plan::Step& step, const std::function<ConstView(int)>& read,
+                 const std::function<View(int)>& place) {
   Finish finish;
   int value = graph.stage(step.stage).outputs[0];
-  if (std::count(step.outputs.begin(), step.outputs.end(), value)) finish.before = at(value);
+  if (std::count(step.outputs.begin(), step.outputs.end(), value)) finish.before = place(value);
   for (int stage : step.finish) {
     const StageInfo& next = graph.stage(stage);
     const bool activation = is_activation(*next.operation);
     if (activation) finish.activation = next.operation.get();
-    for (int other : next.inputs)
-      if (other != value) (activation ? finish.gradient_at : finish.residual) = at(other);
+    const auto through = std::find(next.inputs.begin(), next.inputs.end(), value);
+    for (auto other = next.inputs.begin(); other != next.inputs.end(); ++other)
+      if (other != through) (activation ? finish.gradient_at : finish.residual) = read(*other);
     value = next.outputs[0];
   }
   return finish;

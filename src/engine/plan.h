@@ -55,8 +55,12 @@ struct Plan {
 /// Where a temporary that is no view of another lies in the arena, with its strides.
 View placed(const Plan&, const Graph&, int value, DType real, std::byte* arena);
 
-/// What finishes a step, whose numbers `at` finds.
-Finish finish_of(const Graph&, const Plan::Step&, const std::function<View(int value)>& at);
+/// The number that the pass of a step (not of a group) ends with: the first output of its last stage.
+int last_value(const Graph&, const Plan::Step&);
+
+/// What finishes a step: `read` finds what it reads, `place` where it writes.
+Finish finish_of(const Graph&, const Plan::Step&, const std::function<ConstView(int value)>& read,
+                 const std::function<View(int value)>& place);
 
 /// The stages of a group, in order.
 std::vector<int> stages_of(const Graph&, int group);

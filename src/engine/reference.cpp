@@ -29,11 +29,7 @@ std::vector<Shape> bind_shapes(const Graph& graph, const std::map<int, Shape>& b
 DType run_dtype(const Value& value, DType real) { return value.dtype == DType::f32 ? real : value.dtype; }
 
 void run_stage(const StageInfo& stage, Inputs in, Outputs out, const RunContext& context) {
-  try {
-    stage.operation->run(in, out, context);
-  } catch (const Error& error) {
-    throw Error(error.kind(), join("stage '", stage.name, "': ", error.what()));
-  }
+  run_as(stage, [&] { stage.operation->run(in, out, context); });
 }
 
 std::vector<Tensor> run_all(const Graph& graph, const std::map<std::string, Tensor>& bound, DType real,

@@ -19,6 +19,16 @@ std::vector<Shape> bind_shapes(const Graph&, const std::map<int, Shape>& bound);
 /// The type a value has in a run with this real type.
 DType run_dtype(const Value&, DType real);
 
+/// Runs what belongs to one stage; an Error says of which.
+template <class Run>
+void run_as(const StageInfo& stage, const Run& run) {
+  try {
+    run();
+  } catch (const Error& error) {
+    throw Error(error.kind(), join("stage '", stage.name, "': ", error.what()));
+  }
+}
+
 /// Runs one stage by its reference; `outputs` must have the shapes that bind_shapes gave.
 void run_stage(const StageInfo&, Inputs, Outputs, const RunContext&);
 

@@ -9,6 +9,7 @@
 
 #include "engine/edit.h"
 #include "engine/observe.h"
+#include "engine/overlap.h"
 #include "engine/plan.h"
 #include "engine/watch.h"
 #include "kernels/isa.h"
@@ -43,9 +44,15 @@ std::vector<int> values_matching(const Graph& graph, const std::string& pattern,
 Wishes wishes_of(const Graph& graph, const RunOptions& options) {
   Wishes w;
   for (const std::string& name : options.keep) w.full.insert(graph.require(name));
-  for (const auto& [name, view] : options.into)
-    if (!w.into.emplace(graph.require(name), view).second)
-      fail_call("run: '", name, "' goes into two places");
+  std::map<int, std::string> named;
+  for (const auto& [name, view] : options.into) {
+    const int value = graph.require(name);
+    const auto [other, first] = named.emplace(value, name);
+    if (!first)
+      fail_call("run: '", other->second, "' and '", name, "' are one value, '", graph.value(value).name,
+                "', with two places to go into; give it one and copy from there");
+    w.into[value] = view;
+  }
   for (const Observation& o : options.observe)
     for (int value : values_matching(graph, o.pattern, "observe")) {
       if (o.depth == Depth::full || o.depth == Depth::summary) {
@@ -151,11 +158,11 @@ class Run {
 
   void run_one(const Plan::Step& step) {
     const StageInfo& stage = graph_.stage(step.stage);
+    if (!step.finish.empty()) return run_chain(step, stage);
     const bool moves_nothing = plan_.places[static_cast<size_t>(stage.outputs[0])].same_as >= 0;
-    Call c = call(stage.inputs, stage.outputs);
-    if (!step.finish.empty()) return run_chain(step, stage, std::move(c));
+    const Call c = call(stage.inputs, stage.outputs);
     if (step.kernel)
-      run_kernel(step.kernel, stage, c);
+      run_as(stage, [&] { step.kernel(*stage.operation, c.in, c.out, options_.context); });
     else if (!moves_nothing)
       run_stage(stage, c.in, c.out, options_.context);
     for (size_t i = 0; i < stage.outputs.size(); ++i) {
@@ -165,25 +172,16 @@ class Run {
   }
 
   // A stage and those that finish its first output.
-  void run_chain(const Plan::Step& step, const StageInfo& stage, Call c) {
-    const auto at = [this](int value) {
-      const ConstView found = read(value);
-      return View(found.dtype(), found.shape(), found.strides(), const_cast<void*>(found.raw()));
-    };
-    const int last = graph_.stage(step.finish.back()).outputs[0];
-    c.out[0] = place(last);
-    step.finishing(*stage.operation, c.in, c.out, finish_of(graph_, step, at));
+  void run_chain(const Plan::Step& step, const StageInfo& stage) {
+    std::vector<int> outputs = stage.outputs;
+    outputs[0] = last_value(graph_, step);
+    const Call c = call(stage.inputs, outputs);
+    const Finish finish = finish_of(
+        graph_, step, [this](int value) { return read(value); }, [this](int value) { return place(value); });
+    run_as(stage, [&] { step.finishing(*stage.operation, c.in, c.out, finish); });
     for (int value : step.outputs) {
       edit(value, place(value));
       look(value, place(value), {});
-    }
-  }
-
-  void run_kernel(StageKernel kernel, const StageInfo& stage, const Call& c) const {
-    try {
-      kernel(*stage.operation, c.in, c.out, options_.context);
-    } catch (const Error& error) {
-      throw Error(error.kind(), join("stage '", stage.name, "': ", error.what()));
     }
   }
 
@@ -369,6 +367,7 @@ std::map<int, ConstView> bind(const Graph& graph, const std::map<std::string, Co
     if (!fits)
       fail_call("run: '", name, "' is ", limpid::name(view.dtype()), " ", view.shape().text(), ", expected ",
                 limpid::name(value.dtype), " ", value.shape.text());
+    require_addressable("run", join("'", name, "'").c_str(), view);
     bound[id] = view;
   }
   return bound;
@@ -380,6 +379,23 @@ void require_fits(const Graph& graph, const Plan& plan, int value, const View& v
   if (view.dtype() != type || !view.shape().same_sizes(shape) || !view.contiguous() || !view.raw())
     fail_call("run: the memory for '", graph.value(value).name, "' is ", limpid::name(view.dtype()), " ",
               view.shape().text(), ", expected ", limpid::name(type), " ", shape.text(), " without gaps");
+}
+
+// What a run writes into the caller's memory would change what it reads, or has written, elsewhere.
+void require_apart(const Graph& graph, const std::map<int, View>& into,
+                   const std::map<int, ConstView>& bound) {
+  if (into.empty()) return;
+  std::vector<ConstView> views;
+  std::vector<int> values;
+  for (const auto& [value, view] : into) views.push_back(view), values.push_back(value);
+  for (const auto& [value, view] : bound) views.push_back(view), values.push_back(value);
+  const auto pair = find_overlap(views, into.size());
+  if (!pair) return;
+  const std::string &written = graph.value(values[pair->first]).name,
+                    &other = graph.value(values[pair->second]).name;
+  fail_call("run: the memory for '", written, "' overlaps ",
+            pair->second < into.size() ? "the memory for '" : "what is given as '", other, "'; give '",
+            written, "' memory of its own");
 }
 
 // The same numbers in the type of the run, under the graph's axis names; `kept` owns what had to be copied.
@@ -439,6 +455,7 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
       fail_call("run: '", graph.value(id).name, "' ", graph.value(id).shape.text(), " is missing");
 
   for (const auto& [value, view] : wishes.into) require_fits(graph, plan, value, view, options.real);
+  require_apart(graph, wishes.into, bound);
 
   if (impl_->arena.bytes() < plan.arena_bytes)
     impl_->arena = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan.arena_bytes)}));
