@@ -4,6 +4,10 @@
 // how much scratch one task needs, both from the shape alone; run(task, scratch) allocates nothing and throws
 // nothing.  Tasks write to different places, so they may run in any order, on any thread: a result's bits
 // never depend on the number of threads (law 3).  Checking the arguments is the caller's business.
+//
+// A kernel may also have run_all(scratch): all its tasks by one thread, undivided, where that is faster
+// (docs/decisions/0009).  It writes the same bits as the tasks one by one, and needs no more scratch than
+// scratch() says, which is enough for either.
 #pragma once
 
 #include <concepts>
@@ -18,7 +22,7 @@ namespace limpid::kernels {
 template <class K>
 concept Kernel = requires(const K& kernel, int64_t task, std::byte* scratch) {
   { kernel.tasks() } noexcept -> std::same_as<int64_t>;
-  { kernel.scratch() } noexcept -> std::same_as<int64_t>;  // bytes that one task needs, 64-byte aligned
+  { kernel.scratch() } noexcept -> std::same_as<int64_t>;  // bytes for one task, or run_all; 64-byte aligned
   { kernel.run(task, scratch) } noexcept;
   { kernel.work() } noexcept -> std::same_as<int64_t>;  // about how many operations, all tasks together
 };
@@ -30,10 +34,16 @@ std::byte* launch_scratch(int64_t bytes);
 /// busy machine (gpt-nano-sort's 4,374 runs: 0.6 s of CPU instead of 18 s).
 inline constexpr int64_t k_worth_threads = 1 << 18;
 
-/// Every task on this thread; a kernel that does better by not dividing its work then says so with run_all.
+/// A kernel that does better by not dividing its work, where one thread has all of it.
+template <class K>
+concept UndividedKernel = Kernel<K> && requires(const K& kernel, std::byte* scratch) {
+  { kernel.run_all(scratch) } noexcept;
+};
+
+/// Every task on this thread.
 template <Kernel K>
 void run_here(const K& kernel, std::byte* scratch) {
-  if constexpr (requires { kernel.run_all(scratch); }) {
+  if constexpr (UndividedKernel<K>) {
     kernel.run_all(scratch);
   } else {
     for (int64_t task = 0; task < kernel.tasks(); ++task) kernel.run(task, scratch);

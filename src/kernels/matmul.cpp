@@ -82,7 +82,7 @@ class Lately {
     bool found = false;
     for (size_t i = 1; i <= k_kept && since <= k_cache && !found; ++i) {
       const Read& read = reads_[(next_ + k_kept - i) % k_kept];
-      found = read.b == b;
+      found = read.b == b && read.bytes == bytes;
       since += found ? 0 : read.bytes;
     }
     reads_[next_] = {b, bytes};
@@ -132,7 +132,11 @@ Matmul::Matmul(const MatmulArgs& args) : args_(args) {
   const int64_t liked = target_.step_k;
   step_k_ = std::max<int64_t>(1, parts(args_.k, std::max<int64_t>(1, (args_.k + liked / 2 - 1) / liked)));
   divide();
-  if (thin()) far_ = !lately.near(args_.b, args_.k * args_.n * static_cast<int64_t>(byte_size(args_.b_type)));
+  if (thin()) {
+    const int64_t different = args_.batch_b == 0 ? 1 : args_.batch;
+    const int64_t bytes = static_cast<int64_t>(byte_size(args_.b_type));
+    far_ = !lately.near(args_.b, different * args_.k * args_.n * bytes);
+  }
 }
 
 // Blocks of C: enough of them to go round, few rows of them so that a panel of B is packed but once or twice.
@@ -169,10 +173,9 @@ void Matmul::divide() {
   scratch_ = static_cast<int64_t>(sizeof(float)) * (numbers + 64);
 }
 
-// Few rows, or, where B is large and memory is waited for in any case, some more.
 bool Matmul::thin() const {
   const auto cut = [](const Heads& h) { return h.rows || h.columns; };
-  const int64_t most = args_.k * args_.n >= k_large ? 16 : 8;
+  const int64_t most = args_.k * args_.n >= k_large ? k_most_thin : k_few_thin;
   return args_.m <= most && !args_.transpose_b && !cut(args_.a_heads) && !cut(args_.b_heads) &&
          !cut(args_.c_heads);
 }

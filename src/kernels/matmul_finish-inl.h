@@ -9,6 +9,8 @@
 #define LIMPID_KERNELS_MATMUL_FINISH_INL_H_
 #endif
 
+#include <type_traits>
+
 #include "hwy/cache_control.h"
 #include "kernels/matmul_pack-inl.h"
 
@@ -33,46 +35,39 @@ void finish_with(const MatmulArgs& args, const Part& part, float* c, int64_t ldc
     float* before = args.before ? args.before + first + row * args.ld_before : nullptr;
     const float* at = args.gradient_at ? args.gradient_at + first + row * args.ld_gradient_at : nullptr;
     const float* residual = args.residual ? args.residual + first + row * args.ld_residual : nullptr;
-    const auto one = [&](int64_t i, int64_t left) {
-      Vec x = load(c + i, left);
-      if (bias) x = hn::Add(x, load(bias + i, left));
-      if (before) store(x, before + i, left);
-      x = activation(x, at ? load(at + i, left) : x);
-      if (residual) x = hn::Add(x, load(residual + i, left));
-      store(x, c + i, left);
+    // `vectors` whole ones, or what is left of a single one.  What the tile below, k_rows on, reads and
+    // writes is asked for meanwhile.
+    const auto cells = [&](auto vectors, int64_t i, int64_t left) {
+      constexpr int kV = vectors;
+      const auto read = [&](const float* from, int v) {
+        return kV > 1 ? hn::LoadU(k_f32, from + i + v * k_lanes) : load(from + i, left);
+      };
+      const auto write = [&](Vec x, float* to, int v) {
+        if (kV > 1) return hn::StoreU(x, k_f32, to + i + v * k_lanes);
+        store(x, to + i, left);
+      };
+      const auto soon = [&](const float* from, int64_t ld) {
+        for (int v = 0; v < kV; ++v) hwy::Prefetch(from + i + v * k_lanes + k_rows * ld);
+      };
+      Vec x[kV];
+      for (int v = 0; v < kV; ++v) {
+        x[v] = read(c, v);
+        if (bias) x[v] = hn::Add(x[v], read(bias, v));
+        if (before) write(x[v], before, v);
+      }
+      for (int v = 0; v < kV; ++v) x[v] = activation(x[v], at ? read(at, v) : x[v]);
+      for (int v = 0; v < kV; ++v) {
+        if (residual) x[v] = hn::Add(x[v], read(residual, v));
+        write(x[v], c, v);
+      }
+      if (before) soon(before, args.ld_before);
+      if (at) soon(at, args.ld_gradient_at);
+      if (residual) soon(residual, args.ld_residual);
     };
     int64_t i = 0;
-    for (; i + 2 * k_lanes <= part.columns; i += 2 * k_lanes) {  // two at once: they fill each other's gaps
-      Vec x = hn::LoadU(k_f32, c + i), y = hn::LoadU(k_f32, c + i + k_lanes);
-      if (bias) {
-        x = hn::Add(x, hn::LoadU(k_f32, bias + i));
-        y = hn::Add(y, hn::LoadU(k_f32, bias + i + k_lanes));
-      }
-      if (before) {
-        hn::StoreU(x, k_f32, before + i);
-        hn::StoreU(y, k_f32, before + i + k_lanes);
-        hwy::Prefetch(before + i + 6 * args.ld_before);
-        hwy::Prefetch(before + i + k_lanes + 6 * args.ld_before);
-      }
-      if (at) {
-        x = activation(x, hn::LoadU(k_f32, at + i));
-        y = activation(y, hn::LoadU(k_f32, at + i + k_lanes));
-        hwy::Prefetch(at + i + 6 * args.ld_gradient_at);
-        hwy::Prefetch(at + i + k_lanes + 6 * args.ld_gradient_at);
-      } else {
-        x = activation(x, x);
-        y = activation(y, y);
-      }
-      if (residual) {
-        x = hn::Add(x, hn::LoadU(k_f32, residual + i));
-        y = hn::Add(y, hn::LoadU(k_f32, residual + i + k_lanes));
-        hwy::Prefetch(residual + i + 6 * args.ld_residual);
-        hwy::Prefetch(residual + i + k_lanes + 6 * args.ld_residual);
-      }
-      hn::StoreU(x, k_f32, c + i);
-      hn::StoreU(y, k_f32, c + i + k_lanes);
-    }
-    for (; i < part.columns; i += k_lanes) one(i, part.columns - i);
+    for (; i + 2 * k_lanes <= part.columns; i += 2 * k_lanes)  // two at once: they fill each other's gaps
+      cells(std::integral_constant<int, 2>{}, i, 2 * k_lanes);
+    for (; i < part.columns; i += k_lanes) cells(std::integral_constant<int, 1>{}, i, part.columns - i);
   }
 }
 

@@ -2,7 +2,9 @@
 // holds that to double) of operands laid out plainly, followed by separate kernels.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <type_traits>
 
 #include "kernels/elementwise.h"
 #include "kernels/matmul.h"
@@ -42,9 +44,10 @@ struct Cut {
   }
 };
 
-// The heads of these tests: whole vectors and not, as long as a tile and not, single ones.
-const Cut k_cuts[] = {{2, 7, 3, 16},   {1, 13, 2, 64}, {3, 6, 5, 20},  {2, 1, 4, 33},
-                      {1, 40, 1, 128}, {5, 3, 2, 8},   {2, 50, 4, 64}, {2, 40, 6, 32}};
+// The heads of these tests: whole vectors and not, as wide as a tile of some instruction set, half as wide,
+// and neither, single ones.
+const Cut k_cuts[] = {{2, 7, 3, 16}, {1, 13, 2, 64}, {3, 6, 5, 20},  {2, 1, 4, 33}, {1, 40, 1, 128},
+                      {5, 3, 2, 8},  {2, 50, 4, 64}, {2, 40, 6, 32}, {2, 9, 7, 4},  {1, 20, 9, 2}};
 
 std::vector<float> product(MatmulArgs args, const std::vector<float>& a, const std::vector<float>& b,
                            std::vector<float> c) {
@@ -113,11 +116,11 @@ TEST(MatmulLayout, CCutIntoHeads) {
       for (int form = 0; form < 4; ++form) {
         for (int64_t k : {3, 70, 1600}) {
           SCOPED_TRACE(join("width ", cut.width, " time ", cut.time, " form ", form, " k ", k));
-          if (k == 1600 && isa_name() == "plain") continue;  // slow, and no other path than k = 70
+          if (k == 1600 && isa_name() == "plain") continue;  // slow
           MatmulArgs args = plain_args(cut.rows(), cut.columns(), k, form & 1, form & 2);
           const std::vector<float> a = draw.reals(args.m * k), b = draw.reals(k * args.n);
           const std::vector<float> bias = draw.reals(args.n), c = draw.reals(args.m * args.n);
-          args.bias = bias.data();
+          args.bias = draw.whole(0, 1) ? bias.data() : nullptr;  // without: straight to where C is cut
           args.accumulate = draw.whole(0, 1);
           const std::vector<float> want = product(args, a, b, c);
           args.c_heads = cut.layout();
@@ -234,6 +237,66 @@ TEST(MatmulLayout, BiasActivationResidual) {
   });
 }
 
+// Some rows and a large B: strips of B that several groups of rows share (k, n with a tail of everything), A
+// as it lies and transposed.  The plain product of one row each is what they are held to.
+template <class T, class Convert>
+void expect_strips(DType type, Convert convert) {
+  on_every_isa([&](const std::string& isa) {
+    if (isa == "plain") return;  // slow, and the compiled loops are the same
+    Draw draw(11);
+    const int64_t k = 2100, n = 1031, most = 16;
+    std::vector<float> b = draw.reals(k * n);
+    std::vector<T> stored;
+    for (float& x : b) {
+      stored.push_back(convert(x));
+      if constexpr (!std::is_same_v<T, float>) x = to_float(stored.back());
+    }
+    const std::vector<float> a = draw.reals(most * k), c = draw.reals(most * n);
+    const std::vector<float> bias = draw.reals(n), residual = draw.reals(most * n);
+    std::vector<float> turned(a.size());
+    for (int64_t r = 0; r < most; ++r) {
+      for (int64_t p = 0; p < k; ++p)
+        turned[static_cast<size_t>(p * most + r)] = a[static_cast<size_t>(r * k + p)];
+    }
+    MatmulArgs args = plain_args(most, n, k, false, false);
+    args.bias = bias.data(), args.accumulate = true;
+    std::vector<float> sums = c;
+    args.b = b.data(), args.m = 1;
+    for (int64_t r = 0; r < most; ++r) {
+      args.a = &a[static_cast<size_t>(r * k)], args.c = &sums[static_cast<size_t>(r * n)];
+      launch(Matmul(args));
+    }
+    std::vector<float> want = kernels::apply(Function::gelu, sums);
+    for (size_t i = 0; i < want.size(); ++i) want[i] += residual[i];
+
+    args.activation = Activation::gelu;
+    args.residual = residual.data(), args.ld_residual = n;
+    args.b = stored.data(), args.b_type = type;
+    for (int64_t m = 9; m <= most; ++m) {
+      for (bool transposed : {false, true}) {
+        SCOPED_TRACE(join("m ", m, transposed ? ", A transposed" : ""));
+        args.m = m, args.transpose_a = transposed, args.lda = transposed ? most : k;
+        args.a = transposed ? turned.data() : a.data();
+        const std::vector<float> got = at_any_threads([&] {
+          std::vector<float> out = c;
+          args.c = out.data();
+          launch(Matmul(args));
+          return out;
+        });
+        EXPECT_TRUE(same_bits(got.data(), want.data(), m * n));
+        EXPECT_TRUE(std::equal(got.begin() + m * n, got.end(), c.begin() + m * n)) << "wrote beside C";
+      }
+    }
+  });
+}
+
+TEST(MatmulLayout, StripsOfF32WithEverything) {
+  expect_strips<float>(DType::f32, [](float x) { return x; });
+}
+TEST(MatmulLayout, StripsOfBf16WithEverything) {
+  expect_strips<bf16>(DType::bf16, [](float x) { return to_bf16(x); });
+}
+
 TEST(MatmulLayout, GradientOfAnActivation) {
   const std::pair<Activation, Function> gradients[] = {{Activation::relu, Function::relu_gradient},
                                                        {Activation::gelu, Function::gelu_gradient},
@@ -292,16 +355,25 @@ TEST(MatmulLayout, BatchWithEverything) {
                              residual = draw.reals(batch * m * n);
     const std::vector<float> c(residual.size(), k_nan);
     args.residual = residual.data(), args.ld_residual = n;
-    const std::vector<float> all = product(args, a, b, c);
-    args.m = batch * m, args.batch = 1;
-    EXPECT_TRUE(same_bits(product(args, a, b, c), all));
+    const std::vector<float> at = draw.reals(batch * m * n, -3, 3);
+    std::vector<float> before(residual.size());
+    args.before = before.data(), args.ld_before = n;
+    for (const float* gradient_at : {static_cast<const float*>(nullptr), at.data()}) {
+      args.gradient_at = gradient_at, args.ld_gradient_at = n;
+      args.m = m, args.batch = batch;
+      const std::vector<float> all = product(args, a, b, c), kept = before;
+      before.assign(before.size(), k_nan);
+      args.m = batch * m, args.batch = 1;
+      EXPECT_TRUE(same_bits(product(args, a, b, c), all));
+      EXPECT_TRUE(same_bits(before, kept));
+    }
   });
 }
 
 TEST(MatmulLayout, NaNPassesThroughEveryActivation) {
   on_every_isa([](const std::string&) {
     for (Activation activation :
-         {Activation::relu, Activation::gelu, Activation::gelu_tanh, Activation::silu}) {
+         {Activation::relu, Activation::gelu, Activation::gelu_tanh, Activation::silu, Activation::tanh}) {
       MatmulArgs args = plain_args(7, 20, 2, false, false);
       args.activation = activation;
       std::vector<float> a(14, 1.f), b(40, 0.5f), c(140);

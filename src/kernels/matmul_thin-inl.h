@@ -1,6 +1,7 @@
 // Products of few rows: each number of B is used so seldom that what counts is to read B at the speed of
-// memory.  B is read where it is, some whole rows at a time; if it comes from memory, the next ones are asked
-// for meanwhile.  C waits in the caches.
+// memory.  Some whole rows of B are read at a time, where they are; if they come from memory, the next ones
+// are asked for meanwhile.  More rows of C than a register tile has are summed up in groups of tiles: the
+// first group keeps a copy of a strip of B, in the first-level cache, for the others.  C waits in the caches.
 //
 // Included once per instruction set.
 #if defined(LIMPID_KERNELS_MATMUL_THIN_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -46,14 +47,16 @@ HWY_INLINE void thin_tile(const float* HWY_RESTRICT a, int64_t a_row, int64_t a_
   }
 }
 
-// The same for whole lines of columns, everything of A in registers: for so few rows that memory is waited
-// for.  Returns how many columns.
+// What of B is asked for while some of its rows are read.
 constexpr int64_t k_along = 256;  // bytes
 enum class Ask {
   nothing,
   next,   // B's lines `ahead` numbers further on, all at once
   along,  // the lines of these rows that come soon, for once: past the second-level cache
 };
+
+// thin_tile for whole lines of columns, everything of A in registers: for so few rows that memory is waited
+// for.  Returns how many columns it has done.
 template <int kM, int kV, int kSteps, Ask kAsk, class T>
 int64_t thin_lines(const float* a, int64_t a_row, int64_t a_step, const T* HWY_RESTRICT b, int64_t ldb,
                    float* HWY_RESTRICT c, int64_t ldc, int64_t n, int64_t ahead) {
@@ -109,7 +112,7 @@ int64_t thin_row(const float* a, int64_t a_step, const T* b, int64_t ldb, float*
   return thin_lines<1, k_vecs, k_row_steps, Ask::next>(a, 0, a_step, b, ldb, c, 0, n, ahead);
 }
 
-// The same for n columns; the lines of B that are `ahead` numbers further on are asked for (0: none).
+// kM rows, n columns; the lines of B that are `ahead` numbers further on are asked for (0: none).
 template <int kM, class T>
 void thin_steps(const float* a, int64_t a_row, int64_t a_step, int64_t steps, const T* HWY_RESTRICT b,
                 int64_t ldb, float* HWY_RESTRICT c, int64_t ldc, int64_t n, int64_t ahead) {
@@ -167,8 +170,9 @@ void thin_rows(int64_t rows, const float* a, int64_t a_row, int64_t a_step, int6
 
 // ---- several groups of rows ------------------------------------------------------------------------------
 
-constexpr int64_t k_strip_steps = 64, k_most_thin = 16;
+constexpr int64_t k_strip_steps = 64;  // at most
 constexpr int64_t k_soon_columns = 2 * k_width;
+constexpr bool k_narrow = k_width <= 16;  // strips
 
 // A strip of B, k_width columns: the first group of rows reads it from where it is, asks for the one that is
 // `ahead` numbers further on, and keeps it in the first-level cache for the others.
@@ -211,12 +215,79 @@ void strip_rows(int64_t rows, const float* a, int64_t steps, const Strip<T>& str
   k_tiles[rows - 1](a, steps, strip, c, ldc);
 }
 
-constexpr int64_t k_apart_steps = 64;
+// A part of C while it is summed up, its rows in groups of at most `high`.
+template <class T>
+struct ThinPart {
+  const float* a;
+  int64_t a_row, a_step;
+  const T* b;
+  int64_t ldb;
+  float* c;
+  int64_t ldc;
+  int64_t rows, high, columns;
+};
 
-inline float* half_a_page_from(const void* b, float* scratch, bool one) {
-  const uintptr_t way =
-      reinterpret_cast<uintptr_t>(b) + (one ? 1536 : 2048) - reinterpret_cast<uintptr_t>(scratch);
-  return scratch + way % 4096 / 64 * 16;
+// Narrow strips ask for the next but one of these rows, at the end for those of the next rows: lines close
+// together, which the hardware goes on with.
+inline int64_t strip_ahead(int64_t n, int64_t columns, int64_t ahead) {
+  if (!k_narrow) return ahead;
+  if (n + k_soon_columns < columns) return k_soon_columns;
+  return ahead > 0 ? ahead + k_soon_columns - columns : 0;
+}
+
+// Steps [p, p + steps) of all rows, in whole strips; returns how many columns it has done.
+template <class T>
+int64_t thin_strips(const ThinPart<T>& part, int64_t p, int64_t steps, int64_t ahead) {
+  HWY_ALIGN float kept[k_strip_steps * k_width], factors[k_most_thin * k_strip_steps];
+  for (int64_t r = 0; r < part.rows; ++r) {
+    const float* a = part.a + r * part.a_row + p * part.a_step;
+    for (int64_t i = 0; i < steps; ++i) factors[r * k_strip_steps + i] = a[i * part.a_step];
+  }
+  int64_t n = 0;
+  for (; n + k_width <= part.columns; n += k_width) {
+    Strip<T> strip{part.b + p * part.ldb + n, part.ldb, strip_ahead(n, part.columns, ahead), kept, true};
+    for (int64_t r = 0; r < part.rows; r += part.high, strip.first = false)
+      strip_rows(std::min(part.high, part.rows - r), factors + r * k_strip_steps, steps, strip,
+                 part.c + r * part.ldc + n, part.ldc);
+  }
+  return n;
+}
+
+// ---- a part of C -----------------------------------------------------------------------------------------
+
+// How many rows of B at once: the more rows C has, the longer it is kept away from for each visit.
+constexpr int64_t thin_steps_at_once(int64_t rows) {
+  if (rows == 1) return k_row_steps;
+  if (HWY_TARGET != HWY_AVX3) return rows <= k_few_thin ? 8 : 64;
+  return rows <= 2 ? 8 : rows <= 4 ? 4 : rows <= k_few_thin ? 16 : 32;
+}
+static_assert(thin_steps_at_once(k_few_thin + 1) <= k_strip_steps &&
+              thin_steps_at_once(k_most_thin) <= k_strip_steps);
+
+template <class T>
+void thin_sums(const ThinPart<T>& part, int64_t depth, bool far) {
+  // Narrow strips always pay, wide ones where B is near (16 rows x 4096 x 4096: AVX2 6.7 ms with them, 10
+  // without; AVX-512 7.0 and 5.9).
+  const bool in_strips = part.rows > k_few_thin && (k_narrow || !far);
+  for (int64_t p = 0, steps; p < depth; p += steps) {
+    steps = std::min(thin_steps_at_once(part.rows), depth - p);
+    const int64_t ahead = p + 2 * steps <= depth && (far || part.rows > 1) ? steps * part.ldb : 0;
+    const int64_t n = in_strips ? thin_strips(part, p, steps, ahead) : 0;
+    for (int64_t r = 0; r < part.rows && n < part.columns; r += part.high) {
+      thin_rows(std::min(part.high, part.rows - r), part.a + r * part.a_row + p * part.a_step, part.a_row,
+                part.a_step, steps, part.b + p * part.ldb + n, part.ldb, part.c + r * part.ldc + n, part.ldc,
+                part.columns - n, ahead);
+    }
+  }
+}
+
+constexpr int64_t k_page = 4096;       // bytes
+constexpr int64_t k_apart_steps = 64;  // fewer steps of K than these do not pay for a copy of C
+
+// The first line of scratch half a page from b, counted within a page.
+inline float* half_a_page_from(const void* b, float* scratch) {
+  const uintptr_t way = reinterpret_cast<uintptr_t>(b) + k_page / 2 - reinterpret_cast<uintptr_t>(scratch);
+  return scratch + way % k_page / 64 * 16;
 }
 
 /// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.  far: B
@@ -225,14 +296,12 @@ template <class T>
 void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part, bool far,
                    float* scratch) {
   float* const whole = args.c + part.item * args.batch_c + part.m * args.ldc + part.n;
-  const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
-  const int64_t groups = (part.rows + k_rows - 1) / k_rows, high = (part.rows + groups - 1) / groups;
-  const T* from = b.at(0, part.n);
+  const T* const from = b.at(0, part.n);
   // A load from where a store not yet done lies, but for a multiple of 4 KiB, waits for it: C is kept apart,
   // half a page from B's rows, while it is summed up (4 x 768 x 3072: 0.20 ms where it was 0.27 to 0.45,
   // depending on where C lay).
   const bool apart = args.k >= k_apart_steps;
-  float* const c = apart ? half_a_page_from(from, scratch, part.rows == 1) : whole;
+  float* const c = apart ? half_a_page_from(from, scratch) : whole;
   const int64_t ldc = apart ? thin_pitch(part.columns) : args.ldc;
   for (int64_t r = 0; r < part.rows; ++r) {
     if (!args.accumulate) {
@@ -241,44 +310,9 @@ void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, c
       std::copy_n(whole + r * args.ldc, part.columns, c + r * ldc);
     }
   }
-  // The more rows, the longer C is kept away from for each visit.
-  int64_t liked = part.rows <= 8 ? 8 : 64;
-  if (HWY_TARGET == HWY_AVX3) liked = part.rows <= 2 ? 8 : part.rows <= 4 ? 4 : part.rows <= 8 ? 16 : 32;
-  // Narrow strips always pay, wide ones where B is near (16 rows x 4096 x 4096: AVX2 6.7 ms with them, 10
-  // without; AVX-512 7.0 and 5.9).
-  const bool in_strips = part.rows > 8 && (k_width <= 16 || !far);
-  if (part.rows == 1) liked = k_row_steps;
-  HWY_ALIGN float kept[k_strip_steps * k_width], factors[k_most_thin * k_strip_steps];
-  int64_t p = 0;
-  while (p < args.k) {
-    const int64_t steps = std::min(liked, args.k - p);
-    const int64_t ahead = p + 2 * steps <= args.k && (far || part.rows > 1) ? steps * b.ld : 0;
-    int64_t n = 0;
-    if (in_strips) {
-      for (int64_t r = 0; r < part.rows; ++r) {
-        for (int64_t i = 0; i < steps; ++i) factors[r * k_strip_steps + i] = a[r * a_row + (p + i) * a_step];
-      }
-      for (; n + k_width <= part.columns; n += k_width) {
-        // Narrow strips ask for the next but one of these rows, at the end for those of the next rows: lines
-        // close together, which the hardware goes on with.
-        int64_t soon = ahead;
-        if (k_width <= 16 && n + k_soon_columns < part.columns) {
-          soon = k_soon_columns;
-        } else if (k_width <= 16 && ahead > 0) {
-          soon = ahead + k_soon_columns - part.columns;
-        }
-        Strip<T> strip{from + p * b.ld + n, b.ld, soon, kept, true};
-        for (int64_t r = 0; r < part.rows; r += high, strip.first = false)
-          strip_rows(std::min(high, part.rows - r), factors + r * k_strip_steps, steps, strip,
-                     c + r * ldc + n, ldc);
-      }
-    }
-    for (int64_t r = 0; r < part.rows && n < part.columns; r += high) {
-      thin_rows(std::min(high, part.rows - r), a + r * a_row + p * a_step, a_row, a_step, steps,
-                from + p * b.ld + n, b.ld, c + r * ldc + n, ldc, part.columns - n, ahead);
-    }
-    p += steps;
-  }
+  const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
+  const int64_t groups = (part.rows + k_rows - 1) / k_rows, high = (part.rows + groups - 1) / groups;
+  thin_sums(ThinPart<T>{a, a_row, a_step, from, b.ld, c, ldc, part.rows, high, part.columns}, args.k, far);
   if (has_finish(args)) finish(args, part, c, ldc);
   for (int64_t r = 0; r < part.rows && apart; ++r)
     std::copy_n(c + r * ldc, part.columns, whole + r * args.ldc);
