@@ -25,11 +25,11 @@ int main() try {
     for (int64_t i = 0; i < token.count(); ++i) token.data<float>()[i] = static_cast<float>(number(i % D));
     for (int64_t i = 0; i < q.count(); ++i) q.data<float>()[i] = static_cast<float>(number(i % D));
     for (Tensor* cache : {&keys, &values}) {
-      const View whole = cache->view();
+      const View whole = cache->view();  // [B,G,S,D]: a row of every key head, `length` rows further on
       const auto row = static_cast<limpid::bf16*>(whole.raw()) + length[0] * D;
       copy(token.view(), View(DType::bf16, token.shape(), whole.strides(), row));
     }
-    ++length[0];
+    ++length[0];  // with the token just stored
     const fused::Attended next =
         fused::decode({.q = q, .keys = {keys}, .values = {values}, .key_lengths = length});
     if (length[0] == 1 || length[0] == last)
