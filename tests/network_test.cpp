@@ -8,6 +8,7 @@
 #include <cstring>
 #include <random>
 
+#include "built_network.h"
 #include "engine/plan.h"
 #include "engine/reference.h"
 #include "limpid/engine.h"
@@ -15,70 +16,6 @@
 
 namespace limpid {
 namespace {
-
-struct Built {
-  Built(const NetworkConfig& config, Purpose purpose, int64_t batch, int64_t length, uint64_t seed)
-      : graph(operations()) {
-    build(graph, config, purpose);
-    std::mt19937_64 random(seed);
-    for (const Value& value : graph.values()) {
-      if (value.kind == Value::Kind::parameter)
-        bound[value.name] = drawn(value.shape, random, value.init.kind == Init::Kind::ones ? 1 : 0);
-      if (value.kind != Value::Kind::input) continue;
-      Shape shape = value.shape;
-      for (int i = 0; i < shape.rank(); ++i)
-        if (shape[i].size == k_symbolic) shape[i].size = shape[i].axis == Axis::B ? batch : length;
-      if (value.dtype == DType::f32) {
-        bound[value.name] = drawn(shape, random, 0);
-        continue;
-      }
-      const int64_t limit = std::visit([&](const auto& c) { return limit_of(c, value.name); }, config);
-      Tensor ids(DType::i64, shape);
-      for (int64_t i = 0; i < ids.count(); ++i)
-        ids.data<int64_t>()[i] = std::uniform_int_distribution<int64_t>(0, limit - 1)(random);
-      bound[value.name] = ids;
-    }
-  }
-  static int64_t limit_of(const GptConfig& c, const std::string&) { return c.vocabulary; }
-  static int64_t limit_of(const TextbookConfig& c, const std::string& name) {
-    return name == "targets" && c.outputs > 0 ? c.outputs : c.vocabulary;
-  }
-  static Tensor drawn(const Shape& shape, std::mt19937_64& random, double around) {
-    Tensor t(DType::f64, shape);
-    for (int64_t i = 0; i < t.count(); ++i)
-      t.data<double>()[i] = around + std::normal_distribution<>(0, 0.4)(random);
-    return t;
-  }
-  std::map<std::string, ConstView> views() const {
-    std::map<std::string, ConstView> v;
-    for (const auto& [name, tensor] : bound) v[name] = tensor;
-    return v;
-  }
-  double value(const std::string& name) {
-    return run_all(graph, bound, DType::f64, {3, 1})[static_cast<size_t>(graph.require(name))].at({});
-  }
-
-  Graph graph;
-  std::map<std::string, Tensor> bound;
-};
-
-GptConfig small_gpt() {
-  GptConfig c;
-  c.vocabulary = 7;
-  c.context = 6;
-  c.layers = 2;
-  c.heads = 2;
-  c.width = 8;
-  return c;
-}
-
-TextbookConfig small_textbook() {
-  TextbookConfig c;
-  c.vocabulary = 5;
-  c.width = 4;
-  c.context = 6;
-  return c;
-}
 
 struct Named {
   std::string name;
@@ -232,27 +169,6 @@ TEST_P(EveryNetwork, ObservingChangesNoBit) {  // law 2
   }
 }
 
-std::vector<std::string> outputs_of_training(const Graph& graph) {
-  std::vector<std::string> outputs = {"loss"};
-  for (const Value& value : graph.values())
-    if (value.kind == Value::Kind::parameter) outputs.push_back(value.name + ".grad");
-  return outputs;
-}
-
-bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.shape() == b.shape() && a.dtype() == b.dtype() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
-}
-
-// The plan of a step of training, from the shapes of what is bound.
-Plan plan_of(const Built& net, const std::set<int>& wanted, const std::set<int>& edited) {
-  std::map<int, Shape> shapes;
-  for (const auto& [name, tensor] : net.bound) shapes[net.graph.require(name)] = tensor.shape();
-  PlanRequest request;
-  request.wanted = wanted;
-  request.edited = edited;
-  return make_plan(net.graph, bind_shapes(net.graph, shapes), request);
-}
-
 // Stages joined into the pass of a product (or not: an edit wants the number in between) give the same bits,
 // the numbers in between too, whether somebody asks for these or not.
 TEST_P(EveryNetwork, JoinedStagesHaveTheBitsOfSingleOnes) {
@@ -275,7 +191,9 @@ TEST_P(EveryNetwork, JoinedStagesHaveTheBitsOfSingleOnes) {
   single.keep.insert(single.keep.end(), joined.keep.begin(), joined.keep.end());
   size_t chains = 0;
   for (const Plan::Step& step : plan_of(net, outputs, {}).steps) chains += step.finish.size();
-  if (std::holds_alternative<GptConfig>(GetParam().config)) EXPECT_GT(chains, 0u);
+  if (std::holds_alternative<GptConfig>(GetParam().config)) {
+    EXPECT_GT(chains, 0u);
+  }
   for (const Plan::Step& step : plan_of(net, outputs, edited).steps) EXPECT_TRUE(step.finish.empty());
 
   Engine engine(net.graph);
@@ -381,145 +299,6 @@ TEST_P(EveryNetwork, RowsOfThePatternSumToOne) {
 // ---- properties of attention, over drawn networks ------------------------------------------------
 
 uint32_t bits_of(float x) { return std::bit_cast<uint32_t>(x); }
-
-// What a block of GPT-2 runs in one pass: feed-forward with its activation, projections with their residual.
-TEST(Plan, JoinsWhatFollowsAProduct) {
-  Built net(small_gpt(), Purpose::train, 2, 6, 23);
-  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
-  std::set<int> wanted;
-  for (const std::string& name : outputs_of_training(net.graph)) wanted.insert(net.graph.require(name));
-  const Plan plan = plan_of(net, wanted, {});
-  std::map<std::string, std::string> joined;  // what a step writes last: what it begins with
-  for (const Plan::Step& step : plan.steps)
-    if (!step.finish.empty())
-      joined[net.graph.value(last_value(net.graph, step)).name] =
-          net.graph.value(net.graph.stage(step.stage).outputs[0]).name;
-  EXPECT_EQ(joined["blocks.0.mlp.post"], "blocks.0.mlp.pre");
-  EXPECT_EQ(joined["blocks.0.resid_mid"], "blocks.0.attn_out");
-  EXPECT_EQ(joined["blocks.0.resid_post"], "blocks.0.mlp_out");
-  EXPECT_EQ(joined["blocks.0.mlp.pre.grad"], "blocks.0.mlp.post.grad");
-  EXPECT_EQ(joined["blocks.0.resid_mid.grad"], "blocks.0.resid_mid.grad.via.blocks.0.ln2");
-  const auto used = [&](const char* name) {
-    return plan.places[static_cast<size_t>(net.graph.require(name))].used;
-  };
-  EXPECT_TRUE(used("blocks.0.mlp.pre"));  // the gradient reads it
-  EXPECT_FALSE(used("blocks.0.mlp_out"));
-  EXPECT_FALSE(used("blocks.0.mlp.post.grad"));
-}
-
-// What a run with this memory says of it; nothing if it fits.
-std::string complaint(const Built& net, const std::map<std::string, View>& into) {
-  RunOptions options;
-  options.into = into;
-  try {
-    Engine(net.graph).run(net.views(), options);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), Error::Kind::call);
-    return error.what();
-  }
-  return "";
-}
-
-TEST(Run, MemoryForAValueMustFit) {
-  const Built net(small_gpt(), Purpose::train, 2, 6, 24);
-  Tensor wrong(DType::f32, Shape::unnamed({2, 6, 9})), right(DType::f32, Shape::unnamed({2, 6, 8}));
-  const auto message = [&](const std::string& name, const View& view) {
-    return complaint(net, {{name, view}});
-  };
-  EXPECT_EQ(
-      message("blocks.0.resid_mid", wrong.view()),
-      "run: the memory for 'blocks.0.resid_mid' is f32 [2,6,9], expected f32 [B=2,T=6,C=8] without gaps");
-  EXPECT_NE(message("blocks.0.resid_mid", View()), "");
-  EXPECT_EQ(message("blocks.0.resid_mid", right.view()), "");
-  EXPECT_NE(message("blocks.0.nothing", right.view()), "");
-}
-
-// Silently wrong numbers once: the gradient of a weight was computed over the weight itself.
-TEST(Run, MemoryForAValueMustNotBeThatOfAParameter) {
-  Built net(small_gpt(), Purpose::train, 2, 6, 25);
-  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
-  const std::string name = "blocks.0.mlp.W_in", gradient = name + ".grad";
-  const std::string expected = "run: the memory for '" + gradient + "' overlaps what is given as '" + name +
-                               "'; give '" + gradient + "' memory of its own";
-  Tensor& doubles = net.bound.at(name);  // which the run converts first
-  const Tensor before = doubles;
-  const View first_half(DType::f32, doubles.shape(), doubles.raw());
-  EXPECT_EQ(complaint(net, {{gradient, first_half}}), expected);
-  EXPECT_TRUE(same_bits(doubles, before));  // nothing was written
-
-  Tensor& floats = net.bound.at(name);
-  floats = before.to(DType::f32);
-  const Tensor as_floats = floats;
-  EXPECT_EQ(complaint(net, {{gradient, floats.view()}}), expected);
-  EXPECT_EQ(complaint(net, {{name, floats.view()}}), "run: the memory for '" + name +
-                                                         "' overlaps what is given as '" + name +
-                                                         "'; give '" + name + "' memory of its own");
-  EXPECT_TRUE(same_bits(floats, as_floats));
-
-  // One number of the two is the same; then they lie side by side.
-  const int64_t count = floats.count();
-  Tensor room(DType::f32, Shape::unnamed({2 * count}));
-  const auto part = [&](int64_t first) {
-    return View(DType::f32, as_floats.shape(), room.data<float>() + first);
-  };
-  RunOptions options;
-  options.into[gradient] = part(0);
-  std::map<std::string, ConstView> views = net.views();
-  views[name] = part(count - 1);
-  EXPECT_THROW(Engine(net.graph).run(views, options), Error);
-  copy(as_floats, part(count));
-  views[name] = part(count);
-  Engine(net.graph).run(views, options);
-  const RunResult kept = Engine(net.graph).run(net.views(), {.keep = {gradient}});
-  EXPECT_EQ(0, std::memcmp(room.raw(), kept[gradient].raw(), kept[gradient].bytes()));
-}
-
-TEST(Run, MemoryForAValueMustNotBeThatOfAnother) {
-  const Built net(small_gpt(), Purpose::train, 2, 6, 26);
-  constexpr int64_t count = 2 * 6 * 8;
-  Tensor room(DType::f32, Shape::unnamed({2 * count}));
-  const auto part = [&](int64_t first) {
-    return View(DType::f32, Shape::unnamed({2, 6, 8}), room.data<float>() + first);
-  };
-  const auto message = [&](int64_t a, int64_t b) {
-    return complaint(net, {{"blocks.0.resid_mid", part(a)}, {"blocks.0.resid_post", part(b)}});
-  };
-  for (const auto& [a, b] : {std::pair<int64_t, int64_t>{0, 0}, {0, count - 1}, {count - 1, 0}, {3, 2}}) {
-    const std::string said = message(a, b);
-    EXPECT_EQ(said,
-              "run: the memory for 'blocks.0.resid_mid' overlaps the memory for 'blocks.0.resid_post'; give "
-              "'blocks.0.resid_mid' memory of its own")
-        << a << ", " << b;
-  }
-  for (int64_t i = 0; i < 2 * count; ++i) ASSERT_EQ(room.data<float>()[i], 0);  // nothing was written
-  EXPECT_EQ(message(0, count), "");
-  EXPECT_EQ(message(count, 0), "");
-}
-
-TEST(Run, AValueGoesIntoOnePlace) {
-  const Built net(small_gpt(), Purpose::train, 2, 6, 27);
-  Tensor a(DType::f32, Shape::unnamed({2, 6, 8})), b = a;
-  EXPECT_EQ(
-      complaint(net, {{"blocks.0.resid_post", a.view()}, {"blocks.1.resid_pre", b.view()}}),
-      "run: 'blocks.0.resid_post' and 'blocks.1.resid_pre' are one value, 'blocks.0.resid_post', with two "
-      "places to go into; give it one and copy from there");
-  EXPECT_EQ(complaint(net, {{"blocks.1.resid_pre", b.view()}}), "");
-}
-
-TEST(Run, WhatIsGivenMustHaveNumbers) {
-  const Built net(small_gpt(), Purpose::predict, 1, 6, 28);
-  std::map<std::string, ConstView> views = net.views();
-  const ConstView whole = views.at("blocks.0.mlp.W_in");
-  views["blocks.0.mlp.W_in"] = ConstView(DType::f32, whole.shape(), nullptr);
-  try {
-    Engine(net.graph).run(views, {.keep = {"logits"}});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), Error::Kind::call);
-    EXPECT_EQ(std::string(error.what()),
-              "run: 'blocks.0.mlp.W_in' is [C=8,F=32] and has no numbers (its pointer is null)");
-  }
-}
 
 RC_GTEST_PROP(Attention, ACausalRowNeverDependsOnLaterTokens, ()) {
   GptConfig c = small_gpt();

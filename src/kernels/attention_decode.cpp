@@ -216,7 +216,7 @@ void finish_row(const DecodeArgs& args, int64_t batch, int64_t head, int64_t que
       all == 0 ? -k_infinity : static_cast<float>(top * k_log_2 + std::log(all));
   const float factor = share / all;
   const int64_t width = shape.value_width;
-  from_parts(args.values.type, has_parts(args.values.type, width), sums, width, row);
+  reorder(args.values.type, has_parts(args.values.type, width), Order::plain, sums, width, row);
   for (int64_t d = 0; d < width; ++d) row[d] = share == 0 ? 0 : row[d] * factor;
   const int64_t offset = batch * args.z_at.batch + query * args.z_at.row + head * args.z_at.head;
   store_rows(args.z_type, row, 0, 1, shape.value_width, at(args.z_type, args.z, offset), 0);
@@ -257,7 +257,7 @@ void pack_queries(const Task& task) {
                              task.head(row + r) * args.q_at.head;
       load_rows(args.type, at(args.type, args.q, offset), 0, 1, width, room.plain, pitch);
       for (int64_t d = 0; d < pitch; ++d) room.plain[d] *= factor;
-      to_parts(args.keys.type, room.parts_keys, room.plain, pitch, room.ordered);
+      reorder(args.keys.type, room.parts_keys, Order::parts, room.plain, pitch, room.ordered);
       for (int64_t c = 0; c < pitch; c += k_lanes)
         hn::Store(hn::Load(k_f32, room.ordered + c), k_f32,
                   room.queries + row * pitch + c * tile + r * k_lanes);

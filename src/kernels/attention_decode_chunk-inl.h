@@ -40,8 +40,9 @@ inline bool has_parts(DType type, int64_t width) {
   return with_type(type, [&](auto t) { return width % (decltype(t)::k_pack * k_lanes) == 0; });
 }
 
-// A row of numbers in the order of its parts, and back.
-inline void to_parts(DType type, bool parts, const float* from, int64_t width, float* to) {
+// A row of numbers into the order of its parts, or back from there.
+enum class Order { parts, plain };
+inline void reorder(DType type, bool parts, Order order, const float* from, int64_t width, float* to) {
   if (!parts) {
     std::copy_n(from, width, to);
     return;
@@ -49,21 +50,12 @@ inline void to_parts(DType type, bool parts, const float* from, int64_t width, f
   with_type(type, [&](auto t) {
     constexpr int64_t kPack = decltype(t)::k_pack;
     for (int64_t c = 0; c < width; c += kPack * k_lanes) {
-      for (int64_t part = 0; part < kPack; ++part)
-        for (int64_t i = 0; i < k_lanes; ++i) to[c + part * k_lanes + i] = from[c + i * kPack + part];
-    }
-  });
-}
-inline void from_parts(DType type, bool parts, const float* from, int64_t width, float* to) {
-  if (!parts) {
-    std::copy_n(from, width, to);
-    return;
-  }
-  with_type(type, [&](auto t) {
-    constexpr int64_t kPack = decltype(t)::k_pack;
-    for (int64_t c = 0; c < width; c += kPack * k_lanes) {
-      for (int64_t part = 0; part < kPack; ++part)
-        for (int64_t i = 0; i < k_lanes; ++i) to[c + i * kPack + part] = from[c + part * k_lanes + i];
+      for (int64_t part = 0; part < kPack; ++part) {
+        for (int64_t i = 0; i < k_lanes; ++i) {
+          const int64_t in_parts = c + part * k_lanes + i, plain = c + i * kPack + part;
+          to[order == Order::parts ? in_parts : plain] = from[order == Order::parts ? plain : in_parts];
+        }
+      }
     }
   });
 }

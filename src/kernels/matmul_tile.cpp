@@ -23,8 +23,8 @@ constexpr int64_t k_ahead = 16;
 constexpr int k_line = std::max(1, static_cast<int>(k_line_floats / k_lanes));  // vectors of a line
 
 // Of a short K in one piece, with nothing to ask for: nothing but the sums, so that one strip begins before
-// the last has ended.  On AVX-512 (1024 x 16 x 1024: 88% of peak where it was 83); AVX2's narrow tiles lose
-// by it.
+// the last has ended.  On AVX-512 (1024 x 16 x 1024: 88% of peak where it was 83, and 83 with a call of
+// tile.cpp's tile for each strip); AVX2's narrow tiles lose by it.
 template <int kRows, int kVecs, bool kColumns>
 void short_tile(const ProductTile& t) {
   const int64_t lda = t.lda, ldb = t.ldb, ldc = t.ldc;
