@@ -20,19 +20,24 @@ ARROWS = {
     "graph": ["tensor"],
     "ops": ["graph"],
     "kernels": ["tensor"],
-    "engine": ["ops", "kernels"],
+    "fused": ["kernels"],  # attention as a call: no graph in it
+    "engine": ["ops", "fused"],
     "network": ["ops"],
     "trace": ["engine", "files"],
     "model": ["network", "engine", "text"],
     "train": ["model", "trace"],
-    "draw": ["trace"],
+    "draw/scene": ["trace"],
+    "draw/layout": ["draw/scene"],
+    "draw/figures": ["draw/layout"],
+    "draw/formats": ["draw/scene"],
 }
 # Arrows that the tree has and the design page has not; each is named on every run, and has its decision.
 BEYOND_THE_DESIGN = {
     "model": ["trace"],  # docs/decisions/0004-a-model-makes-its-trace.md
 }
 # include/limpid/NAME.h belongs to the folder NAME, but these:
-HEADER_OF = {"attention": "engine", "error": "core", "random": "core", "threads": "core", "version": "core", "scene": "draw"}
+HEADER_OF = {"attention": "fused", "error": "core", "random": "core", "threads": "core", "version": "core",
+             "draw": "draw/scene", "scene": "draw/scene"}
 
 # Libraries that stay where they were meant to (prefix of the header -> folders that may include it).
 CONFINED = {
@@ -86,12 +91,18 @@ def folder_of_header(name):
     return folder if folder in ARROWS else None
 
 
+def room_of(name):
+    """'draw/layout/rows.h' -> 'draw/layout', 'ops/softmax.cpp' -> 'ops'; None where the table has no such folder."""
+    parts = name.split("/")
+    return next((room for room in ("/".join(parts[:2]), parts[0]) if len(parts) > room.count("/") + 1 and room in ARROWS), None)
+
+
 def place_of(path):
     """Which folder's rules hold for a file (path relative to the root); None: unknown."""
     parts = path.parts
     if parts[:2] == ("include", "limpid"):
         return folder_of_header(path.name)
-    return parts[1] if parts[0] == "src" and len(parts) > 2 and parts[1] in ARROWS else None
+    return room_of("/".join(parts[1:])) if parts[0] == "src" else None
 
 
 def without_comments(text):
@@ -126,8 +137,8 @@ def include_breach(root, path, bracket, name):
             return f"includes {name}, which does not exist"
         if target is None:
             return f"includes {name}, which this test's table does not know"
-    elif name.split("/")[0] in ARROWS and "/" in name:
-        target = name.split("/")[0]
+    elif room_of(name):
+        target = room_of(name)
         if public:
             return f'includes "{name}": what is installed includes only limpid/ and the standard library'
     elif bracket == "<":
@@ -176,7 +187,9 @@ PLANTED = {
     "an arrow turned round": ("src/core/a.cpp", '#include <vector>\n#include "limpid/tensor.h"\n', "core includes limpid/tensor.h"),
     "an internal header across": ("src/ops/b.cpp", '#include "engine/run.h"\n', "ops includes engine/run.h"),
     "a step beside the pipeline": ("src/text/c.cpp", '#include "engine/run.h"\n', "text includes"),
-    "an arrow through a chain": ("src/draw/d.cpp", '#include "tensor/dispatch.h"\n', None),
+    "an arrow through a chain": ("src/draw/figures/d.cpp", '#include "tensor/dispatch.h"\n', None),
+    "a room into a room beside it": ("src/draw/formats/q.cpp", '#include "draw/layout/route.h"\n', "draw/formats includes"),
+    "a file outside the rooms": ("src/draw/r.cpp", "int x;\n", "stands in no folder"),
     "a public header with an internal one": ("include/limpid/engine.h", '#include "engine/run.h"\n', "what is installed"),
     "a public header that needs json": ("include/limpid/files.h", "#include <nlohmann/json.hpp>\n", "nlohmann"),
     "the command's own header": ("apps/limpid/own.h", '#include "limpid/own.h"\n', None),
@@ -186,14 +199,14 @@ PLANTED = {
     "a stray folder": ("src/util/g.cpp", "int x;\n", "stands in no folder"),
     "SIMD in an operation": ("src/ops/h.cpp", '#include "hwy/highway.h"\n', "only kernels"),
     "threads in a kernel": ("src/kernels/i.cpp", "#pragma omp parallel for\n", "OpenMP outside core"),
-    "kinds told apart": ("src/draw/j.cpp", 'void f() {\n  if (stage.operation->kind() == "other") g();\n}\n', "j.cpp:2"),
+    "kinds told apart": ("src/draw/layout/j.cpp", 'void f() {\n  if (stage.operation->kind() == "other") g();\n}\n', "j.cpp:2"),
     "kinds told apart by name": ("apps/k.cpp", 'bool b = "softmax" != kind;\n', "tells operations apart"),
     "kinds in the planner": ("src/engine/plan_groups.cpp", 'bool b = group.kind == "softmax";\n', None),
     "kinds by prefix": ("src/trace/l.cpp", 'bool b = op.kind().starts_with("soft");\n', "tells operations apart"),
     "a network's kind": ("src/network/o.cpp", 'if (kind == "textbook") f();\n', None),
     "a word that is also a kind": ("src/engine/p.cpp", 'if (action == "softmax") f();\n', None),
     "kinds of something else": ("src/text/n.cpp", 'if (kind == "words") f();\n', None),
-    "another word of that name": ("src/draw/m.cpp", 'if (kind == Kind::sum) f();\nif (word == "other") f();\n', None),
+    "another word of that name": ("src/draw/layout/m.cpp", 'if (kind == Kind::sum) f();\nif (word == "other") f();\n', None),
 }
 
 

@@ -5,7 +5,7 @@
 
 #include <type_traits>
 
-#include "draw/formats/rsvg.h"
+#include "draw/formats/raster/rsvg.h"
 
 namespace {
 

@@ -9,11 +9,11 @@
 
 #include "engine/edit.h"
 #include "engine/observe.h"
-#include "engine/overlap.h"
 #include "engine/plan.h"
 #include "engine/watch.h"
 #include "kernels/isa.h"
 #include "limpid/engine.h"
+#include "tensor/overlap.h"
 
 namespace limpid {
 

@@ -2,8 +2,8 @@
 // grids as boxes of their own.  Graphviz lays it out; positions are not said.
 #include "core/number_text.h"
 #include "draw/formats/outline_text.h"
-#include "draw/palette.h"
-#include "draw/text.h"
+#include "draw/scene/palette.h"
+#include "draw/scene/text.h"
 
 namespace limpid {
 

@@ -10,7 +10,7 @@
 #include "draw/formats/native.h"
 #include "draw/formats/package.h"
 #include "draw/formats/xml.h"
-#include "draw/text.h"
+#include "draw/scene/text.h"
 
 namespace limpid {
 

@@ -5,11 +5,11 @@
 
 #include <cmath>
 
-#include "draw/formats/letter_grid.h"
-#include "draw/formats/letter_map.h"
 #include "draw/formats/native.h"
 #include "draw/formats/package.h"
-#include "draw/formats/png_bytes.h"
+#include "draw/formats/raster/png_bytes.h"
+#include "draw/formats/text/text_canvas.h"
+#include "draw/formats/text/text_map.h"
 #include "draw/formats/xml.h"
 
 namespace limpid {
@@ -214,7 +214,7 @@ TEST(FormatsTest, NumbersStandBesideTheLabel) {
 // ---- letters -------------------------------------------------------------------------------------
 
 TEST(FormatsTest, LinesJoinWhereTheyMeet) {
-  LetterGrid page(7, 5);
+  TextCanvas page(7, 5);
   page.rectangle(0, 0, 4, 2);
   page.line(2, 2, 2, 4);
   page.line(2, 4, 6, 4);
@@ -223,7 +223,7 @@ TEST(FormatsTest, LinesJoinWhereTheyMeet) {
 }
 
 TEST(FormatsTest, LettersKeepTheScenesOrder) {
-  LetterMap map;
+  TextMap map;
   map.need(0, 10, 4);
   map.need(10, 10.5, 3);
   map.need(5, 30, 2);

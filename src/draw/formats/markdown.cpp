@@ -1,7 +1,7 @@
 // The figure in words, step by step, as somebody who draws it by hand would follow it (CommonMark).
 #include "core/width.h"
 #include "draw/formats/words.h"
-#include "draw/text.h"
+#include "draw/scene/text.h"
 
 namespace limpid {
 

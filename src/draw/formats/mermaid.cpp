@@ -3,8 +3,8 @@
 #include <map>
 
 #include "draw/formats/outline_text.h"
-#include "draw/palette.h"
-#include "draw/text.h"
+#include "draw/scene/palette.h"
+#include "draw/scene/text.h"
 
 namespace limpid {
 

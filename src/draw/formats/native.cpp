@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "draw/formats/png_bytes.h"
-#include "draw/text.h"
+#include "draw/formats/raster/png_bytes.h"
+#include "draw/scene/text.h"
 
 namespace limpid::draw {
 

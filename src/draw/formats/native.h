@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "draw/palette.h"
+#include "draw/scene/palette.h"
 #include "limpid/draw.h"
 
 namespace limpid::draw {

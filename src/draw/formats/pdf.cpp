@@ -1,5 +1,5 @@
 // The SVG as a page of a PDF, real text, each page of its figure's size.
-#include "draw/formats/raster.h"
+#include "draw/formats/raster/raster.h"
 
 namespace limpid {
 

@@ -1,5 +1,5 @@
 // The SVG as pixels, two to a unit, so that it is sharp on a dense screen.
-#include "draw/formats/raster.h"
+#include "draw/formats/raster/raster.h"
 
 namespace limpid {
 

@@ -7,11 +7,11 @@
 #include <cmath>
 
 #include "draw/formats/native.h"
-#include "draw/formats/pptx_connector.h"
-#include "draw/formats/pptx_parts.h"
-#include "draw/formats/pptx_shapes.h"
+#include "draw/formats/pptx/connector.h"
+#include "draw/formats/pptx/parts.h"
+#include "draw/formats/pptx/shapes.h"
 #include "draw/formats/words.h"
-#include "draw/text.h"
+#include "draw/scene/text.h"
 
 namespace limpid {
 

@@ -4,8 +4,8 @@
 
 #include "core/number_text.h"
 #include "draw/formats/xml.h"
-#include "draw/palette.h"
-#include "draw/text.h"
+#include "draw/scene/palette.h"
+#include "draw/scene/text.h"
 #include "limpid/draw.h"
 
 namespace limpid {

@@ -1,11 +1,11 @@
 // The scene in letters: Unicode boxes, lines and shades for a terminal.
 //
-// Positions are the scene's, mapped onto lines and columns in their order (letter_map.h).  What is too wide
+// Positions are the scene's, mapped onto lines and columns in their order (text_map.h).  What is too wide
 // for the page is cut where the scene has its widest gap, the parts one under the other; a diagram whose
 // connectors cannot be cut is turned, so that it runs from top to bottom; and what even then is too wide is
 // said in words.
-#include "draw/text.h"
-#include "draw/formats/letter_page.h"
+#include "draw/scene/text.h"
+#include "draw/formats/text/text_page.h"
 #include "draw/formats/words.h"
 
 #include "core/width.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/width.h"
-#include "draw/text.h"
+#include "draw/scene/text.h"
 
 namespace limpid::draw {
 

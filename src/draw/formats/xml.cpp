@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/number_text.h"
-#include "draw/text.h"
+#include "draw/scene/text.h"
 
 namespace limpid::draw {
 

@@ -1,0 +1,351 @@
+#include "draw/layout/outline.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "draw/layout/blocks.h"
+#include "draw/layout/groups.h"
+#include "draw/layout/value_inputs.h"
+#include "draw/scene/text.h"
+
+namespace limpid::draw {
+
+namespace {
+
+// The stages of a gradient: their values are called NAME.grad or NAME.backward, and whatever reads such a
+// value is one too.
+std::vector<bool> of_gradient(const Graph& graph) {
+  std::vector<bool> gradient(graph.stages().size(), false);
+  for (size_t i = 0; i < gradient.size(); ++i) {
+    const StageInfo& stage = graph.stages()[i];
+    const auto named = [&](int id) {
+      const std::string name = graph.value(id).name + ".";
+      return name.find(".grad.") != std::string::npos || name.find(".backward.") != std::string::npos;
+    };
+    const auto known = [&](int id) {
+      return graph.value(id).stage >= 0 && gradient[static_cast<size_t>(graph.value(id).stage)];
+    };
+    gradient[i] = std::any_of(stage.outputs.begin(), stage.outputs.end(), named) ||
+                  std::any_of(stage.inputs.begin(), stage.inputs.end(), known);
+  }
+  return gradient;
+}
+
+// A view that says nothing: no axis but the last goes away (or it has but one place), so shapes tell it all.
+bool silent_view(const Graph& graph, const StageInfo& stage) {
+  if (!stage.operation->is_view()) return false;
+  const Shape &from = graph.value(stage.inputs[0]).shape, &to = graph.value(stage.outputs[0]).shape;
+  for (int i = 0; i + 1 < from.rank(); ++i)
+    if (to.find(from[i].axis) < 0 && from[i].size != 1) return false;
+  return true;
+}
+
+std::string scope_of(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  return dot == std::string::npos ? "" : name.substr(0, dot);
+}
+
+class Outliner {
+ public:
+  Outliner(const Graph& graph, const std::vector<std::string>& open) : graph_(graph) {
+    const std::vector<bool> left_out = of_gradient(graph);
+    blocks_ = find_blocks(graph, left_out, open);
+    for (size_t i = 0; i < left_out.size(); ++i) shown_.push_back(!left_out[i] && !blocks_.hidden[i]);
+  }
+
+  Outline make() {
+    add_stages();
+    add_edges();
+    drop_shared_constants();
+    close_blocks();
+    add_results();
+    join_words();
+    mark_residuals();
+    join_add_and_norm();
+    return finished();
+  }
+
+ private:
+  // ---- nodes and edges
+
+  void add_stages() {
+    node_of_stage_.assign(graph_.stages().size(), -1);
+    for (size_t i = 0; i < graph_.stages().size(); ++i) {
+      const StageInfo& stage = graph_.stages()[i];
+      if (!shown_[i] || silent_view(graph_, stage)) continue;
+      node_of_stage_[i] =
+          add({Node::Kind::stage, stage.name, clean(stage.label()), clean(stage.equation()),
+               clean(stage.caption()), stage.role, static_cast<int>(i), false, parameters_of(stage)},
+              stage.outputs[0]);
+    }
+  }
+
+  // Those that two stages share belong to the first, so that the boxes add up to the whole.
+  int64_t parameters_of(const StageInfo& stage) {
+    int64_t count = 0;
+    for (int id : stage.inputs)
+      if (const Value& value = graph_.value(id);
+          value.kind == Value::Kind::parameter && !value.shape.symbolic() && counted_.insert(id).second)
+        count += value.shape.count();
+    return count;
+  }
+
+  int add(Node node, int value) {
+    out_.nodes.push_back(std::move(node));
+    value_.push_back(value);
+    gone_.push_back(false);
+    return static_cast<int>(out_.nodes.size()) - 1;
+  }
+
+  // The node that gives a value; views that say nothing are looked through.  -1 for a parameter.
+  int giver(int id) {
+    while (true) {
+      id = blocks_.same[static_cast<size_t>(id)];
+      const Value& value = graph_.value(id);
+      if (value.kind == Value::Kind::parameter) return -1;
+      if (value.stage < 0) return input_node(id);
+      if (const int node = node_of_stage_[static_cast<size_t>(value.stage)]; node >= 0) return node;
+      if (!shown_[static_cast<size_t>(value.stage)]) return -1;
+      id = graph_.stage(value.stage).inputs[0];
+    }
+  }
+
+  int input_node(int id) {
+    if (const auto known = inputs_.find(id); known != inputs_.end()) return known->second;
+    const Value& value = graph_.value(id);
+    const bool words = value.shape.find(Axis::T) >= 0 && first_input_along_t() == id;
+    const std::string label =
+        clean(value.dtype == DType::i64 || value.dtype == DType::boolean ? capitalized(value.name)
+                                                                         : "Input " + value.name);
+    const int node = add({Node::Kind::input, value.name, label, "", "", Role::plain, -1, false}, id);
+    if (words) {
+      sentence_ = add({Node::Kind::words, value.name + " (words)", "", "", "", Role::plain, -2, false}, id);
+      out_.edges.push_back({sentence_, node, id, false, false});
+    }
+    return inputs_[id] = node;
+  }
+
+  // The words go straight into a stage that takes nothing else and alone takes them; otherwise into the
+  // input's box.
+  void join_words() {
+    if (sentence_ < 0) return;
+    const Edge first = *std::find_if(out_.edges.begin(), out_.edges.end(),
+                                     [&](const Edge& e) { return e.from == sentence_; });
+    int takers = 0, taker = -1, given = 0;
+    for (const Edge& e : out_.edges)
+      if (e.from == first.to) ++takers, taker = e.to;
+    for (const Edge& e : out_.edges) given += e.to == taker;
+    if (takers != 1 || given != 1) return;
+    std::erase_if(out_.edges, [&](const Edge& e) { return e.from == sentence_; });
+    for (Edge& e : out_.edges)
+      if (e.from == first.to) e.from = sentence_;
+    gone_[static_cast<size_t>(first.to)] = true;
+  }
+
+  int first_input_along_t() const {
+    for (size_t i = 0; i < graph_.values().size(); ++i)
+      if (graph_.values()[i].kind == Value::Kind::input && graph_.values()[i].shape.find(Axis::T) >= 0)
+        return static_cast<int>(i);
+    return -1;
+  }
+
+  void add_edges() {
+    for (size_t i = 0; i < graph_.stages().size(); ++i) {
+      const int to = node_of_stage_[i];
+      if (to < 0) continue;
+      const StageInfo& stage = graph_.stages()[i];
+      const std::vector<bool> read = reads(graph_, stage);
+      bool any = false;
+      for (size_t k = 0; k < stage.inputs.size(); ++k) {
+        const int from = read[k] ? giver(stage.inputs[k]) : -1;
+        if (from < 0) continue;
+        any = true;
+        const int value = blocks_.same[static_cast<size_t>(stage.inputs[k])];
+        const bool known = std::any_of(out_.edges.begin(), out_.edges.end(),
+                                       [&](const Edge& e) { return e.from == from && e.to == to; });
+        const Shape& gives = graph_.value(stage.outputs[0]).shape;
+        if (!known) out_.edges.push_back({from, to, value, false, graph_.value(value).shape == gives});
+      }
+      out_.nodes[static_cast<size_t>(to)].constant = !any;
+    }
+  }
+
+  void drop_shared_constants() {
+    for (size_t i = 0; i < out_.nodes.size(); ++i) {
+      const auto reads_it = [&](const Edge& e) { return e.from == static_cast<int>(i); };
+      if (!out_.nodes[i].constant || std::count_if(out_.edges.begin(), out_.edges.end(), reads_it) < 2)
+        continue;
+      std::erase_if(out_.edges, reads_it);
+      gone_[i] = true;
+    }
+  }
+
+  // A closed block is one box: what flows inside of it is not drawn.
+  void close_blocks() {
+    for (const Repeat& repeat : blocks_.repeats) {
+      if (repeat.open) continue;
+      std::vector<bool> inside(out_.nodes.size() + 1, false);
+      int first = -1, gives = -1;
+      int64_t parameters = 0;
+      for (int stage : repeat.stages) {
+        const int node = node_of_stage_[static_cast<size_t>(stage)];
+        shown_[static_cast<size_t>(stage)] = false;
+        if (node < 0) continue;
+        inside[static_cast<size_t>(node)] = true;
+        gone_[static_cast<size_t>(node)] = true;
+        parameters += repeat.repeats * out_.nodes[static_cast<size_t>(node)].parameters;
+        if (first < 0) first = node;
+        gives = value_[static_cast<size_t>(node)];
+      }
+      if (first < 0) continue;
+      for (const Edge& e : out_.edges)
+        if (inside[static_cast<size_t>(e.from)] && !inside[static_cast<size_t>(e.to)]) gives = e.value;
+      const int order = out_.nodes[static_cast<size_t>(first)].order;
+      const int box = add({Node::Kind::stage, join(repeat.family, ".", repeat.first), title_of(repeat), "",
+                           words_of(repeat), Role::plain, order, false, parameters},
+                          gives);
+      for (Edge& e : out_.edges) {
+        if (inside[static_cast<size_t>(e.from)]) e.from = box;
+        if (e.to != box && inside[static_cast<size_t>(e.to)]) e.to = box;
+      }
+      std::vector<Edge> kept;
+      for (const Edge& e : out_.edges) {
+        const bool known = std::any_of(kept.begin(), kept.end(),
+                                       [&](const Edge& k) { return k.from == e.from && k.to == e.to; });
+        if (e.from != e.to && !known) kept.push_back(e);
+      }
+      out_.edges = std::move(kept);
+    }
+  }
+
+  // What is inside, as its stages say it; each kind once.
+  std::string words_of(const Repeat& repeat) const {
+    std::string words;
+    std::vector<std::string> said;
+    for (int stage : repeat.stages) {
+      const int node = node_of_stage_[static_cast<size_t>(stage)];
+      const std::string label = clean(graph_.stage(stage).label());
+      if (node < 0 || out_.nodes[static_cast<size_t>(node)].constant || label.empty() ||
+          std::find(said.begin(), said.end(), label) != said.end())
+        continue;
+      said.push_back(label);
+      words += (words.empty() ? "Inside: " : ", ") + label;
+    }
+    return words.empty() ? "" : words + ".";
+  }
+
+  // What a value is called once the views that say nothing have passed it on.
+  int after_views(int id) const {
+    for (size_t i = 0; i < graph_.stages().size(); ++i)
+      if (const StageInfo& stage = graph_.stages()[i];
+          shown_[i] && node_of_stage_[i] < 0 && stage.inputs[0] == id)
+        id = stage.outputs[0];
+    return id;
+  }
+
+  void add_results() {
+    const size_t count = out_.nodes.size();
+    for (size_t i = 0; i < count; ++i) {
+      if (gone_[i] || out_.nodes[i].kind != Node::Kind::stage) continue;
+      const int from = static_cast<int>(i);
+      if (std::any_of(out_.edges.begin(), out_.edges.end(), [&](const Edge& e) { return e.from == from; }))
+        continue;
+      const std::string& name = graph_.value(after_views(value_[i])).name;
+      const int to = add({Node::Kind::result, name + " (result)", clean(name), "", "", Role::plain,
+                          out_.nodes[i].order, false},
+                         value_[i]);
+      out_.edges.push_back({from, to, value_[i], false, true});
+    }
+  }
+
+  // ---- residual paths
+
+  // The longest way from each node to `to`, in edges; -1 where there is none.
+  std::vector<int> distances_to(int to) const {
+    std::vector<int> far(out_.nodes.size(), -1);
+    far[static_cast<size_t>(to)] = 0;
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const Edge& e : out_.edges) {
+        const int beyond = far[static_cast<size_t>(e.to)];
+        int& here = far[static_cast<size_t>(e.from)];
+        if (beyond >= 0 && here < beyond + 1) here = beyond + 1, changed = true;
+      }
+    }
+    return far;
+  }
+
+  // An edge that skips two stages or more, between equal shapes, into a stage that also takes what it
+  // skipped.
+  void mark_residuals() {
+    for (Edge& e : out_.edges)
+      if (e.steady && out_.nodes[static_cast<size_t>(e.to)].kind == Node::Kind::stage)
+        e.residual = distances_to(e.to)[static_cast<size_t>(e.from)] > 2;
+  }
+
+  // "Add & Norm", as the textbook draws it: the stage that ends a residual path, and the one that alone goes
+  // on from it.
+  void join_add_and_norm() {
+    for (size_t i = 0; i < out_.nodes.size(); ++i) {
+      const int add = static_cast<int>(i);
+      std::vector<const Edge*> in, out;
+      for (const Edge& e : out_.edges) {
+        if (e.to == add && e.residual) in.push_back(&e);
+        if (e.from == add) out.push_back(&e);
+      }
+      if (in.empty() || out.size() != 1 || !out[0]->steady) continue;
+      const int next = out[0]->to;
+      Node &sum = out_.nodes[i], &norm = out_.nodes[static_cast<size_t>(next)];
+      const auto enters = [&](const Edge& e) { return e.to == next; };
+      if (norm.kind != Node::Kind::stage || scope_of(sum.name) != scope_of(norm.name) ||
+          std::count_if(out_.edges.begin(), out_.edges.end(), enters) != 1)
+        continue;
+      norm.label = sum.label + " & " + norm.label;
+      norm.equation = sum.equation + "; " + norm.equation;
+      norm.caption = sum.caption + " " + norm.caption;
+      norm.parameters += sum.parameters;
+      std::erase_if(out_.edges, enters);
+      for (Edge& e : out_.edges)
+        if (e.to == add) e.to = next;
+      gone_[i] = true;
+    }
+  }
+
+  // ---- the end
+
+  // The outline without the nodes that are gone, framed.
+  Outline finished() const {
+    Outline kept;
+    std::vector<int> place;
+    for (size_t i = 0; i < out_.nodes.size(); ++i) {
+      place.push_back(gone_[i] ? -1 : static_cast<int>(kept.nodes.size()));
+      if (!gone_[i]) kept.nodes.push_back(out_.nodes[i]);
+    }
+    const auto at = [&](int node) { return place[static_cast<size_t>(node)]; };
+    for (const Edge& e : out_.edges)
+      if (at(e.from) >= 0 && at(e.to) >= 0)
+        kept.edges.push_back({at(e.from), at(e.to), e.value, e.residual, e.steady});
+    add_frames(kept, graph_, blocks_, shown_);
+    return kept;
+  }
+
+  const Graph& graph_;
+  Blocks blocks_;
+  std::vector<bool> shown_;         // by stage
+  std::vector<int> node_of_stage_;  // by stage, -1: none
+  std::map<int, int> inputs_;       // value -> node
+  int sentence_ = -1;               // the node of the words
+  Outline out_;
+  std::vector<int> value_;  // by node: its main value
+  std::set<int> counted_;   // parameters
+  std::vector<bool> gone_;  // by node
+};
+
+}  // namespace
+
+Outline outline_of(const Graph& graph, const std::vector<std::string>& open) {
+  return Outliner(graph, open).make();
+}
+
+}  // namespace limpid::draw
