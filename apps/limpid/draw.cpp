@@ -102,32 +102,6 @@ void check(const CLI::App& sub, const Call& call) {
 
 // ---- what is drawn -------------------------------------------------------------------------------
 
-// What a figure looks at.
-std::vector<Observation> observed(const Call& call) {
-  const std::string layer = join("blocks.", call.layer.value_or(0), ".");
-  if (call.figure == "network" || call.figure == "attention") return {{"*", Depth::summary}};
-  if (call.network.textbook() || call.figure == "slides") return {};  // everything
-  if (call.figure == "heads" && !call.head) return {{"blocks.*.attn.pattern", Depth::full}};
-  if (call.figure == "heads")
-    return {{layer + "attn.pattern", Depth::full}, {layer + "attn.scores", Depth::full}};
-  return {{layer + "*", Depth::full}};
-}
-
-// The same of a text whose whole patterns would be too many numbers: everything else in full, the weights
-// pooled while they stream by.
-constexpr size_t k_long_text = 2048;  // tokens
-std::vector<Observation> observed_pooled(const Call& call, const Graph& graph) {
-  if (call.figure == "heads" && !call.head) return {{"blocks.*.attn.pattern", Depth::map}};
-  const std::string layer = join("blocks.", call.layer.value_or(0), ".");
-  std::vector<Observation> all = {{layer + "attn.pattern", Depth::map}};
-  for (const Value& value : graph.values()) {
-    const bool square = value.shape.find(Axis::T) >= 0 && value.shape.find(Axis::S) >= 0;
-    if (value.kind != Value::Kind::parameter && value.name.compare(0, layer.size(), layer) == 0 && !square)
-      all.push_back({value.name, Depth::full});
-  }
-  return all;
-}
-
 // Said before anything is observed of a layer that is not there.
 void require_layer(const Graph& graph, int layer) {
   int layers = 0;
@@ -137,28 +111,36 @@ void require_layer(const Graph& graph, int layer) {
               layers == 1 ? "one layer, 0" : join("the layers 0 to ", layers - 1));
 }
 
-Trace trace_of(const Call& call) {
-  if (!call.file.empty()) return load_trace(call.file);
-  const bool runs = call.text || !call.network.tokens.empty() || !call.network.vectors.empty();
-  TraceOptions options;
-  options.observe = observed(call);
-  options.parameters = call.figure == "matrices" || call.figure == "slides" || call.network.textbook();
-  if (call.network.textbook()) options.seed = call.network.seed;
-  Input input = input_of(call.network, runs ? call.text : std::optional<std::string>("Life is short"));
-  require_layer(input.model.graph(), call.layer.value_or(0));
-  const bool pooled = call.figure == "matrices" || (call.figure == "heads" && !call.head);
-  if (pooled && !call.network.textbook() &&
-      (input.tokens.empty() ? input.model.encode(input.text).size() : input.tokens.size()) > k_long_text)
-    options.observe = observed_pooled(call, input.model.graph());
-  return input.trace(options);
-}
-
 FigureOptions figure_options(const Call& call, const Trace& trace) {
   FigureOptions options;
   options.layer = call.layer.value_or(0);
   options.head = call.head.value_or(0);
   if (!call.token.empty()) options.token = positions_of(trace, call.token).back();
   return options;
+}
+
+// What the figure reads of the run that is to come.
+std::vector<Observation> reads_of(const Call& call, const Trace& begun) {
+  const Graph& graph = *begun.graph;
+  if (call.figure == "network" || call.figure == "attention") return network_reads(graph);
+  const FigureOptions options = figure_options(call, begun);
+  const auto length = static_cast<int64_t>(begun.tokens.size());
+  if (call.figure == "token") return token_reads(graph, length, options);
+  if (call.figure == "matrices") return matrices_reads(graph, length, options);
+  if (call.figure == "slides") return lecture_reads(graph, length, options);
+  return call.head || call.layer ? head_reads(graph, length, options) : heads_reads(graph, length, options);
+}
+
+Trace trace_of(const Call& call) {
+  if (!call.file.empty()) return load_trace(call.file);
+  const bool runs = call.text || !call.network.tokens.empty() || !call.network.vectors.empty();
+  TraceOptions options;
+  options.reads = [&](const Trace& begun) { return reads_of(call, begun); };
+  options.parameters = call.figure == "matrices" || call.figure == "slides" || call.network.textbook();
+  if (call.network.textbook()) options.seed = call.network.seed;
+  Input input = input_of(call.network, runs ? call.text : std::optional<std::string>("Life is short"));
+  require_layer(input.model.graph(), call.layer.value_or(0));
+  return input.trace(options);
 }
 
 std::vector<Slide> one(Scene scene) {

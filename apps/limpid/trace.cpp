@@ -6,6 +6,7 @@
 #include "core/label.h"
 #include "limpid/commands.h"
 #include "limpid/input.h"
+#include "limpid/run_bar.h"
 #include "limpid/token.h"
 
 namespace limpid::command {
@@ -80,14 +81,29 @@ void show(const Trace& trace, const Call& call, const Terminal& terminal) {
                    options));
 }
 
+// What is kept in a file or printed as JSON is everything; what is shown is read, and no more is computed.
+Trace run(const Call& call, const Terminal& terminal) {
+  TraceOptions options = trace_options(call);
+  const bool shown_alone = call.observe.empty() && call.out.empty() && !call.json;
+  if (shown_alone)
+    options.reads = [&](const Trace& begun) {
+      if (!call.token.empty())
+        return token_page_reads(*begun.graph, call.layer.value_or(0), positions_of(begun, call.token));
+      return page_reads(*begun.graph, static_cast<int64_t>(begun.tokens.size()),
+                        page_options(begun, call, terminal));
+    };
+  RunBar bar(terminal);
+  options.progress = [&](double done, const std::string& next) { bar.show(done, next); };
+  return input_of(call.network, call.argument).trace(options);
+}
+
 void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
   const bool stored = call.argument && is_trace_file(*call.argument);
   if (stored && is_model_file(*call.argument))
     fail_call(*call.argument, " is a model; trace a text with it: limpid trace \"Life is short\" --model ",
               shell_word(*call.argument));
   check(sub, call, stored);
-  const Trace seen =
-      stored ? load_trace(*call.argument) : input_of(call.network, call.argument).trace(trace_options(call));
+  const Trace seen = stored ? load_trace(*call.argument) : run(call, terminal);
   if (!call.out.empty()) save(seen, call.out);
   show(seen, call, terminal);
 }

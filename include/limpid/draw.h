@@ -62,6 +62,16 @@ struct FigureOptions {
   double height = 0;    // at most about so high; 0: what an A4 sheet takes
 };
 
+// What a figure reads of a run over `length` tokens: observe this, and the run computes no more
+// (TraceOptions::reads). Of a long text the T x S stages are read as pooled maps, largest weights and single
+// rows.
+std::vector<Observation> network_reads(const Graph&);  // of network_scene and attention_scene: sizes alone
+std::vector<Observation> token_reads(const Graph&, int64_t length, const FigureOptions&);
+std::vector<Observation> matrices_reads(const Graph&, int64_t length, const FigureOptions&);
+std::vector<Observation> heads_reads(const Graph&, int64_t length, const FigureOptions&);
+std::vector<Observation> head_reads(const Graph&, int64_t length, const FigureOptions&);
+std::vector<Observation> lecture_reads(const Graph&, int64_t length, const FigureOptions&);
+
 /// One head as the matrices it multiplies: X, W_Q, Q, K transposed, scores, weights, V, output.  Numbers
 /// stand in the cells where they fit; what is larger is coloured only, and pooled where a cell would be too
 /// small to see.

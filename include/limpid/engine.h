@@ -7,6 +7,7 @@
 //   RunResult result = engine.run(values, {.observe = {{"blocks.*.attn.pattern"}}, .keep = {"logits"}});
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -35,7 +36,11 @@ void differentiate(Graph&, Stage loss);
 /// The last three are of attention weights [B,H,T,S] alone (blocks.0.attn.pattern).  They are gathered while
 /// the fused kernel runs, so that nothing of the size T x S is ever stored.
 enum class Depth {
+  shape,    // the sizes alone: nothing is computed for it
   summary,  // shape, mean, spread, extremes
+  rows,     // some positions of T (of S, where a value has no T): NAME@rows, as the value with that axis cut
+         // down, and NAME@rows.index [N], i64: the positions, rising.  Of scores and weights inside a fused
+         // group only these rows are rebuilt.  A value with neither axis is kept whole, under its own name
   full,
   top,      // the `count` largest weights of each row (8): NAME@topN.weight [B,H,T,N], largest first, and
             // NAME@topN.index, their keys (-1, and weight 0, where a row sees fewer)
@@ -48,9 +53,11 @@ struct Observation {
   std::string pattern;
   Depth depth = Depth::full;
   int64_t count = 0;  // top, map; 0: the default
+  // rows: positions from 0, or from the end (-1 is the last).  Those that the run does not have are left out.
+  std::vector<int64_t> places = {};
 };
-/// "NAME", "NAME:summary", "NAME:top:8", "NAME:entropy", "NAME:map:64"; throws Error{call} listing the
-/// depths.
+/// "NAME", "NAME:shape", "NAME:summary", "NAME:rows:0..7,-1", "NAME:top:8", "NAME:entropy", "NAME:map:64";
+/// throws Error{call} listing the depths.
 Observation observation_of(const std::string& text);
 /// The other way round.
 std::string to_text(const Observation&);
@@ -95,11 +102,15 @@ struct RunOptions {
   // computes the value; else (inputs, parameters, views, the inside of a fused group) copied there.  After an
   // exception while the stages run the memory may be partly written.
   std::map<std::string, View> into;
+  // Called on the calling thread before each step of the run, with the share of the work that is done (0 to
+  // 1) and the stage or group that comes next; empty: not.
+  std::function<void(double done, const std::string& next)> progress;
 };
 
 struct RunResult {
-  std::map<std::string, Tensor> values;      // kept, or observed: in full, NAME@top8.weight, ...
-  std::map<std::string, Summary> summaries;  // observed as summary
+  std::map<std::string, Tensor> values;  // kept, or observed: in full, NAME@top8.weight, ...
+  std::map<std::string, Summary>
+      summaries;                   // observed as summary, or as shape (then of no element: count is 0)
   std::vector<std::string> notes;  // what the caller should know: "blocks.0.attn runs stage by stage: ..."
   /// The value of that name (aliases accepted); throws Error{call} if it was not kept.
   const Tensor& operator[](const std::string& name) const;

@@ -26,6 +26,10 @@ struct TraceOptions {
   std::optional<DType> real;  // f32 or f64; left out: as the parameters are
   uint64_t seed = 0;
   std::vector<Observation> observe;  // empty: everything, in full (long texts: without the T x S stages)
+  /// In place of `observe`: asked before anything runs, with a trace that has its tokens, its graph and no
+  /// values.
+  std::function<std::vector<Observation>(const Trace&)> reads;
+  std::function<void(double done, const std::string& next)> progress;  // as RunOptions'
   std::vector<Edit> edits;
   bool parameters = false;  // keep the parameters too
   bool gradients =

@@ -59,6 +59,12 @@ struct PageOptions {
   bool true_colour = true;  // 24-bit colours; false: the nearest of the 256 that every terminal knows
 };
 
+/// What page() reads of a run over `length` tokens: with these observed (TraceOptions::observe), no more is
+/// computed or kept than it shows.  A text that fits on the page is read whole.
+std::vector<Observation> page_reads(const Graph&, int64_t length, const PageOptions&);
+/// What token_page() reads.
+std::vector<Observation> token_page_reads(const Graph&, int layer, const std::vector<int>& token_positions);
+
 /// Every stage from word to next-word probability, as a newcomer reads it.  No line is wider than
 /// options.columns (at least 30).  Throws Error{call} when layer or head do not exist.
 std::string page(const Trace&, const PageOptions&);

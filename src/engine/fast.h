@@ -55,10 +55,15 @@ using GroupKernel = void (*)(const GroupInfo&, Inputs, Outputs, const RunContext
 /// The kernel for this group, or nullptr: its inner stages then run one by one.
 GroupKernel group_kernel(const GroupInfo&);
 
-/// A T x S stage inside a group that has run fused, rebuilt from the group's inputs and outputs: every cell
-/// has the bits that it has in any window and among the largest weights.  `stage` is its name in the group
-/// ("scores", "pattern"); false for one that is not rebuilt so, and then nothing is written.
-bool rebuild(const GroupInfo&, Inputs, Outputs, const RunContext&, std::string_view stage, const View& to);
+/// The queries [first, end) of a T x S stage inside a group that has run fused, rebuilt from the group's
+/// inputs and outputs into `to` [B,H,end - first,S], contiguous: every cell has the bits that it has in any
+/// window and among the largest weights.  `stage` is its name in the group ("scores", "pattern"); false for
+/// one that is not rebuilt so, and then nothing is written.
+struct Queries {
+  int64_t first = 0, end = 0;
+};
+bool rebuild(const GroupInfo&, Inputs, Outputs, const RunContext&, std::string_view stage, Queries,
+             const View& to);
 
 /// The kernels of stages that work row by row or number by number (fast_rows.cpp).
 const std::map<std::string, StageKernel, std::less<>>& row_kernels();

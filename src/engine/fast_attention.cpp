@@ -98,7 +98,7 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const Ru
 }  // namespace
 
 bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
-             std::string_view stage, const View& to) {
+             std::string_view stage, Queries queries, const View& to) {
   using kernels::AttentionStage;
   static constexpr std::pair<std::string_view, AttentionStage> k_stages[] = {
       {"raw_scores", AttentionStage::raw_scores},
@@ -114,9 +114,10 @@ bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& c
   const kernels::AttentionShape& shape = call.args.shape;
   kernels::AttentionCells cells;
   cells.stage = found->second;
-  cells.head1 = shape.heads, cells.t1 = shape.queries, cells.s1 = shape.keys;
+  cells.head1 = shape.heads, cells.t0 = queries.first, cells.t1 = queries.end, cells.s1 = shape.keys;
   cells.to = to.data<float>();
-  cells.to_at = {shape.heads * shape.queries * shape.keys, shape.keys, shape.queries * shape.keys};
+  const int64_t count = queries.end - queries.first;
+  cells.to_at = {shape.heads * count * shape.keys, shape.keys, count * shape.keys};
   launch(kernels::AttentionWindow(call.args, cells));
   return true;
 }

@@ -20,12 +20,33 @@ namespace limpid {
 namespace {
 
 // Everything one run needs to know about a value that is looked at or changed.
-struct Wishes {
-  std::set<int> full, summary;
+struct Request {
+  std::set<int> full, summary, shape;
+  std::map<int, std::vector<int64_t>> rows;  // positions as they were asked for
   std::map<int, Streamed> streamed;
   std::map<int, std::vector<const Edit*>> edits;
   std::map<int, View> into;
+
+  bool only_rows(int value) const {
+    return rows.count(value) > 0 && full.count(value) + summary.count(value) + into.count(value) == 0;
+  }
 };
+
+// The axis whose positions are rows: T, else S; -1: neither.
+int rows_axis(const Shape& shape) {
+  const int t = shape.find(Axis::T);
+  return t >= 0 ? t : shape.find(Axis::S);
+}
+
+// Positions from 0, rising, each once; those that are not there are left out.
+std::vector<int64_t> resolved(const std::vector<int64_t>& places, int64_t size) {
+  std::set<int64_t> out;
+  for (int64_t place : places) {
+    if (place < 0) place += size;
+    if (place >= 0 && place < size) out.insert(place);
+  }
+  return {out.begin(), out.end()};
+}
 
 std::vector<int> values_matching(const Graph& graph, const std::string& pattern, const char* what) {
   std::vector<int> found;
@@ -41,8 +62,8 @@ std::vector<int> values_matching(const Graph& graph, const std::string& pattern,
   return found;
 }
 
-Wishes wishes_of(const Graph& graph, const RunOptions& options) {
-  Wishes w;
+Request request_of(const Graph& graph, const RunOptions& options) {
+  Request w;
   for (const std::string& name : options.keep) w.full.insert(graph.require(name));
   std::map<int, std::string> named;
   for (const auto& [name, view] : options.into) {
@@ -55,8 +76,17 @@ Wishes wishes_of(const Graph& graph, const RunOptions& options) {
   }
   for (const Observation& o : options.observe)
     for (int value : values_matching(graph, o.pattern, "observe")) {
-      if (o.depth == Depth::full || o.depth == Depth::summary) {
-        (o.depth == Depth::full ? w.full : w.summary).insert(value);
+      if (o.depth == Depth::shape || o.depth == Depth::full || o.depth == Depth::summary) {
+        (o.depth == Depth::full ? w.full : o.depth == Depth::summary ? w.summary : w.shape).insert(value);
+        continue;
+      }
+      if (o.depth == Depth::rows) {
+        if (rows_axis(graph.value(value).shape) < 0) {
+          w.full.insert(value);
+          continue;
+        }
+        auto& places = w.rows[value];
+        places.insert(places.end(), o.places.begin(), o.places.end());
         continue;
       }
       require_weights(graph, value, o.pattern);
@@ -105,18 +135,28 @@ namespace {
 
 class Run {
  public:
-  Run(const Graph& graph, const Plan& plan, const Wishes& wishes, const RunOptions& options, std::byte* arena,
-      std::vector<ConstView> bound)
+  Run(const Graph& graph, const Plan& plan, const Request& request, const RunOptions& options,
+      std::byte* arena, std::vector<ConstView> bound)
       : graph_(graph),
         plan_(plan),
-        wishes_(wishes),
+        request_(request),
         options_(options),
         arena_(arena),
         bound_(std::move(bound)) {}
 
   RunResult run() {
+    for (int value : request_.shape)
+      result_.summaries[graph_.value(value).name].shape = plan_.shapes[static_cast<size_t>(value)];
     for (int value : plan_.needed_inputs) look(value, bound_[static_cast<size_t>(value)], {});
+    double whole = 0, done = 0;
+    for (const Plan::Step& step : plan_.steps) whole += options_.progress ? work_of(step) : 0;
     for (const Plan::Step& step : plan_.steps) {
+      if (options_.progress) {
+        options_.progress(done / whole, step.group >= 0
+                                            ? graph_.groups()[static_cast<size_t>(step.group)].name
+                                            : graph_.value(graph_.stage(step.stage).outputs[0]).name);
+        done += work_of(step);
+      }
       if (step.group >= 0)
         run_group(step);
       else
@@ -134,7 +174,7 @@ class Run {
       return View(same.dtype(), plan_.shapes[i], const_cast<void*>(same.raw()));
     }
     if (place.callers) {
-      const View& into = wishes_.into.at(value);
+      const View& into = request_.into.at(value);
       return View(into.dtype(), plan_.shapes[i], into.raw());
     }
     return placed(plan_, graph_, value, options_.real, arena_);
@@ -191,7 +231,7 @@ class Run {
     const int weights = watched_in(step.group);
     GroupWatch watch;
     if (weights >= 0)
-      watch = watch_room(wishes_.streamed.at(weights), plan_.shapes[static_cast<size_t>(weights)]);
+      watch = watch_room(request_.streamed.at(weights), plan_.shapes[static_cast<size_t>(weights)]);
     step.group_kernel(group, c.in, c.out, options_.context, weights < 0 ? nullptr : &watch);
     run_beside(step.group, group, c, weights, watch);
     if (weights >= 0)
@@ -205,7 +245,7 @@ class Run {
 
   // The weights of this group that are watched while it runs, or -1.
   int watched_in(int group) const {
-    for (const auto& [value, wanted] : wishes_.streamed)
+    for (const auto& [value, wanted] : request_.streamed)
       if (graph_.stage(graph_.value(value).stage).group == group) return value;
     return -1;
   }
@@ -218,7 +258,12 @@ class Run {
       if (graph_.stage(graph_.value(value).stage).group == id) needed.insert(value);
     if (needed.empty()) return;
     bool edited = false, changed = false;
-    for (int value : needed) edited |= wishes_.edits.count(value) > 0;
+    for (int value : needed) edited |= request_.edits.count(value) > 0;
+    // Of what is read by rows alone, those rows and no more.
+    for (auto value = needed.begin(); !edited && value != needed.end();)
+      value = request_.only_rows(*value) && rebuilt_rows(*value, group, c) ? needed.erase(value)
+                                                                           : std::next(value);
+    if (needed.empty()) return;
     if (edited) needed.insert(group.outputs.begin(), group.outputs.end());
     if (edited && weights >= 0) needed.insert(weights);
 
@@ -252,11 +297,72 @@ class Run {
     const int value = stage.outputs[0];
     const std::string& name = graph_.value(value).name;
     if (name.size() <= group.name.size()) return false;
-    Tensor cells(run_dtype(graph_.value(value), options_.real), plan_.shapes[static_cast<size_t>(value)]);
+    const Shape& shape = plan_.shapes[static_cast<size_t>(value)];
+    Tensor cells(run_dtype(graph_.value(value), options_.real), shape);
     const std::string_view own = std::string_view(name).substr(group.name.size() + 1);
-    if (!rebuild(group, c.in, c.out, options_.context, own, cells.view())) return false;
+    const Queries all = {0, shape.rank() == 4 ? shape[2].size : 0};
+    if (!rebuild(group, c.in, c.out, options_.context, own, all, cells.view())) return false;
     inner[value] = std::move(cells);
     return true;
+  }
+
+  // The rows that are wanted of a T x S stage, from the fused kernel's own numbers; false for any other
+  // stage.
+  bool rebuilt_rows(int value, const GroupInfo& group, const Call& c) {
+    const std::string& name = graph_.value(value).name;
+    const Shape& shape = plan_.shapes[static_cast<size_t>(value)];
+    if (name.size() <= group.name.size() || shape.rank() != 4 || rows_axis(shape) != 2) return false;
+    const std::string_view own = std::string_view(name).substr(group.name.size() + 1);
+    const std::vector<int64_t> places = resolved(request_.rows.at(value), shape[2].size);
+    Tensor rows = room_for_rows(value, places);
+    for (size_t i = 0; i < places.size();) {
+      size_t end = i + 1;
+      while (end < places.size() && places[end] == places[end - 1] + 1) ++end;
+      const auto count = static_cast<int64_t>(end - i);
+      Tensor part(DType::f32, {shape[0], shape[1], {Axis::T, count}, shape[3]});
+      if (!rebuild(group, c.in, c.out, options_.context, own, {places[i], places[i] + count}, part.view()))
+        return false;
+      copy(std::as_const(part).view(), part_of(rows, 2, static_cast<int64_t>(i), count));
+      i = end;
+    }
+    keep_rows(value, std::move(rows), places);
+    return true;
+  }
+
+  static View part_of(Tensor& tensor, int axis, int64_t first, int64_t count) {
+    const ConstView part = std::as_const(tensor).view().window(axis, first, count);
+    return View(part.dtype(), part.shape(), part.strides(), const_cast<void*>(part.raw()));
+  }
+
+  Tensor room_for_rows(int value, const std::vector<int64_t>& places) const {
+    Shape shape = plan_.shapes[static_cast<size_t>(value)];
+    shape[rows_axis(shape)].size = static_cast<int64_t>(places.size());
+    return Tensor(run_dtype(graph_.value(value), options_.real), shape);
+  }
+
+  void keep_rows(int value, Tensor rows, const std::vector<int64_t>& places) {
+    const std::string name = graph_.value(value).name + "@rows";
+    result_.values[name] = std::move(rows);
+    result_.values[name + ".index"] =
+        Tensor::of<int64_t>({{Axis::N, static_cast<int64_t>(places.size())}}, places);
+  }
+
+  // Multiply-adds of a step, roughly: what its outputs hold times how many numbers each is a sum of.
+  double work_of(const Plan::Step& step) const {
+    double work = 0;
+    const auto count = [&](int value) {
+      return static_cast<double>(plan_.shapes[static_cast<size_t>(value)].count());
+    };
+    for (int value : step.outputs) work += count(value);
+    for (int value : step.inputs) {
+      const Value& input = graph_.value(value);
+      if (input.kind == Value::Kind::parameter && input.shape.rank() > 1)
+        work += count(step.outputs[0]) * count(value) /
+                std::max(1.0, static_cast<double>(plan_.shapes[static_cast<size_t>(value)][0].size));
+    }
+    if (step.group >= 0)  // T x S cells
+      for (int s : stages_of(graph_, step.group)) work += 16 * count(graph_.stage(s).outputs[0]);
+    return work + 1;
   }
 
   static bool is_output(const GroupInfo& group, int value) {
@@ -315,8 +421,8 @@ class Run {
   }
 
   bool edit(int value, const View& view) {
-    const auto found = wishes_.edits.find(value);
-    if (found == wishes_.edits.end()) return false;
+    const auto found = request_.edits.find(value);
+    if (found == request_.edits.end()) return false;
     bool changed = false;
     for (const Edit* each : found->second) changed |= apply_edit(*each, graph_.value(value).name, view);
     return changed;
@@ -327,17 +433,25 @@ class Run {
 
   void look(int value, const ConstView& view, const ConstView& masked_scores) {
     const std::string& name = graph_.value(value).name;
-    if (wishes_.full.count(value)) result_.values[name] = Tensor::copy_of(view);
-    if (const auto into = wishes_.into.find(value);
-        into != wishes_.into.end() && into->second.raw() != view.raw())
+    if (request_.full.count(value)) result_.values[name] = Tensor::copy_of(view);
+    if (const auto wanted = request_.rows.find(value); wanted != request_.rows.end()) {
+      const int axis = rows_axis(view.shape());
+      const std::vector<int64_t> places = resolved(wanted->second, view.shape()[axis].size);
+      Tensor rows = room_for_rows(value, places);
+      for (size_t i = 0; i < places.size(); ++i)
+        copy(view.window(axis, places[i], 1), part_of(rows, axis, static_cast<int64_t>(i), 1));
+      keep_rows(value, std::move(rows), places);
+    }
+    if (const auto into = request_.into.find(value);
+        into != request_.into.end() && into->second.raw() != view.raw())
       copy(view, into->second);  // of an input, or computed beside a fused group
-    if (const auto wanted = wishes_.streamed.find(value);
-        wanted != wishes_.streamed.end() && !hidden(value)) {
+    if (const auto wanted = request_.streamed.find(value);
+        wanted != request_.streamed.end() && !hidden(value)) {
       GroupWatch watch = watch_room(wanted->second, view.shape());  // its group runs stage by stage
       watch_stored(watch, view);
       hand_over(std::move(watch), name, view.shape(), result_.values);
     }
-    if (wishes_.summary.count(value)) {
+    if (request_.summary.count(value)) {
       const bool fits = !masked_scores.empty() && masked_scores.shape().same_sizes(view.shape());
       result_.summaries[name] = summarize(view, fits ? masked_scores : ConstView());
     }
@@ -345,7 +459,7 @@ class Run {
 
   const Graph& graph_;
   const Plan& plan_;
-  const Wishes& wishes_;
+  const Request& request_;
   const RunOptions& options_;
   std::byte* arena_;
   std::vector<ConstView> bound_;
@@ -428,17 +542,18 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
     fail_call("run: networks run in f32 or f64, not ", name(options.real));
   if (options.real == DType::f64) options.plain = true;
   const Graph& graph = impl_->graph;
-  const Wishes wishes = wishes_of(graph, options);
-  PlanRequest request;
-  request.wanted = wishes.full;
-  request.plain = options.plain;
-  request.real = options.real;
-  request.wanted.insert(wishes.summary.begin(), wishes.summary.end());
-  for (const auto& [value, edits] : wishes.edits) request.edited.insert(value);
-  for (const auto& [value, wanted] : wishes.streamed) request.streamed.insert(value);
-  for (const auto& [value, view] : wishes.into) {
-    request.wanted.insert(value);
-    request.into.insert(value);
+  const Request request = request_of(graph, options);
+  PlanRequest plan_request;
+  plan_request.wanted = request.full;
+  plan_request.plain = options.plain;
+  plan_request.real = options.real;
+  plan_request.wanted.insert(request.summary.begin(), request.summary.end());
+  for (const auto& [value, places] : request.rows) plan_request.wanted.insert(value);
+  for (const auto& [value, edits] : request.edits) plan_request.edited.insert(value);
+  for (const auto& [value, wanted] : request.streamed) plan_request.streamed.insert(value);
+  for (const auto& [value, view] : request.into) {
+    plan_request.wanted.insert(value);
+    plan_request.into.insert(value);
   }
 
   const std::map<int, ConstView> bound = bind(graph, values);
@@ -449,18 +564,18 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
     views[static_cast<size_t>(id)] = in_run_type(graph.value(id), view, options.real, converted);
     shapes[id] = views[static_cast<size_t>(id)].shape();
   }
-  const Plan& plan = impl_->plan_for(shapes, request);
+  const Plan& plan = impl_->plan_for(shapes, plan_request);
   for (int id : plan.needed_inputs)
     if (!bound.count(id))
       fail_call("run: '", graph.value(id).name, "' ", graph.value(id).shape.text(), " is missing");
 
-  for (const auto& [value, view] : wishes.into) require_fits(graph, plan, value, view, options.real);
-  require_apart(graph, wishes.into, bound);
+  for (const auto& [value, view] : request.into) require_fits(graph, plan, value, view, options.real);
+  require_apart(graph, request.into, bound);
 
   if (impl_->arena.bytes() < plan.arena_bytes)
     impl_->arena = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan.arena_bytes)}));
   impl_->last_arena_bytes = plan.arena_bytes;
-  return Run(graph, plan, wishes, options, static_cast<std::byte*>(impl_->arena.raw()), std::move(views))
+  return Run(graph, plan, request, options, static_cast<std::byte*>(impl_->arena.raw()), std::move(views))
       .run();
 }
 

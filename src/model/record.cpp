@@ -131,14 +131,9 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   }
   const auto* gpt = std::get_if<GptConfig>(&config);
   const int64_t length = input.shape()[1].size;
-  run.observe = options.observe.empty()
-                    ? default_observations(*shown, length, gpt ? gpt->heads : 1, trace.notes)
-                    : options.observe;
   if (gpt && length > gpt->context)
     trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ", gpt->context,
                                " at a time, so expect less of it"));
-
-  RunResult result = runner->run(bound, run);
   trace.engine_version = k_version;
   trace.title = title;
   trace.tokens = std::move(tokens);
@@ -148,17 +143,27 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   trace.model_hash = hash();
   trace.vocabulary = candidates(trace.tokens);
   trace.graph = shown;
+  for (const Edit& edit : options.edits) trace.edited.push_back(written(edit));
+  trace.numbers = {
+      {"seed", static_cast<int64_t>(options.seed)}, {"plain", run.plain || in_double}, {"parameters", 0}};
+  for (const auto& [name, tensor] : parameters) trace.numbers["parameters"] += tensor.count();
+
+  if (options.reads)
+    run.observe = options.reads(trace);
+  else
+    run.observe = options.observe.empty()
+                      ? default_observations(*shown, length, gpt ? gpt->heads : 1, trace.notes)
+                      : options.observe;
+  if (options.reads || !options.observe.empty())
+    for (const Observation& o : run.observe) trace.observed.push_back(to_text(o));
+  run.progress = options.progress;
+  RunResult result = runner->run(bound, run);
   trace.values = std::move(result.values);
   trace.summaries = std::move(result.summaries);
   if (const auto loss = trace.values.find("loss"); loss != trace.values.end())
     trace.metrics["loss"] = loss->second.at({});
   if (options.parameters) trace.parameters = parameters;
-  for (const Observation& o : options.observe) trace.observed.push_back(to_text(o));
-  for (const Edit& edit : options.edits) trace.edited.push_back(written(edit));
   trace.notes.insert(trace.notes.end(), result.notes.begin(), result.notes.end());
-  trace.numbers = {
-      {"seed", static_cast<int64_t>(options.seed)}, {"plain", run.plain || in_double}, {"parameters", 0}};
-  for (const auto& [name, tensor] : parameters) trace.numbers["parameters"] += tensor.count();
   return trace;
 }
 

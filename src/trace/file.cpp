@@ -30,11 +30,11 @@ std::map<std::string, ConstView> arrays_of(const Trace& trace, std::map<std::str
   const auto add = [&](const std::string& name, const Tensor& tensor) {
     if (widened(tensor.dtype())) made[name] = tensor.to(DType::f32);
     const auto found = made.find(name);
-    if (!out.emplace(name, found == made.end() ? tensor.view() : std::as_const(found->second).view()).second)
-      fail_call("trace: '", name, "' is both a value and a parameter");
+    out.emplace(name, found == made.end() ? tensor.view() : std::as_const(found->second).view());
   };
   for (const auto& [name, tensor] : trace.values) add(name, tensor);
-  for (const auto& [name, tensor] : trace.parameters) add(name, tensor);
+  for (const auto& [name, tensor] : trace.parameters)
+    if (!out.count(name)) add(name, tensor);  // one that was observed too is written once, as the run read it
   return out;
 }
 

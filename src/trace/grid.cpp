@@ -15,7 +15,8 @@ constexpr const char* k_masked = "·";
 
 // How a grid uses the page: the same for every band of heads.
 struct Layout {
-  std::vector<int64_t> rows, columns;
+  std::vector<int64_t> rows, columns;  // positions
+  int64_t left_out = 0;                // rows
   std::vector<std::string> labels;
   size_t first = 0;                 // where the first head begins
   size_t number = 0, mark = 0;      // a cell: the number, then a space and `mark` columns of bar
@@ -30,7 +31,7 @@ bool one_head(const Grid& grid) { return grid.heads.size() == 1; }
 // Scores say themselves what is masked; a weight is masked where its score was.
 bool is_masked(const Reading& reading, const Grid& grid, const Index& at) {
   if (grid.weights) return reading.masked(grid.layer, at[0], at[1], at[2]);
-  const double score = grid.cells.at(at);
+  const double score = grid.at(at[0], at[1], at[2]);
   return std::isinf(score) && score < 0;
 }
 
@@ -39,17 +40,23 @@ Figures figures_of(const Reading& reading, const Grid& grid, const std::vector<i
   std::vector<double> values;
   for (int64_t head : grid.heads)
     for (int64_t t : rows)
-      for (int64_t s = 0; t != k_gap && s < grid.cells.shape()[2].size; ++s)
-        if (!is_masked(reading, grid, {head, t, s})) values.push_back(grid.cells.at({head, t, s}));
+      for (int64_t s = 0; t != k_gap && s < grid.keys(); ++s)
+        if (!is_masked(reading, grid, {head, t, s})) values.push_back(grid.at(head, t, s));
   return Figures(values, one_head(grid) ? options.decimals : std::min(options.decimals, 2));
+}
+
+ShownRows rows_of(const Grid& grid, const PageOptions& options) {
+  return shown_rows(grid.cells.length, grid.cells.places, grid.cells.length, options.most_rows);
 }
 
 Layout layout(const Paper& paper, const Reading& reading, const Grid& grid, const PageOptions& options) {
   Layout at;
-  at.rows = kept(grid.cells.shape()[1].size, options.most_rows);
+  const ShownRows shown = rows_of(grid, options);
+  at.rows = shown.positions;
+  at.left_out = shown.left_out;
   at.labels = row_labels(reading, Axis::T, at.rows, std::min<size_t>(16, paper.columns() / 5));
   at.first = k_indent + (at.labels.empty() ? 0 : display_width(at.labels[0])) + 1;
-  const int64_t keys = grid.cells.shape()[2].size;
+  const int64_t keys = grid.keys();
   const size_t room = paper.columns() - std::min(paper.columns(), at.first);
   at.number = figures_of(reading, grid, at.rows, options).width();
   size_t widest = 0;
@@ -102,7 +109,7 @@ void print_cell(Line& line, const Reading& reading, const Grid& grid, const Layo
     line.right(k_masked, end - (at.mark ? at.mark + 1 : 0), Ink::faint).to(end);
     return;
   }
-  const double value = grid.cells.at(place);
+  const double value = grid.at(place[0], place[1], place[2]);
   const std::string number = figures.text(value);
   if (grid.weights && line.pen().colour()) {
     // The ground fills the cell and its gap, so that neighbours touch.
@@ -165,8 +172,7 @@ size_t print_grid(Paper& paper, const Reading& reading, const Grid& grid, const 
     print_headings(paper, reading, grid, at, from, to);
     for (size_t i = 0; i < at.rows.size(); ++i) {
       if (at.rows[i] == k_gap) {
-        print_gap(paper, reading, Axis::T,
-                  grid.cells.shape()[1].size - static_cast<int64_t>(at.rows.size()) + 1);
+        print_gap(paper, reading, Axis::T, at.left_out);
         continue;
       }
       Line& line = paper.line(k_indent).add(at.labels[i]);
@@ -181,7 +187,7 @@ size_t print_grid(Paper& paper, const Reading& reading, const Grid& grid, const 
       }
     }
   }
-  const int64_t keys = grid.cells.shape()[2].size;
+  const int64_t keys = grid.keys();
   bool any_masked = false;
   for (size_t h = 0; h < count; ++h)
     for (int64_t t : at.rows)
@@ -197,12 +203,13 @@ size_t print_grid(Paper& paper, const Reading& reading, const Grid& grid, const 
 }
 
 void print_small_grid(Paper& paper, const Reading& reading, const Grid& grid, const PageOptions& options) {
-  const std::vector<int64_t> rows = kept(grid.cells.shape()[1].size, options.most_rows);
+  const ShownRows shown = rows_of(grid, options);
+  const std::vector<int64_t>& rows = shown.positions;
   const std::vector<std::string> labels =
       row_labels(reading, Axis::T, rows, std::min<size_t>(16, paper.columns() / 5));
   const size_t first = k_indent + (labels.empty() ? 0 : display_width(labels[0])) + 2, between = 3;
   const size_t room = paper.columns() - std::min(paper.columns(), first);
-  const std::vector<int64_t> columns = kept(grid.cells.shape()[2].size, static_cast<int64_t>(room / 2));
+  const std::vector<int64_t> columns = kept(grid.keys(), static_cast<int64_t>(room / 2));
   const size_t width = std::max<size_t>(2 * columns.size(), 7);
   const size_t abreast = std::max<size_t>(1, (room + between) / (width + between));
   for (size_t from = 0; from < grid.heads.size(); from += abreast) {
@@ -213,8 +220,7 @@ void print_small_grid(Paper& paper, const Reading& reading, const Grid& grid, co
           .add(reading.label(Axis::H, grid.heads[h]), Ink::faint);
     for (size_t i = 0; i < rows.size(); ++i) {
       if (rows[i] == k_gap) {
-        print_gap(paper, reading, Axis::T,
-                  grid.cells.shape()[1].size - static_cast<int64_t>(rows.size()) + 1);
+        print_gap(paper, reading, Axis::T, shown.left_out);
         continue;
       }
       Line& line = paper.line(k_indent).add(labels[i]);
@@ -226,7 +232,7 @@ void print_small_grid(Paper& paper, const Reading& reading, const Grid& grid, co
             continue;
           }
           static const char* const k_shades[] = {"░░", "▒▒", "▓▓", "██"};
-          const double weight = grid.cells.at({grid.heads[h], rows[i], s});
+          const double weight = grid.at(grid.heads[h], rows[i], s);
           if (!std::isfinite(weight))
             line.add(" !", Ink::alarm);
           else if (paper.pen().colour())

@@ -7,10 +7,16 @@
 namespace limpid {
 
 struct Grid {
-  ConstView cells;  // [H,T,S]
+  Rows cells;  // [H,T,S]
   int64_t layer = 0;
   std::vector<int64_t> heads;  // which to draw
   bool weights = false;        // shares of 1: shaded, or with bars; else plain scores
+
+  int64_t keys() const { return cells.numbers.shape()[2].size; }
+  /// Of a query whose row was kept.
+  double at(int64_t head, int64_t query, int64_t key) const {
+    return cells.numbers.at({head, cells.find(query), key});
+  }
 };
 
 /// Every cell's number, coloured (or with a bar); masked cells are dots.  Heads stand side by side as far as

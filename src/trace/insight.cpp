@@ -122,12 +122,14 @@ std::optional<Source> source(const Reading& reading, int64_t query, int64_t cand
 }
 
 std::string predicted(const Reading& reading) {
-  const auto probs = reading.numbers("probs");
-  if (!probs || probs->shape().rank() < 1 || probs->shape().rank() > 2) return "";
-  const bool words = probs->shape().rank() == 2;
-  const int64_t count = probs->shape()[probs->shape().rank() - 1].size,
-                last = words ? probs->shape()[0].size - 1 : 0;
-  const auto at = [&](int64_t v) { return words ? probs->at({last, v}) : probs->at({v}); };
+  const auto probs = reading.rows(reading.graph().find("probs"));
+  const int rank = probs ? probs->numbers.shape().rank() : 0;
+  if (rank < 1 || rank > 2) return "";
+  const bool words = rank == 2;
+  const int64_t count = probs->numbers.shape()[rank - 1].size, last = words ? probs->length - 1 : 0,
+                row = words ? probs->find(last) : 0;
+  if (row < 0) return "";
+  const auto at = [&](int64_t v) { return words ? probs->numbers.at({row, v}) : probs->numbers.at({v}); };
   int64_t best = 0, second = -1;
   for (int64_t v = 0; v < count; ++v)
     if (!std::isfinite(at(v))) return "The probabilities are not finite.";

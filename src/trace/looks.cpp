@@ -5,12 +5,13 @@
 namespace limpid {
 
 std::optional<Look> look(const Reading& reading, int64_t layer, int64_t head, int64_t query) {
-  const auto weights = reading.numbers(reading.in_layer(layer, "attn.pattern"));
-  if (!weights || weights->shape().rank() != 3) return std::nullopt;
+  const auto weights = reading.rows(reading.in_layer(layer, "attn.pattern"));
+  const int64_t row = weights ? weights->find(query) : -1;
+  if (row < 0 || weights->numbers.shape().rank() != 3) return std::nullopt;
   Look out{layer, head, query, 0, 0, 0, 0, 0, 1};
   double entropy = 0;
-  for (int64_t key = 0; key < weights->shape()[2].size; ++key) {
-    const double weight = weights->at({head, query, key});
+  for (int64_t key = 0; key < weights->numbers.shape()[2].size; ++key) {
+    const double weight = weights->numbers.at({head, row, key});
     if (!std::isfinite(weight)) return std::nullopt;
     if (reading.masked(layer, head, query, key)) continue;
     if (out.keys == 0 || weight > out.most_weight) out.most = key, out.most_weight = weight;
@@ -26,20 +27,22 @@ std::optional<Look> look(const Reading& reading, int64_t layer, int64_t head, in
 std::vector<Look> looks_of(const Reading& reading, int64_t query) {
   std::vector<Look> out;
   for (int64_t layer = 0; layer < reading.layers(); ++layer) {
-    const auto weights = reading.numbers(reading.in_layer(layer, "attn.pattern"));
-    if (!weights || weights->shape().rank() != 3 || query < 0 || query >= weights->shape()[1].size) continue;
-    for (int64_t head = 0; head < weights->shape()[0].size; ++head)
+    const auto weights = reading.rows(reading.in_layer(layer, "attn.pattern"));
+    if (!weights || weights->numbers.shape().rank() != 3 || query < 0 || weights->find(query) < 0) continue;
+    for (int64_t head = 0; head < weights->numbers.shape()[0].size; ++head)
       if (const auto found = look(reading, layer, head, query)) out.push_back(*found);
   }
   return out;
 }
 
 std::optional<double> row_length(const Reading& reading, int value, int64_t row) {
-  const auto numbers = reading.numbers(value);
-  if (!numbers || numbers->shape().rank() < 2 || row < 0 || row >= numbers->shape()[0].size)
+  const auto rows = reading.rows(value);
+  const int64_t at = rows && row >= 0 ? rows->find(row) : -1;
+  if (at < 0 || rows->numbers.shape().rank() < 2 || rows->numbers.shape()[0].axis != Axis::T)
     return std::nullopt;
-  const int64_t width = numbers->shape().count() / numbers->shape()[0].size;
-  const ConstView one = numbers->window(0, row, 1).reshaped(Shape::unnamed({width}));
+  const ConstView& numbers = rows->numbers;
+  const int64_t width = numbers.shape().count() / numbers.shape()[0].size;
+  const ConstView one = numbers.window(0, at, 1).reshaped(Shape::unnamed({width}));
   double squares = 0;
   for (int64_t i = 0; i < width; ++i) squares += one.at({i}) * one.at({i});
   return std::sqrt(squares);

@@ -23,7 +23,7 @@ std::optional<Look> look(const Reading&, int64_t layer, int64_t head, int64_t qu
 /// The looks of every head of every layer from this query.
 std::vector<Look> looks_of(const Reading&, int64_t query);
 
-/// The length of a row of a value [T,C] (or of its heads together).
+/// The length of the row at a position of a value [T,C] (or of its heads together).
 std::optional<double> row_length(const Reading&, int value, int64_t row);
 
 }  // namespace limpid

@@ -276,6 +276,31 @@ Trace trace_of_metadata(std::string_view text, const std::string& file) {
 
 namespace {
 
+// NAME@rows, as the value but with T (or S) cut down, and NAME@rows.index, the positions.
+bool place_rows(Trace& trace, const Value& value, const std::string& name, bool numbers, Tensor& tensor,
+                const std::string& file) {
+  const Shape& given = tensor.shape();
+  if (!numbers) {
+    bool rising = given.rank() == 1 && tensor.dtype() == DType::i64;
+    for (int64_t i = 0; rising && i < tensor.count(); ++i)
+      rising = tensor.data<int64_t>()[i] >= 0 &&
+               (i == 0 || tensor.data<int64_t>()[i] > tensor.data<int64_t>()[i - 1]);
+    if (!rising)
+      fail_work("trace ", file, ": '", visible(name), "' is ", given.text(),
+                ", expected positions (i64), rising");
+    tensor.reshape({{Axis::N, given[0].size}});
+  } else {
+    if (given.rank() != value.shape.rank() || is_floating(value.dtype) != is_floating(tensor.dtype()))
+      fail_work("trace ", file, ": '", visible(name), "' is ", given.text(), ", expected some rows of ",
+                value.shape.text());
+    Shape shape = value.shape;
+    for (int i = 0; i < shape.rank(); ++i) shape[i].size = given[i].size;
+    tensor.reshape(shape);
+  }
+  trace.values[name] = std::move(tensor);
+  return true;
+}
+
 // NAME@top8.weight, NAME@top8.index, NAME@entropy, NAME@map: under the axes that they have in memory.  False
 // for a name without such an ending.
 bool place_streamed(Trace& trace, const std::string& name, Tensor& tensor, const std::string& file) {
@@ -283,9 +308,13 @@ bool place_streamed(Trace& trace, const std::string& name, Tensor& tensor, const
   if (mark == std::string::npos) return false;
   const std::string depth = name.substr(mark + 1);
   const bool top = depth.compare(0, 3, "top") == 0 && depth.find('.') != std::string::npos;
-  if (trace.graph->find(name.substr(0, mark)) < 0 || !(top || depth == "entropy" || depth == "map"))
+  const int id = trace.graph->find(name.substr(0, mark));
+  const bool rows = depth == "rows" || depth == "rows.index";
+  if (id < 0 || !(top || rows || depth == "entropy" || depth == "map"))
     fail_work("trace ", file, ": it holds a tensor '", visible(name),
-              "', expected a value of its graph and @topN.weight, @topN.index, @entropy or @map");
+              "', expected a value of its graph and @rows, @rows.index, @topN.weight, @topN.index, @entropy "
+              "or @map");
+  if (rows) return place_rows(trace, trace.graph->value(id), name, depth == "rows", tensor, file);
   const int rank = depth == "entropy" ? 3 : 4;
   if (tensor.shape().rank() != rank)
     fail_work("trace ", file, ": '", visible(name), "' is ", tensor.shape().text(), ", expected ", rank,

@@ -140,7 +140,7 @@ std::string growth(const Reading& reading, int64_t layer, const char* added, con
 
 // "s" looks most at "·" 0.15 (head 1), ...
 std::string where_the_last_looks(const Reading& reading, const Grid& grid) {
-  const int64_t last = grid.cells.shape()[1].size - 1;
+  const int64_t last = grid.cells.length - 1;
   std::string out;
   for (int64_t head : grid.heads)
     if (const auto at = look(reading, grid.layer, head, last))
@@ -153,10 +153,10 @@ std::string where_the_last_looks(const Reading& reading, const Grid& grid) {
 // itself.
 void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, bool first,
                        const PageOptions& options) {
-  const auto weights = reading.numbers(reading.in_layer(layer, "attn.pattern"));
+  const auto weights = reading.rows(reading.in_layer(layer, "attn.pattern"));
   const std::string attention = growth(reading, layer, "attn_out", "resid_pre"),
                     wide = growth(reading, layer, "mlp_out", "resid_mid");
-  const bool seen = weights && weights->shape().rank() == 3;
+  const bool seen = weights && weights->numbers.shape().rank() == 3;
   if (!seen && (attention.empty() || wide.empty())) return;
   print_rule(paper, join("Layer ", layer), join("--layer ", layer));
   if (first)
@@ -166,7 +166,7 @@ void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, bool
                     k_indent, Ink::faint);
   if (seen) {
     Grid grid{*weights, layer, {}, true};
-    for (int64_t h = 0; h < weights->shape()[0].size; ++h)
+    for (int64_t h = 0; h < weights->numbers.shape()[0].size; ++h)
       if (options.head < 0 || options.head == h) grid.heads.push_back(h);
     if (!grid.heads.empty()) print_small_grid(paper, reading, grid, options);
     if (const std::string text = where_the_last_looks(reading, grid); !text.empty())
@@ -181,14 +181,14 @@ void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, bool
 // ---- the next word -------------------------------------------------------------------------------
 
 void print_next(Paper& paper, const Reading& reading, const PageOptions& options) {
-  const auto probs = reading.numbers("probs");
-  if (!probs || probs->shape().rank() < 1 || probs->shape().rank() > 2 ||
-      probs->shape()[probs->shape().rank() - 1].axis != Axis::V)
-    return;
+  const auto probs = reading.rows(reading.graph().find("probs"));
+  const int rank = probs ? probs->numbers.shape().rank() : 0;
+  if (rank < 1 || rank > 2 || probs->numbers.shape()[rank - 1].axis != Axis::V) return;
+  const int64_t last = rank == 2 ? probs->length - 1 : 0, at = rank == 2 ? probs->find(last) : 0;
+  if (at < 0) return;
   paper.blank();
-  const int rank = probs->shape().rank();
-  const int64_t last = rank == 2 ? probs->shape()[0].size - 1 : 0;
-  const ConstView row = rank == 2 ? probs->window(0, last, 1).reshaped({probs->shape()[1]}) : *probs;
+  const ConstView row =
+      rank == 2 ? probs->numbers.window(0, at, 1).reshaped({probs->numbers.shape()[1]}) : probs->numbers;
   if (rank == 2)
     paper.line(k_indent).add(
         "The next " + reading.thing(Axis::T) + " after \"" + reading.label(Axis::T, last) + "\":",

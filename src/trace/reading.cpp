@@ -14,8 +14,33 @@ Reading::Reading(const Trace& trace) : trace_(trace) {
   for (const StageInfo& stage : graph().stages())
     layers_ = std::max<int64_t>(layers_, layer_of(stage.name) + 1);
   for (const auto& [name, tensor] : trace.values)
-    for (const Dim& dim : tensor.shape()) sizes_.emplace(dim.axis, dim.size);
+    if (name.find('@') == std::string::npos)  // else some axes are cut down or pooled
+      for (const Dim& dim : tensor.shape()) sizes_.emplace(dim.axis, dim.size);
+  for (const auto& [name, summary] : trace.summaries)
+    for (const Dim& dim : summary.shape) sizes_.emplace(dim.axis, dim.size);
 }
+
+int64_t Rows::find(int64_t position) const {
+  if (places.empty()) return position < length ? position : -1;
+  const auto at = std::lower_bound(places.begin(), places.end(), position);
+  return at != places.end() && *at == position ? at - places.begin() : -1;
+}
+
+namespace {
+
+// Without the batch: the first sentence of it.
+ConstView first_of_batch(const Tensor& tensor) {
+  const ConstView view = tensor.view();
+  if (view.shape().rank() == 0 || view.shape()[0].axis != Axis::B) return view;
+  return view.window(0, 0, 1).reshaped(view.shape().part(1, view.shape().rank() - 1));
+}
+
+int rows_axis(const Shape& shape) {
+  const int t = shape.find(Axis::T);
+  return t >= 0 ? t : shape.find(Axis::S);
+}
+
+}  // namespace
 
 std::optional<ConstView> Reading::numbers(int value) const {
   if (value < 0) return std::nullopt;
@@ -27,9 +52,28 @@ std::optional<ConstView> Reading::numbers(int value) const {
   }
   const Tensor& tensor = found->second;
   if (tensor.count() == 0) return std::nullopt;
-  ConstView view = tensor.view();
-  if (view.shape().rank() == 0 || view.shape()[0].axis != Axis::B) return view;
-  return view.window(0, 0, 1).reshaped(view.shape().part(1, view.shape().rank() - 1));
+  return first_of_batch(tensor);
+}
+
+std::optional<Rows> Reading::rows(int value) const {
+  if (value < 0) return std::nullopt;
+  if (const auto whole = numbers(value)) {
+    const int axis = rows_axis(whole->shape());
+    return Rows{*whole, {}, axis < 0 ? 1 : whole->shape()[axis].size};
+  }
+  const std::string name = graph().value(value).name + "@rows";
+  const auto kept = trace_.values.find(name), index = trace_.values.find(name + ".index");
+  if (kept == trace_.values.end() || index == trace_.values.end() || kept->second.count() == 0)
+    return std::nullopt;
+  Rows out{first_of_batch(kept->second), {}, 0};
+  const int axis = rows_axis(out.numbers.shape());
+  if (axis < 0 || index->second.count() != out.numbers.shape()[axis].size) return std::nullopt;
+  for (int64_t i = 0; i < index->second.count(); ++i)
+    out.places.push_back(static_cast<int64_t>(index->second.at({i})));
+  out.length =
+      std::max(size(out.numbers.shape()[axis].axis).value_or(static_cast<int64_t>(trace_.tokens.size())),
+               out.places.back() + 1);
+  return out;
 }
 
 std::optional<ConstView> Reading::numbers(const std::string& name) const {
@@ -79,6 +123,8 @@ void Reading::require_head(int layer, int head) const {
 
 std::optional<int64_t> Reading::size(Axis axis) const {
   const auto found = sizes_.find(axis);
+  if (found == sizes_.end() && axis == Axis::T && !trace_.tokens.empty())
+    return static_cast<int64_t>(trace_.tokens.size());
   if (found == sizes_.end()) return std::nullopt;
   return found->second;
 }
@@ -142,6 +188,8 @@ Shape Reading::shape(int value) const {
   const Value& v = graph().value(value);
   if (const auto found = trace_.values.find(v.name); found != trace_.values.end())
     return found->second.shape();
+  if (const auto found = trace_.summaries.find(v.name); found != trace_.summaries.end())
+    return found->second.shape;
   Shape out = v.shape;
   for (int i = 0; i < out.rank(); ++i)
     if (out[i].size < 0) out[i].size = size(out[i].axis).value_or(k_symbolic);
@@ -181,15 +229,17 @@ std::string Reading::in_words(int value) const {
 bool Reading::masked(int64_t layer, int64_t head, int64_t query, int64_t key) const {
   const int pattern = in_layer(layer, "attn.pattern");
   if (pattern < 0 || graph().value(pattern).stage < 0) return false;
-  const Index at = {head, query, key};
   const std::vector<int>& inputs = graph().stage(graph().value(pattern).stage).inputs;
-  if (const auto scores = inputs.empty() ? std::nullopt : numbers(inputs[0]);
-      scores && scores->shape().rank() == 3) {
-    const double score = scores->at(at);
-    return std::isinf(score) && score < 0;
-  }
-  const auto weights = numbers(pattern);
-  return weights && weights->shape().rank() == 3 && weights->at(at) == 0;
+  const auto cell = [&](int value) -> std::optional<double> {
+    const auto cells = rows(value);
+    const int64_t row = cells ? cells->find(query) : -1;
+    if (row < 0 || cells->numbers.shape().rank() != 3) return std::nullopt;
+    return cells->numbers.at({head, row, key});
+  };
+  if (const auto score = inputs.empty() ? std::nullopt : cell(inputs[0]))
+    return std::isinf(*score) && *score < 0;
+  const auto weight = cell(pattern);
+  return weight && *weight == 0;
 }
 
 }  // namespace limpid

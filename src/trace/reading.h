@@ -11,6 +11,18 @@
 
 namespace limpid {
 
+/// A value's numbers by the positions of its axis T (or S): all of them, or the few that were observed as
+/// rows.
+struct Rows {
+  ConstView numbers;  // without the batch
+  std::vector<int64_t>
+      places;          // the position that each row stands for, rising; empty: every position, in order
+  int64_t length = 0;  // positions that the run had
+
+  /// Where the position's row stands, or -1 if it was not kept.
+  int64_t find(int64_t position) const;
+};
+
 /// The trace must outlive it.
 class Reading {
  public:
@@ -24,6 +36,8 @@ class Reading {
   /// none.
   std::optional<ConstView> numbers(int value) const;
   std::optional<ConstView> numbers(const std::string& name) const;
+  /// The value by rows, whether it was kept whole or as rows; nothing if neither.
+  std::optional<Rows> rows(int value) const;
 
   // ---- layers and heads
   int64_t layers() const { return layers_; }

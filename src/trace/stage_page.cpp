@@ -50,11 +50,11 @@ void print_alarm(Paper& paper, const ConstView& numbers, bool scores) {
 
 // ---- the numbers, by their axes ------------------------------------------------------------------
 
-void print_squares(Paper& paper, const Reading& reading, const Value& value, const ConstView& cells,
+void print_squares(Paper& paper, const Reading& reading, const Value& value, const Rows& cells,
                    const PageOptions& options) {
   const int layer = std::max(0, Reading::layer_of(value.name));
   Grid grid{cells, layer, {}, is_pattern(value.name)};
-  const int64_t heads = cells.shape()[0].size;
+  const int64_t heads = cells.numbers.shape()[0].size;
   for (int64_t h = 0; h < heads; ++h)
     if (options.head < 0 || options.head == h) grid.heads.push_back(h);
   // Weights: every head, the first bands with numbers.  Scores: what fits side by side.
@@ -72,8 +72,9 @@ void print_squares(Paper& paper, const Reading& reading, const Value& value, con
 
 // Three axes, of which one counts heads: the rows of the head that is asked for (of keys and values: the one
 // that it reads).  Without heads: the first of the tables.
-void print_one_of(Paper& paper, const Reading& reading, const Value& value, const ConstView& numbers, Ink ink,
+void print_one_of(Paper& paper, const Reading& reading, const Value& value, const Rows& rows, Ink ink,
                   const PageOptions& options) {
+  const ConstView& numbers = rows.numbers;
   const Shape& shape = numbers.shape();
   const int heads = shape.find(Axis::H) >= 0 ? shape.find(Axis::H) : shape.find(Axis::G);
   const int axis = std::max(heads, 0);
@@ -93,21 +94,22 @@ void print_one_of(Paper& paper, const Reading& reading, const Value& value, cons
         .add(label.empty() ? "the first" : label, Ink::plain, true)
         .add(join(" of ", shape[axis].size), Ink::faint);
   }
-  print_table(paper, reading, one, ink, options);
+  print_table(paper, reading, one, ink, options, rows.places);
 }
 
-void print_numbers(Paper& paper, const Reading& reading, const Value& value, const ConstView& numbers,
-                   Ink ink, const PageOptions& options) {
+void print_numbers(Paper& paper, const Reading& reading, const Value& value, const Rows& rows, Ink ink,
+                   const PageOptions& options) {
+  const ConstView& numbers = rows.numbers;
   const Shape& shape = numbers.shape();
   const int rank = shape.rank();
   if (rank == 3 && shape[1].axis == Axis::T && shape[2].axis == Axis::S && (shape[0].axis == Axis::H))
-    return print_squares(paper, reading, value, numbers, options);
+    return print_squares(paper, reading, value, rows, options);
   const bool candidates = rank > 0 && shape[rank - 1].axis == Axis::V && is_floating(numbers.dtype());
   constexpr int64_t k_whole_vocabulary = 12;
   if (candidates && rank <= 2 && (shape[rank - 1].size > k_whole_vocabulary))
-    return print_largest(paper, reading, numbers, options);
-  if (rank <= 2) return print_table(paper, reading, numbers, ink, options);
-  if (rank == 3) return print_one_of(paper, reading, value, numbers, ink, options);
+    return print_largest(paper, reading, numbers, options, rows.places);
+  if (rank <= 2) return print_table(paper, reading, numbers, ink, options, rows.places);
+  if (rank == 3) return print_one_of(paper, reading, value, rows, ink, options);
   const Shape last = shape.part(rank - 2, 2);
   print_table(paper, reading, ConstView(numbers.dtype(), last, numbers.raw()), ink, options);
   paper.line(k_indent).add(
@@ -131,15 +133,28 @@ void print_summary(Paper& paper, const Summary& s, int decimals) {
     paper.line(k_indent).add(join("! ", grouped(s.non_finite), " of them NaN or infinite"), Ink::alarm);
 }
 
+void print_non_finite(Paper& paper, const Summary& s) {
+  if (s.non_finite)
+    paper.line(k_indent).add(
+        join("! ", grouped(s.non_finite), " NaN or infinite of ", counted(s.count, "number"), " here"),
+        Ink::alarm);
+}
+
 // One value of a stage, after its heading.
 void print_value(Paper& paper, const Reading& reading, int id, Ink ink, const PageOptions& options) {
   const Value& value = reading.graph().value(id);
-  if (const auto numbers = reading.numbers(id)) {
-    print_numbers(paper, reading, value, *numbers, ink, options);
-    const bool scores = numbers->shape().find(Axis::S) >= 0 && numbers->shape().find(Axis::T) >= 0;
-    print_alarm(paper, *numbers, scores);
-  } else if (const auto summary = reading.trace().summaries.find(value.name);
-             summary != reading.trace().summaries.end()) {
+  const auto summary = reading.trace().summaries.find(value.name);
+  const bool summed = summary != reading.trace().summaries.end() && summary->second.count > 0;
+  if (const auto rows = reading.rows(id)) {
+    print_numbers(paper, reading, value, *rows, ink, options);
+    const bool scores = rows->numbers.shape().find(Axis::S) >= 0 && rows->numbers.shape().find(Axis::T) >= 0;
+    if (summed && !rows->places.empty())  // of all rows, not only of those that were kept
+      print_non_finite(paper, summary->second);
+    else
+      print_alarm(paper, rows->numbers, scores);
+    if (!rows->places.empty() && has_streamed(reading.trace(), value.name))
+      print_streamed(paper, reading, value.name, options);
+  } else if (summed) {
     print_summary(paper, summary->second, options.decimals);
   } else if (has_streamed(reading.trace(), value.name)) {
     print_streamed(paper, reading, value.name, options);
@@ -152,8 +167,9 @@ void print_value(Paper& paper, const Reading& reading, int id, Ink ink, const Pa
 // A further output in one line where it is one number a row: scale, lse.
 void print_further(Paper& paper, const Reading& reading, int id, const PageOptions& options) {
   const Value& value = reading.graph().value(id);
-  auto numbers = reading.numbers(id);
-  if (!numbers) return;
+  const auto rows = reading.rows(id);
+  if (!rows) return;
+  std::optional<ConstView> numbers = rows->numbers;
   const std::string name = value.name.substr(value.name.rfind('.') + 1);
   std::string of = " " + reading.letters(id);
   if (numbers->shape().rank() == 2 &&
@@ -169,8 +185,9 @@ void print_further(Paper& paper, const Reading& reading, int id, const PageOptio
     return print_value(paper, reading, id, Ink::plain, options);
   }
   std::vector<double> values;
-  const int64_t count = std::min<int64_t>(numbers->shape()[0].size, 64);
-  for (int64_t i = 0; i < count; ++i) values.push_back(numbers->at({i}));
+  const int64_t count = std::min<int64_t>(rows->places.empty() ? numbers->shape()[0].size : rows->length, 64);
+  for (int64_t i = 0; i < count && (rows->places.empty() || rows->find(i) == i); ++i)
+    values.push_back(numbers->at({i}));
   const Figures figures(values, options.decimals);
   Line& line = paper.line(k_indent).add(visible_line(name), Ink::plain, true).add(of + " ", Ink::faint);
   for (double number : values) {
@@ -180,6 +197,7 @@ void print_further(Paper& paper, const Reading& reading, int id, const PageOptio
     }
     line.add("  " + figures.text(number));
   }
+  if (values.size() < static_cast<size_t>(count) && line.fits(" …", 0)) line.add(" …", Ink::faint);
   print_alarm(paper, *numbers, false);
 }
 
@@ -270,8 +288,9 @@ bool was_seen(const Reading& reading, const StageInfo& stage) {
 
 void print_input(Paper& paper, const Reading& reading, int value, const PageOptions& options) {
   const Value& v = reading.graph().value(value);
-  const auto numbers = reading.numbers(value);
-  if (!numbers) return;
+  const auto rows = reading.rows(value);
+  if (!rows) return;
+  const std::optional<ConstView> numbers = rows->numbers;
   paper.blank();
   const bool words = v.dtype == DType::i64 && v.shape.find(Axis::T) >= 0;
   const std::string thing = reading.thing(Axis::T);
@@ -281,15 +300,14 @@ void print_input(Paper& paper, const Reading& reading, int value, const PageOpti
                 words ? join("The sentence, and the number of each ", thing, " in the vocabulary.")
                       : "What the network is given.");
   if (!words || numbers->shape().rank() != 1 ||
-      static_cast<int64_t>(reading.trace().tokens.size()) != numbers->shape()[0].size)
+      static_cast<int64_t>(reading.trace().tokens.size()) != rows->length)
     return print_value(paper, reading, value, Ink::plain, options);
   const std::vector<int64_t> places =
-      kept(numbers->shape()[0].size, 3 * static_cast<int64_t>(std::min(options.most_rows, 1 << 20)));
+      kept(rows->length, 3 * static_cast<int64_t>(std::min(options.most_rows, 1 << 20)));
   Line* line = &paper.line(k_indent);
   for (int64_t place : places) {
     if (place == k_gap) {
-      line->add(join("…", numbers->shape()[0].size - static_cast<int64_t>(places.size()) + 1, " more…   "),
-                Ink::faint);
+      line->add(join("…", rows->length - static_cast<int64_t>(places.size()) + 1, " more…   "), Ink::faint);
       continue;
     }
     const std::string label = reading.label(Axis::T, place),

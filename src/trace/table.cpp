@@ -84,29 +84,47 @@ void print_gap(Paper& paper, const Reading& reading, Axis axis, int64_t left_out
                            Ink::faint);
 }
 
+ShownRows shown_rows(int64_t size, const std::vector<int64_t>& places, int64_t length, int64_t most) {
+  ShownRows out;
+  if (places.empty()) length = size;
+  out.left_out = length;
+  for (const int64_t position : kept(length, most)) {
+    int64_t index = position;
+    if (position != k_gap && !places.empty()) {
+      const auto at = std::lower_bound(places.begin(), places.end(), position);
+      index = at != places.end() && *at == position ? at - places.begin() : k_gap;
+    }
+    if (index == k_gap && (out.index.empty() || out.index.back() == k_gap)) continue;
+    out.index.push_back(index);
+    out.positions.push_back(index == k_gap ? k_gap : position);
+    out.left_out -= index != k_gap;
+  }
+  return out;
+}
+
 void print_table(Paper& paper, const Reading& reading, const ConstView& numbers, Ink ink,
-                 const PageOptions& options) {
+                 const PageOptions& options, const std::vector<int64_t>& places) {
   const ConstView rows = as_rows(numbers);
   const Dim row = rows.shape()[0], column = rows.shape()[1];
-  const std::vector<int64_t> places = kept(row.size, options.most_rows);
+  const ShownRows shown = shown_rows(row.size, places, reading.length(), options.most_rows);
   const std::vector<std::string> labels =
-      row_labels(reading, row.axis, places, std::min<size_t>(20, paper.columns() / 4));
+      row_labels(reading, row.axis, shown.positions, std::min<size_t>(20, paper.columns() / 4));
   const bool named = !reading.label(column.axis, 0).empty();
-  const Figures figures = figures_of(rows, places, std::min<int64_t>(column.size, 64), options.decimals);
+  const Figures figures = figures_of(rows, shown.index, std::min<int64_t>(column.size, 64), options.decimals);
   size_t width = figures.width();
   if (named) width = std::max(width, heading_width(reading, column.axis, std::min<int64_t>(column.size, 64)));
   const Layout at = layout(paper, labels.empty() ? 0 : display_width(labels[0]), width, column.size);
   if (named) print_headings(paper, reading, column.axis, at);
-  for (size_t i = 0; i < places.size(); ++i) {
-    if (places[i] == k_gap) {
-      print_gap(paper, reading, row.axis, row.size - static_cast<int64_t>(places.size()) + 1);
+  for (size_t i = 0; i < shown.index.size(); ++i) {
+    if (shown.index[i] == k_gap) {
+      print_gap(paper, reading, row.axis, shown.left_out);
       continue;
     }
     Line& line = paper.line(k_indent).add(labels[i]);
     size_t end = at.first;
     for (int64_t j = 0; j < at.shown; ++j) {
       end += at.gap + at.width;
-      line.right(figures.text(rows.at({places[i], j})), end, ink);
+      line.right(figures.text(rows.at({shown.index[i], j})), end, ink);
     }
     if (at.shown < column.size) line.add(" …", Ink::faint);
   }
@@ -136,20 +154,20 @@ std::vector<int64_t> largest_places(const ConstView& row, size_t most) {
 
 }  // namespace
 
-void print_largest(Paper& paper, const Reading& reading, const ConstView& numbers,
-                   const PageOptions& options) {
+void print_largest(Paper& paper, const Reading& reading, const ConstView& numbers, const PageOptions& options,
+                   const std::vector<int64_t>& places) {
   const ConstView rows = as_rows(numbers);
   const Dim row = rows.shape()[0], column = rows.shape()[1];
   constexpr size_t k_candidates = 6;
-  const std::vector<int64_t> places = kept(row.size, options.most_rows);
+  const ShownRows shown = shown_rows(row.size, places, reading.length(), options.most_rows);
   const std::vector<std::string> labels =
-      row_labels(reading, row.axis, places, std::min<size_t>(20, paper.columns() / 4));
-  for (size_t i = 0; i < places.size(); ++i) {
-    if (places[i] == k_gap) {
-      print_gap(paper, reading, row.axis, row.size - static_cast<int64_t>(places.size()) + 1);
+      row_labels(reading, row.axis, shown.positions, std::min<size_t>(20, paper.columns() / 4));
+  for (size_t i = 0; i < shown.index.size(); ++i) {
+    if (shown.index[i] == k_gap) {
+      print_gap(paper, reading, row.axis, shown.left_out);
       continue;
     }
-    const ConstView one = rows.window(0, places[i], 1).reshaped({column});
+    const ConstView one = rows.window(0, shown.index[i], 1).reshaped({column});
     const std::vector<int64_t> best = largest_places(one, k_candidates);
     std::vector<double> values;
     for (int64_t place : best) values.push_back(one.at({place}));

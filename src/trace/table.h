@@ -15,11 +15,24 @@ inline constexpr size_t k_indent = 4;
 std::vector<std::string> row_labels(const Reading&, Axis axis, const std::vector<int64_t>& places,
                                     size_t most);
 
-/// Numbers [rows, columns], or one row [columns].  Rows and columns are named after their axes.
-void print_table(Paper&, const Reading&, const ConstView& numbers, Ink, const PageOptions&);
+/// Which rows of a value stand on the page.
+struct ShownRows {
+  std::vector<int64_t> positions,
+      index;  // what each is of, and where it stands among the numbers; k_gap between
+  int64_t left_out = 0;
+};
+/// Of `size` rows the first and the last, in `most` lines; where only the rows of `places` are there (not
+/// empty), those of them among the first and the last of `length`.
+ShownRows shown_rows(int64_t size, const std::vector<int64_t>& places, int64_t length, int64_t most);
+
+/// Numbers [rows, columns], or one row [columns].  Rows and columns are named after their axes.  `places`:
+/// the positions that the rows are of, where only some are there.
+void print_table(Paper&, const Reading&, const ConstView& numbers, Ink, const PageOptions&,
+                 const std::vector<int64_t>& places = {});
 
 /// For each row [V] (or rows [T,V]) the few candidates with the largest numbers.
-void print_largest(Paper&, const Reading&, const ConstView& numbers, const PageOptions&);
+void print_largest(Paper&, const Reading&, const ConstView& numbers, const PageOptions&,
+                   const std::vector<int64_t>& places = {});
 
 /// The `most` likeliest candidates of one row [V], each with a bar.
 void print_bars(Paper&, const Reading&, const ConstView& row, const PageOptions&, size_t most = 10);

@@ -40,7 +40,7 @@ int require_value(const Reading& reading, int64_t layer, const std::string& name
 }
 
 void require_numbers(const Reading& reading, int value) {
-  if (reading.numbers(value)) return;
+  if (reading.rows(value)) return;
   const std::string name = visible_line(reading.graph().value(value).name);
   fail_call("token: the trace does not hold '", name,
             "', which this page needs; observe it in full (--observe ", name, ")");
@@ -58,19 +58,20 @@ Head head_of(const Reading& reading, int layer, int head) {
     fail_call("token: layer ", layer, " is not made of queries, keys and values");
   out.q = qk[0];
   out.k = qk[1];
-  out.mixed = reading.numbers(pv[0]) ? pv[0] : out.pattern;
+  out.mixed = reading.rows(pv[0]) ? pv[0] : out.pattern;
   out.v = pv[1];
   for (int at = out.pattern; at != raw && reading.graph().value(at).stage >= 0;) {
     const std::vector<int>& inputs = maker(reading, at).inputs;
     if (inputs.empty()) break;
     at = inputs[0];
-    if (reading.numbers(at)) out.scores.insert(out.scores.begin(), at);
+    if (reading.rows(at)) out.scores.insert(out.scores.begin(), at);
   }
   for (int value : {out.q, out.k, raw, out.pattern, out.v, out.z}) require_numbers(reading, value);
   for (int value : {out.q, out.k, out.v, out.z})
-    if (reading.numbers(value)->shape().rank() != 3)
+    if (reading.rows(value)->numbers.shape().rank() != 3)
       fail_call("token: layer ", layer, " is not made of heads");
-  out.key_head = head / std::max<int64_t>(1, reading.heads(layer) / reading.numbers(out.k)->shape()[1].size);
+  out.key_head =
+      head / std::max<int64_t>(1, reading.heads(layer) / reading.rows(out.k)->numbers.shape()[1].size);
   return out;
 }
 
@@ -105,7 +106,7 @@ class TokenPage {
 
   std::string row_label(int64_t key) const { return reading_.label(Axis::S, key); }
   bool masked(int64_t key) const { return reading_.masked(head_.layer, head_.head, token_, key); }
-  double weight(int64_t key) const { return reading_.numbers(head_.mixed)->at({head_.head, token_, key}); }
+  double weight(int64_t key) const { return mixed_.numbers.at({head_.head, mixed_.find(token_), key}); }
   std::vector<Expr> products_of(int64_t key) const;
   std::vector<std::string> term_texts(size_t room, int digits, bool all) const;
   std::vector<std::string> term_texts(size_t room) const;
@@ -118,7 +119,9 @@ class TokenPage {
   Paper& paper_;
   const Reading& reading_;
   const Head& head_;
-  int64_t token_, keys_;
+  const int64_t token_;
+  const Rows mixed_;  // the weights that the values are multiplied by
+  const int64_t keys_;
   PageOptions options_;
   std::vector<int64_t> shown_;  // keys, in order
   std::vector<std::string> labels_;
@@ -132,7 +135,8 @@ TokenPage::TokenPage(Paper& paper, const Reading& reading, const Head& head, int
       reading_(reading),
       head_(head),
       token_(token),
-      keys_(reading.numbers(head.pattern)->shape()[2].size),
+      mixed_(*reading.rows(head.mixed)),
+      keys_(mixed_.numbers.shape()[2].size),
       options_(options) {
   choose_keys();
   labels_ = row_labels(reading, Axis::S, shown_, std::min<size_t>(16, paper.columns() / 5));
@@ -156,8 +160,10 @@ void TokenPage::choose_keys() {
 }
 
 void TokenPage::add_column(const std::string& title, int value) {
-  const ConstView cells = *reading_.numbers(value);
-  const auto at = [=, this](int64_t key) { return cells.at({head_.head, token_, key}); };
+  const Rows cells = *reading_.rows(value);
+  const auto at = [this, numbers = cells.numbers, row = cells.find(token_)](int64_t key) {
+    return numbers.at({head_.head, row, key});
+  };
   std::vector<double> values;
   bool same = !columns_.empty();
   for (int64_t key : shown_) {
@@ -202,8 +208,14 @@ void TokenPage::print_row(const std::string& label, const std::string& name, con
 std::vector<Expr> TokenPage::products_of(int64_t key) const {
   const StageInfo& stage = maker(reading_, reading_.in_layer(head_.layer, "attn.raw_scores"));
   std::vector<ConstView> inputs;
-  for (int id : stage.inputs) inputs.push_back(reading_.trace()[reading_.graph().value(id).name].view());
-  const Expr sum = stage.operation->explain(inputs, {0, {0, head_.head, token_, key}}, {});
+  for (int id : stage.inputs) {
+    const std::string& name = reading_.graph().value(id).name;
+    const auto rows = reading_.trace().values.find(name + "@rows");
+    const bool by_rows = id == head_.q && !reading_.rows(id)->places.empty();
+    inputs.push_back(by_rows ? rows->second.view() : reading_.trace()[name].view());
+  }
+  const int64_t query = reading_.rows(head_.q)->find(token_);
+  const Expr sum = stage.operation->explain(inputs, {0, {0, head_.head, query, key}}, {});
   return sum.kind() == Expr::Kind::sum ? sum.parts() : std::vector<Expr>{sum};
 }
 
@@ -318,9 +330,9 @@ void TokenPage::print_scores() {
   if (any_masked)
     paper_.line().add(join("· masked: \"", reading_.label(Axis::T, token_), "\" may not look there"),
                       Ink::faint);
-  const auto lse = reading_.numbers(reading_.graph().value(head_.pattern).name + ".lse");
-  if (lse && lse->shape().rank() == 2 && columns_.size() > 1) {
-    const double value = lse->at({head_.head, token_});
+  const auto lse = reading_.rows(reading_.graph().find(reading_.graph().value(head_.pattern).name + ".lse"));
+  if (lse && lse->numbers.shape().rank() == 2 && lse->find(token_) >= 0 && columns_.size() > 1) {
+    const double value = lse->numbers.at({head_.head, lse->find(token_)});
     const std::string number = Figures({value}, options_.decimals).text(value);
     paper_.paragraph(join("weight = exp(", columns_[columns_.size() - 2].title, " - ", number, "); ", number,
                           " is the log of the sum of exp over the row"),
@@ -329,7 +341,9 @@ void TokenPage::print_scores() {
 }
 
 void TokenPage::print_mix() {
-  const ConstView v = *reading_.numbers(head_.v), z = *reading_.numbers(head_.z);
+  const ConstView v = reading_.rows(head_.v)->numbers;
+  const Rows z_rows = *reading_.rows(head_.z);
+  const auto z = [&](int64_t d) { return z_rows.numbers.at({z_rows.find(token_), head_.head, d}); };
   const int64_t width = v.shape()[2].size;
   const auto value = [&](int64_t key, int64_t d) { return v.at({key, head_.key_head, d}); };
   const auto product = [&](int64_t key, int64_t d) {
@@ -341,8 +355,7 @@ void TokenPage::print_mix() {
     for (int64_t d = 0; d < std::min<int64_t>(width, 32); ++d)
       all_values.push_back(value(key, d)), all_products.push_back(product(key, d));
   }
-  for (int64_t d = 0; d < std::min<int64_t>(width, 32); ++d)
-    all_products.push_back(z.at({token_, head_.head, d}));
+  for (int64_t d = 0; d < std::min<int64_t>(width, 32); ++d) all_products.push_back(z(d));
   const Figures weights(all_weights, options_.decimals), values(all_values, options_.decimals),
       products(all_products, options_.decimals);
   const size_t before = label_width_ + 2 + weights.width() + 2, each = values.width() + products.width() + 4;
@@ -386,15 +399,15 @@ void TokenPage::print_mix() {
     print_products(line, Ink::plain, [&](int64_t d) { return left[static_cast<size_t>(d)]; });
   }
   Line& sum = paper_.line().right("sum z", middle, Ink::value).add("  = ", Ink::faint);
-  print_products(sum, Ink::value, [&](int64_t d) { return z.at({token_, head_.head, d}); });
+  print_products(sum, Ink::value, [&](int64_t d) { return z(d); });
   if (n < width) paper_.line().add(join("… ", n, " of the head's ", counted(width, "number")), Ink::faint);
 }
 
 void TokenPage::print() {
-  const ConstView q = *reading_.numbers(head_.q);
+  const Rows q = *reading_.rows(head_.q);
   const Tensor row = [&] {
-    Tensor t = Tensor::copy_of(q.window(0, token_, 1).window(1, head_.head, 1));
-    t.reshape({q.shape()[2]});
+    Tensor t = Tensor::copy_of(q.numbers.window(0, q.find(token_), 1).window(1, head_.head, 1));
+    t.reshape({q.numbers.shape()[2]});
     return t;
   }();
   print_row("query of " + clip_to_width(reading_.label(Axis::T, token_), 24),
@@ -443,11 +456,17 @@ std::string token_page(const Trace& trace, int layer, int head, const std::vecto
   reading.require_head(layer, head);
   if (token_positions.empty()) fail_call("token: no token was given");
   const Head found = head_of(reading, layer, head);
-  const int64_t length = reading.numbers(found.pattern)->shape()[1].size;
-  for (int token : token_positions)
+  const int64_t length = reading.rows(found.pattern)->length;
+  for (int token : token_positions) {
     if (token < 0 || token >= length)
       fail_call("token ", token, " does not exist: the sentence has ",
                 length == 1 ? "one, 0" : join("the tokens 0 to ", length - 1));
+    for (int value : {found.q, found.pattern, found.z})
+      if (reading.rows(value)->find(token) < 0)
+        fail_call("token: the trace does not hold the row of token ", token, " of '",
+                  visible_line(reading.graph().value(value).name), "'; observe it (--observe ",
+                  visible_line(reading.graph().value(value).name), ":rows:", token, ")");
+  }
   Paper paper(options);
   print_title(paper, reading, found, token_positions);
   for (int token : token_positions) {

@@ -123,6 +123,7 @@ constexpr double k_column = 92, k_lines = 190;
 struct Thread {
   int64_t query = 0, key = 0;
   double weight = 0;
+  Source source;
 };
 
 // The lines worth drawing: of each query the largest weights, so many that all together stay readable.
@@ -132,12 +133,39 @@ std::vector<Thread> threads_of(const Matrix& m, bool& thinned) {
   for (int64_t t = 0; t < m.rows; ++t) {
     std::vector<Thread> row;
     for (int64_t s = 0; s < m.columns; ++s)
-      if (const double w = m.at(t, s); w >= 0.01) row.push_back({t, s, w});
+      if (const double w = m.at(t, s); w >= 0.01) row.push_back({t, s, w, m.source_at(t, s)});
     std::stable_sort(row.begin(), row.end(),
                      [](const Thread& a, const Thread& b) { return a.weight > b.weight; });
     if (static_cast<int64_t>(row.size()) > each) row.resize(static_cast<size_t>(each)), thinned = true;
     out.insert(out.end(), row.begin(), row.end());
   }
+  return out;
+}
+
+// The same of a long text, whose whole weights were not kept: from the largest of each row (NAME@topN), for
+// so many queries, evenly spaced, that the lines stay readable.
+std::vector<Thread> threads_of_top(const Trace& trace, const std::string& pattern, int64_t head) {
+  constexpr int64_t k_most = 1200;
+  const auto weights = std::find_if(trace.values.begin(), trace.values.end(), [&](const auto& named) {
+    return named.first.starts_with(pattern + "@top") && named.first.ends_with(".weight");
+  });
+  if (weights == trace.values.end()) return {};
+  const std::string stage =
+      weights->first.substr(0, weights->first.size() - std::string_view(".weight").size());
+  const auto keys = trace.values.find(stage + ".index");
+  if (keys == trace.values.end()) return {};
+  const Shape& shape = weights->second.shape();  // [B,H,T,N]
+  const int64_t rows = shape[2].size, each = std::min<int64_t>(shape[3].size, 2);
+  const std::vector<int64_t> parts = even_bins(rows, k_most / each);
+  std::vector<Thread> out;
+  for (size_t i = 0; i + 1 < parts.size(); ++i)
+    for (int64_t j = 0; j < each; ++j) {
+      const Index at = {0, head, parts[i], j};
+      const auto key = static_cast<int64_t>(keys->second.at(at));
+      const double weight = weights->second.at(at);
+      if (key >= 0 && weight >= 0.01)
+        out.push_back({parts[i], key, weight, {stage + ".weight", at, format_of(1), Source::Of::cell, {}}});
+    }
   return out;
 }
 
@@ -186,17 +214,21 @@ Scene head_scene(const Trace& trace, const FigureOptions& o) {
   reading.require_head(o.layer, o.head);
   const auto weights = pattern_of(reading, o.layer, o.head),
              scores = pattern_of(reading, o.layer, o.head, "scores");
-  if (!weights || weights->source.stage.ends_with("@map"))
-    fail_call("heads: the trace does not hold all weights of layer ", o.layer,
-              "; trace with --observe blocks.", o.layer, ".attn.pattern");
+  if (!weights)
+    fail_call("heads: the trace does not hold the weights of layer ", o.layer,
+              "; trace with --observe blocks.", o.layer,
+              ".attn.pattern, or of a long text with :map:128 and :top:8");
+  const bool pooled = weights->source.stage.ends_with("@map");
   const std::vector<std::string> labels = token_labels(reading);
   const std::string token = reading.thing(Axis::T);
   Scene scene;
   scene.title = join("Layer ", o.layer, ", head ", o.head, ": ", reading.sentence());
   const double top = k_margin + 58;
   const double tall = o.height > 0 ? o.height - 190 : 560;
-  const int64_t places = std::max(weights->rows, weights->columns);
-  const double pitch = std::clamp(tall / static_cast<double>(places), 0.5, 30.0);
+  const int64_t queries = pooled ? reading.length() : weights->rows,
+                keys = pooled ? queries : weights->columns;
+  const int64_t places = std::max(queries, keys);
+  const double pitch = std::min(tall / static_cast<double>(places), 30.0);
   double column = 0;
   for (const std::string& label : labels) column = std::max(column, text_width(label, k_small_size));
   column = std::clamp(column, 60.0, k_column);
@@ -206,15 +238,18 @@ Scene head_scene(const Trace& trace, const FigureOptions& o) {
   scene.texts.push_back(text_at(TextKind::name, "looks", {left - 8, top - 12}, Anchor::end, Role::query));
   scene.texts.push_back(
       text_at(TextKind::name, "is looked at", {right + 8, top - 12}, Anchor::start, Role::key));
-  write_column(scene, labels, weights->rows, left - 8, top, pitch, Anchor::end);
-  write_column(scene, labels, weights->columns, right + 8, top, pitch, Anchor::start);
+  write_column(scene, labels, queries, left - 8, top, pitch, Anchor::end);
+  write_column(scene, labels, keys, right + 8, top, pitch, Anchor::start);
   bool thinned = false;
   const auto label = [&](int64_t i) {
     return i < static_cast<int64_t>(labels.size())
                ? elided(labels[static_cast<size_t>(i)], k_small_size, k_column)
                : join("#", i);
   };
-  for (const Thread& t : threads_of(*weights, thinned)) {
+  const std::vector<Thread> threads =
+      pooled ? threads_of_top(trace, join("blocks.", o.layer, ".attn.pattern"), o.head)
+             : threads_of(*weights, thinned);
+  for (const Thread& t : threads) {
     SceneLine line;
     line.name = join(label(t.query), " looks at ", label(t.key));
     line.points = {{left, top + pitch * (static_cast<double>(t.query) + 0.5)},
@@ -222,7 +257,7 @@ Scene head_scene(const Trace& trace, const FigureOptions& o) {
     line.role = Role::weights;
     line.width = places > 64 ? 0.8 : 1 + 3 * t.weight;
     line.opacity = std::clamp(t.weight, 0.04, 1.0);
-    line.source = weights->source_at(t.query, t.key);
+    line.source = t.source;
     scene.lines.push_back(std::move(line));
   }
   GridForm form;
@@ -230,8 +265,7 @@ Scene head_scene(const Trace& trace, const FigureOptions& o) {
   form.role = Role::weights;
   form.most_width = form.most_height = std::clamp(pitch * static_cast<double>(places), 182.0, tall);
   form.shares = true;
-  form.rows = {labels};
-  form.columns = {labels};
+  if (!pooled) form.rows = {labels}, form.columns = {labels};
   const Point room = label_room(*weights, form);
   const Point at = {right + 8 + column + 40 + room.x, std::max(top, k_margin + 30 + room.y)};
   const SceneGrid grid = add_grid(scene, *weights, scores ? &*scores : nullptr, form, at);
@@ -240,7 +274,8 @@ Scene head_scene(const Trace& trace, const FigureOptions& o) {
       join("The wider a line and the more it stands out, the larger the weight. In the map a row is a ",
            token, " that looks, a column one that is looked at.");
   if (thinned) words += join(" Lines are thinned: of each ", token, " the largest weights.");
-  if (grid.pooled()) words += " The map is pooled: a cell is the mean of several.";
+  if (pooled) words += join(" Lines stand for some ", token, "s alone: of each the two it looks at most.");
+  if (pooled || grid.pooled()) words += " The map is pooled: a cell is the mean of several.";
   if (pitch < 15) words += join(" Not every ", token, " is named.");
   const double bottom = std::max(top + pitch * static_cast<double>(places), grid.rect.bottom() + 28) + 16;
   add_paragraph(scene, TextKind::note, words, {k_margin, bottom},
@@ -251,7 +286,7 @@ Scene head_scene(const Trace& trace, const FigureOptions& o) {
                               "as the one that is looked at. ",
                               words),
                          0, false, false});
-  for (int64_t t = 0; t < std::min<int64_t>(weights->rows, 12); ++t) {
+  for (int64_t t = 0; !pooled && t < std::min<int64_t>(weights->rows, 12); ++t) {
     int64_t best = 0;
     for (int64_t s = 1; s < weights->columns; ++s)
       if (weights->at(t, s) > weights->at(t, best)) best = s;

@@ -12,7 +12,8 @@ class Numbers {
  public:
   explicit Numbers(const Matrix& m) : type_(m.tensor->dtype()), raw_(m.tensor->raw()) {
     const std::vector<int64_t> strides = contiguous_strides(m.tensor->shape());
-    for (size_t i = 0; i < strides.size(); ++i) base_ += m.source.index[i] * strides[i];
+    for (size_t i = 0; i < strides.size(); ++i)
+      base_ += (static_cast<int>(i) == m.cut_axis ? m.cut_at : m.source.index[i]) * strides[i];
     if (m.row_axis >= 0) row_ = strides[static_cast<size_t>(m.row_axis)];
     if (m.column_axis >= 0) column_ = strides[static_cast<size_t>(m.column_axis)];
     if (type_ != DType::f32 && type_ != DType::f64) {
@@ -49,7 +50,11 @@ std::string canonical(const Trace& trace, const std::string& name) {
 
 }  // namespace
 
-double Matrix::at(int64_t row, int64_t column) const { return tensor->at(source_at(row, column).index); }
+double Matrix::at(int64_t row, int64_t column) const {
+  Index index = source_at(row, column).index;
+  if (cut_axis >= 0) index[static_cast<size_t>(cut_axis)] = cut_at;
+  return tensor->at(index);
+}
 
 Source Matrix::source_at(int64_t row, int64_t column) const {
   Source out = source;
@@ -109,6 +114,29 @@ std::optional<Matrix> matrix_of(const Trace& trace, const std::string& asked, Ax
     if (at < 0 || at >= size) return std::nullopt;
     out.source.index.push_back(at);
   }
+  out.source.format = format_for(out);
+  return out;
+}
+
+std::optional<Matrix> row_matrix_of(const Trace& trace, const std::string& asked, Axis rows, Axis columns,
+                                    int64_t head, int64_t heads, int64_t position) {
+  const std::string stage = canonical(trace, asked);
+  if (kept(trace, stage)) {
+    const auto whole = matrix_of(trace, asked, rows, columns, head, heads);
+    if (!whole || position < 0 || position >= whole->rows) return std::nullopt;
+    return whole->row(whole->row_axis < 0 ? 0 : position);
+  }
+  const Tensor *some = kept(trace, stage + "@rows"), *index = kept(trace, stage + "@rows.index");
+  if (!some || !index) return std::nullopt;
+  int64_t at = 0;
+  while (at < index->count() && static_cast<int64_t>(index->at({at})) != position) ++at;
+  auto cut = matrix_of(trace, stage + "@rows", rows, columns, head, heads);
+  if (!cut || cut->row_axis < 0 || at >= cut->rows) return std::nullopt;
+  Matrix out = cut->row(at);
+  out.cut_axis = cut->row_axis;
+  out.cut_at = at;
+  out.source.stage = stage;
+  out.source.index[static_cast<size_t>(out.cut_axis)] = position;
   out.source.format = format_for(out);
   return out;
 }

@@ -15,6 +15,10 @@ struct Matrix {
   Source source;                        // of its first number
   int row_axis = -1, column_axis = -1;  // of the value; -1: it has no such axis, and one row or column
   int64_t rows = 1, columns = 1;
+  // Where only some rows of a value were kept (NAME@rows): the axis that was cut down, and where this row
+  // stands on it.
+  int cut_axis = -1;
+  int64_t cut_at = 0;
 
   double at(int64_t row, int64_t column) const;
   Source source_at(int64_t row, int64_t column) const;
@@ -31,6 +35,10 @@ struct Matrix {
 /// (NAME@map) gives the map.
 std::optional<Matrix> matrix_of(const Trace&, const std::string& name, Axis rows, Axis columns, int64_t head,
                                 int64_t heads);
+
+/// One row of it, at this position: of the whole value, or of the rows that were kept of it (NAME@rows).
+std::optional<Matrix> row_matrix_of(const Trace&, const std::string& name, Axis rows, Axis columns,
+                                    int64_t head, int64_t heads, int64_t position);
 
 /// "%.2f", or as many decimals more as the numbers need where all are small, or an exponent.
 std::string format_for(const Matrix&, int decimals = 2);

@@ -60,24 +60,27 @@ class TokenFigure {
     return m;
   }
 
+  // The query's own row.
+  std::optional<Matrix> row(const std::string& name, Axis columns) const {
+    return row_matrix_of(trace_, join("blocks.", o_.layer, ".attn.", name), Axis::T, columns, o_.head,
+                         reading_.heads(o_.layer), query_);
+  }
+
   void read() {
-    q_ = value("rot_q", Axis::T, Axis::D);
+    q_ = row("rot_q", Axis::D);
     k_ = value("rot_k", Axis::S, Axis::D);
-    if (!q_) q_ = value("q", Axis::T, Axis::D);
+    if (!q_) q_ = row("q", Axis::D);
     if (!k_) k_ = value("k", Axis::S, Axis::D);
     v_ = value("v", Axis::S, Axis::D);
-    z_ = value("z", Axis::T, Axis::D);
-    dot_ = value("raw_scores", Axis::T, Axis::S);
-    scaled_ = value("scaled_scores", Axis::T, Axis::S);
-    pattern_ = value("pattern", Axis::T, Axis::S);
+    z_ = row("z", Axis::D);
+    dot_ = row("raw_scores", Axis::S);
+    scaled_ = row("scaled_scores", Axis::S);
+    pattern_ = row("pattern", Axis::S);
     for (const auto* needed : {&q_, &k_, &v_, &z_, &pattern_})
       if (!*needed)
         fail_call("token: the trace does not hold all of layer ", o_.layer,
                   "'s queries, keys, values, weights and their sum; trace with --observe blocks.", o_.layer,
                   ".attn.*");
-    if (pattern_->source.stage.ends_with("@map") || query_ >= pattern_->rows)
-      fail_call("token: the trace holds only a pooled map of the weights; trace with --observe ", "blocks.",
-                o_.layer, ".attn.pattern");
   }
 
   // Those the mask leaves; of many, the ones with the largest weights, in the sentence's order.

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <regex>
 
 #include "limpid/scene.h"
@@ -135,13 +136,44 @@ Source source_from(std::string_view text) {
   return out;
 }
 
+namespace {
+
+// The cells of a value of which only some rows were kept (NAME@rows, their positions NAME@rows.index).
+std::vector<double> cells_of_rows(const Source& source, const Trace& trace) {
+  const auto rows = trace.values.find(source.stage + "@rows"),
+             index = trace.values.find(source.stage + "@rows.index");
+  if (rows == trace.values.end() || index == trace.values.end())
+    fail_work("source '", to_string(source), "': the trace does not hold ", source.stage);
+  const Tensor& tensor = rows->second;
+  int axis = tensor.shape().find(Axis::T);
+  if (axis < 0) axis = tensor.shape().find(Axis::S);
+  if (axis < 0) fail_work("source '", to_string(source), "': ", source.stage, " has no rows");
+  std::map<int64_t, int64_t> stands;  // position -> where its row stands
+  for (int64_t i = 0; i < index->second.count(); ++i) stands[static_cast<int64_t>(index->second.at({i}))] = i;
+  Shape shape = tensor.shape();
+  shape[axis].size = stands.empty() ? 0 : stands.rbegin()->first + 1;
+  check(source, shape);
+  std::vector<double> cells;
+  over(source, [&](Index at) {
+    const auto found = stands.find(at[static_cast<size_t>(axis)]);
+    if (found == stands.end())
+      fail_work("source '", to_string(source), "': the trace does not hold row ",
+                at[static_cast<size_t>(axis)], " of ", source.stage);
+    at[static_cast<size_t>(axis)] = found->second;
+    cells.push_back(tensor.at(at));
+  });
+  return cells;
+}
+
+}  // namespace
+
 double number_of(const Source& source, const Trace& trace) {
   const Tensor* tensor = nullptr;
   if (const auto found = trace.values.find(source.stage); found != trace.values.end())
     tensor = &found->second;
   if (const auto found = trace.parameters.find(source.stage); !tensor && found != trace.parameters.end())
     tensor = &found->second;
-  if (!tensor) fail_work("source '", to_string(source), "': the trace does not hold ", source.stage);
+  if (!tensor) return reduced(source.of, cells_of_rows(source, trace));
   check(source, tensor->shape());
   std::vector<double> cells;
   over(source, [&](const Index& at) { cells.push_back(tensor->at(at)); });
