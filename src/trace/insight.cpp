@@ -122,7 +122,7 @@ std::optional<Source> source(const Reading& reading, int64_t query, int64_t cand
 }
 
 std::string predicted(const Reading& reading) {
-  const auto probs = reading.rows(reading.graph().find("probs"));
+  const std::optional<Rows>& probs = reading.rows(reading.graph().find("probs"));
   const int rank = probs ? probs->numbers.shape().rank() : 0;
   if (rank < 1 || rank > 2) return "";
   const bool words = rank == 2;

@@ -5,7 +5,7 @@
 namespace limpid {
 
 std::optional<Look> look(const Reading& reading, int64_t layer, int64_t head, int64_t query) {
-  const auto weights = reading.rows(reading.in_layer(layer, "attn.pattern"));
+  const std::optional<Rows>& weights = reading.rows(reading.in_layer(layer, "attn.pattern"));
   const int64_t row = weights ? weights->find(query) : -1;
   if (row < 0 || weights->numbers.shape().rank() != 3) return std::nullopt;
   Look out{layer, head, query, 0, 0, 0, 0, 0, 1};
@@ -27,7 +27,7 @@ std::optional<Look> look(const Reading& reading, int64_t layer, int64_t head, in
 std::vector<Look> looks_of(const Reading& reading, int64_t query) {
   std::vector<Look> out;
   for (int64_t layer = 0; layer < reading.layers(); ++layer) {
-    const auto weights = reading.rows(reading.in_layer(layer, "attn.pattern"));
+    const std::optional<Rows>& weights = reading.rows(reading.in_layer(layer, "attn.pattern"));
     if (!weights || weights->numbers.shape().rank() != 3 || query < 0 || weights->find(query) < 0) continue;
     for (int64_t head = 0; head < weights->numbers.shape()[0].size; ++head)
       if (const auto found = look(reading, layer, head, query)) out.push_back(*found);
@@ -36,7 +36,7 @@ std::vector<Look> looks_of(const Reading& reading, int64_t query) {
 }
 
 std::optional<double> row_length(const Reading& reading, int value, int64_t row) {
-  const auto rows = reading.rows(value);
+  const std::optional<Rows>& rows = reading.rows(value);
   const int64_t at = rows && row >= 0 ? rows->find(row) : -1;
   if (at < 0 || rows->numbers.shape().rank() < 2 || rows->numbers.shape()[0].axis != Axis::T)
     return std::nullopt;

@@ -153,7 +153,7 @@ std::string where_the_last_looks(const Reading& reading, const Grid& grid) {
 // itself.
 void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, bool first,
                        const PageOptions& options) {
-  const auto weights = reading.rows(reading.in_layer(layer, "attn.pattern"));
+  const std::optional<Rows>& weights = reading.rows(reading.in_layer(layer, "attn.pattern"));
   const std::string attention = growth(reading, layer, "attn_out", "resid_pre"),
                     wide = growth(reading, layer, "mlp_out", "resid_mid");
   const bool seen = weights && weights->numbers.shape().rank() == 3;
@@ -181,7 +181,7 @@ void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, bool
 // ---- the next word -------------------------------------------------------------------------------
 
 void print_next(Paper& paper, const Reading& reading, const PageOptions& options) {
-  const auto probs = reading.rows(reading.graph().find("probs"));
+  const std::optional<Rows>& probs = reading.rows(reading.graph().find("probs"));
   const int rank = probs ? probs->numbers.shape().rank() : 0;
   if (rank < 1 || rank > 2 || probs->numbers.shape()[rank - 1].axis != Axis::V) return;
   const int64_t last = rank == 2 ? probs->length - 1 : 0, at = rank == 2 ? probs->find(last) : 0;

@@ -55,7 +55,12 @@ std::optional<ConstView> Reading::numbers(int value) const {
   return first_of_batch(tensor);
 }
 
-std::optional<Rows> Reading::rows(int value) const {
+const std::optional<Rows>& Reading::rows(int value) const {
+  const auto found = rows_.find(value);
+  return found != rows_.end() ? found->second : rows_.emplace(value, find_rows(value)).first->second;
+}
+
+std::optional<Rows> Reading::find_rows(int value) const {
   if (value < 0) return std::nullopt;
   if (const auto whole = numbers(value)) {
     const int axis = rows_axis(whole->shape());
@@ -231,7 +236,7 @@ bool Reading::masked(int64_t layer, int64_t head, int64_t query, int64_t key) co
   if (pattern < 0 || graph().value(pattern).stage < 0) return false;
   const std::vector<int>& inputs = graph().stage(graph().value(pattern).stage).inputs;
   const auto cell = [&](int value) -> std::optional<double> {
-    const auto cells = rows(value);
+    const std::optional<Rows>& cells = rows(value);
     const int64_t row = cells ? cells->find(query) : -1;
     if (row < 0 || cells->numbers.shape().rank() != 3) return std::nullopt;
     return cells->numbers.at({head, row, key});

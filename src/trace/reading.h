@@ -37,7 +37,7 @@ class Reading {
   std::optional<ConstView> numbers(int value) const;
   std::optional<ConstView> numbers(const std::string& name) const;
   /// The value by rows, whether it was kept whole or as rows; nothing if neither.
-  std::optional<Rows> rows(int value) const;
+  const std::optional<Rows>& rows(int value) const;
 
   // ---- layers and heads
   int64_t layers() const { return layers_; }
@@ -74,9 +74,11 @@ class Reading {
 
  private:
   Shape shape(int value) const;
+  std::optional<Rows> find_rows(int value) const;
   const Trace& trace_;
   int64_t layers_ = 0;
   std::map<Axis, int64_t> sizes_;
+  mutable std::map<int, std::optional<Rows>> rows_;  // found once: a page asks for every cell
 };
 
 }  // namespace limpid

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "limpid/trace.h"
+#include "trace/figures.h"
 #include "trace/reading.h"
 
 namespace limpid {
@@ -30,11 +31,10 @@ std::vector<Observation> everything(const Graph& graph) {
 }  // namespace
 
 std::vector<Observation> page_reads(const Graph& graph, int64_t length, const PageOptions& options) {
-  const int64_t rows = std::max<int64_t>(options.most_rows, k_first_rows);
-  if (length <= rows) return everything(graph);
-  std::vector<int64_t> first_and_last;
-  for (int64_t i = 0; i < rows; ++i) first_and_last.push_back(i);
-  first_and_last.push_back(-1);
+  if (length <= std::max<int64_t>(options.most_rows, k_first_rows)) return everything(graph);
+  std::vector<int64_t> first_and_last = kept(length, options.most_rows);
+  std::erase(first_and_last, k_gap);
+  for (int64_t i = 0; i < k_first_rows; ++i) first_and_last.push_back(i);
 
   std::vector<Observation> out;
   const int layer = std::max(options.layer, 0);

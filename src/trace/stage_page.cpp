@@ -145,7 +145,7 @@ void print_value(Paper& paper, const Reading& reading, int id, Ink ink, const Pa
   const Value& value = reading.graph().value(id);
   const auto summary = reading.trace().summaries.find(value.name);
   const bool summed = summary != reading.trace().summaries.end() && summary->second.count > 0;
-  if (const auto rows = reading.rows(id)) {
+  if (const std::optional<Rows>& rows = reading.rows(id)) {
     print_numbers(paper, reading, value, *rows, ink, options);
     const bool scores = rows->numbers.shape().find(Axis::S) >= 0 && rows->numbers.shape().find(Axis::T) >= 0;
     if (summed && !rows->places.empty())  // of all rows, not only of those that were kept
@@ -167,7 +167,7 @@ void print_value(Paper& paper, const Reading& reading, int id, Ink ink, const Pa
 // A further output in one line where it is one number a row: scale, lse.
 void print_further(Paper& paper, const Reading& reading, int id, const PageOptions& options) {
   const Value& value = reading.graph().value(id);
-  const auto rows = reading.rows(id);
+  const std::optional<Rows>& rows = reading.rows(id);
   if (!rows) return;
   std::optional<ConstView> numbers = rows->numbers;
   const std::string name = value.name.substr(value.name.rfind('.') + 1);
@@ -190,14 +190,15 @@ void print_further(Paper& paper, const Reading& reading, int id, const PageOptio
     values.push_back(numbers->at({i}));
   const Figures figures(values, options.decimals);
   Line& line = paper.line(k_indent).add(visible_line(name), Ink::plain, true).add(of + " ", Ink::faint);
+  bool cut = static_cast<int64_t>(values.size()) < count;  // rows that were not kept
   for (double number : values) {
     if (!line.fits(figures.text(number), 4)) {
-      line.add(" …", Ink::faint);
+      cut = true;
       break;
     }
     line.add("  " + figures.text(number));
   }
-  if (values.size() < static_cast<size_t>(count) && line.fits(" …", 0)) line.add(" …", Ink::faint);
+  if (cut) line.add(" …", Ink::faint);
   print_alarm(paper, *numbers, false);
 }
 
@@ -288,7 +289,7 @@ bool was_seen(const Reading& reading, const StageInfo& stage) {
 
 void print_input(Paper& paper, const Reading& reading, int value, const PageOptions& options) {
   const Value& v = reading.graph().value(value);
-  const auto rows = reading.rows(value);
+  const std::optional<Rows>& rows = reading.rows(value);
   if (!rows) return;
   const std::optional<ConstView> numbers = rows->numbers;
   paper.blank();

@@ -330,7 +330,8 @@ void TokenPage::print_scores() {
   if (any_masked)
     paper_.line().add(join("· masked: \"", reading_.label(Axis::T, token_), "\" may not look there"),
                       Ink::faint);
-  const auto lse = reading_.rows(reading_.graph().find(reading_.graph().value(head_.pattern).name + ".lse"));
+  const std::optional<Rows>& lse =
+      reading_.rows(reading_.graph().find(reading_.graph().value(head_.pattern).name + ".lse"));
   if (lse && lse->numbers.shape().rank() == 2 && lse->find(token_) >= 0 && columns_.size() > 1) {
     const double value = lse->numbers.at({head_.head, lse->find(token_)});
     const std::string number = Figures({value}, options_.decimals).text(value);
