@@ -35,6 +35,7 @@ std::vector<Observation> page_reads(const Graph& graph, int64_t length, const Pa
   std::vector<int64_t> first_and_last = kept(length, options.most_rows);
   std::erase(first_and_last, k_gap);
   for (int64_t i = 0; i < k_first_rows; ++i) first_and_last.push_back(i);
+  first_and_last.push_back(-1);
 
   std::vector<Observation> out;
   const int layer = std::max(options.layer, 0);

@@ -124,7 +124,9 @@ std::optional<Matrix> row_matrix_of(const Trace& trace, const std::string& asked
   if (kept(trace, stage)) {
     const auto whole = matrix_of(trace, asked, rows, columns, head, heads);
     if (!whole || position < 0 || position >= whole->rows) return std::nullopt;
-    return whole->row(whole->row_axis < 0 ? 0 : position);
+    Matrix out = whole->row(whole->row_axis < 0 ? 0 : position);
+    out.source.format = format_for(out);  // as where its row alone was kept
+    return out;
   }
   const Tensor *some = kept(trace, stage + "@rows"), *index = kept(trace, stage + "@rows.index");
   if (!some || !index) return std::nullopt;
