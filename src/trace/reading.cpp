@@ -18,6 +18,16 @@ Reading::Reading(const Trace& trace) : trace_(trace) {
       for (const Dim& dim : tensor.shape()) sizes_.emplace(dim.axis, dim.size);
   for (const auto& [name, summary] : trace.summaries)
     for (const Dim& dim : summary.shape) sizes_.emplace(dim.axis, dim.size);
+  weights_.resize(static_cast<size_t>(layers_));
+  for (int64_t layer = 0; layer < layers_; ++layer) {
+    Weights& of = weights_[static_cast<size_t>(layer)];
+    of.pattern = in_layer(layer, "attn.pattern");
+    const int stage = of.pattern < 0 ? -1 : graph().value(of.pattern).stage;
+    if (stage < 0)
+      of.pattern = -1;
+    else if (!graph().stage(stage).inputs.empty())
+      of.scores = graph().stage(stage).inputs[0];
+  }
 }
 
 int64_t Rows::find(int64_t position) const {
@@ -232,18 +242,16 @@ std::string Reading::in_words(int value) const {
 }
 
 bool Reading::masked(int64_t layer, int64_t head, int64_t query, int64_t key) const {
-  const int pattern = in_layer(layer, "attn.pattern");
-  if (pattern < 0 || graph().value(pattern).stage < 0) return false;
-  const std::vector<int>& inputs = graph().stage(graph().value(pattern).stage).inputs;
+  if (layer < 0 || layer >= layers_) return false;
+  const Weights& of = weights_[static_cast<size_t>(layer)];
   const auto cell = [&](int value) -> std::optional<double> {
     const std::optional<Rows>& cells = rows(value);
     const int64_t row = cells ? cells->find(query) : -1;
     if (row < 0 || cells->numbers.shape().rank() != 3) return std::nullopt;
     return cells->numbers.at({head, row, key});
   };
-  if (const auto score = inputs.empty() ? std::nullopt : cell(inputs[0]))
-    return std::isinf(*score) && *score < 0;
-  const auto weight = cell(pattern);
+  if (const auto score = cell(of.scores)) return std::isinf(*score) && *score < 0;
+  const auto weight = cell(of.pattern);
   return weight && *weight == 0;
 }
 

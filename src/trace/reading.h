@@ -77,6 +77,10 @@ class Reading {
   std::optional<Rows> find_rows(int value) const;
   const Trace& trace_;
   int64_t layers_ = 0;
+  struct Weights {
+    int pattern = -1, scores = -1;  // scores: what the softmax reads
+  };
+  std::vector<Weights> weights_;  // by layer
   std::map<Axis, int64_t> sizes_;
   mutable std::map<int, std::optional<Rows>> rows_;  // found once: a page asks for every cell
 };
