@@ -19,15 +19,32 @@ bool has_title(const std::vector<Slide>& pages, const std::string& part) {
   return false;
 }
 
+// 18 pt on a page of 13.333 inches are 24 units; of the numbers in cells 12 pt.
 void expect_good_deck(const std::vector<Slide>& pages, const std::string& which) {
   for (const Slide& page : pages) {
-    EXPECT_EQ(page.scene.width, 1280) << which;
-    EXPECT_EQ(page.scene.height, 720) << which;
-    EXPECT_GE(printed_size(page.scene), 7) << which << ": " << page.title;
-    EXPECT_FALSE(page.notes.empty()) << which << ": " << page.title;
-    EXPECT_FALSE(page.scene.description.empty()) << which << ": " << page.title;
-    std::string all = page.scene.connectors.empty() ? number_faults(page.scene) : faults(page.scene);
-    EXPECT_EQ(all, "") << which << ": " << page.title;
+    const std::string where = which + ": " + page.title;
+    EXPECT_EQ(page.scene.width, 1280) << where;
+    EXPECT_EQ(page.scene.height, 720) << where;
+    EXPECT_FALSE(page.notes.empty()) << where;
+    EXPECT_FALSE(page.scene.description.empty()) << where;
+    for (const SceneGrid& grid : page.scene.grids)
+      for (const SceneText& text : grid.texts) EXPECT_GE(text.size, 16 - 1e-6) << where << ", " << text.text;
+    for (const SceneBox& box : page.scene.boxes)
+      for (const SceneText& text : box.texts) EXPECT_GE(text.size, 24 - 1e-6) << where << ", " << text.text;
+    for (const SceneText& text : page.scene.texts)
+      EXPECT_GE(text.size, 24 - 1e-6) << where << ", " << text.text;
+    EXPECT_EQ(number_faults(page.scene), "") << where;
+    for (const SceneConnector& c : page.scene.connectors) {
+      const SceneBox &from = page.scene.boxes[static_cast<size_t>(c.from)],
+                     &to = page.scene.boxes[static_cast<size_t>(c.to)];
+      EXPECT_TRUE(on_border(c.points.front(), from.ports[static_cast<size_t>(c.from_port)], from.rect))
+          << where;
+      EXPECT_TRUE(on_border(c.points.back(), to.ports[static_cast<size_t>(c.to_port)], to.rect)) << where;
+    }
+    for (const SceneLine& line : page.scene.lines)
+      for (const LineEnd& end : {line.from, line.to})
+        if (end.on == LineEnd::On::box)
+          EXPECT_LT(static_cast<size_t>(end.index), page.scene.boxes.size()) << where;
   }
 }
 
@@ -49,9 +66,13 @@ TEST(DrawDeckTest, TextbookInTeachingOrder) {
                            "Weighted Sum",
                            "Add & Norm",
                            "The numbers: queries",
+                           "The numbers: keys",
+                           "The numbers: values",
                            "The numbers: scores",
+                           "The numbers: weights",
                            "The numbers: the output",
-                           "way",
+                           "who it looks at",
+                           "what it gathers",
                            "who looks at whom",
                            "What comes after",
                            "Key insight",
@@ -88,19 +109,69 @@ TEST(DrawDeckTest, OneStepAPage) {
   const std::vector<Slide> pages = lecture(textbook_run());
   size_t boxes = 0, steps = 0;
   for (const Slide& page : pages) {
-    if (page.scene.connectors.empty() && boxes == 0) continue;
     if (page.title.rfind("The network", 0) != 0) continue;
-    const size_t now = page.scene.boxes.size();
+    size_t now = 0;
+    std::vector<std::string> lit;
+    for (const SceneBox& box : page.scene.boxes) {
+      now += box.name.rfind("map: ", 0) == 0;
+      if (box.lit) lit.push_back(box.name);
+    }
     if (boxes > 0) {
       EXPECT_TRUE(now == boxes + 1 || now == boxes + 2) << page.title;  // the result comes with the last
     }
     boxes = now;
     ++steps;
-    int lit = 0;
-    for (const SceneBox& box : page.scene.boxes) lit += box.lit;
-    EXPECT_EQ(lit, 1) << page.title;
+    ASSERT_EQ(lit.size(), 2u) << page.title;  // itself, and its place on the map
+    EXPECT_EQ(lit[1], "map: " + lit[0]);
+    EXPECT_EQ(page.notes.rfind(join("Step ", steps, " of "), 0), 0u) << page.notes;
   }
   EXPECT_GE(steps, 8u);
+}
+
+// Of 26 words the title is as large as it fits, and nothing of it is lost; of 200 its end is.
+TEST(DrawDeckTest, LongTitlesWrap) {
+  std::string text;
+  for (int i = 0; i < 26; ++i) text += join(i ? " " : "", "word", i);
+  const Slide page = lecture(textbook_run(textbook(), text))[0];
+  std::string heading;
+  for (const SceneText& line : page.scene.texts)
+    if (line.kind == SceneText::Kind::heading) heading += (heading.empty() ? "" : " ") + line.text;
+  EXPECT_NE(heading.find("word25"), heading.npos) << heading;
+}
+
+TEST(DrawDeckTest, FollowsTokenLayerAndHead) {
+  GptConfig c;
+  c.width = 12;
+  c.layers = 2;
+  c.heads = 3;
+  FigureOptions asked;
+  asked.layer = 1;
+  asked.head = 2;
+  asked.token = 1;
+  const Trace trace = run_of(c, 4);
+  const auto words_of = [](const std::vector<Slide>& pages, const std::string& title) {
+    std::string words;
+    for (const Slide& page : pages)
+      if (page.title.rfind(title, 0) == 0)
+        for (const Labelled& each : all_texts(page.scene)) words += each.text.text + " ";
+    return words;
+  };
+  const std::vector<Slide> pages = lecture(trace, asked);
+  EXPECT_NE(words_of(pages, "Question 1").find("In layer 1, head 2"), std::string::npos);
+  EXPECT_NE(words_of(pages, "Every head").find("layer 1, head 2"), std::string::npos);
+  EXPECT_NE(words_of(pages, "Key insight").find("ead 2"), std::string::npos);
+  // Where none is asked for, it is the head that the insight praises.
+  FigureOptions free;
+  free.layer = free.head = -1;
+  const std::vector<Slide> chosen = lecture(trace, free);
+  const std::string insight = words_of(chosen, "Key insight"), every = words_of(chosen, "Every head");
+  const size_t at = insight.find("head ");
+  ASSERT_NE(at, insight.npos) << insight;
+  const std::string head = insight.substr(at, 6), layer = insight.substr(insight.find("layer "), 7);
+  EXPECT_NE(every.find("Framed: " + layer + ", " + head), every.npos) << insight << every;
+  FigureOptions beyond = asked;
+  beyond.token = 4;
+  EXPECT_THROW(lecture(trace, beyond), Error);
 }
 
 TEST(DrawDeckTest, AnswersStandInTheNotesOnly) {

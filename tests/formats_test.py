@@ -28,7 +28,7 @@ RELS = "{http://schemas.openxmlformats.org/package/2006/relationships}"
 TYPES = "{http://schemas.openxmlformats.org/package/2006/content-types}"
 EMU = 9525
 # Texts whose digits are no numbers of the run.
-DECLARED = {"shape", "count", "index", "tick", "label", "token", "legend", "title", "heading", "note", "name", "equation"}
+DECLARED = {"shape", "count", "index", "tick", "label", "token", "legend", "title", "heading", "note", "name", "equation", "page"}
 
 results = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -254,6 +254,7 @@ def slide_faults(root, name):
     if len(set(ids)) != len(ids):
         faults.append(f"{name}: two shapes of one id")
     shapes = {s.find(P + "nvSpPr/" + P + "cNvPr").get("id"): s for s in root.iter(P + "sp")}
+    shapes |= {s.find(P + "nvPicPr/" + P + "cNvPr").get("id"): s for s in root.iter(P + "pic")}
     count = sum(1 for tag in ("sp", "cxnSp", "pic", "grpSp") for _ in root.iter(P + tag))
     if count > 2000:
         faults.append(f"{name}: {count} shapes")
@@ -263,13 +264,11 @@ def slide_faults(root, name):
         faults.append(f"{name}: no title")
     for c in root.iter(P + "cxnSp"):
         start, end = c.find(".//" + A + "stCxn"), c.find(".//" + A + "endCxn")
-        if start is None and end is None:
-            continue  # a line between no shapes
         xfrm = c.find(P + "spPr/" + A + "xfrm")
         ext = xfrm.find(A + "ext")
         ends = [turned(xfrm, 0, 0), turned(xfrm, int(ext.get("cx")), int(ext.get("cy")))]
         for glue, at in ((start, ends[0]), (end, ends[1])):
-            what = c.find(".//" + P + "cNvPr").get("descr")
+            what = c.find(".//" + P + "cNvPr").get("descr") or c.find(".//" + P + "cNvPr").get("name")
             if glue is None or glue.get("id") not in shapes:
                 faults.append(f"{name}: {what} is glued to nothing")
                 continue
@@ -368,8 +367,17 @@ def drawio_faults(model):
             continue
         style, geometry = style_of(cell), cell.find("mxGeometry")
         ends = {p.get("as") for p in geometry.findall("mxPoint")}
-        if ends == {"sourcePoint", "targetPoint"}:
-            continue  # a line between no shapes
+        if ends == {"sourcePoint", "targetPoint"}:  # a line between no shapes
+            for point in geometry.findall("mxPoint"):
+                for other, box in cells.items():
+                    size = box.find("mxGeometry") if other.startswith(("box-", "grid-")) and box.get("vertex") else None
+                    if size is None or "-" in other.split("-", 1)[1]:
+                        continue  # a cell of a grid
+                    x, y = corner(other)
+                    if (x - 1 < float(point.get("x")) < x + float(size.get("width")) + 1
+                            and y - 1 < float(point.get("y")) < y + float(size.get("height")) + 1):
+                        faults.append(f"{name} ends at {other} and is not glued to it")
+            continue
         way = [(float(p.get("x")), float(p.get("y"))) for p in geometry.iter("mxPoint")]
         dx, dy = corner(cell.get("parent"))
         way = [(x + dx, y + dy) for x, y in way]
@@ -386,7 +394,7 @@ def drawio_faults(model):
             at = x + sx * float(size.get("width")), y + sy * float(size.get("height"))
             way.insert(0 if end == "source" else len(way), at)
         for (x, y), (u, v) in zip(way, way[1:]):
-            if min(abs(x - u), abs(y - v)) > 0.05:
+            if style.get("edgeStyle") != "none" and min(abs(x - u), abs(y - v)) > 0.05:
                 faults.append(f"{name} is slanted from {x},{y} to {u},{v}")
     return faults
 
@@ -463,7 +471,7 @@ def hostile_labels(work):
 
 
 def same_bytes(work):
-    for ending in ("svg", "png", "pdf", "drawio", "pptx", "mmd", "dot", "txt", "md"):
+    for ending in ("svg", "png", "pdf", "drawio", "pptx", "mmd", "dot", "txt", "md", "tex", "tikz"):
         try:
             first, second = (run("draw", "--network", "textbook", "--text", "Life is short", "--format", ending, "-o", "-")
                              for _ in range(2))
@@ -566,4 +574,5 @@ def main():
     return 1 if results["failed"] else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

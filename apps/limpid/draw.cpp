@@ -113,8 +113,9 @@ void require_layer(const Graph& graph, int layer) {
 
 FigureOptions figure_options(const Call& call, const Trace& trace) {
   FigureOptions options;
-  options.layer = call.layer.value_or(0);
-  options.head = call.head.value_or(0);
+  const int none = call.figure == "slides" && !call.head ? -1 : 0;  // the deck chooses
+  options.layer = call.layer.value_or(none);
+  options.head = call.head.value_or(none);
   if (!call.token.empty()) options.token = positions_of(trace, call.token).back();
   return options;
 }

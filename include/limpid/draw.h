@@ -1,7 +1,7 @@
 // Figures: a network laid out once, as a scene that painters only paint.
 //
 //   Scene scene = network_scene(graph, {});          // or of a trace: its words, its sizes
-//   write_figure(scene, "net.svg");              // or .pptx, .drawio, ...: formats() lists them
+//   write_figure(scene, "net.svg");              // or .pptx, .drawio, .tex, ...: formats() lists them
 //
 // The layout reads the graph and nothing else: columns are the longest way from the input, an edge that skips
 // several stages between equal shapes is a residual path (dashed, below), stages that share a group's name
@@ -94,7 +94,9 @@ Scene training_scene(const std::vector<TrainingReport>&, const std::string& titl
 
 /// A deck for one sentence, in teaching order: the network built up one step a page, attention with its
 /// numbers, every head, what comes next, the key insight, and a quiz made from this run whose answers stand
-/// in the notes. The trace should hold everything (an observation of "*"), with its parameters.
+/// in the notes.  It is for a hall: slides of 13.333 by 7.5 inches, no text under 18 pt but the numbers of
+/// grids.  A layer and a head of -1: the head that chooses most sharply for the token, which is the one that the
+/// insight is about.  The trace should hold everything (an observation of "*"), with its parameters.
 std::vector<Slide> lecture(const Trace&, const FigureOptions& = {});
 
 // ---- painters ------------------------------------------------------------------------------------
@@ -122,6 +124,7 @@ struct Format {
   bool deck = false;   // whether several pages go into one file
   std::string (*paint)(const std::vector<Slide>& pages, const PaintOptions&) = nullptr;
   std::string also = {};  // another ending that means it: "gv"
+  bool graph = false;     // whether it holds nodes and edges and nothing else
 };
 /// Every format of this build.
 const std::vector<Format>& formats();
@@ -131,7 +134,7 @@ const Format& format_named(std::string_view ending);
 const Format& format_of(const std::filesystem::path&);
 
 /// The bytes of the file.  The same pages give the same bytes.  Throws Error{call} for several pages where
-/// the format holds one.
+/// the format holds one, and for a figure that is no graph where the format holds nothing else.
 std::string paint(const std::vector<Slide>& pages, const Format&, const PaintOptions& = {});
 std::string paint(const Scene&, const Format&, const PaintOptions& = {});
 std::string to_svg(const Scene&, const PaintOptions& = {});

@@ -71,6 +71,17 @@ std::string written(const Source&, double number);
 
 // ---- texts ---------------------------------------------------------------------------------------
 
+/// A piece of a typeset text (an equation): raised or lowered and smaller, or italic as variables are.
+struct SceneRun {
+  enum class Level { line, sub, super };
+  std::string text;
+  Level level = Level::line;
+  bool italic = false;
+};
+/// Of a raised or lowered run: its size, and how far its baseline lies from the line's, as shares of the
+/// text's.
+inline constexpr double k_script_size = 0.7, k_sub_drop = 0.2, k_super_rise = 0.36;
+
 /// One line of text in DejaVu Sans.  Valid UTF-8 without control characters.
 struct SceneText {
   enum class Kind {
@@ -87,6 +98,7 @@ struct SceneText {
     heading,   // of a page
     note,      // what a page or part of it says in a sentence
     equation,  // what a stage computes, in letters
+    page,      // the number of a page in its deck
   };
   enum class Anchor { start, middle, end };
   Kind kind = Kind::label;
@@ -101,6 +113,9 @@ struct SceneText {
   /// On a cell of a grid or a filled bar: how deep the ground is (0 to 1, of `role`'s scale), so that the ink
   /// can be chosen by it.
   std::optional<double> ground;
+  /// The same text typeset, in pieces; empty: as it stands in `text`, which is what a format without
+  /// subscripts writes.
+  std::vector<SceneRun> runs = {};
   /// What it covers, by the font's metrics.
   Rect bounds() const;
 };
@@ -140,6 +155,8 @@ struct SceneConnector {
   Role role = Role::plain;
   bool residual = false;  // dashed
   std::string value;      // what flows: its name in the graph
+  double width = 1.6;
+  bool arrow = true;  // false: of a small map, where heads would fill the gaps
 };
 
 /// A frame round boxes: "Self-Attention, 12 heads", "Block x 12".
@@ -187,7 +204,14 @@ struct SceneGrid {
   bool pooled() const;
 };
 
-/// A line that joins no boxes: a token's arrows, a head's lines, a curve of a plot, an axis.
+/// What an end of a line holds on to: the middle of a side of a box or of a grid.
+struct LineEnd {
+  enum class On { nothing, box, grid };
+  On on = On::nothing;
+  int index = -1;  // in scene.boxes or scene.grids
+};
+
+/// A line in any direction: a token's arrows, a head's lines, a curve of a plot, an axis.
 struct SceneLine {
   std::string name;           // what it stands for: "short attends to Life"; may be empty
   std::vector<Point> points;  // two or more
@@ -196,6 +220,9 @@ struct SceneLine {
   bool arrow = false, dashed = false;
   bool faint = false;            // an axis, a ruler
   std::optional<Source> source;  // of the number that its width or opacity shows
+  /// Where it joins shapes, formats of native shapes glue it to them; its first and last point are the
+  /// middles of the sides that it joins.
+  LineEnd from = {}, to = {};
 };
 
 /// A filled bar.

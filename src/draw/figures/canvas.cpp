@@ -247,32 +247,6 @@ std::string listed(const std::vector<std::string>& words) {
 
 // ---- whole scenes --------------------------------------------------------------------------------
 
-namespace {
-
-// Calls `point` on every point and `rect` on every rectangle and `size` on every size of text.
-void each_place(Scene& s, const std::function<void(Point&)>& point, const std::function<void(Rect&)>& rect,
-                const std::function<void(SceneText&)>& text) {
-  for (SceneFrame& f : s.frames) rect(f.rect), text(f.title);
-  for (SceneBar& b : s.bars) rect(b.rect);
-  for (SceneGrid& g : s.grids) {
-    rect(g.rect);
-    for (SceneText& t : g.texts) text(t);
-  }
-  for (SceneLine& l : s.lines)
-    for (Point& p : l.points) point(p);
-  for (SceneConnector& c : s.connectors)
-    for (Point& p : c.points) point(p);
-  for (SceneMark& m : s.marks) point(m.at);
-  for (SceneBox& b : s.boxes) {
-    rect(b.rect);
-    for (SceneText& t : b.texts) text(t);
-    for (Port& p : b.ports) point(p.at);
-  }
-  for (SceneText& t : s.texts) text(t);
-}
-
-}  // namespace
-
 void fit_page(Scene& scene) {
   double right = 0, bottom = 0;
   const auto take = [&](const Rect& r) {
@@ -284,32 +258,6 @@ void fit_page(Scene& scene) {
       [&](SceneText& t) { take(t.bounds()); });
   scene.width = std::ceil(right + k_margin);
   scene.height = std::ceil(bottom + k_margin);
-}
-
-void transform(Scene& scene, double scale, Point to) {
-  const auto move = [&](Point& p) { p = {to.x + scale * p.x, to.y + scale * p.y}; };
-  each_place(
-      scene, move,
-      [&](Rect& r) { r = {to.x + scale * r.x, to.y + scale * r.y, scale * r.width, scale * r.height}; },
-      [&](SceneText& t) {
-        move(t.at);
-        t.size *= scale;
-      });
-  for (SceneLine& line : scene.lines) line.width *= scale;
-  // Ends stay on their boxes to the last bit.
-  for (SceneBox& box : scene.boxes)
-    for (Port& port : box.ports) {
-      if (port.side == Side::left) port.at.x = box.rect.x;
-      if (port.side == Side::right) port.at.x = box.rect.right();
-      if (port.side == Side::top) port.at.y = box.rect.y;
-      if (port.side == Side::bottom) port.at.y = box.rect.bottom();
-    }
-  for (SceneConnector& c : scene.connectors) {
-    c.points.front() = scene.boxes[static_cast<size_t>(c.from)].ports[static_cast<size_t>(c.from_port)].at;
-    c.points.back() = scene.boxes[static_cast<size_t>(c.to)].ports[static_cast<size_t>(c.to_port)].at;
-  }
-  scene.width *= scale;
-  scene.height *= scale;
 }
 
 void append(Scene& scene, const Scene& part) {
@@ -325,8 +273,13 @@ void append(Scene& scene, const Scene& part) {
   }
   const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   add(scene.bars, part.bars);
+  const int grids = static_cast<int>(scene.grids.size());
+  for (SceneLine line : part.lines) {
+    for (LineEnd* end : {&line.from, &line.to})
+      end->index += end->on == LineEnd::On::box ? boxes : end->on == LineEnd::On::grid ? grids : 0;
+    scene.lines.push_back(std::move(line));
+  }
   add(scene.grids, part.grids);
-  add(scene.lines, part.lines);
   add(scene.marks, part.marks);
   add(scene.boxes, part.boxes);
   add(scene.texts, part.texts);

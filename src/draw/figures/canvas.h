@@ -1,12 +1,12 @@
 // What the figures of numbers are written with: texts with their sources, grids with their labels.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "draw/figures/matrix.h"
 #include "draw/scene/text.h"
+#include "draw/scene/transform.h"
 #include "limpid/draw.h"
 #include "trace/reading.h"
 
@@ -72,8 +72,6 @@ void fit_page(Scene&);
 /// The least and the largest number of these rows of a matrix.
 std::pair<double, double> range_of(const Matrix&, const std::vector<int64_t>& rows);
 
-/// The same scene moved and scaled.
-void transform(Scene&, double scale, Point to);
 /// Everything of `part` also in `scene`; connectors keep their boxes.
 void append(Scene& scene, const Scene& part);
 

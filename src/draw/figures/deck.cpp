@@ -2,158 +2,148 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
 
-#include "draw/figures/legend.h"
-#include "draw/layout/layout.h"
-#include "draw/layout/route.h"
+#include "draw/scene/typeset.h"
+#include "trace/looks.h"
 
 namespace limpid::draw {
 
 namespace {
 
-constexpr double k_heading = 26, k_foot = 15, k_least_scale = 0.952;
+constexpr double k_heading_size = 36, k_small_heading = 28, k_foot_size = 26, k_equation_size = 36;
+constexpr double k_line = 1.25;  // of a heading's and a foot's lines, as a share of their size
+constexpr double k_top = 26, k_bottom = 44, k_gap = 18;
+constexpr double k_text_width = k_page_width - 2 * k_page_margin;
+constexpr double k_most_scale = 2;
 
-double scale_of(const Scene& figure) {
-  return std::min({1.5, k_figure_area.width / figure.width, k_figure_area.height / figure.height});
+struct Lines {
+  std::vector<std::string> texts;
+  double size = 0;
+  double height() const { return static_cast<double>(texts.size()) * k_line * size; }
+};
+
+// As wide as it may be; of more lines than `most` the last one is cut.
+std::vector<std::string> broken(const std::string& text, double size, double width, size_t most) {
+  std::vector<std::string> lines;
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t end = std::min(rest.find(' '), rest.size());
+    if (end > 0) {
+      const std::string word = elided(rest.substr(0, end), size, width);
+      const bool full = lines.size() == most;  // the last line takes all that is left, and is cut
+      if (!lines.empty() && (full || text_width(lines.back() + " " + word, size) <= width))
+        lines.back() += " " + word;
+      else
+        lines.push_back(word);
+    }
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (!lines.empty()) lines.back() = elided(lines.back(), size, width);
+  return lines;
+}
+
+Lines heading_of(const PageWords& words) {
+  const std::string title = clean(words.title);
+  Lines lines = {broken(title, k_heading_size, k_text_width, 3), k_heading_size};
+  if (lines.texts.size() > 1) lines = {broken(title, k_small_heading, k_text_width, 3), k_small_heading};
+  if (lines.texts.empty()) lines.texts = {"Figure"};
+  return lines;
+}
+
+Lines foot_of(const PageWords& words) {
+  return {broken(clean(words.foot), k_foot_size, k_text_width, 3), k_foot_size};
+}
+
+// As large as it fits in one line; nothing where that would be too small for a hall.
+std::optional<SceneText> equation_of(const PageWords& words) {
+  if (words.equation.empty()) return std::nullopt;
+  SceneText text = typeset(text_at(TextKind::equation, clean(words.equation), {k_page_margin, 0},
+                                   Anchor::start, Role::plain, k_equation_size));
+  const double width = text.bounds().width;
+  text.size = std::min(k_equation_size, k_equation_size * k_text_width / std::max(width, 1.0));
+  if (text.size < k_hall_size) return std::nullopt;
+  return text;
 }
 
 }  // namespace
 
-std::string word_of(const Reading& reading, Axis axis, int64_t place, double width) {
+std::string word_of(const Reading& reading, Axis axis, int64_t place, double size, double width) {
   const std::string label = clean(reading.label(axis, place));
-  return elided(label.empty() ? join("#", place) : label, 16, width);
+  return elided(label.empty() ? join("#", place) : label, size, width);
 }
 
-bool fits_page(const Scene& figure) { return scale_of(figure) >= k_least_scale; }
+Rect figure_area(const PageWords& words) {
+  const auto equation = equation_of(words);
+  const double top = k_top + heading_of(words).height() + k_gap;
+  const double bottom = k_page_height - k_bottom - foot_of(words).height() -
+                        (equation ? k_line * equation->size + 8 : 0) - (words.foot.empty() ? 0 : k_gap);
+  return {k_page_margin, top, k_text_width, bottom - top};
+}
 
-Slide page_of(const std::string& title, const Scene& figure, const std::string& foot,
-              const std::string& notes, const std::string& equation) {
+double page_scale(const PageWords& words, double width, double height) {
+  const Rect area = figure_area(words);
+  return std::min({k_most_scale, area.width / std::max(width, 1.0), area.height / std::max(height, 1.0)});
+}
+
+Slide page_of(const PageWords& words, const Scene& figure) {
   Slide page;
-  page.title = clean(title);
-  page.notes = notes.empty() ? figure.description : notes;
-  Scene part = figure;
-  const double scale = scale_of(figure);
-  transform(part, scale,
-            {k_figure_area.x + std::max(0.0, (k_figure_area.width - scale * figure.width) / 2),
-             k_figure_area.y + std::max(0.0, (k_figure_area.height - scale * figure.height) / 2)});
-  page.scene = std::move(part);
+  page.title = clean(words.title);
+  page.scene = figure;
   Scene& scene = page.scene;
+  const Rect area = figure_area(words);
+  const double scale = page_scale(words, figure.width, figure.height);
+  transform(scene, scale,
+            {area.x + std::max(0.0, (area.width - scale * figure.width) / 2),
+             area.y + std::max(0.0, (area.height - scale * figure.height) / 2)});
   scene.width = k_page_width;
   scene.height = k_page_height;
   scene.title = page.title;
-  if (scene.description.empty()) scene.description = foot;
-  scene.texts.push_back(text_at(TextKind::heading, elided(page.title, k_heading, 1200), {40, 58},
-                                Anchor::start, Role::plain, k_heading));
-  double y = 636;
-  if (!foot.empty()) y += add_paragraph(scene, TextKind::note, clean(foot), {40, y}, 1200, k_foot);
-  if (!equation.empty()) add_paragraph(scene, TextKind::equation, clean(equation), {40, y}, 1200, k_foot);
+  if (scene.description.empty()) scene.description = words.foot.empty() ? page.title : clean(words.foot);
+  page.notes = words.notes.empty() ? scene.description : words.notes;
+  const Lines heading = heading_of(words), foot = foot_of(words);
+  double y = k_top;
+  for (const std::string& line : heading.texts) {
+    scene.texts.push_back(text_at(TextKind::heading, line, {k_page_margin, y + heading.size}, Anchor::start,
+                                  Role::plain, heading.size));
+    y += k_line * heading.size;
+  }
+  y = area.bottom() + k_gap;
+  for (const std::string& line : foot.texts) {
+    scene.texts.push_back(text_at(TextKind::note, line, {k_page_margin, y + k_ascent * foot.size},
+                                  Anchor::start, Role::plain, foot.size));
+    y += k_line * foot.size;
+  }
+  if (auto equation = equation_of(words)) {
+    equation->at.y = y + 0.9 * equation->size;
+    scene.texts.push_back(*equation);
+  }
   return page;
 }
 
-// ---- one step a page -----------------------------------------------------------------------------
-
-size_t box_steps(const Scene& scene) {
-  return static_cast<size_t>(
-      std::count_if(scene.steps.begin(), scene.steps.end(), [](const SceneStep& s) { return s.box >= 0; }));
+void number_pages(std::vector<Slide>& pages) {
+  for (size_t i = 0; i < pages.size(); ++i)
+    pages[i].scene.texts.push_back(text_at(TextKind::page, std::to_string(i + 1),
+                                           {k_page_width - k_page_margin, k_page_height - 14}, Anchor::end,
+                                           Role::plain, k_hall_size));
 }
 
-Scene built_up(const Scene& whole, size_t steps) {
-  std::set<int> shown;
-  int last = -1;
-  std::set<int> named;
-  Scene out;
-  for (const SceneStep& step : whole.steps)
-    if (step.box >= 0) named.insert(step.box);
-  for (const SceneStep& step : whole.steps) {
-    if (step.box >= 0 && shown.size() >= steps) break;
-    out.steps.push_back(step);
-    if (step.box < 0) continue;
-    shown.insert(step.box);
-    if (last < 0 || whole.boxes[static_cast<size_t>(step.box)].look != SceneBox::Look::bare) last = step.box;
-  }
-  while (!out.steps.empty() && out.steps.back().heading) out.steps.pop_back();
-  for (size_t i = 0; i < whole.boxes.size(); ++i)  // the sentence is there from the start
-    if (named.count(static_cast<int>(i)) == 0) shown.insert(static_cast<int>(i));
-  std::map<int, int> place;
-  for (int box : shown) {
-    place[box] = static_cast<int>(out.boxes.size());
-    out.boxes.push_back(whole.boxes[static_cast<size_t>(box)]);
-    out.boxes.back().lit = box == last;
-    out.boxes.back().ports.clear();
-  }
-  for (SceneStep& step : out.steps)
-    if (step.box >= 0) step.box = place.at(step.box);
-  for (SceneConnector c : whole.connectors) {
-    if (place.count(c.from) == 0 || place.count(c.to) == 0) continue;
-    const auto port = [&](int box, int from) {
-      std::vector<Port>& ports = out.boxes[static_cast<size_t>(place.at(box))].ports;
-      ports.push_back(whole.boxes[static_cast<size_t>(box)].ports[static_cast<size_t>(from)]);
-      return static_cast<int>(ports.size()) - 1;
-    };
-    c.from_port = port(c.from, c.from_port);
-    c.to_port = port(c.to, c.to_port);
-    c.from = place.at(c.from);
-    c.to = place.at(c.to);
-    c.fork = 0;  // what it ran along may be missing: find_forks tells
-    out.connectors.push_back(std::move(c));
-  }
-  for (SceneFrame frame : whole.frames) {
-    std::vector<int> boxes;
-    for (int box : frame.boxes)
-      if (place.count(box) > 0) boxes.push_back(place.at(box));
-    if (boxes.empty()) continue;
-    frame.boxes = boxes;
-    out.frames.push_back(std::move(frame));
-  }
-  // A value is named once it goes somewhere.
-  const auto leads_on = [&](int box) {
-    return place.count(box) > 0 &&
-           std::any_of(out.connectors.begin(), out.connectors.end(), [&](const auto& c) {
-             return c.from == place.at(box) || (c.residual && c.to == place.at(box));
-           });
-  };
-  for (SceneText text : whole.texts)
-    if (text.box < 0 || leads_on(text.box)) {
-      if (text.box >= 0) text.box = place.at(text.box);
-      out.texts.push_back(std::move(text));
+FigureOptions chosen(const Reading& reading, FigureOptions o) {
+  if (o.token < 0) o.token = static_cast<int>(reading.length()) - 1;
+  if (o.head < 0) {
+    const Look* best = nullptr;
+    const std::vector<Look> looks = looks_of(reading, o.token);
+    for (const Look& each : looks) {
+      if (o.layer >= 0 && each.layer != o.layer) continue;
+      const auto sharper = [](const Look& a,
+                              const Look& b) {  // one that has a choice before one that has none
+        return (a.keys > 1) != (b.keys > 1) ? a.keys > 1 : a.evenness < b.evenness;
+      };
+      if (!best || sharper(each, *best)) best = &each;
     }
-  find_forks(out);
-  out.width = whole.width;
-  out.height = whole.height;
-  out.title = whole.title;
-  out.description = told(out.steps);
-  return out;
-}
-
-namespace {
-
-// Whether the box of that step (from 1) is one without a border: a result.
-bool bare(const Scene& figure, size_t number) {
-  for (const SceneStep& step : figure.steps)
-    if (step.box >= 0 && --number == 0)
-      return figure.boxes[static_cast<size_t>(step.box)].look == SceneBox::Look::bare;
-  return false;
-}
-
-}  // namespace
-
-void add_build_up(std::vector<Slide>& pages, const Scene& figure, const std::string& title) {
-  const size_t steps = box_steps(figure);
-  size_t number = 0;
-  for (const SceneStep& step : figure.steps) {
-    if (step.box < 0) continue;
-    ++number;
-    const SceneBox& box = figure.boxes[static_cast<size_t>(step.box)];
-    std::string label;
-    for (const SceneText& text : box.texts)
-      if (text.kind == TextKind::label) label += (label.empty() ? "" : " ") + text.text;
-    if (box.look == SceneBox::Look::bare && number > 1) continue;  // the result comes with the step before it
-    const bool last = number + 1 == steps && bare(figure, number + 1);
-    pages.push_back(page_of(title + ": " + label, built_up(figure, last ? steps : number), box.caption,
-                            join("Step ", number, " of ", steps, ": ", step.text), box.equation));
+    if (best) o.layer = static_cast<int>(best->layer), o.head = static_cast<int>(best->head);
   }
+  o.layer = std::max(o.layer, 0);
+  o.head = std::max(o.head, 0);
+  return o;
 }
 
 }  // namespace limpid::draw

@@ -1,39 +1,60 @@
-// Pages of a deck: a heading, a figure fitted below it, a sentence at the foot, notes for the speaker.
+// Pages of a deck for a hall: a heading, a figure that fills the page, a sentence and an equation at the
+// foot, a page number.  No text is smaller than 18 pt, but the numbers in the cells of grids, which have 12
+// at least.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "draw/figures/canvas.h"
+#include "draw/figures/equations.h"
 
 namespace limpid::draw {
 
-// A page is 16:9; a scene's unit is then 0.6 pt on A4 in landscape, and 12 of them a text of 7 pt.
-inline constexpr double k_page_width = 1280, k_page_height = 720;
-inline constexpr Rect k_figure_area = {40, 84, 1200, 540};
+// A page is 13.333 by 7.5 inches; a unit of the scene is 0.75 pt on it.
+inline constexpr double k_page_width = 1280, k_page_height = 720, k_page_margin = 40;
+inline constexpr double k_hall_size = 24, k_hall_cell_size = 16;  // 18 pt, 12 pt
 
-/// The page with this figure, scaled to the area (at most by a half, and not so small that 12 becomes
-/// unreadable: such a figure has to be laid out anew, or parted).
-/// `equation` stands below the sentence.
-Slide page_of(const std::string& title, const Scene& figure, const std::string& foot,
-              const std::string& notes, const std::string& equation = "");
-/// Whether a figure of this size fits a page and stays readable.
-bool fits_page(const Scene&);
+/// What a page says beside its figure.
+struct PageWords {
+  std::string title;
+  std::string foot;      // a sentence below the figure
+  std::string equation;  // as an operation states it; it is typeset
+  std::string notes;     // what the speaker may say; empty: the figure's description
+};
 
-/// The network as far as its first `steps` boxes (in the order of scene.steps), the last of them lit.
-Scene built_up(const Scene&, size_t steps);
-/// How many steps of it have a box.
-size_t box_steps(const Scene&);
+/// Where the figure stands, between heading and foot.
+Rect figure_area(const PageWords&);
 
-/// What a place is called, at most `width` wide at size 16: its word; else its number as the sentence has it.
-std::string word_of(const Reading&, Axis, int64_t place, double width);
+/// The page with this figure in the middle of its area, scaled to fill it (at most doubled).  The caller's
+/// texts are as large as they should be once it is scaled.
+Slide page_of(const PageWords&, const Scene& figure);
+/// The largest scale at which a figure of this size stands in the page's area.
+double page_scale(const PageWords&, double width, double height);
 
-/// Pages that build a network figure up, one step a page; of a figure that is too large for a page, one page
-/// says so and shows it small.
-void add_build_up(std::vector<Slide>& pages, const Scene& figure, const std::string& title);
+/// "3" in the corner of each page.
+void number_pages(std::vector<Slide>& pages);
 
-/// The last pages: the key insight, and three questions about this run with their answers in the notes.
-void add_insight(std::vector<Slide>& pages, const Trace&);
+/// What a place is called, at most `width` wide at that size: its word; else its number.
+std::string word_of(const Reading&, Axis, int64_t place, double size, double width);
+
+/// The layer, head and token that a deck is about.  Where none was asked for (-1) it is the head that chooses
+/// most sharply for the token, which is the one that the key insight is about.
+FigureOptions chosen(const Reading&, FigureOptions);
+
+// ---- its parts, in teaching order ----------------------------------------------------------------
+
+/// The network one step a page: what the step reads, itself, where its result goes, each with its shape;
+/// below, the whole network as a small map that grows step by step.
+void add_steps(std::vector<Slide>& pages, const Scene& network, const std::string& title);
+/// One equation of a head a page, with the run's numbers.
+void add_numbers(std::vector<Slide>& pages, const Reading&, const FigureOptions&);
+/// One token's query against every key, and the values by their weights.
+void add_token(std::vector<Slide>& pages, const Reading&, const FigureOptions&);
+/// Every head as a small map, the chosen one marked; and the chosen one's lines from token to token.
+void add_heads(std::vector<Slide>& pages, const Reading&, const FigureOptions&);
+/// The key insight, and questions about this run with their answers in the notes.
+void add_insight(std::vector<Slide>& pages, const Reading&, const FigureOptions&);
 void add_quiz(std::vector<Slide>& pages, const Trace&, const FigureOptions&);
 
 }  // namespace limpid::draw

@@ -169,15 +169,34 @@ std::vector<Thread> threads_of_top(const Trace& trace, const std::string& patter
   return out;
 }
 
-void write_column(Scene& scene, const std::vector<std::string>& labels, int64_t places, double x, double top,
-                  double pitch, Anchor anchor) {
+constexpr double k_beside_word = 8;
+constexpr int64_t k_most_boxes = 300;
+
+// A box for each place, whose side at `x` the lines join, with its word where there is the room.  Of very
+// many places only those with a word have one.  Returns the boxes by place.
+std::vector<LineEnd> write_column(Scene& scene, const std::vector<std::string>& labels, int64_t places,
+                                  double x, double top, double pitch, bool looks) {
   const auto stride = static_cast<int64_t>(std::ceil(15 / pitch));
-  for (int64_t i = 0; i < places && i < static_cast<int64_t>(labels.size()); i += stride) {
-    const double y = top + pitch * (static_cast<double>(i) + 0.5);
-    scene.texts.push_back(text_at(TextKind::token,
-                                  elided(labels[static_cast<size_t>(i)], k_small_size, k_column),
-                                  {x, y + 0.36 * k_small_size}, anchor));
+  std::vector<LineEnd> ends(static_cast<size_t>(places));
+  for (int64_t i = 0; i < places; ++i) {
+    const bool named = i % stride == 0 && i < static_cast<int64_t>(labels.size());
+    if (!named && places > k_most_boxes) continue;
+    const double y = top + pitch * (static_cast<double>(i) + 0.5), height = named ? 15 : std::min(pitch, 6.0);
+    const std::string word = named ? elided(labels[static_cast<size_t>(i)], k_small_size, k_column) : "";
+    const double width = k_beside_word + text_width(word, k_small_size);
+    SceneBox box;
+    box.name = join(looks ? "looks: place " : "is looked at: place ", i);
+    box.look = SceneBox::Look::bare;
+    box.role = looks ? Role::query : Role::key;
+    box.rect = {looks ? x - width : x, y - height / 2, width, height};
+    if (named)
+      box.texts.push_back(text_at(TextKind::token, word,
+                                  {looks ? x - k_beside_word : x + k_beside_word, y + 0.36 * k_small_size},
+                                  looks ? Anchor::end : Anchor::start));
+    ends[static_cast<size_t>(i)] = {LineEnd::On::box, static_cast<int>(scene.boxes.size())};
+    scene.boxes.push_back(std::move(box));
   }
+  return ends;
 }
 
 }  // namespace
@@ -238,8 +257,8 @@ Scene head_scene(const Trace& trace, const FigureOptions& o) {
   scene.texts.push_back(text_at(TextKind::name, "looks", {left - 8, top - 12}, Anchor::end, Role::query));
   scene.texts.push_back(
       text_at(TextKind::name, "is looked at", {right + 8, top - 12}, Anchor::start, Role::key));
-  write_column(scene, labels, queries, left - 8, top, pitch, Anchor::end);
-  write_column(scene, labels, keys, right + 8, top, pitch, Anchor::start);
+  const std::vector<LineEnd> looking = write_column(scene, labels, queries, left, top, pitch, true),
+                             looked_at = write_column(scene, labels, keys, right, top, pitch, false);
   bool thinned = false;
   const auto label = [&](int64_t i) {
     return i < static_cast<int64_t>(labels.size())
@@ -258,6 +277,8 @@ Scene head_scene(const Trace& trace, const FigureOptions& o) {
     line.width = places > 64 ? 0.8 : 1 + 3 * t.weight;
     line.opacity = std::clamp(t.weight, 0.04, 1.0);
     line.source = t.source;
+    line.from = looking[static_cast<size_t>(t.query)];
+    line.to = looked_at[static_cast<size_t>(t.key)];
     scene.lines.push_back(std::move(line));
   }
   GridForm form;

@@ -14,7 +14,7 @@ using namespace draw;
 
 namespace {
 
-constexpr double k_row = 40, k_arrows = 84, k_number = 74, k_bar = 70, k_label = 96;
+constexpr double k_row = 40, k_arrows = 84, k_number = 74, k_bar = 70, k_label = 96, k_beside_word = 6;
 
 struct Key {
   int64_t place = 0;
@@ -196,9 +196,10 @@ class TokenFigure {
     scene_.texts.push_back(
         text_at(TextKind::name, "query", {query_x_, middle_ + 32}, Anchor::start, Role::query));
     add_grid(scene_, q, nullptr, strip("query", Role::query), {query_x_, middle_ - k_cell_height / 2});
+    query_grid_ = last_grid();
   }
 
-  void arrow(const Key& key, Point from, Point to) {
+  SceneLine& arrow(const Key& key, Point from, Point to) {
     SceneLine line;
     line.name = join(name_of(query_), " attends to ", name_of(key.place));
     line.points = {from, to};
@@ -208,14 +209,25 @@ class TokenFigure {
     line.arrow = true;
     line.source = pattern_->source_at(query_, key.place);
     scene_.lines.push_back(std::move(line));
+    return scene_.lines.back();
   }
+
+  LineEnd last_grid() const { return {LineEnd::On::grid, static_cast<int>(scene_.grids.size()) - 1}; }
 
   void write_key(size_t i) {
     const Key& key = keys_[i];
     const double y = row_y(i), baseline = y + 0.36 * k_small_size, corner = y - k_cell_height / 2;
     const std::string place = join(name_of(key.place), ", place ", key.place);
-    arrow(key, {query_x_ + strip_width(*q_) + 8, middle_}, {key_x_ - 6, y});
-    scene_.texts.push_back(text_at(TextKind::token, name_of(key.place), {key_x_, baseline}, Anchor::start));
+    SceneLine& to_key = arrow(key, {query_x_ + strip_width(*q_), middle_}, {key_x_ - k_beside_word, y});
+    to_key.from = query_grid_;
+    to_key.to = {LineEnd::On::box, static_cast<int>(scene_.boxes.size())};
+    SceneBox word;
+    word.name = "key of " + place;
+    word.look = SceneBox::Look::bare;
+    word.role = Role::key;
+    word.rect = {key_x_ - k_beside_word, corner, label_width_ + 2 * k_beside_word, k_cell_height};
+    word.texts.push_back(text_at(TextKind::token, name_of(key.place), {key_x_, baseline}, Anchor::start));
+    scene_.boxes.push_back(std::move(word));
     add_grid(scene_, k_->row(key.place), nullptr, strip("key of " + place, Role::key, key_range_),
              {strip_x_, corner});
     std::string said = join("\"", name_of(key.place), "\": ");
@@ -237,7 +249,7 @@ class TokenFigure {
     scene_.texts.push_back(text);
     add_grid(scene_, v_->row(key.place), nullptr, strip("value of " + place, Role::value, value_range_),
              {value_x_, corner});
-    arrow(key, {value_x_ + strip_width(*v_) + 6, y}, {output_x_ - 8, middle_});
+    arrow(key, {value_x_ + strip_width(*v_), y}, {output_x_, middle_}).from = last_grid();
     scene_.steps.push_back({said, 1, false, true});
   }
 
@@ -257,6 +269,8 @@ class TokenFigure {
     const Matrix z = z_->row(query_);
     add_grid(scene_, z, nullptr, strip("output", Role::value, value_range_),
              {output_x_, middle_ - k_cell_height / 2});
+    for (SceneLine& line : scene_.lines)
+      if (line.to.on == LineEnd::On::nothing) line.to = last_grid();
     scene_.texts.push_back(
         text_at(TextKind::name, "weighted sum", {output_x_, middle_ - 22}, Anchor::start, Role::value));
     scene_.texts.push_back(
@@ -270,6 +284,7 @@ class TokenFigure {
   Reading reading_;
   FigureOptions o_;
   int64_t query_ = 0;
+  LineEnd query_grid_;
   std::vector<std::string> labels_;
   std::optional<Matrix> q_, k_, v_, z_, dot_, scaled_, pattern_;
   std::vector<Key> keys_, rest_, by_weight_;

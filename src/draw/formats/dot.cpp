@@ -95,6 +95,8 @@ std::string paint_pages(const std::vector<Slide>& pages, const PaintOptions& opt
 
 }  // namespace
 
-Format dot_format() { return {"dot", "DOT", "structure and labels, for Graphviz", false, paint_pages, "gv"}; }
+Format dot_format() {
+  return {"dot", "DOT", "structure and labels, for Graphviz", false, paint_pages, "gv", true};
+}
 
 }  // namespace limpid

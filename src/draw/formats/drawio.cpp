@@ -90,8 +90,22 @@ class Painter {
                 ";fontColor=", text_colour(text, theme_), ";");
   }
 
+  // Typeset, as the HTML that a label may be.
+  static std::string runs_of(const SceneText& text) {
+    std::string out;
+    for (const SceneRun& run : text.runs) {
+      const std::string_view script = run.level == SceneRun::Level::sub     ? "sub"
+                                      : run.level == SceneRun::Level::super ? "sup"
+                                                                            : "";
+      std::string piece = xml_escaped(clean_piece(run.text));
+      if (run.italic) piece = "<i>" + piece + "</i>";
+      out += script.empty() ? piece : join("<", script, ">", piece, "</", script, ">");
+    }
+    return out;
+  }
+
   void paint_text(const SceneText& text, const std::string& parent, const Point& origin_of) {
-    open_object(next_id("text"), text.text).set("kind", name(text.kind));
+    open_object(next_id("text"), text.runs.empty() ? text.text : runs_of(text)).set("kind", name(text.kind));
     if (!text.sources.empty()) xml_.set("source", source_name(text));
     const std::string_view align = text.anchor == SceneText::Anchor::start ? "left"
                                    : text.anchor == SceneText::Anchor::end ? "right"
@@ -99,8 +113,9 @@ class Painter {
     Rect r = line_box(text);
     // draw.io turns a shape about its middle.
     if (text.upright) r = {r.centre().x - r.height / 2, r.centre().y - r.width / 2, r.height, r.width};
-    vertex(join("text;html=0;strokeColor=none;fillColor=none;spacing=0;verticalAlign=middle;align=", align,
-                ";", text.upright ? "rotation=-90;" : "", words(text)),
+    vertex(join("text;html=", text.runs.empty() ? "0" : "1",
+                ";strokeColor=none;fillColor=none;spacing=0;verticalAlign=middle;align=", align, ";",
+                text.upright ? "rotation=-90;" : "", words(text)),
            parent, r, origin_of);
   }
 
@@ -160,9 +175,10 @@ class Painter {
     if (!box.equation.empty()) hint += (hint.empty() ? "" : "  ") + box.equation;
     if (!hint.empty()) xml_.set("tooltip", hint);
     if (box.look == SceneBox::Look::stage)
-      looks =
-          join("rounded=1;absoluteArcSize=1;arcSize=14;strokeWidth=1.6;fillColor=",
-               colour(paint_named("box"), theme_), ";strokeColor=", colour(paint_of(box.role), theme_), ";");
+      looks = join(
+          "rounded=1;absoluteArcSize=1;arcSize=14;strokeWidth=", box.lit ? "2.6" : "1.6",
+          ";fillColor=", box.lit ? tint(box.role, theme_) : std::string(colour(paint_named("box"), theme_)),
+          ";strokeColor=", colour(paint_of(box.role), theme_), ";");
     else if (box.look == SceneBox::Look::filled)
       looks = join(
           "rounded=1;absoluteArcSize=1;arcSize=14;strokeColor=none;fillColor=", tint(box.role, theme_), ";");
@@ -198,8 +214,8 @@ class Painter {
             "style",
             join("edgeStyle=orthogonalEdgeStyle;rounded=1;arcSize=12;html=0;jettySize=auto;orthogonalLoop=1;",
                  at("exit", c.points.front(), scene_.boxes[from].rect),
-                 at("entry", c.points.back(), scene_.boxes[to].rect),
-                 "strokeWidth=1.6;endArrow=block;endFill=1;endSize=5;strokeColor=",
+                 at("entry", c.points.back(), scene_.boxes[to].rect), "strokeWidth=", number(c.width),
+                 ";endArrow=", c.arrow ? "block;endFill=1;endSize=5" : "none", ";strokeColor=",
                  colour(paint_of(c.role), theme_), ";", c.residual ? "dashed=1;dashPattern=3 2.5;" : ""))
         .set("edge", 1)
         .set("parent", frame_id(parent))
@@ -241,7 +257,10 @@ class Painter {
     const std::string style = pictured ? join("shape=image;imageAspect=0;aspect=fixed;image=data:image/png,",
                                               base64(picture_of(grid, theme_)), ";")
                                        : std::string("group;");
-    vertex(style, "1", grid.rect, {});
+    const bool held = std::any_of(scene_.lines.begin(), scene_.lines.end(), [&](const SceneLine& line) {
+      return holds_grid(line.from, i) || holds_grid(line.to, i);
+    });
+    vertex(style, "1", grid.rect, {}, held);
     const Point corner = {grid.rect.x, grid.rect.y};
     if (!pictured) {
       const bool apart = std::min(grid.cell_width(), grid.cell_height()) >= 8 && !grid.source.stage.empty();
@@ -262,7 +281,21 @@ class Painter {
       paint_text(text, pictured ? "1" : id, pictured ? Point{} : corner);
   }
 
-  // A line joins no boxes: its ends are points.
+  static bool holds_grid(const LineEnd& end, size_t grid) {
+    return end.on == LineEnd::On::grid && end.index == static_cast<int>(grid);
+  }
+
+  static bool joins(const LineEnd& end) { return end.on != LineEnd::On::nothing; }
+
+  const Rect& rect_of(const LineEnd& end) const {
+    const auto i = static_cast<size_t>(end.index);
+    return end.on == LineEnd::On::box ? scene_.boxes[i].rect : scene_.grids[i].rect;
+  }
+  static std::string id_of(const LineEnd& end) {
+    return end.on == LineEnd::On::box ? box_id(static_cast<size_t>(end.index)) : join("grid-", end.index + 1);
+  }
+
+  // Glued where it joins shapes; its other ends are points.
   void paint_line(const SceneLine& line) {
     if (line.points.size() < 2) return;
     open_object(next_id("line"), "").set("name", line.name);
@@ -273,15 +306,19 @@ class Painter {
                            colour(line.faint ? paint_named("faint") : paint_of(line.role), theme_),
                            ";endArrow=", line.arrow ? "block;endFill=1" : "none", ";",
                            line.dashed ? "dashed=1;dashPattern=3 2.5;" : "",
-                           line.opacity < 1 ? join("opacity=", percent, ";") : ""))
+                           line.opacity < 1 ? join("opacity=", percent, ";") : "",
+                           joins(line.from) ? at("exit", line.points.front(), rect_of(line.from)) : "",
+                           joins(line.to) ? at("entry", line.points.back(), rect_of(line.to)) : ""))
         .set("edge", 1)
         .set("parent", "1");
+    if (joins(line.from)) xml_.set("source", id_of(line.from));
+    if (joins(line.to)) xml_.set("target", id_of(line.to));
     xml_.open("mxGeometry").set("relative", 1).set("as", "geometry");
     const auto end = [&](const Point& p, const char* which) {
       xml_.open("mxPoint").set("x", p.x).set("y", p.y).set("as", which).close();
     };
-    end(line.points.front(), "sourcePoint");
-    end(line.points.back(), "targetPoint");
+    if (!joins(line.from)) end(line.points.front(), "sourcePoint");
+    if (!joins(line.to)) end(line.points.back(), "targetPoint");
     if (line.points.size() > 2) {
       xml_.open("Array").set("as", "points");
       for (size_t k = 1; k + 1 < line.points.size(); ++k)

@@ -118,7 +118,7 @@ std::string paint_pages(const std::vector<Slide>& pages, const PaintOptions& opt
 }  // namespace
 
 Format mermaid_format() {
-  return {"mmd", "Mermaid", "structure and labels, for READMEs", false, paint_pages};
+  return {"mmd", "Mermaid", "structure and labels, for READMEs", false, paint_pages, "", true};
 }
 
 }  // namespace limpid

@@ -19,9 +19,23 @@ double distance(const Rect& r, const Point& a, const Point& b) {
                     std::max({0.0, top - r.bottom(), r.y - bottom}));
 }
 
-void add_boxes(const Scene& scene, StructureOutline& out) {
+// A word at the end of an arrow between grids is no node: the arrow goes on to the grid beside it.
+bool only_holds_lines(const Scene& scene, int box) {
+  const auto holds = [&](const LineEnd& end) { return end.on == LineEnd::On::box && end.index == box; };
+  return std::any_of(scene.lines.begin(), scene.lines.end(),
+                     [&](const SceneLine& line) { return holds(line.from) || holds(line.to); }) &&
+         std::none_of(scene.connectors.begin(), scene.connectors.end(),
+                      [&](const SceneConnector& c) { return c.from == box || c.to == box; });
+}
+
+// The node of each box; -1: none.
+std::vector<int> add_boxes(const Scene& scene, StructureOutline& out) {
+  std::vector<int> node_of;
   for (size_t i = 0; i < scene.boxes.size(); ++i) {
     const SceneBox& box = scene.boxes[i];
+    const bool node_less = only_holds_lines(scene, static_cast<int>(i));
+    node_of.push_back(node_less ? -1 : static_cast<int>(out.nodes.size()));
+    if (node_less) continue;
     OutlineNode node;
     node.name = box.name;
     node.role = box.role;
@@ -40,24 +54,26 @@ void add_boxes(const Scene& scene, StructureOutline& out) {
     }
     out.nodes.push_back(std::move(node));
   }
+  return node_of;
 }
 
-void add_edges(const Scene& scene, StructureOutline& out) {
+void add_edges(const Scene& scene, const std::vector<int>& node_of, StructureOutline& out) {
+  const auto same = [&](const SceneConnector& c, const OutlineEdge& e) {
+    return e.from == node_of[static_cast<size_t>(c.from)] && e.to == node_of[static_cast<size_t>(c.to)] &&
+           e.dashed == c.residual;
+  };
   for (const SceneConnector& c :
        scene.connectors) {  // several between two boxes (a sentence's words) are one
-    const bool known = std::any_of(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) {
-      return e.from == c.from && e.to == c.to && e.dashed == c.residual;
-    });
-    if (!known) out.edges.push_back({c.from, c.to, "", c.role, c.residual});
+    const bool known = std::any_of(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) { return same(c, e); });
+    if (!known) out.edges.push_back({node_of[static_cast<size_t>(c.from)], node_of[static_cast<size_t>(c.to)], "", c.role,
+                           c.residual});
   }
   std::map<int, SceneText::Kind> last_kind;
   for (const SceneText& text : scene.texts) {
     const int beside = connector_beside(scene, text);
     if (beside < 0) continue;
     const SceneConnector& c = scene.connectors[static_cast<size_t>(beside)];
-    OutlineEdge& edge = *std::find_if(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) {
-      return e.from == c.from && e.to == c.to && e.dashed == c.residual;
-    });
+    OutlineEdge& edge = *std::find_if(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) { return same(c, e); });
     const bool more = text.kind == SceneText::Kind::name && last_kind[beside] == SceneText::Kind::name;
     last_kind[beside] = text.kind;
     edge.label += (edge.label.empty() ? "" : more ? " " : ", ") + text.text;
@@ -80,12 +96,12 @@ void add_grids(const Scene& scene, StructureOutline& out) {
 }
 
 // An arrow from one grid to another, with the number that its width shows where the figure writes it.
-void add_arrows(const Scene& scene, StructureOutline& out) {
+void add_arrows(const Scene& scene, int first_grid, StructureOutline& out) {
   constexpr double k_near = 120;  // a word may stand between the arrow and its grid
   std::vector<std::pair<const SceneGrid*, int>> nodes;
   for (const SceneGrid& grid : scene.grids)
     if (!grid.source.stage.empty())
-      nodes.emplace_back(&grid, static_cast<int>(scene.boxes.size() + nodes.size()));
+      nodes.emplace_back(&grid, first_grid + static_cast<int>(nodes.size()));
   const auto at = [&](const Point& p) {
     double least = k_near;
     int found = -1;
@@ -102,19 +118,6 @@ void add_arrows(const Scene& scene, StructureOutline& out) {
         edge.label = text.text;
     edge.hint = line.name + (line.source ? ": " + to_string(*line.source) : "");
     out.edges.push_back(std::move(edge));
-  }
-}
-
-// A figure without boxes and grids is told step by step.
-void add_steps(const Scene& scene, StructureOutline& out) {
-  for (const SceneStep& step : scene.steps) {
-    OutlineNode node;
-    node.name = join("step ", out.nodes.size() + 1);
-    node.lines = {step.text};
-    if (!out.nodes.empty())
-      out.edges.push_back({static_cast<int>(out.nodes.size()) - 1, static_cast<int>(out.nodes.size()), "",
-                           Role::plain, false});
-    out.nodes.push_back(std::move(node));
   }
 }
 
@@ -139,11 +142,11 @@ int connector_beside(const Scene& scene, const SceneText& text) {
 StructureOutline outlined(const Scene& scene) {
   StructureOutline out;
   out.nesting = nesting_of(scene);
-  add_boxes(scene, out);
-  add_edges(scene, out);
+  const std::vector<int> node_of = add_boxes(scene, out);
+  add_edges(scene, node_of, out);
+  const auto first_grid = static_cast<int>(out.nodes.size());
   add_grids(scene, out);
-  add_arrows(scene, out);
-  if (out.nodes.empty()) add_steps(scene, out);
+  add_arrows(scene, first_grid, out);
   return out;
 }
 

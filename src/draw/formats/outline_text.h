@@ -32,8 +32,7 @@ struct StructureOutline {
   Nesting nesting;
 };
 
-/// Boxes, connectors and frames; then grids, and the arrows from one to another; words, if there is nothing
-/// else. A text that stands beside one connector and no other is that edge's label.
+/// Boxes, connectors and frames; then grids, and the arrows from one to another.  A text that stands beside one connector and no other is that edge's label.
 StructureOutline outlined(const Scene&);
 
 /// The connector that a text stands beside; -1: none.

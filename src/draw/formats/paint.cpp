@@ -1,4 +1,6 @@
 // From a scene to a file: themes, formats by their endings.
+#include <algorithm>
+
 #include "limpid/draw.h"
 #include "limpid/files.h"
 
@@ -12,11 +14,22 @@ struct ThemeWord {
 };
 constexpr ThemeWord k_themes[] = {{Theme::automatic, "auto"}, {Theme::light, "light"}, {Theme::dark, "dark"}};
 
-std::string endings(const std::string& before) {
+std::string endings(const std::string& before, bool of_any_figure = false) {
+  std::vector<std::string> some;
+  for (const Format& format : formats())
+    if (!of_any_figure || !format.graph) some.push_back(before + format.ending);
   std::string list;
-  for (size_t i = 0; i < formats().size(); ++i)
-    list += (i == 0 ? "" : i + 1 == formats().size() ? " or " : ", ") + before + formats()[i].ending;
+  for (size_t i = 0; i < some.size(); ++i)
+    list += (i == 0 ? "" : i + 1 == some.size() ? " or " : ", ") + some[i];
   return list;
+}
+
+// Whether nodes and edges tell it: boxes with connectors, or arrows from shape to shape.
+bool graph(const Scene& scene) {
+  return !scene.connectors.empty() ||
+         std::any_of(scene.lines.begin(), scene.lines.end(), [](const SceneLine& line) {
+           return line.arrow && line.from.on != LineEnd::On::nothing && line.to.on != LineEnd::On::nothing;
+         });
 }
 
 }  // namespace
@@ -54,6 +67,9 @@ std::string paint(const std::vector<Slide>& pages, const Format& format, const P
   if (pages.size() > 1 && !format.deck)
     fail_call(format.name, " holds one page, and this figure has ", pages.size(),
               "; write .pptx or .pdf, or one page of it");
+  if (format.graph && !graph(pages[0].scene))
+    fail_call(format.name, " (.", format.ending, ") holds nodes and edges, and this figure is no graph",
+              pages[0].scene.title.empty() ? "" : ": " + pages[0].scene.title, "; write ", endings(".", true));
   return format.paint(pages, options);
 }
 

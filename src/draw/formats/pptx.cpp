@@ -12,6 +12,7 @@
 #include "draw/formats/pptx/shapes.h"
 #include "draw/formats/words.h"
 #include "draw/scene/text.h"
+#include "draw/scene/transform.h"
 
 namespace limpid {
 
@@ -19,13 +20,13 @@ using namespace draw;
 
 namespace {
 
-constexpr double k_line = 1.6, k_mark = 3;                        // how wide a connector is, and half a dot
-constexpr double k_least_inches = 96, k_most = 51206400 / k_emu;  // of a slide's sides
+constexpr double k_mark = 3;                                  // half a dot
+constexpr double k_slide_width = 1280, k_slide_height = 720;  // 13.333 by 7.5 inches
+constexpr double k_slide_margin = 16;                         // round a figure that is no page of a deck
 
 class Painter : private PptxShapes {
  public:
-  Painter(const Slide& slide, Point offset, Theme theme)
-      : PptxShapes(offset, theme), slide_(slide), scene_(slide.scene) {}
+  Painter(const Slide& slide, Theme theme) : PptxShapes({}, theme), slide_(slide), scene_(slide.scene) {}
 
   PptxSlide paint() {
     out_.title = slide_.title.empty() ? scene_.title : slide_.title;
@@ -39,14 +40,14 @@ class Painter : private PptxShapes {
     const std::vector<bool> pictured = pictured_grids(scene_);
     for (size_t i = 0; i < scene_.grids.size(); ++i)
       pictured[i] ? paint_picture(scene_.grids[i]) : paint_grid(scene_.grids[i]);
-    for (const SceneLine& line : scene_.lines) paint_line(line);
+    for (const SceneLine& line : scene_.lines) paint_line(line, pictured);
     for (bool residual : {true, false})
       for (const SceneConnector& c : scene_.connectors)
         if (c.residual == residual) paint_connector(c);
     for (size_t i = 0; i < scene_.marks.size(); ++i) paint_mark(i);
     for (size_t i = 0; i < scene_.boxes.size(); ++i) paint_box(i);
     for (const SceneText& text : scene_.texts)
-      if (&text != heading_) paint_text(text);
+      if (std::find(heading_.begin(), heading_.end(), &text) == heading_.end()) paint_text(text);
     out_.shapes = xml_.take();
     out_.notes = notes();
     return std::move(out_);
@@ -73,16 +74,17 @@ class Painter : private PptxShapes {
   // title" has it, for outlines and for who listens.
   void paint_title() {
     for (const SceneText& text : scene_.texts)
-      if (text.kind == SceneText::Kind::heading && !heading_ && !text.upright) heading_ = &text;
+      if (text.kind == SceneText::Kind::heading && !text.upright) heading_.push_back(&text);
     const std::string_view title = "<p:nvPr><p:ph type=\"title\"/></p:nvPr>";
     xml_.open("p:sp").open("p:nvSpPr");
     head(0, "Title", {});
     xml_.raw("<p:cNvSpPr><a:spLocks noGrp=\"1\"/></p:cNvSpPr>").raw(title).close().open("p:spPr");
     SceneText hidden;
     hidden.text = out_.title.empty() ? "Figure" : out_.title;
-    hidden.at = {-offset_.x, -offset_.y - 40};
-    hidden.size = 20;
-    const SceneText& text = heading_ ? *heading_ : hidden;
+    hidden.at = {0, -40};
+    hidden.size = 24;
+    const SceneText &text = heading_.empty() ? hidden : *heading_.front(),
+                    &last = heading_.empty() ? hidden : *heading_.back();
     // Some programs break a title's lines whatever the box asks for: it gets the room up to the other margin.
     Rect r = line_box(text);
     const double left = std::max(0.0, std::min(r.x, scene_.width - r.right()));
@@ -90,10 +92,13 @@ class Painter : private PptxShapes {
     if (text.anchor == SceneText::Anchor::start) r.width = right - r.x;
     if (text.anchor == SceneText::Anchor::middle)
       r = {r.centre().x - (right - left) / 2, r.y, right - left, r.height};
+    r.height = line_box(last).bottom() - r.y;
     place(r);
     xml_.raw("<a:noFill/>").close();
     open_text("ctr");
-    paragraph(text);
+    if (heading_.empty()) paragraph(hidden);
+    for (const SceneText* line : heading_)
+      paragraph(*line, heading_.size() > 1 ? heading_[1]->at.y - heading_[0]->at.y : 0);
     xml_.close().close();
   }
 
@@ -160,14 +165,14 @@ class Painter : private PptxShapes {
       shape(round ? "roundRect" : "rect", round ? 7 : 0, std::min(box.rect.width, box.rect.height));
     else
       xml_.raw(box_geometry(box.rect, round ? 7 : 0, sites_[i].own));
-    if (box.look == SceneBox::Look::stage)
+    if (box.look == SceneBox::Look::stage && !box.lit)
       solid(colour(paint_named("box"), theme_));
-    else if (box.look == SceneBox::Look::filled)
+    else if (box.look != SceneBox::Look::bare)
       solid(tint(box.role, theme_));
     else
       xml_.raw("<a:noFill/>");
     if (box.look == SceneBox::Look::stage)
-      outline(colour(paint_of(box.role), theme_), 1.6);
+      outline(colour(paint_of(box.role), theme_), box.lit ? 2.6 : 1.6);
     else
       no_outline();
     xml_.close();
@@ -227,8 +232,8 @@ class Painter : private PptxShapes {
       Hold until = to, next;
       if (end < pieces) {
         const int id = paint_point(way[end], c);
-        until = side_of(id, way[end], k_line / 2, way[end - 1]);
-        next = side_of(id, way[end], k_line / 2, way[end + 1]);
+        until = side_of(id, way[end], c.width / 2, way[end - 1]);
+        next = side_of(id, way[end], c.width / 2, way[end + 1]);
       }
       piece.front() = from.at;
       piece.back() = until.at;
@@ -239,7 +244,7 @@ class Painter : private PptxShapes {
 
   int paint_point(const Point& at, const SceneConnector& c) {
     const int id = open_shape("bend", way_name(c));
-    place({at.x - k_line / 2, at.y - k_line / 2, k_line, k_line});
+    place({at.x - c.width / 2, at.y - c.width / 2, c.width, c.width});
     shape("rect");
     solid(colour(paint_of(c.role), theme_));
     no_outline();
@@ -256,14 +261,19 @@ class Painter : private PptxShapes {
                    bool last) {
     xml_.open("p:cxnSp").open("p:nvCxnSpPr");
     head(0, c.value.empty() ? "connector" : c.value, way_name(c));
-    xml_.open("p:cNvCxnSpPr");
-    xml_.open("a:stCxn").set("id", from.id).set("idx", static_cast<int64_t>(from.site)).close();
-    xml_.open("a:endCxn").set("id", to.id).set("idx", static_cast<int64_t>(to.site)).close();
-    xml_.close().raw("<p:nvPr/>").close().open("p:spPr");
-    for (Point& p : points) p = {p.x + offset_.x, p.y + offset_.y};
+    glue(from, to);
     xml_.raw(connector_geometry(points));
-    outline(colour(paint_of(c.role), theme_), k_line, c.residual, last);
+    outline(colour(paint_of(c.role), theme_), c.width, c.residual, last && c.arrow);
     xml_.close().close();
+  }
+
+  // Up to where the connector's geometry begins; an end that holds on to nothing has the id 0.
+  void glue(const Hold& from, const Hold& to) {
+    xml_.open("p:cNvCxnSpPr");
+    for (const auto& [end, hold] : {std::pair{"a:stCxn", &from}, std::pair{"a:endCxn", &to}})
+      if (hold->id > 0)
+        xml_.open(end).set("id", hold->id).set("idx", static_cast<int64_t>(hold->site)).close();
+    xml_.close().raw("<p:nvPr/>").close().open("p:spPr");
   }
 
   // A circle with the connection sites of a box.
@@ -317,6 +327,7 @@ class Painter : private PptxShapes {
       else
         others.push_back(&text);
     }
+    first_cell_.push_back(last_id_ + 1);
     for (int64_t row = 0; row < grid.rows; ++row)
       for (int64_t column = 0; column < grid.columns; ++column)
         paint_cell(grid, row, column, words[static_cast<size_t>(row * grid.columns + column)]);
@@ -351,6 +362,7 @@ class Painter : private PptxShapes {
   void paint_picture(const SceneGrid& grid) {
     out_.pictures.push_back({picture_of(grid, theme_)});
     xml_.open("p:pic").open("p:nvPicPr");
+    first_cell_.push_back(last_id_ + 1);  // the picture itself
     head(0, source_name(grid).empty() ? grid.name : source_name(grid), grid.name);
     xml_.raw("<p:cNvPicPr><a:picLocks noChangeAspect=\"1\"/></p:cNvPicPr><p:nvPr/>").close();
     xml_.open("p:blipFill").open("a:blip").set("r:embed", join("rId", 2 + out_.pictures.size())).close();
@@ -361,62 +373,97 @@ class Painter : private PptxShapes {
     for (const SceneText& text : grid.texts) paint_text(text);
   }
 
-  void paint_line(const SceneLine& line) {
+  // The middle of that side of a box or of a grid (of the cell that has it) which is nearest to the point.
+  Hold hold_of(const LineEnd& end, const Point& at, const std::vector<bool>& pictured) const {
+    if (end.on == LineEnd::On::nothing) return {0, 0, at};
+    const auto i = static_cast<size_t>(end.index);
+    if (end.on == LineEnd::On::box) return nearest_side(box_ids_[i], scene_.boxes[i].rect, at);
+    const SceneGrid& grid = scene_.grids[i];
+    if (pictured[i]) return nearest_side(first_cell_[i], grid.rect, at);
+    const Hold side = nearest_side(0, grid.rect, at);
+    const int64_t row = side.site == 0 ? 0 : side.site == 2 ? grid.rows - 1 : grid.rows / 2;
+    const int64_t column = side.site == 1 ? 0 : side.site == 3 ? grid.columns - 1 : grid.columns / 2;
+    const int cell = first_cell_[i] + static_cast<int>(row * grid.columns + column);
+    const std::vector<Point> sites = middles_of(grid.cell(row, column));
+    return {cell, side.site, sites[side.site]};
+  }
+
+  static std::vector<Point> middles_of(const Rect& r) {
+    const Point c = r.centre();
+    return {{c.x, r.y}, {r.x, c.y}, {c.x, r.bottom()}, {r.right(), c.y}};
+  }
+
+  static Hold nearest_side(int id, const Rect& r, const Point& at) {
+    const std::vector<Point> sites = middles_of(r);
+    const auto distance = [&](const Point& p) { return std::hypot(p.x - at.x, p.y - at.y); };
+    size_t best = 0;
+    for (size_t i = 1; i < sites.size(); ++i)
+      if (distance(sites[i]) < distance(sites[best])) best = i;
+    return {id, best, sites[best]};
+  }
+
+  // Glued where it joins shapes; a line that joins none is a shape of its own.
+  void paint_line(const SceneLine& line, const std::vector<bool>& pictured) {
     if (line.points.size() < 2) return;
-    xml_.open("p:cxnSp").open("p:nvCxnSpPr");
-    head(0, line.source ? to_string(*line.source) : line.name.empty() ? "line" : line.name, line.name);
-    xml_.raw("<p:cNvCxnSpPr/><p:nvPr/>").close().open("p:spPr");
     std::vector<Point> points = line.points;
-    for (Point& p : points) p = {p.x + offset_.x, p.y + offset_.y};
-    xml_.raw(polyline_geometry(points));
+    const Hold from = hold_of(line.from, points.front(), pictured),
+               to = hold_of(line.to, points.back(), pictured);
+    const std::string called = line.source         ? to_string(*line.source)
+                               : line.name.empty() ? std::string("line")
+                                                   : line.name;
+    if (from.id > 0 || to.id > 0) {
+      points.front() = from.at;
+      points.back() = to.at;
+      xml_.open("p:cxnSp").open("p:nvCxnSpPr");
+      head(0, called, line.name);
+      glue(from, to);
+      xml_.raw(polyline_geometry(points));
+    } else {
+      open_shape(called, line.name);
+      xml_.raw(polyline_geometry(points, "line"));
+    }
     outline(colour(line.faint ? paint_named("faint") : paint_of(line.role), theme_), line.width, line.dashed,
             line.arrow, line.opacity);
     xml_.close().close();
   }
 
-  // ---- what the speaker says: the slide's notes, then the figure step by step
+  // ---- what the speaker says: the page's notes, or where it has none of its own the figure step by step
 
   std::vector<std::string> notes() const {
+    if ((slide_.notes.empty() || slide_.notes == scene_.description) && !scene_.steps.empty())
+      return steps_in_lines(scene_);
     std::vector<std::string> lines;
-    for (std::string_view rest = slide_.notes; !rest.empty();) {
+    for (std::string_view rest = slide_.notes.empty() ? scene_.description : slide_.notes; !rest.empty();) {
       const size_t end = std::min(rest.find('\n'), rest.size());
       lines.emplace_back(rest.substr(0, end));
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
-    if (slide_.notes == scene_.description && !scene_.steps.empty())
-      lines.clear();  // the same, less readable
-    if (!lines.empty() && !scene_.steps.empty()) lines.emplace_back();
-    for (const std::string& step : steps_in_lines(scene_)) lines.push_back(step);
-    if (lines.empty() && !scene_.description.empty()) lines.push_back(scene_.description);
     return lines;
   }
 
   const Slide& slide_;
   const Scene& scene_;
   PptxSlide out_;
-  std::vector<int> box_ids_, mark_ids_;
+  std::vector<int> box_ids_, mark_ids_, first_cell_;  // by box, mark and grid
   std::vector<Sites> sites_;
-  const SceneText* heading_ = nullptr;
+  std::vector<const SceneText*> heading_;  // its lines
 };
 
-// Slides of one deck have one size: the largest figure's; smaller ones stand in the middle.
+// Every slide is 16:9; a figure that is no page of a deck is fitted into it.
 std::string paint_pages(const std::vector<Slide>& pages, const PaintOptions& options) {
-  double width = k_least_inches, height = k_least_inches;
-  for (const Slide& page : pages) {
-    width = std::max(width, page.scene.width);
-    height = std::max(height, page.scene.height);
-  }
-  if (width > k_most || height > k_most)
-    fail_call("a slide is at most 56 inches wide and high, and this figure is ", std::ceil(width / 96),
-              " by ", std::ceil(height / 96), "; draw it as .svg or .pdf, or a smaller part of it");
   PptxDeck deck;
   deck.title = pages.front().title.empty() ? pages.front().scene.title : pages.front().title;
-  deck.width = emu(width);
-  deck.height = emu(height);
+  deck.width = emu(k_slide_width);
+  deck.height = emu(k_slide_height);
   deck.theme = options.theme == Theme::dark ? Theme::dark : Theme::light;
   for (const Slide& page : pages) {
-    const Point offset = {(width - page.scene.width) / 2, (height - page.scene.height) / 2};
-    deck.slides.push_back(Painter(page, offset, deck.theme).paint());
+    if (page.scene.width == k_slide_width && page.scene.height == k_slide_height) {
+      deck.slides.push_back(Painter(page, deck.theme).paint());
+    } else {
+      Slide alone = page;
+      alone.scene = fitted(page.scene, k_slide_width, k_slide_height, k_slide_margin);
+      deck.slides.push_back(Painter(alone, deck.theme).paint());
+    }
   }
   return zipped(pptx_parts(deck));
 }

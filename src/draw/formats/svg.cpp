@@ -153,7 +153,26 @@ class Painter {
                      : "";
     out_ += join("<text x=\"", number(text.at.x), "\" y=\"", number(text.at.y), "\" font-size=\"",
                  number(text.size), "\"", anchor, turn, text_fill(text), " data-kind=\"", name(text.kind),
-                 "\"", sources_of(text.sources), ">", draw::xml_escaped(draw::clean(text.text)), "</text>\n");
+                 "\"", sources_of(text.sources), text.runs.empty() ? "" : " xml:space=\"preserve\"", ">",
+                 text.runs.empty() ? draw::xml_escaped(draw::clean(text.text)) : runs_of(text), "</text>\n");
+  }
+
+  // A raised or lowered run moves the baseline, and the next one moves it back.
+  static std::string runs_of(const SceneText& text) {
+    std::string out;
+    double baseline = 0;
+    for (const SceneRun& run : text.runs) {
+      const bool small = run.level != SceneRun::Level::line;
+      const double to = run.level == SceneRun::Level::sub     ? k_sub_drop * text.size
+                        : run.level == SceneRun::Level::super ? -k_super_rise * text.size
+                                                              : 0;
+      out += join("<tspan", to != baseline ? join(" dy=\"", number(to - baseline), "\"") : "",
+                  small ? join(" font-size=\"", number(k_script_size * text.size), "\"") : "",
+                  run.italic ? " font-style=\"italic\"" : "", ">",
+                  draw::xml_escaped(draw::clean_piece(run.text)), "</tspan>");
+      baseline = to;
+    }
+    return out;
   }
 
   // ---- numbers as pictures
@@ -233,19 +252,21 @@ class Painter {
     const std::vector<Point>& p = c.points;
     const Point end = p.back(), before = p[p.size() - 2];
     const double dx = (end.x > before.x) - (end.x < before.x), dy = (end.y > before.y) - (end.y < before.y);
-    const Point neck = {end.x - 8 * dx, end.y - 8 * dy};
+    const double head = c.arrow ? 5 * c.width : 0, half = head / 2;
+    const Point neck = {end.x - head * dx, end.y - head * dy};
     const auto fork = static_cast<size_t>(c.fork);
     std::string way = join("M", number(p[fork].x), " ", number(p[fork].y));
     for (size_t i = fork + 1; i + 1 < p.size(); ++i)
       way +=
           marked(p[i]) ? join("L", number(p[i].x), " ", number(p[i].y)) : rounded(p[i - 1], p[i], p[i + 1]);
     way += join("L", number(neck.x), " ", number(neck.y));
-    out_ +=
-        join("<path", attribute("data-value", c.value), " d=\"", way, "\"", stroke(draw::paint_of(c.role)),
-             " fill=\"none\" stroke-width=\"1.6\"", c.residual ? " stroke-dasharray=\"5 4\"" : "", "/>\n");
-    out_ += join("<path d=\"M", number(end.x), " ", number(end.y), "L", number(neck.x - 4 * dy), " ",
-                 number(neck.y - 4 * dx), "L", number(neck.x + 4 * dy), " ", number(neck.y + 4 * dx), "z\"",
-                 fill(draw::paint_of(c.role)), "/>\n");
+    out_ += join("<path", attribute("data-value", c.value), " d=\"", way, "\"",
+                 stroke(draw::paint_of(c.role)), " fill=\"none\" stroke-width=\"", number(c.width), "\"",
+                 c.residual ? " stroke-dasharray=\"5 4\"" : "", "/>\n");
+    if (!c.arrow) return;
+    out_ += join("<path d=\"M", number(end.x), " ", number(end.y), "L", number(neck.x - half * dy), " ",
+                 number(neck.y - half * dx), "L", number(neck.x + half * dy), " ", number(neck.y + half * dx),
+                 "z\"", fill(draw::paint_of(c.role)), "/>\n");
   }
 
   // Corners where ways part stay sharp.

@@ -79,6 +79,11 @@ std::string clean(std::string_view text) {
   return line;
 }
 
+std::string clean_piece(std::string_view text) {
+  const std::string held = clean("|" + std::string(text) + "|");
+  return held.substr(1, held.size() - 2);
+}
+
 std::string elided(std::string_view text, double size, double width) {
   if (text_width(text, size) <= width) return std::string(text);
   const double room = width - text_width(k_ellipsis, size);

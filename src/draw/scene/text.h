@@ -19,6 +19,9 @@ double text_width(std::string_view text, double size);
 /// (and those that change the direction of what follows) go, runs of white space become one blank.
 std::string clean(std::string_view text);
 
+/// The same of a piece of a line: a blank at its ends stays.
+std::string clean_piece(std::string_view text);
+
 /// The text, cut with "…" to be at most `width` wide.
 std::string elided(std::string_view text, double size, double width);
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "draw/scene/text.h"
+#include "draw/scene/typeset.h"
 #include "limpid/scene.h"
 
 namespace limpid {
@@ -18,15 +19,15 @@ bool Rect::holds(const Rect& o, double slack) const {
 
 Rect SceneText::bounds() const {
   using namespace draw;
-  const double width = text_width(text, size);
+  const double width = runs.empty() ? text_width(text, size) : runs_width(runs, size);
   const double before = anchor == Anchor::start ? 0 : anchor == Anchor::end ? width : width / 2;
   if (upright) return {at.x - k_ascent * size, at.y + before - width, (k_ascent + k_descent) * size, width};
   return {at.x - before, at.y - k_ascent * size, width, (k_ascent + k_descent) * size};
 }
 
 std::string_view name(SceneText::Kind kind) {
-  constexpr std::string_view k_names[] = {"label", "token", "shape", "name",    "title", "legend",  "number",
-                                          "count", "index", "tick",  "heading", "note",  "equation"};
+  constexpr std::string_view k_names[] = {"label", "token", "shape", "name",    "title", "legend",   "number",
+                                          "count", "index", "tick",  "heading", "note",  "equation", "page"};
   return k_names[static_cast<size_t>(kind)];
 }
 

@@ -68,11 +68,11 @@ std::vector<Point> corners(const std::vector<Point>& points) {
   return out;
 }
 
-std::string polyline_geometry(const std::vector<Point>& points) {
+std::string polyline_geometry(const std::vector<Point>& points, std::string_view straight) {
   Xml xml;
   if (points.size() == 2) {
     place(xml, around(points), 0, points[1].x < points[0].x, points[1].y < points[0].y);
-    xml.raw("<a:prstGeom prst=\"straightConnector1\"><a:avLst/></a:prstGeom>");
+    xml.open("a:prstGeom").set("prst", straight).raw("<a:avLst/>");
     return xml.take();
   }
   const Rect r = around(points);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "limpid/draw.h"
@@ -23,8 +24,9 @@ std::vector<Point> corners(const std::vector<Point>& points);
 /// before 7.5 does not read, so a longer way is several connectors with a point to hold on to between them.
 std::string connector_geometry(const std::vector<Point>& points);
 
-/// `a:xfrm` and geometry of any line.
-std::string polyline_geometry(const std::vector<Point>& points);
+/// `a:xfrm` and geometry of any line; of a straight one the preset form of that name.
+std::string polyline_geometry(const std::vector<Point>& points,
+                              std::string_view straight = "straightConnector1");
 
 /// A rectangle with round corners whose connection sites are the middles of its sides (top, left, bottom,
 /// right) and then `sites`.

@@ -202,8 +202,8 @@ std::string slide_master(const PptxDeck& deck) {
   xml.close().close().raw(colour_map(deck.theme));
   xml.raw(
       "<p:sldLayoutIdLst><p:sldLayoutId id=\"2147483649\" r:id=\"rId1\"/></p:sldLayoutIdLst><p:txStyles>");
-  xml.raw(text_style("p:titleStyle", 2000, 0)).raw(text_style("p:bodyStyle", 1400, 228600));
-  xml.raw(text_style("p:otherStyle", 1400, 0)).raw("</p:txStyles>");
+  xml.raw(text_style("p:titleStyle", 2800, 0)).raw(text_style("p:bodyStyle", 1800, 228600));
+  xml.raw(text_style("p:otherStyle", 1800, 0)).raw("</p:txStyles>");
   return xml.take();
 }
 
@@ -279,7 +279,7 @@ std::string presentation(const PptxDeck& deck) {
   xml.close();
   xml.open("p:sldSz").set("cx", deck.width).set("cy", deck.height).close();
   xml.open("p:notesSz").set("cx", k_notes_width).set("cy", k_notes_height).close();
-  xml.raw(text_style("p:defaultTextStyle", 1400, 0));
+  xml.raw(text_style("p:defaultTextStyle", 1800, 0));
   return xml.take();
 }
 

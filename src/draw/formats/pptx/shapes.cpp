@@ -5,6 +5,7 @@
 
 #include "draw/formats/pptx/connector.h"
 #include "draw/scene/palette.h"
+#include "draw/scene/text.h"
 
 namespace limpid::draw {
 
@@ -90,11 +91,33 @@ void PptxShapes::paragraph(const SceneText& text, double pitch) {
                                              : text.anchor == SceneText::Anchor::end ? "r"
                                                                                      : "ctr");
   if (pitch > 0) xml_.open("a:lnSpc").open("a:spcPts").set("val", centipoints(pitch)).close().close();
-  xml_.close().open("a:r");
+  xml_.close();
+  if (text.kind == SceneText::Kind::page) {  // counts itself where slides are moved
+    xml_.open("a:fld").set("id", "{B6F15528-21DE-4FAA-801E-634DDDAF4B2B}").set("type", "slidenum");
+    run(text, {text.text});
+    xml_.close();
+  } else if (text.runs.empty()) {
+    xml_.open("a:r");
+    run(text, {clean(text.text)});
+    xml_.close();
+  }
+  for (const SceneRun& each : text.runs) {
+    xml_.open("a:r");
+    run(text, each);
+    xml_.close();
+  }
+  xml_.close();
+}
+
+// Programs draw a shifted run at about two thirds of the size that it states.
+void PptxShapes::run(const SceneText& text, const SceneRun& piece) {
   xml_.open("a:rPr").set("lang", "en-US").set("sz", std::max<int64_t>(100, centipoints(text.size)));
+  if (piece.italic) xml_.set("i", 1);
   xml_.set("noProof", 1);
+  if (piece.level != SceneRun::Level::line)
+    xml_.set("baseline", piece.level == SceneRun::Level::sub ? -25000 : 30000);
   solid(text_colour(text, theme_));
-  xml_.close().open("a:t").text(text.text).close().close().close();
+  xml_.close().open("a:t").raw(xml_escaped(clean_piece(piece.text))).close();
 }
 
 }  // namespace limpid::draw

@@ -46,6 +46,7 @@ class PptxShapes {
   int last_id_ = 1;  // of a shape; 1 is the shape tree's
 
  private:
+  void run(const SceneText& text, const SceneRun& piece);
   std::string_view slot_of(std::string_view hex) const;
 };
 
