@@ -25,13 +25,22 @@ std::string format_of(double value) {
 
 // `at`: the place on each axis; the first of the others.
 Cited cited(const Trace& trace, const std::string& name, const std::map<Axis, int64_t>& at) {
-  const Tensor& tensor = trace[name];
+  // The whole value, or the rows that were kept of it.
+  const auto rows = trace.values.find(name + "@rows"), kept = trace.values.find(name + "@rows.index");
+  const bool by_rows = !trace.has(name) && rows != trace.values.end() && kept != trace.values.end();
+  const Tensor& tensor = by_rows ? rows->second : trace[name];
   Index index;
   std::string places;
   for (const Dim& dim : tensor.shape()) {
     const auto found = at.find(dim.axis);
     index.push_back(found == at.end() ? 0 : found->second);
     places += join(places.empty() ? "" : ",", index.back());
+    if (!by_rows || dim.axis != Axis::T) continue;
+    const int64_t* begin = kept->second.data<int64_t>();
+    const int64_t* row = std::find(begin, begin + kept->second.count(), index.back());
+    if (row == begin + kept->second.count())
+      fail_call("quiz: the trace does not hold row ", index.back(), " of ", name);
+    index.back() = row - begin;
   }
   const double value = tensor.at(index);
   const std::string format = format_of(value);
@@ -115,14 +124,15 @@ class Quiz {
   }
 
   void comes_next() {
-    const auto probs = reading_.numbers("probs");
-    if (!probs || probs->shape().rank() < 1 || probs->shape().rank() > 2) return;
-    const bool words = probs->shape().rank() == 2;
-    const int64_t count = probs->shape()[probs->shape().rank() - 1].size;
-    if (count < 2 || (words && query_ >= probs->shape()[0].size)) return;
+    const std::optional<Rows>& probs = reading_.rows(reading_.graph().find("probs"));
+    const int rank = probs ? probs->numbers.shape().rank() : 0;
+    if (rank < 1 || rank > 2) return;
+    const bool words = rank == 2;
+    const int64_t count = probs->numbers.shape()[rank - 1].size, row = words ? probs->find(query_) : 0;
+    if (count < 2 || row < 0) return;
     std::vector<std::pair<double, int64_t>> best;
     for (int64_t v = 0; v < count; ++v) {
-      const double p = words ? probs->at({query_, v}) : probs->at({v});
+      const double p = words ? probs->numbers.at({row, v}) : probs->numbers.at({v});
       if (!std::isfinite(p)) return;
       best.emplace_back(-p, v);  // the likeliest first, of equal ones the first
     }

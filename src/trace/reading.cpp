@@ -122,6 +122,11 @@ int64_t Reading::key_heads(int64_t layer) const {
   return axis < 0 ? heads(layer) : std::max<int64_t>(1, graph().value(k).shape[axis].size);
 }
 
+bool Reading::predicts_each() const {
+  const int probs = graph().find("probs");
+  return probs >= 0 && graph().value(probs).shape.find(Axis::T) >= 0;
+}
+
 void Reading::require_layer(int layer) const {
   if (layer >= 0 && layer < layers_) return;
   if (layers_ == 0) fail_call("layer ", layer, " does not exist: this network has no layers");

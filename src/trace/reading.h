@@ -51,6 +51,9 @@ class Reading {
   void require_layer(int layer) const;
   void require_head(int layer, int head) const;
 
+  /// Whether there are probabilities for each position (what comes next) and not once for all (a class).
+  bool predicts_each() const;
+
   // ---- words
   int64_t length() const { return size(Axis::T).value_or(static_cast<int64_t>(trace_.tokens.size())); }
   /// The size of an axis in this run, as far as the kept values tell.

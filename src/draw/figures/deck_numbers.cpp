@@ -122,16 +122,20 @@ class TokenPages {
                       reading.heads(o.layer));
       return m;
     };
-    dot_ = value("raw_scores", Axis::T, Axis::S);
-    scaled_ = value("scaled_scores", Axis::T, Axis::S);
-    pattern_ = value("pattern", Axis::T, Axis::S);
+    const auto row = [&](const char* name, Axis columns) {
+      return row_matrix_of(reading.trace(), join("blocks.", o.layer, ".attn.", name), Axis::T, columns,
+                           o.head, reading.heads(o.layer), o.token);
+    };
+    dot_ = row("raw_scores", Axis::S);
+    scaled_ = row("scaled_scores", Axis::S);
+    pattern_ = row("pattern", Axis::S);
     v_ = value("v", Axis::S, Axis::D);
-    z_ = value("z", Axis::T, Axis::D);
+    z_ = row("z", Axis::D);
     query_ = o.token;
   }
 
   void add(std::vector<Slide>& pages) {
-    if (!pattern_ || query_ >= pattern_->rows || pattern_->source.stage.ends_with("@map")) return;
+    if (!pattern_) return;
     name_ = word_of(reading_, Axis::T, query_, k_word, k_word_width);
     scores(pages);
     if (v_ && z_) values(pages);

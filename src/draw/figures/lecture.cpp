@@ -116,10 +116,9 @@ class Lecture {
 
   // The likeliest candidates, as bars.
   void next() {
-    const auto probs = matrix_of(trace_, "probs", Axis::T, Axis::V, 0, 1);
+    const auto probs = row_matrix_of(trace_, "probs", Axis::T, Axis::V, 0, 1, o_.token);
     if (!probs) return;
-    const bool of_words = probs->row_axis >= 0;
-    if (of_words && o_.token >= probs->rows) return;
+    const bool of_words = reading_.predicts_each();
     const int64_t row = of_words ? o_.token : 0;
     std::vector<int64_t> best;
     for (int64_t v = 0; v < probs->columns; ++v) best.push_back(v);

@@ -123,7 +123,7 @@ std::optional<Matrix> row_matrix_of(const Trace& trace, const std::string& asked
   const std::string stage = canonical(trace, asked);
   if (kept(trace, stage)) {
     const auto whole = matrix_of(trace, asked, rows, columns, head, heads);
-    if (!whole || position < 0 || position >= whole->rows) return std::nullopt;
+    if (!whole || (whole->row_axis >= 0 && (position < 0 || position >= whole->rows))) return std::nullopt;
     Matrix out = whole->row(whole->row_axis < 0 ? 0 : position);
     out.source.format = format_for(out);  // as where its row alone was kept
     return out;

@@ -75,9 +75,9 @@ class Insight {
   void looking() {
     if (reading_.layers() == 0) return;
     const auto at = look(reading_, o_.layer, o_.head, o_.token);
-    const auto weights = matrix_of(reading_.trace(), join("blocks.", o_.layer, ".attn.pattern"), Axis::T,
-                                   Axis::S, o_.head, reading_.heads(o_.layer));
-    if (!at || !weights || weights->source.stage.ends_with("@map")) return;
+    const auto weights = row_matrix_of(reading_.trace(), join("blocks.", o_.layer, ".attn.pattern"), Axis::T,
+                                       Axis::S, o_.head, reading_.heads(o_.layer), o_.token);
+    if (!at || !weights) return;
     const std::string query = label_of(reading_, Axis::T, o_.token),
                       key = label_of(reading_, Axis::S, at->most);
     const Source most = weights->source_at(o_.token, at->most);
@@ -108,11 +108,10 @@ class Insight {
   }
 
   void expecting() {
-    const auto probs = matrix_of(reading_.trace(), "probs", Axis::T, Axis::V, 0, 1);
+    const auto probs = row_matrix_of(reading_.trace(), "probs", Axis::T, Axis::V, 0, 1, o_.token);
     if (!probs || probs->columns < 2) return;
-    const bool words = probs->row_axis >= 0;
+    const bool words = reading_.predicts_each();
     const int64_t row = words ? o_.token : 0;
-    if (row >= probs->rows) return;
     int64_t one = 0, two = -1;
     for (int64_t v = 0; v < probs->columns; ++v) {
       if (!std::isfinite(probs->at(row, v))) return;

@@ -84,10 +84,16 @@ std::vector<Observation> lecture_reads(const Graph& graph, int64_t length, const
       if (value.kind != Value::Kind::parameter) out.push_back({value.name, Depth::full});
     return out;
   }
-  add(out, token_reads(graph, length, o));
-  add(out, matrices_reads(graph, length, o));
+  // A deck that was not told its layer chooses it by what it sees.
+  FigureOptions of = o;
+  for (int64_t layer = std::max(o.layer, 0); layer < (o.layer < 0 ? layers_of(graph) : o.layer + 1);
+       ++layer) {
+    of.layer = static_cast<int>(layer);
+    add(out, token_reads(graph, length, of));
+    add(out, matrices_reads(graph, length, of));
+    add(out, head_reads(graph, length, of));
+  }
   add(out, heads_reads(graph, length, o));
-  add(out, head_reads(graph, length, o));
   // The insight and the quiz: where the last token and the chosen one look, in every head; what comes next;
   // and what attention added to the last row.
   const std::vector<int64_t> asked = {0, o.token, -1};
