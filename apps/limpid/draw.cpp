@@ -21,7 +21,7 @@ struct Call {
   std::optional<int64_t> page;
   std::vector<std::string> open;
   std::string token, theme = "auto", format, out;
-  bool parameters = false, compress = false;
+  bool parameters = false, compress = false, words = false;
   // What the arguments say.
   std::string figure = "network", file;
 };
@@ -89,6 +89,7 @@ void check(const CLI::App& sub, const Call& call) {
   only("--head", {"token", "matrices", "heads", "slides"});
   only("--token", {"token", "slides"});
   only("--open", {"network"});
+  only("--words", {"heads"});
   only("--params", {"network", "attention"});
   if (call.file.empty()) return check_network_options(sub, call.network);
   std::vector<std::string> running = network_options();
@@ -128,6 +129,7 @@ std::vector<Observation> reads_of(const Call& call, const Trace& begun) {
   const auto length = static_cast<int64_t>(begun.tokens.size());
   if (call.figure == "token") return token_reads(graph, length, options);
   if (call.figure == "matrices") return matrices_reads(graph, length, options);
+  if (call.words) return word_reads(graph);
   if (call.figure == "slides") return lecture_reads(graph, length, options);
   return call.head || call.layer ? head_reads(graph, length, options) : heads_reads(graph, length, options);
 }
@@ -180,7 +182,7 @@ std::vector<Slide> pages_of(const Call& call, const Format& format) {
   if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
   if (call.figure == "training")
     return one(training_scene(training_reports(read_file(call.file)), "Training of " + run_name(call.file)));
-  const Trace trace = trace_of(call);
+  const Trace trace = call.words ? in_words(trace_of(call)) : trace_of(call);
   const FigureOptions options = figure_options(call, trace);
   if (call.figure == "token") return one(token_scene(trace, options));
   if (call.figure == "matrices") return one(matrices_scene(trace, options));
@@ -247,6 +249,10 @@ Work add_draw(CLI::App& app) {
   sub->add_flag(
       "--compress", call->compress,
       "Of .drawio, the compressed form, as older programs write it; plain text is easier to compare.");
+  sub->add_flag("--words", call->words,
+                "Whole words where the tokenizer split them: a word's pieces are added where it is looked "
+                "at, and averaged "
+                "where it looks.");
   sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
   const std::string which = "What of it";
   sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")

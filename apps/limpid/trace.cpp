@@ -17,7 +17,8 @@ struct Call {
   std::optional<std::string> argument;
   NetworkCall network;
   std::vector<std::string> observe, edit;
-  bool plain = false, gradients = false, in_double = false, parameters = false, json = false, all = false;
+  bool plain = false, gradients = false, in_double = false, parameters = false, json = false, all = false,
+       words = false;
   std::optional<int> layer, head, decimals;
   std::string token, out;
 };
@@ -30,6 +31,8 @@ void check(const CLI::App& sub, const Call& call, bool stored) {
   if (call.decimals && (*call.decimals < 0 || *call.decimals > 17))
     fail_call("--decimals is ", *call.decimals, ", expected 0 to 17");
   if (call.json && !call.token.empty()) fail_call("--json gives the whole trace; leave --token out");
+  if (call.words && !call.token.empty())
+    fail_call("--words shows whole words, and --token follows one token term by term; leave one of them out");
   if (!stored) return check_network_options(sub, call.network);
   std::vector<std::string> running = network_options();
   running.insert(running.end(), {"--observe", "--edit", "--plain", "--double", "--params", "--gradients"});
@@ -74,6 +77,10 @@ PageOptions page_options(const Trace& trace, const Call& call, const Terminal& t
 }
 
 void show(const Trace& trace, const Call& call, const Terminal& terminal) {
+  if (call.words) {
+    const Trace words = in_words(trace);
+    return print(call.json ? to_json(words) : page(words, page_options(words, call, terminal)));
+  }
   if (call.json) return print(to_json(trace));
   const PageOptions options = page_options(trace, call, terminal);
   if (call.token.empty()) return print(page(trace, options));
@@ -87,6 +94,7 @@ Trace run(const Call& call, const Terminal& terminal) {
   const bool shown_alone = call.observe.empty() && call.out.empty() && !call.json;
   if (shown_alone)
     options.reads = [&](const Trace& begun) {
+      if (call.words) return word_reads(*begun.graph);
       if (!call.token.empty())
         return token_page_reads(*begun.graph, call.layer.value_or(0), positions_of(begun, call.token));
       return page_reads(*begun.graph, static_cast<int64_t>(begun.tokens.size()),
@@ -171,6 +179,10 @@ Work add_trace(CLI::App& app) {
       ->type_name("N")
       ->group(view);
   sub->add_flag("--all", call->all, "Shows every row, however many there are.")->group(view);
+  sub->add_flag(
+         "--words", call->words,
+         "Whole words where the tokenizer split them: attention between words, and what comes after each.")
+      ->group(view);
   sub->add_flag("--json", call->json, "Prints the whole trace as JSON instead.")->group(view);
   const std::string run = "What is run and kept";
   sub->add_option("-o", call->out, "Keeps the trace as FILE.safetensors or FILE.npz.")

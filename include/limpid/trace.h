@@ -65,6 +65,16 @@ std::vector<Observation> page_reads(const Graph&, int64_t length, const PageOpti
 /// What token_page() reads.
 std::vector<Observation> token_page_reads(const Graph&, int layer, const std::vector<int>& token_positions);
 
+/// The same run by whole words, where a tokenizer split them: of the weights, a word's pieces are added where
+/// it is looked at and averaged where it looks, in double; of the probabilities, its last piece's.  Other
+/// values have no meaning for words and are left out; a note says what was done.  Throws Error{call} for a
+/// trace that is not of a text.
+Trace in_words(const Trace&);
+/// What in_words() reads of a run.
+std::vector<Observation> word_reads(const Graph&);
+/// Tokens that hold a part of a character get its label and which part: "\u00f6 1/2", "\u00f6 2/2".
+void name_split_characters(const std::string& text, std::vector<Token>& tokens);
+
 /// Every stage from word to next-word probability, as a newcomer reads it.  No line is wider than
 /// options.columns (at least 30).  Throws Error{call} when layer or head do not exist.
 std::string page(const Trace&, const PageOptions&);

@@ -207,6 +207,7 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) {
   for (size_t i = 0; i < ids.size(); ++i)
     tokens.push_back(
         {ids[i], impl_->tokenizer->label(ids[i]), encoding.spans[i].begin, encoding.spans[i].end});
+  name_split_characters(text, tokens);
   Trace trace = impl_->record(one_row(ids), std::move(tokens), options);
   trace.text = text;
   return trace;

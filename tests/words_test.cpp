@@ -1,0 +1,75 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "limpid/model.h"
+
+namespace limpid {
+namespace {
+
+TEST(Words, AddWhereTheyAreLookedAtAndAverageWhereTheyLook) {
+  Model model = Model::builtin();
+  const Trace tokens = model.trace("Das Leben ist sch\xc3\xb6n, don't you think?"), words = in_words(tokens);
+  ASSERT_LT(words.tokens.size(), tokens.tokens.size());
+  std::string list;
+  for (const Token& word : words.tokens) list += word.label + "|";
+  EXPECT_EQ(list, "Das|Leben|\xc2\xb7ist|sch\xc3\xb6n|,|don't|\xc2\xb7you|\xc2\xb7think|?|");
+  EXPECT_NE(words.notes.back().find("are shown as 9 words"), std::string::npos);
+  const Tensor& a = tokens["blocks.1.attn.pattern"];
+  const Tensor& b = words["blocks.1.attn.pattern"];
+  const auto count = static_cast<int64_t>(words.tokens.size());
+  for (int64_t h = 0; h < b.shape()[1].size; ++h)
+    for (int64_t t = 0; t < count; ++t) {
+      double sum = 0;
+      for (int64_t s = 0; s < count; ++s) sum += b.at({0, h, t, s});
+      EXPECT_NEAR(sum, 1, 1e-6);
+    }
+  // A cell by hand: what "schön" gives to "Leben".
+  const auto pieces = [&](const char* label) {
+    std::vector<int64_t> out;
+    for (const Token& word : words.tokens)
+      if (word.label == label)
+        for (size_t i = 0; i < tokens.tokens.size(); ++i)
+          if (tokens.tokens[i].begin >= word.begin && tokens.tokens[i].end <= word.end)
+            out.push_back(static_cast<int64_t>(i));
+    return out;
+  };
+  const auto from = pieces("sch\xc3\xb6n"), to = pieces("Leben");
+  ASSERT_GT(from.size(), 1u);
+  double sum = 0;
+  for (int64_t i : from)
+    for (int64_t j : to) sum += a.at({0, 2, i, j});
+  EXPECT_NEAR(b.at({0, 2, 3, 1}), sum / static_cast<double>(from.size()), 1e-12);
+  // What is expected after a word is what its last piece expects.
+  for (int64_t v = 0; v < 20; ++v)
+    EXPECT_EQ(words["probs"].at({0, 3, v}), tokens["probs"].at({0, from.back(), v}));
+}
+
+TEST(Words, AreFoundInAnyText) {
+  Model model = Model::builtin();
+  for (const char* text : {"a", " ", "\n\n", "x  y", "\xf0\x9f\x8c\xb3", "\xff\xfe", "caf\xc3\xa9\xff"}) {
+    const Trace tokens = model.trace(text), words = in_words(tokens);
+    EXPECT_EQ(words.tokens.front().begin, 0u);
+    EXPECT_EQ(words.tokens.back().end, std::string(text).size());
+    EXPECT_EQ(words["blocks.0.attn.pattern"].shape()[2].size, static_cast<int64_t>(words.tokens.size()));
+  }
+}
+
+TEST(Words, NeedAText) {
+  Model model = Model::builtin();
+  EXPECT_THROW(in_words(model.trace(std::vector<int64_t>{1, 2, 3})), Error);
+}
+
+TEST(Labels, NameWhichPartOfACharacterATokenIs) {
+  Model model = Model::builtin();
+  const Trace trace = model.trace("sch\xc3\xb6n");
+  int parts = 0;
+  for (const Token& token : trace.tokens) {
+    EXPECT_EQ(token.label.find("<0x"), std::string::npos) << token.label;
+    parts += token.label.find("\xc3\xb6 ") != std::string::npos;
+  }
+  EXPECT_EQ(parts, 2);
+}
+
+}  // namespace
+}  // namespace limpid
