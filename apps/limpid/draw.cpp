@@ -7,6 +7,7 @@
 #include "limpid/commands.h"
 #include "limpid/files.h"
 #include "limpid/input.h"
+#include "limpid/own_weights.h"
 #include "limpid/token.h"
 
 namespace limpid::command {
@@ -22,6 +23,9 @@ struct Call {
   std::vector<std::string> open;
   std::string token, theme = "auto", format, out;
   bool parameters = false, compress = false;
+  OwnWeightsCall own;
+  std::string width;
+  bool draws_own = false;  // weights from a file that is no trace
   // What the arguments say.
   std::string figure = "network", file;
 };
@@ -35,7 +39,7 @@ constexpr Figure k_figures[] = {
     {"attention", "the inside of one attention layer", false},
     {"token", "one token's way through a head, with its numbers", true},
     {"matrices", "one head as the matrices it multiplies", true},
-    {"heads", "who looks at whom, in every head (or --head)", true},
+    {"heads", "who looks at whom, in every head (or of one --layer; or one --head)", true},
     {"training", "loss and accuracy of a training run's log.jsonl", false},
     {"slides", "a deck of all of these for one sentence", true},
 };
@@ -60,6 +64,11 @@ void read_arguments(Call& call) {
   const auto ends = [&](std::string_view end) { return call.file.ends_with(end); };
   if ((ends(".safetensors") || ends(".npz")) && !std::filesystem::exists(call.file))
     fail_call(call.file, ": there is no such file");
+  if (call.figure == "heads" && i == call.arguments.size() && !call.file.empty() &&
+      is_own_weights(call.file)) {
+    call.draws_own = true;
+    return;
+  }
   if (i < call.arguments.size() || (!call.file.empty() && !log && !is_trace_file(call.file)))
     fail_call("'", call.arguments.back(), "' is neither a figure nor a stored trace; expected ",
               figure_names(), ", or FILE.safetensors");
@@ -90,6 +99,21 @@ void check(const CLI::App& sub, const Call& call) {
   only("--token", {"token", "slides"});
   only("--open", {"network"});
   only("--params", {"network", "attention"});
+  for (const char* option : {"--rows", "--columns", "--array"}) {
+    only(option, {"heads"});
+    if (!call.draws_own && !given_option(sub, {option}).empty())
+      fail_call(option, " is for weights of your own: limpid draw heads weights.npy ", option, " ...");
+  }
+  if (call.figure == "slides" && !call.width.empty())
+    fail_call("--width is for one figure; the pages of a deck are 13.3 x 7.5 inches");
+  if (call.draws_own) {
+    std::vector<std::string> running = network_options();
+    std::erase(running, "--tokens");
+    running.push_back("--text");
+    if (const std::string option = given_option(sub, running); !option.empty())
+      fail_call(call.file, " holds weights, which are drawn as they are; leave ", option, " out");
+    return;
+  }
   if (call.file.empty()) return check_network_options(sub, call.network);
   std::vector<std::string> running = network_options();
   running.push_back("--text");
@@ -107,7 +131,8 @@ std::vector<Observation> observed(const Call& call) {
   const std::string layer = join("blocks.", call.layer.value_or(0), ".");
   if (call.figure == "network" || call.figure == "attention") return {{"*", Depth::summary}};
   if (call.network.textbook() || call.figure == "slides") return {};  // everything
-  if (call.figure == "heads" && !call.head) return {{"blocks.*.attn.pattern", Depth::full}};
+  if (call.figure == "heads" && !call.head)
+    return {{call.layer ? layer + "attn.pattern" : "blocks.*.attn.pattern", Depth::full}};
   if (call.figure == "heads")
     return {{layer + "attn.pattern", Depth::full}, {layer + "attn.scores", Depth::full}};
   return {{layer + "*", Depth::full}};
@@ -117,8 +142,9 @@ std::vector<Observation> observed(const Call& call) {
 // pooled while they stream by.
 constexpr size_t k_long_text = 2048;  // tokens
 std::vector<Observation> observed_pooled(const Call& call, const Graph& graph) {
-  if (call.figure == "heads" && !call.head) return {{"blocks.*.attn.pattern", Depth::map}};
   const std::string layer = join("blocks.", call.layer.value_or(0), ".");
+  if (call.figure == "heads" && !call.head)
+    return {{call.layer ? layer + "attn.pattern" : "blocks.*.attn.pattern", Depth::map}};
   std::vector<Observation> all = {{layer + "attn.pattern", Depth::map}};
   for (const Value& value : graph.values()) {
     const bool square = value.shape.find(Axis::T) >= 0 && value.shape.find(Axis::S) >= 0;
@@ -153,10 +179,15 @@ Trace trace_of(const Call& call) {
   return input.trace(options);
 }
 
+// How wide --width lets a figure be laid out; 0: as the figure likes.
+double asked_width(const Call& call) { return call.width.empty() ? 0 : layout_width(points_of(call.width)); }
+
 FigureOptions figure_options(const Call& call, const Trace& trace) {
   FigureOptions options;
   options.layer = call.layer.value_or(0);
   options.head = call.head.value_or(0);
+  if (const double width = asked_width(call); width > 0) options.width = width;
+  options.one_layer = call.figure == "heads" && call.layer && !call.head;
   if (!call.token.empty()) options.token = positions_of(trace, call.token).back();
   return options;
 }
@@ -174,6 +205,7 @@ std::vector<Slide> network_pages(const Call& call, const Format& format) {
   SceneOptions options;
   if (format.ending == "txt") options.width = 1e6;  // in one row, which letters turn to run downwards
   options.parameters = call.parameters;
+  if (const double width = asked_width(call); width > 0) options.width = width;
   options.open = call.open;
   const auto scene_of = [&](const auto& from) {
     return call.figure == "attention" ? attention_scene(from, call.layer.value_or(0), options)
@@ -193,7 +225,18 @@ std::string run_name(const std::string& log) {
   return path.has_parent_path() ? path.parent_path().filename().string() : path.stem().string();
 }
 
+std::vector<Slide> own_pages(const Call& call) {
+  OwnWeightsCall own = call.own;
+  own.file = call.file;
+  own.tokens = call.network.words;
+  for (int64_t id : call.network.tokens) own.tokens += std::to_string(id) + " ";
+  const OwnWeights weights = read_own_weights(own);
+  const FigureOptions options = figure_options(call, Trace());
+  return call.head ? one(head_scene(weights, options)) : heads_pages(weights, options);
+}
+
 std::vector<Slide> pages_of(const Call& call, const Format& format) {
+  if (call.draws_own) return own_pages(call);
   if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
   if (call.figure == "training")
     return one(training_scene(training_reports(read_file(call.file)), "Training of " + run_name(call.file)));
@@ -202,7 +245,7 @@ std::vector<Slide> pages_of(const Call& call, const Format& format) {
   if (call.figure == "token") return one(token_scene(trace, options));
   if (call.figure == "matrices") return one(matrices_scene(trace, options));
   if (call.figure == "slides") return lecture(trace, options);
-  if (call.head || call.layer) return one(head_scene(trace, options));
+  if (call.head) return one(head_scene(trace, options));
   return heads_pages(trace, options);
 }
 
@@ -217,6 +260,8 @@ void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
     fail_call("--compress is for .drawio, whose text it deflates; leave it out for .", format.ending);
   options.theme = call.theme == "auto" ? Theme::automatic : theme_named(call.theme);
   std::vector<Slide> pages = pages_of(call, format);
+  if (!call.width.empty())
+    for (Slide& page : pages) fit_width(page.scene, points_of(call.width));
   const auto count = static_cast<int64_t>(pages.size());
   if (call.page) {
     if (*call.page < 1 || *call.page > count)
@@ -264,6 +309,11 @@ Work add_draw(CLI::App& app) {
   sub->add_flag(
       "--compress", call->compress,
       "Of .drawio, the compressed form, as older programs write it; plain text is easier to compare.");
+  sub->add_option(
+         "--width", call->width,
+         "How wide the figure is, for a column of a paper: 240pt, 85mm, 3.3in.  It is laid out anew, its "
+         "text at least 6 pt.")
+      ->type_name("LENGTH");
   sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
   const std::string which = "What of it";
   sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")
@@ -291,6 +341,16 @@ Work add_draw(CLI::App& app) {
       ->group(which);
   sub->add_flag("--params", call->parameters, "Says in every box how many numbers it has learned.")
       ->group(which);
+  const std::string own = "Weights of your own (heads FILE.npy, .npz, .safetensors or .csv)";
+  sub->add_option("--array", call->own.array, "Which array of a file of several.")
+      ->type_name("NAME")
+      ->group(own);
+  sub->add_option("--rows", call->own.rows,
+                  "Names of the queries, with blanks between them, or a file with one a line; --tokens names "
+                  "queries and keys alike.")
+      ->type_name("NAMES")
+      ->group(own);
+  sub->add_option("--columns", call->own.columns, "Names of the keys.")->type_name("NAMES")->group(own);
   add_network_options(*sub, call->network);
   std::string footer = "Figures:\n";
   for (const Figure& figure : k_figures)
@@ -301,6 +361,9 @@ Work add_draw(CLI::App& app) {
               "  limpid draw --open blocks.0 --params -o net.svg\n"
               "  limpid draw token --text \"Life is short\" --token short -o token.svg\n"
               "  limpid draw matrices life.safetensors --layer 1 --head 2 -o head.svg\n"
+              "  limpid draw heads --layer 1 -o heads.svg\n"
+              "  limpid draw heads weights.npy --tokens \"Life is short\" -o own.svg\n"
+              "  limpid draw matrices --text \"Life is short\" --width 240pt -o column.pdf\n"
               "  limpid draw attention --network textbook --heads 2 -o attention.svg\n"
               "  limpid draw slides --text \"Life is short\" -o life.pptx\n");
   return [call, sub](const Terminal& terminal) { draw(*sub, *call, terminal); };

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "draw/figures/deck.h"
+#include "draw/figures/edits.h"
 #include "draw/figures/equations.h"
 #include "draw/figures/legend.h"
 #include "draw/layout/layout.h"
@@ -15,7 +16,7 @@ namespace {
 
 class Lecture {
  public:
-  Lecture(const Trace& trace, const FigureOptions& o) : trace_(trace), reading_(trace), o_(o) {
+  Lecture(const Trace& trace, const FigureOptions& o) : trace_(trace), reading_(trace), edits_(trace), o_(o) {
     o_.width = k_figure_area.width;
     o_.height = k_figure_area.height;
   }
@@ -30,6 +31,7 @@ class Lecture {
     next();
     add_insight(pages_, trace_);
     add_quiz(pages_, trace_, o_);
+    for (Slide& page : pages_) mark_page(page, edits_);
     return std::move(pages_);
   }
 
@@ -112,7 +114,7 @@ class Lecture {
     double y = 0;
     std::string notes, foot = join("Layer ", o_.layer, ", head ", o_.head, ". ");
     for (size_t i = 0; i < equations.size(); ++i) {
-      add_equation(scene, equations[i], form, join("line ", i + 1), {0, y});
+      add_equation(scene, equations[i], form, join("line ", i + 1), {0, y}, edits_);
       y += size_of(equations[i], form).y + 16;
       scene.steps.push_back({equations[i].said, 0, false, true});
       notes += (notes.empty() ? "" : " ") + equations[i].said;
@@ -183,6 +185,7 @@ class Lecture {
 
   const Trace& trace_;
   Reading reading_;
+  Edits edits_;
   FigureOptions o_;
   bool open_ = false;
   std::vector<Slide> pages_;

@@ -1,6 +1,7 @@
 // A value of the run as a matrix: two of its axes, one head of it, and where each number stands.
 #pragma once
 
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@ struct Matrix {
   Source source;                        // of its first number
   int row_axis = -1, column_axis = -1;  // of the value; -1: it has no such axis, and one row or column
   int64_t rows = 1, columns = 1;
+  double taken = -INFINITY;  // where it is a mask: what the cells that are taken away hold (weights: 0)
 
   double at(int64_t row, int64_t column) const;
   Source source_at(int64_t row, int64_t column) const;

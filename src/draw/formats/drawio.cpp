@@ -160,9 +160,9 @@ class Painter {
     if (!box.equation.empty()) hint += (hint.empty() ? "" : "  ") + box.equation;
     if (!hint.empty()) xml_.set("tooltip", hint);
     if (box.look == SceneBox::Look::stage)
-      looks =
-          join("rounded=1;absoluteArcSize=1;arcSize=14;strokeWidth=1.6;fillColor=",
-               colour(paint_named("box"), theme_), ";strokeColor=", colour(paint_of(box.role), theme_), ";");
+      looks = join("rounded=1;absoluteArcSize=1;arcSize=14;strokeWidth=1.6;fillColor=",
+                   colour(paint_named("box"), theme_), ";strokeColor=", colour(paint_of(box.role), theme_),
+                   ";", box.edit.empty() ? "" : "dashed=1;dashPattern=3 2;");
     else if (box.look == SceneBox::Look::filled)
       looks = join(
           "rounded=1;absoluteArcSize=1;arcSize=14;strokeColor=none;fillColor=", tint(box.role, theme_), ";");
@@ -198,9 +198,12 @@ class Painter {
             "style",
             join("edgeStyle=orthogonalEdgeStyle;rounded=1;arcSize=12;html=0;jettySize=auto;orthogonalLoop=1;",
                  at("exit", c.points.front(), scene_.boxes[from].rect),
-                 at("entry", c.points.back(), scene_.boxes[to].rect),
-                 "strokeWidth=1.6;endArrow=block;endFill=1;endSize=5;strokeColor=",
-                 colour(paint_of(c.role), theme_), ";", c.residual ? "dashed=1;dashPattern=3 2.5;" : ""))
+                 at("entry", c.points.back(), scene_.boxes[to].rect), "strokeWidth=1.6;",
+                 c.severed ? "endArrow=none;" : "endArrow=block;endFill=1;endSize=5;",
+                 "strokeColor=", colour(paint_of(c.role), theme_), ";",
+                 c.severed    ? "dashed=1;dashPattern=1 2.5;"
+                 : c.residual ? "dashed=1;dashPattern=3 2.5;"
+                              : ""))
         .set("edge", 1)
         .set("parent", frame_id(parent))
         .set("source", box_id(from))

@@ -48,7 +48,7 @@ void add_edges(const Scene& scene, StructureOutline& out) {
     const bool known = std::any_of(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) {
       return e.from == c.from && e.to == c.to && e.dashed == c.residual;
     });
-    if (!known) out.edges.push_back({c.from, c.to, "", c.role, c.residual});
+    if (!known) out.edges.push_back({c.from, c.to, "", c.role, c.residual, c.severed});
   }
   std::map<int, SceneText::Kind> last_kind;
   for (const SceneText& text : scene.texts) {
@@ -95,7 +95,7 @@ void add_arrows(const Scene& scene, StructureOutline& out) {
   };
   for (const SceneLine& line : scene.lines) {
     if (!line.arrow || line.points.size() < 2) continue;
-    OutlineEdge edge = {at(line.points.front()), at(line.points.back()), "", line.role, false};
+    OutlineEdge edge = {at(line.points.front()), at(line.points.back()), "", line.role};
     if (edge.from < 0 || edge.to < 0 || edge.from == edge.to) continue;
     for (const SceneText& text : scene.texts)
       if (line.source && text.sources.size() == 1 && to_string(text.sources[0]) == to_string(*line.source))
@@ -112,8 +112,8 @@ void add_steps(const Scene& scene, StructureOutline& out) {
     node.name = join("step ", out.nodes.size() + 1);
     node.lines = {step.text};
     if (!out.nodes.empty())
-      out.edges.push_back({static_cast<int>(out.nodes.size()) - 1, static_cast<int>(out.nodes.size()), "",
-                           Role::plain, false});
+      out.edges.push_back(
+          {static_cast<int>(out.nodes.size()) - 1, static_cast<int>(out.nodes.size()), "", Role::plain});
     out.nodes.push_back(std::move(node));
   }
 }

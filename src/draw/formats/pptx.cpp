@@ -167,7 +167,7 @@ class Painter : private PptxShapes {
     else
       xml_.raw("<a:noFill/>");
     if (box.look == SceneBox::Look::stage)
-      outline(colour(paint_of(box.role), theme_), 1.6);
+      outline(colour(paint_of(box.role), theme_), 1.6, !box.edit.empty());
     else
       no_outline();
     xml_.close();
@@ -249,7 +249,8 @@ class Painter : private PptxShapes {
 
   std::string way_name(const SceneConnector& c) const {
     return join(scene_.boxes[static_cast<size_t>(c.from)].name, " to ",
-                scene_.boxes[static_cast<size_t>(c.to)].name, c.residual ? ", residual path" : "");
+                scene_.boxes[static_cast<size_t>(c.to)].name, c.residual ? ", residual path" : "",
+                c.severed ? ", not computed: edited" : "");
   }
 
   void paint_piece(const SceneConnector& c, std::vector<Point> points, const Hold& from, const Hold& to,
@@ -262,7 +263,7 @@ class Painter : private PptxShapes {
     xml_.close().raw("<p:nvPr/>").close().open("p:spPr");
     for (Point& p : points) p = {p.x + offset_.x, p.y + offset_.y};
     xml_.raw(connector_geometry(points));
-    outline(colour(paint_of(c.role), theme_), k_line, c.residual, last);
+    outline(colour(paint_of(c.role), theme_), k_line, c.residual || c.severed, last && !c.severed);
     xml_.close().close();
   }
 

@@ -138,7 +138,8 @@ class Painter {
       rectangle(box.rect, 7, " fill=\"none\"" + stroke(draw::paint_of(box.role)) + " stroke-width=\"2.6\"");
     } else if (box.look == SceneBox::Look::stage)
       rectangle(box.rect, 7,
-                bordered(draw::paint_named("box"), draw::paint_of(box.role)) + " stroke-width=\"1.6\"");
+                bordered(draw::paint_named("box"), draw::paint_of(box.role)) + " stroke-width=\"1.6\"" +
+                    (box.edit.empty() ? "" : " stroke-dasharray=\"4 3\""));
     if (box.look == SceneBox::Look::filled) rectangle(box.rect, 7, tint);
     for (const SceneText& text : box.texts) paint_text(text);
     out_ += "</g>\n";
@@ -240,9 +241,13 @@ class Painter {
       way +=
           marked(p[i]) ? join("L", number(p[i].x), " ", number(p[i].y)) : rounded(p[i - 1], p[i], p[i + 1]);
     way += join("L", number(neck.x), " ", number(neck.y));
-    out_ +=
-        join("<path", attribute("data-value", c.value), " d=\"", way, "\"", stroke(draw::paint_of(c.role)),
-             " fill=\"none\" stroke-width=\"1.6\"", c.residual ? " stroke-dasharray=\"5 4\"" : "", "/>\n");
+    out_ += join("<path", attribute("data-value", c.value), " d=\"", way, "\"",
+                 stroke(draw::paint_of(c.role)), " fill=\"none\" stroke-width=\"1.6\"",
+                 c.severed    ? " stroke-dasharray=\"1.6 4\""
+                 : c.residual ? " stroke-dasharray=\"5 4\""
+                              : "",
+                 "/>\n");
+    if (c.severed) return;
     out_ += join("<path d=\"M", number(end.x), " ", number(end.y), "L", number(neck.x - 4 * dy), " ",
                  number(neck.y - 4 * dx), "L", number(neck.x + 4 * dy), " ", number(neck.y + 4 * dx), "z\"",
                  fill(draw::paint_of(c.role)), "/>\n");
