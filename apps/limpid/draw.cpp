@@ -7,6 +7,7 @@
 #include "limpid/commands.h"
 #include "limpid/files.h"
 #include "limpid/input.h"
+#include "limpid/own_weights.h"
 #include "limpid/token.h"
 
 namespace limpid::command {
@@ -22,6 +23,9 @@ struct Call {
   std::vector<std::string> open;
   std::string token, theme = "auto", format, out;
   bool parameters = false, compress = false, words = false;
+  OwnWeightsCall own;
+  std::string width;
+  bool draws_own = false;  // weights from a file that is no trace
   // What the arguments say.
   std::string figure = "network", file;
 };
@@ -35,7 +39,7 @@ constexpr Figure k_figures[] = {
     {"attention", "the inside of one attention layer", false},
     {"token", "one token's way through a head, with its numbers", true},
     {"matrices", "one head as the matrices it multiplies", true},
-    {"heads", "who looks at whom, in every head (or --head)", true},
+    {"heads", "who looks at whom, in every head (or of one --layer; or one --head)", true},
     {"training", "loss and accuracy of a training run's log.jsonl", false},
     {"slides", "a deck of all of these for one sentence", true},
 };
@@ -60,6 +64,11 @@ void read_arguments(Call& call) {
   const auto ends = [&](std::string_view end) { return call.file.ends_with(end); };
   if ((ends(".safetensors") || ends(".npz")) && !std::filesystem::exists(call.file))
     fail_call(call.file, ": there is no such file");
+  if (call.figure == "heads" && i == call.arguments.size() && !call.file.empty() &&
+      is_own_weights(call.file)) {
+    call.draws_own = true;
+    return;
+  }
   if (i < call.arguments.size() || (!call.file.empty() && !log && !is_trace_file(call.file)))
     fail_call("'", call.arguments.back(), "' is neither a figure nor a stored trace; expected ",
               figure_names(), ", or FILE.safetensors");
@@ -91,6 +100,21 @@ void check(const CLI::App& sub, const Call& call) {
   only("--open", {"network"});
   only("--words", {"heads"});
   only("--params", {"network", "attention"});
+  for (const char* option : {"--rows", "--columns", "--array"}) {
+    only(option, {"heads"});
+    if (!call.draws_own && !given_option(sub, {option}).empty())
+      fail_call(option, " is for weights of your own: limpid draw heads weights.npy ", option, " ...");
+  }
+  if (call.figure == "slides" && !call.width.empty())
+    fail_call("--width is for one figure; the pages of a deck are 13.3 x 7.5 inches");
+  if (call.draws_own) {
+    std::vector<std::string> running = network_options();
+    std::erase(running, "--tokens");
+    running.push_back("--text");
+    if (const std::string option = given_option(sub, running); !option.empty())
+      fail_call(call.file, " holds weights, which are drawn as they are; leave ", option, " out");
+    return;
+  }
   if (call.file.empty()) return check_network_options(sub, call.network);
   std::vector<std::string> running = network_options();
   running.push_back("--text");
@@ -112,11 +136,16 @@ void require_layer(const Graph& graph, int layer) {
               layers == 1 ? "one layer, 0" : join("the layers 0 to ", layers - 1));
 }
 
+// How wide --width lets a figure be laid out; 0: as the figure likes.
+double asked_width(const Call& call) { return call.width.empty() ? 0 : layout_width(points_of(call.width)); }
+
 FigureOptions figure_options(const Call& call, const Trace& trace) {
   FigureOptions options;
   const int none = call.figure == "slides" && !call.head ? -1 : 0;  // the deck chooses
   options.layer = call.layer.value_or(none);
   options.head = call.head.value_or(none);
+  if (const double width = asked_width(call); width > 0) options.width = width;
+  options.one_layer = call.figure == "heads" && call.layer && !call.head;
   if (!call.token.empty()) options.token = positions_of(trace, call.token).back();
   return options;
 }
@@ -131,7 +160,7 @@ std::vector<Observation> reads_of(const Call& call, const Trace& begun) {
   if (call.figure == "matrices") return matrices_reads(graph, length, options);
   if (call.words) return word_reads(graph);
   if (call.figure == "slides") return lecture_reads(graph, length, options);
-  return call.head || call.layer ? head_reads(graph, length, options) : heads_reads(graph, length, options);
+  return call.head ? head_reads(graph, length, options) : heads_reads(graph, length, options);
 }
 
 Trace trace_of(const Call& call) {
@@ -159,6 +188,7 @@ std::vector<Slide> network_pages(const Call& call, const Format& format) {
   SceneOptions options;
   if (format.ending == "txt") options.width = 1e6;  // in one row, which letters turn to run downwards
   options.parameters = call.parameters;
+  if (const double width = asked_width(call); width > 0) options.width = width;
   options.open = call.open;
   const auto scene_of = [&](const auto& from) {
     return call.figure == "attention" ? attention_scene(from, call.layer.value_or(0), options)
@@ -178,7 +208,18 @@ std::string run_name(const std::string& log) {
   return path.has_parent_path() ? path.parent_path().filename().string() : path.stem().string();
 }
 
+std::vector<Slide> own_pages(const Call& call) {
+  OwnWeightsCall own = call.own;
+  own.file = call.file;
+  own.tokens = call.network.words;
+  for (int64_t id : call.network.tokens) own.tokens += std::to_string(id) + " ";
+  const OwnWeights weights = read_own_weights(own);
+  const FigureOptions options = figure_options(call, Trace());
+  return call.head ? one(head_scene(weights, options)) : heads_pages(weights, options);
+}
+
 std::vector<Slide> pages_of(const Call& call, const Format& format) {
+  if (call.draws_own) return own_pages(call);
   if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
   if (call.figure == "training")
     return one(training_scene(training_reports(read_file(call.file)), "Training of " + run_name(call.file)));
@@ -187,7 +228,7 @@ std::vector<Slide> pages_of(const Call& call, const Format& format) {
   if (call.figure == "token") return one(token_scene(trace, options));
   if (call.figure == "matrices") return one(matrices_scene(trace, options));
   if (call.figure == "slides") return lecture(trace, options);
-  if (call.head || call.layer) return one(head_scene(trace, options));
+  if (call.head) return one(head_scene(trace, options));
   return heads_pages(trace, options);
 }
 
@@ -202,6 +243,8 @@ void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
     fail_call("--compress is for .drawio, whose text it deflates; leave it out for .", format.ending);
   options.theme = call.theme == "auto" ? Theme::automatic : theme_named(call.theme);
   std::vector<Slide> pages = pages_of(call, format);
+  if (!call.width.empty())
+    for (Slide& page : pages) fit_width(page.scene, points_of(call.width));
   const auto count = static_cast<int64_t>(pages.size());
   if (call.page) {
     if (*call.page < 1 || *call.page > count)
@@ -253,6 +296,11 @@ Work add_draw(CLI::App& app) {
                 "Whole words where the tokenizer split them: a word's pieces are added where it is looked "
                 "at, and averaged "
                 "where it looks.");
+  sub->add_option(
+         "--width", call->width,
+         "How wide the figure is, for a column of a paper: 240pt, 85mm, 3.3in.  It is laid out anew, its "
+         "text at least 6 pt.")
+      ->type_name("LENGTH");
   sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
   const std::string which = "What of it";
   sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")
@@ -280,6 +328,16 @@ Work add_draw(CLI::App& app) {
       ->group(which);
   sub->add_flag("--params", call->parameters, "Says in every box how many numbers it has learned.")
       ->group(which);
+  const std::string own = "Weights of your own (heads FILE.npy, .npz, .safetensors or .csv)";
+  sub->add_option("--array", call->own.array, "Which array of a file of several.")
+      ->type_name("NAME")
+      ->group(own);
+  sub->add_option("--rows", call->own.rows,
+                  "Names of the queries, with blanks between them, or a file with one a line; --tokens names "
+                  "queries and keys alike.")
+      ->type_name("NAMES")
+      ->group(own);
+  sub->add_option("--columns", call->own.columns, "Names of the keys.")->type_name("NAMES")->group(own);
   add_network_options(*sub, call->network);
   std::string footer = "Figures:\n";
   for (const Figure& figure : k_figures)
@@ -290,6 +348,9 @@ Work add_draw(CLI::App& app) {
               "  limpid draw --open blocks.0 --params -o net.svg\n"
               "  limpid draw token --text \"Life is short\" --token short -o token.svg\n"
               "  limpid draw matrices life.safetensors --layer 1 --head 2 -o head.svg\n"
+              "  limpid draw heads --layer 1 -o heads.svg\n"
+              "  limpid draw heads weights.npy --tokens \"Life is short\" -o own.svg\n"
+              "  limpid draw matrices --text \"Life is short\" --width 240pt -o column.pdf\n"
               "  limpid draw attention --network textbook --heads 2 -o attention.svg\n"
               "  limpid draw slides --text \"Life is short\" -o life.pptx\n");
   return [call, sub](const Terminal& terminal) { draw(*sub, *call, terminal); };

@@ -114,7 +114,11 @@ void add_network_options(CLI::App& sub, NetworkCall& call) {
       ->type_name("FILE")
       ->group(model);
   sub.add_option_function<std::string>(
-         "--tokens", [&call](const std::string& list) { call.tokens = ids_of(list); },
+         "--tokens",
+         [&call](const std::string& list) {
+           const bool ids = list.find_first_not_of("0123456789,") == list.npos;
+           ids ? void(call.tokens = ids_of(list)) : void(call.words = list);
+         },
          "Token ids instead of a text, for a model that has no tokenizer: 2,0,1.")
       ->type_name("IDS")
       ->group(model);
@@ -163,6 +167,7 @@ std::string given_option(const CLI::App& sub, const std::vector<std::string>& op
 }
 
 void check_network_options(const CLI::App& sub, const NetworkCall& call) {
+  if (!call.words.empty()) ids_of(call.words);  // says what is wrong with it
   if (call.textbook()) {
     if (!call.model.empty())
       fail_call("--model and the textbook's network exclude each other; leave one out");

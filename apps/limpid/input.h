@@ -31,6 +31,7 @@ struct NetworkCall {
   int64_t heads = 1, width = 4, outputs = 0;
   bool add_norm = false;
   std::vector<int64_t> tokens;
+  std::string words;  // what --tokens gave, where it is not a list of ids
 
   bool textbook() const { return network == "textbook" || !vectors.empty(); }
 };

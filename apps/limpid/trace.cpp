@@ -8,6 +8,7 @@
 #include "limpid/input.h"
 #include "limpid/run_bar.h"
 #include "limpid/token.h"
+#include "trace/before_after.h"
 
 namespace limpid::command {
 
@@ -76,20 +77,51 @@ PageOptions page_options(const Trace& trace, const Call& call, const Terminal& t
   return page;
 }
 
-void show(const Trace& trace, const Call& call, const Terminal& terminal) {
+// The run without its edits and the run with them, of what the two are compared by.
+struct Compared {
+  Trace before, after;
+};
+
+std::optional<Compared> compare(Input& input, const Call& call, const Trace& seen) {
+  if (call.edit.empty()) return std::nullopt;
+  std::vector<std::string> chosen;
+  for (const std::string& text : call.observe)
+    if (const std::string pattern = observation_of(text).pattern; pattern != "*") chosen.push_back(pattern);
+  TraceOptions options = trace_options(call);
+  options.observe = compared(seen, chosen);
+  if (options.observe.empty()) return std::nullopt;
+  options.parameters = false;
+  Compared out;
+  out.after = input.trace(options);
+  options.edits.clear();
+  out.before = input.trace(options);
+  return out;
+}
+
+void show(const Trace& trace, const std::optional<Compared>& runs, const Call& call,
+          const Terminal& terminal) {
   if (call.words) {
     const Trace words = in_words(trace);
     return print(call.json ? to_json(words) : page(words, page_options(words, call, terminal)));
   }
-  if (call.json) return print(to_json(trace));
+  if (call.json) {
+    std::string text = to_json(trace);
+    if (runs)
+      text.replace(text.rfind('}'), 1,
+                   ",\n\"before_after\":" + before_after_json(runs->before, runs->after) + "}");
+    return print(text);
+  }
   const PageOptions options = page_options(trace, call, terminal);
-  if (call.token.empty()) return print(page(trace, options));
-  print(token_page(trace, call.layer.value_or(0), call.head.value_or(0), positions_of(trace, call.token),
-                   options));
+  if (call.token.empty())
+    print(page(trace, options));
+  else
+    print(token_page(trace, call.layer.value_or(0), call.head.value_or(0), positions_of(trace, call.token),
+                     options));
+  if (runs) print(before_after(runs->before, runs->after, options));
 }
 
 // What is kept in a file or printed as JSON is everything; what is shown is read, and no more is computed.
-Trace run(const Call& call, const Terminal& terminal) {
+Trace run(Input& input, const Call& call, const Terminal& terminal) {
   TraceOptions options = trace_options(call);
   const bool shown_alone = call.observe.empty() && call.out.empty() && !call.json;
   if (shown_alone)
@@ -102,7 +134,7 @@ Trace run(const Call& call, const Terminal& terminal) {
     };
   RunBar bar(terminal);
   options.progress = [&](double done, const std::string& next) { bar.show(done, next); };
-  return input_of(call.network, call.argument).trace(options);
+  return input.trace(options);
 }
 
 void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
@@ -111,9 +143,17 @@ void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
     fail_call(*call.argument, " is a model; trace a text with it: limpid trace \"Life is short\" --model ",
               shell_word(*call.argument));
   check(sub, call, stored);
-  const Trace seen = stored ? load_trace(*call.argument) : run(call, terminal);
+  Trace seen;
+  std::optional<Compared> runs;
+  if (stored) {
+    seen = load_trace(*call.argument);
+  } else {
+    Input input = input_of(call.network, call.argument);
+    seen = run(input, call, terminal);
+    runs = compare(input, call, seen);
+  }
   if (!call.out.empty()) save(seen, call.out);
-  show(seen, call, terminal);
+  show(seen, runs, call, terminal);
 }
 
 constexpr const char* k_footer =
@@ -129,6 +169,8 @@ keys), entropy (of each row) and map:N (pooled to at most N x N).
 
 Editing: --edit changes a stage's value as soon as it is computed; what follows
 sees the change.  Brackets limit it to a part: one head, one token, and so on.
+The end of the page says what it changed: the likeliest next tokens before and
+after, and where each edited (or observed) stage moved most.
   --edit "blocks.0.attn.z[H=2]=zero"          switches head 2 off
   --edit "blocks.0.mlp_out=mean"              every number becomes their mean
   --edit "blocks.0.attn.v=scale:0.5"          halves the values

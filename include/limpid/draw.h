@@ -39,6 +39,8 @@ struct SceneOptions {
   /// Which blocks of a network of many are drawn with what is inside: "blocks.3"; the others are closed
   /// boxes, "none" closes all.  Empty: of blocks that are alike the first stands open for all.
   std::vector<std::string> open;
+  /// What was edited in the run, in words, by the name of the value: "set to 0".
+  std::map<std::string, std::string> edited;
 };
 
 /// The network figure.  Throws Error{call} for a graph without stages.
@@ -57,9 +59,10 @@ Scene attention_scene(const Trace&, int layer = 0, SceneOptions = {});
 
 struct FigureOptions {
   int layer = 0, head = 0;
-  int token = -1;       // place in the sentence; -1: the last
-  double width = 1240;  // at most about so wide
-  double height = 0;    // at most about so high; 0: what an A4 sheet takes
+  int token = -1;          // place in the sentence; -1: the last
+  double width = 1240;     // at most about so wide
+  double height = 0;       // at most about so high; 0: what an A4 sheet takes
+  bool one_layer = false;  // heads_pages: only the heads of `layer`
 };
 
 // What a figure reads of a run over `length` tokens: observe this, and the run computes no more
@@ -82,6 +85,26 @@ Scene token_scene(const Trace&, const FigureOptions& = {});
 std::vector<Slide> heads_pages(const Trace&, const FigureOptions& = {});
 /// One head: lines from token to token, and its map.
 Scene head_scene(const Trace&, const FigureOptions& = {});
+
+/// Weights from elsewhere, to be drawn as the heads of a run are.
+struct OwnWeights {
+  std::string name;                        // what the numbers are called: their sources
+  std::string title;                       // what the figure says of them
+  Tensor weights;                          // [L,H,T,S], [H,T,S] or [T,S]
+  std::vector<std::string> rows, columns;  // of T and of S; empty: places are numbered
+};
+/// Throws Error{call} for weights of another rank, without elements or with a NaN, and for labels that are
+/// not as many as the places.
+std::vector<Slide> heads_pages(const OwnWeights&, const FigureOptions& = {});
+Scene head_scene(const OwnWeights&, const FigureOptions& = {});
+
+// ---- a column of a paper -------------------------------------------------------------------------
+
+/// How wide a figure may be laid out so that it fits `points` with its text (12) at least 6 pt.
+double layout_width(double points);
+/// The figure made `points` wide; what is narrower stands in the middle.  Throws Error{call} saying the least
+/// width that serves, where its smallest text would come out below 6 pt.
+void fit_width(Scene&, double points);
 
 /// One report of a training run: its numbers by name ("epoch", "loss", "accuracy", "validation", ...).
 struct TrainingReport {

@@ -66,7 +66,8 @@ Source source_from(std::string_view text);
 /// trace does not hold them.
 double number_of(const Source&, const Trace&);
 std::string written(const Source&, const Trace&);
-/// The number as it is written: by the source's format; "NaN", "inf", "-inf"; never "-0.00".
+/// The number as it is written: by the source's format; "NaN", "inf", "-inf"; "0" for zero, "<0.01" or
+/// ">-0.01" for what is smaller than the format can show.
 std::string written(const Source&, double number);
 
 // ---- texts ---------------------------------------------------------------------------------------
@@ -144,6 +145,7 @@ struct SceneBox {
   std::vector<Port> ports;
   std::string equation, caption;  // what the stage says of itself
   bool lit = false;               // what the page is about: filled with its role's colour, faintly
+  std::string edit;  // what an edit of the run made of its value: "set to 0"; its border is dashed
 };
 
 /// A way from a port of one box to a port of another, in horizontal and vertical pieces; an arrow at its end.
@@ -154,6 +156,7 @@ struct SceneConnector {
   int fork = 0;                    // up to points[fork] it runs along another connector of the same value
   Role role = Role::plain;
   bool residual = false;  // dashed
+  bool severed = false;   // what it enters was edited, not computed from this: dotted, without the arrow
   std::string value;      // what flows: its name in the graph
   double width = 1.6;
   bool arrow = true;  // false: of a small map, where heads would fill the gaps

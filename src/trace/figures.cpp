@@ -29,7 +29,11 @@ std::string Figures::text(double value) const {
   char buffer[400];
   std::snprintf(buffer, sizeof buffer, exponent_ ? "%.*e" : "%.*f", decimals_, value);
   const bool zero = std::string_view(buffer).find_first_not_of("-0.e+") == std::string_view::npos;
-  return zero && buffer[0] == '-' ? buffer + 1 : buffer;
+  if (!zero) return buffer;
+  if (value == 0 || decimals_ == 0) return "0";
+  std::string least = buffer[0] == '-' ? buffer + 1 : buffer;  // "<0.001": smaller than these digits can show
+  least[std::min(least.find('e'), least.size()) - 1] = '1';
+  return (value < 0 ? ">-" : "<") + least;
 }
 
 std::string bar(double share, size_t columns) {

@@ -15,7 +15,8 @@ class Figures {
   Figures(const std::vector<double>& values, int decimals);
   /// Whole numbers.
   static Figures whole(const std::vector<double>& values) { return Figures(values, 0); }
-  /// "1.348"; "NaN", "inf", "-inf" for what is not finite; never "-0.000".
+  /// "1.348"; "NaN", "inf", "-inf" for what is not finite; "0" for zero, "<0.001" or ">-0.001" for what is
+  /// smaller than these digits can show.
   std::string text(double value) const;
   /// The widest of the numbers it was made for.
   size_t width() const { return width_; }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/width.h"
+#include "trace/edits.h"
 #include "trace/figures.h"
 #include "trace/table.h"
 
@@ -11,7 +12,7 @@ namespace limpid {
 
 namespace {
 
-constexpr const char* k_masked = "·";
+constexpr const char *k_masked = "·", *k_cut = "×";
 
 // How a grid uses the page: the same for every band of heads.
 struct Layout {
@@ -22,6 +23,7 @@ struct Layout {
   size_t number = 0, mark = 0;      // a cell: the number, then a space and `mark` columns of bar
   size_t gap = 2;                   // before a cell
   size_t abreast = 1, between = 3;  // heads side by side
+  const Edits* edits = nullptr;     // of the run
   size_t cell() const { return number + (mark ? mark + 1 : 0); }
   size_t head() const { return columns.size() * (gap + cell()); }
 };
@@ -106,7 +108,8 @@ void print_cell(Line& line, const Reading& reading, const Grid& grid, const Layo
                 const Figures& figures, const Index& place) {
   const size_t end = line.width() + at.gap + at.cell();
   if (is_masked(reading, grid, place)) {
-    line.right(k_masked, end - (at.mark ? at.mark + 1 : 0), Ink::faint).to(end);
+    const bool cut = at.edits && at.edits->is_cut(grid.layer, place[0], place[1], place[2]);
+    line.right(cut ? k_cut : k_masked, end - (at.mark ? at.mark + 1 : 0), Ink::faint).to(end);
     return;
   }
   const double value = grid.at(place[0], place[1], place[2]);
@@ -163,8 +166,10 @@ size_t heads_abreast(const Paper& paper, const Reading& reading, const Grid& gri
 
 size_t print_grid(Paper& paper, const Reading& reading, const Grid& grid, const PageOptions& options,
                   size_t most_bands) {
-  const Layout at = layout(paper, reading, grid, options);
+  const Edits edits(reading.trace());
+  Layout at = layout(paper, reading, grid, options);
   const Figures figures = figures_of(reading, grid, at.rows, options);
+  at.edits = &edits;
   const size_t count = std::min(grid.heads.size(), at.abreast * most_bands);
   for (size_t from = 0; from < count; from += at.abreast) {
     const size_t to = std::min(count, from + at.abreast);
@@ -193,6 +198,9 @@ size_t print_grid(Paper& paper, const Reading& reading, const Grid& grid, const 
     for (int64_t t : at.rows)
       for (int64_t s : at.columns)
         any_masked |= t != k_gap && s != k_gap && is_masked(reading, grid, {grid.heads[h], t, s});
+  if (std::any_of(grid.heads.begin(), grid.heads.end(),
+                  [&](int64_t head) { return !edits.cut(grid.layer, head).empty(); }))
+    paper.line(k_indent).add("× cut: an edit took this edge away", Ink::alarm);
   if (any_masked)
     paper.line(k_indent).add(join(k_masked, " masked: this ", reading.thing(Axis::T), " may not look there"),
                              Ink::faint);

@@ -6,6 +6,7 @@
 
 #include "core/label.h"
 #include "core/width.h"
+#include "trace/edits.h"
 #include "trace/figures.h"
 #include "trace/grid.h"
 #include "trace/looks.h"
@@ -51,7 +52,10 @@ void print_top(Paper& paper, const Reading& reading) {
   paper.paragraph(facts(reading), 0);
   if (const auto batch = reading.size(Axis::B); batch && *batch > 1)
     paper.paragraph(join("shown: the first of ", *batch, " sentences"), 0, Ink::faint);
-  for (const std::string& edit : trace.edited) paper.paragraph("edited: " + edit, 0, Ink::heading);
+  const Edits edits(trace);
+  for (size_t i = 0; i < trace.edited.size(); ++i)
+    paper.paragraph(join("edited: ", visible_line(trace.edited[i]), "  (", edits.said()[i], ")"), 0,
+                    Ink::heading);
   for (const std::string& note : trace.notes) paper.paragraph("note: " + note, 0, Ink::faint);
 }
 
@@ -149,6 +153,18 @@ std::string where_the_last_looks(const Reading& reading, const Grid& grid) {
   return out.empty() ? "" : "\"" + reading.label(Axis::T, last) + "\" looks most at " + out + ".";
 }
 
+// What was edited in a layer that is not shown stage by stage.
+void print_layer_edits(Paper& paper, const Reading& reading, int64_t layer) {
+  if (reading.trace().edited.empty()) return;
+  const Edits edits(reading.trace());
+  const std::vector<Value>& values = reading.graph().values();
+  for (size_t i = 0; i < values.size(); ++i)
+    if (Reading::layer_of(values[i].name) == layer)
+      if (const std::string words = edits.of(static_cast<int>(i)); !words.empty())
+        paper.paragraph(join("✎ edited: ", visible_line(short_name(values[i].name)), " ", words), k_indent,
+                        Ink::alarm);
+}
+
 // A layer that is not shown in detail: its attention small, and how much it adds.  `first` of these explains
 // itself.
 void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, bool first,
@@ -159,6 +175,7 @@ void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, bool
   const bool seen = weights && weights->numbers.shape().rank() == 3;
   if (!seen && (attention.empty() || wide.empty())) return;
   print_rule(paper, join("Layer ", layer), join("--layer ", layer));
+  print_layer_edits(paper, reading, layer);
   if (first)
     paper.paragraph(join("The same stages again, with other weights; shown small: the darker, the more "
                          "attention. All of it: --layer ",

@@ -5,6 +5,7 @@
 
 #include "core/label.h"
 #include "core/width.h"
+#include "trace/edits.h"
 #include "trace/figures.h"
 #include "trace/grid.h"
 #include "trace/streamed.h"
@@ -272,6 +273,19 @@ bool print_parameters(Paper& paper, const Reading& reading, const StageInfo& sta
   return any;
 }
 
+// Below the heading: what an edit made of what the stage gives, which is then not what its equation says.
+void print_edits(Paper& paper, const Reading& reading, const StageInfo& stage) {
+  if (reading.trace().edited.empty()) return;
+  const Edits edits(reading.trace());
+  for (int id : stage.outputs)
+    if (const std::string words = edits.of(id); !words.empty())
+      paper.paragraph(
+          join("✎ edited: ",
+               stage.outputs.size() > 1 ? visible_line(short_name(reading.graph().value(id).name)) + " " : "",
+               words, "; these are the edited numbers, not what the equation gives."),
+          k_indent, Ink::alarm);
+}
+
 }  // namespace
 
 std::string short_name(const std::string& name) {
@@ -329,6 +343,7 @@ void print_stage(Paper& paper, const Reading& reading, int number, const PageOpt
        visible_line(stage.equation()), shapes_text(reading, stage),
        view ? "no number changes" : reading.in_words(stage.outputs[0]), ink},
       visible_line(stage.caption()));
+  print_edits(paper, reading, stage);
   if (view) return;
   if (print_parameters(paper, reading, stage, options))
     paper.line(k_indent)

@@ -7,6 +7,7 @@
 
 #include "core/label.h"
 #include "core/width.h"
+#include "trace/edits.h"
 #include "trace/figures.h"
 #include "trace/paper.h"
 #include "trace/stage_page.h"
@@ -110,6 +111,9 @@ class TokenPage {
   std::vector<Expr> products_of(int64_t key) const;
   std::vector<std::string> term_texts(size_t room, int digits, bool all) const;
   std::vector<std::string> term_texts(size_t room) const;
+  std::string edit_of(int value, bool by_query = true) const;
+  bool is_cut(int64_t key) const { return edits_.is_cut(head_.layer, head_.head, token_, key); }
+  void print_edits();
   void choose_keys();
   void add_column(const std::string& title, int value);
   void print_row(const std::string& label, const std::string& what, const ConstView& numbers, Ink ink);
@@ -119,6 +123,7 @@ class TokenPage {
   Paper& paper_;
   const Reading& reading_;
   const Head& head_;
+  Edits edits_;
   const int64_t token_;
   const Rows mixed_;  // the weights that the values are multiplied by
   const int64_t keys_;
@@ -134,6 +139,7 @@ TokenPage::TokenPage(Paper& paper, const Reading& reading, const Head& head, int
     : paper_(paper),
       reading_(reading),
       head_(head),
+      edits_(reading.trace()),
       token_(token),
       mixed_(*reading.rows(head.mixed)),
       keys_(mixed_.numbers.shape()[2].size),
@@ -143,6 +149,23 @@ TokenPage::TokenPage(Paper& paper, const Reading& reading, const Head& head, int
   for (std::string& label : labels_) label_width_ = std::max<size_t>({label_width_, display_width(label), 5});
   for (int value : head.scores) add_column(column_title(reading, value), value);
   add_column("weight", head.pattern);
+}
+
+// What an edit made of this head of a value, in the token's own row where it counts queries.
+std::string TokenPage::edit_of(int value, bool by_query) const {
+  return edits_.of(value, {head_.head, by_query ? token_ : -1, true});
+}
+
+void TokenPage::print_edits() {
+  if (edits_.empty()) return;
+  std::vector<int> values = {head_.q, head_.k, head_.v};
+  values.insert(values.end(), head_.scores.begin(), head_.scores.end());
+  values.insert(values.end(), {head_.pattern, head_.z});
+  for (int value : values)
+    if (const std::string words = edit_of(value, value != head_.k && value != head_.v); !words.empty())
+      paper_.paragraph(
+          join("✎ edited: ", visible_line(short_name(reading_.graph().value(value).name)), " ", words), 0,
+          Ink::alarm);
 }
 
 // Every key; of many the ones with the largest weights, in the order of the sentence.
@@ -282,23 +305,28 @@ void TokenPage::print_scores() {
   for (const Column& column : columns_) numbers += column.width + 2;
   const size_t room = paper_.columns() - std::min(paper_.columns(), label_width_ + 2 + numbers);
   const bool beside = room >= 30;
-  const std::vector<std::string> texts = term_texts(beside ? room - 1 : paper_.columns() - label_width_ - 2);
+  // A dot product that was edited is not the sum of its terms.
+  const bool computed = edit_of(reading_.in_layer(head_.layer, "attn.raw_scores")).empty();
+  const std::vector<std::string> texts =
+      computed ? term_texts(beside ? room - 1 : paper_.columns() - label_width_ - 2)
+               : std::vector<std::string>(shown_.size());
+  const std::string terms = computed ? "q . k, term by term" : "edited: not q . k";
   size_t widest = 0;
   for (const std::string& text : texts) widest = std::max(widest, text.size());
   if (!beside) {
-    paper_.line().add("key", Ink::key, true).to(label_width_ + 2).add("q . k, term by term", Ink::faint);
+    paper_.line().add("key", Ink::key, true).to(label_width_ + 2).add(terms, Ink::faint);
     for (size_t i = 0; i < shown_.size(); ++i)
       paper_.line().add(labels_[i], Ink::key).to(label_width_ + 2).add(texts[i]);
     paper_.blank();
   }
   const size_t first = label_width_ + 2 + (beside ? std::max<size_t>(widest, 20) + 1 : 0);
   Line& titles = paper_.line().add("key", Ink::key, true);
-  if (beside) titles.to(label_width_ + 2).add("q . k, term by term", Ink::faint);
+  if (beside) titles.to(label_width_ + 2).add(terms, Ink::faint);
   size_t end = first;
   for (const Column& column : columns_)
     titles.right(column.title, end += column.width + (&column == &columns_[0] ? 1 : 2), Ink::faint);
   const size_t bars = std::min<size_t>(10, paper_.columns() > end + 2 ? paper_.columns() - end - 2 : 0);
-  bool any_masked = false;
+  bool any_masked = false, any_cut = false;
   double left_weight = 0, all = 0;
   for (int64_t key = 0; key < keys_; ++key) all += columns_.back().at(key);
   left_weight = all;
@@ -311,9 +339,12 @@ void TokenPage::print_scores() {
       const Column& column = columns_[c];
       const bool last = c + 1 == columns_.size(),
                  hidden = masked(key) && (last || !std::isfinite(column.at(key)));
-      line.right(hidden ? "·" : column.figures.text(column.at(key)), end += column.width + (c ? 2 : 1),
-                 last && !hidden ? Ink::weights : Ink::plain);
-      any_masked |= hidden;
+      line.right(hidden && is_cut(key) ? "×"
+                 : hidden              ? "·"
+                                       : column.figures.text(column.at(key)),
+                 end += column.width + (c ? 2 : 1), last && !hidden ? Ink::weights : Ink::plain);
+      any_masked |= hidden && !is_cut(key);
+      any_cut |= hidden && is_cut(key);
     }
     left_weight -= columns_.back().at(key);
     if (bars >= 5 && !masked(key)) line.skip(1).add(bar(columns_.back().at(key), bars), Ink::weights);
@@ -330,9 +361,11 @@ void TokenPage::print_scores() {
   if (any_masked)
     paper_.line().add(join("· masked: \"", reading_.label(Axis::T, token_), "\" may not look there"),
                       Ink::faint);
+  if (any_cut) paper_.line().add("× cut: an edit took this edge away", Ink::alarm);
   const std::optional<Rows>& lse =
       reading_.rows(reading_.graph().find(reading_.graph().value(head_.pattern).name + ".lse"));
-  if (lse && lse->numbers.shape().rank() == 2 && lse->find(token_) >= 0 && columns_.size() > 1) {
+  if (edit_of(head_.pattern).empty() && lse && lse->numbers.shape().rank() == 2 && lse->find(token_) >= 0 &&
+      columns_.size() > 1) {
     const double value = lse->numbers.at({head_.head, lse->find(token_)});
     const std::string number = Figures({value}, options_.decimals).text(value);
     paper_.paragraph(join("weight = exp(", columns_[columns_.size() - 2].title, " - ", number, "); ", number,
@@ -399,7 +432,10 @@ void TokenPage::print_mix() {
                      .add("  = ", Ink::faint);
     print_products(line, Ink::plain, [&](int64_t d) { return left[static_cast<size_t>(d)]; });
   }
-  Line& sum = paper_.line().right("sum z", middle, Ink::value).add("  = ", Ink::faint);
+  const bool summed = edit_of(head_.z).empty();
+  Line& sum = paper_.line()
+                  .right(summed ? "sum z" : "z, edited", middle, Ink::value)
+                  .add(summed ? "  = " : "    ", Ink::faint);
   print_products(sum, Ink::value, [&](int64_t d) { return z(d); });
   if (n < width) paper_.line().add(join("… ", n, " of the head's ", counted(width, "number")), Ink::faint);
 }
@@ -413,6 +449,7 @@ void TokenPage::print() {
   }();
   print_row("query of " + clip_to_width(reading_.label(Axis::T, token_), 24),
             visible_line(short_name(reading_.graph().value(head_.q).name)), row, Ink::query);
+  print_edits();
   paper_.blank();
   print_scores();
   paper_.blank();
@@ -445,7 +482,10 @@ void print_title(Paper& paper, const Reading& reading, const Head& head, const s
     out += where;
   }
   paper.paragraph(out, 0, Ink::heading);
-  for (const std::string& edit : trace.edited) paper.paragraph("edited: " + edit, 0, Ink::heading);
+  const Edits edits(trace);
+  for (size_t i = 0; i < trace.edited.size(); ++i)
+    paper.paragraph(join("edited: ", visible_line(trace.edited[i]), "  (", edits.said()[i], ")"), 0,
+                    Ink::heading);
 }
 
 }  // namespace

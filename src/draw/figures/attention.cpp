@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "draw/figures/edits.h"
 #include "draw/figures/legend.h"
 
 namespace limpid {
@@ -56,8 +57,8 @@ bool of_gradient(const StageInfo& stage) {
 }
 
 // A graph of these stages alone; what they read from elsewhere becomes its inputs: X, and what is attended
-// to.
-Graph part_of(const Graph& graph, int group) {
+// to.  `names`: what values of the graph are called in the part, where that is something else.
+Graph part_of(const Graph& graph, int group, std::map<std::string, std::string>& names) {
   Graph part(graph.registry());
   std::map<int, Stage> made;
   const std::set<int> stages = stages_of(graph, group);
@@ -76,7 +77,7 @@ Graph part_of(const Graph& graph, int group) {
                                 : sources == 1 ? "memory"
                                                : join("input ", sources),
                                 value.shape, value.dtype),
-          ++sources;
+          names[value.name] = made[id].name(), ++sources;
       }
       inputs.push_back(made[id]);
     }
@@ -99,6 +100,7 @@ Graph part_of(const Graph& graph, int group) {
   for (const StageInfo& stage : part.stages()) read.insert(stage.inputs.begin(), stage.inputs.end());
   for (size_t i = part.stages().size(); i-- > 0;)
     if (const int last = part.stage(static_cast<int>(i)).outputs[0]; read.count(last) == 0) {
+      names[part.value(last).name] = "output";
       part.rename(last, "output");
       break;
     }
@@ -118,7 +120,14 @@ Graph part_of(const Graph& graph, int group) {
 }  // namespace
 
 Scene attention_scene(const Graph& graph, int layer, SceneOptions options) {
-  const Graph part = part_of(graph, group_of_layer(graph, layer));
+  std::map<std::string, std::string> names;
+  const Graph part = part_of(graph, group_of_layer(graph, layer), names);
+  std::map<std::string, std::string> edited;
+  for (const auto& [name, words] : options.edited) {
+    const auto renamed = names.find(name);
+    edited[renamed == names.end() ? name : renamed->second] = words;
+  }
+  options.edited = edited;
   if (options.title.empty()) options.title = join("Attention, layer ", layer);
   return network_scene(part, options);
 }
@@ -126,7 +135,9 @@ Scene attention_scene(const Graph& graph, int layer, SceneOptions options) {
 Scene attention_scene(const Trace& trace, int layer, SceneOptions options) {
   if (!trace.graph) fail_call("attention: the trace holds no graph");
   if (options.title.empty()) options.title = join("Attention, layer ", layer, ": ", trace.title);
-  return attention_scene(*trace.graph, layer, of_run(trace, options));
+  Scene scene = attention_scene(*trace.graph, layer, of_run(trace, options));
+  add_edits(scene, Edits(trace), options.legend);
+  return scene;
 }
 
 }  // namespace limpid

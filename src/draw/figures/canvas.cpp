@@ -33,7 +33,9 @@ constexpr double k_row_label = 15;  // the least height for a label of a row
 constexpr double k_upright = 34;    // columns narrower than this have their labels upright
 constexpr double k_label_gap = 6;
 
-double widest(const Matrix& m) {
+}  // namespace
+
+double widest_number(const Matrix& m) {
   double width = 0;
   for (int64_t r = 0; r < m.rows; ++r)
     for (int64_t c = 0; c < m.columns; ++c)
@@ -41,12 +43,14 @@ double widest(const Matrix& m) {
   return width;
 }
 
+namespace {
+
 // Cells of one number each that are wide enough for it.
 bool numbers_fit(const Matrix& m, const GridForm& form) {
   if (!form.numbers || m.rows * m.columns > 400) return false;
   const double width = std::min(form.cell_width, form.most_width / static_cast<double>(m.columns));
-  return static_cast<double>(m.rows) * k_cell_height <= form.most_height + 1e-9 && width >= 24 &&
-         widest(m) + 4 <= width;
+  return static_cast<double>(m.rows) * k_least_row <= form.most_height + 1e-9 && width >= 24 &&
+         widest_number(m) + 4 <= width;
 }
 
 // Every how many-th place has a label.
@@ -107,7 +111,7 @@ GridSize size_of(const Matrix& m, const GridForm& form) {
   const auto rows = static_cast<double>(out.rows), columns = static_cast<double>(out.columns);
   if (out.numbers) {
     out.width = columns * std::min(form.cell_width, form.most_width / columns);
-    out.height = rows * k_cell_height;
+    out.height = rows * std::min(k_cell_height, form.most_height / rows);
   } else {
     out.width = columns * std::min(form.cell_width, form.most_width / columns);
     out.height = rows * std::min(k_cell_height, form.most_height / rows);
@@ -133,65 +137,16 @@ const SceneGrid& add_grid(Scene& scene, const Matrix& m, const Matrix* mask, con
   grid.role = form.role;
   grid.rect = {at.x, at.y, size.width, size.height};
   if (form.shares) {
-    grid.low = 0;
-    if (!grid.pooled() && !grid.source.stage.ends_with("@map")) grid.high = 1;
+    const Scale scale = scale_of({grid}, size.numbers);
+    grid.low = scale.low;
+    grid.high = scale.high;
   }
   if (form.range && !grid.pooled()) std::tie(grid.low, grid.high) = *form.range;
-  if (size.numbers)
-    for (int64_t r = 0; r < grid.rows; ++r)
-      for (int64_t c = 0; c < grid.columns; ++c) {
-        const auto shade = grid.shade(r, c);
-        if (!shade) continue;
-        const Point middle = grid.cell(r, c).centre();
-        SceneText text = number_at(m.source_at(r, c), m.at(r, c), {middle.x, middle.y + 0.36 * k_small_size},
-                                   Anchor::middle, form.role);
-        text.ground = *shade;
-        grid.texts.push_back(text);
-      }
+  if (size.numbers) write_cells(grid, m);
   if (!form.rows.texts.empty()) label_rows(scene, grid, form.rows, m.rows, Role::plain);
   if (!form.columns.texts.empty()) label_columns(scene, grid, form.columns, m.columns, Role::plain);
   scene.grids.push_back(std::move(grid));
   return scene.grids.back();
-}
-
-namespace {
-
-// Short: the ends of a scale stand close.
-std::string scale_format(double most) {
-  const std::string format = format_of(most);
-  return format == "%.4f" || format == "%.5f" || format.ends_with("e") ? "%.0e" : format;
-}
-
-}  // namespace
-
-double add_scale(Scene& scene, const SceneGrid& of, Point at) {
-  SceneGrid key;
-  key.name = "colours of " + of.name;
-  key.role = of.role;
-  key.rows = 1;
-  key.columns = 16;
-  for (int i = 0; i < 16; ++i) key.values.push_back(i / 15.0);
-  // An end is the cell that has that colour, or a share's own bound.
-  const auto end = [&](double bound, double x) {
-    const SceneText text = [&] {
-      if (of.low == 0 && of.high == 1) return text_at(TextKind::tick, bound == 0 ? "0" : "1", {x, at.y + 12});
-      for (int64_t r = 0; r < of.rows; ++r)
-        for (int64_t c = 0; c < of.columns; ++c)
-          if (const double v = of.values[static_cast<size_t>(r * of.columns + c)];
-              v == bound && of.shade(r, c)) {
-            Source source = of.source_of(r, c);
-            source.format = scale_format(std::max(std::fabs(of.low), std::fabs(of.high)));
-            return number_at(source, v, {x, at.y + 12});
-          }
-      return text_at(TextKind::tick, bound == 0 ? "0" : "1", {x, at.y + 12});
-    }();
-    scene.texts.push_back(text);
-    return text.bounds().right();
-  };
-  key.rect = {end(of.low, at.x) + 6, at.y + 3, 36, 9};
-  end(of.high, key.rect.right() + 6);
-  scene.grids.push_back(key);
-  return 18;
 }
 
 std::pair<double, double> range_of(const Matrix& m, const std::vector<int64_t>& rows) {
@@ -234,6 +189,16 @@ std::vector<std::string> token_labels(const Reading& reading) {
     labels.push_back(label.empty() ? "\xe2\x90\xa3" : label);  // a token of blanks
   }
   return labels;
+}
+
+std::string told_apart(const std::vector<std::string>& labels, int64_t place, double width) {
+  if (place >= static_cast<int64_t>(labels.size())) return join("#", place);
+  const std::string& label = labels[static_cast<size_t>(place)];
+  const auto at = labels.begin() + static_cast<std::ptrdiff_t>(place);
+  const auto before = std::count(labels.begin(), at, label),
+             all = std::count(labels.begin(), labels.end(), label);
+  const std::string number = all > 1 ? join("#", before + 1) : "";
+  return elided(label, k_small_size, width - text_width(number, k_small_size)) + number;
 }
 
 std::string quoted(const std::string& label) { return "\"" + elided(label, k_small_size, 140) + "\""; }

@@ -17,6 +17,10 @@ using Anchor = SceneText::Anchor;
 
 // A row of a grid that a text fits into, and the least size of a cell anybody can see.
 inline constexpr double k_cell_height = 26, k_least_cell = 4;
+// The least height of a cell with a number, and the longest sentence whose numbers are written where they
+// fit.
+inline constexpr double k_least_row = 16;
+inline constexpr int64_t k_most_in_words = 12;
 
 SceneText text_at(TextKind, const std::string& text, Point at, Anchor = Anchor::start, Role = Role::plain,
                   double size = k_small_size);
@@ -58,6 +62,22 @@ const SceneGrid& add_grid(Scene&, const Matrix&, const Matrix* mask, const GridF
 /// Below a grid without numbers in its cells: what its palest and its deepest colour stand for.  Returns its
 /// height.
 double add_scale(Scene&, const SceneGrid&, Point at);
+/// The widest of its numbers, as they are written.
+double widest_number(const Matrix&);
+/// Its numbers in the grid's cells, those of holes left out.
+void write_cells(SceneGrid&, const Matrix&);
+
+/// A scale for maps of weights.  Of a few tokens it goes from 0 to 1; else to the number that 98 of 100
+/// visible cells do not exceed, for the first rows of a causal map see few tokens and would take all colours:
+/// larger ones have the deepest too.
+struct Scale {
+  double low = 0, high = 1;
+  size_t grid = 0;    // that holds the cell which is `high`, where it is a cell's
+  std::string words;  // says so
+};
+Scale scale_of(const std::vector<SceneGrid>&, bool few);
+/// What the scale of a map is, where it was made by scale_of.
+std::string scale_words(const SceneGrid&);
 
 /// Text broken into lines of at most `width`, from `at` on; returns the height it takes.
 double add_paragraph(Scene&, TextKind, const std::string& text, Point at, double width,
@@ -65,6 +85,9 @@ double add_paragraph(Scene&, TextKind, const std::string& text, Point at, double
 
 /// Every token as a figure shows it.
 std::vector<std::string> token_labels(const Reading&);
+
+/// A place's label, told apart from the same words before and after it: "short#2", as --token has it.
+std::string told_apart(const std::vector<std::string>& labels, int64_t place, double width);
 
 /// The page grows to hold everything that stands on it, with a margin.
 void fit_page(Scene&);

@@ -82,7 +82,7 @@ void add_numbers(std::vector<Slide>& pages, const Reading& reading, const Figure
     const EquationForm form =
         fitting({page.figure}, {area.width / k_scale - 4, area.height / k_scale - 4}, 0);
     Scene scene;
-    add_equation(scene, page.figure, form, join("line ", ++line), {0, 0});
+    add_equation(scene, page.figure, form, join("line ", ++line), {0, 0}, Edits(reading.trace()));
     double right = 0, bottom = 0;
     for (SceneText& text : scene.texts) {
       if (text.text.find('_') != text.text.npos &&

@@ -1,11 +1,12 @@
-// The heads figure: every layer and head as a small map of its weights; and one head in detail, its lines
-// from token to token beside its map.
+// The heads figure: every layer and head as a small map of its weights, or those of one layer, larger.
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "draw/figures/canvas.h"
+#include "draw/figures/edits.h"
 #include "draw/figures/legend.h"
+#include "draw/figures/weight_maps.h"
 #include "draw/layout/layout.h"
 
 namespace limpid {
@@ -14,212 +15,276 @@ using namespace draw;
 
 namespace {
 
-// ---- all of them ---------------------------------------------------------------------------------
-
-constexpr double k_most_panel = 132, k_least_panel = 44, k_panel_gap = 12;
+constexpr double k_most_panel = 168, k_most_large = 320, k_least_panel = 44, k_panel_gap = 14;
 constexpr double k_small_cell = 2.5;  // of a map that is looked at as a whole
+constexpr double k_named_cell = 14;   // of a map whose places are named
+constexpr double k_header = 20;       // "head 2" above a map
+constexpr double k_most_label = 66;   // of a word beside a map
 
-std::optional<Matrix> pattern_of(const Reading& reading, int64_t layer, int64_t head,
-                                 const char* name = "pattern") {
-  return matrix_of(reading.trace(), join("blocks.", layer, ".attn.", name), Axis::T, Axis::S, head,
-                   reading.heads(layer));
-}
-
-struct PageOfHeads {
-  std::vector<int64_t> layers;
-  int64_t first_head = 0, heads = 0;
+// Maps side by side.
+struct Row {
+  int64_t layer = 0, first_head = 0, heads = 0;
 };
 
-// Layers whose weights were kept, and pages of them.
-std::vector<PageOfHeads> pages_of(const std::vector<int64_t>& layers, int64_t heads, double width,
-                                  double height, double& panel) {
-  const double across = width - 2 * k_margin - 70;
-  const auto fits = [&](double room) {
-    return std::max<int64_t>(1, static_cast<int64_t>((room + k_panel_gap) / (k_least_panel + k_panel_gap)));
+struct Plan {
+  std::vector<std::vector<Row>> pages;
+  double panel = 0;      // the longer side of a map
+  double left = 0;       // of the maps
+  bool headers = false;  // above every row: each has heads of its own
+  bool named = false;    // places have their words beside the outer maps
+};
+
+struct Labelling {
+  double rows = 0, columns = 0;  // room for words left of the maps and above them
+};
+
+Labelling labelling(const WeightMaps& maps) {
+  Labelling out;
+  for (const std::string& word : maps.rows()) out.rows = std::max(out.rows, text_width(word, k_small_size));
+  for (const std::string& word : maps.columns())
+    out.columns = std::max(out.columns, text_width(word, k_small_size));
+  out.rows = std::min(out.rows, k_most_label) + 8;
+  out.columns = std::min(out.columns, k_most_label) + 8;
+  return out;
+}
+
+int64_t places(const WeightMaps& maps) {
+  return static_cast<int64_t>(std::max(maps.rows().size(), maps.columns().size()));
+}
+
+// As large as `columns` maps beside and `rows` below one another can be in that room.
+double panel_for(int64_t rows, int64_t columns, Point room, double header) {
+  return std::min(room.x / static_cast<double>(columns) - k_panel_gap,
+                  (room.y + k_panel_gap) / static_cast<double>(rows) - k_panel_gap - header);
+}
+
+// All heads of one layer, in as many rows as make them largest.
+Plan plan_layer(const WeightMaps& maps, int64_t layer, Point room) {
+  Plan plan;
+  plan.headers = true;
+  const int64_t heads = maps.heads(layer);
+  int64_t best = 1;
+  for (int64_t columns = 1; columns <= heads; ++columns) {
+    const double panel = panel_for((heads + columns - 1) / columns, columns, room, k_header);
+    if (panel >= std::min(plan.panel + 0.5, k_most_large)) {
+      plan.panel = std::min(panel, k_most_large);
+      best = columns;
+    }
+  }
+  int64_t rows_a_page = (heads + best - 1) / best;
+  if (plan.panel < k_least_panel) {
+    best = std::max<int64_t>(1, static_cast<int64_t>(room.x / (k_least_panel + k_panel_gap)));
+    rows_a_page = std::max<int64_t>(
+        1, static_cast<int64_t>((room.y + k_panel_gap) / (k_least_panel + k_panel_gap + k_header)));
+    plan.panel = std::min(panel_for(1, best, room, k_header), k_least_panel);
+  }
+  for (int64_t first = 0; first < heads; first += best) {
+    if (plan.pages.empty() || static_cast<int64_t>(plan.pages.back().size()) == rows_a_page)
+      plan.pages.emplace_back();
+    plan.pages.back().push_back({layer, first, std::min(best, heads - first)});
+  }
+  return plan;
+}
+
+// Layers from top to bottom, heads from left to right, and as many pages as it takes.
+Plan plan_all(const WeightMaps& maps, Point room) {
+  Plan plan;
+  int64_t heads = 0;
+  for (int64_t layer : maps.layers()) heads = std::max(heads, maps.heads(layer));
+  const auto parts = [](int64_t count, double length) {
+    const auto most =
+        std::max<int64_t>(1, static_cast<int64_t>((length + k_panel_gap) / (k_least_panel + k_panel_gap)));
+    return even_bins(count, (count + most - 1) / most);
   };
-  const auto parts = [](int64_t count, int64_t most) { return (count + most - 1) / most; };
-  const auto count = static_cast<int64_t>(layers.size());
-  const std::vector<int64_t> rows = even_bins(count, parts(count, fits(height))),
-                             columns = even_bins(heads, parts(heads, fits(across)));
-  std::vector<PageOfHeads> pages;
+  const std::vector<int64_t> rows = parts(static_cast<int64_t>(maps.layers().size()), room.y),
+                             columns = parts(heads, room.x);
   int64_t tallest = 1, widest = 1;
   for (size_t r = 0; r + 1 < rows.size(); ++r)
     for (size_t c = 0; c + 1 < columns.size(); ++c) {
-      PageOfHeads page;
-      page.layers.assign(layers.begin() + rows[r], layers.begin() + rows[r + 1]);
-      page.first_head = columns[c];
-      page.heads = columns[c + 1] - columns[c];
-      tallest = std::max<int64_t>(tallest, static_cast<int64_t>(page.layers.size()));
-      widest = std::max(widest, page.heads);
-      pages.push_back(page);
+      plan.pages.emplace_back();
+      for (int64_t i = rows[r]; i < rows[r + 1]; ++i)
+        plan.pages.back().push_back(
+            {maps.layers()[static_cast<size_t>(i)], columns[c], columns[c + 1] - columns[c]});
+      tallest = std::max(tallest, rows[r + 1] - rows[r]);
+      widest = std::max(widest, columns[c + 1] - columns[c]);
     }
-  panel = std::min({k_most_panel, across / static_cast<double>(widest) - k_panel_gap,
-                    (height + k_panel_gap) / static_cast<double>(tallest) - k_panel_gap});
-  return pages;
+  plan.panel = std::min(k_most_panel, panel_for(tallest, widest, room, 0));
+  return plan;
+}
+
+Plan plan_of(const WeightMaps& maps, const FigureOptions& o) {
+  const double height = o.height > 0 ? o.height - 192 : 710;
+  const Labelling label = labelling(maps);
+  const auto with = [&](bool named) {
+    const double left = (o.one_layer ? 0 : 66) + (named ? label.rows : 0);
+    const Point room = {o.width - 2 * k_margin - left, height - (named ? label.columns : 0)};
+    Plan plan = o.one_layer ? plan_layer(maps, o.layer, room) : plan_all(maps, room);
+    plan.left = k_margin + left;
+    plan.named = named;
+    return plan;
+  };
+  const Plan named = with(true);
+  return named.panel / static_cast<double>(places(maps)) >= k_named_cell ? named : with(false);
 }
 
 std::string span_words(const char* word, int64_t first, int64_t last) {
   return first == last ? join(word, " ", first) : join(word, "s ", first, " to ", last);
 }
 
-Scene page_scene(const Reading& reading, const PageOfHeads& page, double panel, const std::string& of_pages) {
-  Scene scene;
-  scene.title = "Every head: " + reading.sentence();
-  const double left = k_margin + 66, top = k_margin + 56;
-  const std::string which = join(span_words("layer", page.layers.front(), page.layers.back()), ", ",
-                                 span_words("head", page.first_head, page.first_head + page.heads - 1));
-  scene.texts.push_back(text_at(TextKind::title, "Who looks at whom, in every head",
-                                {k_margin, k_margin + 12}, Anchor::start, Role::plain, k_title_size));
-  if (!of_pages.empty()) {
-    const std::string words = join(of_pages, ": ", which);
-    scene.texts.push_back(text_at(TextKind::index, words, {k_margin + 260, k_margin + 12}, Anchor::start));
+// ---- one page ------------------------------------------------------------------------------------
+
+class Page {
+ public:
+  Page(const WeightMaps& maps, const FigureOptions& o, const Plan& plan, const std::vector<Row>& rows)
+      : maps_(maps), o_(o), plan_(plan), rows_(rows) {
+    const double ratio = static_cast<double>(std::max<size_t>(maps.rows().size(), 1)) /
+                         static_cast<double>(std::max<size_t>(maps.columns().size(), 1));
+    width_ = plan.panel * std::clamp(1 / ratio, 0.2, 1.0);
+    height_ = plan.panel * std::clamp(ratio, 0.2, 1.0);
   }
-  std::set<int64_t> named;
-  bool pooled = false;
-  for (size_t r = 0; r < page.layers.size(); ++r) {
-    const int64_t layer = page.layers[r];
-    const double y = top + static_cast<double>(r) * (panel + k_panel_gap);
-    scene.texts.push_back(
-        text_at(TextKind::index, join("layer ", layer), {left - 10, y + panel / 2 + 4}, Anchor::end));
-    for (int64_t h = page.first_head; h < std::min(page.first_head + page.heads, reading.heads(layer)); ++h) {
-      const auto weights = pattern_of(reading, layer, h);
+
+  Scene make(const std::string& of_pages) {
+    const std::string which = span();
+    const std::string title =
+        o_.one_layer ? join("Who looks at whom, in layer ", o_.layer) : "Who looks at whom, in every head";
+    scene_.title =
+        (o_.one_layer ? join("The heads of layer ", o_.layer, ": ") : "Every head: ") + maps_.title();
+    scene_.texts.push_back(
+        text_at(TextKind::title, title, {k_margin, k_margin + 12}, Anchor::start, Role::plain, k_title_size));
+    if (!of_pages.empty())
+      scene_.texts.push_back(
+          text_at(TextKind::index, join(of_pages, ": ", which), {k_margin, k_margin + 30}, Anchor::start));
+    double y = k_margin + 38 + k_header + (plan_.named ? labelling(maps_).columns : 0);
+    for (const Row& row : rows_) {
+      write_row(row, y);
+      y += height_ + k_panel_gap + (plan_.headers ? k_header : 0);
+    }
+    const Scale scale = scale_of(scene_.grids, small());
+    for (SceneGrid& grid : scene_.grids) grid.low = scale.low, grid.high = scale.high;
+    write_numbers();
+    if (!scene_.grids.empty()) add_scale(scene_, SceneGrid(scene_.grids[scale.grid]), {plan_.left, y});
+    write_words(y + 26, which, scale.words);
+    fit_page(scene_);
+    scene_.description = told(scene_.steps);
+    if (maps_.edits()) add_edits(scene_, *maps_.edits());
+    return std::move(scene_);
+  }
+
+ private:
+  std::string span() const {
+    int64_t first = rows_[0].first_head, last = first;
+    for (const Row& row : rows_) last = std::max(last, row.first_head + row.heads - 1);
+    return join(span_words("layer", rows_.front().layer, rows_.back().layer), ", ",
+                span_words("head", first, last));
+  }
+
+  void write_row(const Row& row, double y) {
+    const bool first = &row == &rows_.front();
+    if (!o_.one_layer)
+      scene_.texts.push_back(text_at(TextKind::index, join("layer ", row.layer),
+                                     {k_margin + 58, y + height_ / 2 + 4}, Anchor::end));
+    const double above = plan_.named && first ? labelling(maps_).columns : 0;
+    const bool short_names = width_ < 52;
+    if (short_names && first && !o_.one_layer)
+      scene_.texts.push_back(text_at(TextKind::index, "head", {k_margin + 58, y - 8 - above}, Anchor::end));
+    if (plan_.named) write_row_labels(y);
+    for (int64_t h = row.first_head; h < std::min(row.first_head + row.heads, maps_.heads(row.layer)); ++h) {
+      const auto weights = maps_.weights(row.layer, h);
       if (!weights) continue;
-      const double x = left + static_cast<double>(h - page.first_head) * (panel + k_panel_gap);
-      const auto most = static_cast<int64_t>(panel / k_small_cell);
-      SceneGrid grid = grid_of(*weights, &*weights, most, most);
-      grid.name = join("layer ", layer, ", head ", h);
-      grid.role = Role::weights;
-      grid.low = 0;
-      grid.rect = {x, y, panel, panel};
-      pooled = pooled || grid.pooled();
-      scene.grids.push_back(std::move(grid));
-      if (named.insert(h).second)
-        scene.texts.push_back(text_at(TextKind::index, panel < 52 ? std::to_string(h) : join("head ", h),
-                                      {x + panel / 2, top - 8}, Anchor::middle));
+      const double x = plan_.left + static_cast<double>(h - row.first_head) * (width_ + k_panel_gap);
+      write_map(*weights, row.layer, h, {x, y, width_, height_});
+      if (first || plan_.headers)
+        scene_.texts.push_back(text_at(TextKind::index, short_names ? std::to_string(h) : join("head ", h),
+                                       {x + width_ / 2, y - 8 - above}, Anchor::middle));
+      if (plan_.named && first) write_column_labels(x, y);
     }
   }
-  if (panel < 52) scene.texts.push_back(text_at(TextKind::index, "head", {left - 10, top - 8}, Anchor::end));
-  const std::string token = reading.thing(Axis::T);
-  std::string words =
-      join("A row is a ", token,
-           " that looks, a column one that is looked at, both in the order of the sentence; ",
-           "the more a cell stands out, the larger its weight (each map up to its own largest weight).");
-  if (pooled) words += " Maps are pooled: a cell is the mean of several.";
-  const double y = top + static_cast<double>(page.layers.size()) * (panel + k_panel_gap) + 6;
-  const double width = std::max(static_cast<double>(page.heads) * (panel + k_panel_gap) + 66, 520.0);
-  add_paragraph(scene, TextKind::note, words, {k_margin, y}, width);
-  fit_page(scene);
-  scene.steps.push_back({join("Every head of ", which, " as a small map, ", reading.sentence(), ". ", words,
-                              " Layers stand from top to bottom, heads from left to right."),
-                         0, false, false});
-  scene.description = told(scene.steps);
-  return scene;
-}
 
-// ---- one of them ---------------------------------------------------------------------------------
+  void write_map(const Matrix& weights, int64_t layer, int64_t head, const Rect& rect) {
+    const auto mask = maps_.mask(layer, head);
+    SceneGrid grid = grid_of(weights, mask ? &*mask : nullptr, static_cast<int64_t>(height_ / k_small_cell),
+                             static_cast<int64_t>(width_ / k_small_cell));
+    grid.name = join("layer ", layer, ", head ", head);
+    grid.role = Role::weights;
+    grid.rect = rect;
+    pooled_ = pooled_ || grid.pooled();
+    masked_ = masked_ || std::find(grid.masked.begin(), grid.masked.end(), true) != grid.masked.end();
+    matrices_.push_back(weights);
+    scene_.grids.push_back(std::move(grid));
+    if (!maps_.edited(layer, head)) return;
+    mark_cut(scene_, scene_.grids.back(), *maps_.edits(), layer, head);
+    scene_.texts.push_back(text_at(TextKind::name, "\xe2\x9c\x8e", {rect.right() + 1, rect.bottom()}));
+  }
 
-constexpr double k_column = 92, k_lines = 190;
+  void write_row_labels(double y) {
+    const double pitch = height_ / static_cast<double>(maps_.rows().size());
+    for (size_t i = 0; i < maps_.rows().size(); ++i)
+      scene_.texts.push_back(text_at(
+          TextKind::token, elided(maps_.rows()[i], k_small_size, k_most_label),
+          {plan_.left - 6, y + pitch * (static_cast<double>(i) + 0.5) + 0.36 * k_small_size}, Anchor::end));
+  }
 
-struct Thread {
-  int64_t query = 0, key = 0;
-  double weight = 0;
-  Source source;
+  void write_column_labels(double x, double y) {
+    const double pitch = width_ / static_cast<double>(maps_.columns().size());
+    for (size_t i = 0; i < maps_.columns().size(); ++i) {
+      SceneText text =
+          text_at(TextKind::token, elided(maps_.columns()[i], k_small_size, k_most_label),
+                  {x + pitch * (static_cast<double>(i) + 0.5) + 0.36 * k_small_size, y - 6}, Anchor::start);
+      text.upright = true;
+      scene_.texts.push_back(text);
+    }
+  }
+
+  bool small() const { return places(maps_) <= k_most_in_words; }
+
+  // In the cells of all maps, or of none.
+  void write_numbers() {
+    if (!small()) return;
+    for (const Matrix& m : matrices_)
+      if (m.rows * m.columns == 0 || height_ / static_cast<double>(m.rows) < k_least_row ||
+          widest_number(m) + 4 > width_ / static_cast<double>(m.columns))
+        return;
+    for (size_t i = 0; i < matrices_.size(); ++i) write_cells(scene_.grids[i], matrices_[i]);
+  }
+
+  void write_words(double y, const std::string& which, const std::string& scale) {
+    std::string words =
+        join("A row is a ", maps_.thing(), " that looks, a column one that is looked at, both in ",
+             "the order of the sentence; the more a cell stands out, the larger its weight. ", scale);
+    words += maps_.note();
+    if (masked_) words += " Grey cells are masked.";
+    if (pooled_) words += " Maps are pooled: a cell is the mean of several.";
+    double width = 0;
+    for (const SceneGrid& grid : scene_.grids) width = std::max(width, grid.rect.right());
+    add_paragraph(scene_, TextKind::note, words, {k_margin, y},
+                  std::max(width - k_margin, std::min(o_.width - 2 * k_margin, 520.0)));
+    scene_.steps.push_back(
+        {join("Every head of ", which, " as a small map, ", maps_.title(), ". ", words,
+              o_.one_layer ? " Heads stand from left to right."
+                           : " Layers stand from top to bottom, heads from left to right."),
+         0, false, false});
+  }
+
+  const WeightMaps& maps_;
+  const FigureOptions& o_;
+  const Plan& plan_;
+  const std::vector<Row>& rows_;
+  double width_ = 0, height_ = 0;  // of a map
+  bool pooled_ = false, masked_ = false;
+  std::vector<Matrix> matrices_;  // of the grids
+  Scene scene_;
 };
 
-// The lines worth drawing: of each query the largest weights, so many that all together stay readable.
-std::vector<Thread> threads_of(const Matrix& m, bool& thinned) {
-  const int64_t each = std::clamp<int64_t>(1200 / std::max<int64_t>(m.rows, 1), 2, 24);
-  std::vector<Thread> out;
-  for (int64_t t = 0; t < m.rows; ++t) {
-    std::vector<Thread> row;
-    for (int64_t s = 0; s < m.columns; ++s)
-      if (const double w = m.at(t, s); w >= 0.01) row.push_back({t, s, w, m.source_at(t, s)});
-    std::stable_sort(row.begin(), row.end(),
-                     [](const Thread& a, const Thread& b) { return a.weight > b.weight; });
-    if (static_cast<int64_t>(row.size()) > each) row.resize(static_cast<size_t>(each)), thinned = true;
-    out.insert(out.end(), row.begin(), row.end());
-  }
-  return out;
-}
-
-// The same of a long text, whose whole weights were not kept: from the largest of each row (NAME@topN), for
-// so many queries, evenly spaced, that the lines stay readable.
-std::vector<Thread> threads_of_top(const Trace& trace, const std::string& pattern, int64_t head) {
-  constexpr int64_t k_most = 1200;
-  const auto weights = std::find_if(trace.values.begin(), trace.values.end(), [&](const auto& named) {
-    return named.first.starts_with(pattern + "@top") && named.first.ends_with(".weight");
-  });
-  if (weights == trace.values.end()) return {};
-  const std::string stage =
-      weights->first.substr(0, weights->first.size() - std::string_view(".weight").size());
-  const auto keys = trace.values.find(stage + ".index");
-  if (keys == trace.values.end()) return {};
-  const Shape& shape = weights->second.shape();  // [B,H,T,N]
-  const int64_t rows = shape[2].size, each = std::min<int64_t>(shape[3].size, 2);
-  const std::vector<int64_t> parts = even_bins(rows, k_most / each);
-  std::vector<Thread> out;
-  for (size_t i = 0; i + 1 < parts.size(); ++i)
-    for (int64_t j = 0; j < each; ++j) {
-      const Index at = {0, head, parts[i], j};
-      const auto key = static_cast<int64_t>(keys->second.at(at));
-      const double weight = weights->second.at(at);
-      if (key >= 0 && weight >= 0.01)
-        out.push_back({parts[i], key, weight, {stage + ".weight", at, format_of(1), Source::Of::cell, {}}});
-    }
-  return out;
-}
-
-constexpr double k_beside_word = 8;
-constexpr int64_t k_most_boxes = 300;
-
-// A box for each place, whose side at `x` the lines join, with its word where there is the room.  Of very
-// many places only those with a word have one.  Returns the boxes by place.
-std::vector<LineEnd> write_column(Scene& scene, const std::vector<std::string>& labels, int64_t places,
-                                  double x, double top, double pitch, bool looks) {
-  const auto stride = static_cast<int64_t>(std::ceil(15 / pitch));
-  std::vector<LineEnd> ends(static_cast<size_t>(places));
-  for (int64_t i = 0; i < places; ++i) {
-    const bool named = i % stride == 0 && i < static_cast<int64_t>(labels.size());
-    if (!named && places > k_most_boxes) continue;
-    const double y = top + pitch * (static_cast<double>(i) + 0.5), height = named ? 15 : std::min(pitch, 6.0);
-    const std::string word = named ? elided(labels[static_cast<size_t>(i)], k_small_size, k_column) : "";
-    const double width = k_beside_word + text_width(word, k_small_size);
-    SceneBox box;
-    box.name = join(looks ? "looks: place " : "is looked at: place ", i);
-    box.look = SceneBox::Look::bare;
-    box.role = looks ? Role::query : Role::key;
-    box.rect = {looks ? x - width : x, y - height / 2, width, height};
-    if (named)
-      box.texts.push_back(text_at(TextKind::token, word,
-                                  {looks ? x - k_beside_word : x + k_beside_word, y + 0.36 * k_small_size},
-                                  looks ? Anchor::end : Anchor::start));
-    ends[static_cast<size_t>(i)] = {LineEnd::On::box, static_cast<int>(scene.boxes.size())};
-    scene.boxes.push_back(std::move(box));
-  }
-  return ends;
-}
-
-}  // namespace
-
-std::vector<Slide> heads_pages(const Trace& trace, const FigureOptions& o) {
-  const Reading reading(trace);
-  std::vector<int64_t> layers;
-  int64_t heads = 0;
-  for (int64_t layer = 0; layer < reading.layers(); ++layer)
-    if (pattern_of(reading, layer, 0)) {
-      layers.push_back(layer);
-      heads = std::max(heads, reading.heads(layer));
-    }
-  if (layers.empty())
+std::vector<Slide> pages_of(const WeightMaps& maps, const FigureOptions& o) {
+  if (o.one_layer) maps.require(o.layer, 0);
+  if (maps.layers().empty() || (o.one_layer && !maps.weights(o.layer, 0)))
     fail_call("heads: the trace holds no attention weights; trace with --observe \"blocks.*.attn.pattern\"");
-  double panel = 0;
-  const std::vector<PageOfHeads> pages =
-      pages_of(layers, heads, o.width, o.height > 0 ? o.height - 168 : 730, panel);
+  const Plan plan = plan_of(maps, o);
   std::vector<Slide> out;
-  for (size_t i = 0; i < pages.size(); ++i) {
-    const std::string number = pages.size() > 1 ? join("Page ", i + 1, " of ", pages.size()) : "";
+  for (size_t i = 0; i < plan.pages.size(); ++i) {
+    const std::string number = plan.pages.size() > 1 ? join("Page ", i + 1, " of ", plan.pages.size()) : "";
     Slide slide;
-    slide.scene = page_scene(reading, pages[i], panel, number);
+    slide.scene = Page(maps, o, plan, plan.pages[i]).make(number);
     slide.title = slide.scene.title;
     slide.notes = slide.scene.description;
     out.push_back(std::move(slide));
@@ -227,96 +292,14 @@ std::vector<Slide> heads_pages(const Trace& trace, const FigureOptions& o) {
   return out;
 }
 
-Scene head_scene(const Trace& trace, const FigureOptions& o) {
-  const Reading reading(trace);
-  reading.require_layer(o.layer);
-  reading.require_head(o.layer, o.head);
-  const auto weights = pattern_of(reading, o.layer, o.head),
-             scores = pattern_of(reading, o.layer, o.head, "scores");
-  if (!weights)
-    fail_call("heads: the trace does not hold the weights of layer ", o.layer,
-              "; trace with --observe blocks.", o.layer,
-              ".attn.pattern, or of a long text with :map:128 and :top:8");
-  const bool pooled = weights->source.stage.ends_with("@map");
-  const std::vector<std::string> labels = token_labels(reading);
-  const std::string token = reading.thing(Axis::T);
-  Scene scene;
-  scene.title = join("Layer ", o.layer, ", head ", o.head, ": ", reading.sentence());
-  const double top = k_margin + 58;
-  const double tall = o.height > 0 ? o.height - 190 : 560;
-  const int64_t queries = pooled ? reading.length() : weights->rows,
-                keys = pooled ? queries : weights->columns;
-  const int64_t places = std::max(queries, keys);
-  const double pitch = std::min(tall / static_cast<double>(places), 30.0);
-  double column = 0;
-  for (const std::string& label : labels) column = std::max(column, text_width(label, k_small_size));
-  column = std::clamp(column, 60.0, k_column);
-  const double left = k_margin + column + 8, right = left + k_lines;
-  scene.texts.push_back(text_at(TextKind::index, join("Layer ", o.layer, ", head ", o.head),
-                                {k_margin, k_margin + 12}, Anchor::start, Role::plain, k_title_size));
-  scene.texts.push_back(text_at(TextKind::name, "looks", {left - 8, top - 12}, Anchor::end, Role::query));
-  scene.texts.push_back(
-      text_at(TextKind::name, "is looked at", {right + 8, top - 12}, Anchor::start, Role::key));
-  const std::vector<LineEnd> looking = write_column(scene, labels, queries, left, top, pitch, true),
-                             looked_at = write_column(scene, labels, keys, right, top, pitch, false);
-  bool thinned = false;
-  const auto label = [&](int64_t i) {
-    return i < static_cast<int64_t>(labels.size())
-               ? elided(labels[static_cast<size_t>(i)], k_small_size, k_column)
-               : join("#", i);
-  };
-  const std::vector<Thread> threads =
-      pooled ? threads_of_top(trace, join("blocks.", o.layer, ".attn.pattern"), o.head)
-             : threads_of(*weights, thinned);
-  for (const Thread& t : threads) {
-    SceneLine line;
-    line.name = join(label(t.query), " looks at ", label(t.key));
-    line.points = {{left, top + pitch * (static_cast<double>(t.query) + 0.5)},
-                   {right, top + pitch * (static_cast<double>(t.key) + 0.5)}};
-    line.role = Role::weights;
-    line.width = places > 64 ? 0.8 : 1 + 3 * t.weight;
-    line.opacity = std::clamp(t.weight, 0.04, 1.0);
-    line.source = t.source;
-    line.from = looking[static_cast<size_t>(t.query)];
-    line.to = looked_at[static_cast<size_t>(t.key)];
-    scene.lines.push_back(std::move(line));
-  }
-  GridForm form;
-  form.name = scene.title;
-  form.role = Role::weights;
-  form.most_width = form.most_height = std::clamp(pitch * static_cast<double>(places), 182.0, tall);
-  form.shares = true;
-  if (!pooled) form.rows = {labels}, form.columns = {labels};
-  const Point room = label_room(*weights, form);
-  const Point at = {right + 8 + column + 40 + room.x, std::max(top, k_margin + 30 + room.y)};
-  const SceneGrid grid = add_grid(scene, *weights, scores ? &*scores : nullptr, form, at);
-  if (grid.texts.empty()) add_scale(scene, grid, {grid.rect.x, grid.rect.bottom() + 8});
-  std::string words =
-      join("The wider a line and the more it stands out, the larger the weight. In the map a row is a ",
-           token, " that looks, a column one that is looked at.");
-  if (thinned) words += join(" Lines are thinned: of each ", token, " the largest weights.");
-  if (pooled) words += join(" Lines stand for some ", token, "s alone: of each the two it looks at most.");
-  if (pooled || grid.pooled()) words += " The map is pooled: a cell is the mean of several.";
-  if (pitch < 15) words += join(" Not every ", token, " is named.");
-  const double bottom = std::max(top + pitch * static_cast<double>(places), grid.rect.bottom() + 28) + 16;
-  add_paragraph(scene, TextKind::note, words, {k_margin, bottom},
-                std::max(grid.rect.right() - k_margin, 560.0));
-  fit_page(scene);
-  scene.steps.push_back({join("Layer ", o.layer, ", head ", o.head, ", ", reading.sentence(),
-                              ": the sentence stands twice, on the left as the one that looks, on the right "
-                              "as the one that is looked at. ",
-                              words),
-                         0, false, false});
-  for (int64_t t = 0; !pooled && t < std::min<int64_t>(weights->rows, 12); ++t) {
-    int64_t best = 0;
-    for (int64_t s = 1; s < weights->columns; ++s)
-      if (weights->at(t, s) > weights->at(t, best)) best = s;
-    scene.steps.push_back({join("\"", label(t), "\" looks most at \"", label(best), "\" (",
-                                written(weights->source_at(t, best), weights->at(t, best)), ")."),
-                           0, false, true});
-  }
-  scene.description = told(scene.steps);
-  return scene;
+}  // namespace
+
+std::vector<Slide> heads_pages(const Trace& trace, const FigureOptions& o) {
+  return pages_of(WeightMaps(trace), o);
+}
+
+std::vector<Slide> heads_pages(const OwnWeights& own, const FigureOptions& o) {
+  return pages_of(WeightMaps(own), o);
 }
 
 }  // namespace limpid

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "draw/figures/deck.h"
+#include "draw/figures/edits.h"
 #include "draw/figures/legend.h"
 #include "draw/layout/layout.h"
 
@@ -17,7 +18,7 @@ constexpr double k_one_row = 1e5;  // wide enough for any network
 class Lecture {
  public:
   Lecture(const Trace& trace, const FigureOptions& o)
-      : trace_(trace), reading_(trace), o_(chosen(reading_, o)) {
+      : trace_(trace), reading_(trace), edits_(trace), o_(chosen(reading_, o)) {
     if (o_.token >= reading_.length())
       fail_call("token ", o_.token, " does not exist: the sentence has ", reading_.length(), " places, 0 to ",
                 reading_.length() - 1);
@@ -37,6 +38,7 @@ class Lecture {
     next();
     add_insight(pages_, reading_, o_);
     add_quiz(pages_, trace_, o_);
+    for (Slide& page : pages_) mark_page(page, edits_);
     number_pages(pages_);
     return std::move(pages_);
   }
@@ -169,6 +171,7 @@ class Lecture {
 
   const Trace& trace_;
   Reading reading_;
+  Edits edits_;
   FigureOptions o_;
   std::vector<Slide> pages_;
 };

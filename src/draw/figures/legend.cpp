@@ -218,7 +218,8 @@ void say(Scene& scene, const Outline& outline, const Layout& l, const SceneOptio
     }
     std::string text = node.label;
     const std::string from = list_of_sources(outline, i), &shape = l.words[static_cast<size_t>(i)].shape;
-    if (!from.empty()) text += ", from " + from;
+    if (!from.empty()) text += (node.edit.empty() ? ", from " : ", which reads ") + from;
+    if (!node.edit.empty()) text += ", was edited (" + node.edit + ")";
     if (!shape.empty()) text += ", gives " + shape;
     text += node.caption.empty() ? "." : ". " + node.caption;
     scene.steps.push_back({text, depth, false, true, i});

@@ -17,6 +17,49 @@ using namespace draw;
 
 namespace draw {
 
+namespace {
+
+// An equation is not drawn over a value that was edited: its sign becomes a bar, below which stands what the
+// edit was, and its words say so.
+void mark_edits(Equation& e, const Edits& edits, const std::string& block) {
+  const auto edit_of = [&](const Part& part) {
+    if (!part.matrix) return std::string();
+    std::string stage = part.matrix->source.stage;
+    if (stage.ends_with("@map")) stage.resize(stage.size() - 4);
+    return edits.of(stage, e.head);
+  };
+  std::vector<std::string> said;
+  for (size_t i = 0; i < e.parts.size(); ++i) {
+    Part& part = e.parts[i];
+    part.edit = edit_of(part);
+    std::string into = part.edit;  // what was edited between the part before it and this one
+    if (e.line == Equation::Line::scores && i >= 2)
+      for (const char* name : {"raw_scores", "scaled_scores", "scores"}) {
+        if (i > 2 && e.parts.size() > 3) break;  // the weights, after scores that are drawn
+        const std::string more = edits.of(join(block, "attn.", name), e.head);
+        if (!more.empty() && into.find(more) == into.npos) into += (into.empty() ? "" : "; ") + more;
+      }
+    if (!part.edit.empty()) said.push_back(join(part.symbol, ": ", part.edit));
+    if (!part.edit.empty()) part.symbol = k_pencil + part.symbol;
+    const bool result = i > 0 && e.signs[i - 1] != "\xc3\x97";
+    if (!result || into.empty()) continue;
+    if (part.edit.empty()) said.push_back(join("on the way to ", part.symbol, ": ", into));
+    e.signs[i - 1] = k_severed;
+    e.under.resize(std::max(e.under.size(), i));
+    e.under[i - 1] = elided(into, k_small_size, 120);
+    e.severed = true;
+  }
+  if (said.empty()) return;
+  std::string words;
+  for (const std::string& each : said) words += (words.empty() ? "" : "; ") + each;
+  e.said = e.severed
+               ? join("Edited (", words, "), so in this run the matrices do not give what follows the bar. ",
+                      "Without the edit: ", e.said)
+               : join("Edited (", words, "). ", e.said);
+}
+
+}  // namespace
+
 std::vector<Equation> equations_of(const Reading& reading, int layer, int head) {
   const Trace& trace = reading.trace();
   const int64_t heads = reading.heads(layer);
@@ -96,6 +139,12 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
                    return m ? m : value(block + "attn.v", Axis::T, Axis::D);
                  }(),
              z = value(block + "attn.z", Axis::T, Axis::D);
+  // What takes cells away: scores of -inf; where there are none, weights of 0 that nobody edited.
+  const bool told = pattern && Edits(trace).of(block + "attn.pattern", head).empty();
+  const std::optional<Matrix> hidden =
+      scores && pattern && scores->rows == pattern->rows && scores->columns == pattern->columns ? scores
+      : told                                                                                    ? pattern
+                                                                                                : scores;
   const bool turns = reading.in_layer(layer, "attn.rot_q") >= 0;
   if (q && k && (scores || pattern)) {
     Equation e;
@@ -117,7 +166,7 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
       e.under.resize(e.signs.size() - 1);
       e.under.push_back("softmax");
     }
-    for (size_t i = 2; i < e.parts.size(); ++i) e.parts[i].mask = scores;
+    for (size_t i = 2; i < e.parts.size(); ++i) e.parts[i].mask = hidden, e.parts[i].square = true;
     e.said =
         join("Scores = Q K\xe1\xb5\x80 / sqrt(D), D = ", q->columns,
              ": each query's dot product with each key. Softmax turns each row of scores into weights that "
@@ -130,11 +179,17 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
     e.words = "Output: the values, weighted and summed";
     e.parts = {part("weights", Role::weights, pattern, true, true), part("V", Role::value, v, true),
                part("output", Role::value, z, true)};
-    e.parts[0].shares = true;
-    e.parts[0].mask = scores;
+    e.parts[0].shares = e.parts[0].square = true;
+    e.parts[0].mask = hidden;
     e.signs = {"\xc3\x97", "="};
     e.said = "Output = weights V: each token's row is the sum of the values, each times its weight.";
     out.push_back(std::move(e));
+  }
+  const Edits edits(trace);
+  for (Equation& e : out) {
+    e.layer = layer;
+    e.head = head;
+    if (!edits.empty()) mark_edits(e, edits, block);
   }
   return out;
 }
@@ -150,42 +205,79 @@ double sign_width(const Equation& e, size_t i) {
   return std::max(k_sign, under + 12);
 }
 
-GridForm form_of(const Equation& e, size_t i, const EquationForm& form, const std::string& name) {
+GridForm form_of(const Equation& e, size_t i, bool first, const EquationForm& form, const std::string& name) {
   const Part& part = e.parts[i];
   GridForm out;
   out.name = join(name, ", ", part.symbol);
   out.role = part.role;
-  out.most_width = form.most_width;
-  out.most_height = form.most_height;
+  out.most_width = part.square ? form.square_width : form.most_width;
+  out.most_height = part.square ? form.square_height : form.most_height;
   out.shares = part.shares;
-  out.rows = i == 0 ? part.rows : Labels{};
+  out.rows = first ? part.rows : Labels{};
   out.columns = part.columns;
   return out;
 }
 
-}  // namespace
+// A part where it stands: whether it begins a row, and what it takes with the sign before it.
+struct Placed {
+  size_t part = 0;
+  bool first = false;
+  double sign = 0, label = 0, width = 0, above = 0, height = 0;
+  bool scale = false;  // a key of colours below it
+};
+using Rows = std::vector<std::vector<Placed>>;
 
-Point size_of(const Equation& e, const EquationForm& form) {
-  double width = 0, above = 0, height = 0;
-  bool scales = false;
+Placed placed(const Equation& e, size_t i, bool first, const EquationForm& form) {
+  const GridForm g = form_of(e, i, first, form, "");
+  const GridSize size = draw::size_of(*e.parts[i].matrix, g);
+  const Point room = label_room(*e.parts[i].matrix, g);
+  Placed out;
+  out.part = i;
+  out.first = first;
+  out.sign = i > 0 ? sign_width(e, i - 1) : 0;
+  out.label = room.x;
+  out.width =
+      std::max({size.width, text_width(e.parts[i].symbol, k_title_size), size.numbers ? 0.0 : k_scale_width});
+  out.above = room.y;
+  out.height = size.height;
+  out.scale = !size.numbers;
+  return out;
+}
+
+Rows rows_of(const Equation& e, const EquationForm& form) {
+  Rows rows(1);
+  double x = 0;
   for (size_t i = 0; i < e.parts.size(); ++i) {
     if (!e.parts[i].matrix) continue;
-    const GridForm g = form_of(e, i, form, "");
-    const GridSize size = draw::size_of(*e.parts[i].matrix, g);
-    const Point room = label_room(*e.parts[i].matrix, g);
-    width += std::max({size.width, text_width(e.parts[i].symbol, k_title_size),
-                       size.numbers ? 0.0 : k_scale_width}) +
-             room.x;
-    above = std::max(above, room.y);
-    height = std::max(height, size.height);
-    scales = scales || !size.numbers;
-    if (i > 0) width += sign_width(e, i - 1);
+    Placed next = placed(e, i, rows.back().empty() && rows.size() == 1, form);
+    if (!rows.back().empty() && form.room > 0 && x + next.sign + next.label + next.width > form.room) {
+      rows.emplace_back();
+      next = placed(e, i, true, form);
+      x = 0;
+    }
+    x += next.sign + next.label + next.width;
+    rows.back().push_back(next);
+  }
+  return rows;
+}
+
+Point size_of(const std::vector<Placed>& row) {
+  double width = 0, above = 0, height = 0;
+  bool scales = false;
+  for (const Placed& p : row) {
+    width += p.sign + p.label + p.width;
+    above = std::max(above, p.above);
+    height = std::max(height, p.height);
+    scales = scales || p.scale;
   }
   return {width, 22 + above + height + (scales ? 24 : 0)};
 }
 
-EquationForm fitting(const std::vector<Equation>& equations, Point room, double between) {
-  EquationForm form;
+constexpr double k_between_rows = 10;
+
+// Makes matrices smaller until all lines fit; squares stay as they are.  Lower matrices lose their numbers
+// and gain keys of colours, which may be wider: both are asked again.
+bool shrink(const std::vector<Equation>& equations, Point room, double between, EquationForm& form) {
   const auto widest = [&] {
     double width = 0;
     for (const Equation& e : equations) width = std::max(width, size_of(e, form).x);
@@ -196,56 +288,131 @@ EquationForm fitting(const std::vector<Equation>& equations, Point room, double 
     for (const Equation& e : equations) sum += size_of(e, form).y + between;
     return sum;
   };
-  // Lower matrices lose their numbers and gain keys of colours, which may be wider: both are asked again.
   for (bool fits = false; !fits;) {
     fits = true;
     for (; form.most_width > k_scale_width && widest() > room.x; fits = false) form.most_width -= 4;
     for (; form.most_height > 40 && height() > room.y; fits = false) form.most_height -= 6;
   }
+  return widest() <= room.x && height() <= room.y;
+}
+
+// Of the squares that are small enough to have numbers: how many places, and whether all have them.
+int64_t places_of_squares(const std::vector<Equation>& equations) {
+  int64_t most = 0;
+  for (const Equation& e : equations)
+    for (const Part& part : e.parts)
+      if (part.square && part.matrix) most = std::max({most, part.matrix->rows, part.matrix->columns});
+  return most <= k_most_in_words ? most : 0;
+}
+
+}  // namespace
+
+bool squares_have_numbers(const std::vector<Equation>& equations, const EquationForm& form) {
+  for (const Equation& e : equations)
+    for (size_t i = 0; i < e.parts.size(); ++i)
+      if (e.parts[i].square && e.parts[i].matrix &&
+          !draw::size_of(*e.parts[i].matrix, form_of(e, i, false, form, "")).numbers)
+        return false;
+  return true;
+}
+
+Point size_of(const Equation& e, const EquationForm& form) {
+  Point all;
+  for (const std::vector<Placed>& row : rows_of(e, form)) {
+    const Point size = size_of(row);
+    all = {std::max(all.x, size.x), all.y + size.y + (all.y > 0 ? k_between_rows : 0)};
+  }
+  return all;
+}
+
+EquationForm fitting(const std::vector<Equation>& equations, Point room, double between, double wrap) {
+  // With the numbers of scores and weights, where they fit.
+  if (const auto places = static_cast<double>(places_of_squares(equations)); places > 0)
+    for (double row : {k_cell_height, 22.0, 19.0, k_least_row})
+      for (double cell : {46.0, 42.0, 38.0, 35.0, 32.0}) {
+        EquationForm form;
+        form.room = wrap;
+        form.square_width = cell * places;
+        form.square_height = row * places;
+        EquationForm least = form;  // if that is too large, no more need be tried
+        least.most_width = k_scale_width;
+        least.most_height = 40;
+        if (squares_have_numbers(equations, form) && shrink(equations, room, between, least) &&
+            shrink(equations, room, between, form))
+          return form;
+      }
+  EquationForm form;
+  form.room = wrap;
+  for (; !shrink(equations, room, between, form) && form.square_height > 40;) {
+    form.square_width = std::max(form.square_width - 8, k_scale_width);
+    form.square_height = std::max(form.square_height - 12, 40.0);
+  }
   return form;
 }
 
 void add_equation(Scene& scene, const Equation& e, const EquationForm& form, const std::string& name,
-                  Point at) {
-  double above = 0, height = 0, x = at.x;
-  for (size_t i = 0; i < e.parts.size(); ++i) {
-    if (!e.parts[i].matrix) continue;
-    const GridForm g = form_of(e, i, form, name);
-    above = std::max(above, label_room(*e.parts[i].matrix, g).y);
-    height = std::max(height, draw::size_of(*e.parts[i].matrix, g).height);
-  }
-  const double top = at.y + 22 + above;
-  for (size_t i = 0; i < e.parts.size(); ++i) {
-    const Part& part = e.parts[i];
-    if (!part.matrix) continue;
-    if (i > 0) {
-      const double w = sign_width(e, i - 1), middle = top + height / 2;
-      scene.texts.push_back(
-          text_at(TextKind::label, e.signs[i - 1], {x + w / 2, middle + 6}, Anchor::middle, Role::plain, 18));
-      if (i - 1 < e.under.size() && !e.under[i - 1].empty())
-        scene.texts.push_back(
-            text_at(TextKind::name, e.under[i - 1], {x + w / 2, middle + 24}, Anchor::middle));
-      x += w;
+                  Point at, const Edits& edits) {
+  for (const std::vector<Placed>& row : rows_of(e, form)) {
+    double above = 0, height = 0, x = at.x;
+    for (const Placed& p : row) above = std::max(above, p.above), height = std::max(height, p.height);
+    const double top = at.y + 22 + above;
+    for (const Placed& p : row) {
+      const Part& part = e.parts[p.part];
+      if (p.part > 0) {
+        const double w = p.sign, middle = top + height / 2;
+        scene.texts.push_back(text_at(TextKind::label, e.signs[p.part - 1], {x + w / 2, middle + 6},
+                                      Anchor::middle, Role::plain, 18));
+        if (p.part - 1 < e.under.size() && !e.under[p.part - 1].empty())
+          scene.texts.push_back(
+              text_at(TextKind::name, e.under[p.part - 1], {x + w / 2, middle + 24}, Anchor::middle));
+        x += w;
+      }
+      const GridForm g = form_of(e, p.part, p.first, form, name);
+      x += p.label;
+      const double y = top + (height - p.height) / 2;
+      const SceneGrid grid = add_grid(scene, *part.matrix, part.mask ? &*part.mask : nullptr, g, {x, y});
+      scene.texts.push_back(text_at(TextKind::title, part.symbol, {x, y - p.above - 6}, Anchor::start,
+                                    part.role, k_title_size));
+      if (part.square) mark_cut(scene, grid, edits, e.layer, e.head);
+      if (p.scale) add_scale(scene, grid, {x, y + p.height + 4});
+      x += p.width;
     }
-    const GridForm g = form_of(e, i, form, name);
-    const GridSize size = draw::size_of(*part.matrix, g);
-    x += label_room(*part.matrix, g).x;
-    const double y = top + (height - size.height) / 2;
-    const SceneGrid grid = add_grid(scene, *part.matrix, part.mask ? &*part.mask : nullptr, g, {x, y});
-    scene.texts.push_back(text_at(TextKind::title, part.symbol, {x, y - label_room(*part.matrix, g).y - 6},
-                                  Anchor::start, part.role, k_title_size));
-    if (!size.numbers) add_scale(scene, grid, {x, y + size.height + 4});
-    x += std::max({size.width, text_width(part.symbol, k_title_size), size.numbers ? 0.0 : k_scale_width});
+    at.y += size_of(row).y + k_between_rows;
   }
 }
 
 }  // namespace draw
 
+namespace {
+
+constexpr double k_narrow = 700;  // a column of a paper: lines go on below
+
+// The scores' line without the weights, where they also begin the output's line; empty where they do not.
+std::vector<Equation> with_weights_once(std::vector<Equation> equations) {
+  const auto of = [&](Equation::Line line) {
+    return std::find_if(equations.begin(), equations.end(),
+                        [&](const Equation& e) { return e.line == line; });
+  };
+  const auto scores = of(Equation::Line::scores), output = of(Equation::Line::output);
+  if (scores == equations.end() || output == equations.end() || scores->parts.size() < 4) return {};
+  const bool severed = scores->signs.back() == k_severed;
+  scores->parts.pop_back();
+  scores->signs.pop_back();
+  scores->under.resize(std::min(scores->under.size(), scores->signs.size()));
+  scores->words = "Scores: how well each query matches each key";
+  output->words = severed
+                      ? "Output: the values, weighted by the edited weights and summed"
+                      : "Output: the softmax of the scores makes weights; the values, weighted and summed";
+  return equations;
+}
+
+}  // namespace
+
 Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
   const Reading reading(trace);
   reading.require_layer(o.layer);
   reading.require_head(o.layer, o.head);
-  const std::vector<Equation> equations = equations_of(reading, o.layer, o.head);
+  std::vector<Equation> equations = equations_of(reading, o.layer, o.head);
   if (equations.empty())
     fail_call("matrices: the trace holds no query, key or value of layer ", o.layer,
               "; trace with --observe blocks.", o.layer, ".*");
@@ -260,16 +427,26 @@ Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
                                 {k_margin, y + 12}, Anchor::start, Role::plain, k_title_size));
   y += 30;
   // An A4 sheet in portrait, on which 12 is 7 pt: 922 by 1345.
-  const EquationForm form = fitting(
-      equations, {std::min(o.width, 922.0) - 2 * k_margin - 16, (o.height > 0 ? o.height : 1345) - 102},
-      20 + 20);
+  const bool narrow = o.width < k_narrow;
+  const Point room = {std::min(o.width, 922.0) - 2 * k_margin - (narrow ? 0 : 16), (o.height > 0 ? o.height
+                                                                                    : narrow     ? 4000
+                                                                                                 : 1345) -
+                                                                                       102};
+  const double wrap = narrow ? room.x : 0;
+  EquationForm form = fitting(equations, room, 20 + 20, wrap);
+  // The weights stand in the line of the output too: where once is enough for their numbers, there alone.
+  if (places_of_squares(equations) > 0 && !squares_have_numbers(equations, form))
+    if (std::vector<Equation> once = with_weights_once(equations); !once.empty())
+      if (const EquationForm other = fitting(once, room, 20 + 20, wrap); squares_have_numbers(once, other))
+        equations = std::move(once), form = other;
+  const Edits edits(trace);
   bool pooled = false;
   for (size_t i = 0; i < equations.size(); ++i) {
     const Equation& e = equations[i];
     scene.texts.push_back(
         text_at(TextKind::note, e.words, {k_margin, y + 12}, Anchor::start, Role::plain, k_small_size));
     y += 20;
-    add_equation(scene, e, form, join("line ", i + 1), {k_margin, y});
+    add_equation(scene, e, form, join("line ", i + 1), {k_margin, y}, edits);
     y += size_of(e, form).y + 20;
     scene.steps.push_back({e.said, 0, false, true});
   }
@@ -282,6 +459,7 @@ Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
   }
   fit_page(scene);
   scene.description = told(scene.steps);
+  add_edits(scene, edits);
   return scene;
 }
 

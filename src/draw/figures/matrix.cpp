@@ -114,6 +114,7 @@ std::optional<Matrix> matrix_of(const Trace& trace, const std::string& asked, Ax
     if (at < 0 || at >= size) return std::nullopt;
     out.source.index.push_back(at);
   }
+  if (out.source.stage.ends_with(".pattern") || out.source.stage.ends_with(".pattern@map")) out.taken = 0;
   out.source.format = format_for(out);
   return out;
 }
@@ -185,8 +186,7 @@ SceneGrid grid_of(const Matrix& m, const Matrix* mask, int64_t most_rows, int64_
   grid.column_at = shifted(columns, m.column_axis);
   const bool masks = mask && mask->rows == m.rows && mask->columns == m.columns;
   const Numbers numbers(m), scores(masks ? *mask : m);
-  const double taken =
-      masks && mask->source.stage.ends_with("pattern") ? 0 : -INFINITY;  // what masked cells hold
+  const double taken = masks ? mask->taken : -INFINITY;
   grid.low = INFINITY, grid.high = -INFINITY;
   for (int64_t r = 0; r < grid.rows; ++r)
     for (int64_t c = 0; c < grid.columns; ++c) {

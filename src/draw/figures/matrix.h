@@ -1,6 +1,7 @@
 // A value of the run as a matrix: two of its axes, one head of it, and where each number stands.
 #pragma once
 
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct Matrix {
   // stands on it.
   int cut_axis = -1;
   int64_t cut_at = 0;
+  double taken = -INFINITY;  // where it is a mask: what the cells that are taken away hold (weights: 0)
 
   double at(int64_t row, int64_t column) const;
   Source source_at(int64_t row, int64_t column) const;

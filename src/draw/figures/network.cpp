@@ -3,11 +3,13 @@
 #include <cmath>
 #include <set>
 
+#include "draw/figures/edits.h"
 #include "draw/figures/legend.h"
 #include "draw/layout/boxes.h"
 #include "draw/layout/layout.h"
 #include "draw/layout/route.h"
 #include "draw/scene/text.h"
+#include "trace/edits.h"
 
 namespace limpid {
 
@@ -205,7 +207,7 @@ Scene network_scene(const Graph& graph, const SceneOptions& asked) {
   if (graph.stages().empty()) fail_call("network_scene: the graph has no stages; nothing can be drawn");
   SceneOptions options = asked;
   options.token_word = elided(clean(asked.token_word), k_small_size, k_word_text);
-  const Outline outline = outline_of(graph, options.open);
+  const Outline outline = outline_of(graph, options.open, options.edited);
   return options.width > 0 ? laid_out(graph, options, outline, k_roomy)
                            : for_a_sheet(graph, options, outline);
 }
@@ -216,13 +218,20 @@ SceneOptions draw::of_run(const Trace& trace, SceneOptions options) {
   const auto count = static_cast<int64_t>(trace.tokens.size());
   options.sizes.try_emplace(Axis::T, count);
   options.sizes.try_emplace(Axis::S, count);
+  const Edits edits(trace);
+  if (!edits.empty() && trace.graph)
+    for (size_t i = 0; i < trace.graph->values().size(); ++i)
+      if (std::string words = edits.of(static_cast<int>(i)); !words.empty())
+        options.edited[trace.graph->value(static_cast<int>(i)).name] = std::move(words);
   return options;
 }
 
 Scene network_scene(const Trace& trace, SceneOptions options) {
   if (!trace.graph) fail_call("network_scene: the trace holds no graph");
   if (options.title.empty()) options.title = trace.title;
-  return network_scene(*trace.graph, of_run(trace, options));
+  Scene scene = network_scene(*trace.graph, of_run(trace, options));
+  add_edits(scene, Edits(trace), options.legend);
+  return scene;
 }
 
 }  // namespace limpid

@@ -55,9 +55,10 @@ std::vector<Observation> matrices_reads(const Graph& graph, int64_t length, cons
   return out;
 }
 
-std::vector<Observation> heads_reads(const Graph& graph, int64_t length, const FigureOptions&) {
+std::vector<Observation> heads_reads(const Graph& graph, int64_t length, const FigureOptions& o) {
   std::vector<Observation> out;
-  for (int64_t layer = 0; layer < layers_of(graph); ++layer)
+  for (int64_t layer = o.one_layer ? o.layer : 0; layer < (o.one_layer ? o.layer + 1 : layers_of(graph));
+       ++layer)
     if (length <= k_whole)
       read(out, graph, attention_of(layer) + "pattern", Depth::full);
     else

@@ -46,6 +46,7 @@ class Painter {
       if (!edge.label.empty()) out_ += ", label=" + literal(edge.label);
       if (!edge.hint.empty()) out_ += ", tooltip=" + literal(edge.hint);
       if (edge.dashed) out_ += ", style=dashed, constraint=false";
+      if (edge.severed) out_ += ", style=dotted, dir=none";
       out_ += "];\n";
     }
     return out_ + "}\n";

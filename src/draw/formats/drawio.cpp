@@ -178,7 +178,8 @@ class Painter {
       looks = join(
           "rounded=1;absoluteArcSize=1;arcSize=14;strokeWidth=", box.lit ? "2.6" : "1.6",
           ";fillColor=", box.lit ? tint(box.role, theme_) : std::string(colour(paint_named("box"), theme_)),
-          ";strokeColor=", colour(paint_of(box.role), theme_), ";");
+          ";strokeColor=", colour(paint_of(box.role), theme_), ";",
+          box.edit.empty() ? "" : "dashed=1;dashPattern=3 2;");
     else if (box.look == SceneBox::Look::filled)
       looks = join(
           "rounded=1;absoluteArcSize=1;arcSize=14;strokeColor=none;fillColor=", tint(box.role, theme_), ";");
@@ -215,8 +216,11 @@ class Painter {
             join("edgeStyle=orthogonalEdgeStyle;rounded=1;arcSize=12;html=0;jettySize=auto;orthogonalLoop=1;",
                  at("exit", c.points.front(), scene_.boxes[from].rect),
                  at("entry", c.points.back(), scene_.boxes[to].rect), "strokeWidth=", number(c.width),
-                 ";endArrow=", c.arrow ? "block;endFill=1;endSize=5" : "none", ";strokeColor=",
-                 colour(paint_of(c.role), theme_), ";", c.residual ? "dashed=1;dashPattern=3 2.5;" : ""))
+                 ";endArrow=", c.arrow && !c.severed ? "block;endFill=1;endSize=5" : "none",
+                 ";strokeColor=", colour(paint_of(c.role), theme_), ";",
+                 c.severed    ? "dashed=1;dashPattern=1 2.5;"
+                 : c.residual ? "dashed=1;dashPattern=3 2.5;"
+                              : ""))
         .set("edge", 1)
         .set("parent", frame_id(parent))
         .set("source", box_id(from))

@@ -50,7 +50,7 @@ class Painter {
     std::string styles;
     int number = 0;
     for (const OutlineEdge& edge : outline_.edges) {
-      out_ += join("  n", edge.from, edge.dashed ? " -.->" : " -->");
+      out_ += join("  n", edge.from, edge.severed ? " -.-" : edge.dashed ? " -.->" : " -->");
       if (!edge.label.empty()) out_ += "|" + literal(edge.label) + "|";
       out_ += join(" n", edge.to, "\n");
       if (edge.role != Role::plain)

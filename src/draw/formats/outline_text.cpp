@@ -64,16 +64,19 @@ void add_edges(const Scene& scene, const std::vector<int>& node_of, StructureOut
   };
   for (const SceneConnector& c :
        scene.connectors) {  // several between two boxes (a sentence's words) are one
-    const bool known = std::any_of(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) { return same(c, e); });
-    if (!known) out.edges.push_back({node_of[static_cast<size_t>(c.from)], node_of[static_cast<size_t>(c.to)], "", c.role,
-                           c.residual});
+    const bool known =
+        std::any_of(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) { return same(c, e); });
+    if (!known)
+      out.edges.push_back({node_of[static_cast<size_t>(c.from)], node_of[static_cast<size_t>(c.to)], "",
+                           c.role, c.residual, c.severed});
   }
   std::map<int, SceneText::Kind> last_kind;
   for (const SceneText& text : scene.texts) {
     const int beside = connector_beside(scene, text);
     if (beside < 0) continue;
     const SceneConnector& c = scene.connectors[static_cast<size_t>(beside)];
-    OutlineEdge& edge = *std::find_if(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) { return same(c, e); });
+    OutlineEdge& edge =
+        *std::find_if(out.edges.begin(), out.edges.end(), [&](const OutlineEdge& e) { return same(c, e); });
     const bool more = text.kind == SceneText::Kind::name && last_kind[beside] == SceneText::Kind::name;
     last_kind[beside] = text.kind;
     edge.label += (edge.label.empty() ? "" : more ? " " : ", ") + text.text;
@@ -100,8 +103,7 @@ void add_arrows(const Scene& scene, int first_grid, StructureOutline& out) {
   constexpr double k_near = 120;  // a word may stand between the arrow and its grid
   std::vector<std::pair<const SceneGrid*, int>> nodes;
   for (const SceneGrid& grid : scene.grids)
-    if (!grid.source.stage.empty())
-      nodes.emplace_back(&grid, first_grid + static_cast<int>(nodes.size()));
+    if (!grid.source.stage.empty()) nodes.emplace_back(&grid, first_grid + static_cast<int>(nodes.size()));
   const auto at = [&](const Point& p) {
     double least = k_near;
     int found = -1;
@@ -111,7 +113,7 @@ void add_arrows(const Scene& scene, int first_grid, StructureOutline& out) {
   };
   for (const SceneLine& line : scene.lines) {
     if (!line.arrow || line.points.size() < 2) continue;
-    OutlineEdge edge = {at(line.points.front()), at(line.points.back()), "", line.role, false};
+    OutlineEdge edge = {at(line.points.front()), at(line.points.back()), "", line.role};
     if (edge.from < 0 || edge.to < 0 || edge.from == edge.to) continue;
     for (const SceneText& text : scene.texts)
       if (line.source && text.sources.size() == 1 && to_string(text.sources[0]) == to_string(*line.source))

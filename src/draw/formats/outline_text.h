@@ -23,6 +23,7 @@ struct OutlineEdge {
   std::string label;     // what the figure writes beside it
   Role role = Role::plain;
   bool dashed = false;
+  bool severed = false;  // without an arrow: what it enters was edited
   std::string hint;  // where the number of the label comes from
 };
 

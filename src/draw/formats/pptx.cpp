@@ -172,7 +172,7 @@ class Painter : private PptxShapes {
     else
       xml_.raw("<a:noFill/>");
     if (box.look == SceneBox::Look::stage)
-      outline(colour(paint_of(box.role), theme_), box.lit ? 2.6 : 1.6);
+      outline(colour(paint_of(box.role), theme_), box.lit ? 2.6 : 1.6, !box.edit.empty());
     else
       no_outline();
     xml_.close();
@@ -254,7 +254,8 @@ class Painter : private PptxShapes {
 
   std::string way_name(const SceneConnector& c) const {
     return join(scene_.boxes[static_cast<size_t>(c.from)].name, " to ",
-                scene_.boxes[static_cast<size_t>(c.to)].name, c.residual ? ", residual path" : "");
+                scene_.boxes[static_cast<size_t>(c.to)].name, c.residual ? ", residual path" : "",
+                c.severed ? ", not computed: edited" : "");
   }
 
   void paint_piece(const SceneConnector& c, std::vector<Point> points, const Hold& from, const Hold& to,
@@ -263,7 +264,8 @@ class Painter : private PptxShapes {
     head(0, c.value.empty() ? "connector" : c.value, way_name(c));
     glue(from, to);
     xml_.raw(connector_geometry(points));
-    outline(colour(paint_of(c.role), theme_), c.width, c.residual, last && c.arrow);
+    outline(colour(paint_of(c.role), theme_), c.width, c.residual || c.severed,
+            last && c.arrow && !c.severed);
     xml_.close().close();
   }
 

@@ -138,7 +138,8 @@ class Painter {
       rectangle(box.rect, 7, " fill=\"none\"" + stroke(draw::paint_of(box.role)) + " stroke-width=\"2.6\"");
     } else if (box.look == SceneBox::Look::stage)
       rectangle(box.rect, 7,
-                bordered(draw::paint_named("box"), draw::paint_of(box.role)) + " stroke-width=\"1.6\"");
+                bordered(draw::paint_named("box"), draw::paint_of(box.role)) + " stroke-width=\"1.6\"" +
+                    (box.edit.empty() ? "" : " stroke-dasharray=\"4 3\""));
     if (box.look == SceneBox::Look::filled) rectangle(box.rect, 7, tint);
     for (const SceneText& text : box.texts) paint_text(text);
     out_ += "</g>\n";
@@ -262,8 +263,11 @@ class Painter {
     way += join("L", number(neck.x), " ", number(neck.y));
     out_ += join("<path", attribute("data-value", c.value), " d=\"", way, "\"",
                  stroke(draw::paint_of(c.role)), " fill=\"none\" stroke-width=\"", number(c.width), "\"",
-                 c.residual ? " stroke-dasharray=\"5 4\"" : "", "/>\n");
-    if (!c.arrow) return;
+                 c.severed    ? " stroke-dasharray=\"1.6 4\""
+                 : c.residual ? " stroke-dasharray=\"5 4\""
+                              : "",
+                 "/>\n");
+    if (!c.arrow || c.severed) return;
     out_ += join("<path d=\"M", number(end.x), " ", number(end.y), "L", number(neck.x - half * dy), " ",
                  number(neck.y - half * dx), "L", number(neck.x + half * dy), " ", number(neck.y + half * dx),
                  "z\"", fill(draw::paint_of(c.role)), "/>\n");

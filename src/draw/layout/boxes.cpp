@@ -60,6 +60,17 @@ std::string count_words(int64_t count, const Spacing& spacing) {
   return join(number, " ", spacing.parameter, count == 1 ? "" : "s");
 }
 
+constexpr double k_edit_text = 132;  // the widest line that says what an edit did
+const std::string k_pencil = "\xe2\x9c\x8e ";
+
+// "✎ set to 0": below the label, in one line or two.
+std::vector<std::string> edit_lines(const Node& node, const Spacing& spacing) {
+  if (node.edit.empty()) return {};
+  std::vector<std::string> lines = wrapped(k_pencil + node.edit, spacing.small, k_edit_text);
+  if (lines.size() > 2) lines = {lines[0], elided(lines[1] + " \xe2\x80\xa6", spacing.small, k_edit_text)};
+  return lines;
+}
+
 Rect size_of(const Node& node, const std::vector<Word>& words, bool parameters, const Spacing& spacing) {
   if (node.kind == Node::Kind::words) {
     double width = 0;
@@ -73,8 +84,11 @@ Rect size_of(const Node& node, const std::vector<Word>& words, bool parameters, 
   if (node.kind == Node::Kind::result) return {0, 0, std::ceil(width) + 8, k_line_height + 6};
   const bool counted = parameters && node.parameters > 0;
   if (counted) width = std::max(width, text_width(count_words(node.parameters, spacing), spacing.small));
+  const std::vector<std::string> edits = edit_lines(node, spacing);
+  for (const std::string& line : edits) width = std::max(width, text_width(line, spacing.small));
   return {0, 0, std::max(56.0, 2 * (std::ceil(width / 2) + spacing.beside)),
-          std::max(k_box_height, k_line_height * static_cast<double>(lines.size() + counted) + 14)};
+          std::max(k_box_height,
+                   k_line_height * static_cast<double>(lines.size() + counted + edits.size()) + 14)};
 }
 
 }  // namespace
@@ -133,7 +147,9 @@ void write_labels(Scene& scene, const Layout& l, bool parameters) {
     SceneBox& box = scene.boxes[i];
     const std::vector<std::string> lines = lines_of(node);
     const bool counted = parameters && node.parameters > 0 && node.kind == Node::Kind::stage;
-    double y = box.rect.centre().y - k_line_height * (static_cast<double>(lines.size() + counted) - 1) / 2 +
+    const std::vector<std::string> edits = edit_lines(node, l.spacing);
+    double y = box.rect.centre().y -
+               k_line_height * (static_cast<double>(lines.size() + counted + edits.size()) - 1) / 2 +
                0.36 * k_label_size;
     for (const std::string& line : lines) {
       const bool result = node.kind == Node::Kind::result;
@@ -152,6 +168,17 @@ void write_labels(Scene& scene, const Layout& l, bool parameters) {
                            SceneText::Anchor::middle,
                            l.spacing.small,
                            Role::plain});
+    if (counted) y += k_line_height;
+    for (const std::string& line : edits) {
+      box.texts.push_back({SceneText::Kind::name,
+                           line,
+                           {box.rect.centre().x, y},
+                           SceneText::Anchor::middle,
+                           l.spacing.small,
+                           Role::plain});
+      y += k_line_height;
+    }
+    box.edit = node.edit;
   }
 }
 

@@ -54,7 +54,7 @@ class Outliner {
     for (size_t i = 0; i < left_out.size(); ++i) shown_.push_back(!left_out[i] && !blocks_.hidden[i]);
   }
 
-  Outline make() {
+  Outline make(const std::map<std::string, std::string>& edited) {
     add_stages();
     add_edges();
     drop_shared_constants();
@@ -63,6 +63,7 @@ class Outliner {
     join_words();
     mark_residuals();
     join_add_and_norm();
+    mark_edits(edited);
     return finished();
   }
 
@@ -205,6 +206,9 @@ class Outliner {
       const int box = add({Node::Kind::stage, join(repeat.family, ".", repeat.first), title_of(repeat), "",
                            words_of(repeat), Role::plain, order, false, parameters},
                           gives);
+      closed_.insert(box);
+      for (size_t i = 0; i + 1 < inside.size(); ++i)
+        if (inside[i]) drawn_as_[static_cast<int>(i)] = box;
       for (Edge& e : out_.edges) {
         if (inside[static_cast<size_t>(e.from)]) e.from = box;
         if (e.to != box && inside[static_cast<size_t>(e.to)]) e.to = box;
@@ -309,6 +313,71 @@ class Outliner {
       for (Edge& e : out_.edges)
         if (e.to == add) e.to = next;
       gone_[i] = true;
+      drawn_as_[add] = next;
+    }
+  }
+
+  // ---- edits
+
+  // The node that shows a value: its giver, or what that is drawn as.
+  int shown_as(int id) {
+    id = blocks_.same[static_cast<size_t>(id)];
+    while (graph_.value(id).stage >= 0 && node_of_stage_[static_cast<size_t>(graph_.value(id).stage)] < 0) {
+      const StageInfo& stage = graph_.stage(graph_.value(id).stage);
+      if (!silent_view(graph_, stage)) return -1;
+      id = blocks_.same[static_cast<size_t>(stage.inputs[0])];
+    }
+    const int stage = graph_.value(id).stage;
+    int node = -1;
+    if (stage >= 0)
+      node = node_of_stage_[static_cast<size_t>(stage)];
+    else if (const auto known = inputs_.find(id); known != inputs_.end())
+      node = known->second;
+    for (auto as = drawn_as_.find(node); as != drawn_as_.end(); as = drawn_as_.find(node)) node = as->second;
+    return node;
+  }
+
+  // "blocks.2" of blocks.2.attn.q, where it is one of several that are drawn as one; else "".
+  std::string repetition_of(int id) const {
+    const int same = blocks_.same[static_cast<size_t>(id)];
+    const auto stands_for_another = [&](const Repeat& repeat) {
+      return graph_.value(id).name.starts_with(repeat.family + ".") && repeat.repeats * repeat.count > 1;
+    };
+    if (same == id && std::none_of(blocks_.repeats.begin(), blocks_.repeats.end(), stands_for_another))
+      return "";
+    const std::string& name = graph_.value(id).name;
+    const size_t dot = name.find('.'), end = dot == name.npos ? dot : name.find('.', dot + 1);
+    if (end == name.npos) return "";
+    return name.starts_with("blocks.") ? "layer " + name.substr(dot + 1, end - dot - 1) : name.substr(0, end);
+  }
+
+  // Marks the boxes whose values were edited and severs what enters them; of a closed block only its box is
+  // marked, unless it is what the block gives that was edited.
+  void mark_edits(const std::map<std::string, std::string>& edited) {
+    struct Said {
+      std::string where, words;
+    };
+    std::map<int, std::vector<Said>> by_node;
+    for (const auto& [name, words] : edited) {
+      const int id = graph_.find(name);
+      const int node = id < 0 ? -1 : shown_as(id);
+      if (node < 0) continue;
+      by_node[node].push_back({repetition_of(id), words});
+      const bool inside = closed_.count(node) > 0 &&
+                          blocks_.same[static_cast<size_t>(id)] != value_[static_cast<size_t>(node)];
+      for (Edge& e : out_.edges)
+        if (e.to == node && !inside) e.severed = true;
+    }
+    for (const auto& [node, all] : by_node) {
+      std::string& out = out_.nodes[static_cast<size_t>(node)].edit;
+      const bool alike =
+          std::all_of(all.begin(), all.end(), [&](const Said& each) { return each.words == all[0].words; });
+      if (alike && all.size() > 1) {
+        out = all[0].words + (all[0].where.empty() ? "" : join(", in ", all.size(), " layers"));
+        continue;
+      }
+      for (const Said& each : all)
+        out += (out.empty() ? "" : "; ") + (each.where.empty() ? "" : each.where + ": ") + each.words;
     }
   }
 
@@ -325,7 +394,7 @@ class Outliner {
     const auto at = [&](int node) { return place[static_cast<size_t>(node)]; };
     for (const Edge& e : out_.edges)
       if (at(e.from) >= 0 && at(e.to) >= 0)
-        kept.edges.push_back({at(e.from), at(e.to), e.value, e.residual, e.steady});
+        kept.edges.push_back({at(e.from), at(e.to), e.value, e.residual, e.steady, e.severed});
     add_frames(kept, graph_, blocks_, shown_);
     return kept;
   }
@@ -337,15 +406,18 @@ class Outliner {
   std::map<int, int> inputs_;       // value -> node
   int sentence_ = -1;               // the node of the words
   Outline out_;
-  std::vector<int> value_;  // by node: its main value
-  std::set<int> counted_;   // parameters
-  std::vector<bool> gone_;  // by node
+  std::map<int, int> drawn_as_;  // nodes that are gone -> the node that shows their value
+  std::set<int> closed_;         // nodes that are closed blocks
+  std::vector<int> value_;       // by node: its main value
+  std::set<int> counted_;        // parameters
+  std::vector<bool> gone_;       // by node
 };
 
 }  // namespace
 
-Outline outline_of(const Graph& graph, const std::vector<std::string>& open) {
-  return Outliner(graph, open).make();
+Outline outline_of(const Graph& graph, const std::vector<std::string>& open,
+                   const std::map<std::string, std::string>& edited) {
+  return Outliner(graph, open).make(edited);
 }
 
 }  // namespace limpid::draw

@@ -2,6 +2,7 @@
 // frames.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,13 +23,15 @@ struct Node {
   int order = 0;           // as written: nodes of one column keep this order unless lines would cross
   bool constant = false;   // depends on no input's numbers
   int64_t parameters = 0;  // how many numbers it has learned, in all repetitions of a closed block
+  std::string edit;        // what the run's edits made of its value; of a block, of what is inside
 };
 
 struct Edge {
   int from = 0, to = 0;
   int value = -1;
   bool residual = false;
-  bool steady = false;  // the value has the shape of what the node gives: the stream goes on
+  bool steady = false;   // the value has the shape of what the node gives: the stream goes on
+  bool severed = false;  // what it enters was edited, not computed from it
 };
 
 struct Framed {
@@ -44,7 +47,8 @@ struct Outline {
   std::vector<Framed> groups;
 };
 
-/// `open` as find_blocks has it.
-Outline outline_of(const Graph&, const std::vector<std::string>& open = {});
+/// `open` as find_blocks has it; `edited`: what the run's edits made of values, in words, by their names.
+Outline outline_of(const Graph&, const std::vector<std::string>& open = {},
+                   const std::map<std::string, std::string>& edited = {});
 
 }  // namespace limpid::draw

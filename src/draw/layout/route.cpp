@@ -108,6 +108,7 @@ void connect(Scene& scene, const Edge& edge, Way way, Side side, Role role) {
   c.points = std::move(way);
   c.role = role;
   c.residual = edge.residual;
+  c.severed = edge.severed;
   c.value = std::to_string(edge.value);
   scene.connectors.push_back(std::move(c));
 }

@@ -187,7 +187,13 @@ std::string written(const Source& source, double number) {
   char text[400];
   std::snprintf(text, sizeof text, source.format.c_str(), number);
   const bool zero = std::string_view(text).find_first_not_of("-+0.e") == std::string_view::npos;
-  return zero && (text[0] == '-') ? text + 1 : text;
+  if (!zero) return text;
+  if (number == 0) return "0";
+  // "<0.01": smaller than these digits can show.
+  std::string least = text[0] == '-' || text[0] == '+' ? text + 1 : text;
+  const size_t last = std::min(least.find('e'), least.size()) - 1;
+  least[last] = '1';
+  return (number < 0 ? ">-" : "<") + least;
 }
 
 std::string written(const Source& source, const Trace& trace) {

@@ -123,7 +123,8 @@ void TextDrawing::connector(TextCanvas& page, const SceneConnector& c) const {
   for (size_t i = 0; i + 1 < way.size(); ++i)
     page.line(way[i].column, way[i].row, way[i + 1].column, way[i + 1].row, c.residual);
   page.letter(way.back().column, way.back().row,
-              enters == Side::left    ? "▶"
+              c.severed               ? "┊"
+              : enters == Side::left    ? "▶"
               : enters == Side::top   ? "▼"
               : enters == Side::right ? "◀"
                                       : "▲");
