@@ -138,7 +138,9 @@ void expect_numbers(const Scene& scene, const Trace& trace) {
       EXPECT_NE(text.text.find(written(source, trace)), std::string::npos)
           << text.text << " " << to_string(source);
   for (const SceneLine& line : scene.lines)
-    if (line.source) EXPECT_NO_THROW(number_of(*line.source, trace)) << to_string(*line.source);
+    if (line.source) {
+      EXPECT_NO_THROW(number_of(*line.source, trace)) << to_string(*line.source);
+    }
 }
 
 TEST(Reads, EveryFigureOfALongTextIsDrawnFromWhatItReads) {

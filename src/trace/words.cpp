@@ -120,13 +120,9 @@ Trace in_words(const Trace& trace) {
   for (const Span& word : words) {
     const Token &first = trace.tokens[static_cast<size_t>(word.first)],
                 &last = trace.tokens[static_cast<size_t>(word.end - 1)];
-    if (word.end - word.first == 1) {
-      out.tokens.push_back(first);
-      continue;
-    }
     std::string label = trace.text.substr(first.begin, last.end - first.begin);
-    label.erase(0, std::min(label.find_first_not_of(" "), label.size()));
-    out.tokens.push_back({first.id, visible(label), first.begin, last.end});
+    label.erase(0, std::min(label.find_first_not_of(' '), label.size()));  // words stand apart anyway
+    out.tokens.push_back({first.id, label.empty() ? first.label : visible(label), first.begin, last.end});
   }
   out.token_word = "word";
   for (const auto& [name, tensor] : trace.values) {
