@@ -161,13 +161,12 @@ void embedding(const Operation& op, Inputs in, Outputs out, const RunContext& co
 void embedding_gradient(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
   if (!in_range(in[0], 0, out[0].shape()[0].size)) return op.run(in, out, context);
   kernels::GatherGradient k;
-  k.ids = in[0].data<int64_t>();
   k.dy = read(in[1]);
   k.table = written(out[0]);
   k.rows = in[0].shape().count();
   k.width = last_size(out[0]);
   k.entries = out[0].shape()[0].size;
-  launch(k);
+  kernels::gather_gradient(k, in[0].data<int64_t>());
 }
 
 void linear_bias_gradient(const Operation&, Inputs in, Outputs out, const RunContext&) {
@@ -205,19 +204,21 @@ void rotary(const Operation& op, Inputs in, Outputs out, const RunContext& conte
 
 // ---- the loss ------------------------------------------------------------------------------------
 
-// The kernel's loss of every row, and each row's log-sum-exp.
+// The kernel's loss of every row, and what its gradient reads of each.
 struct Losses {
-  std::vector<float> loss, lse;
+  std::vector<float> loss, largest, total;
   int64_t counted = 0;
 };
 Losses losses(const ConstView& logits, const ConstView& targets) {
   const int64_t rows = rows_of(logits);
-  Losses l{std::vector<float>(static_cast<size_t>(rows)), std::vector<float>(static_cast<size_t>(rows)), 0};
+  const std::vector<float> none(static_cast<size_t>(rows));
+  Losses l{none, none, none, 0};
   kernels::CrossEntropy k;
   k.logits = read(logits);
   k.targets = targets.data<int64_t>();
   k.loss = l.loss.data();
-  k.lse = l.lse.data();
+  k.largest = l.largest.data();
+  k.total = l.total.data();
   k.rows = rows;
   k.width = last_size(logits);
   launch(k);
@@ -241,7 +242,8 @@ void cross_entropy_gradient(const Operation& op, Inputs in, Outputs out, const R
   kernels::CrossEntropyGradient k;
   k.logits = read(in[0]);
   k.targets = in[1].data<int64_t>();
-  k.lse = l.lse.data();
+  k.largest = l.largest.data();
+  k.total = l.total.data();
   k.dlogits = written(out[0]);
   k.scale = l.counted ? read(in[2])[0] / static_cast<float>(l.counted) : 0.0f;
   k.rows = rows_of(in[0]);
