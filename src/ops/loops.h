@@ -1,5 +1,6 @@
 // What the plain loops of the operations share.  Boring on purpose: this is the meaning that every fast
-// kernel is held against.
+// kernel is held against.  Sums are kept in double in a run in float too: a sum in float forgets what is
+// small beside it.
 #pragma once
 
 #include <cmath>

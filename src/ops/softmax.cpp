@@ -53,7 +53,7 @@ class Softmax final : public Operation {
           const R top = largest(z, a, o, k);
           const bool nothing =
               top == -std::numeric_limits<R>::infinity();  // every key masked: zeros, never NaN
-          R sum = 0;
+          double sum = 0;
           for (int64_t i = 0; i < a.size; ++i) {
             R& weight = weights[a.at(o, i, k)];
             weight = nothing ? R(0) : std::exp(z[a.at(o, i, k)] - top);
@@ -63,9 +63,10 @@ class Softmax final : public Operation {
             for (int64_t i = 0; i < a.size;
                  ++i) {  // masked is 0, in a row with a NaN too: it must not reach that key
               R& weight = weights[a.at(o, i, k)];
-              weight = z[a.at(o, i, k)] == -std::numeric_limits<R>::infinity() ? R(0) : weight / sum;
+              weight = z[a.at(o, i, k)] == -std::numeric_limits<R>::infinity() ? R(0)
+                                                                               : static_cast<R>(weight / sum);
             }
-          if (lse_) out[1].data<R>()[o * a.inner + k] = nothing ? top : top + std::log(sum);
+          if (lse_) out[1].data<R>()[o * a.inner + k] = nothing ? top : static_cast<R>(top + std::log(sum));
         }
     });
   }
@@ -125,12 +126,13 @@ class SoftmaxGradient final : public Operation {
       R* dz = out[0].data<R>();
       for (int64_t o = 0; o < a.outer; ++o)
         for (int64_t k = 0; k < a.inner; ++k) {
-          R mean = 0;
+          double mean = 0;
           for (int64_t i = 0; i < a.size; ++i)
-            if (weights[a.at(o, i, k)] != 0) mean += weights[a.at(o, i, k)] * dweights[a.at(o, i, k)];
+            if (weights[a.at(o, i, k)] != 0)
+              mean += static_cast<double>(weights[a.at(o, i, k)]) * dweights[a.at(o, i, k)];
           for (int64_t i = 0; i < a.size; ++i) {
             const int64_t n = a.at(o, i, k);
-            dz[n] = weights[n] != 0 ? weights[n] * (dweights[n] - mean) : R(0);
+            dz[n] = weights[n] != 0 ? static_cast<R>(weights[n] * (dweights[n] - mean)) : R(0);
           }
         }
     });
