@@ -33,6 +33,11 @@
 // together, [B,H,T,D] and [B,G,S,D].  Nothing is kept: views, and the vectors behind spans, must live until
 // the call returns.
 //
+// Memory.  What forward_into and decode_into need beside the views (scratch of the kernels, sums of parts) is
+// kept by the calling thread for its next call, grows to what the largest has needed, and is released when the
+// thread ends: a call of sizes seen before allocates nothing.  Only views that cannot be read or written in
+// place are copied into memory that the call allocates and releases, and what is observed comes in tensors.
+//
 // Errors.  Every function throws Error{call}, before it writes anything, for sizes or types that do not fit,
 // options out of range, numbers that are missing, and outputs that overlap an input or one another; and
 // Error{work} where there is no memory for what is asked.
@@ -57,9 +62,13 @@ struct Attention {
   double softcap = 0;             // 0: none
 
   // Who sees whom.
-  bool causal = false;                           // keys up to the query's own position
-  int64_t window = 0;                            // the last so many of them, its own included; 0: all
-  std::optional<int64_t> first_query{};          // position of query 0 among the keys: by default S - T
+  bool causal = false;  // keys up to the query's own position
+  // The last so many keys up to the query's own; 0: all.  It limits the past alone: without `causal` all
+  // later keys are seen.
+  int64_t window = 0;
+  // Position of query 0 among the keys: by default S - T, so that the last query stands at the last key.
+  // (mask() of ops.h and attention() of network.h count from 0.)
+  std::optional<int64_t> first_query{};
   std::span<const int64_t> first_queries{};      // [B], in place of first_query; may be negative
   std::span<const int64_t> key_lengths{};        // [B], 0 to S: keys from there on are hidden
   ConstView query_documents{}, key_documents{};  // i64 [B,T], [B,S]: a query sees the keys of its number
@@ -68,7 +77,9 @@ struct Attention {
   // What is added to scores.
   ConstView bias{};                 // [B,H,T,S] (1), any type of floats; -inf hides
   std::span<const float> slopes{};  // [H], ALiBi
-  ConstView distances{};            // f32 [H,N]: distances[h][p - s - least_distance], for every p - s seen
+  // f32 [H,N]: distances[h][p - s - least_distance], for every p - s that some head sees (what the bounds,
+  // documents or allowed cells hide needs none).
+  ConstView distances{};
   int64_t least_distance = 0;
   std::span<const float> sinks{};  // [H]: a key with no value takes e^sink of every row's total
   // (1) axes may be missing or have size 1, and are then the same for all.  Without names: the last ones, as
@@ -104,8 +115,9 @@ struct Observed {
 };
 
 struct Attended {
-  Tensor z;    // [B,T,H,D of v], of q's type
-  Tensor lse;  // f32 [B,H,T]
+  Tensor z;         // [B,T,H,D of v], of q's type
+  Tensor lse;       // f32 [B,H,T]
+  Tensor lse_rest;  // f32 [B,H,T]: what lse, rounded to a float, lacks of the log of the sum
   Observed seen;
 };
 
@@ -163,7 +175,9 @@ Tensor key_mass(const Attention&, const Saved&);
 // ---- decoding --------------------------------------------------------------------------------------
 
 /// The keys, or the values, of the tokens before: in one piece, or in pages that lie in any order (Kwon et
-/// al. 2023).  What lies beyond a batch row's length is never read.
+/// al. 2023).  What lies beyond a batch row's length is never read.  Axes in any order, with any strides, as
+/// everywhere; read in place but for rows whose D and pages whose N is not contiguous, which each call copies
+/// whole.
 struct Cache {
   // f32, bf16, f16 or i8.  In one piece [B,S,G,D], with room for S keys; in pages [P,S,G,D], P pages of S
   // keys.
@@ -193,9 +207,9 @@ struct Decode {
   std::span<const float> slopes{}, sinks{};  // [H]
 };
 
-/// z [B,T,H,D of values] of q's type, and lse f32 [B,H,T]; `seen` is empty.
+/// z [B,T,H,D of values] of q's type, lse and lse_rest f32 [B,H,T]; `seen` is empty.
 Attended decode(const Decode&);
-/// Into the caller's z (f32, bf16 or f16) and lse (f32; a default view: not wanted).
-void decode_into(const Decode&, const View& z, const View& lse);
+/// Into the caller's z (f32, bf16 or f16), lse and lse_rest (f32; a default view: not wanted).
+void decode_into(const Decode&, const View& z, const View& lse, const View& lse_rest = {});
 
 }  // namespace limpid::fused

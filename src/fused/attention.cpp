@@ -5,6 +5,7 @@
 #include <new>
 
 #include "fused/call.h"
+#include "fused/launch.h"
 #include "kernels/attention.h"
 #include "kernels/attention_window.h"
 #include "kernels/kernel.h"
@@ -15,11 +16,7 @@ namespace {
 
 template <class K>
 void run(const K& kernel) {
-  try {
-    kernels::launch(kernel);
-  } catch (const std::bad_alloc&) {
-    fail_work("attention: no memory for ", kernel.scratch(), " bytes of scratch a thread");
-  }
+  launch_call(kernel);
 }
 
 // ---- observing -----------------------------------------------------------------------------------
