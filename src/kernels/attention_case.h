@@ -82,10 +82,11 @@ struct Options {
 
 struct Results {
   Heads z, dq, dk, dv;
-  std::vector<float> lse, dsinks, dbias, ddistances;
+  std::vector<float> lse, lse_rest, dsinks, dbias, ddistances;
   std::vector<float> all() const {
     std::vector<float> joined = lse;
-    for (const auto* part : {&z.values, &dq.values, &dk.values, &dv.values, &dsinks, &dbias, &ddistances}) {
+    for (const auto* part :
+         {&lse_rest, &z.values, &dq.values, &dk.values, &dv.values, &dsinks, &dbias, &ddistances}) {
       joined.insert(joined.end(), part->begin(), part->end());
     }
     return joined;
@@ -188,14 +189,15 @@ struct Case {
   Results run() {
     connect();
     const DType type = options.type, z_type = options.z_type;
-    Results r{like_z, like_q, like_k, like_v, {}, {}, {}, {}};
+    Results r{like_z, like_q, like_k, like_v, {}, {}, {}, {}, {}};
     const auto q_bytes = packed(q.values, type), k_bytes = packed(k.values, type),
                v_bytes = packed(v.values, type), dz_bytes = packed(dz.values, z_type);
     auto z_bytes = packed(r.z.values, z_type), dq_bytes = packed(r.dq.values, type),
          dk_bytes = packed(r.dk.values, type), dv_bytes = packed(r.dv.values, type);
     args.q = q_bytes.data(), args.k = k_bytes.data(), args.v = v_bytes.data();
     r.lse.assign(static_cast<size_t>(shape.batch * shape.heads * shape.queries), 7);
-    args.z = z_bytes.data(), args.lse = r.lse.data();
+    r.lse_rest = r.lse;
+    args.z = z_bytes.data(), args.lse = r.lse.data(), args.lse_rest = r.lse_rest.data();
     launch(AttentionForward(args));
     AttentionGradients to;
     to.dz_type = z_type, to.type = type;
