@@ -110,6 +110,10 @@ void AttentionCall::take_sight(const fused::Attention& call) {
   if (call.window < 0)
     fail_call("attention: window is ", call.window, ", expected a number of keys, or 0 for all");
   args.window = std::min(call.window, k_most_position);
+  if (call.window_after && *call.window_after < 0)
+    fail_call("attention: window_after is ", *call.window_after,
+              ", expected a number of keys, or nothing for all of them");
+  if (call.window_after) args.window_after = std::min(*call.window_after, k_most_position);
   args.first_query = call.first_query;
   args.first_queries = per("first_queries", call.first_queries, Axis::B, shape.batch);
   if (call.first_query && args.first_queries)
@@ -196,6 +200,9 @@ void AttentionCall::take_added(const fused::Attention& call) {
     args.bias_at = strides_of(x, 2, 1);
   }
   args.slopes = per("slopes", call.slopes, Axis::H, shape.heads);
+  args.symmetric_slopes = call.symmetric_slopes;
+  if (call.symmetric_slopes && !args.slopes)
+    fail_call("attention: symmetric_slopes is given without slopes, expected both");
   args.sinks = per("sinks", call.sinks, Axis::H, shape.heads);
   if (!is_given(call.distances)) return;
   ConstView x = input("distances", call.distances, {Axis::H, Axis::N});
@@ -222,7 +229,8 @@ void AttentionCall::require_distances(int64_t count) const {
     for (int64_t t = 0; t < s.queries; ++t) {
       const int64_t p = first + t;
       const int64_t low = args.window > 0 ? std::max<int64_t>(0, p - args.window + 1) : 0;
-      const int64_t high = args.causal ? std::min(length, p + 1) : length;
+      int64_t high = args.causal ? std::min(length, p + 1) : length;
+      if (args.window_after) high = std::min(high, p + 1 + *args.window_after);
       if (low >= high) continue;
       if (p - low >= least + count || p - high + 1 < least)
         fail_call("attention: distances hold ", least, " to ", least + count - 1, ", but query ", t,

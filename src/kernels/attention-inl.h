@@ -78,6 +78,7 @@ inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t 
     const int64_t position = block.position + i;
     int64_t low = args.window > 0 ? position - args.window + 1 : 0;
     int64_t high = args.causal ? std::min(length, position + 1) : length;
+    if (args.window_after) high = std::min(high, position + 1 + *args.window_after);
     low = std::clamp<int64_t>(low, 0, shape.keys);
     high = i < block.count ? std::max(low, high) : low;
     block.low[i] = static_cast<float>(low);
@@ -104,8 +105,9 @@ inline bool partly_seen(const QueryBlock& block, int64_t s0, int64_t s1) {
 constexpr float k_largest = std::numeric_limits<float>::max();
 
 /// What ALiBi adds.
-inline float slope_term(float slope, int64_t distance) {
-  return std::clamp(-slope * static_cast<float>(distance), -k_largest, k_largest);
+inline float slope_term(float slope, int64_t distance, bool symmetric) {
+  const auto far = static_cast<float>(symmetric ? std::abs(distance) : distance);
+  return std::clamp(-slope * far, -k_largest, k_largest);
 }
 
 /// a + b; of finite numbers the sum is finite: of scores infinity alone hides.
@@ -146,7 +148,8 @@ inline Added added_block(const QueryBlock& block, int64_t s0, int64_t s1, float*
     }
     if (args.slopes) {
       const float slope = args.slopes[h];
-      for (int64_t s = 0; s < keys; ++s) row[s] = add_finite(row[s], slope_term(slope, p - s0 - s));
+      for (int64_t s = 0; s < keys; ++s)
+        row[s] = add_finite(row[s], slope_term(slope, p - s0 - s, args.symmetric_slopes));
     }
     if (args.distances) {
       // Cells out of sight may lie outside the table.
@@ -185,7 +188,7 @@ inline float added_cell(const QueryBlock& block, int64_t lane, int64_t s) {
   const int64_t b = block.batch, h = block.head, t = block.first + lane, p = block.position + lane;
   float x = 0;
   if (args.bias) x = args.bias[b * args.bias_at.batch + h * args.bias_at.head + t * args.bias_at.row + s];
-  if (args.slopes) x = add_finite(x, slope_term(args.slopes[h], p - s));
+  if (args.slopes) x = add_finite(x, slope_term(args.slopes[h], p - s, args.symmetric_slopes));
   if (args.distances)
     x = add_finite(x, args.distances[h * args.distances_head + p - args.least_distance - s]);
   const bool* allowed = args.allowed;

@@ -8,7 +8,8 @@
 //   lse[t] = log total
 //
 // over the keys s that the row sees:
-//   s < length, and with `causal` s <= p, and with `window` s > p - window, and the same document, and
+//   s < length, and with `causal` s <= p, and with `window` s > p - window, and with `window_after`
+//   s <= p + window_after, and the same document, and
 //   allowed[t,s], and bias[t,s] not -inf.
 // What a row cannot see does not touch it, NaN and infinity included; what it sees does, at a weight of 0 too
 // (0 times infinity is NaN).  A row that sees nothing gives z = 0 and lse = -inf (the sink's, if there is
@@ -49,6 +50,7 @@ struct AttentionArgs {
   // Who sees whom.
   bool causal = false;
   int64_t window = 0;                      // 0: none
+  std::optional<int64_t> window_after;     // at least 0; none: no limit after the query
   std::optional<int64_t> first_query;      // position of query 0 among the keys; by default S - T
   const int64_t* first_queries = nullptr;  // [B], in place of first_query
   const int64_t* key_lengths = nullptr;    // [B], in [0, S]; none: S
@@ -58,6 +60,7 @@ struct AttentionArgs {
 
   // What is added to the scores.
   const float* slopes = nullptr;     // [H], ALiBi: adds -slope * (p - s)
+  bool symmetric_slopes = false;     // of |p - s|
   const float* distances = nullptr;  // [H,N]: adds distances[h][p - s - least_distance], for every p - s
   int64_t distances_head = 0, least_distance = 0;
   const float* bias = nullptr;   // [B,H,T,S], S contiguous

@@ -72,7 +72,8 @@ inline double rounding(DType type, double x) {
 
 struct Options {
   bool causal = false, ragged = false, bias = false, slopes = false, own_first = false;
-  int64_t window = 0;
+  int64_t window = 0, window_after = -1;  // -1: none
+  bool symmetric = false;
   float softcap = 0, size = 1;
   bool sinks = false, documents = false, allowed = false, distances = false;
   float dropout = 0;
@@ -120,6 +121,8 @@ struct Case {
     args.softcap = o.softcap;
     args.causal = o.causal;
     args.window = o.window;
+    if (o.window_after >= 0) args.window_after = o.window_after;
+    args.symmetric_slopes = o.symmetric;
     args.type = o.type;
     args.z_type = o.z_type;
     args.dropout = o.dropout;
@@ -247,6 +250,7 @@ struct Case {
     if (!lengths.empty() && s >= lengths[static_cast<size_t>(b)]) return false;
     if (options.causal && s > p) return false;
     if (options.window > 0 && s <= p - options.window) return false;
+    if (options.window_after >= 0 && s > p + options.window_after) return false;
     if (options.allowed && !allowed[static_cast<size_t>((b * shape.queries + t) * (shape.keys + 1) + s)])
       return false;
     if (options.documents && query_documents[static_cast<size_t>(b * shape.queries + t)] !=
@@ -305,7 +309,8 @@ inline void Case::expect_right(const Results& got) const {
           if (options.softcap > 0) x = options.softcap * y, off += 8 * eps * std::abs(x);
           const double distance = static_cast<double>(position(b, t) - s);
           if (!slopes.empty())
-            x -= slopes[static_cast<size_t>(h)] * distance, off += eps * std::abs(distance);
+            x -= slopes[static_cast<size_t>(h)] * (options.symmetric ? std::abs(distance) : distance),
+                off += eps * std::abs(distance);
           if (!distances.empty()) x += distances[distance_at(b, h, t, s)];
           x += bias_at(h, t, s);
           score[static_cast<size_t>(s)] = x;
@@ -431,6 +436,8 @@ inline Options drawn_options(Draw& draw) {
   Options o;
   o.causal = draw.whole(0, 1);
   o.window = draw.whole(0, 2) == 0 ? draw.whole(1, 40) : 0;
+  o.window_after = draw.whole(0, 3) == 0 ? draw.whole(0, 30) : -1;
+  o.symmetric = draw.whole(0, 1);
   o.ragged = draw.whole(0, 2) == 0;
   o.own_first = draw.whole(0, 3) == 0;
   o.bias = draw.whole(0, 3) == 0;

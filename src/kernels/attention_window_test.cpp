@@ -85,6 +85,8 @@ struct Case {
     if (sometimes(3)) args.softcap = draw.real(0.5f, 5);
     args.causal = sometimes(2);
     if (sometimes(3)) args.window = draw.whole(1, 40);
+    if (sometimes(4)) args.window_after = draw.whole(0, 30);
+    args.symmetric_slopes = sometimes(2);
     if (sometimes(4)) args.first_query = draw.whole(-4, s.keys + 4);
     if (sometimes(4)) args.dropout = 0.25f, args.seed = draw.bits(), args.step = 3;
     if (sometimes(4)) {
@@ -133,6 +135,7 @@ struct Case {
     const int64_t p = position(b, t);
     if (!lengths.empty() && s >= lengths[static_cast<size_t>(b)]) return false;
     if ((args.causal && s > p) || (args.window > 0 && s <= p - args.window)) return false;
+    if (args.window_after && s > p + *args.window_after) return false;
     if (args.query_documents &&
         args.query_documents[b * shape.queries + t] != args.key_documents[b * shape.keys + s])
       return false;
@@ -208,7 +211,7 @@ Case::Number Case::meaning(AttentionStage stage, bool gradient, int64_t b, int64
   double score = capped, terms = std::abs(capped);
   const auto plus = [&](double x) { score += x, terms += std::abs(x); };
   if (args.bias) plus(args.bias[cell(h, t, s)]);
-  if (args.slopes) plus(-static_cast<double>(args.slopes[h]) * far);
+  if (args.slopes) plus(-static_cast<double>(args.slopes[h]) * (args.symmetric_slopes ? std::abs(far) : far));
   if (args.distances)
     plus(args.distances[h * args.distances_head + position(b, t) - s - args.least_distance]);
   const double score_bound = capped_bound + 5 * k_round * terms;
