@@ -3,8 +3,8 @@
 //
 // Whether an element is dropped is a function of the run's seed and step, the stage (its "stream", a hash of
 // its name) and the element's place, so any order and any thread count drop the same ones, and the gradient
-// draws them again instead of keeping a mask.  What is dropped keeps its sign: a weight that is hidden (minus zero,
-// ops/scores.h) stays so.
+// draws them again instead of keeping a mask.  What is dropped keeps its sign: a weight that is hidden (minus
+// zero, ops/scores.h) stays so.
 #include "core/random.h"
 #include "limpid/ops.h"
 #include "ops/elementwise.h"
