@@ -12,6 +12,7 @@ namespace {
 
 constexpr int64_t k_most_keys = int64_t{1} << 24;      // the kernels keep places as floats
 constexpr int64_t k_most_position = int64_t{1} << 40;  // far from overflow
+constexpr int64_t k_most_table = int64_t{1} << 26;     // distances within the bounds, seen or not
 
 float require_finite(const char* name, double x) {
   const auto as_float = static_cast<float>(x);
@@ -115,6 +116,10 @@ void AttentionCall::take_sight(const fused::Attention& call) {
   if (call.window < 0)
     fail_call("attention: window is ", call.window, ", expected a number of keys, or 0 for all");
   args.window = std::min(call.window, k_most_position);
+  if (call.window_after && *call.window_after < 0)
+    fail_call("attention: window_after is ", *call.window_after,
+              ", expected a number of keys, or nothing for all of them");
+  if (call.window_after) args.window_after = std::min(*call.window_after, k_most_position);
   args.first_query = call.first_query;
   args.first_queries = per("first_queries", call.first_queries, Axis::B, shape.batch);
   if (call.first_query && args.first_queries)
@@ -200,6 +205,9 @@ void AttentionCall::take_added(const fused::Attention& call) {
     args.bias_at = strides_of(x, 2, 1);
   }
   args.slopes = per("slopes", call.slopes, Axis::H, shape.heads);
+  args.symmetric_slopes = call.symmetric_slopes;
+  if (call.symmetric_slopes && !args.slopes)
+    fail_call("attention: symmetric_slopes is given without slopes, expected both");
   args.sinks = per("sinks", call.sinks, Axis::H, shape.heads);
   if (!is_given(call.distances)) return;
   Operand x = input("distances", call.distances, {Axis::H, Axis::N});
@@ -210,7 +218,7 @@ void AttentionCall::take_added(const fused::Attention& call) {
   args.distances = static_cast<const float*>(x.data);
   args.distances_head = distance_count = x.size(1);
   args.least_distance = call.least_distance;
-  require_distances(distance_count);
+  cover_distances();
 }
 
 // Is a key hidden from a query of every head by documents, or by allowed cells?
@@ -226,12 +234,14 @@ bool AttentionCall::hidden_from_all_heads(int64_t b, int64_t t, int64_t s) const
   return true;
 }
 
-// Is there a number for every distance that is seen?
-void AttentionCall::require_distances(int64_t count) const {
+// Is there a number for every distance that is seen?  Kernels read one for each within the bounds, hidden or
+// not: a table that ends before is copied into one that does not.
+void AttentionCall::cover_distances() {
   const kernels::AttentionShape& shape = args.shape;
-  const int64_t least = args.least_distance;
+  const int64_t least = args.least_distance, count = distance_count;
   if (least < -k_most_position || least > k_most_position)
     fail_call("attention: least_distance is ", least, ", expected at most ", k_most_position, " either way");
+  int64_t first_read = least, end_read = least + count;
   for (int64_t b = 0; b < shape.batch; ++b) {
     const int64_t first =
         args.first_queries ? args.first_queries[b] : args.first_query.value_or(shape.keys - shape.queries);
@@ -239,17 +249,33 @@ void AttentionCall::require_distances(int64_t count) const {
     for (int64_t t = 0; t < shape.queries; ++t) {
       const int64_t p = first + t;
       const int64_t low = args.window > 0 ? std::max<int64_t>(0, p - args.window + 1) : 0;
-      const int64_t high = args.causal ? std::min(length, p + 1) : length;
+      int64_t high = args.causal ? std::min(length, p + 1) : length;
+      if (args.window_after) high = std::min(high, p + 1 + *args.window_after);
+      if (low >= high) continue;
       const auto require_hidden = [&](int64_t from, int64_t to) {
-        for (int64_t s = std::max(low, from); s < std::min(high, to); ++s)
+        for (int64_t s = from; s < to; ++s)
           if (!hidden_from_all_heads(b, t, s))
             fail_call("attention: distances hold ", least, " to ", least + count - 1, ", but query ", t,
                       " (position ", p, ") sees keys at ", p - high + 1, " to ", p - low);
       };
-      require_hidden(low, p - least - count + 1);  // farther away than the table goes
-      require_hidden(p - least + 1, high);         // and nearer
+      require_hidden(low, std::min(high, p - least - count + 1));  // farther away than the table goes
+      require_hidden(std::max(low, p - least + 1), high);          // and nearer
+      first_read = std::min(first_read, p - high + 1);
+      end_read = std::max(end_read, p - low + 1);
     }
   }
+  if (end_read - first_read == count) return;
+  if (end_read - first_read > k_most_table)
+    fail_call("attention: distances of ", first_read, " to ", end_read - 1, " are too many for a table");
+  const int64_t before = least - first_read, all = end_read - first_read;
+  copies_.push_back(Tensor(DType::f32, {{Axis::H, shape.heads}, {Axis::N, all}}));
+  float* const to = copies_.back().data<float>();
+  for (int64_t h = 0; h < shape.heads; ++h)
+    std::copy_n(args.distances + h * count, count, to + h * all + before);
+  args.distances = to;
+  args.distances_head = all;
+  args.least_distance = first_read;
+  distances_before = before;
 }
 
 Dims AttentionCall::q_shape() const {

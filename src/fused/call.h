@@ -26,7 +26,8 @@ class AttentionCall {
   explicit AttentionCall(const fused::Attention& call);
 
   kernels::AttentionArgs args;  // without z and lse
-  int64_t distance_count = 0;   // N of distances
+  // N of distances; args may have more of them: where the caller's begin.
+  int64_t distance_count = 0, distances_before = 0;
 
   Dims q_shape() const;  // [B,T,H,D]
   Dims z_shape() const;  // [B,T,H,D]
@@ -58,7 +59,7 @@ class AttentionCall {
   // Once args.shape is known.
   void take_sight(const fused::Attention&);
   void take_added(const fused::Attention&);
-  void require_distances(int64_t count) const;
+  void cover_distances();
 
  private:
   void use(const char* name, const Operand&);

@@ -52,6 +52,12 @@ void expect_as_with_a_wide_table(const Packed& p, fused::Attention call) {
   for (int64_t i = 0; i < got.z.count(); ++i) ASSERT_TRUE(std::isfinite(got.z.data<float>()[i]));
   const Tensor same = fused::window(call, {.lse = expected.lse}, {.cells = fused::Cells::scores});
   EXPECT_TRUE(same_bits(window, same));
+  const fused::Saved saved{
+      .z = expected.z, .lse = expected.lse, .lse_rest = expected.lse_rest, .dz = expected.z};
+  const Tensor all = fused::gradient(call, saved, {.distances = true}).ddistances;
+  call.distances = p.distances, call.least_distance = 1 - k_each;
+  const Tensor seen = fused::gradient(call, saved, {.distances = true}).ddistances;
+  EXPECT_TRUE(same_bits(seen, Tensor::copy_of(all.view().window(1, k_tokens - k_each, 2 * k_each - 1))));
 }
 
 TEST(Distances, NoneForWhatIsHidden) {

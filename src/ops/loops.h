@@ -1,6 +1,5 @@
 // What the plain loops of the operations share.  Boring on purpose: this is the meaning that every fast
-// kernel is held against.  Sums are kept in double in a run in float too: a sum in float forgets what is
-// small beside it.
+// kernel is held against.
 #pragma once
 
 #include <cmath>
