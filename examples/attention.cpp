@@ -31,7 +31,8 @@ int main() try {
   }
   std::cout << "of 4, the last block gives the first " << 1024 * out.seen.map.at({0, 0, 3, 0})
             << " of its weight\n";
-  const Tensor cell = fused::window(call, {.lse = out.lse}, {.queries = {100, 101}, .keys = {98, 99}});
+  const Tensor cell = fused::window(call, {.lse = out.lse, .lse_rest = out.lse_rest},
+                                    {.queries = {100, 101}, .keys = {98, 99}});
   std::cout << "place 100 to place 98, rebuilt: " << cell.at({0, 0, 0, 0}) << "\n";
 } catch (const limpid::Error& error) {
   std::cerr << error.what() << "\n";

@@ -1,4 +1,5 @@
-// The ONNX standard's Attention cases, all of them, through the public fused attention.  ONNX keeps heads
+// The ONNX standard's Attention cases, all of them, through the public fused attention, and those without a
+// mask through the public decode too.  ONNX keeps heads
 // before places ([B,H,T,D]), or together in one axis ([B,T,H D]); appends K and V to a past; and gives
 // numbers inside the operator (qk_matmul_output), which are windows here.
 #include <gtest/gtest.h>
@@ -213,6 +214,22 @@ void run(const OnnxCase& c) {
       lse(DType::f32, {{Axis::B, shape[0].size}, {Axis::H, q.shape()[1].size}, {Axis::T, queries}});
   fused::forward_into(call, z, lse);
   expect_agrees("Y", z, c.outputs.at("Y"));
+
+  // The same by decode, where there is no mask of cells.
+  if (!c.has("attn_mask")) {
+    const fused::Decode decode{.q = q,
+                               .keys = {k},
+                               .values = {v},
+                               .scale = call.scale,
+                               .softcap = call.softcap,
+                               .causal = call.causal,
+                               .first_query = call.first_query,
+                               .first_queries = firsts,
+                               .key_lengths = lengths};
+    Tensor decoded(q.dtype(), shape);
+    fused::decode_into(decode, decoded, {});
+    expect_agrees("Y by decode", decoded, c.outputs.at("Y"));
+  }
 
   if (c.outputs.count("qk_matmul_output")) {
     static constexpr fused::Cells k_modes[] = {fused::Cells::scaled_scores, fused::Cells::capped_scores,

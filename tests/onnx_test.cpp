@@ -1,7 +1,7 @@
-// The ONNX standard's own cases for the operators that are also ours, through our operations (their plain
-// loops, in float).  ONNX names no axes and normalises over any trailing ones, so a case is first put in our
-// terms: reshaped, its axes named, its batch axes made one.  shared/data/conformance/onnx/SOURCE.txt tells
-// how the cases are stored.
+// The ONNX standard's own cases for the operators that are also ours, as a user runs them: Engine::run of a
+// small graph, by the kernels of every instruction set and plain, in float.  ONNX names no axes and
+// normalises over any trailing ones, so a case is first put in our terms: reshaped, its axes named, its batch
+// axes made one.  shared/data/conformance/onnx/SOURCE.txt tells how the cases are stored.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,8 +9,8 @@
 #include <functional>
 #include <iostream>
 
-#include "engine/reference.h"
 #include "limpid/ops.h"
+#include "one_stage.h"
 #include "onnx_cases.h"
 
 namespace limpid {
@@ -45,34 +45,25 @@ int axis_of(const OnnxCase& c, const Tensor& x) {
   return static_cast<int>(axis < 0 ? axis + x.shape().rank() : axis);
 }
 
-// A graph for one case; inputs are bound as they are added.
-class Run {
+// A graph for one case; inputs are bound as they are added.  Run as a user runs it: Engine::run.
+class Run : public testing::SmallGraph {
  public:
-  Run() : graph_(operations()) {}
-  Scope operator/(std::string_view name) { return graph_.scope() / name; }
-  Stage input(const Tensor& t) {
-    const std::string name = join("in", bound_.size());
-    bound_[name] = t;
-    return graph_.input(name, t.shape(), t.dtype());
-  }
-  Tensor operator()(Stage wanted) {
-    return run_all(graph_, bound_, DType::f32)[static_cast<size_t>(wanted.value)];
-  }
+  explicit Run(const RunOptions& how) : how_(how) {}
+  Tensor operator()(Stage wanted) { return run(wanted, how_); }
 
  private:
-  Graph graph_;
-  std::map<std::string, Tensor> bound_;
+  RunOptions how_;
 };
 
 // Our results beside ONNX's; the same operator may be ours in several ways.
 using Results = std::vector<std::pair<Tensor, Tensor>>;
 
-Results normalization(const OnnxCase& c) {
+Results normalization(const OnnxCase& c, const RunOptions& how) {
   const Tensor& x = c.in("X");
   const int64_t width = width_from(x, axis_of(c, x));
   const Shape rows = {{Axis::T, x.count() / width}, {Axis::C, width}}, row = {{Axis::C, width}};
   const double epsilon = c.real("epsilon", 1e-5);
-  Run run;
+  Run run(how);
   const Stage in = run.input(reshaped(x, rows)), w = run.input(reshaped(c.in("W"), row));
   if (c.op == "RMSNormalization") return {{run(rms_norm(run / "y", in, w, epsilon)), c.outputs.at("Y")}};
   const Stage y = layer_norm(run / "y", in, w, run.input(reshaped(c.in("B"), row)), epsilon);
@@ -82,33 +73,33 @@ Results normalization(const OnnxCase& c) {
   return {{run(y), c.outputs.at("Y")}, {inverse, c.outputs.at("InvStdDev")}};
 }
 
-Results softmaxes(const OnnxCase& c) {
+Results softmaxes(const OnnxCase& c, const RunOptions& how) {
   static constexpr Axis letters[] = {Axis::B, Axis::H, Axis::T, Axis::S};
   Shape shape = c.in("x").shape();
   for (int i = 0; i < shape.rank(); ++i) shape[i].axis = letters[i];
   const Axis axis = letters[axis_of(c, c.in("x"))];
-  Run run;
+  Run run(how);
   const Stage x = run.input(reshaped(c.in("x"), shape));
   return {{run(c.op == "Softmax" ? softmax(run / "y", x, axis) : log_softmax(run / "y", x, axis)),
            c.outputs.at("y")}};
 }
 
-Results gelus(const OnnxCase& c) {
-  Run run;
+Results gelus(const OnnxCase& c, const RunOptions& how) {
+  Run run(how);
   const Gelu form = c.attributes.value("approximate", "none") == "tanh" ? Gelu::tanh : Gelu::exact;
   return {{run(gelu(run / "y", run.input(c.in("x")), form)), c.outputs.at("y")}};
 }
 
 // x / (1 + exp(-alpha x)) is silu(alpha x) / alpha.
-Results swish(const OnnxCase& c) {
-  Run run;
+Results swish(const OnnxCase& c, const RunOptions& how) {
+  Run run(how);
   const double alpha = c.real("alpha", 1);
   const Stage inner = silu(run / "silu", scale(run / "times", run.input(c.in("x")), alpha));
   return {{run(scale(run / "y", inner, 1 / alpha)), c.outputs.at("y")}};
 }
 
 // ONNX keeps heads before places; without position ids its caches hold one row for each place of the batch.
-Results rotary_embedding(const OnnxCase& c) {
+Results rotary_embedding(const OnnxCase& c, const RunOptions& how) {
   Tensor x = c.in("input"), expected = c.outputs.at("output");
   if (x.shape().rank() == 3) {
     const int64_t heads = c.integer("num_heads", 1), B = x.shape()[0].size, T = x.shape()[1].size;
@@ -127,7 +118,7 @@ Results rotary_embedding(const OnnxCase& c) {
     positions.data<int64_t>()[i] = c.has("position_ids") ? c.in("position_ids").data<int64_t>()[i] : i;
   const Shape cache = {{Axis::P, c.in("cos_cache").count() * 2 / options.width},
                        {Axis::none, options.width / 2}};
-  Run run;
+  Run run(how);
   const Stage in = run.input(reshaped(x, {{Axis::B, B}, {Axis::T, T}, {Axis::H, H}, {Axis::D, D}}));
   const Stage cos = run.input(reshaped(c.in("cos_cache"), cache)),
               sin = run.input(reshaped(c.in("sin_cache"), cache));
@@ -158,7 +149,7 @@ Tensor matrices(const Tensor& t, const std::vector<int64_t>& batch) {
 
 // Every product of ours that fits: linear for one matrix, and those of attention, one head for each batch
 // element.
-Results matrix_product(const OnnxCase& c) {
+Results matrix_product(const OnnxCase& c, const RunOptions& how) {
   Tensor a = c.in("a"), b = c.in("b");
   const Tensor& expected = c.outputs.at("c");
   if (a.shape().rank() == 1) a.reshape(Shape::unnamed({1, a.count()}));  // a row
@@ -173,7 +164,7 @@ Results matrix_product(const OnnxCase& c) {
                 N = right.shape()[2].size;
 
   Results results;
-  Run run;
+  Run run(how);
   const Stage pattern = run.input(reshaped(left, {{Axis::B, B}, {Axis::H, 1}, {Axis::T, M}, {Axis::S, K}}));
   const Stage v = run.input(reshaped(right, {{Axis::B, B}, {Axis::S, K}, {Axis::G, 1}, {Axis::D, N}}));
   results.push_back({run(weighted_sum(run / "weighted_sum", pattern, v)), expected});
@@ -188,8 +179,8 @@ Results matrix_product(const OnnxCase& c) {
   return results;
 }
 
-Results gemm(const OnnxCase& c) {
-  Run run;
+Results gemm(const OnnxCase& c, const RunOptions& how) {
+  Run run(how);
   const Tensor a = c.integer("transA", 0) ? permuted(c.in("a"), {1, 0}) : c.in("a");
   LinearOptions options;
   options.transposed = c.integer("transB", 0) != 0;
@@ -205,7 +196,7 @@ Results gemm(const OnnxCase& c) {
   return {{run(y), c.outputs.at("y")}};
 }
 
-const std::map<std::string, std::function<Results(const OnnxCase&)>> k_operators = {
+const std::map<std::string, std::function<Results(const OnnxCase&, const RunOptions&)>> k_operators = {
     {"LayerNormalization", normalization},
     {"RMSNormalization", normalization},
     {"Softmax", softmaxes},
@@ -217,42 +208,54 @@ const std::map<std::string, std::function<Results(const OnnxCase&)>> k_operators
     {"Gemm", gemm},
 };
 
-TEST(Onnx, EveryCaseOfOurOperatorsAgrees) {
-  const std::filesystem::path path = cases_file();
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path << " (LIMPID_DATA names the data folder)";
+// How many cases of each operator there are, and how many agree.
+struct Count {
   std::map<std::string, int> cases;
-  int agree = 0;
-  double most = 0;
-  for (const OnnxCase& c : read_cases(read_safetensors(path))) {
+  int total = 0, agree = 0;
+  double most = 0;  // of the tolerance
+};
+
+Count run_cases(const std::vector<OnnxCase>& cases, const RunOptions& how) {
+  Count count;
+  for (const OnnxCase& c : cases) {
     const auto run = k_operators.find(c.op);
     if (run == k_operators.end())
       continue;  // Attention and TensorScatter are groups and state, not operations
     SCOPED_TRACE(c.name);
-    ++cases[c.op];
+    ++count.cases[c.op];
+    ++count.total;
     bool good = true;
-    for (const auto& [ours, expected] : run->second(c)) {
-      ASSERT_EQ(ours.count(), expected.count());
+    for (const auto& [ours, expected] : run->second(c, how)) {
+      EXPECT_EQ(ours.count(), expected.count());
       const double off = worst(ours, expected);
       EXPECT_LE(off, 1);
       good &= off <= 1;
-      most = std::max(most, off);
+      count.most = std::max(count.most, off);
     }
-    agree += good;
+    count.agree += good;
   }
-  int total = 0;
-  for (const auto& [op, count] : cases) total += count;
-  std::cout << "ONNX: " << agree << " of " << total << " cases of " << cases.size()
-            << " operators agree, none left out"
-            << " (the worst uses " << std::lround(100 * most) << "% of the tolerance)\n";
-  EXPECT_EQ(cases, (std::map<std::string, int>{{"LayerNormalization", 14},
-                                               {"RMSNormalization", 14},
-                                               {"Softmax", 5},
-                                               {"LogSoftmax", 7},
-                                               {"Gelu", 4},
-                                               {"Swish", 1},
-                                               {"RotaryEmbedding", 6},
-                                               {"MatMul", 7},
-                                               {"Gemm", 11}}));
+  return count;
+}
+
+TEST(Onnx, EveryCaseOfOurOperatorsAgrees) {
+  const std::filesystem::path path = cases_file();
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path << " (LIMPID_DATA names the data folder)";
+  const std::vector<OnnxCase> cases = read_cases(read_safetensors(path));
+  testing::on_every_path([&](const RunOptions& how) {
+    const Count count = run_cases(cases, how);
+    std::cout << "ONNX, " << (how.plain ? "plain" : kernels::isa_name()) << ": " << count.agree << " of "
+              << count.total << " cases of " << count.cases.size() << " operators agree, none left out"
+              << " (the worst uses " << std::lround(100 * count.most) << "% of the tolerance)\n";
+    EXPECT_EQ(count.cases, (std::map<std::string, int>{{"LayerNormalization", 14},
+                                                       {"RMSNormalization", 14},
+                                                       {"Softmax", 5},
+                                                       {"LogSoftmax", 7},
+                                                       {"Gelu", 4},
+                                                       {"Swish", 1},
+                                                       {"RotaryEmbedding", 6},
+                                                       {"MatMul", 7},
+                                                       {"Gemm", 11}}));
+  });
 }
 
 }  // namespace

@@ -100,8 +100,8 @@ struct MaskInputs {
 /// Masked scores become -inf: scores [B,H,T,S] -> [B,H,T,S].
 Stage mask(const Scope& in, Stage scores, const MaskOptions&, const MaskInputs& = {});
 
-/// Weights along an axis that add up to 1.  A row of only -inf gives zeros.  log_sum_exp adds the output
-/// "lse" (the input's shape without the axis; -inf for such a row).
+/// Weights along an axis that add up to 1.  A row of only -inf gives zeros.  log_sum_exp adds outputs without
+/// the axis: "lse" (-inf for such a row) and "lse_rest", what its rounding lost (e^((x - lse) - lse_rest)).
 Stage softmax(const Scope& in, Stage x, Axis axis, bool log_sum_exp = false);
 Stage log_softmax(const Scope& in, Stage x, Axis axis);
 

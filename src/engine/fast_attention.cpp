@@ -67,25 +67,27 @@ kernels::AttentionObservation observation(GroupWatch* watch) {
   return o;
 }
 
-// q, k, v -> z, lse
+// q, k, v -> z, lse, lse_rest
 void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context, GroupWatch* watch) {
   Call call(group, in, context);
   call.args.z = out[0].data<float>();
   call.args.z_at = strides_of(out[0]);
   call.args.lse = out[1].data<float>();
+  call.args.lse_rest = out[2].data<float>();
   launch(kernels::AttentionForward(call.args, observation(watch)));
 }
 
-// q, k, v, z, lse, dz -> dq, dk, dv
+// q, k, v, z, lse, lse_rest, dz -> dq, dk, dv
 void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
                         GroupWatch*) {
   Call call(group, in, context);
   call.args.z = const_cast<float*>(in[3].data<float>());  // read only, in the gradient
   call.args.z_at = strides_of(in[3]);
   call.args.lse = const_cast<float*>(in[4].data<float>());
+  call.args.lse_rest = const_cast<float*>(in[5].data<float>());
   kernels::AttentionGradients g;
-  g.dz = in[5].data<float>();
-  g.dz_at = strides_of(in[5]);
+  g.dz = in[6].data<float>();
+  g.dz_at = strides_of(in[6]);
   g.dq = out[0].data<float>();
   g.dk = out[1].data<float>();
   g.dv = out[2].data<float>();
@@ -111,6 +113,7 @@ bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& c
   if (found == std::end(k_stages) || group_kernel(group) != attention) return false;
   Call call(group, in, context);
   call.args.lse = out[1].data<float>();
+  call.args.lse_rest = out[2].data<float>();
   const kernels::AttentionShape& shape = call.args.shape;
   kernels::AttentionCells cells;
   cells.stage = found->second;
@@ -124,8 +127,8 @@ bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& c
 
 GroupKernel group_kernel(const GroupInfo& group) {
   // The kernels take the gradient of every input, or none: a group with a frozen one runs stage by stage.
-  if (group.kind == "attention" && group.inputs.size() == 3 && group.outputs.size() == 2) return attention;
-  if (group.kind == "attention_gradient" && group.inputs.size() == 6 && group.outputs.size() == 3)
+  if (group.kind == "attention" && group.inputs.size() == 3 && group.outputs.size() == 3) return attention;
+  if (group.kind == "attention_gradient" && group.inputs.size() == 7 && group.outputs.size() == 3)
     return attention_gradient;
   return nullptr;
 }

@@ -2,6 +2,8 @@
 // launches. Where a kernel does not cover a case (a softmax along another axis), the operation's own
 // reference runs.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "core/random.h"
 #include "core/threads.h"
@@ -74,7 +76,7 @@ void dropout(const Operation& op, Inputs in, Outputs out, const RunContext& cont
       const auto words = random_words(context.seed, stream, step, static_cast<uint64_t>(i / 4));
       for (int64_t j = i; j < std::min(count, i + 4); ++j) {
         const double u = words[static_cast<size_t>(j - i)] * 0x1p-32;
-        y[j] = u >= rate ? x[j] * factor : 0.0f;
+        y[j] = u >= rate ? x[j] * factor : std::copysign(0.f, x[j]);
       }
     }
   });
@@ -127,6 +129,26 @@ bool along_last(const Operation& op, const ConstView& x, const char* otherwise) 
   return x.shape().find(axis) == x.shape().rank() - 1;
 }
 
+// What softmax has beyond the kernel's where its weights are those of attention: hidden ones are minus zero
+// (ops/scores.h), and lse comes with the rest that its rounding lost.  The largest weight is 1 / total.
+void complete_attention(const kernels::Softmax& k, Outputs out) {
+  float* rest = out.size() > 2 ? written(out[2]) : nullptr;
+  constexpr float k_none = -std::numeric_limits<float>::infinity();
+  for (int64_t r = 0; r < k.rows; ++r) {
+    const float* x = k.x + r * k.width;
+    float* y = k.y + r * k.width;
+    int64_t top = 0;
+    for (int64_t i = 0; i < k.width; ++i) {
+      if (x[i] > x[top]) top = i;
+      if (x[i] == k_none) y[i] = -0.f;
+    }
+    if (!rest) continue;
+    const bool nothing = k.width == 0 || x[top] == k_none;
+    const double log_total = nothing ? 0 : -std::log(static_cast<double>(y[top]));
+    rest[r] = nothing ? 0 : static_cast<float>((static_cast<double>(x[top]) - k.lse[r]) + log_total);
+  }
+}
+
 template <bool k_log>
 void softmax(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
   if (!along_last(op, in[0], "S")) return op.run(in, out, context);
@@ -138,6 +160,7 @@ void softmax(const Operation& op, Inputs in, Outputs out, const RunContext& cont
   k.width = last_size(in[0]);
   k.log = k_log;
   launch(k);
+  if (!k_log && op.options().word("axis", "S") == "S") complete_attention(k, out);
 }
 
 bool in_range(const ConstView& ids, int64_t least, int64_t end) {
@@ -161,13 +184,12 @@ void embedding(const Operation& op, Inputs in, Outputs out, const RunContext& co
 void embedding_gradient(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
   if (!in_range(in[0], 0, out[0].shape()[0].size)) return op.run(in, out, context);
   kernels::GatherGradient k;
-  k.ids = in[0].data<int64_t>();
   k.dy = read(in[1]);
   k.table = written(out[0]);
   k.rows = in[0].shape().count();
   k.width = last_size(out[0]);
   k.entries = out[0].shape()[0].size;
-  launch(k);
+  kernels::gather_gradient(k, in[0].data<int64_t>());
 }
 
 void linear_bias_gradient(const Operation&, Inputs in, Outputs out, const RunContext&) {
@@ -205,19 +227,21 @@ void rotary(const Operation& op, Inputs in, Outputs out, const RunContext& conte
 
 // ---- the loss ------------------------------------------------------------------------------------
 
-// The kernel's loss of every row, and each row's log-sum-exp.
+// The kernel's loss of every row, and what its gradient reads of each.
 struct Losses {
-  std::vector<float> loss, lse;
+  std::vector<float> loss, largest, total;
   int64_t counted = 0;
 };
 Losses losses(const ConstView& logits, const ConstView& targets) {
   const int64_t rows = rows_of(logits);
-  Losses l{std::vector<float>(static_cast<size_t>(rows)), std::vector<float>(static_cast<size_t>(rows)), 0};
+  const std::vector<float> none(static_cast<size_t>(rows));
+  Losses l{none, none, none, 0};
   kernels::CrossEntropy k;
   k.logits = read(logits);
   k.targets = targets.data<int64_t>();
   k.loss = l.loss.data();
-  k.lse = l.lse.data();
+  k.largest = l.largest.data();
+  k.total = l.total.data();
   k.rows = rows;
   k.width = last_size(logits);
   launch(k);
@@ -241,7 +265,8 @@ void cross_entropy_gradient(const Operation& op, Inputs in, Outputs out, const R
   kernels::CrossEntropyGradient k;
   k.logits = read(in[0]);
   k.targets = in[1].data<int64_t>();
-  k.lse = l.lse.data();
+  k.largest = l.largest.data();
+  k.total = l.total.data();
   k.dlogits = written(out[0]);
   k.scale = l.counted ? read(in[2])[0] / static_cast<float>(l.counted) : 0.0f;
   k.rows = rows_of(in[0]);

@@ -37,6 +37,13 @@ void set_once(int64_t& to, int64_t count, const std::string& name, const char* d
   to = count;
 }
 
+// Is key a before key b among the largest weights?  As the kernel has it: a NaN before all numbers.
+bool before(const float* row, int32_t a, int32_t b) {
+  const bool a_nan = std::isnan(row[a]), b_nan = std::isnan(row[b]);
+  if (a_nan || b_nan) return a_nan && (!b_nan || a < b);
+  return row[a] > row[b] || (row[a] == row[b] && a < b);
+}
+
 }  // namespace
 
 void add(Streamed& to, const Observation& o, const std::string& name) {
@@ -81,9 +88,9 @@ void watch_stored(GroupWatch& w, const ConstView& weights) {
       std::iota(order.begin(), order.end(), 0);
       const int64_t found = std::min(w.top, keys);
       std::partial_sort(order.begin(), order.begin() + found, order.end(),
-                        [&](int32_t a, int32_t b) { return row[a] > row[b] || (row[a] == row[b] && a < b); });
+                        [&](int32_t a, int32_t b) { return before(row, a, b); });
       for (int64_t j = 0; j < w.top; ++j) {
-        const bool any = j < found && row[order[static_cast<size_t>(j)]] > 0;
+        const bool any = j < found && !(row[order[static_cast<size_t>(j)]] <= 0);
         w.top_keys.data<int32_t>()[r * w.top + j] = any ? order[static_cast<size_t>(j)] : -1;
         w.top_weights.data<float>()[r * w.top + j] = any ? row[order[static_cast<size_t>(j)]] : 0;
       }

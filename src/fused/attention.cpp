@@ -3,8 +3,13 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
+#include <vector>
 
 #include "fused/call.h"
+#include "fused/launch.h"
+#include "fused/memory.h"
+#include "fused/views.h"
 #include "kernels/attention.h"
 #include "kernels/attention_window.h"
 #include "kernels/kernel.h"
@@ -15,11 +20,7 @@ namespace {
 
 template <class K>
 void run(const K& kernel) {
-  try {
-    kernels::launch(kernel);
-  } catch (const std::bad_alloc&) {
-    fail_work("attention: no memory for ", kernel.scratch(), " bytes of scratch a thread");
-  }
+  launch_call(kernel);
 }
 
 // ---- observing -----------------------------------------------------------------------------------
@@ -76,16 +77,20 @@ void finish_map(const Map& map, const Observe& o, const kernels::AttentionShape&
   const float* from = map.sums.data<float>();
   float *mean = seen->map.data<float>(), *mass = seen->block_mass.data<float>();
   for (int64_t item = 0; item < s.batch * s.heads; ++item, from += parts * columns, mass += columns) {
+    std::vector<double> masses(static_cast<size_t>(columns)), sums(static_cast<size_t>(columns));
     for (int64_t r = 0; r < rows; ++r, mean += columns) {
       const int64_t tall = std::min(o.map_queries, s.queries - r * o.map_queries);
+      std::fill(sums.begin(), sums.end(), 0.0);
       for (int64_t part = r * each; part < std::min(parts, (r + 1) * each); ++part)
-        for (int64_t c = 0; c < columns; ++c) mean[c] += from[part * columns + c];
+        for (int64_t c = 0; c < columns; ++c) sums[static_cast<size_t>(c)] += from[part * columns + c];
       for (int64_t c = 0; c < columns; ++c) {
-        mass[c] += mean[c];
+        const double sum = sums[static_cast<size_t>(c)];
+        masses[static_cast<size_t>(c)] += sum;
         const int64_t wide = std::min(o.map_keys, s.keys - c * o.map_keys);
-        mean[c] = static_cast<float>(mean[c] / (static_cast<double>(tall) * static_cast<double>(wide)));
+        mean[c] = static_cast<float>(sum / (static_cast<double>(tall) * static_cast<double>(wide)));
       }
     }
+    std::transform(masses.begin(), masses.end(), mass, [](double x) { return static_cast<float>(x); });
   }
 }
 
@@ -140,6 +145,8 @@ Observed forward_checked(AttentionCall& call, const Observe& o) {
 
 void read_lse(AttentionCall& call, const Saved& saved) {
   call.args.lse = const_cast<float*>(call.numbers("lse", saved.lse, call.lse_shape()));  // read only
+  if (saved.lse_rest.shape().rank() > 0 || !saved.lse_rest.empty())
+    call.args.lse_rest = const_cast<float*>(call.numbers("lse_rest", saved.lse_rest, call.lse_shape()));
 }
 
 void read_z(AttentionCall& call, const Saved& saved) {
@@ -155,28 +162,41 @@ void read_z(AttentionCall& call, const Saved& saved) {
 
 namespace {
 
-Observed forward_to(AttentionCall& call, const View& z, const View& lse, const Observe& observe) {
-  AttentionOutput to_z(call, "z", z, call.z_shape()), to_lse(call, "lse", lse, call.lse_shape(), true);
-  if (!to_lse.contiguous()) to_lse.set_aside(DType::f32);
+Observed forward_to(AttentionCall& call, const View& z, const View& lse, const View& lse_rest,
+                    const Observe& observe) {
+  CallMemory memory;
+  AttentionOutput to_z(call, "z", z, call.z_shape());
+  std::optional<AttentionOutput> to_lse, to_rest;
+  const kernels::AttentionShape& shape = call.args.shape;
+  const auto place = [&](const char* name, const View& to, std::optional<AttentionOutput>* output) {
+    if (!is_given(to)) return memory.take<float>(shape.batch * shape.heads * shape.queries);  // not wanted
+    output->emplace(call, name, to, call.lse_shape(), true);
+    if (!(*output)->contiguous()) (*output)->set_aside(DType::f32);
+    return static_cast<float*>((*output)->data());
+  };
   call.args.z_type = to_z.type();
   call.args.z = to_z.data();
   call.args.z_at = to_z.rows();
-  call.args.lse = static_cast<float*>(to_lse.data());
+  call.args.lse = place("lse", lse, &to_lse);
+  call.args.lse_rest = place("lse_rest", lse_rest, &to_rest);
   Observed seen = forward_checked(call, observe);
   to_z.done();
-  to_lse.done();
+  for (const auto* output : {&to_lse, &to_rest})
+    if (*output) (*output)->done();
   return seen;
 }
 
 }  // namespace
 
-Observed forward_into(const Attention& attention, const View& z, const View& lse, const Observe& observe) {
+Observed forward_into(const Attention& attention, const View& z, const View& lse, const View& lse_rest,
+                      const Observe& observe) {
   AttentionCall call(attention);
   require_observation(observe);
-  const bool wanted = lse.shape().rank() > 0 || !lse.empty();
-  Tensor unwanted;
-  if (!wanted) unwanted = Tensor(DType::f32, call.lse_shape());
-  return forward_to(call, z, wanted ? lse : unwanted.view(), observe);
+  return forward_to(call, z, lse, lse_rest, observe);
+}
+
+Observed forward_into(const Attention& attention, const View& z, const View& lse, const Observe& observe) {
+  return forward_into(attention, z, lse, View(), observe);
 }
 
 Attended forward(const Attention& attention, const Observe& observe) {
@@ -185,7 +205,8 @@ Attended forward(const Attention& attention, const Observe& observe) {
   Attended out;
   out.z = Tensor(call.args.type, call.z_shape());
   out.lse = Tensor(DType::f32, call.lse_shape());
-  out.seen = forward_to(call, out.z, out.lse, observe);
+  out.lse_rest = Tensor(DType::f32, call.lse_shape());
+  out.seen = forward_to(call, out.z, out.lse, out.lse_rest, observe);
   return out;
 }
 
@@ -247,9 +268,9 @@ Gradients gradient(const Attention& attention, const Saved& saved, const Also& a
     to.dsinks = out.dsinks.data<float>();
   }
   if (also.distances) {
-    out.ddistances = Tensor(DType::f32, {{Axis::H, s.heads}, {Axis::N, call.distance_count}});
+    out.ddistances = Tensor(DType::f32, {{Axis::H, s.heads}, {Axis::N, call.args.distances_head}});
     to.ddistances = out.ddistances.data<float>();
-    to.distances = call.distance_count;
+    to.distances = call.args.distances_head;
   }
   if (also.bias) {
     out.dbias =
@@ -258,6 +279,9 @@ Gradients gradient(const Attention& attention, const Saved& saved, const Also& a
     to.dbias_at = {s.heads * s.queries * s.keys, s.keys, s.queries * s.keys};
   }
   gradient_to(call, saved, out.dq, out.dk, out.dv, to);
+  if (also.distances && call.args.distances_head != call.distance_count)
+    out.ddistances =
+        Tensor::copy_of(out.ddistances.view().window(1, call.distances_before, call.distance_count));
   return out;
 }
 

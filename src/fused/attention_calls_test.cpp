@@ -165,7 +165,7 @@ TEST(FusedAttention, AWrongCallSaysWhatIsRight) {
   const Hostile c;
   fused::Attention right{.q = c.q, .k = c.k, .v = c.v, .causal = true};
   const Attended out = fused::forward(right);
-  const Saved saved{.z = out.z, .lse = out.lse, .dz = c.dz};
+  const Saved saved{.z = out.z, .lse = out.lse, .lse_rest = out.lse_rest, .dz = c.dz};
   for (const Wrong& wrong : c.table_of_calls()) {
     SCOPED_TRACE(wrong.what);
     fused::Attention call = right;
@@ -201,7 +201,7 @@ TEST(FusedAttention, WrongObservationsAndWindows) {
       12);
 
   const auto windowed = [&](const fused::Window& w) {
-    return message_of([&] { fused::window(c.call(), {.lse = out.lse}, w); });
+    return message_of([&] { fused::window(c.call(), {.lse = out.lse, .lse_rest = out.lse_rest}, w); });
   };
   EXPECT_EQ(windowed({.queries = {3, 10}}), "attention: window of queries 3 to 10, expected within 0 to 9");
   EXPECT_EQ(windowed({.keys = {4, 3}}), "attention: window of keys 4 to 3, expected within 0 to 14");
@@ -212,16 +212,19 @@ TEST(FusedAttention, WrongObservationsAndWindows) {
   EXPECT_EQ(message_of([&] { fused::key_mass(c.call(), {.lse = c.q}); }),
             "attention: lse is [B=2,T=9,H=6,D=12], expected the axes [B,H,T] in any order, or in this one "
             "without names");
-  EXPECT_EQ(message_of([&] { fused::gradient(c.call(), {.z = out.z, .lse = out.lse}); }),
-            "attention: dz is missing, expected [B,T,H,D]");
-  EXPECT_EQ(message_of([&] { fused::gradient(c.call(), {.z = c.q, .lse = out.lse, .dz = c.dz}); }),
+  EXPECT_EQ(
+      message_of([&] { fused::gradient(c.call(), {.z = out.z, .lse = out.lse, .lse_rest = out.lse_rest}); }),
+      "attention: dz is missing, expected [B,T,H,D]");
+  EXPECT_EQ(message_of([&] {
+              fused::gradient(c.call(), {.z = c.q, .lse = out.lse, .lse_rest = out.lse_rest, .dz = c.dz});
+            }),
             "attention: z is [B=2,T=9,H=6,D=12], expected [B=2,T=9,H=6,D=7]");
 }
 
 TEST(FusedAttention, GradientsOfWhatIsNotThere) {
   const Case c;
   const Attended out = fused::forward(c.call());
-  const Saved saved{.z = out.z, .lse = out.lse, .dz = c.dz};
+  const Saved saved{.z = out.z, .lse = out.lse, .lse_rest = out.lse_rest, .dz = c.dz};
   const auto asking = [&](const fused::Also& also) {
     return message_of([&] { fused::gradient(c.call(), saved, also); });
   };

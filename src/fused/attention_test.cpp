@@ -70,7 +70,7 @@ TEST(FusedAttention, IsTheSoftmaxOfScaledScoresTimesValues) {
 TEST(FusedAttention, AnyLayoutGivesTheSameBits) {
   const Case c;
   const Attended out = fused::forward(c.call());
-  const Saved saved{.z = out.z, .lse = out.lse, .dz = c.dz};
+  const Saved saved{.z = out.z, .lse = out.lse, .lse_rest = out.lse_rest, .dz = c.dz};
   const fused::Gradients gradients = fused::gradient(c.call(), saved);
   const Tensor window = fused::window(c.call(), saved, {.queries = {2, 5}, .keys = {3, 14}});
 
@@ -128,7 +128,7 @@ TEST(FusedAttention, PartsOfOneBuffer) {
   const fused::Attention call{
       .q = part(packed, 0, queries), .k = part(packed, 1, keys), .v = part(packed, 2, keys)};
   const Attended out = fused::forward(call);
-  const Saved saved{.z = out.z, .lse = out.lse, .dz = out.z};
+  const Saved saved{.z = out.z, .lse = out.lse, .lse_rest = out.lse_rest, .dz = out.z};
   fused::gradient_into(call, saved, part(gradients, 0, queries), part(gradients, 1, keys),
                        part(gradients, 2, keys));
   EXPECT_TRUE(same_bits(Tensor::copy_of(part(gradients, 2, keys)), fused::gradient(call, saved).dv));
@@ -220,7 +220,7 @@ TEST(FusedAttention, ObservationsAreThoseOfThePattern) {
   call.key_lengths = lengths;
   call.first_queries = firsts;
   const Attended plain = fused::forward(call);
-  const Tensor pattern = fused::window(call, {.lse = plain.lse});
+  const Tensor pattern = fused::window(call, {.lse = plain.lse, .lse_rest = plain.lse_rest});
   for (int64_t map_queries : {1, 30, 256, 288, 1000}) {
     const Observe observe{.top = 5,
                           .entropy = true,
@@ -270,7 +270,8 @@ TEST(FusedAttention, ObservationsAreThoseOfThePattern) {
         for (int64_t s = 0; s < 210; ++s)
           EXPECT_NEAR(out.seen.key_mass.at({b, h, s}), key_mass[static_cast<size_t>(s)], 1e-4);
       }
-    EXPECT_TRUE(same_bits(out.seen.key_mass, fused::key_mass(call, {.lse = out.lse})));
+    EXPECT_TRUE(
+        same_bits(out.seen.key_mass, fused::key_mass(call, {.lse = out.lse, .lse_rest = out.lse_rest})));
   }
 }
 
@@ -291,7 +292,7 @@ TEST(FusedAttention, GradientsAreThoseOfTheWindows) {
   fused::Attention call = c.call();
   call.softcap = 2;
   const Attended out = fused::forward(call);
-  const Saved saved{.z = out.z, .lse = out.lse, .dz = c.dz};
+  const Saved saved{.z = out.z, .lse = out.lse, .lse_rest = out.lse_rest, .dz = c.dz};
   const fused::Gradients got = fused::gradient(call, saved);
   const Tensor pattern = fused::window(call, saved),
                raw = fused::window(call, saved, {.cells = Cells::raw_scores, .gradient = true});
@@ -323,7 +324,7 @@ TEST(FusedAttention, GradientsOfWhatIsAdded) {
   call.distances = wide.view().window(1, 5, 20);  // rows lie apart
   call.least_distance = -2;
   const Attended out = fused::forward(call);
-  const Saved saved{.z = out.z, .lse = out.lse, .dz = c.dz};
+  const Saved saved{.z = out.z, .lse = out.lse, .lse_rest = out.lse_rest, .dz = c.dz};
   const fused::Gradients got = fused::gradient(call, saved, {.sinks = true, .distances = true, .bias = true});
   const Tensor scores = fused::window(call, saved, {.cells = Cells::scores, .gradient = true});
   ASSERT_EQ(got.ddistances.shape(), (Shape{{H, 6}, {N, 20}}));
@@ -383,7 +384,7 @@ TEST(FusedAttention, NoQueriesOrNoKeysIsNoError) {
                  k = drawn({{B, 2}, {S, keys}, {G, 1}, {D, 8}}, 2);
     const fused::Attention call{.q = q, .k = k, .v = k, .causal = true};
     const Attended out = fused::forward(call, all);
-    const Saved saved{.z = out.z, .lse = out.lse, .dz = out.z};
+    const Saved saved{.z = out.z, .lse = out.lse, .lse_rest = out.lse_rest, .dz = out.z};
     EXPECT_EQ(fused::window(call, saved).count(), 4 * queries * keys);
     EXPECT_EQ(fused::gradient(call, saved).dv.count(), 2 * keys * 8);
     EXPECT_EQ(out.seen.key_mass.count(), 4 * keys);

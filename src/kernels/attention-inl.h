@@ -2,7 +2,11 @@
 // each of them sees, what is added to its scores, and the products of keys with queries.
 //
 // Lanes are queries: scores are computed transposed, K Q^T, so that keys are read by broadcast and the
-// softmax needs no sum across lanes.  Scores are in units of log 2, so that a weight is a power of two.
+// softmax needs no sum across lanes.
+//
+// A score is one chain of fused multiply-adds over d, in order, of keys with queries that were multiplied
+// with the scale; then the cap, then what is added.  Forward, backward, windows and observations make it by
+// the same operations: its bits are the same wherever it is rebuilt, or weights would not add up to 1.
 //
 // Included once per instruction set.
 #if defined(LIMPID_KERNELS_ATTENTION_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -16,12 +20,14 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "core/random.h"
 #include "hwy/highway.h"
 #include "kernels/attention.h"
 #include "kernels/attention_rows-inl.h"
 #include "kernels/math-inl.h"
+#include "kernels/pairs-inl.h"
 #include "kernels/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -72,6 +78,7 @@ inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t 
     const int64_t position = block.position + i;
     int64_t low = args.window > 0 ? position - args.window + 1 : 0;
     int64_t high = args.causal ? std::min(length, position + 1) : length;
+    if (args.window_after) high = std::min(high, position + 1 + *args.window_after);
     low = std::clamp<int64_t>(low, 0, shape.keys);
     high = i < block.count ? std::max(low, high) : low;
     block.low[i] = static_cast<float>(low);
@@ -95,10 +102,19 @@ inline bool partly_seen(const QueryBlock& block, int64_t s0, int64_t s1) {
   return s0 < block.all_low || s1 > block.all_high;
 }
 
-/// What the queries are multiplied with when they are packed, so that scores come out in units of log 2; or,
-/// where a cap follows, of the cap.
-inline float query_factor(const AttentionArgs& args) {
-  return args.softcap > 0 ? args.scale / args.softcap : args.scale * k_log2_e;
+constexpr float k_largest = std::numeric_limits<float>::max();
+
+/// What ALiBi adds.
+inline float slope_term(float slope, int64_t distance, bool symmetric) {
+  const auto far = static_cast<float>(symmetric ? std::abs(distance) : distance);
+  return std::clamp(-slope * far, -k_largest, k_largest);
+}
+
+/// a + b; of finite numbers the sum is finite: of scores infinity alone hides.
+inline float add_finite(float a, float b) {
+  const float sum = a + b;
+  const bool lost = std::abs(sum) > k_largest && std::abs(a) <= k_largest && std::abs(b) <= k_largest;
+  return lost ? std::copysign(k_largest, sum) : sum;
 }
 
 /// Is anything added to scores cell by cell, or hidden cell by cell?
@@ -132,13 +148,15 @@ inline Added added_block(const QueryBlock& block, int64_t s0, int64_t s1, float*
     }
     if (args.slopes) {
       const float slope = args.slopes[h];
-      for (int64_t s = 0; s < keys; ++s) row[s] -= slope * static_cast<float>(p - s0 - s);
+      for (int64_t s = 0; s < keys; ++s)
+        row[s] = add_finite(row[s], slope_term(slope, p - s0 - s, args.symmetric_slopes));
     }
     if (args.distances) {
       // Cells out of sight may lie outside the table.
       const int64_t low = static_cast<int64_t>(block.low[i]), high = static_cast<int64_t>(block.high[i]);
       const float* from = args.distances + h * args.distances_head + p - args.least_distance;
-      for (int64_t s = std::max(low, s0); s < std::min(high, s1); ++s) row[s - s0] += from[-s];
+      for (int64_t s = std::max(low, s0); s < std::min(high, s1); ++s)
+        row[s - s0] = add_finite(row[s - s0], from[-s]);
     }
     if (args.allowed) {
       const bool* from =
@@ -170,8 +188,9 @@ inline float added_cell(const QueryBlock& block, int64_t lane, int64_t s) {
   const int64_t b = block.batch, h = block.head, t = block.first + lane, p = block.position + lane;
   float x = 0;
   if (args.bias) x = args.bias[b * args.bias_at.batch + h * args.bias_at.head + t * args.bias_at.row + s];
-  if (args.slopes) x -= args.slopes[h] * static_cast<float>(p - s);
-  if (args.distances) x += args.distances[h * args.distances_head + p - args.least_distance - s];
+  if (args.slopes) x = add_finite(x, slope_term(args.slopes[h], p - s, args.symmetric_slopes));
+  if (args.distances)
+    x = add_finite(x, args.distances[h * args.distances_head + p - args.least_distance - s]);
   const bool* allowed = args.allowed;
   const bool hidden =
       (allowed &&
@@ -234,20 +253,71 @@ void each_stripe(const QueryBlock& block, int64_t s0, int64_t s1, Run run) {
   }
 }
 
-/// to[m][lane] += sum over the keys [s0, s1) of a[key][m] * b[key][lane], b 0 where a lane does not see.
+/// Does each_stripe make one stripe of the keys?
+inline bool one_stripe(const QueryBlock& block, int64_t s0, int64_t s1) {
+  return !partly_seen(block, s0, s1) || k_max_vecs < 4;
+}
+
+// Sums over keys have three levels, so that their error does not grow with the number of keys: a block's keys
+// are summed from 0, blocks are added up, and every k_far_blocks of them that sum is added to a third.
+constexpr int64_t k_block_keys = 96;
+constexpr int64_t k_far_blocks = 64;
+constexpr int64_t k_far_keys = k_far_blocks * k_block_keys;
+
+/// to += from, from = 0.
+inline void move_sums(float* HWY_RESTRICT from, int64_t count, float* HWY_RESTRICT to) {
+  for (int64_t i = 0; i < count; ++i) {
+    to[i] += from[i];
+    from[i] = 0;
+  }
+}
+
+/// sum + rest += x, with what the addition loses in rest (Knuth's two-sum: of a zero x it changes no bit).
+HWY_INLINE void add_exactly(Vec x, float* sum, float* rest) {
+  const Vec a = hn::LoadU(k_f32, sum), b = hn::Add(x, hn::LoadU(k_f32, rest));
+  const Vec s = hn::Add(a, b), of_b = hn::Sub(s, a);
+  hn::StoreU(s, k_f32, sum);
+  hn::StoreU(hn::Add(hn::Sub(a, hn::Sub(s, of_b)), hn::Sub(b, of_b)), k_f32, rest);
+}
+
+/// Both times factor, and rest again what sum cannot hold.
+HWY_INLINE void rescale_exactly(Vec factor, float* sum, float* rest) {
+  hn::StoreU(hn::Mul(hn::LoadU(k_f32, sum), factor), k_f32, sum);
+  hn::StoreU(hn::Mul(hn::LoadU(k_f32, rest), factor), k_f32, rest);
+  add_exactly(hn::Zero(k_f32), sum, rest);
+}
+
+/// Calls run(sums) to add a block of keys to sums that are 0, `fresh`, and adds those to `to`.
+template <class Run>
+void add_apart(int64_t count, float* HWY_RESTRICT fresh, float* HWY_RESTRICT to, Run run) {
+  std::fill_n(fresh, count, 0.f);
+  run(fresh);
+  for (int64_t i = 0; i < count; i += k_lanes) {
+    hn::StoreU(hn::Add(hn::LoadU(k_f32, to + i), hn::LoadU(k_f32, fresh + i)), k_f32, to + i);
+  }
+}
+
+/// to[m][lane] += sum over the keys [s0, s1), made apart, of a[key][m] * b[key][lane], b 0 where a lane does
+/// not see.  `fresh` is room for m rows.
 inline void add_keys(const QueryBlock& block, int64_t s0, int64_t s1, const float* a, int64_t lda, int64_t m,
-                     const float* b, float* to) {
-  each_stripe(block, s0, s1, [&](int64_t c0, int64_t c1, int v0, int v1) {
-    TileArgs t{};
-    t.k = c1 - c0;
-    t.a = a + (c0 - s0) * lda;
-    t.lda = lda;
-    t.b = b + (c0 - s0) * block.pitch + v0 * k_lanes;
-    t.ldb = t.ldc = block.pitch;
-    t.c = to + v0 * k_lanes;
-    t.add = true;
-    tile_rows(m, v1 - v0, true, t);
-  });
+                     const float* b, float* fresh, float* to) {
+  const bool whole = one_stripe(block, s0, s1);
+  const auto add = [&](float* sums) {
+    each_stripe(block, s0, s1, [&](int64_t c0, int64_t c1, int v0, int v1) {
+      TileArgs t{};
+      t.k = c1 - c0;
+      t.a = a + (c0 - s0) * lda;
+      t.lda = lda;
+      t.b = b + (c0 - s0) * block.pitch + v0 * k_lanes;
+      t.ldb = t.ldc = block.pitch;
+      t.c = sums + v0 * k_lanes;
+      t.add = true;
+      t.apart = whole;
+      tile_rows(m, v1 - v0, true, t);
+    });
+  };
+  if (whole) return add(to);
+  add_apart(m * block.pitch, fresh, to, add);
 }
 
 /// to[key][lane] = sum over i < width of a[key][i] * b[i][lane], the lanes that see the key at least.
@@ -275,7 +345,8 @@ HWY_INLINE hn::Mask<F32> sees(const QueryBlock& block, int v, int64_t key, const
   const Vec s = set(static_cast<float>(key));
   const auto seen = hn::And(hn::Ge(s, hn::Load(k_f32, block.low + v * k_lanes)),
                             hn::Lt(s, hn::Load(k_f32, block.high + v * k_lanes)));
-  return added ? hn::And(seen, hn::Ne(hn::LoadU(k_f32, added + v * k_lanes), set(-k_infinity))) : seen;
+  if (!added) return seen;  // below: not by Ne, of which NaN would be none
+  return hn::AndNot(hn::Eq(hn::LoadU(k_f32, added + v * k_lanes), set(-k_infinity)), seen);
 }
 
 /// Rows [count][width] as columns to[width][pitch], times scale; lanes beyond count are 0.
@@ -289,6 +360,53 @@ inline void pack_columns(const float* rows, int64_t stride, int64_t count, int64
       hn::StoreU(hn::Mul(hn::LoadU(k_f32, to + c), factor), k_f32, to + c);
     }
   }
+}
+
+/// bf16 goes through products of pairs where the machine has them: queries, keys and weights are then cells
+/// of two numbers each.  Queries are not multiplied with anything (it would round them), but scores with the
+/// scale.
+inline bool in_pairs(const AttentionArgs& args) {
+  return k_pairs && args.type == DType::bf16 && args.shape.width % 2 == 0 && has_pairs();
+}
+
+/// Rows of bf16 without gaps.
+inline void copy_rows(const void* from, int64_t stride, int64_t count, int64_t width,
+                      float* HWY_RESTRICT to) {
+  const auto* row = static_cast<const uint16_t*>(from);
+  for (int64_t r = 0; r < count; ++r)
+    std::copy_n(row + r * stride, width, reinterpret_cast<uint16_t*>(to) + r * width);
+}
+
+/// A block's queries as columns of pairs to[width / 2][pitch].  `rows` is room for as many.
+inline void pack_pairs(const QueryBlock& block, float* HWY_RESTRICT rows, float* HWY_RESTRICT to) {
+  const AttentionArgs& args = *block.args;
+  const int64_t width = args.shape.width;
+  copy_rows(block.q, args.q_at.row, block.count, width, rows);
+  transpose(block.count, width / 2, rows, width / 2, to, block.pitch);
+  for (int64_t p = 0; p < width / 2; ++p)
+    std::fill(to + p * block.pitch + block.count, to + (p + 1) * block.pitch, 0.f);
+}
+
+/// As key_products, of pairs; and times factor.
+inline void pair_products(const QueryBlock& block, int64_t s0, int64_t s1, const float* keys,
+                          const float* queries, float factor, float* to) {
+  const int64_t width = block.args->shape.width / 2;
+  each_stripe(block, s0, s1, [&](int64_t c0, int64_t c1, int v0, int v1) {
+    TileArgs t{};
+    t.k = width;
+    t.a = keys + (c0 - s0) * width;
+    t.lda = width;
+    t.b = queries + v0 * k_lanes;
+    t.ldb = t.ldc = block.pitch;
+    t.c = to + (c0 - s0) * block.pitch + v0 * k_lanes;
+    pairs_tile_rows<false>(c1 - c0, v1 - v0, t);
+    for (int64_t s = 0; s < c1 - c0; ++s) {
+      for (int v = 0; v < v1 - v0; ++v) {
+        float* cell = t.c + s * block.pitch + v * k_lanes;
+        hn::StoreU(hn::Mul(hn::LoadU(k_f32, cell), set(factor)), k_f32, cell);
+      }
+    }
+  });
 }
 
 /// Is every value of rows [count][width] finite?
@@ -305,14 +423,30 @@ inline bool all_finite(const float* rows, int64_t stride, int64_t count, int64_t
   return !std::isnan(sum_lanes(bad) + rest);
 }
 
-/// From products times query_factor to scores: capped, with what is added, and -inf where not seen.
+/// softcap tanh(x / softcap).  Divided: 1 / softcap may be infinite.  With slope not null it receives the
+/// derivative, 1 - tanh^2.
+HWY_INLINE Vec cap_score(Vec x, Vec cap, float* slope) {
+  const Vec y = tanh(hn::Div(x, cap));
+  if (slope) hn::StoreU(hn::NegMulAdd(y, y, set(1.f)), k_f32, slope);
+  return hn::Mul(cap, y);
+}
+
+/// add_finite, of a score and what is added to it.
+HWY_INLINE Vec add_to_score(Vec x, Vec more) {
+  const Vec sum = hn::Add(x, more);
+  const auto lost = hn::And(hn::Eq(hn::Abs(sum), set(k_infinity)), hn::Lt(hn::Abs(x), set(k_infinity)));
+  const auto finite = hn::Lt(hn::Abs(more), set(k_infinity));
+  return hn::IfThenElse(hn::And(lost, finite), hn::CopySign(set(k_largest), sum), sum);
+}
+
+/// From scaled products to scores: capped, with what is added, and -inf where not seen.
 inline void finish_scores(const QueryBlock& block, int64_t s0, int64_t s1, const float* HWY_RESTRICT added,
                           float* HWY_RESTRICT scores, float* HWY_RESTRICT slope);
 
-/// Scores of the keys [s0, s1), whose rows are `keys`, into scores[key][lane], in units of log 2: scaled,
-/// capped, with what is added, and -inf where not seen.  `queries` are the block's, packed by pack_columns
-/// with query_factor; `added` is added_block's, or null.  With slope not null it receives the derivative of
-/// the cap, 1 - tanh^2, in the same layout.
+/// Scores of the keys [s0, s1), whose rows are `keys`, into scores[key][lane]: scaled, capped, with what is
+/// added, and -inf where not seen.  `queries` are the block's, packed by pack_columns with the scale; `added`
+/// is added_block's, or null.  With slope not null it receives the derivative of the cap, 1 - tanh^2, in the
+/// same layout.
 inline void score_block(const QueryBlock& block, const float* queries, int64_t s0, int64_t s1,
                         const float* keys, int64_t key_pitch, const float* HWY_RESTRICT added,
                         float* HWY_RESTRICT scores, float* HWY_RESTRICT slope) {
@@ -327,7 +461,7 @@ inline void finish_scores(const QueryBlock& block, int64_t s0, int64_t s1, const
   const bool masked = added || partly_seen(block, s0, s1);
   const bool capped = args.softcap > 0;
   if (!masked && !capped) return;
-  const Vec cap = set(args.softcap * k_log2_e), unit = set(k_log2_e);
+  const Vec cap = set(args.softcap);
   for (int64_t s = 0; s < s1 - s0; ++s) {
     const float* more = added ? added + s * pitch : nullptr;
     for (int v = 0; v < block.vecs; ++v) {
@@ -337,12 +471,8 @@ inline void finish_scores(const QueryBlock& block, int64_t s0, int64_t s1, const
         continue;
       }
       Vec x = hn::LoadU(k_f32, scores + cell);
-      if (capped) {
-        const Vec y = tanh(x);
-        if (slope) hn::StoreU(hn::NegMulAdd(y, y, set(1.f)), k_f32, slope + cell);
-        x = hn::Mul(cap, y);
-      }
-      if (more) x = hn::MulAdd(hn::LoadU(k_f32, more + v * k_lanes), unit, x);
+      if (capped) x = cap_score(x, cap, slope ? slope + cell : nullptr);
+      if (more) x = add_to_score(x, hn::LoadU(k_f32, more + v * k_lanes));
       if (masked) x = hn::IfThenElse(sees(block, v, s0 + s, more), x, set(-k_infinity));
       hn::StoreU(x, k_f32, scores + cell);
     }

@@ -95,35 +95,117 @@ void attend_all(const AttentionArgs& args, Group* groups, int64_t count, int64_t
   }
 }
 
-// z = sums / total, lse = top + log total; 0 and -inf where nothing was seen.
+// The total of a row's weights, relative to `top`; and what they are to be multiplied with.
+struct RowTotal {
+  double total, share;  // share: 0 where nothing was seen
+  RowSum sum;
+};
+
+// lse = top + log total, in two floats.
+RowTotal row_total(const Group& group, int64_t lane) {
+  const AttentionArgs& args = *group.block.args;
+  double top = group.shift[lane], total = static_cast<double>(group.total[lane]) + group.rest[lane],
+         share = 1;
+  const bool seen = total != 0;  // NaN is seen
+  if (args.sinks) {              // one key more, whose value is 0
+    const double sink = args.sinks[group.block.head];
+    if (!seen || !(top >= sink)) {
+      share = seen ? std::exp(top - sink) : 0;
+      top = sink;
+      total = total * share + (sink == -k_infinity ? 0 : std::exp(sink - sink));
+    } else {
+      total += std::exp(sink - top);
+    }
+  }
+  if (total == 0) return {0, 0, {-k_infinity, 0}};
+  const double log_total = std::log(total);
+  const auto lse = static_cast<float>(top + log_total);
+  return {total,
+          seen || std::isnan(total) ? share / total : 0,
+          {lse, static_cast<float>((top - lse) + log_total)}};
+}
+
+// One number of dropout_block.
+float kept_cell(const QueryBlock& block, int64_t lane, int64_t s) {
+  const AttentionArgs& args = *block.args;
+  if (!(args.dropout > 0)) return 1;
+  const AttentionShape& shape = args.shape;
+  const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first + lane;
+  const auto cell = static_cast<uint64_t>(row * shape.keys + s);
+  const PhiloxCounter words = random_words(args.seed, args.stream, args.step, cell / 4);
+  return words[static_cast<size_t>(cell % 4)] * 0x1p-32 >= args.dropout
+             ? static_cast<float>(1 / (1 - args.dropout))
+             : 0.f;
+}
+
+// One row of z again, in double and with weights that add up to 1: the sums of values near the largest float
+// overflow where their mean does not.
+void mean_again(const QueryBlock& block, int64_t lane, const RowSum& sum, float* to, int64_t pitch,
+                float* HWY_RESTRICT rows) {
+  const AttentionArgs& args = *block.args;
+  const int64_t width = args.shape.value_width;
+  double* sums = reinterpret_cast<double*>(rows);
+  float *value = rows + 2 * width, *query = value + width, *copies = query + args.shape.width;
+  std::fill_n(sums, width, 0.0);
+  load_query(block, lane, query);
+  const auto low = static_cast<int64_t>(block.low[lane]), high = static_cast<int64_t>(block.high[lane]);
+  for (int64_t s0 = low; s0 < high; s0 += k_lanes) {
+    const int64_t count = std::min(k_lanes, high - s0);
+    int32_t keys[k_lanes];
+    HWY_ALIGN float weights[k_lanes];
+    for (int64_t j = 0; j < count; ++j) keys[j] = static_cast<int32_t>(s0 + j);
+    store(rebuilt_weights(block, lane, query, keys, count, sum, copies), weights, count);
+    for (int64_t j = 0; j < count; ++j) {
+      if (!lane_sees(block, lane, s0 + j)) continue;
+      const double weight = static_cast<double>(weights[j]) * kept_cell(block, lane, s0 + j);
+      load_rows(args.type, at(args.type, block.v, (s0 + j) * args.v_at.row), 0, 1, width, value, width);
+      for (int64_t d = 0; d < width; ++d) sums[d] += weight * value[d];
+    }
+  }
+  constexpr double k_rounding = 1 + 1e-5;  // of the weights: a mean is no larger than its values
+  for (int64_t d = 0; d < width; ++d) {
+    const bool beyond = std::abs(sums[d]) > k_largest && std::abs(sums[d]) < k_largest * k_rounding;
+    to[d * pitch] =
+        beyond ? static_cast<float>(std::copysign(k_largest, sums[d])) : static_cast<float>(sums[d]);
+  }
+}
+
+// z = sums / total and lse; 0 and -inf where nothing was seen.
 void finish(const Group& group, const Room& room) {
   const QueryBlock& block = group.block;
   const AttentionArgs& args = *block.args;
   const AttentionShape& shape = args.shape;
   const int64_t pitch = block.pitch, width = shape.value_width;
-  float* lse = args.lse + (block.batch * shape.heads + block.head) * shape.queries + block.first;
-  HWY_ALIGN float all[k_width];
-  std::copy_n(group.total, pitch, all);
+  const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first;
+  HWY_ALIGN float shares[k_width] = {};
+  double totals[k_width] = {};
+  RowSum sums[k_width];
   for (int64_t i = 0; i < block.count; ++i) {
-    float top = group.shift[i], total = group.total[i], share = 1;
-    if (args.sinks) {  // one key more, whose value is 0
-      const float sink = args.sinks[block.head] * k_log2_e, most = total == 0 ? sink : std::max(top, sink);
-      share = std::exp2(top - most);
-      total = (total == 0 ? 0 : total * share) + std::exp2(sink - most);
-      top = most;
-    }
-    lse[i] = total == 0 ? -k_infinity : static_cast<float>(top * k_log_2 + std::log(total));
-    group.total[i] = group.total[i] == 0 ? 0 : share / total;
+    const RowTotal own = row_total(group, i);
+    totals[i] = static_cast<double>(group.total[i]) + group.rest[i];
+    shares[i] = static_cast<float>(own.share);
+    sums[i] = own.sum;
+    args.lse[row + i] = own.sum.lse;
+    if (args.lse_rest) args.lse_rest[row + i] = own.sum.rest;
   }
-  if (watched(*group.watch.wanted)) {
-    watch_finish(group.watch, block, group.total, lse, all, room.rows);
-  }
-  for (int64_t d = 0; d < width; ++d) {
-    for (int64_t i = 0; i < pitch; i += k_lanes) {
+  if (watched(*group.watch.wanted)) watch_finish(group.watch, block, shares, totals, sums, room.rows);
+  for (int64_t i = 0; i < pitch; i += k_lanes) {
+    const Vec share = hn::LoadU(k_f32, shares + i);
+    Vec bad = hn::Zero(k_f32);  // NaN where a mean is not finite
+    for (int64_t d = 0; d < width; ++d) {
       float* sum = group.sums + d * pitch + i;
-      const Vec share = hn::LoadU(k_f32, group.total + i);
-      const Vec mean = hn::Mul(hn::LoadU(k_f32, sum), share);
-      hn::StoreU(hn::IfThenZeroElse(hn::Eq(share, hn::Zero(k_f32)), mean), k_f32, sum);
+      Vec all = hn::LoadU(k_f32, sum);
+      if (group.far_sums) all = hn::Add(hn::LoadU(k_f32, group.far_sums + d * pitch + i), all);
+      const Vec mean = hn::Mul(all, share);
+      bad = hn::MulAdd(mean, hn::Zero(k_f32), bad);
+      hn::StoreU(mean, k_f32, sum);
+    }
+    if (hn::AllFalse(k_f32, hn::IsNaN(bad))) continue;
+    HWY_ALIGN float wrong[k_lanes];
+    hn::Store(bad, k_f32, wrong);
+    for (int64_t j = 0; j < k_lanes && i + j < block.count; ++j) {
+      if (std::isnan(wrong[j]) && !std::isnan(sums[i + j].lse))
+        mean_again(block, i + j, sums[i + j], group.sums + i + j, pitch, room.rows);
     }
   }
   void* z = at(args.z_type, args.z,
@@ -140,19 +222,12 @@ void pack_queries(const QueryBlock& block, float* HWY_RESTRICT rows, float* HWY_
   const AttentionArgs& args = *block.args;
   const int64_t width = args.shape.width, stride = args.q_at.row;
   if (in_pairs(args)) {
-    const auto* from = static_cast<const uint16_t*>(block.q);
-    auto* copy = reinterpret_cast<uint16_t*>(rows);
-    for (int64_t i = 0; i < block.count; ++i) std::copy_n(from + i * stride, width, copy + i * width);
-    transpose(block.count, width / 2, rows, width / 2, to, block.pitch);
-    for (int64_t p = 0; p < width / 2; ++p) {
-      std::fill(to + p * block.pitch + block.count, to + (p + 1) * block.pitch, 0.f);
-    }
+    pack_pairs(block, rows, to);
   } else if (args.type == DType::f32) {
-    pack_columns(static_cast<const float*>(block.q), stride, block.count, width, query_factor(args),
-                 block.pitch, to);
+    pack_columns(static_cast<const float*>(block.q), stride, block.count, width, args.scale, block.pitch, to);
   } else {
     load_rows(args.type, block.q, stride, block.count, width, rows, width);
-    pack_columns(rows, width, block.count, width, query_factor(args), block.pitch, to);
+    pack_columns(rows, width, block.count, width, args.scale, block.pitch, to);
   }
 }
 
@@ -163,9 +238,9 @@ void start(Group* group, const AttentionArgs& args, int64_t batch, int64_t head,
   const QueryBlock& block = group->block;
   pack_queries(block, room.rows, group->queries);
   watch_start(group->watch);
-  std::fill(group->sums, group->sums + shape.value_width * block.pitch, 0.f);
-  std::fill(group->shift, group->shift + block.pitch, 0.f);
-  std::fill(group->total, group->total + block.pitch, 0.f);
+  for (float* sums : {group->sums, group->far_sums})
+    if (sums) std::fill_n(sums, shape.value_width * block.pitch, 0.f);
+  for (float* lanes : {group->shift, group->total, group->rest}) std::fill_n(lanes, block.pitch, 0.f);
   std::fill(group->top, group->top + block.count, -k_infinity);
   std::fill(group->top + block.count, group->top + block.pitch, 0.f);
 }
@@ -197,6 +272,9 @@ void forward(const AttentionArgs& args, const AttentionObservation& observation,
   }
   for (int64_t s = low / k_block_keys * k_block_keys; s < high; s += k_block_keys) {
     attend_all(args, groups, used, s, room);
+    if ((s / k_block_keys + 1) % k_far_blocks != 0) continue;
+    for (int64_t g = 0; g < used && groups[g].far_sums; ++g)
+      move_sums(groups[g].sums, args.shape.value_width * groups[g].block.pitch, groups[g].far_sums);
   }
   for (int64_t g = 0; g < used; ++g) finish(groups[g], room);
 }

@@ -3,16 +3,20 @@
 // rebuilds every weight from lse.  The meaning, for batch b, query head h, query t:
 //
 //   p      = first_query + t                               the query's position among the keys
-//   x[s]   = softcap(scale q[t].k[s]) + bias[t,s] - slope (p - s) + distances[p - s]
+//   x[s]   = softcap((scale q[t]).k[s]) + bias[t,s] - slope (p - s) + distances[p - s]
 //   z[t]   = sum over s of drop[t,s] e^x[s] v[s] / total,   total = sum over s of e^x[s] (+ e^sink)
 //   lse[t] = log total
 //
 // over the keys s that the row sees:
-//   s < length, and with `causal` s <= p, and with `window` s > p - window, and the same document, and
+//   s < length, and with `causal` s <= p, and with `window` s > p - window, and with `window_after`
+//   s <= p + window_after, and the same document, and
 //   allowed[t,s], and bias[t,s] not -inf.
-// What a row cannot see does not touch it, NaN and infinity included.  A row that sees nothing gives z = 0
-// and lse = -inf (the sink's, if there is one).  A row's bits depend on the row and on the keys and values it
-// sees alone (law 3).  Blocks that causal, window, lengths or documents empty are not computed.
+// What a row cannot see does not touch it, NaN and infinity included; what it sees does, at a weight of 0 too
+// (0 times infinity is NaN).  A row that sees nothing gives z = 0 and lse = -inf (the sink's, if there is
+// one). What is finite stays so on the way: scores reach from the least float to the largest, and the mean of
+// large values is found where their sum is infinite.  Errors of sums over keys or queries grow no faster than
+// the root of their number.  A row's bits depend on the row and on the keys and values it sees alone (law 3).
+// Blocks that causal, window, lengths or documents empty are not computed.
 #pragma once
 
 #include <cstddef>
@@ -46,6 +50,7 @@ struct AttentionArgs {
   // Who sees whom.
   bool causal = false;
   int64_t window = 0;                      // 0: none
+  std::optional<int64_t> window_after;     // at least 0; none: no limit after the query
   std::optional<int64_t> first_query;      // position of query 0 among the keys; by default S - T
   const int64_t* first_queries = nullptr;  // [B], in place of first_query
   const int64_t* key_lengths = nullptr;    // [B], in [0, S]; none: S
@@ -55,6 +60,7 @@ struct AttentionArgs {
 
   // What is added to the scores.
   const float* slopes = nullptr;     // [H], ALiBi: adds -slope * (p - s)
+  bool symmetric_slopes = false;     // of |p - s|
   const float* distances = nullptr;  // [H,N]: adds distances[h][p - s - least_distance], for every p - s
   int64_t distances_head = 0, least_distance = 0;
   const float* bias = nullptr;   // [B,H,T,S], S contiguous
@@ -71,6 +77,9 @@ struct AttentionArgs {
   void* z = nullptr;          // [B,T,H,Dv]; the gradient reads it
   HeadStrides z_at;
   float* lse = nullptr;  // [B,H,T], contiguous; the gradient reads it
+  // The same shape: what lse lacks of the logarithm, that of a float's rounding.  A weight is rebuilt as
+  // e^((x - lse) - lse_rest), or rows of large scores would not add up to 1.  Null: not wanted, or 0.
+  float* lse_rest = nullptr;
 };
 
 /// Multiply-adds of a forward pass without a mask.

@@ -11,7 +11,7 @@
 #include "kernels/isa.h"
 #include "kernels/parts.h"
 
-// With P the weights, rebuilt as exp(scores - lse), and delta[t] = sum over d of dz[t,d] z[t,d]
+// With P the weights, rebuilt as exp((scores - lse) - lse_rest), and delta[t] = sum over d of dz[t,d] z[t,d]
 // (Dao et al. 2022, section B.4):
 //   dV = P^T dZ      dP = dZ V^T      dS = scale P (dP - delta)      dQ = dS K      dK = dS^T Q
 // With dropout, D being 0 or 1 / (1 - rate): dV = (P D)^T dZ and dP = D dZ V^T; delta is the same, as z has
@@ -24,13 +24,26 @@ struct Room {  // a task's scratch, but for its tiles'
   GradientRoom cells;
   float *keys_copy, *values_copy;  // [S][D], [S][Dv]: only where they are not used in place
   const float *keys, *values;      // those, or in place
+  float* pairs_copy;               // [S][D / 2]: keys as pairs of bf16, likewise
+  const float* pairs;              // null where products are not of pairs
   float *dk, *dv;                  // [S][D], [S][Dv], padded: sums over all queries of the task
+  float* far_sums;                 // of dk, then dv: of the tiles before, or null where there are few
   float* rows;                     // [k_tile][D] or [Dv]
 };
 
 // May rows be used where they are: floats without gaps, of whole `lanes`?
 bool in_place(DType type, const HeadStrides& strides, int64_t width, int64_t lanes) {
   return type == DType::f32 && strides.row == width && width % lanes == 0;
+}
+
+// Sums over queries have three levels too: a tile's 64, so many tiles, and all.
+constexpr int64_t k_near_tiles = 64;
+
+// Tiles of a task, at most.
+int64_t tiles_of(const AttentionBackward::Pass& pass) {
+  const AttentionShape& s = pass.args.shape;
+  const int64_t unit = pass.tiles * k_tile, units = (s.queries + unit - 1) / unit;
+  return (s.heads / std::max<int64_t>(s.key_heads, 1) * units + pass.parts - 1) / pass.parts * pass.tiles;
 }
 
 // How many floats it takes; places them in scratch unless that is null.
@@ -55,7 +68,8 @@ int64_t lay_out(const AttentionBackward::Pass& pass, float* scratch, Room* room,
     tile.query_copy = take(in_place(args.type, args.q_at, width, k_lanes) ? 0 : padded(width) * k_tile);
     tile.dz_copy =
         take(in_place(to.dz_type, to.dz_at, value_width, k_lanes) ? 0 : padded(value_width) * k_tile);
-    for (float** place : {&tile.lse, &tile.delta, &tile.scaled_delta}) *place = take(k_tile);
+    tile.far_dq = shape.keys > k_far_keys ? take(width * k_tile) : nullptr;
+    for (float** place : {&tile.lse, &tile.rest, &tile.delta, &tile.scaled_delta}) *place = take(k_tile);
   }
   const bool adds = has_added(args), drops = args.dropout > 0;
   room->cells.added = take(adds ? cells : 0);
@@ -64,9 +78,14 @@ int64_t lay_out(const AttentionBackward::Pass& pass, float* scratch, Room* room,
   room->cells.rows = take(adds || drops ? k_gradient_keys * k_width : 0);
   room->keys_copy = take(in_place(args.type, args.k_at, width, 1) ? 0 : shape.keys * width);
   room->values_copy = take(in_place(args.type, args.v_at, value_width, 1) ? 0 : shape.keys * value_width);
+  room->pairs_copy = take(in_pairs(args) && args.k_at.row != width ? shape.keys * width / 2 : 0);
   room->rows = take(k_tile * std::max(width, value_width));
+  room->cells.fresh_dq = take(width * k_tile);
+  room->cells.fresh_row = take(std::max(padded(width), padded(value_width)));
   room->dk = take(pass.parts > 1 ? 0 : shape.keys * padded(width));
   room->dv = take(pass.parts > 1 ? 0 : shape.keys * padded(value_width));
+  const bool many = tiles_of(pass) > k_near_tiles;
+  room->far_sums = many ? take(shape.keys * (padded(width) + padded(value_width))) : nullptr;
   return used;
 }
 
@@ -108,7 +127,8 @@ void columns_of(const float* rows, const QueryBlock& block, int64_t width, float
 void load_lse_and_delta(const Tile& tile, const AttentionArgs& args, const Room& room) {
   const QueryBlock& first = tile.blocks[0];
   const AttentionShape& shape = args.shape;
-  const float* lse = args.lse + (first.batch * shape.heads + first.head) * shape.queries + first.first;
+  const int64_t row = (first.batch * shape.heads + first.head) * shape.queries + first.first;
+  const float *lse = args.lse + row, *rest = args.lse_rest;
   const void* from = at(args.z_type, args.z, place(args.z_at, first.batch, first.first, first.head));
   const float* z = static_cast<const float*>(from);
   int64_t stride = args.z_at.row;
@@ -119,7 +139,8 @@ void load_lse_and_delta(const Tile& tile, const AttentionArgs& args, const Room&
   }
   for (int64_t i = 0; i < k_tile; ++i) {
     const bool seen = i < tile.count && lse[i] != -k_infinity;
-    tile.lse[i] = seen ? static_cast<float>(lse[i] * static_cast<double>(k_log2_e)) : k_infinity;
+    tile.lse[i] = seen ? lse[i] : k_infinity;
+    tile.rest[i] = seen && rest ? rest[row + i] : 0;
     tile.delta[i] =
         seen ? dot(tile.dz_rows + i * padded(shape.value_width), z + i * stride, shape.value_width) : 0;
     tile.scaled_delta[i] = tile.delta[i] * args.scale;
@@ -128,11 +149,11 @@ void load_lse_and_delta(const Tile& tile, const AttentionArgs& args, const Room&
 
 // What the sink's gradient has from these queries.
 float sink_part(const Tile& tile, const AttentionArgs& args) {
-  const double sink = args.sinks[tile.blocks[0].head] * static_cast<double>(k_log2_e);
+  const double sink = args.sinks[tile.blocks[0].head];
   double sum = 0;
   for (int64_t i = 0; i < tile.count; ++i) {
     if (tile.lse[i] < k_infinity || std::isnan(tile.lse[i]))
-      sum -= std::exp2(sink - tile.lse[i]) * tile.delta[i];
+      sum -= std::exp((sink - tile.lse[i]) - tile.rest[i]) * tile.delta[i];
   }
   return static_cast<float>(sum);
 }
@@ -159,14 +180,21 @@ void start(Tile* tile, const AttentionBackward::Pass& pass, int64_t batch, int64
     tile->any_high = std::max(tile->any_high, block.any_high);
     tile->all_low = std::max(tile->all_low, block.all_low);
     tile->all_high = std::min(tile->all_high, block.all_high);
-    columns_of(tile->query_rows + lane * pitch, block, shape.width, tile->queries + lane * shape.width);
+    float* columns = tile->queries + lane * shape.width;
+    if (in_pairs(args)) {
+      pack_pairs(block, room.rows, columns);
+    } else {
+      pack_columns(tile->query_rows + lane * pitch, pitch, block.count, shape.width, args.scale, block.pitch,
+                   columns);
+    }
     columns_of(tile->dz_rows + lane * value_pitch, block, shape.value_width,
                tile->dz + lane * shape.value_width);
   }
   load_lse_and_delta(*tile, args, room);
   tile->finite = all_finite(tile->query_rows, pitch, tile->count, shape.width) &&
                  all_finite(tile->dz_rows, value_pitch, tile->count, shape.value_width);
-  std::fill(tile->dq, tile->dq + shape.width * k_tile, 0.f);
+  for (float* sums : {tile->dq, tile->far_dq})
+    if (sums) std::fill_n(sums, shape.width * k_tile, 0.f);
   if (to.dsinks) {
     const int64_t count = (shape.queries + k_tile - 1) / k_tile;
     pass.sink_parts[(batch * shape.heads + head) * count + first / k_tile] = sink_part(*tile, args);
@@ -180,6 +208,7 @@ void start(Tile* tile, const AttentionBackward::Pass& pass, int64_t batch, int64
 void finish(const Tile& tile, const AttentionBackward::Pass& pass, const Room& room) {
   const AttentionGradients& to = pass.to;
   const int64_t width = pass.args.shape.width;
+  if (tile.far_dq) move_sums(tile.far_dq, width * k_tile, tile.dq);
   for (int64_t b = 0; b < tile.used; ++b) {
     const QueryBlock& block = tile.blocks[b];
     float* sums = tile.dq + b * k_width * width;
@@ -205,10 +234,20 @@ void add_block(const AttentionArgs& args, const Tile* tiles, int64_t count, int6
     if (here.s0 >= here.s1) continue;
     here.keys = room.keys + here.s0 * shape.width;
     here.values = room.values + here.s0 * shape.value_width;
+    here.pairs = room.pairs ? room.pairs + here.s0 * shape.width / 2 : nullptr;
     here.dk = room.dk + here.s0 * pitch;
     here.dv = room.dv + here.s0 * value_pitch;
     add_gradients(tiles[i], here, room.cells);
   }
+}
+
+// The keys of a key head as pairs, where scores are made of such: themselves, or a copy.
+const float* pairs_of(const AttentionArgs& args, int64_t batch, int64_t key_head, float* copy) {
+  if (!in_pairs(args)) return nullptr;
+  const void* first = at(args.type, args.k, place(args.k_at, batch, 0, key_head));
+  if (args.k_at.row == args.shape.width) return static_cast<const float*>(first);
+  copy_rows(first, args.k_at.row, args.shape.keys, args.shape.width, copy);
+  return copy;
 }
 
 // The rows of a key head as floats without gaps: themselves, or a copy, made once for all queries.
@@ -243,7 +282,10 @@ void backward(const AttentionBackward::Pass& pass, int64_t batch, int64_t key_he
   }
   std::fill(room.dk, room.dk + shape.keys * pitch, 0.f);
   std::fill(room.dv, room.dv + shape.keys * value_pitch, 0.f);
+  if (room.far_sums) std::fill_n(room.far_sums, pass.part_floats(), 0.f);
+  int64_t near = 0;  // tiles since the last move of sums
   room.keys = rows_of(args, args.k, args.k_at, batch, key_head, shape.width, room.keys_copy);
+  room.pairs = pairs_of(args, batch, key_head, room.pairs_copy);
   room.values = rows_of(args, args.v, args.v_at, batch, key_head, shape.value_width, room.values_copy);
   const int64_t group = shape.heads / shape.key_heads, head0 = key_head * group;
   for (int64_t head = head0; to.ddistances && head < head0 + group; ++head)
@@ -261,9 +303,22 @@ void backward(const AttentionBackward::Pass& pass, int64_t batch, int64_t key_he
       low = std::min(low, tiles[i].any_low);
       high = std::max(high, tiles[i].any_high);
     }
-    for (int64_t s = low / k_gradient_keys * k_gradient_keys; s < high; s += k_gradient_keys)
+    for (int64_t s = low / k_gradient_keys * k_gradient_keys; s < high; s += k_gradient_keys) {
       add_block(args, tiles, used, s, room);
+      if ((s / k_gradient_keys + 1) % k_far_blocks != 0) continue;
+      for (int64_t i = 0; i < used && tiles[i].far_dq; ++i)
+        move_sums(tiles[i].dq, shape.width * k_tile, tiles[i].far_dq);
+    }
     for (int64_t i = 0; i < used; ++i) finish(tiles[i], pass, room);
+    near += used;
+    if (near < k_near_tiles || !room.far_sums) continue;
+    move_sums(room.dk, shape.keys * pitch, room.far_sums);
+    move_sums(room.dv, shape.keys * value_pitch, room.far_sums + shape.keys * pitch);
+    near = 0;
+  }
+  if (room.far_sums) {
+    move_sums(room.far_sums, shape.keys * pitch, room.dk);
+    move_sums(room.far_sums + shape.keys * pitch, shape.keys * value_pitch, room.dv);
   }
   if (pass.parts > 1) return;
   store_sums(to.type, room.dk, shape.keys, shape.width,

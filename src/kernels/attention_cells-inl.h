@@ -26,13 +26,14 @@ struct Fetch {
 
 // Some keys by some vectors of one block of queries.
 struct Cells {
-  const float* rows;  // of K or V, `width` apart
+  const float* rows;  // of K or V, `width` apart; of pairs, which it then counts
   int64_t width;
   const float* columns;  // [width][pitch]: Q^T or dZ^T
   int64_t pitch;
   float *weights, *dscores;  // [keys][k_tile]
-  float factor;              // of the products, and
-  const float* lanes;        // what is then taken off: lse, or scale * delta
+  const float *lse, *rest;   // of the lanes, for weights
+  float factor;              // of the products (for weights of pairs alone: in queries it is already), and
+  const float* delta;        // what is then taken off: scale * delta; for gradients
   bool raw;                  // leaves the products as they are: more is to be done to them
   bool masked;               // by
   const float *low, *high;
@@ -40,7 +41,7 @@ struct Cells {
   Fetch fetch[2];
 };
 
-template <int kRows, int kVecs>
+template <bool kPairs, int kRows, int kVecs>
 HWY_INLINE void cell_products(const Cells& t, Vec (&sum)[kRows][kVecs]) {
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
@@ -58,7 +59,9 @@ HWY_INLINE void cell_products(const Cells& t, Vec (&sum)[kRows][kVecs]) {
     for (int r = 0; r < kRows; ++r) {
       const Vec row = hn::Set(k_f32, a[r * lda]);
 #pragma GCC unroll 4
-      for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::MulAdd(row, column[v], sum[r][v]);
+      for (int v = 0; v < kVecs; ++v) {
+        sum[r][v] = kPairs ? dot_pairs(row, column[v], sum[r][v]) : hn::MulAdd(row, column[v], sum[r][v]);
+      }
     }
     ++a;
     b += ldb;
@@ -82,19 +85,18 @@ HWY_INLINE hn::Mask<F32> seen_by(const Cells& t, int r, int v) {
                  hn::Lt(key, hn::LoadU(k_f32, t.high + v * k_lanes)));
 }
 
-template <int kRows, int kVecs>
+template <bool kPairs, int kRows, int kVecs>
 void weight_cells(const Cells& t) {
   Vec sum[kRows][kVecs];
-  cell_products<kRows, kVecs>(t, sum);
-  const Vec factor = set(t.factor);
+  cell_products<kPairs, kRows, kVecs>(t, sum);
 #pragma GCC unroll 4
   for (int v = 0; v < kVecs; ++v) {
-    const Vec lse = hn::LoadU(k_f32, t.lanes + v * k_lanes);
+    const Vec lse = hn::LoadU(k_f32, t.lse + v * k_lanes), rest = hn::LoadU(k_f32, t.rest + v * k_lanes);
 #pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
-      Vec weight = sum[r][v];
+      Vec weight = kPairs ? hn::Mul(sum[r][v], set(t.factor)) : sum[r][v];
       if (!t.raw) {
-        weight = exp2(hn::MulSub(weight, factor, lse));
+        weight = exp_score(hn::Sub(hn::Sub(weight, lse), rest));
         if (t.masked) weight = hn::IfThenElseZero(seen_by(t, r, v), weight);
       }
       hn::StoreU(weight, k_f32, t.weights + r * k_tile + v * k_lanes);
@@ -105,11 +107,11 @@ void weight_cells(const Cells& t) {
 template <int kRows, int kVecs>
 void gradient_cells(const Cells& t) {
   Vec sum[kRows][kVecs];
-  cell_products<kRows, kVecs>(t, sum);
+  cell_products<false, kRows, kVecs>(t, sum);
   const Vec factor = set(t.factor);
 #pragma GCC unroll 4
   for (int v = 0; v < kVecs; ++v) {
-    const Vec delta = hn::LoadU(k_f32, t.lanes + v * k_lanes);
+    const Vec delta = hn::LoadU(k_f32, t.delta + v * k_lanes);
 #pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
       const int64_t cell = r * k_tile + v * k_lanes;
@@ -125,24 +127,32 @@ void gradient_cells(const Cells& t) {
 
 using CellsFn = void (*)(const Cells&);
 
+enum class CellsKind { weights, weights_of_pairs, gradients };
+
 template <int kVecs>
-CellsFn cells_fn_of(bool gradients, int rows) {
-  constexpr CellsFn weights[k_rows] = {weight_cells<1, kVecs>, weight_cells<2, kVecs>,
-                                       weight_cells<3, kVecs>, weight_cells<4, kVecs>,
-                                       weight_cells<5, kVecs>, weight_cells<6, kVecs>};
+CellsFn cells_fn_of(CellsKind kind, int rows) {
+  constexpr CellsFn weights[k_rows] = {weight_cells<false, 1, kVecs>, weight_cells<false, 2, kVecs>,
+                                       weight_cells<false, 3, kVecs>, weight_cells<false, 4, kVecs>,
+                                       weight_cells<false, 5, kVecs>, weight_cells<false, 6, kVecs>};
   constexpr CellsFn of_gradients[k_rows] = {gradient_cells<1, kVecs>, gradient_cells<2, kVecs>,
                                             gradient_cells<3, kVecs>, gradient_cells<4, kVecs>,
                                             gradient_cells<5, kVecs>, gradient_cells<6, kVecs>};
-  return (gradients ? of_gradients : weights)[rows - 1];
+  if constexpr (k_pairs) {
+    constexpr CellsFn of_pairs[k_rows] = {weight_cells<true, 1, kVecs>, weight_cells<true, 2, kVecs>,
+                                          weight_cells<true, 3, kVecs>, weight_cells<true, 4, kVecs>,
+                                          weight_cells<true, 5, kVecs>, weight_cells<true, 6, kVecs>};
+    if (kind == CellsKind::weights_of_pairs) return of_pairs[rows - 1];
+  }
+  return (kind == CellsKind::gradients ? of_gradients : weights)[rows - 1];
 }
 
-inline CellsFn cells_fn(bool gradients, int rows, int vecs) {
-  if (vecs == 1) return cells_fn_of<1>(gradients, rows);
+inline CellsFn cells_fn(CellsKind kind, int rows, int vecs) {
+  if (vecs == 1) return cells_fn_of<1>(kind, rows);
 #if HWY_TARGET != HWY_AVX2
-  if (vecs == 3) return cells_fn_of<3>(gradients, rows);
-  if (vecs == 4) return cells_fn_of<4>(gradients, rows);
+  if (vecs == 3) return cells_fn_of<3>(kind, rows);
+  if (vecs == 4) return cells_fn_of<4>(kind, rows);
 #endif
-  return cells_fn_of<2>(gradients, rows);
+  return cells_fn_of<2>(kind, rows);
 }
 
 }  // namespace

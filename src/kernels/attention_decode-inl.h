@@ -13,8 +13,8 @@
 // which has fewer lines in flight, is slower than not asking.
 //
 // A score is one chain of multiply-adds for each lane, then one tree of additions; a sum of values one chain
-// of multiply-adds over the keys in the order of slots, whatever the number of queries at once: the same
-// bits.
+// of multiply-adds over each k_batch slots, in their order, and the sum of those: whatever the number of
+// queries at once, the same bits.
 //
 // Included once per instruction set.
 #if defined(LIMPID_KERNELS_ATTENTION_DECODE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -244,7 +244,7 @@ void add_columns(const Sums& sums, int64_t column) {
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::LoadU(k_f32, t.to + r * t.pitch + to + v * k_lanes);
+    for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::Zero(k_f32);
   }
   const int16_t* HWY_RESTRICT slots = t.slots;
   const float* HWY_RESTRICT weights = t.weights;
@@ -270,7 +270,10 @@ void add_columns(const Sums& sums, int64_t column) {
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < kVecs; ++v) hn::StoreU(sum[r][v], k_f32, t.to + r * t.pitch + to + v * k_lanes);
+    for (int v = 0; v < kVecs; ++v) {
+      float* const place = t.to + r * t.pitch + to + v * k_lanes;
+      hn::StoreU(hn::Add(hn::LoadU(k_f32, place), sum[r][v]), k_f32, place);
+    }
   }
 }
 

@@ -4,6 +4,10 @@
 #define HWY_TARGET_INCLUDE "kernels/attention_decode.cpp"
 #include "hwy/foreach_target.h"
 //
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "hwy/highway.h"
 #include "kernels/attention-inl.h"
 #include "kernels/attention_decode-inl.h"
@@ -22,7 +26,7 @@ constexpr int64_t k_wanted_tasks =
 // How the shape alone divides the work.
 struct Division {
   int64_t heads, chunks, parts, part_chunks;  // parts of a head, of so many chunks
-  int64_t pitch;                              // floats of one row's partial: its sums, its top, its total
+  int64_t pitch;  // floats of one row's partial: its sums, its top, its total, the sums' unit
 };
 Division division(const AttentionShape& s) {
   Division d{};
@@ -31,7 +35,7 @@ Division division(const AttentionShape& s) {
   const int64_t wanted = d.heads > 0 ? (k_wanted_tasks + d.heads - 1) / d.heads : 1;
   d.part_chunks = std::max<int64_t>(1, (d.chunks + wanted - 1) / wanted);
   d.parts = std::max<int64_t>(1, (d.chunks + d.part_chunks - 1) / d.part_chunks);
-  d.pitch = s.value_width + 2;
+  d.pitch = s.value_width + 3;
   return d;
 }
 
@@ -123,6 +127,16 @@ void score_chunk(const Task& task, const Chunk& chunk) {
   }
 }
 
+// The slots of the chunk's list from `first` on that belong to one batch.  Batches are parts of the chunk,
+// not of the list: a row's sums do not depend on what other rows see.
+int64_t batch_count(const Chunk& chunk, int64_t first) {
+  if (chunk.count == k_chunk) return std::min(k_batch, chunk.count - first);
+  const int64_t end = (chunk.slots[first] / k_batch + 1) * k_batch;
+  int64_t count = 1;
+  while (first + count < chunk.count && chunk.slots[first + count] < end) ++count;
+  return count;
+}
+
 void weigh_chunk(const Task& task, const Chunk& chunk) {
   const DecodeArgs& args = task.args;
   const Room& room = task.room;
@@ -133,8 +147,9 @@ void weigh_chunk(const Task& task, const Chunk& chunk) {
   for (int64_t row = 0; row < room.rows; ++row) {
     const Sight sight = sight_in(task, chunk, row);
     room.top[row] = -k_infinity;
-    room.total[row] = 0;
+    room.total[row] = room.unit[row] = 0;
     if (sight.low >= sight.high) continue;
+    room.unit[row] = 1;
     change.slope = args.slopes ? args.slopes[task.head(row)] : 0;
     change.distance = static_cast<float>(sight.position - chunk.start);
     float* scores = room.weights + row * k_chunk;
@@ -153,8 +168,8 @@ void add_chunk(const Task& task, const Chunk& chunk) {
   Sums t{};
   t.width = t.pitch = room.value_pitch;
   // A few values at a time: of four rows two passes over the columns are to find them in the nearest cache.
-  for (int64_t first = 0; first < chunk.count; first += k_batch) {
-    const int64_t count = std::min(k_batch, chunk.count - first);
+  for (int64_t first = 0, count; first < chunk.count; first += count) {
+    count = batch_count(chunk, first);
     t.values = rows;
     t.slots = chunk.slots + first;
     t.count = count;
@@ -184,42 +199,84 @@ void add_chunk(const Task& task, const Chunk& chunk) {
 
 // ---- chunks ---------------------------------------------------------------------------------------
 
-float power(float x) { return hn::GetLane(exp2(set(x))); }
+// What a row has of the chunks so far.  In double: thousands of chunks lose no digits, and no finite values
+// add up to infinity.
+struct Merged {
+  double *sums, *total;  // [width]
+  float* top;
+};
 
-// A row's next chunk joins those before.  A total of 0: nothing was seen.
-void merge_row(float top, float total, const float* sums, int64_t width, float* all_top, float* all_total,
-               float* all_sums) {
-  if (total == 0) return;
-  if (*all_total == 0) {
-    *all_top = top, *all_total = total;
-    std::copy_n(sums, width, all_sums);
-    return;
-  }
-  const float most = std::max(*all_top, top), before = power(*all_top - most), now = power(top - most);
-  *all_top = most;
-  *all_total = *all_total * before + total * now;
-  for (int64_t d = 0; d < width; ++d) all_sums[d] = all_sums[d] * before + sums[d] * now;
+void clear(const Merged& all, int64_t width) {
+  std::fill_n(all.sums, width, 0.);
+  *all.total = 0;
+  *all.top = -k_infinity;
 }
 
-// z = sums / total, lse = top + log total; 0 and -inf where nothing was seen.  `row` is room for z's row.
-void finish_row(const DecodeArgs& args, int64_t batch, int64_t head, int64_t query, float top, float total,
-                const float* sums, float* row) {
+// A row's next chunk joins those before: sums in units of `unit`, which is 0 where no key was seen.
+void merge_row(float top, float total, float unit, const float* sums, int64_t width, const Merged& all) {
+  if (unit == 0) return;
+  // Keys without weight, their scores -inf, still touch what sees them: 0 times infinity is NaN.
+  const bool weighs = total != 0, weighed = *all.total != 0;
+  const float most = !weighs ? *all.top : !weighed ? top : std::max(*all.top, top);
+  const double before = !weighed || *all.top == most ? 1 : std::exp(static_cast<double>(*all.top) - most);
+  const double now = !weighs || top == most ? 1 : std::exp(static_cast<double>(top) - most);
+  *all.top = most;
+  *all.total = *all.total * before + total * now;
+  const double factor = now * unit;
+  for (int64_t d = 0; d < width; ++d) all.sums[d] = all.sums[d] * before + sums[d] * factor;
+}
+
+float rounded(double x) {
+  constexpr double k_most = std::numeric_limits<float>::max();
+  return static_cast<float>(std::isfinite(x) ? std::clamp(x, -k_most, k_most) : x);
+}
+
+// z = sums / total, lse = top + log total; 0 and -inf where nothing was seen.  `row` and `plain` are room for
+// z's row.
+void finish_row(const DecodeArgs& args, int64_t batch, int64_t head, int64_t query, const Merged& all,
+                float* row, float* plain) {
   const AttentionShape& shape = args.shape;
-  float share = total == 0 ? 0 : 1, all = total;
-  if (args.sinks) {  // one key more, whose value is 0
-    const float sink = args.sinks[head] * k_log2_e, most = total == 0 ? sink : std::max(top, sink);
-    share = total == 0 ? 0 : std::exp2(top - most);
-    all = total * share + std::exp2(sink - most);
+  double share = 1, total = *all.total;
+  float top = *all.top;
+  const float sink = args.sinks ? args.sinks[head] : -k_infinity;
+  if (sink != -k_infinity) {  // one key more, whose value is 0
+    const float most = total == 0 ? sink : std::max(top, sink);
+    share = total == 0 ? 0 : top == most ? 1 : std::exp(static_cast<double>(top) - most);
+    total = total * share + (sink == most ? 1 : std::exp(static_cast<double>(sink) - most));
     top = most;
   }
-  args.lse[(batch * shape.heads + head) * shape.queries + query] =
-      all == 0 ? -k_infinity : static_cast<float>(top * k_log_2 + std::log(all));
-  const float factor = share / all;
+  const int64_t place = (batch * shape.heads + head) * shape.queries + query;
+  const double log_total = std::log(total);
+  const float lse = total == 0 ? -k_infinity : static_cast<float>(top + log_total);
+  if (args.lse) args.lse[place] = lse;
+  if (args.lse_rest)
+    args.lse_rest[place] =
+        std::isfinite(lse) ? static_cast<float>(static_cast<double>(top) - lse + log_total) : 0;
+  const double factor = total == 0 ? 0 : share / total;
   const int64_t width = shape.value_width;
-  reorder(args.values.type, has_parts(args.values.type, width), Order::plain, sums, width, row);
-  for (int64_t d = 0; d < width; ++d) row[d] = share == 0 ? 0 : row[d] * factor;
+  for (int64_t d = 0; d < width; ++d) row[d] = rounded(all.sums[d] * factor);
+  reorder(args.values.type, has_parts(args.values.type, width), Order::plain, row, width, plain);
   const int64_t offset = batch * args.z_at.batch + query * args.z_at.row + head * args.z_at.head;
-  store_rows(args.z_type, row, 0, 1, shape.value_width, at(args.z_type, args.z, offset), 0);
+  store_rows(args.z_type, plain, 0, 1, width, at(args.z_type, args.z, offset), 0);
+}
+
+Merged merged_of(const Room& room, int64_t row) {
+  return {room.all_sums + row * room.value_pitch, room.all_total + row, room.all_top + row};
+}
+
+// Where the sums of a row's chunk have left the range of floats its weights become smaller by a power of two:
+// by more than a chunk has keys, so that no sum of finite values overflows then.
+constexpr float k_smaller = 1 / 1024.f;
+bool make_smaller(const Room& room, int64_t row, int64_t slots) {
+  const float* sums = room.sums + row * room.value_pitch;
+  Vec bad = hn::Zero(k_f32);  // x * 0 is 0 or NaN, and NaN stays
+  for (int64_t d = 0; d < room.value_pitch; d += k_lanes)
+    bad = hn::MulAdd(hn::Load(k_f32, sums + d), hn::Zero(k_f32), bad);
+  if (sum_lanes(bad) == 0) return false;
+  float* weights = room.weights + row * k_chunk;
+  for (int64_t i = 0; i < slots; ++i) weights[i] *= k_smaller;
+  room.unit[row] = 1 / k_smaller;
+  return true;
 }
 
 void attend(const Task& task, const Chunk& chunk, bool split) {
@@ -229,6 +286,12 @@ void attend(const Task& task, const Chunk& chunk, bool split) {
   score_chunk(task, chunk);
   weigh_chunk(task, chunk);
   add_chunk(task, chunk);
+  bool again = false;
+  for (int64_t row = 0; row < room.rows; ++row) again |= make_smaller(room, row, chunk.end());
+  if (again) {
+    std::fill_n(room.sums, room.tiled * room.value_pitch, 0.f);
+    add_chunk(task, chunk);
+  }
   for (int64_t row = 0; row < room.rows; ++row) {
     const float* sums = room.sums + row * room.value_pitch;
     if (split) {
@@ -236,9 +299,9 @@ void attend(const Task& task, const Chunk& chunk, bool split) {
       std::copy_n(sums, width, to);
       to[width] = room.top[row];
       to[width + 1] = room.total[row];
+      to[width + 2] = room.unit[row];
     } else {
-      merge_row(room.top[row], room.total[row], sums, width, room.all_top + row, room.all_total + row,
-                room.all_sums + row * room.value_pitch);
+      merge_row(room.top[row], room.total[row], room.unit[row], sums, width, merged_of(room, row));
     }
   }
 }
@@ -247,7 +310,6 @@ void pack_queries(const Task& task) {
   const DecodeArgs& args = task.args;
   const Room& room = task.room;
   const int64_t width = args.shape.width, pitch = room.key_pitch;
-  const float factor = args.softcap > 0 ? args.scale / args.softcap : args.scale * k_log2_e;
   std::fill_n(room.queries, room.tiled * pitch, 0.f);
   std::fill_n(room.plain, pitch, 0.f);
   for (int64_t row = 0, tile; row < room.rows; row += tile) {
@@ -256,7 +318,7 @@ void pack_queries(const Task& task) {
       const int64_t offset = task.batch * args.q_at.batch + task.query(row + r) * args.q_at.row +
                              task.head(row + r) * args.q_at.head;
       load_rows(args.type, at(args.type, args.q, offset), 0, 1, width, room.plain, pitch);
-      for (int64_t d = 0; d < pitch; ++d) room.plain[d] *= factor;
+      for (int64_t d = 0; d < pitch; ++d) room.plain[d] *= args.scale;
       reorder(args.keys.type, room.parts_keys, Order::parts, room.plain, pitch, room.ordered);
       for (int64_t c = 0; c < pitch; c += k_lanes)
         hn::Store(hn::Load(k_f32, room.ordered + c), k_f32,
@@ -285,12 +347,12 @@ void decode(const DecodeArgs& args, int64_t batch, int64_t key_head, int64_t s0,
   const Room& room = task.room;
   const bool split = division(args.shape).parts > 1;
   pack_queries(task);
-  std::fill_n(room.all_total, room.rows, 0.f);
+  for (int64_t row = 0; row < room.rows; ++row) clear(merged_of(room, row), room.value_pitch);
   look(&task, s0, s1);
   const int64_t low = task.low, high = task.high;
   for (int64_t s = s0; split && s < s1; s += k_chunk) {  // those that nobody sees
     for (int64_t row = 0; row < room.rows; ++row)
-      partial_of(args, batch, task.head(row), task.query(row), s / k_chunk)[args.shape.value_width + 1] = 0;
+      partial_of(args, batch, task.head(row), task.query(row), s / k_chunk)[args.shape.value_width + 2] = 0;
   }
   Chunk chunk;
   chunk.keys.whole = chunk.values.whole = false;
@@ -299,26 +361,28 @@ void decode(const DecodeArgs& args, int64_t batch, int64_t key_head, int64_t s0,
     attend(task, chunk, split);
   }
   for (int64_t row = 0; row < room.rows && !split; ++row) {
-    finish_row(args, batch, task.head(row), task.query(row), room.all_top[row], room.all_total[row],
-               room.all_sums + row * room.value_pitch, room.plain);
+    finish_row(args, batch, task.head(row), task.query(row), merged_of(room, row), room.ordered, room.plain);
   }
 }
 
 void merge(const DecodeArgs& args, int64_t batch, int64_t head, int64_t query, float* scratch) {
   const int64_t width = args.shape.value_width, chunks = division(args.shape).chunks;
-  float top = 0, total = 0;
+  double total;
+  float top;
+  const Merged all = {reinterpret_cast<double*>(scratch), &total, &top};
+  clear(all, width);
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
     const float* from = partial_of(args, batch, head, query, chunk);
-    merge_row(from[width], from[width + 1], from, width, &top, &total, scratch);
+    merge_row(from[width], from[width + 1], from[width + 2], from, width, all);
   }
-  finish_row(args, batch, head, query, top, total, scratch, scratch + width);
+  finish_row(args, batch, head, query, all, scratch + 2 * width, scratch + 3 * width);
 }
 
 }  // namespace
 
 AttentionDecode::Target attention_decode_target(const DecodeArgs& args) {
   Room room;
-  return {decode, merge, lay_out(args, nullptr, &room), 2 * args.shape.value_width};
+  return {decode, merge, lay_out(args, nullptr, &room), 4 * args.shape.value_width};
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE

@@ -4,10 +4,12 @@
 //
 // Keys are taken in chunks of 512, counted from key 0, and in a chunk in an order of its own (four streams:
 // attention_decode-inl.h).  Each chunk has its own softmax (largest score, total, sum of values), and chunks
-// are merged in order, as in Flash-Decoding (Dao et al. 2023): by the same task where there are heads and
-// batch rows enough, else by a second kernel.  So a row has the same bits however the work is divided: they
-// depend on the row and on the keys and values it sees, not on T, H, B, S, pages or threads (law 3).  Keys
-// that a row cannot see are not touched for it: NaN there, or beyond a batch row's length, stays out.
+// are merged in order, in double, as in Flash-Decoding (Dao et al. 2023): by the same task where there are
+// heads and batch rows enough, else by a second kernel.  So a row has the same bits however the work is
+// divided: they depend on the row and on the keys and values it sees, not on T, H, B, S, pages or threads
+// (law 3).  Keys that a row cannot see are not touched for it: NaN there, or beyond a batch row's length,
+// stays out.  Those that it sees do touch it, whatever their weight: a value that is not finite makes its row
+// NaN at a weight of 0.  What is finite stays finite on the way to a finite z.
 //
 //   launch(AttentionDecode(args));
 //   launch(AttentionDecodeMerge(args));   // no task where there is nothing to merge
@@ -45,7 +47,8 @@ struct DecodeArgs {
   DType z_type = DType::f32;
   void* z = nullptr;  // [B,T,H,Dv]
   HeadStrides z_at;
-  float* lse = nullptr;       // [B,H,T]
+  float* lse = nullptr;       // [B,H,T], or none
+  float* lse_rest = nullptr;  // [B,H,T], or none: what lse lacks of the log of the sum
   float* partials = nullptr;  // decode_partials(shape) floats, for both kernels
 };
 

@@ -30,10 +30,11 @@ struct Room {
   bool parts_keys, parts_values;    // are the lanes in the order of a type's parts (cache-inl.h)?
   bool copies_keys, copies_values;  // are rows converted before they are used?
   float *queries, *sums, *weights;  // tiles (attention_decode-inl.h), [tiled][value_pitch], [tiled][k_chunk]
-  float *top, *total;               // [rows]: of this chunk
-  float *all_sums, *all_top, *all_total;  // [rows][value_pitch], [rows], [rows]: of the chunks before
-  float *keys, *values;                   // [k_batch][pitch]
-  float *plain, *ordered;                 // [widest of the pitches]: one row
+  float *top, *total, *unit;        // [rows]: of this chunk; sums are in units of `unit`
+  double *all_sums, *all_total;     // [rows][value_pitch], [rows]: of the chunks before,
+  float* all_top;                   // [rows]
+  float *keys, *values;             // [k_batch][pitch]
+  float *plain, *ordered;           // [widest of the pitches]: one row
 };
 
 inline bool has_parts(DType type, int64_t width) {
@@ -88,13 +89,14 @@ inline int64_t lay_out(const DecodeArgs& args, float* scratch, Room* room) {
   room->weights = take(room->tiled * k_chunk);
   room->top = take(room->rows);
   room->total = take(room->rows);
-  room->all_sums = take(room->rows * room->value_pitch);
+  room->unit = take(room->rows);
+  room->all_sums = reinterpret_cast<double*>(take(2 * room->rows * room->value_pitch));
+  room->all_total = reinterpret_cast<double*>(take(2 * room->rows));
   room->all_top = take(room->rows);
-  room->all_total = take(room->rows);
   room->keys = take(room->copies_keys ? k_batch * room->key_pitch : 0);
   room->values = take(room->copies_values ? k_batch * room->value_pitch : 0);
   room->plain = take(std::max(room->key_pitch, room->value_pitch));
-  room->ordered = take(room->key_pitch);
+  room->ordered = take(std::max(room->key_pitch, room->value_pitch));
   return used;
 }
 
@@ -266,20 +268,24 @@ void copy_rows(Type, const SlotRows& from, const int16_t* slots, int64_t count, 
 
 // ---- scores to weights ----------------------------------------------------------------------------
 
-// What a row does to its scores besides the softmax.
+// What a row does to its scores besides the softmax.  Scores are in natural units until their largest is
+// taken off: so a large finite score stays finite, and equal scores and sinks stay equal.
 struct Change {
   const float* key_scales;  // of i8, or null
   float softcap, slope;
   float distance;  // position less the chunk's first key
 };
 
-// x becomes the final score in units of log 2; of the slots from i on.
+// x becomes the final score; of the slots from i on.
 HWY_INLINE Vec changed(const Change& change, Vec x, int64_t i) {
   if (change.key_scales) x = hn::Mul(x, hn::Load(k_f32, change.key_scales + i));
-  if (change.softcap > 0) x = hn::Mul(set(change.softcap * k_log2_e), tanh(x));
+  if (change.softcap > 0) {  // divided: 1 / softcap may be infinite
+    const Vec cap = set(change.softcap);
+    x = hn::Mul(cap, tanh(hn::Div(x, cap)));
+  }
   if (change.slope != 0) {
     const Vec distance = hn::Sub(set(change.distance), hn::Load(k_f32, k_all.keys + i));
-    x = hn::NegMulAdd(set(change.slope * k_log2_e), distance, x);
+    x = hn::NegMulAdd(set(change.slope), distance, x);
   }
   return x;
 }
@@ -305,16 +311,22 @@ inline float final_scores(const Change& change, int64_t low, int64_t high, int64
   return max_lanes(most);  // NaN of the scores will be in the weights
 }
 
-// Scores become weights, powers of two relative to the largest of them.  Their sum, by lanes.
+// Scores become weights relative to the largest of them.  Their sum, by lanes, and by blocks of slots: a
+// chain has 32 terms at most, whatever the vectors.
 inline Vec weigh_row(const float* HWY_RESTRICT value_scales, float most, int64_t slots,
                      float* HWY_RESTRICT scores) {
-  const Vec shift = set(most == -k_infinity ? 0 : most);
+  constexpr int64_t k_block = 32 * k_lanes;
+  const Vec shift = set(most == -k_infinity ? 0 : most), unit = set(k_log2_e);
   Vec total = hn::Zero(k_f32);
-  for (int64_t i = 0; i < slots; i += k_lanes) {
-    Vec weight = exp2(hn::Sub(hn::Load(k_f32, scores + i), shift));
-    total = hn::Add(total, weight);
-    if (value_scales) weight = hn::Mul(weight, hn::Load(k_f32, value_scales + i));
-    hn::Store(weight, k_f32, scores + i);
+  for (int64_t i = 0; i < slots;) {
+    Vec part = hn::Zero(k_f32);
+    for (const int64_t stop = std::min(slots, i + k_block); i < stop; i += k_lanes) {
+      Vec weight = exp2(hn::Mul(hn::Sub(hn::Load(k_f32, scores + i), shift), unit));
+      part = hn::Add(part, weight);
+      if (value_scales) weight = hn::Mul(weight, hn::Load(k_f32, value_scales + i));
+      hn::Store(weight, k_f32, scores + i);
+    }
+    total = hn::Add(total, part);
   }
   return total;
 }

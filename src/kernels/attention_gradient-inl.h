@@ -1,6 +1,6 @@
 // The five products of attention's gradient for one tile of queries against one block of keys:
 //
-//   P = 2^(scores - lse)   dS = scale P (dZ V^T - delta)   dV += P^T dZ   dK += dS^T Q   dQ += dS K
+//   P = e^(scores - lse)   dS = scale P (dZ V^T - delta)   dV += P^T dZ   dK += dS^T Q   dQ += dS K
 //
 // P and dS are stored transposed, [key][query], the same 64 queries wide on every machine: one query a lane
 // where they are made, rows to broadcast from where dV and dK are added up.  dQ is kept transposed like Q.
@@ -31,22 +31,28 @@ inline void make_cells(const Tile& tile, const GradientKeys& at, const AddedCell
   const AttentionArgs& args = *tile.blocks[0].args;
   const AttentionShape& shape = args.shape;
   const float* columns = gradients ? tile.dz : tile.queries;
+  const bool pairs = !gradients && at.pairs;
+  const CellsKind kind = gradients ? CellsKind::gradients
+                         : pairs   ? CellsKind::weights_of_pairs
+                                   : CellsKind::weights;
   Cells t{};
-  t.width = gradients ? shape.value_width : shape.width;
+  t.width = gradients ? shape.value_width : pairs ? shape.width / 2 : shape.width;
   t.raw = raw;
-  t.factor = gradients ? args.scale : args.scale * k_log2_e;
+  t.factor = args.scale;
   t.masked = partly_seen(tile, at.s0, at.s1);
   each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
     if (added.hidden[b]) return;
     const QueryBlock& block = tile.blocks[b];
     const int64_t lane = v0 * k_lanes;
-    t.columns = columns + b * k_width * t.width + lane;
+    t.columns = columns + b * k_width * (gradients ? shape.value_width : shape.width) + lane;
     t.pitch = block.pitch;
-    t.lanes = (gradients ? tile.scaled_delta : tile.lse) + b * k_width + lane;
+    t.lse = tile.lse + b * k_width + lane;
+    t.rest = tile.rest + b * k_width + lane;
+    t.delta = tile.scaled_delta + b * k_width + lane;
     t.low = block.low + lane;
     t.high = block.high + lane;
     for (int64_t s = stripe.c0; s < stripe.c1; s += k_rows) {
-      t.rows = (gradients ? at.values : at.keys) + (s - at.s0) * t.width;
+      t.rows = (gradients ? at.values : pairs ? at.pairs : at.keys) + (s - at.s0) * t.width;
       t.weights = room.weights + (s - at.s0) * k_tile + b * k_width + lane;
       t.dscores = room.dscores + (s - at.s0) * k_tile + b * k_width + lane;
       t.first_key = static_cast<float>(s);
@@ -57,7 +63,7 @@ inline void make_cells(const Tile& tile, const GradientKeys& at, const AddedCell
         t.fetch[0] = {at.keys + (s - at.s0 + k_rows) * shape.width, shape.width};
         t.fetch[1] = {at.values + (s - at.s0) * shape.value_width, shape.value_width};
       }
-      cells_fn(gradients, static_cast<int>(std::min<int64_t>(k_rows, stripe.c1 - s)), v1 - v0)(t);
+      cells_fn(kind, static_cast<int>(std::min<int64_t>(k_rows, stripe.c1 - s)), v1 - v0)(t);
     }
   });
 }
@@ -67,7 +73,7 @@ inline void weigh_in_memory(const Tile& tile, const GradientKeys& at, const Adde
                             const Stripe& stripe, const GradientRoom& room) {
   const AttentionArgs& args = *tile.blocks[0].args;
   const bool capped = args.softcap > 0;
-  const Vec factor = set(query_factor(args)), cap = set(args.softcap * k_log2_e), unit = set(k_log2_e);
+  const Vec cap = set(args.softcap);
   each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
     const QueryBlock& block = tile.blocks[b];
     for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
@@ -80,14 +86,11 @@ inline void weigh_in_memory(const Tile& tile, const GradientKeys& at, const Adde
       const float* more = added_row(tile, at, added, b, s);
       for (int v = v0; v < v1; ++v) {
         const int64_t lane = v * k_lanes;
-        Vec x = hn::Mul(hn::LoadU(k_f32, weights + lane), factor);
-        if (capped) {
-          const Vec y = tanh(x);
-          hn::StoreU(hn::NegMulAdd(y, y, set(1.f)), k_f32, slope + lane);
-          x = hn::Mul(cap, y);
-        }
-        if (more) x = hn::MulAdd(hn::LoadU(k_f32, more + lane), unit, x);
-        x = exp2(hn::Sub(x, hn::LoadU(k_f32, tile.lse + b * k_width + lane)));
+        Vec x = hn::LoadU(k_f32, weights + lane);
+        if (capped) x = cap_score(x, cap, slope + lane);
+        if (more) x = add_to_score(x, hn::LoadU(k_f32, more + lane));
+        x = hn::Sub(x, hn::LoadU(k_f32, tile.lse + b * k_width + lane));
+        x = exp_score(hn::Sub(x, hn::LoadU(k_f32, tile.rest + b * k_width + lane)));
         hn::StoreU(hn::IfThenElseZero(sees(block, v, s, more), x), k_f32, weights + lane);
       }
     }
@@ -169,7 +172,7 @@ inline void hand_out(const Tile& tile, const GradientKeys& at, const Stripe& str
 
 // ---- dV, dK, dQ ----------------------------------------------------------------------------------
 
-// to[key][width] += cells[key][query] rows[query][width].
+// to[key][width] += cells[key][query] rows[query][width], the tile's queries summed apart.
 inline void add_rows(const Tile& tile, const GradientKeys& at, const Stripe& stripe, const float* cells,
                      const float* rows, int64_t width, float* to) {
   const int64_t pitch = padded(width), vecs = pitch / k_lanes;
@@ -179,7 +182,7 @@ inline void add_rows(const Tile& tile, const GradientKeys& at, const Stripe& str
   t.a = cells + (stripe.c0 - at.s0) * k_tile + stripe.begin;
   t.lda = k_tile;
   t.ldb = t.ldc = pitch;
-  t.add = true;
+  t.add = t.apart = true;
   for (int64_t p = 0; p < panels; ++p) {  // of about as many vectors each: narrow ones are slow
     const int64_t v0 = p * vecs / panels, v1 = (p + 1) * vecs / panels;
     t.b = rows + stripe.begin * pitch + v0 * k_lanes;
@@ -191,10 +194,11 @@ inline void add_rows(const Tile& tile, const GradientKeys& at, const Stripe& str
 // The same where a hidden 0 would meet NaN: a key takes no part in queries that do not see it.
 inline void add_rows_seen(const Tile& tile, const GradientKeys& at, const AddedCells& added,
                           const Stripe& stripe, const float* cells, const float* rows, int64_t width,
-                          float* to) {
+                          float* sum, float* to) {
   const int64_t pitch = padded(width);
-  for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
-    float* sum = to + (s - at.s0) * pitch;
+  to += (stripe.c0 - at.s0) * pitch;
+  for (int64_t s = stripe.c0; s < stripe.c1; ++s, to += pitch) {
+    std::fill_n(sum, pitch, 0.f);
     for (int64_t i = stripe.begin; i < std::min(stripe.end, tile.count); ++i) {
       const int64_t b = i / k_width, lane = i % k_width;
       const QueryBlock& block = tile.blocks[b];
@@ -207,6 +211,8 @@ inline void add_rows_seen(const Tile& tile, const GradientKeys& at, const AddedC
         hn::StoreU(hn::MulAdd(cell, row, hn::LoadU(k_f32, sum + c)), k_f32, sum + c);
       }
     }
+    for (int64_t c = 0; c < pitch; c += k_lanes)
+      hn::StoreU(hn::Add(hn::LoadU(k_f32, to + c), hn::LoadU(k_f32, sum + c)), k_f32, to + c);
   }
 }
 
@@ -214,23 +220,25 @@ inline void add_to_keys(const Tile& tile, const GradientKeys& at, const AddedCel
                         const Stripe& stripe, const GradientRoom& room) {
   const AttentionShape& shape = tile.blocks[0].args->shape;
   if (!tile.finite && (added.any || partly_seen(tile, at.s0, at.s1))) {
-    add_rows_seen(tile, at, added, stripe, room.weights, tile.dz_rows, shape.value_width, at.dv);
-    add_rows_seen(tile, at, added, stripe, room.dscores, tile.query_rows, shape.width, at.dk);
+    add_rows_seen(tile, at, added, stripe, room.weights, tile.dz_rows, shape.value_width, room.fresh_row,
+                  at.dv);
+    add_rows_seen(tile, at, added, stripe, room.dscores, tile.query_rows, shape.width, room.fresh_row, at.dk);
   } else {
     add_rows(tile, at, stripe, room.weights, tile.dz_rows, shape.value_width, at.dv);
     add_rows(tile, at, stripe, room.dscores, tile.query_rows, shape.width, at.dk);
   }
 }
 
-// dq[d][query] += K^T dS.  With `select` a query takes no part in keys that it does not see: for keys that
-// are not finite.
+// dq[d][query] += K^T dS, onto `to`.  With `apart` the keys are all of a block's.  With `select` a query
+// takes no part in keys that it does not see: for keys that are not finite.
 inline void add_to_queries(const Tile& tile, const GradientKeys& at, const AddedCells& added,
-                           const Stripe& stripe, bool select, const GradientRoom& room) {
+                           const Stripe& stripe, bool select, bool apart, const GradientRoom& room,
+                           float* to) {
   const int64_t width = tile.blocks[0].args->shape.width;
   each_block(tile, stripe, [&](int64_t b, int v0, int v1) {
     if (added.hidden[b]) return;
     const QueryBlock& block = tile.blocks[b];
-    float* dq = tile.dq + b * k_width * width;
+    float* dq = to + b * k_width * width;
     const float* keys = at.keys + (stripe.c0 - at.s0) * width;
     const float* dscores = room.dscores + (stripe.c0 - at.s0) * k_tile + b * k_width;
     if (!select) {
@@ -243,6 +251,7 @@ inline void add_to_queries(const Tile& tile, const GradientKeys& at, const Added
       t.c = dq + v0 * k_lanes;
       t.ldc = block.pitch;
       t.add = true;
+      t.apart = apart;
       return tile_rows(width, v1 - v0, true, t);
     }
     for (int64_t s = stripe.c0; s < stripe.c1; ++s, keys += width, dscores += k_tile) {
@@ -283,8 +292,14 @@ inline void add_gradients(const Tile& tile, const GradientKeys& at, const Gradie
   each_stripe(tile, at.s0, at.s1, [&](const Stripe& stripe) { add_to_keys(tile, at, added, stripe, room); });
   const bool select = (added.any || partly_seen(tile, at.s0, at.s1)) &&
                       !all_finite(at.keys, args.shape.width, keys, args.shape.width);
-  each_stripe(tile, at.s0, at.s1,
-              [&](const Stripe& stripe) { add_to_queries(tile, at, added, stripe, select, room); });
+  const bool apart = !select && !partly_seen(tile, at.s0, at.s1);  // in one stripe
+  const auto add = [&](float* sums) {
+    each_stripe(tile, at.s0, at.s1, [&](const Stripe& stripe) {
+      add_to_queries(tile, at, added, stripe, select, apart, room, sums);
+    });
+  };
+  if (apart) return add(tile.dq);
+  add_apart(args.shape.width * k_tile, room.fresh_dq, tile.dq, add);
 }
 
 }  // namespace

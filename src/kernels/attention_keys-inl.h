@@ -31,7 +31,7 @@ Weigh strip(const Group& group, const KeyBlock& at_keys, int v0) {
   Weigh t{};
   t.key_pitch = at_keys.key_pitch;
   t.width = at_keys.pairs ? args.shape.width / 2 : args.shape.width;
-  t.factor = query_factor(args);
+  t.factor = args.scale;
   t.queries = group.queries + v0 * k_lanes;
   t.pitch = group.block.pitch;
   return t;
@@ -55,12 +55,12 @@ void score(const Group& group, const KeyBlock& at_keys, int64_t end, const float
   finish_scores(group.block, at_keys.s0, end, added, room.scores, nullptr);
 }
 
-// Scores to weights, for the lanes of one vector; their sum, and with moment not null that of w log2 w.
+// Scores to weights, for the lanes of one vector; their sum, and with moment not null that of w log w.
 Vec weigh_column(const float* scores, float* weights, int64_t keys, int64_t pitch, Vec shift, float* moment) {
   Vec fresh = hn::Zero(k_f32), logs = hn::Zero(k_f32);
   for (int64_t s = 0; s < keys; ++s) {
     const Vec x = hn::Sub(hn::LoadU(k_f32, scores + s * pitch), shift);
-    const Vec weight = exp2(x);
+    const Vec weight = exp_score(x);
     hn::StoreU(weight, k_f32, weights + s * pitch);
     fresh = hn::Add(fresh, weight);
     if (moment) logs = hn::MulAdd(weight, hn::Max(x, set(k_least_log)), logs);
@@ -75,6 +75,21 @@ Vec largest(const float* scores, int64_t keys, int64_t pitch) {
   Vec top = set(-k_infinity);
   for (int64_t s = 0; s < keys; ++s) top = hn::Max(top, hn::LoadU(k_f32, scores + s * pitch));
   return top;
+}
+
+void times(float* at, Vec factor) { hn::StoreU(hn::Mul(hn::LoadU(k_f32, at), factor), k_f32, at); }
+
+// The top of one vector's lanes has moved: what was summed so far counts `factor` of what it did.
+void rescale(const Group& group, int64_t lane, Vec factor) {
+  rescale_exactly(factor, group.total + lane, group.rest + lane);
+  for (int64_t d = 0; d < group.block.args->shape.value_width; ++d) {
+    times(group.sums + d * group.block.pitch + lane, factor);
+    if (group.far_sums) times(group.far_sums + d * group.block.pitch + lane, factor);
+  }
+}
+
+void add_to_total(const Group& group, int64_t lane, Vec fresh) {
+  add_exactly(fresh, group.total + lane, group.rest + lane);
 }
 
 // The rule of k_most, on scores in memory: for what is not masked by bounds alone, and where a top must move.
@@ -100,18 +115,15 @@ void weigh_carefully(const Group& group, const KeyBlock& at_keys, const Room& ro
       top = hn::IfThenElse(right, top, most);
       fresh = weigh_column(scores, weights, keys, pitch, shift_of(top), moment);
     }
-    const Vec factor = hn::IfThenElse(unset, set(1.f), exp2(hn::Sub(old, shift_of(top))));
-    const Vec before = hn::LoadU(k_f32, group.total + lane), total = hn::Mul(before, factor);
+    const Vec factor = hn::IfThenElse(unset, set(1.f), exp_score(hn::Sub(old, shift_of(top))));
     hn::StoreU(top, k_f32, group.top + lane);
     hn::StoreU(shift_of(top), k_f32, group.shift + lane);
-    hn::StoreU(hn::Add(total, fresh), k_f32, group.total + lane);
-    if (hn::AllTrue(k_f32, hn::Eq(factor, set(1.f)))) continue;
-    const Vec rise = hn::IfThenZeroElse(unset, hn::Sub(shift_of(top), old));
-    watch_rescale(group.watch, lane, pitch, factor, rise, before);
-    for (int64_t d = 0; d < block.args->shape.value_width; ++d) {
-      float* sum = group.sums + d * pitch + lane;
-      hn::StoreU(hn::Mul(hn::LoadU(k_f32, sum), factor), k_f32, sum);
+    if (!hn::AllTrue(k_f32, hn::Eq(factor, set(1.f)))) {
+      const Vec rise = hn::IfThenZeroElse(unset, hn::Sub(shift_of(top), old));
+      watch_rescale(group.watch, lane, pitch, factor, rise, hn::LoadU(k_f32, group.total + lane));
+      rescale(group, lane, factor);
     }
+    add_to_total(group, lane, fresh);
   }
   if (at_keys.pairs) pair_weights(room.weights, keys, pitch, room.pairs);
 }
@@ -180,8 +192,7 @@ void weigh(const Group& group, const KeyBlock& at_keys, const Room& room) {
   }
   if (!right) return weigh_carefully(group, at_keys, room);
   for (int64_t i = 0; i < block.pitch; i += k_lanes) {
-    const Vec total = hn::Add(hn::LoadU(k_f32, group.total + i), hn::LoadU(k_f32, room.fresh + i));
-    hn::StoreU(total, k_f32, group.total + i);
+    add_to_total(group, i, hn::LoadU(k_f32, room.fresh + i));
   }
 }
 
@@ -189,8 +200,7 @@ void watch(const Group& group, const KeyBlock& at_keys, const Room& room) {
   if (!watched(*group.watch.wanted)) return;
   watch_block(group.watch, group.block, at_keys.s0, at_keys.s1, room.weights);
   for (int64_t i = 0; i < group.block.pitch && room.moment; i += k_lanes) {
-    float* sum = group.watch.moment + i;
-    hn::StoreU(hn::Add(hn::LoadU(k_f32, sum), hn::LoadU(k_f32, room.moment + i)), k_f32, sum);
+    add_exactly(hn::LoadU(k_f32, room.moment + i), group.watch.moment + i, group.watch.moment_rest + i);
   }
 }
 
@@ -206,20 +216,28 @@ void drop(const QueryBlock& block, const KeyBlock& at_keys, const Room& room) {
 // sums += V^T weights, of pairs.
 void add_pairs(const Group& group, const KeyBlock& at_keys, const Room& room) {
   const QueryBlock& block = group.block;
-  each_stripe(block, at_keys.s0, at_keys.s1, [&](int64_t c0, int64_t c1, int v0, int v1) {
-    TileArgs t{};
-    t.k = (c1 - c0 + 1) / 2;
-    t.a = at_keys.values + (c0 - at_keys.s0) / 2 * at_keys.value_pitch;
-    t.lda = at_keys.value_pitch;
-    t.b = room.pairs + (c0 - at_keys.s0) / 2 * block.pitch + v0 * k_lanes;
-    t.ldb = t.ldc = block.pitch;
-    t.c = group.sums + v0 * k_lanes;
-    pairs_tile_rows(block.args->shape.value_width, v1 - v0, t);
-  });
+  const int64_t width = block.args->shape.value_width;
+  const bool whole = one_stripe(block, at_keys.s0, at_keys.s1);
+  const auto add = [&](float* sums) {
+    each_stripe(block, at_keys.s0, at_keys.s1, [&](int64_t c0, int64_t c1, int v0, int v1) {
+      TileArgs t{};
+      t.k = (c1 - c0 + 1) / 2;
+      t.a = at_keys.values + (c0 - at_keys.s0) / 2 * at_keys.value_pitch;
+      t.lda = at_keys.value_pitch;
+      t.b = room.pairs + (c0 - at_keys.s0) / 2 * block.pitch + v0 * k_lanes;
+      t.ldb = t.ldc = block.pitch;
+      t.c = sums + v0 * k_lanes;
+      t.add = true;
+      t.apart = whole;
+      pairs_tile_rows<true>(width, v1 - v0, t);
+    });
+  };
+  if (whole) return add(group.sums);
+  add_apart(width * block.pitch, room.fresh_sums, group.sums, add);
 }
 
 // The same where a hidden 0 would meet NaN or infinity: a lane takes 0 for the values that it does not see.
-void add_pairs_seen(const Group& group, const KeyBlock& at_keys, const Room& room) {
+void add_pairs_seen(const Group& group, const KeyBlock& at_keys, const Room& room, float* sums) {
   const QueryBlock& block = group.block;
   const hn::RebindToUnsigned<F32> u32;
   const auto half = [&](int v, int64_t s, uint32_t bits) {
@@ -237,7 +255,7 @@ void add_pairs_seen(const Group& group, const KeyBlock& at_keys, const Room& roo
       if (second) mask = hn::Or(mask, half(v, s + 1, 0xffff0000));
       const Vec weights = hn::LoadU(k_f32, room.pairs + pair * block.pitch + v * k_lanes);
       for (int64_t d = 0; d < block.args->shape.value_width; ++d) {
-        float* sum = group.sums + d * block.pitch + v * k_lanes;
+        float* sum = sums + d * block.pitch + v * k_lanes;
         const Vec value = hn::BitCast(k_f32, hn::And(hn::BitCast(u32, set(values[d])), mask));
         hn::StoreU(dot_pairs(value, weights, hn::LoadU(k_f32, sum)), k_f32, sum);
       }
@@ -253,16 +271,16 @@ void add_values(const Group& group, const KeyBlock& at_keys, const Room& room) {
   const bool masked = at_keys.added || partly_seen(block, s0, s1);
   if (at_keys.pairs) {
     const auto* own = static_cast<const uint16_t*>(at(args.type, block.v, s0 * args.v_at.row));
-    if (masked && !finite_bf16(own, args.v_at.row, s1 - s0, width))
-      return add_pairs_seen(group, at_keys, room);
-    return add_pairs(group, at_keys, room);
+    if (!masked || finite_bf16(own, args.v_at.row, s1 - s0, width)) return add_pairs(group, at_keys, room);
+    return add_apart(width * block.pitch, room.fresh_sums, group.sums,
+                     [&](float* sums) { add_pairs_seen(group, at_keys, room, sums); });
   }
-  if (masked && !all_finite(at_keys.values, at_keys.value_pitch, s1 - s0, width)) {
-    add_seen(block, s0, s1, at_keys.values, at_keys.value_pitch, width, room.weights, at_keys.added,
-             group.sums);
-    return;
-  }
-  add_keys(block, s0, s1, at_keys.values, at_keys.value_pitch, width, room.weights, group.sums);
+  if (!masked || all_finite(at_keys.values, at_keys.value_pitch, s1 - s0, width))
+    return add_keys(block, s0, s1, at_keys.values, at_keys.value_pitch, width, room.weights, room.fresh_sums,
+                    group.sums);
+  add_apart(width * block.pitch, room.fresh_sums, group.sums, [&](float* sums) {
+    add_seen(block, s0, s1, at_keys.values, at_keys.value_pitch, width, room.weights, at_keys.added, sums);
+  });
 }
 
 }  // namespace

@@ -23,6 +23,18 @@ namespace limpid::kernels::HWY_NAMESPACE {
 constexpr float k_log2_e = 1.44269504088896341f;
 constexpr double k_log_2 = 0.69314718055994531;
 
+#if HWY_TARGET != HWY_AVX3
+/// 2^(r + n), n + 127 being the last bits of `shifted`.
+HWY_INLINE Vec power_of_score(Vec r, hn::Vec<hn::RebindToSigned<F32>> shifted) {
+  Vec p = hn::MulAdd(set(1.326472731307149e-3f), r, set(9.671512991189957e-3f));
+  p = hn::MulAdd(p, r, set(5.550733581185341e-2f));
+  p = hn::MulAdd(p, r, set(2.4022242426872253e-1f));
+  p = hn::MulAdd(p, r, set(6.931470036506653e-1f));
+  p = hn::MulAdd(p, r, set(1.f));
+  return hn::Mul(p, hn::BitCast(k_f32, hn::ShiftLeft<23>(shifted)));
+}
+#endif
+
 /// 2^x, within 3 ulp: 0 for x < -126.5 or so (-inf too), inf above 128, NaN for NaN.  2^0 is exactly 1.  The
 /// polynomials are minimax fits of degree 5 with p(0) = 1, relative error below 1e-7.
 HWY_INLINE Vec exp2(Vec x) {
@@ -46,13 +58,26 @@ HWY_INLINE Vec exp2(Vec x) {
   const hn::RebindToSigned<F32> i32;
   const Vec shift = set(12582912.f + 127.f);  // 1.5 * 2^23: the sum's last bits are round(x) + 127
   const Vec shifted = hn::Add(x, shift);
-  const Vec r = hn::Sub(x, hn::Sub(shifted, shift));
-  Vec p = hn::MulAdd(set(1.326472731307149e-3f), r, set(9.671512991189957e-3f));
-  p = hn::MulAdd(p, r, set(5.550733581185341e-2f));
-  p = hn::MulAdd(p, r, set(2.4022242426872253e-1f));
-  p = hn::MulAdd(p, r, set(6.931470036506653e-1f));
-  p = hn::MulAdd(p, r, set(1.f));
-  return hn::Mul(p, hn::BitCast(k_f32, hn::ShiftLeft<23>(hn::BitCast(i32, shifted))));
+  return power_of_score(hn::Sub(x, hn::Sub(shifted, shift)), hn::BitCast(i32, shifted));
+#endif
+}
+
+/// e^x, within 4 ulp for x near 0 and 1 + |x| / 2 more further off: 0 for x < -87.7 or so (-inf too), inf
+/// above 88.4, NaN for NaN.  e^0 is exactly 1.
+HWY_INLINE Vec exp_score(Vec x) {
+#if HWY_TARGET == HWY_AVX3
+  return exp2(hn::Mul(x, set(k_log2_e)));
+#else
+#if HWY_TARGET == HWY_AVX2
+  x = hn::Min(set(89.f), hn::Max(set(-88.f), x));  // in this order both keep a NaN of x
+#else
+  x = hn::IfThenElse(hn::Lt(x, set(-88.f)), set(-88.f), x);
+  x = hn::IfThenElse(hn::Gt(x, set(89.f)), set(89.f), x);
+#endif
+  const hn::RebindToSigned<F32> i32;
+  const Vec shift = set(12582912.f + 127.f), unit = set(k_log2_e);  // as in exp2
+  const Vec shifted = hn::MulAdd(x, unit, shift);
+  return power_of_score(hn::MulSub(x, unit, hn::Sub(shifted, shift)), hn::BitCast(i32, shifted));
 #endif
 }
 

@@ -17,19 +17,20 @@ HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t k_tile = 64;                  // queries of a tile
-constexpr int64_t k_blocks = k_tile / k_width;  // of queries, in a tile
-constexpr int64_t k_gradient_keys = 96;         // of a block (48: 1% slower with AVX-512, 1% with AVX2)
+constexpr int64_t k_tile = 64;                     // queries of a tile
+constexpr int64_t k_blocks = k_tile / k_width;     // of queries, in a tile
+constexpr int64_t k_gradient_keys = k_block_keys;  // of a block (48: 1% slower with AVX-512, 1% with AVX2)
 
 // What is kept for the queries of one tile; where lanes are queries, block after block.
 struct Tile {
   QueryBlock blocks[k_blocks];
   int64_t used, count;                           // blocks, queries
   int64_t any_low, any_high, all_low, all_high;  // as QueryBlock's, of all blocks
-  float *queries, *dz, *dq;                      // [D][lanes], [Dv][lanes], [D][lanes]
+  float *queries, *dz, *dq;                      // [D][lanes] times scale, [Dv][lanes], [D][lanes]
+  float* far_dq;                                 // as dq, of the blocks before; null where there are few keys
   const float *query_rows, *dz_rows;             // [queries][D], [queries][Dv], padded to whole vectors
   float *query_copy, *dz_copy;                   // where they are not used in place
-  float *lse, *delta, *scaled_delta;             // [queries]; lse in units of log 2
+  float *lse, *rest, *delta, *scaled_delta;      // [queries]
   bool finite;                                   // are the rows?
   float* dbias;                                  // [queries][keys], dbias_row apart; or null
   int64_t dbias_row;
@@ -41,6 +42,7 @@ struct Tile {
 struct GradientKeys {
   int64_t s0, s1;
   const float *keys, *values;  // rows of D, of Dv
+  const float* pairs;          // rows of D / 2 pairs of keys, or null
   float *dk, *dv;              // rows of D, of Dv, padded to whole vectors: added to
 };
 
@@ -48,6 +50,7 @@ struct GradientRoom {           // shared by all tiles
   float *weights, *dscores;     // [keys][k_tile]
   float *added, *kept, *slope;  // [keys][lanes], block of queries after block; where they are needed
   float* rows;                  // [k_width][keys]
+  float *fresh_dq, *fresh_row;  // [D][k_tile], [D or Dv]: sums of a block, where it takes several steps
 };
 
 inline float* of_block(float* cells, int64_t b) { return cells + b * k_width * k_gradient_keys; }

@@ -19,10 +19,11 @@ namespace limpid::kernels::HWY_NAMESPACE {
 /// the row is done.  Lanes are queries.
 struct Watch {
   const AttentionObservation* wanted = nullptr;
-  float* weights = nullptr;  // [top][lanes], largest first
-  int32_t* keys = nullptr;   // [top][lanes]
-  float* moment = nullptr;   // [lanes]: sum of w log2 w
-  float* map = nullptr;      // [blocks of keys][lanes]
+  float* weights = nullptr;                           // [top][lanes], largest first
+  int32_t* keys = nullptr;                            // [top][lanes]
+  float* moment = nullptr;                            // [lanes]: sum of w log w
+  float* map = nullptr;                               // [blocks of keys][lanes]
+  float *moment_rest = nullptr, *map_rest = nullptr;  // what their roundings lost
   int64_t map_columns = 0;
 };
 
@@ -43,10 +44,14 @@ Watch watch_room(const AttentionObservation& o, int64_t keys, Take take) {
     watch.weights = take(kept_rows(o) * k_width);
     watch.keys = reinterpret_cast<int32_t*>(take(kept_rows(o) * k_width));
   }
-  if (o.entropy) watch.moment = take(k_width);
+  if (o.entropy) {
+    watch.moment = take(k_width);
+    watch.moment_rest = take(k_width);
+  }
   if (o.map) {
     watch.map_columns = (keys + o.map_keys - 1) / o.map_keys;
     watch.map = take(watch.map_columns * k_width);
+    watch.map_rest = take(watch.map_columns * k_width);
   }
   return watch;
 }
@@ -57,11 +62,13 @@ inline void watch_start(const Watch& watch) {
     std::fill_n(watch.weights, kept_rows(o) * k_width, 0.f);
     std::fill_n(watch.keys, kept_rows(o) * k_width, -1);
   }
-  if (o.entropy) std::fill_n(watch.moment, k_width, 0.f);
-  if (o.map) std::fill_n(watch.map, watch.map_columns * k_width, 0.f);
+  for (float* sums : {watch.moment, watch.moment_rest})
+    if (sums) std::fill_n(sums, k_width, 0.f);
+  for (float* sums : {watch.map, watch.map_rest})
+    if (sums) std::fill_n(sums, watch.map_columns * k_width, 0.f);
 }
 
-/// The tops of one vector's lanes have moved: weights so far count `factor`, 2^-rise, of what they did;
+/// The tops of one vector's lanes have moved: weights so far count `factor`, e^-rise, of what they did;
 /// `total` is their sum before.
 inline void watch_rescale(const Watch& watch, int64_t lane, int64_t pitch, Vec factor, Vec rise, Vec total) {
   const AttentionObservation& o = *watch.wanted;
@@ -69,15 +76,15 @@ inline void watch_rescale(const Watch& watch, int64_t lane, int64_t pitch, Vec f
     float* weight = watch.weights + j * pitch + lane;
     hn::StoreU(hn::Mul(hn::LoadU(k_f32, weight), factor), k_f32, weight);
   }
-  if (o.entropy) {  // sum of w f (log2 w - rise)
-    float* moment = watch.moment + lane;
+  if (o.entropy) {  // sum of w f (log w - rise); the rise may be infinite where f is 0
+    float *moment = watch.moment + lane, *rest = watch.moment_rest + lane;
+    const auto none = hn::Eq(factor, hn::Zero(k_f32));
     const Vec moved = hn::NegMulAdd(rise, total, hn::LoadU(k_f32, moment));
-    hn::StoreU(hn::Mul(moved, factor), k_f32, moment);
+    hn::StoreU(hn::IfThenZeroElse(none, moved), k_f32, moment);
+    rescale_exactly(factor, moment, rest);
   }
-  for (int64_t c = 0; c < watch.map_columns; ++c) {
-    float* sum = watch.map + c * pitch + lane;
-    hn::StoreU(hn::Mul(hn::LoadU(k_f32, sum), factor), k_f32, sum);
-  }
+  for (int64_t c = 0; c < watch.map_columns; ++c)
+    rescale_exactly(factor, watch.map + c * pitch + lane, watch.map_rest + c * pitch + lane);
 }
 
 // The weights that are kept of one vector's lanes, largest first, in registers for k_kept of them.
@@ -198,7 +205,7 @@ inline void watch_map(const Watch& watch, int64_t lane, const float* weights, in
   const int64_t block = watch.wanted->map_keys;
   for (int64_t s = s0; s < s1;) {
     const int64_t end = std::min(s1, (s / block + 1) * block);
-    float* to = watch.map + s / block * pitch + lane;
+    const int64_t to = s / block * pitch + lane;
     // Four sums, each of every fourth key: one would wait for itself.
     Vec part[4] = {hn::Zero(k_f32), hn::Zero(k_f32), hn::Zero(k_f32), hn::Zero(k_f32)};
     for (; s < end && s % 4 != 0; ++s, weights += pitch) {
@@ -210,8 +217,7 @@ inline void watch_map(const Watch& watch, int64_t lane, const float* weights, in
     }
     for (; s < end; ++s, weights += pitch) part[s % 4] = hn::Add(part[s % 4], hn::LoadU(k_f32, weights));
     const Vec fresh = hn::Add(hn::Add(part[0], part[1]), hn::Add(part[2], part[3]));
-    const Vec sum = hn::Add(hn::LoadU(k_f32, to), fresh);
-    hn::StoreU(sum, k_f32, to);
+    add_exactly(fresh, watch.map + to, watch.map_rest + to);
   }
 }
 
@@ -228,14 +234,18 @@ inline void watch_block(const Watch& watch, const QueryBlock& block, int64_t s0,
   }
 }
 
-/// The weights of one query for up to k_lanes keys, as AttentionWindow rebuilds them: 2^(score - lse).
-/// `query` is its packed column, without gaps.
-inline Vec rebuilt_weights(const QueryBlock& block, int64_t lane, const float* HWY_RESTRICT query,
-                           const int32_t* keys, int64_t count, float lse, float* HWY_RESTRICT copies) {
+/// What a row's weights are rebuilt from: e^((score - lse) - rest).  `rest` is what lse, rounded to a float,
+/// lacks of the logarithm: without it the weights of large scores would not add up to 1.
+struct RowSum {
+  float lse, rest;
+};
+
+// The scaled products of one query with some keys, each one chain over d in order, as in the tiles.
+inline void chain_scores(const QueryBlock& block, const float* HWY_RESTRICT query, const int32_t* keys,
+                         int64_t count, float* HWY_RESTRICT scores, float* HWY_RESTRICT copies) {
   const AttentionArgs& args = *block.args;
   const int64_t width = args.shape.width;
-  const hn::CappedTag<float, 1> one;  // one chain a cell, over d in order, as in the tiles
-  HWY_ALIGN float scores[k_lanes] = {}, added[k_lanes] = {};
+  const hn::CappedTag<float, 1> one;
   constexpr int64_t k_chains = 8;
   for (int64_t j0 = 0; j0 < count; j0 += k_chains) {
     hn::Vec<decltype(one)> sum[k_chains];
@@ -261,60 +271,158 @@ inline Vec rebuilt_weights(const QueryBlock& block, int64_t lane, const float* H
       if (j0 + j < count) scores[j0 + j] = hn::GetLane(sum[j]);
     }
   }
+}
+
+// The same of pairs.
+inline void pair_scores(const QueryBlock& block, const float* HWY_RESTRICT query, const int32_t* keys,
+                        int64_t count, float* HWY_RESTRICT scores) {
+  const AttentionArgs& args = *block.args;
+  constexpr int64_t k_chains = 8;
+  for (int64_t j0 = 0; j0 < count; j0 += k_chains) {
+    Vec sum[k_chains];
+    const std::byte* row[k_chains];
+#pragma GCC unroll 8
+    for (int64_t j = 0; j < k_chains; ++j) {
+      const int64_t key = keys[std::min(j0 + j, count - 1)];
+      row[j] = static_cast<const std::byte*>(at(args.type, block.k, key * args.k_at.row));
+      sum[j] = hn::Zero(k_f32);
+    }
+    for (int64_t p = 0; p < args.shape.width / 2; ++p) {
+      const Vec q = set(query[p]);
+#pragma GCC unroll 8
+      for (int64_t j = 0; j < k_chains; ++j) {
+        float pair;  // rows may begin anywhere
+        std::memcpy(&pair, row[j] + 4 * p, sizeof pair);
+        sum[j] = dot_pairs(set(pair), q, sum[j]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int64_t j = 0; j < k_chains; ++j) {
+      if (j0 + j < count) scores[j0 + j] = hn::GetLane(hn::Mul(sum[j], set(args.scale)));
+    }
+  }
+}
+
+/// The weights of one query for up to k_lanes keys, as AttentionWindow rebuilds them.  `query` is its packed
+/// column, without gaps.
+inline Vec rebuilt_weights(const QueryBlock& block, int64_t lane, const float* HWY_RESTRICT query,
+                           const int32_t* keys, int64_t count, const RowSum& sum_of_row,
+                           float* HWY_RESTRICT copies) {
+  const AttentionArgs& args = *block.args;
+  HWY_ALIGN float scores[k_lanes] = {}, added[k_lanes] = {};
+  if (in_pairs(args))
+    pair_scores(block, query, keys, count, scores);
+  else
+    chain_scores(block, query, keys, count, scores, copies);
   Vec x = hn::Load(k_f32, scores);
-  if (args.softcap > 0) x = hn::Mul(set(args.softcap * k_log2_e), tanh(x));
+  if (args.softcap > 0) x = cap_score(x, set(args.softcap), nullptr);
   if (has_added(args)) {
     for (int64_t j = 0; j < count; ++j) added[j] = added_cell(block, lane, keys[j]);
-    x = hn::MulAdd(hn::Load(k_f32, added), set(k_log2_e), x);
+    x = add_to_score(x, hn::Load(k_f32, added));
   }
-  return exp2(hn::Sub(x, set(lse)));
+  return exp_score(hn::Sub(hn::Sub(x, set(sum_of_row.lse)), set(sum_of_row.rest)));
+}
+/// One query as rebuilt_weights takes it.
+inline void load_query(const QueryBlock& block, int64_t lane, float* HWY_RESTRICT to) {
+  const AttentionArgs& args = *block.args;
+  const int64_t width = args.shape.width;
+  const void* from = at(args.type, block.q, lane * args.q_at.row);
+  if (in_pairs(args)) return copy_rows(from, 0, 1, width, to);
+  load_rows(args.type, from, 0, 1, width, to, width);
+  for (int64_t d = 0; d < width; ++d) to[d] *= args.scale;
+}
+
+/// Does one query see the key?
+inline bool lane_sees(const QueryBlock& block, int64_t lane, int64_t key) {
+  const auto s = static_cast<float>(key);
+  return s >= block.low[lane] && s < block.high[lane] &&
+         !(has_added(*block.args) && added_cell(block, lane, key) == -k_infinity);
+}
+
+/// Room for a row at a time, in rows of D or Dv: a query, 8 keys, a value, a sum in double.
+constexpr int64_t k_row_room = 12;
+
+// The largest weights of a row, rebuilt.  A row whose total is NaN has no order: its first keys stand there.
+inline void finish_largest(const Watch& watch, const QueryBlock& block, int64_t lane, const RowSum& sum,
+                           float* HWY_RESTRICT copies) {
+  const int64_t top = watch.wanted->top;
+  const AttentionShape& shape = block.args->shape;
+  const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first + lane;
+  float* weights = watch.wanted->top_weights + row * top;
+  int32_t* keys = watch.wanted->top_keys + row * top;
+  std::fill_n(weights, top, 0.f);
+  if (std::isnan(sum.lse)) {
+    std::fill_n(keys, top, -1);
+    int64_t found = 0;
+    const auto low = static_cast<int64_t>(block.low[lane]), high = static_cast<int64_t>(block.high[lane]);
+    for (int64_t s = low; s < high && found < top; ++s) {
+      if (!lane_sees(block, lane, s)) continue;
+      weights[found] = sum.lse;
+      keys[found++] = static_cast<int32_t>(s);
+    }
+    return;
+  }
+  for (int64_t j = 0; j < top; ++j) keys[j] = watch.keys[j * block.pitch + lane];
+  load_query(block, lane, copies);
+  const int64_t found = std::find(keys, keys + top, -1) - keys;
+  for (int64_t j = 0; j < found; j += k_lanes) {
+    const int64_t count = std::min(k_lanes, found - j);
+    store(rebuilt_weights(block, lane, copies, keys + j, count, sum, copies + shape.width), weights + j,
+          count);
+  }
+  // Weights that were equal but for rounding may have changed places.
+  for (int64_t j = 1; j < found; ++j) {
+    for (int64_t m = j; m > 0; --m) {
+      const bool later =
+          weights[m - 1] < weights[m] || (weights[m - 1] == weights[m] && keys[m - 1] > keys[m]);
+      if (!later) break;
+      std::swap(weights[m - 1], weights[m]), std::swap(keys[m - 1], keys[m]);
+    }
+  }
+}
+
+// What a row gives its map.  A NaN reaches the blocks that the row sees, and no other.
+inline void finish_map_row(const Watch& watch, const QueryBlock& block, int64_t lane, float share,
+                           float* to) {
+  if (share == 0) return;
+  for (int64_t c = 0; c < watch.map_columns; ++c) {
+    const int64_t from = c * block.pitch + lane;
+    const float sum = watch.map[from] + watch.map_rest[from];
+    if (!std::isnan(share)) {
+      to[c] += sum * share;
+      continue;
+    }
+    const int64_t s0 = c * watch.wanted->map_keys,
+                  s1 = std::min(s0 + watch.wanted->map_keys, block.args->shape.keys);
+    for (int64_t s = s0; s < s1; ++s) {
+      if (!lane_sees(block, lane, s)) continue;
+      to[c] = share;
+      break;
+    }
+  }
 }
 
 /// All keys have passed: writes what was wanted.  share[lane] is what z was multiplied with, 0 where nothing
-/// was seen; lse[lane] the natural one.
-inline void watch_finish(const Watch& watch, const QueryBlock& block, const float* share, const float* lse,
-                         const float* all, float* HWY_RESTRICT copies) {
+/// was seen; all[lane] the sum of weights before, sums[lane] what weights are rebuilt from.
+inline void watch_finish(const Watch& watch, const QueryBlock& block, const float* share, const double* all,
+                         const RowSum* sums, float* HWY_RESTRICT copies) {
   const AttentionObservation& o = *watch.wanted;
   const AttentionShape& shape = block.args->shape;
   const int64_t head = block.batch * shape.heads + block.head, row = head * shape.queries + block.first;
   for (int64_t i = 0; i < block.count; ++i) {
     if (o.entropy) {  // -sum w log w, w = p share, log w = log p + log share
-      const double part = share[i], log_share = std::log(part);
-      const double sum = -(part * watch.moment[i] * k_log_2 + part * all[i] * log_share);
+      const double part = share[i], log_share = std::log(part),
+                   moment = static_cast<double>(watch.moment[i]) + watch.moment_rest[i];
+      const double sum = -(part * moment + part * all[i] * log_share);
       o.entropy[row + i] = part == 0 ? 0 : static_cast<float>(sum > 0 || std::isnan(sum) ? sum : 0);
     }
-    if (o.top == 0) continue;
-    float* weights = o.top_weights + (row + i) * o.top;
-    int32_t* keys = o.top_keys + (row + i) * o.top;
-    for (int64_t j = 0; j < o.top; ++j) keys[j] = watch.keys[j * block.pitch + i];
-    load_rows(block.args->type, at(block.args->type, block.q, i * block.args->q_at.row), 0, 1, shape.width,
-              copies, shape.width);
-    for (int64_t d = 0; d < shape.width; ++d) copies[d] *= query_factor(*block.args);
-    std::fill_n(weights, o.top, 0.f);
-    const int64_t found = std::find(keys, keys + o.top, -1) - keys;
-    const float log2_sum = static_cast<float>(lse[i] * static_cast<double>(k_log2_e));
-    for (int64_t j = 0; j < found; j += k_lanes) {
-      const int64_t count = std::min(k_lanes, found - j);
-      store(rebuilt_weights(block, i, copies, keys + j, count, log2_sum, copies + shape.width), weights + j,
-            count);
-    }
-    // Weights that were equal but for rounding may have changed places.
-    for (int64_t j = 1; j < found; ++j) {
-      for (int64_t m = j; m > 0; --m) {
-        const bool later =
-            weights[m - 1] < weights[m] || (weights[m - 1] == weights[m] && keys[m - 1] > keys[m]);
-        if (!later) break;
-        std::swap(weights[m - 1], weights[m]), std::swap(keys[m - 1], keys[m]);
-      }
-    }
+    if (o.top > 0) finish_largest(watch, block, i, sums[i], copies);
   }
   if (!o.map) return;
   const int64_t rows = (shape.queries + o.map_queries - 1) / o.map_queries;
   for (int64_t i = 0; i < block.count; ++i) {
-    float* to = o.map + (head * rows + (block.first + i) / o.map_queries) * watch.map_columns;
-    for (int64_t c = 0; c < watch.map_columns && share[i] != 0; ++c) {
-      to[c] += watch.map[c * block.pitch + i] * share[i];
-    }
+    finish_map_row(watch, block, i, share[i],
+                   o.map + (head * rows + (block.first + i) / o.map_queries) * watch.map_columns);
   }
 }
 

@@ -19,14 +19,14 @@ HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
 
-// Keys of a block: their weights (96 x 64 floats) stay in the first-level cache.  Blocks begin at multiples
-// of it, so that a row's sums are grouped the same whatever rows share its block of queries.
-constexpr int64_t k_block_keys = 96;
+// A block's weights (96 keys x 64 floats) stay in the first-level cache.  Blocks begin at multiples of
+// k_block_keys, so that a row's sums are grouped the same whatever rows share its block of queries.
 
-// A row's weights are powers of two relative to its `top`: the largest of the first six scores of the block
+// A row's weights are e^(score - top), where `top` is the largest of the first six scores of the block that
 // it begins in (or of that whole block, where it sees none of the six), until the weights of a block add up
 // to more than this; then the largest score of that block takes its place.  Asking so rarely is what lets
-// weights be made while their scores are in registers.  It is a rule of the row alone.
+// weights be made while their scores are in registers.  It is a rule of the row alone.  The difference is
+// made before anything else: scores themselves may be as large as floats are.
 constexpr float k_most = 65536.f;
 
 constexpr int64_t k_task_queries = 256;  // at most: one reading of keys and values serves them all
@@ -37,23 +37,19 @@ constexpr int64_t k_few_tasks = 16;  // as many are wanted, so that every thread
 struct Group {
   QueryBlock block;
   float *queries, *sums;  // [D][lanes], [Dv][lanes]
+  float* far_sums;        // [Dv][lanes]: of the blocks before, or null where there are few keys
   float *top, *shift;     // [lanes]: -inf where nothing was seen yet; what is taken off scores: top, or 0
-  float* total;           // [lanes]: the sum of weights so far
+  float *total, *rest;    // [lanes]: the sum of weights so far, and what its roundings lost
   Watch watch;
 };
-
-// bf16 goes through products of pairs where the machine has them: queries, keys and weights are then cells of
-// two numbers each, queries not multiplied with anything (it would round them), scores with query_factor.
-bool in_pairs(const AttentionArgs& args) {
-  return k_pairs && args.type == DType::bf16 && args.shape.width % 2 == 0 && has_pairs();
-}
 
 struct Room {                       // a task's scratch, but for its groups'
   float *weights, *pairs, *scores;  // [keys][lanes]
   float *added, *kept;              // the same: only where something is added, or dropped
   float* rows;                      // [lanes][keys], or [lanes][D] or [Dv]
   float *keys, *values;             // [keys][D], [keys][Dv]: only where they are not used in place
-  float *fresh, *moment;            // [lanes]: sums of this block's weights, and of w log2 w, if wanted
+  float *fresh, *moment;            // [lanes]: sums of this block's weights, and of w log w, if wanted
+  float* fresh_sums;                // [Dv][lanes]
 };
 
 bool in_place(const AttentionArgs& args, const HeadStrides& strides, int64_t width) {
@@ -74,7 +70,9 @@ int64_t lay_out(const AttentionArgs& args, const AttentionObservation& observati
   for (int64_t g = 0; g < k_groups; ++g) {
     groups[g].queries = take(shape.width * k_width);
     groups[g].sums = take(shape.value_width * k_width);
-    for (float** lanes : {&groups[g].top, &groups[g].shift, &groups[g].total}) *lanes = take(k_width);
+    groups[g].far_sums = take(shape.keys > k_far_keys ? shape.value_width * k_width : 0);
+    for (float** lanes : {&groups[g].top, &groups[g].shift, &groups[g].total, &groups[g].rest})
+      *lanes = take(k_width);
     groups[g].watch = watch_room(observation, shape.keys, take);
   }
   room->weights = take(block);
@@ -82,11 +80,13 @@ int64_t lay_out(const AttentionArgs& args, const AttentionObservation& observati
   room->scores = take(block);
   room->added = take(has_added(args) ? block : 0);
   room->kept = take(args.dropout > 0 ? block : 0);
-  room->rows = take(std::max(has_added(args) || args.dropout > 0 ? block : 0, k_width * widest));
+  room->rows =
+      take(std::max(has_added(args) || args.dropout > 0 ? block : 0, std::max(k_width, k_row_room) * widest));
   room->keys = take(in_place(args, args.k_at, shape.width) ? 0 : k_block_keys * shape.width);
   const bool values_in_place = in_place(args, args.v_at, shape.value_width) && !in_pairs(args);
   room->values = take(values_in_place ? 0 : k_block_keys * shape.value_width);
   room->fresh = take(k_width);
+  room->fresh_sums = take(shape.value_width * k_width);
   room->moment = take(observation.entropy ? k_width : 0);
   return used;
 }
@@ -175,7 +175,7 @@ void weigh_tile(const Weigh& t) {
     for (int r = 0; r < kRows; ++r) {
       // Of pairs as weigh_column has it: the product is rounded, as it is in memory.
       Vec x = hn::Sub(kPairs ? hn::Mul(sum[r][v], factor) : sum[r][v], shift);
-      Vec weight = exp2(x);
+      Vec weight = exp_score(x);
       if (t.masked) {
         const Vec key = set(t.first_key + static_cast<float>(r));
         const auto seen = hn::And(hn::Ge(key, hn::LoadU(k_f32, t.low + v * k_lanes)),

@@ -13,7 +13,6 @@ HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t k_block_keys = 96;  // cells of a block: 96 x 64 floats, in the first-level cache
 constexpr int64_t k_task_keys = 4 * k_block_keys;  // a task packs its queries once for so many
 
 struct Room {                   // a task's scratch; lanes are queries
@@ -22,8 +21,9 @@ struct Room {                   // a task's scratch; lanes are queries
   float *slope, *added, *kept;  // the same: only where there is a cap, something added, dropout
   float* rows;                  // [lanes][keys], or [lanes][D] or [Dv]
   float *keys, *values;         // [keys][D], [keys][Dv]: only where they are not floats
-  float *lse, *delta;           // [lanes]: lse in units of log 2
+  float *lse, *rest, *delta;    // [lanes]
   float* mass;                  // [keys][k_lanes]
+  double* masses;               // [keys]: those of the queries before
 };
 
 // How many floats it takes; places them in scratch unless that is null.
@@ -48,8 +48,10 @@ int64_t lay_out(const AttentionArgs& args, float* scratch, Room* room) {
   room->keys = take(wide ? 0 : k_block_keys * shape.width);
   room->values = take(wide ? 0 : k_block_keys * shape.value_width);
   room->lse = take(k_width);
+  room->rest = take(k_width);
   room->delta = take(k_width);
   room->mass = take(k_task_keys * k_lanes);
+  room->masses = reinterpret_cast<double*>(take(2 * k_task_keys));
   return used;
 }
 
@@ -70,6 +72,7 @@ Rows rows_of(const AttentionArgs& args, const void* from, const HeadStrides& str
 void pack_queries(const QueryBlock& block, float factor, const Room& room) {
   const AttentionArgs& args = *block.args;
   const int64_t width = args.shape.width;
+  if (in_pairs(args)) return pack_pairs(block, room.rows, room.queries);
   const float* queries = static_cast<const float*>(block.q);
   int64_t stride = args.q_at.row;
   if (args.type != DType::f32) {
@@ -84,10 +87,12 @@ void pack_queries(const QueryBlock& block, float factor, const Room& room) {
 // weights 0, and those of the lanes beyond count.
 void load_lse(const QueryBlock& block, const Room& room) {
   const AttentionShape& shape = block.args->shape;
-  const float* lse = block.args->lse + (block.batch * shape.heads + block.head) * shape.queries + block.first;
+  const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first;
+  const float *lse = block.args->lse + row, *rest = block.args->lse_rest;
   for (int64_t i = 0; i < block.pitch; ++i) {
     const bool seen = i < block.count && lse[i] != -k_infinity;
-    room.lse[i] = seen ? static_cast<float>(lse[i] * static_cast<double>(k_log2_e)) : k_infinity;
+    room.lse[i] = seen ? lse[i] : k_infinity;
+    room.rest[i] = seen && rest ? rest[row + i] : 0;
   }
 }
 
@@ -140,7 +145,19 @@ const float* added_of(const QueryBlock& block, int64_t s0, int64_t s1, const Roo
   return kind == Added::some ? room.added : nullptr;
 }
 
-// room.cells: a stage up to scores.  `queries` are packed as they are.
+// Keys by queries as they are packed, times the scale unless `raw`: in packed queries it is already.
+void products(const QueryBlock& block, int64_t s0, int64_t s1, bool raw, const Room& room, float* to) {
+  const AttentionArgs& args = *block.args;
+  const int64_t width = args.shape.width;
+  if (in_pairs(args)) {
+    copy_rows(at(args.type, block.k, s0 * args.k_at.row), args.k_at.row, s1 - s0, width, room.keys);
+    return pair_products(block, s0, s1, room.keys, room.queries, raw ? 1.f : args.scale, to);
+  }
+  const Rows keys = rows_of(args, block.k, args.k_at, width, s0, s1, room.keys);
+  key_products(block, s0, s1, keys.at, keys.pitch, width, room.queries, to);
+}
+
+// room.cells: a stage up to scores.  `queries` are packed with the scale, but as they are for raw scores.
 void rebuild_scores(const QueryBlock& block, AttentionStage stage, int64_t s0, int64_t s1, const Room& room) {
   const AttentionArgs& args = *block.args;
   const bool last = stage == AttentionStage::scores;
@@ -150,20 +167,18 @@ void rebuild_scores(const QueryBlock& block, AttentionStage stage, int64_t s0, i
     std::fill(room.cells, room.cells + (s1 - s0) * block.pitch, -k_infinity);
     return;
   }
-  const Rows keys = rows_of(args, block.k, args.k_at, args.shape.width, s0, s1, room.keys);
-  key_products(block, s0, s1, keys.at, keys.pitch, args.shape.width, room.queries, room.cells);
+  products(block, s0, s1, stage == AttentionStage::raw_scores, room, room.cells);
   if (stage == AttentionStage::raw_scores) return;
-  const Vec scale = set(args.scale), cap = set(args.softcap);
+  const Vec cap = set(args.softcap);
   for (int64_t s = s0; s < s1; ++s) {
     for (int v = 0; v < block.vecs; ++v) {
       const int64_t cell = (s - s0) * block.pitch + v * k_lanes;
       const float* more = added ? added + (s - s0) * block.pitch : nullptr;
       Vec x = set(-k_infinity);
       if (any_sees(block, v, s)) {
-        x = hn::Mul(hn::LoadU(k_f32, room.cells + cell), scale);
-        if (stage >= AttentionStage::capped_scores && args.softcap > 0)
-          x = hn::Mul(cap, tanh(hn::Div(x, cap)));
-        if (more) x = hn::Add(x, hn::LoadU(k_f32, more + v * k_lanes));
+        x = hn::LoadU(k_f32, room.cells + cell);
+        if (stage >= AttentionStage::capped_scores && args.softcap > 0) x = cap_score(x, cap, nullptr);
+        if (more) x = add_to_score(x, hn::LoadU(k_f32, more + v * k_lanes));
         if (last) x = hn::IfThenElse(sees(block, v, s, more), x, set(-k_infinity));
       }
       hn::StoreU(x, k_f32, room.cells + cell);
@@ -171,7 +186,7 @@ void rebuild_scores(const QueryBlock& block, AttentionStage stage, int64_t s0, i
   }
 }
 
-// weights[key][lane], 0 where hidden.  `queries` are packed with query_factor.  False where all is hidden.
+// weights[key][lane], 0 where hidden.  `queries` are packed with the scale.  False where all is hidden.
 bool rebuild_weights(const QueryBlock& block, int64_t s0, int64_t s1, bool slope, const float** added,
                      float* weights, const Room& room) {
   const AttentionArgs& args = *block.args;
@@ -181,16 +196,17 @@ bool rebuild_weights(const QueryBlock& block, int64_t s0, int64_t s1, bool slope
     std::fill(weights, weights + (s1 - s0) * block.pitch, 0.f);
     return false;
   }
-  const Rows keys = rows_of(args, block.k, args.k_at, args.shape.width, s0, s1, room.keys);
-  score_block(block, room.queries, s0, s1, keys.at, keys.pitch, *added, weights,
-              slope ? room.slope : nullptr);
+  products(block, s0, s1, false, room, weights);
+  finish_scores(block, s0, s1, *added, weights, slope ? room.slope : nullptr);
   for (int64_t s = s0; s < s1; ++s) {
     for (int v = 0; v < block.vecs; ++v) {
       float* cell = weights + (s - s0) * block.pitch + v * k_lanes;
       Vec weight = hn::Zero(k_f32);
       if (any_sees(block, v, s)) {
         const float* more = *added ? *added + (s - s0) * block.pitch : nullptr;
-        weight = exp2(hn::Sub(hn::LoadU(k_f32, cell), hn::LoadU(k_f32, room.lse + v * k_lanes)));
+        const Vec lse = hn::LoadU(k_f32, room.lse + v * k_lanes);
+        weight = hn::Sub(hn::Sub(hn::LoadU(k_f32, cell), lse), hn::LoadU(k_f32, room.rest + v * k_lanes));
+        weight = exp_score(weight);
         weight = hn::IfThenElseZero(sees(block, v, s, more), weight);
       }
       hn::StoreU(weight, k_f32, cell);
@@ -251,7 +267,7 @@ void rebuild(const AttentionArgs& args, const AttentionCells& cells, int64_t bat
   const bool pattern = stage == AttentionStage::pattern, weighs = pattern != cells.gradient;
   QueryBlock block = query_block(args, batch, head, first, cells.t1);
   if (!weighs && stage != AttentionStage::scores) block = unmasked(block);
-  pack_queries(block, weighs ? query_factor(args) : 1.f, room);
+  pack_queries(block, !weighs && stage == AttentionStage::raw_scores ? 1.f : args.scale, room);
   if (weighs) load_lse(block, room);
   if (cells.gradient) {
     const float* dz =
@@ -285,11 +301,19 @@ void add_mass(const AttentionArgs& args, int64_t batch, int64_t head, int64_t ke
   lay_out(args, scratch, &room);
   const int64_t end = std::min(key + k_task_keys, args.shape.keys);
   std::fill(room.mass, room.mass + (end - key) * k_lanes, 0.f);
+  std::fill(room.masses, room.masses + (end - key), 0.0);
+  const auto move = [&] {
+    for (int64_t s = 0; s < end - key; ++s)
+      room.masses[s] += sum_lanes(hn::LoadU(k_f32, room.mass + s * k_lanes));
+    std::fill(room.mass, room.mass + (end - key) * k_lanes, 0.f);
+  };
+  constexpr int64_t k_near_queries = 4096;
   for (int64_t first = 0; first < args.shape.queries; first += k_width) {
+    if (first > 0 && first % k_near_queries == 0) move();
     const QueryBlock block = query_block(args, batch, head, first, args.shape.queries);
     const int64_t low = std::max(key, block.any_low), high = std::min(end, block.any_high);
     if (low >= high) continue;
-    pack_queries(block, query_factor(args), room);
+    pack_queries(block, args.scale, room);
     load_lse(block, room);
     for (int64_t s0 = low; s0 < high; s0 += k_block_keys) {
       const int64_t s1 = std::min(s0 + k_block_keys, high);
@@ -305,8 +329,9 @@ void add_mass(const AttentionArgs& args, int64_t batch, int64_t head, int64_t ke
       }
     }
   }
+  move();
   mass += (batch * args.shape.heads + head) * args.shape.keys;
-  for (int64_t s = key; s < end; ++s) mass[s] = sum_lanes(hn::LoadU(k_f32, room.mass + (s - key) * k_lanes));
+  for (int64_t s = key; s < end; ++s) mass[s] = static_cast<float>(room.masses[s - key]);
 }
 
 }  // namespace

@@ -6,13 +6,10 @@
 // largest weights:
 //
 //   raw_scores[t,s]    = q[t].k[s]                       one chain of fused multiply-adds over d, in order
-//   scaled_scores      = scale raw_scores
+//   scaled_scores      = (scale q[t]).k[s], a chain like it: the bits that weights are made of
 //   capped_scores      = softcap tanh(scaled_scores / softcap), or scaled_scores where there is no cap
 //   scores             = capped_scores + bias - slope (p - s) + distances[p - s]; -inf where hidden
-//   pattern            = 2^(score2 - lse2), score2 the forward pass's score in units of log 2 and
-//                        lse2 = lse log2 e, rounded once; 0 where hidden.  Before dropout.  (Where the
-//                        forward pass multiplies pairs of bf16, its scores differ from these by the roundings
-//                        of a sum.)
+//   pattern            = e^((scores - lse) - lse_rest); 0 where hidden.  Before dropout.
 //   pattern.grad       = drop dz[t].v[s]                 whatever is hidden, as the plain stages have it
 //   scores.grad        = pattern (pattern.grad - delta), delta[t] = dz[t].z[t]      (Dao et al. 2022, B.4)
 //   capped_scores.grad = scores.grad
@@ -67,7 +64,7 @@ class AttentionWindow {
 
 /// mass[b,h,s] = sum over t of pattern[b,h,t,s]: what each single key receives, before dropout.  A second
 /// pass over q and k, from lse; the queries are added in one fixed order, and the sum of n weights is off by
-/// at most n / 8 + 8 roundings (n + 8 where vectors have one lane).  NaN where a query that sees the key has
+/// at most 4096 roundings however large n is.  NaN where a query that sees the key has
 /// a NaN weight for it.  A kernel; a task is some keys of one head.
 class AttentionMass {
  public:

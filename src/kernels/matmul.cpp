@@ -25,7 +25,8 @@ void multiply_as(const MatmulArgs& args, const Matmul::Block& block, float* scra
   const Stored<T> b{static_cast<const T*>(args.b) + block.item * args.batch_b, args.ldb, args.b_heads};
   if (block.thin) {
     const float* rows = args.transpose_a ? a.at(0, block.m0) : a.at(block.m0, 0);
-    multiply_thin(args, rows, b, Part{block.item, block.m0, block.m, block.n0, block.n}, block.far, scratch);
+    multiply_thin(args, rows, b, Part{block.item, block.m0, block.m, block.n0, block.n}, block.step_k,
+                  block.far, scratch);
     return;
   }
   float* const packed = scratch + k_rows * k_width;

@@ -1,9 +1,10 @@
 // The product of matrices: C[M,N] = A[M,K] B[K,N] (+ what C holds) (+ bias[N]), then an activation, then a
 // residual added; f32 with f32 or 16-bit B, one product or a batch of them.
 //
-// Every cell is one chain of fused multiply-adds over k = 0..K-1 in order (then its bias, and so on): its
-// bits depend on K and on its own row of A and column of B alone, not on M, N, the strides, the batch or the
-// threads, nor on how the operands lie in memory.
+// Every cell is a chain of fused multiply-adds over each step of some 1,024 of k = 0..K-1, in order, and the
+// sum of the steps (then its bias, and so on): its bits depend on K and on its own row of A and column of B
+// alone, not on M, N, the strides, the batch or the threads, nor on how the operands lie in memory.  Steps
+// keep the error of a long sum from growing with K.
 #pragma once
 
 #include <cstddef>

@@ -290,29 +290,31 @@ inline float* half_a_page_from(const void* b, float* scratch) {
   return scratch + way % k_page / 64 * 16;
 }
 
-/// A part of C of few rows (Matmul::Block::thin): nothing cut into heads, B stored as it is meant.  far: B
-/// comes from memory.  scratch: thin_scratch numbers.
+/// A part of C of few rows (Matmul::Block::thin), step_k of K at once: nothing cut into heads, B stored as it
+/// is meant.  far: B comes from memory.  scratch: thin_scratch numbers.
 template <class T>
-void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part, bool far,
-                   float* scratch) {
+void multiply_thin(const MatmulArgs& args, const float* a, const Stored<T>& b, const Part& part,
+                   int64_t step_k, bool far, float* scratch) {
   float* const whole = args.c + part.item * args.batch_c + part.m * args.ldc + part.n;
   const T* const from = b.at(0, part.n);
   // A load from where a store not yet done lies, but for a multiple of 4 KiB, waits for it: C is kept apart,
   // half a page from B's rows, while it is summed up (4 x 768 x 3072: 0.20 ms where it was 0.27 to 0.45,
   // depending on where C lay).
-  const bool apart = args.k >= k_apart_steps;
+  const bool apart = args.k >= k_apart_steps || args.accumulate;
   float* const c = apart ? half_a_page_from(from, scratch) : whole;
   const int64_t ldc = apart ? thin_pitch(part.columns) : args.ldc;
-  for (int64_t r = 0; r < part.rows; ++r) {
-    if (!args.accumulate) {
-      std::fill_n(c + r * ldc, part.columns, 0.f);
-    } else if (apart) {
-      std::copy_n(whole + r * args.ldc, part.columns, c + r * ldc);
-    }
-  }
   const int64_t a_row = args.transpose_a ? 1 : args.lda, a_step = args.transpose_a ? args.lda : 1;
   const int64_t groups = (part.rows + k_rows - 1) / k_rows, high = (part.rows + groups - 1) / groups;
-  thin_sums(ThinPart<T>{a, a_row, a_step, from, b.ld, c, ldc, part.rows, high, part.columns}, args.k, far);
+  for (int64_t k = 0; k < std::max<int64_t>(1, args.k); k += step_k) {
+    for (int64_t r = 0; r < part.rows; ++r) std::fill_n(c + r * ldc, part.columns, 0.f);
+    const ThinPart<T> step{a + k * a_step, a_row, a_step,      from + k * b.ld, b.ld, c, ldc,
+                           part.rows,      high,  part.columns};
+    thin_sums(step, std::min(step_k, args.k - k), far);
+    for (int64_t r = 0; r < part.rows && (k > 0 || args.accumulate); ++r)  // the steps before
+      for (int64_t i = 0; i < part.columns; ++i) c[r * ldc + i] = whole[r * args.ldc + i] + c[r * ldc + i];
+    for (int64_t r = 0; r < part.rows && k + step_k < args.k; ++r)
+      std::copy_n(c + r * ldc, part.columns, whole + r * args.ldc);
+  }
   if (has_finish(args)) finish(args, part, c, ldc);
   for (int64_t r = 0; r < part.rows && apart; ++r)
     std::copy_n(c + r * ldc, part.columns, whole + r * args.ldc);

@@ -2,7 +2,8 @@
 // and up to k_max_vecs vectors of columns, all sums in registers.  tile-inl.h's tile with what a product
 // needs beside it: k in runs (A cut into heads), and C asked for shortly before it is written.
 //
-// A cell's sum is one chain of fused multiply-adds over k in order, whatever the tile's shape.
+// A cell's sum is one chain of fused multiply-adds over k in order, whatever the tile's shape, and added to
+// what C holds in one piece: so a sum over many tiles of k does not forget its small terms.
 //
 // Included once per instruction set; the tiles themselves are compiled in matmul_tile.cpp alone.
 #if defined(LIMPID_KERNELS_MATMUL_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)

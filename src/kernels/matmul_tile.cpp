@@ -36,8 +36,7 @@ void short_tile(const ProductTile& t) {
 #pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kVecs; ++v)
-        sum[r][v] = t.add ? hn::LoadU(k_f32, c + r * ldc + v * k_lanes) : hn::Zero(k_f32);
+      for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::Zero(k_f32);
     }
     for (int64_t p = t.k; p > 0; --p, a += kColumns ? lda : 1, b += ldb) {
       Vec column[kVecs];
@@ -53,7 +52,10 @@ void short_tile(const ProductTile& t) {
 #pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-      for (int v = 0; v < kVecs; ++v) hn::StoreU(sum[r][v], k_f32, c + r * ldc + v * k_lanes);
+      for (int v = 0; v < kVecs; ++v) {
+        float* const to = c + r * ldc + v * k_lanes;
+        hn::StoreU(t.add ? hn::Add(hn::LoadU(k_f32, to), sum[r][v]) : sum[r][v], k_f32, to);
+      }
     }
   }
 }
@@ -73,18 +75,10 @@ void product_tile(const ProductTile& t) {
     const auto at = [=](int r, int v)
                         HWY_ATTR { return c + r * ldc + v * k_lanes + (v >= (kVecs + 1) / 2 ? cut : 0); };
     Vec sum[kRows][kVecs];
-    if (t.add) {
 #pragma GCC unroll 6
-      for (int r = 0; r < kRows; ++r) {
+    for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-        for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::LoadU(k_f32, at(r, v));
-      }
-    } else {
-#pragma GCC unroll 6
-      for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-        for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::Zero(k_f32);
-      }
+      for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::Zero(k_f32);
     }
     const float* HWY_RESTRICT a = t.a;
     const float* HWY_RESTRICT b = strip;
@@ -128,6 +122,13 @@ void product_tile(const ProductTile& t) {
       if (uncut == 0) {
         a += t.jump;
         uncut = t.run;
+      }
+    }
+    if (t.add) {
+#pragma GCC unroll 6
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::Add(hn::LoadU(k_f32, at(r, v)), sum[r][v]);
       }
     }
 #pragma GCC unroll 6

@@ -12,55 +12,121 @@
 #include "kernels/kernel.h"
 #include "kernels/math-inl.h"
 #include "kernels/norm.h"
+#include "kernels/row_sums-inl.h"
 #include "kernels/rows.h"
+
+#ifndef LIMPID_KERNELS_NORM_ONCE_
+#define LIMPID_KERNELS_NORM_ONCE_
+namespace limpid::kernels {
+namespace {
+
+// Sums of squares beyond these bounds have left the range where floats keep their digits.
+constexpr double k_most_square = 1e37, k_least_square = 1e-30;
+
+}  // namespace
+}  // namespace limpid::kernels
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 namespace {
 
-// The sum over i of term(i, lanes left), by vectors; lanes beyond the end must give 0.
-template <class Term>
-HWY_INLINE float row_sum(int64_t width, Term term) {
-  Vec even = hn::Zero(k_f32), odd = even;
-  int64_t i = 0;
-  for (; i + 2 * k_lanes <= width; i += 2 * k_lanes) {
-    even = hn::Add(even, term(i, k_lanes));
-    odd = hn::Add(odd, term(i + k_lanes, k_lanes));
-  }
-  for (; i < width; i += k_lanes) even = hn::Add(even, term(i, width - i));
-  return sum_lanes(hn::Add(even, odd));
+// The deviation from center; lanes beyond the end are 0.
+HWY_INLINE Vec apart(const float* x, int64_t n, Vec center) {
+  if (n >= k_lanes) return hn::Sub(hn::LoadU(k_f32, x), center);
+  return hn::Sub(load(x, n, hn::GetLane(center)), center);
 }
 
-// The deviation from mean; lanes beyond the end are 0.
-HWY_INLINE Vec apart(const float* x, int64_t n, Vec mean) {
-  if (n >= k_lanes) return hn::Sub(hn::LoadU(k_f32, x), mean);
-  return hn::Sub(load(x, n, hn::GetLane(mean)), mean);
-}
-
-float mean_of(Norm norm, const float* x, int64_t width) {
+// The mean, as a float: what it lacks is found among the deviations from it (Chan, Golub, LeVeque 1983).
+float center_of(Norm norm, const float* x, int64_t width) {
   if (norm == Norm::rms) return 0;
-  return row_sum(width, [=](int64_t i, int64_t n) { return load(x + i, n); }) / static_cast<float>(width);
+  double sum;
+  row_sums<1>(width, &sum,
+              [=](int64_t i, int64_t n, Vec* part) { part[0] = hn::Add(part[0], load(x + i, n)); });
+  return static_cast<float>(sum / static_cast<double>(width));
+}
+
+// Calls each(i, n) for every vector of a row: n numbers of it count.
+template <class Each>
+HWY_INLINE void each_vector(int64_t width, Each each) {
+  int64_t i = 0;
+  for (; i + k_lanes <= width; i += k_lanes) each(i, k_lanes);
+  if (i < width) each(i, width - i);
+}
+
+// Rows whose sums left the range of floats, in double.
+float forward_in_double(const NormForward& a, const float* x, float* y) {
+  const auto n = static_cast<double>(a.width);
+  double mean = 0, squares = 0;
+  for (int64_t i = 0; i < a.width && a.norm == Norm::layer; ++i) mean += x[i] / n;
+  for (int64_t i = 0; i < a.width; ++i) squares += (x[i] - mean) * (x[i] - mean) / n;
+  const double scale = std::sqrt(squares + a.epsilon);
+  for (int64_t i = 0; i < a.width; ++i)
+    y[i] = static_cast<float>((x[i] - mean) / scale * (a.w ? a.w[i] : 1) + (a.b ? a.b[i] : 0));
+  return static_cast<float>(scale);
+}
+
+// The same of a gradient, and its share of dw and db (each if not null).
+void gradient_in_double(const NormGradient& a, int64_t r, float* dw, float* db) {
+  const float *x = a.x + r * a.width, *dy = a.dy + r * a.width;
+  const float* residual = a.residual ? a.residual + r * a.width : nullptr;
+  float* dx = a.dx + r * a.width;
+  const auto n = static_cast<double>(a.width);
+  const double scale = a.scale[r];
+  double mean = 0, mean_g = 0, mean_gn = 0;
+  for (int64_t i = 0; i < a.width && a.norm == Norm::layer; ++i) mean += x[i] / n;
+  const auto g = [&](int64_t i) { return static_cast<double>(dy[i]) * (a.w ? a.w[i] : 1); };
+  const auto normalized = [&](int64_t i) { return (x[i] - mean) / scale; };
+  for (int64_t i = 0; i < a.width; ++i) {
+    if (a.norm == Norm::layer) mean_g += g(i) / n;
+    mean_gn += g(i) * normalized(i) / n;
+  }
+  for (int64_t i = 0; i < a.width; ++i) {
+    if (dw) dw[i] += static_cast<float>(dy[i] * normalized(i));
+    if (db) db[i] += dy[i];
+    const auto out = static_cast<float>((g(i) - mean_g - normalized(i) * mean_gn) / scale);
+    dx[i] = residual ? out + residual[i] : out;
+  }
 }
 
 }  // namespace
 
 void norm_forward(const NormForward& a, int64_t begin, int64_t end) {
+  const auto width = static_cast<double>(a.width);
   for (int64_t r = begin; r < end; ++r) {
     const float* x = a.x + r * a.width;
     float* y = a.y + r * a.width;
-    const Vec mean = set(mean_of(a.norm, x, a.width));
-    const float squares = row_sum(a.width, [=](int64_t i, int64_t n) {
-      const Vec d = apart(x + i, n, mean);
-      return hn::Mul(d, d);
-    });
-    const float scale = std::sqrt(squares / static_cast<float>(a.width) + a.epsilon);
-    const Vec inverse = set(1 / scale);
-    for (int64_t i = 0; i < a.width; i += k_lanes) {
-      const int64_t n = a.width - i;
-      Vec out = hn::Mul(hn::Sub(load(x + i, n), mean), inverse);
-      if (a.w) out = hn::Mul(out, load(a.w + i, n));
-      if (a.b) out = hn::Add(out, load(a.b + i, n));
-      store(out, y + i, n);
+    const Vec center = set(center_of(a.norm, x, a.width));
+    double rest = 0, squares;  // the mean is center + rest
+    if (a.norm == Norm::rms) {
+      row_sums<1>(a.width, &squares, [=](int64_t i, int64_t n, Vec* part) {
+        const Vec v = load(x + i, n);
+        part[0] = hn::MulAdd(v, v, part[0]);
+      });
+    } else {
+      double sums[2];
+      row_sums<2>(a.width, sums, [=](int64_t i, int64_t n, Vec* parts) {
+        const Vec d = apart(x + i, n, center);
+        parts[0] = hn::Add(parts[0], d);
+        parts[1] = hn::MulAdd(d, d, parts[1]);
+      });
+      rest = sums[0] / width;
+      squares = sums[1] - rest * sums[0];
+    }
+    const double variance = std::max(squares / width, 0.);
+    float scale;
+    if (!(variance < k_most_square) || (variance < k_least_square && a.epsilon < k_least_square)) {
+      scale = forward_in_double(a, x, y);
+    } else {
+      const double exact = std::sqrt(variance + a.epsilon);
+      scale = static_cast<float>(exact);
+      const Vec inverse = set(static_cast<float>(1 / exact)), shift = set(static_cast<float>(-rest / exact));
+      each_vector(a.width, [&](int64_t i, int64_t n) {
+        Vec out = hn::MulAdd(hn::Sub(load(x + i, n), center), inverse, shift);
+        if (a.w) out = hn::Mul(out, load(a.w + i, n));
+        if (a.b) out = hn::Add(out, load(a.b + i, n));
+        store(out, y + i, n);
+      });
     }
     if (a.scale) a.scale[r] = scale;
   }
@@ -68,7 +134,7 @@ void norm_forward(const NormForward& a, int64_t begin, int64_t end) {
 
 // Rows [begin, end) and their share of the parameters' gradients, in share'th place.
 void norm_gradient_block(const NormGradient& a, int64_t begin, int64_t end, int64_t share) {
-  const float per_width = 1 / static_cast<float>(a.width);
+  const auto width = static_cast<double>(a.width);
   float* const dw = a.dw ? a.dw + share * a.width : nullptr;
   float* const db = a.db ? a.db + share * a.width : nullptr;
   if (dw) std::fill(dw, dw + a.width, 0.f);
@@ -77,27 +143,40 @@ void norm_gradient_block(const NormGradient& a, int64_t begin, int64_t end, int6
     const float *x = a.x + r * a.width, *dy = a.dy + r * a.width;
     const float* residual = a.residual ? a.residual + r * a.width : nullptr;
     float* dx = a.dx + r * a.width;
-    const Vec mean = set(mean_of(a.norm, x, a.width)), inverse = set(1 / a.scale[r]);
+    const Vec center = set(center_of(a.norm, x, a.width));
     const auto g = [&](int64_t i, int64_t n) {
       return a.w ? hn::Mul(load(dy + i, n), load(a.w + i, n)) : load(dy + i, n);
     };
-    const auto normalized = [&](int64_t i, int64_t n) { return hn::Mul(apart(x + i, n, mean), inverse); };
-    const float mean_g = a.norm == Norm::rms ? 0 : row_sum(a.width, g) * per_width;
-    const float mean_gn =
-        row_sum(a.width, [&](int64_t i, int64_t n) { return hn::Mul(g(i, n), normalized(i, n)); }) *
-        per_width;
-    for (int64_t i = 0; i < a.width; i += k_lanes) {
-      const int64_t n = a.width - i;
-      const Vec d = load(dy + i, n), unit = normalized(i, n);
+    double sums[3] = {};  // of g times deviations, of g, of deviations
+    if (a.norm == Norm::rms) {
+      row_sums<1>(a.width, sums, [&](int64_t i, int64_t n, Vec* part) {
+        part[0] = hn::MulAdd(g(i, n), load(x + i, n), part[0]);
+      });
+    } else {
+      row_sums<3>(a.width, sums, [&](int64_t i, int64_t n, Vec* parts) {
+        const Vec d = apart(x + i, n, center), of_g = g(i, n);
+        parts[0] = hn::MulAdd(of_g, d, parts[0]);
+        parts[1] = hn::Add(parts[1], of_g);
+        parts[2] = hn::Add(parts[2], d);
+      });
+    }
+    const double scale = a.scale[r], rest = sums[2] / width;
+    const auto in_range = [](double sum) { return std::abs(sum) < k_most_square; };
+    if (!in_range(sums[0]) || !in_range(sums[1]) || !in_range(sums[2]) || scale < k_least_square) {
+      gradient_in_double(a, r, dw, db);
+      continue;
+    }
+    const Vec inverse = set(static_cast<float>(1 / scale)), shift = set(static_cast<float>(-rest / scale));
+    const Vec mean_g = set(static_cast<float>(sums[1] / width)),
+              mean_gn = set(static_cast<float>((sums[0] - rest * sums[1]) / (width * scale)));
+    each_vector(a.width, [&](int64_t i, int64_t n) {
+      const Vec d = load(dy + i, n), unit = hn::MulAdd(hn::Sub(load(x + i, n), center), inverse, shift);
       if (dw) store(hn::MulAdd(d, unit, load(dw + i, n)), dw + i, n);
       if (db) store(hn::Add(d, load(db + i, n)), db + i, n);
-      const Vec rest = hn::NegMulAdd(unit, set(mean_gn), hn::Sub(g(i, n), set(mean_g)));
-      store(hn::Mul(rest, inverse), dx + i, n);
-    }
-    for (int64_t i = 0; residual && i < a.width; i += k_lanes) {
-      const int64_t n = a.width - i;
-      store(hn::Add(load(dx + i, n), load(residual + i, n)), dx + i, n);
-    }
+      const Vec weighted = a.w ? hn::Mul(d, load(a.w + i, n)) : d;
+      const Vec out = hn::Mul(hn::NegMulAdd(unit, mean_gn, hn::Sub(weighted, mean_g)), inverse);
+      store(residual ? hn::Add(out, load(residual + i, n)) : out, dx + i, n);
+    });
   }
 }
 

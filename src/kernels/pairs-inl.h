@@ -90,26 +90,37 @@ inline bool finite_bf16(const uint16_t* rows, int64_t stride, int64_t count, int
   return !bad;
 }
 
-// C[kRows, vecs] += A B over t.k pairs: A's pair (r, p) at a[p * lda + r], as in tile-inl.h.
-template <int kRows, int kVecs>
+// C[kRows, vecs] (+)= A B over t.k pairs: A's pair (r, p) as in tile-inl.h.
+template <int kRows, int kVecs, bool kColumns>
 void pairs_tile(const TileArgs& t) {
   Vec sum[kRows][kVecs];
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVecs; ++v) sum[r][v] = hn::LoadU(k_f32, t.c + r * t.ldc + v * k_lanes);
+    for (int v = 0; v < kVecs; ++v) {
+      sum[r][v] = t.add && !t.apart ? hn::LoadU(k_f32, t.c + r * t.ldc + v * k_lanes) : hn::Zero(k_f32);
+    }
   }
   const float* HWY_RESTRICT a = t.a;
   const float* HWY_RESTRICT b = t.b;
-  for (int64_t p = t.k; p > 0; --p, a += t.lda, b += t.ldb) {
+  for (int64_t p = t.k; p > 0; --p, a += kColumns ? t.lda : 1, b += t.ldb) {
     Vec column[kVecs];
 #pragma GCC unroll 4
     for (int v = 0; v < kVecs; ++v) column[v] = hn::LoadU(k_f32, b + v * k_lanes);
 #pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
-      const Vec row = hn::Set(k_f32, a[r]);
+      const Vec row = hn::Set(k_f32, kColumns ? a[r] : a[r * t.lda]);
 #pragma GCC unroll 4
       for (int v = 0; v < kVecs; ++v) sum[r][v] = dot_pairs(row, column[v], sum[r][v]);
+    }
+  }
+  if (t.add && t.apart) {
+#pragma GCC unroll 6
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) {
+        sum[r][v] = hn::Add(hn::LoadU(k_f32, t.c + r * t.ldc + v * k_lanes), sum[r][v]);
+      }
     }
   }
 #pragma GCC unroll 6
@@ -119,23 +130,25 @@ void pairs_tile(const TileArgs& t) {
   }
 }
 
-template <int kVecs>
+template <int kVecs, bool kColumns>
 TileFn pairs_tile_of(int64_t rows) {
-  constexpr TileFn table[k_rows] = {pairs_tile<1, kVecs>, pairs_tile<2, kVecs>, pairs_tile<3, kVecs>,
-                                    pairs_tile<4, kVecs>, pairs_tile<5, kVecs>, pairs_tile<6, kVecs>};
+  constexpr TileFn table[k_rows] = {pairs_tile<1, kVecs, kColumns>, pairs_tile<2, kVecs, kColumns>,
+                                    pairs_tile<3, kVecs, kColumns>, pairs_tile<4, kVecs, kColumns>,
+                                    pairs_tile<5, kVecs, kColumns>, pairs_tile<6, kVecs, kColumns>};
   return table[rows - 1];
 }
 
-/// As tile_rows(m, vecs, true, t) with t.add, for pairs.
-inline void pairs_tile_rows(int64_t m, int vecs, TileArgs t) {
+/// As tile_rows(m, vecs, kColumns, t), for pairs.
+template <bool kColumns>
+void pairs_tile_rows(int64_t m, int vecs, TileArgs t) {
   for (int64_t row = 0; row < m; row += k_rows) {
     const int64_t rows = std::min<int64_t>(k_rows, m - row);
-    const TileFn tile = vecs == 1   ? pairs_tile_of<1>(rows)
-                        : vecs == 2 ? pairs_tile_of<2>(rows)
-                        : vecs == 3 ? pairs_tile_of<3>(rows)
-                                    : pairs_tile_of<4>(rows);
+    const TileFn tile = vecs == 1   ? pairs_tile_of<1, kColumns>(rows)
+                        : vecs == 2 ? pairs_tile_of<2, kColumns>(rows)
+                        : vecs == 3 ? pairs_tile_of<3, kColumns>(rows)
+                                    : pairs_tile_of<4, kColumns>(rows);
     tile(t);
-    t.a += rows;
+    t.a += rows * (kColumns ? 1 : t.lda);
     t.c += rows * t.ldc;
   }
 }

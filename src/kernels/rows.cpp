@@ -5,9 +5,11 @@
 #include "hwy/foreach_target.h"
 //
 #include <algorithm>
+#include <vector>
 
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
+#include "kernels/kernel.h"
 #include "kernels/math-inl.h"
 #include "kernels/parts.h"
 #include "kernels/rows.h"
@@ -15,24 +17,40 @@
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 
-// Four vectors of columns at once, so that whole lines are read and four sums are on their way.
+// Sums of many rows by blocks, and of blocks of blocks: a chain has 64 terms at most up to 262,144 rows, so
+// that the error does not grow with their number.
+constexpr int64_t k_sum_rows = 64, k_sum_blocks = 64 * k_sum_rows;
+
+// row(r): the address of the r'th row, at the first of kVecs vectors of columns.
+template <int kVecs, class Row>
+HWY_INLINE void sum_rows(int64_t rows, Row row, Vec* sum) {
+  for (int64_t r = 0; r < rows;) {
+    Vec blocks[kVecs];
+    for (int v = 0; v < kVecs; ++v) blocks[v] = hn::Zero(k_f32);
+    for (const int64_t end = std::min(r + k_sum_blocks, rows); r < end;) {
+      Vec block[kVecs];
+      for (int v = 0; v < kVecs; ++v) block[v] = hn::Zero(k_f32);
+      for (const int64_t stop = std::min(r + k_sum_rows, end); r < stop; ++r) {
+        for (int v = 0; v < kVecs; ++v) block[v] = hn::Add(block[v], row(r, v));
+      }
+      for (int v = 0; v < kVecs; ++v) blocks[v] = hn::Add(blocks[v], block[v]);
+    }
+    for (int v = 0; v < kVecs; ++v) sum[v] = hn::Add(sum[v], blocks[v]);
+  }
+}
+
+// Several vectors of columns at once, so that whole lines are read and several sums are on their way.
 template <int kVecs>
 HWY_INLINE void column_sums_of(const ColumnSums& a, int64_t i) {
   Vec sum[kVecs];
   for (int v = 0; v < kVecs; ++v)
     sum[v] = a.accumulate ? hn::LoadU(k_f32, a.sums + i + v * k_lanes) : hn::Zero(k_f32);
-  for (int64_t r = 0; r < a.rows;) {
-    Vec block[kVecs];  // of 64 rows: the error grows with rows / 64 + 64, not with rows
-    for (int v = 0; v < kVecs; ++v) block[v] = hn::Zero(k_f32);
-    for (const int64_t stop = std::min(r + 64, a.rows); r < stop; ++r) {
-      const float* x = a.x + r * a.stride + i;
-      for (int v = 0; v < kVecs; ++v) {
-        hwy::Prefetch(x + 16 * a.stride + v * k_lanes);
-        block[v] = hn::Add(block[v], hn::LoadU(k_f32, x + v * k_lanes));
-      }
-    }
-    for (int v = 0; v < kVecs; ++v) sum[v] = hn::Add(sum[v], block[v]);
-  }
+  const auto row = [&](int64_t r, int v) {
+    const float* x = a.x + r * a.stride + i + v * k_lanes;
+    hwy::Prefetch(x + 16 * a.stride);
+    return hn::LoadU(k_f32, x);
+  };
+  sum_rows<kVecs>(a.rows, row, sum);
   for (int v = 0; v < kVecs; ++v) hn::StoreU(sum[v], k_f32, a.sums + i + v * k_lanes);
 }
 
@@ -42,27 +60,25 @@ void column_sums(const ColumnSums& a, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i += k_lanes) {
     const int64_t n = end - i;
     Vec sum = a.accumulate ? load(a.sums + i, n) : hn::Zero(k_f32);
-    for (int64_t r = 0; r < a.rows;) {
-      Vec block = hn::Zero(k_f32);  // of 64 rows: the error grows with rows / 64 + 64, not with rows
-      for (const int64_t stop = std::min(r + 64, a.rows); r < stop; ++r) {
-        block = hn::Add(block, load(a.x + r * a.stride + i, n));
-      }
-      sum = hn::Add(sum, block);
-    }
+    sum_rows<1>(a.rows, [&](int64_t r, int) { return load(a.x + r * a.stride + i, n); }, &sum);
     store(sum, a.sums + i, n);
   }
 }
 
 void gather_gradient(const GatherGradient& a, int64_t begin, int64_t end) {
-  if (!a.accumulate) {
-    for (int64_t e = 0; e < a.entries; ++e)
-      std::fill(a.table + e * a.width + begin, a.table + e * a.width + end, 0.f);
-  }
-  for (int64_t r = 0; r < a.rows; ++r) {
-    float* to = a.table + a.ids[r] * a.width;
-    const float* from = a.dy + r * a.width;
+  for (int64_t e = 0; e < a.entries; ++e) {
+    const int64_t* const rows = a.order + a.starts[e];
+    const int64_t count = a.starts[e + 1] - a.starts[e];
+    float* const to = a.table + e * a.width;
+    if (count == 0) {
+      std::fill(to + begin, to + end, 0.f);
+      continue;
+    }
     for (int64_t i = begin; i < end; i += k_lanes) {
-      store(hn::Add(load(to + i, end - i), load(from + i, end - i)), to + i, end - i);
+      const int64_t n = end - i;
+      Vec sum = hn::Zero(k_f32);
+      sum_rows<1>(count, [&](int64_t r, int) { return load(a.dy + rows[r] * a.width + i, n); }, &sum);
+      store(sum, to + i, n);
     }
   }
 }
@@ -139,6 +155,20 @@ void Gather::run(int64_t task, std::byte*) const noexcept {
 int64_t GatherGradient::tasks() const noexcept { return parts(width, k_strip); }
 void GatherGradient::run(int64_t task, std::byte*) const noexcept {
   HWY_DYNAMIC_DISPATCH(gather_gradient)(*this, task * k_strip, std::min((task + 1) * k_strip, width));
+}
+
+void gather_gradient(GatherGradient args, const int64_t* ids) {
+  std::vector<int64_t> starts(static_cast<size_t>(args.entries) + 1), order(static_cast<size_t>(args.rows));
+  for (int64_t r = 0; r < args.rows; ++r) ++starts[static_cast<size_t>(ids[r]) + 1];
+  for (size_t e = 1; e < starts.size(); ++e) starts[e] += starts[e - 1];
+  std::vector<int64_t> next = starts;
+  for (int64_t r = 0; r < args.rows; ++r) {
+    int64_t& place = next[static_cast<size_t>(ids[r])];
+    order[static_cast<size_t>(place++)] = r;
+  }
+  args.order = order.data();
+  args.starts = starts.data();
+  launch(args);
 }
 
 int64_t Rotary::tasks() const noexcept { return batch * parts(rows, k_block); }

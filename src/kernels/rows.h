@@ -8,8 +8,8 @@
 
 namespace limpid::kernels {
 
-/// sums[j] = sum over r of x[r, j]: a bias's gradient.  Rows are summed in order, in blocks of 64.  A kernel
-/// (kernel.h); a task is a strip of columns.
+/// sums[j] = sum over r of x[r, j]: a bias's gradient.  Rows are summed in order, in blocks of 64 and
+/// blocks of 64 blocks.  A kernel (kernel.h); a task is a strip of columns.
 struct ColumnSums {
   const float* x = nullptr;  // [rows, width], rows `stride` apart
   float* sums = nullptr;     // [width]
@@ -35,19 +35,24 @@ struct Gather {
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
-/// table[i] = sum of dy[r] over the rows with ids[r] = i, in the order of r: Gather's gradient.
+/// table[e] = sum of dy[r] over the rows that belong to entry e, in the order given: Gather's gradient.
+/// Summed as ColumnSums does.
 struct GatherGradient {
-  const float* dy = nullptr;     // [rows, width]
-  const int64_t* ids = nullptr;  // [rows], in [0, entries)
-  float* table = nullptr;        // [entries, width]
+  const float* dy = nullptr;        // [rows, width]
+  float* table = nullptr;           // [entries, width]
+  const int64_t* order = nullptr;   // [rows]: the rows of entry 0, of entry 1, ...
+  const int64_t* starts = nullptr;  // [entries + 1]: where each entry's begin
   int64_t rows = 0, width = 0, entries = 0;
-  bool accumulate = false;  // to what the table held
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
   int64_t work() const noexcept { return rows * width; }
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
+
+/// Runs it for rows that belong to the entries ids[rows], in [0, entries), each entry's in the order of rows.
+/// args.order and args.starts are not used.
+void gather_gradient(GatherGradient args, const int64_t* ids);
 
 /// Rotary positions (Su et al. 2021): pair i of a head, (x1, x2), becomes (x1 c - x2 s, x2 c + x1 s) with
 /// c = cos[p, i], s = sin[p, i], p the row's position; numbers beyond the pairs pass.  y may be x.

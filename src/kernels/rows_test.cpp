@@ -216,10 +216,12 @@ TEST(CrossEntropy, AgainstItsMeaning) {
       std::vector<float> x = draw.reals(rows * width, -8, 8);
       std::vector<int64_t> targets;
       for (int64_t r = 0; r < rows; ++r) targets.push_back(draw.whole(-1, width - 1));
-      std::vector<float> loss(at(rows)), lse(at(rows)), hit(at(rows)), dx(x.size());
+      std::vector<float> loss(at(rows)), largest(at(rows)), sum(at(rows)), hit(at(rows)), dx(x.size());
       at_any_threads([&] {
-        launch(CrossEntropy{x.data(), targets.data(), loss.data(), lse.data(), hit.data(), rows, width});
-        launch(CrossEntropyGradient{x.data(), targets.data(), lse.data(), dx.data(), 0.25f, rows, width});
+        launch(CrossEntropy{x.data(), targets.data(), loss.data(), largest.data(), sum.data(), hit.data(),
+                            rows, width});
+        launch(CrossEntropyGradient{x.data(), targets.data(), largest.data(), sum.data(), dx.data(), 0.25f,
+                                    rows, width});
         return dx;
       });
       for (int64_t r = 0; r < rows; ++r) {
@@ -278,7 +280,10 @@ TEST(Gather, AndItsGradient) {
       launch(Gather{table.data(), ids.data(), y.data(), rows, width});
       const std::vector<float> got = at_any_threads([&] {
         std::vector<float> sums(table.size(), k_nan);
-        launch(GatherGradient{dy.data(), ids.data(), sums.data(), rows, width, entries});
+        GatherGradient k;
+        k.dy = dy.data(), k.table = sums.data();
+        k.rows = rows, k.width = width, k.entries = entries;
+        gather_gradient(k, ids.data());
         return sums;
       });
       std::vector<float> want(table.size());  // the same additions in the same order: the same bits

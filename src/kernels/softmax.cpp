@@ -6,9 +6,11 @@
 //
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "hwy/highway.h"
 #include "kernels/math-inl.h"
+#include "kernels/row_sums-inl.h"
 #include "kernels/softmax.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -26,29 +28,40 @@ float largest(const float* x, int64_t width) {
   return max_lanes(top);  // may lose a NaN: the sum of exponentials then has it
 }
 
-// log sum exp x; -inf for a row of -inf, NaN for one with a NaN.  With y, y = exp(x - top) too, and the sum.
-float log_sum_exp(const float* x, int64_t width, float top, float* y, float* total) {
-  if (top == -k_infinity) top = 0;  // exp(-inf - 0) = 0
-  Vec sum = hn::Zero(k_f32), odd = sum;
+// The sum of exp(x - top), where top is the row's largest: 0 for a row of -inf, NaN for one with a NaN.  With
+// y, y = exp(x - top) too.
+double sum_of_exp(const float* x, int64_t width, float top, float* y) {
+  const Vec shift = set(top == -k_infinity ? 0 : top);  // exp(-inf - 0) = 0
+  double total;
+  row_sums<1>(width, &total, [&](int64_t i, int64_t n, Vec* sum) {
+    const Vec weight = exp_below(hn::Sub(load(x + i, n, -k_infinity), shift));
+    sum[0] = hn::Add(sum[0], weight);
+    if (y) store(weight, y + i, n);
+  });
+  return total;
+}
+
+// A row with a NaN: NaN wherever anything is seen.
+void spread_nan(const float* x, float* y, int64_t width) {
+  for (int64_t i = 0; i < width; ++i)
+    y[i] = x[i] == -k_infinity ? 0 : std::numeric_limits<float>::quiet_NaN();
+}
+
+void log_softmax_row(const float* x, float* y, int64_t width, float top, double total) {
+  const Vec largest = set(top), log_total = set(static_cast<float>(std::log(total)));
+  if (total == 0) return std::fill_n(y, width, -k_infinity), void();
   int64_t i = 0;
-  for (; i + 2 * k_lanes <= width; i += 2 * k_lanes) {  // two at once: their chains fill each other's gaps
-    const Vec one = exp_below(hn::Sub(hn::LoadU(k_f32, x + i), set(top)));
-    const Vec two = exp_below(hn::Sub(hn::LoadU(k_f32, x + i + k_lanes), set(top)));
-    sum = hn::Add(sum, one);
-    odd = hn::Add(odd, two);
-    if (y) {
-      hn::StoreU(one, k_f32, y + i);
-      hn::StoreU(two, k_f32, y + i + k_lanes);
-    }
-  }
-  sum = hn::Add(sum, odd);
-  for (; i < width; i += k_lanes) {
-    const Vec weight = exp_below(hn::Sub(load(x + i, width - i, -k_infinity), set(top)));
-    sum = hn::Add(sum, weight);
-    if (y) store(weight, y + i, width - i);
-  }
-  *total = sum_lanes(sum);
-  return *total == 0 ? -k_infinity : top + std::log(*total);
+  for (; i + k_lanes <= width; i += k_lanes)
+    hn::StoreU(hn::Sub(hn::Sub(hn::LoadU(k_f32, x + i), largest), log_total), k_f32, y + i);
+  if (i < width) store(hn::Sub(hn::Sub(load(x + i, width - i), largest), log_total), y + i, width - i);
+}
+
+void scale_row(float* y, int64_t width, double total) {
+  const Vec factor = set(total == 0 ? 0 : static_cast<float>(1 / total));
+  int64_t i = 0;
+  for (; i + k_lanes <= width; i += k_lanes)
+    hn::StoreU(hn::Mul(hn::LoadU(k_f32, y + i), factor), k_f32, y + i);
+  if (i < width) store(hn::Mul(load(y + i, width - i), factor), y + i, width - i);
 }
 
 }  // namespace
@@ -57,14 +70,15 @@ void softmax(const Softmax& a, int64_t begin, int64_t end) {
   for (int64_t r = begin; r < end; ++r) {
     const float* x = a.x + r * a.width;
     float* y = a.y + r * a.width;
-    float total = 0;
-    const float lse = log_sum_exp(x, a.width, largest(x, a.width), a.log ? nullptr : y, &total);
-    const Vec shift = set(lse), factor = set(total == 0 ? 0 : 1 / total);
-    for (int64_t i = 0; i < a.width; i += k_lanes) {
-      const int64_t n = a.width - i;
-      store(a.log ? hn::Sub(load(x + i, n), shift) : hn::Mul(load(y + i, n), factor), y + i, n);
-    }
-    if (a.lse) a.lse[r] = lse;
+    const float top = largest(x, a.width);
+    const double total = sum_of_exp(x, a.width, top, a.log ? nullptr : y);
+    if (a.log)
+      log_softmax_row(x, y, a.width, top, total);
+    else if (std::isnan(total))
+      spread_nan(x, y, a.width);
+    else
+      scale_row(y, a.width, total);
+    if (a.lse) a.lse[r] = total == 0 ? -k_infinity : static_cast<float>(top + std::log(total));
   }
 }
 
@@ -72,12 +86,12 @@ void softmax_gradient(const SoftmaxGradient& a, int64_t begin, int64_t end) {
   for (int64_t r = begin; r < end; ++r) {
     const float *y = a.y + r * a.width, *dy = a.dy + r * a.width;
     float* dx = a.dx + r * a.width;
-    Vec sum = hn::Zero(k_f32);
-    for (int64_t i = 0; i < a.width; i += k_lanes) {
-      const Vec d = load(dy + i, a.width - i);
-      sum = a.log ? hn::Add(sum, d) : hn::MulAdd(d, load(y + i, a.width - i), sum);
-    }
-    const Vec total = set(sum_lanes(sum));
+    double sum;
+    row_sums<1>(a.width, &sum, [&](int64_t i, int64_t n, Vec* part) {
+      const Vec d = load(dy + i, n);
+      part[0] = a.log ? hn::Add(part[0], d) : hn::MulAdd(d, load(y + i, n), part[0]);
+    });
+    const Vec total = set(static_cast<float>(sum));
     for (int64_t i = 0; i < a.width; i += k_lanes) {
       const int64_t n = a.width - i;
       const Vec d = load(dy + i, n), out = load(y + i, n);
@@ -91,9 +105,11 @@ void cross_entropy(const CrossEntropy& a, int64_t begin, int64_t end) {
     const float* x = a.logits + r * a.width;
     const int64_t target = a.targets[r];
     const float top = largest(x, a.width);
-    float total = 0;
-    a.lse[r] = log_sum_exp(x, a.width, top, nullptr, &total);
-    a.loss[r] = target < 0 ? 0 : a.lse[r] - x[target];
+    const double total = sum_of_exp(x, a.width, top, nullptr);
+    // The difference first: of large numbers it is exact, and their logarithm would not be.
+    a.loss[r] = target < 0 ? 0 : static_cast<float>(static_cast<double>(top) - x[target] + std::log(total));
+    if (a.largest) a.largest[r] = top;
+    if (a.total) a.total[r] = static_cast<float>(total);
     if (a.hit) a.hit[r] = target >= 0 && x[target] >= top ? 1 : 0;
   }
 }
@@ -107,12 +123,13 @@ void cross_entropy_gradient(const CrossEntropyGradient& a, int64_t begin, int64_
       std::fill(dx, dx + a.width, 0.f);
       continue;
     }
-    const Vec lse = set(a.lse[r]), scale = set(a.scale);
-    // In nats first, so that the target's own p - 1 is rounded once.
-    const float at_target = (hn::GetLane(exp_below(set(x[target] - a.lse[r]))) - 1) * a.scale;
+    const Vec top = set(a.largest[r]), factor = set(a.scale / a.total[r]);
+    // By itself, so that p - 1 is rounded once.
+    const float at_target =
+        (hn::GetLane(exp_below(set(x[target] - a.largest[r]))) / a.total[r] - 1) * a.scale;
     for (int64_t i = 0; i < a.width; i += k_lanes) {
       const int64_t n = a.width - i;
-      store(hn::Mul(exp_below(hn::Sub(load(x + i, n), lse)), scale), dx + i, n);
+      store(hn::Mul(exp_below(hn::Sub(load(x + i, n), top)), factor), dx + i, n);
     }
     dx[target] = at_target;
   }

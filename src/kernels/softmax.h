@@ -6,11 +6,13 @@
 
 namespace limpid::kernels {
 
-/// y = exp(x - lse), or x - lse with `log`; lse = log sum exp x.  A row of -inf alone gives weights 0 and lse
-/// -inf; a NaN makes its row NaN.  A kernel (kernel.h).  y may be x.
+/// y = exp(x - lse), or x - lse with `log`; lse = log sum exp x.  The row's largest number and the log of the
+/// sum that is relative to it are kept apart until the end: their sum would lose the digits of a small
+/// difference of large numbers.  A row of -inf alone gives weights 0 and lse -inf.  A NaN makes its row NaN,
+/// but for the weights of -inf, which stay 0: what is hidden is not touched.  A kernel (kernel.h).
 struct Softmax {
   const float* x = nullptr;  // [rows, width]
-  float* y = nullptr;        // [rows, width]
+  float* y = nullptr;        // [rows, width], apart from x
   float* lse = nullptr;      // [rows], or none
   int64_t rows = 0, width = 0;
   bool log = false;
@@ -34,13 +36,15 @@ struct SoftmaxGradient {
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
-/// loss[r] = lse[r] - logits[r, target[r]], 0 where the target is negative: that row does not count.
+/// loss[r] = log sum exp logits[r] - logits[r, target[r]], 0 where the target is negative: that row does not
+/// count.
 struct CrossEntropy {
   const float* logits = nullptr;     // [rows, width]
   const int64_t* targets = nullptr;  // [rows], below width
   float* loss = nullptr;             // [rows], in nats
-  float* lse = nullptr;              // [rows]
-  float* hit = nullptr;              // [rows], or none: 1 where no logit is above the target's, else 0
+  // [rows] each, or none: the largest logit, and the sum of exp(logit - largest).  What the gradient reads.
+  float *largest = nullptr, *total = nullptr;
+  float* hit = nullptr;  // [rows], or none: 1 where no logit is above the target's, else 0
   int64_t rows = 0, width = 0;
 
   int64_t tasks() const noexcept;
@@ -51,11 +55,11 @@ struct CrossEntropy {
 
 /// dlogits = (softmax(logits) - onehot(target)) scale, 0 in rows that do not count.  dlogits may be logits.
 struct CrossEntropyGradient {
-  const float* logits = nullptr;     // [rows, width]
-  const int64_t* targets = nullptr;  // [rows]
-  const float* lse = nullptr;        // [rows], of the forward pass
-  float* dlogits = nullptr;          // [rows, width]
-  float scale = 1;                   // the loss's gradient over the number of rows that count
+  const float* logits = nullptr;                     // [rows, width]
+  const int64_t* targets = nullptr;                  // [rows]
+  const float *largest = nullptr, *total = nullptr;  // [rows] each, of the forward pass
+  float* dlogits = nullptr;                          // [rows, width]
+  float scale = 1;                                   // the loss's gradient over the number of rows that count
   int64_t rows = 0, width = 0;
 
   int64_t tasks() const noexcept;

@@ -44,7 +44,8 @@ struct TileArgs {
   int64_t ldb;
   float* c;
   int64_t ldc;
-  bool add;  // to what C holds; else C is only written
+  bool add;    // to what C holds; else C is only written
+  bool apart;  // with `add`: these k are summed from 0, and the sum is added to C once
 };
 
 using TileFn = void (*)(const TileArgs&);

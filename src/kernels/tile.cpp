@@ -18,7 +18,7 @@ void tile(const TileArgs& t) {
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < kVecs; ++v) {
-      sum[r][v] = t.add ? hn::LoadU(k_f32, t.c + r * t.ldc + v * k_lanes) : hn::Zero(k_f32);
+      sum[r][v] = t.add && !t.apart ? hn::LoadU(k_f32, t.c + r * t.ldc + v * k_lanes) : hn::Zero(k_f32);
     }
   }
   const float* HWY_RESTRICT a = t.a;
@@ -36,6 +36,15 @@ void tile(const TileArgs& t) {
     }
     a += kColumns ? lda : 1;
     b += ldb;
+  }
+  if (t.add && t.apart) {
+#pragma GCC unroll 6
+    for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecs; ++v) {
+        sum[r][v] = hn::Add(hn::LoadU(k_f32, t.c + r * t.ldc + v * k_lanes), sum[r][v]);
+      }
+    }
   }
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {

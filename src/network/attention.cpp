@@ -91,11 +91,11 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   else
     in.graph->alias((in / "scores").path, scores);
   Stage pattern =
-      softmax((g / "pattern").as(Role::weights), scores, Axis::S, true);  // [B,H,T,S]   rows sum to 1
-  const Stage lse = pattern.output("lse");                                // [B,H,T]
+      softmax((g / "pattern").as(Role::weights), scores, Axis::S, true);       // [B,H,T,S]   rows sum to 1
+  const Stage lse = pattern.output("lse"), rest = pattern.output("lse_rest");  // [B,H,T]
   if (o.dropout > 0) pattern = dropout((g / "pattern_dropout").as(Role::weights), pattern, o.dropout);
   const Stage z = weighted_sum((g / "z").as(Role::value), pattern, v);  // [B,T,H,D]
-  g.gives({z, lse});
+  g.gives({z, lse, rest});
 
   const Stage joined = merge_heads(in / "joined", z);  // [B,T,C]
   if (o.out_width == 0) return joined;

@@ -75,9 +75,9 @@ class SumLeading final : public Operation {
       const R* x = in[0].data<R>();
       R* y = out[0].data<R>();
       for (int64_t j = 0; j < width; ++j) {
-        R sum = 0;
+        double sum = 0;
         for (int64_t r = 0; r < rows; ++r) sum += x[r * width + j];
-        y[j] = sum;
+        y[j] = static_cast<R>(sum);
       }
     });
   }

@@ -53,10 +53,10 @@ class AttentionPool final : public Operation {
       for (int64_t b = 0; b < n.B; ++b)
         for (int64_t r = 0; r < n.R; ++r)
           for (int64_t c = 0; c < n.C; ++c) {
-            Real sum = 0;
+            double sum = 0;
             for (int64_t t = 0; t < n.T; ++t)
               if (weights(b, t, r) != 0) sum += weights(b, t, r) * x(b, t, c);
-            y(b, r, c) = sum;
+            y(b, r, c) = static_cast<Real>(sum);
           }
     });
   }
@@ -101,9 +101,9 @@ class WeightsGradient final : public Operation {
       for (int64_t b = 0; b < n.B; ++b)
         for (int64_t t = 0; t < n.T; ++t)
           for (int64_t r = 0; r < n.R; ++r) {
-            Real sum = 0;
+            double sum = 0;
             for (int64_t c = 0; c < n.C; ++c) sum += dy(b, r, c) * x(b, t, c);
-            dweights(b, t, r) = sum;
+            dweights(b, t, r) = static_cast<Real>(sum);
           }
     });
   }
@@ -140,9 +140,9 @@ class InputGradient final : public Operation {
       for (int64_t b = 0; b < n.B; ++b)
         for (int64_t t = 0; t < n.T; ++t)
           for (int64_t c = 0; c < n.C; ++c) {
-            Real sum = 0;
+            double sum = 0;
             for (int64_t r = 0; r < n.R; ++r) sum += weights(b, t, r) * dy(b, r, c);
-            dx(b, t, c) = sum;
+            dx(b, t, c) = static_cast<Real>(sum);
           }
     });
   }

@@ -27,14 +27,18 @@ int64_t counted(Inputs in) {
   return count;
 }
 
-// log(sum exp z), about the largest so that no exp overflows.  A NaN in the row gives NaN.
+// log(sum exp z) in two parts, the largest and the log of the sum relative to it: added together they would
+// lose the digits of a small loss of large logits.  A NaN in the row gives NaN.
+struct LogSumExp {
+  double largest, rest;
+};
 template <class R>
-R log_sum_exp(const R* z, int64_t classes) {
+LogSumExp log_sum_exp(const R* z, int64_t classes) {
   R top = -std::numeric_limits<R>::infinity();
   for (int64_t v = 0; v < classes; ++v) top = std::fmax(top, z[v]);
-  R sum = 0;
+  double sum = 0;
   for (int64_t v = 0; v < classes; ++v) sum += std::exp(z[v] - top);
-  return top + std::log(sum);
+  return {top, std::log(sum)};
 }
 
 void require_targets(const Shape& logits, const Shape& targets) {
@@ -64,16 +68,18 @@ class CrossEntropy final : public Operation {
     on_real(out[0], [&]<class R>() {
       const int64_t rows = in[1].shape().count(), classes = in[0].shape()[in[0].shape().rank() - 1].size;
       R* per_token = out[1].data<R>();
-      R sum = 0;
+      double sum = 0;
       int64_t count = 0;
       for (int64_t r = 0; r < rows; ++r) {
         const R* z = in[0].data<R>() + r * classes;
         const int64_t target = target_at(in, r);
-        per_token[r] = target < 0 ? R(0) : log_sum_exp(z, classes) - z[target];
-        sum += per_token[r];
+        const LogSumExp lse = target < 0 ? LogSumExp{} : log_sum_exp(z, classes);
+        const double loss = target < 0 ? 0 : lse.largest - z[target] + lse.rest;
+        per_token[r] = static_cast<R>(loss);
+        sum += loss;
         count += target >= 0;
       }
-      out[0].data<R>()[0] = count ? sum / static_cast<R>(count) : R(0);
+      out[0].data<R>()[0] = count ? static_cast<R>(sum / static_cast<double>(count)) : R(0);
     });
   }
 
@@ -101,12 +107,15 @@ class CrossEntropy final : public Operation {
     const Expr said = cell(in, 0, inserted(row, last, target));
     std::vector<double> z;
     for (int64_t v = 0; v < classes; ++v) z.push_back(in[0].at(inserted(row, last, v)));
-    if (!whole) return Expr(log_sum_exp(z.data(), classes)) - said;
+    if (!whole) {
+      const LogSumExp lse = log_sum_exp(z.data(), classes);
+      return Expr(lse.largest) - said + Expr(lse.rest);
+    }
     const double top = *std::max_element(z.begin(), z.end());
     std::vector<Expr> terms;
     for (int64_t v = 0; v < classes; ++v)
       terms.push_back(exp(cell(in, 0, inserted(row, last, v)) - Expr(top)));
-    return log(Expr::sum(terms)) + Expr(top) - said;
+    return Expr(top) - said + log(Expr::sum(terms));
   }
 };
 
@@ -137,9 +146,11 @@ class CrossEntropyGradient final : public Operation {
         const R* z = in[0].data<R>() + r * classes;
         R* dz = out[0].data<R>() + r * classes;
         const int64_t target = target_at(in, r);
-        const R lse = target < 0 ? R(0) : log_sum_exp(z, classes);
+        const LogSumExp lse = target < 0 ? LogSumExp{} : log_sum_exp(z, classes);
         for (int64_t v = 0; v < classes; ++v)
-          dz[v] = target < 0 ? R(0) : (std::exp(z[v] - lse) - (v == target ? 1 : 0)) * each;
+          dz[v] = target < 0
+                      ? R(0)
+                      : static_cast<R>((std::exp(z[v] - lse.largest - lse.rest) - (v == target)) * each);
       }
     });
   }

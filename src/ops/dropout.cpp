@@ -3,7 +3,8 @@
 //
 // Whether an element is dropped is a function of the run's seed and step, the stage (its "stream", a hash of
 // its name) and the element's place, so any order and any thread count drop the same ones, and the gradient
-// draws them again instead of keeping a mask.
+// draws them again instead of keeping a mask.  What is dropped keeps its sign: a weight that is hidden (minus
+// zero, ops/scores.h) stays so.
 #include "core/random.h"
 #include "limpid/ops.h"
 #include "ops/elementwise.h"
@@ -27,7 +28,7 @@ class DropoutBase : public Operation {
       const int64_t count = in[0].shape().count();
       const R* x = in[0].data<R>();
       R* y = out[0].data<R>();
-      for (int64_t i = 0; i < count; ++i) y[i] = kept(context, i) ? x[i] * factor : R(0);
+      for (int64_t i = 0; i < count; ++i) y[i] = kept(context, i) ? x[i] * factor : std::copysign(R(0), x[i]);
     });
   }
 

@@ -82,11 +82,13 @@ class EmbeddingGradient final : public Operation {
       const int64_t* ids = in[0].data<int64_t>();
       const R* dy = in[1].data<R>();
       R* dtable = out[0].data<R>();
-      for (int64_t i = 0; i < vocabulary * width; ++i) dtable[i] = 0;
+      std::vector<double> sums(static_cast<size_t>(vocabulary * width));
       for (int64_t n = 0; n < in[0].shape().count(); ++n) {
         const int64_t token = token_at(ids, n, in[0].shape(), vocabulary);
-        for (int64_t c = 0; c < width; ++c) dtable[token * width + c] += dy[n * width + c];
+        for (int64_t c = 0; c < width; ++c) sums[static_cast<size_t>(token * width + c)] += dy[n * width + c];
       }
+      for (int64_t i = 0; i < vocabulary * width; ++i)
+        dtable[i] = static_cast<R>(sums[static_cast<size_t>(i)]);
     });
   }
 

@@ -1,4 +1,6 @@
 // Layer norm (Ba, Kiros, Hinton 2016): every row gets mean 0 and spread 1, then a learned gain w and bias b.
+#include <vector>
+
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -22,10 +24,10 @@ class LayerNormBase : public Operation {
 };
 
 template <class R>
-R mean_of(const R* row, int64_t width) {
-  R sum = 0;
+double mean_of(const R* row, int64_t width) {
+  double sum = 0;
   for (int64_t i = 0; i < width; ++i) sum += row[i];
-  return sum / static_cast<R>(width);
+  return sum / static_cast<double>(width);
 }
 
 // The mean of a row of an input as arithmetic.
@@ -68,16 +70,15 @@ class LayerNorm final : public LayerNormBase {
       for (int64_t r = 0; r < rows; ++r) {
         const R* x = in[0].data<R>() + r * width;
         R* y = out[0].data<R>() + r * width;
-        const R mean = mean_of(x, width);
-        R squares = 0;
+        const double mean = mean_of(x, width);
+        double squares = 0;
         for (int64_t i = 0; i < width; ++i) squares += (x[i] - mean) * (x[i] - mean);
-        const R scale = std::sqrt(squares / static_cast<R>(width) + static_cast<R>(epsilon_));
+        const double scale = std::sqrt(squares / static_cast<double>(width) + epsilon_);
         for (int64_t i = 0; i < width; ++i) {
-          y[i] = (x[i] - mean) / scale;
-          if (w) y[i] *= w[i];
-          if (b) y[i] += b[i];
+          const double n = (x[i] - mean) / scale;
+          y[i] = static_cast<R>(n * (w ? w[i] : 1.0) + (b ? b[i] : 0.0));
         }
-        out[1].data<R>()[r] = scale;
+        out[1].data<R>()[r] = static_cast<R>(scale);
       }
     });
   }
@@ -151,27 +152,29 @@ class LayerNormGradient final : public LayerNormBase {
       const R* w = gain_ ? in[3].data<R>() : nullptr;
       R* dw = gain_ ? out[1].data<R>() : nullptr;
       R* db = bias_ ? out.back().data<R>() : nullptr;
-      for (int64_t i = 0; i < width; ++i) {
-        if (dw) dw[i] = 0;
-        if (db) db[i] = 0;
-      }
+      std::vector<double> dw_sums(static_cast<size_t>(width)), db_sums = dw_sums;
       for (int64_t r = 0; r < rows; ++r) {
         const R *dy = in[0].data<R>() + r * width, *x = in[1].data<R>() + r * width;
         R* dx = out[0].data<R>() + r * width;
-        const R mean = mean_of(x, width), scale = in[2].data<R>()[r];
-        R sum = 0, along_n = 0;
+        const double mean = mean_of(x, width), scale = in[2].data<R>()[r];
+        double sum = 0, along_n = 0;
         for (int64_t i = 0; i < width; ++i) {
-          const R n = (x[i] - mean) / scale, g = w ? dy[i] * w[i] : dy[i];
+          const double n = (x[i] - mean) / scale, g = dy[i] * (w ? w[i] : 1.0);
           sum += g;
           along_n += g * n;
-          if (dw) dw[i] += dy[i] * n;
-          if (db) db[i] += dy[i];
+          if (dw) dw_sums[static_cast<size_t>(i)] += dy[i] * n;
+          if (db) db_sums[static_cast<size_t>(i)] += dy[i];
         }
-        const R mean_g = sum / static_cast<R>(width), mean_gn = along_n / static_cast<R>(width);
+        const double mean_g = sum / static_cast<double>(width),
+                     mean_gn = along_n / static_cast<double>(width);
         for (int64_t i = 0; i < width; ++i) {
-          const R n = (x[i] - mean) / scale, g = w ? dy[i] * w[i] : dy[i];
-          dx[i] = (g - mean_g - n * mean_gn) / scale;
+          const double n = (x[i] - mean) / scale, g = dy[i] * (w ? w[i] : 1.0);
+          dx[i] = static_cast<R>((g - mean_g - n * mean_gn) / scale);
         }
+      }
+      for (int64_t i = 0; i < width; ++i) {
+        if (dw) dw[i] = static_cast<R>(dw_sums[static_cast<size_t>(i)]);
+        if (db) db[i] = static_cast<R>(db_sums[static_cast<size_t>(i)]);
       }
     });
   }

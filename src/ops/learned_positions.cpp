@@ -72,10 +72,10 @@ class LearnedPositionsGradient final : public Operation {
       const auto dtable = out[0].as<R>();
       for (int64_t t = 0; t < table[0].size; ++t)
         for (int64_t c = 0; c < table[1].size; ++c) {
-          R sum = 0;
+          double sum = 0;
           if (t < shape[1].size)
             for (int64_t b = 0; b < shape[0].size; ++b) sum += dy(b, t, c);
-          dtable(t, c) = sum;
+          dtable(t, c) = static_cast<R>(sum);
         }
     });
   }

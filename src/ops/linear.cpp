@@ -79,9 +79,10 @@ class Linear final : public LinearBase {
       R* y = out[0].data<R>();
       for (int64_t r = 0; r < n.rows; ++r)
         for (int64_t j = 0; j < n.out; ++j) {
-          R sum = 0;
-          for (int64_t k = 0; k < n.in; ++k) sum += x[r * n.in + k] * w[weight_at(n, k, j)];
-          y[r * n.out + j] = b ? sum + b[j] : sum;
+          double sum = 0;
+          for (int64_t k = 0; k < n.in; ++k)
+            sum += static_cast<double>(x[r * n.in + k]) * w[weight_at(n, k, j)];
+          y[r * n.out + j] = static_cast<R>(b ? sum + b[j] : sum);
         }
     });
   }
@@ -127,9 +128,10 @@ class LinearInputGradient final : public LinearBase {
       R* dx = out[0].data<R>();
       for (int64_t r = 0; r < n.rows; ++r)
         for (int64_t k = 0; k < n.in; ++k) {
-          R sum = 0;
-          for (int64_t j = 0; j < n.out; ++j) sum += dy[r * n.out + j] * w[weight_at(n, k, j)];
-          dx[r * n.in + k] = sum;
+          double sum = 0;
+          for (int64_t j = 0; j < n.out; ++j)
+            sum += static_cast<double>(dy[r * n.out + j]) * w[weight_at(n, k, j)];
+          dx[r * n.in + k] = static_cast<R>(sum);
         }
     });
   }
@@ -171,9 +173,10 @@ class LinearWeightGradient final : public LinearBase {
       R* dw = out[0].data<R>();
       for (int64_t k = 0; k < n.in; ++k)
         for (int64_t j = 0; j < n.out; ++j) {
-          R sum = 0;
-          for (int64_t r = 0; r < n.rows; ++r) sum += x[r * n.in + k] * dy[r * n.out + j];
-          dw[weight_at(n, k, j)] = sum;
+          double sum = 0;
+          for (int64_t r = 0; r < n.rows; ++r)
+            sum += static_cast<double>(x[r * n.in + k]) * dy[r * n.out + j];
+          dw[weight_at(n, k, j)] = static_cast<R>(sum);
         }
     });
   }
@@ -216,9 +219,9 @@ class LinearBiasGradient final : public Operation {
       const R* dy = in[0].data<R>();
       R* db = out[0].data<R>();
       for (int64_t j = 0; j < width; ++j) {
-        R sum = 0;
+        double sum = 0;
         for (int64_t r = 0; r < rows; ++r) sum += dy[r * width + j];
-        db[j] = sum;
+        db[j] = static_cast<R>(sum);
       }
     });
   }

@@ -57,10 +57,10 @@ class LogSoftmax final : public LogSoftmaxBase {
         for (int64_t k = 0; k < a.inner; ++k) {
           const R top = largest(x, a, o, k);
           const bool nothing = top == -std::numeric_limits<R>::infinity();
-          R sum = 0;
+          double sum = 0;
           for (int64_t i = 0; i < a.size && !nothing; ++i) sum += std::exp(x[a.at(o, i, k)] - top);
           for (int64_t i = 0; i < a.size; ++i)
-            y[a.at(o, i, k)] = nothing ? top : (x[a.at(o, i, k)] - top) - std::log(sum);
+            y[a.at(o, i, k)] = nothing ? top : static_cast<R>((x[a.at(o, i, k)] - top) - std::log(sum));
         }
     });
   }
@@ -108,12 +108,12 @@ class LogSoftmaxGradient final : public LogSoftmaxBase {
       R* dx = out[0].data<R>();
       for (int64_t o = 0; o < a.outer; ++o)
         for (int64_t k = 0; k < a.inner; ++k) {
-          R sum = 0;
+          double sum = 0;
           for (int64_t i = 0; i < a.size; ++i)
             if (y[a.at(o, i, k)] != none) sum += dy[a.at(o, i, k)];
           for (int64_t i = 0; i < a.size; ++i) {
             const int64_t n = a.at(o, i, k);
-            dx[n] = y[n] != none ? dy[n] - std::exp(y[n]) * sum : R(0);
+            dx[n] = y[n] != none ? static_cast<R>(dy[n] - std::exp(y[n]) * sum) : R(0);
           }
         }
     });

@@ -29,9 +29,10 @@ class MeanSquaredError final : public Operation {
     on_real(out[0], [&]<class R>() {
       const int64_t count = in[0].shape().count();
       const R *x = in[0].data<R>(), *target = in[1].data<R>();
-      R sum = 0;
-      for (int64_t i = 0; i < count; ++i) sum += (x[i] - target[i]) * (x[i] - target[i]);
-      out[0].data<R>()[0] = count ? sum / static_cast<R>(count) : R(0);
+      double sum = 0;
+      for (int64_t i = 0; i < count; ++i)
+        sum += (static_cast<double>(x[i]) - target[i]) * (static_cast<double>(x[i]) - target[i]);
+      out[0].data<R>()[0] = count ? static_cast<R>(sum / static_cast<double>(count)) : R(0);
     });
   }
 

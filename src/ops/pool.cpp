@@ -75,9 +75,9 @@ class Pooling final : public PoolBase {
       for (int64_t b = 0; b < in[0].shape()[0].size; ++b) {
         const Rows read = rows(in, 1, b, in[0].shape()[1].size);
         for (int64_t c = 0; c < in[0].shape()[2].size; ++c) {
-          R sum = 0;
+          double sum = 0;
           for (int64_t t = read.first; t < read.end; ++t) sum += x(b, t, c);
-          y(b, c) = sum / static_cast<R>(read.count());
+          y(b, c) = static_cast<R>(sum / static_cast<double>(read.count()));
         }
       }
     });

@@ -1,4 +1,6 @@
 // RMS norm (Zhang, Sennrich 2019): every row is divided by its root mean square, then a learned gain w.
+#include <vector>
+
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -48,11 +50,11 @@ class RmsNorm final : public RmsNormBase {
       for (int64_t r = 0; r < rows; ++r) {
         const R* x = in[0].data<R>() + r * width;
         R* y = out[0].data<R>() + r * width;
-        R squares = 0;
-        for (int64_t i = 0; i < width; ++i) squares += x[i] * x[i];
-        const R scale = std::sqrt(squares / static_cast<R>(width) + static_cast<R>(epsilon_));
-        for (int64_t i = 0; i < width; ++i) y[i] = w ? x[i] / scale * w[i] : x[i] / scale;
-        out[1].data<R>()[r] = scale;
+        double squares = 0;
+        for (int64_t i = 0; i < width; ++i) squares += static_cast<double>(x[i]) * x[i];
+        const double scale = std::sqrt(squares / static_cast<double>(width) + epsilon_);
+        for (int64_t i = 0; i < width; ++i) y[i] = static_cast<R>(w ? x[i] / scale * w[i] : x[i] / scale);
+        out[1].data<R>()[r] = static_cast<R>(scale);
       }
     });
   }
@@ -112,24 +114,24 @@ class RmsNormGradient final : public RmsNormBase {
       const int64_t rows = product(shape, 0, shape.rank() - 1), width = shape[shape.rank() - 1].size;
       const R* w = gain_ ? in[3].data<R>() : nullptr;
       R* dw = gain_ ? out[1].data<R>() : nullptr;
-      if (dw)
-        for (int64_t i = 0; i < width; ++i) dw[i] = 0;
+      std::vector<double> dw_sums(dw ? static_cast<size_t>(width) : 0);
       for (int64_t r = 0; r < rows; ++r) {
         const R *dy = in[0].data<R>() + r * width, *x = in[1].data<R>() + r * width;
         R* dx = out[0].data<R>() + r * width;
-        const R scale = in[2].data<R>()[r];
-        R along_n = 0;
+        const double scale = in[2].data<R>()[r];
+        double along_n = 0;
         for (int64_t i = 0; i < width; ++i) {
-          const R n = x[i] / scale;
-          along_n += (w ? dy[i] * w[i] : dy[i]) * n;
-          if (dw) dw[i] += dy[i] * n;
+          const double n = x[i] / scale;
+          along_n += dy[i] * (w ? w[i] : 1.0) * n;
+          if (dw) dw_sums[static_cast<size_t>(i)] += dy[i] * n;
         }
-        const R mean_gn = along_n / static_cast<R>(width);
+        const double mean_gn = along_n / static_cast<double>(width);
         for (int64_t i = 0; i < width; ++i) {
-          const R n = x[i] / scale, g = w ? dy[i] * w[i] : dy[i];
-          dx[i] = (g - n * mean_gn) / scale;
+          const double n = x[i] / scale, g = dy[i] * (w ? w[i] : 1.0);
+          dx[i] = static_cast<R>((g - n * mean_gn) / scale);
         }
       }
+      for (int64_t i = 0; dw && i < width; ++i) dw[i] = static_cast<R>(dw_sums[static_cast<size_t>(i)]);
     });
   }
 

@@ -31,6 +31,18 @@ inline void require_groups(const Shape& q, int64_t heads, const Shape& k, const 
     fail_call(what, " is ", k.text(), ": its ", groups, " heads do not divide the ", heads, " of ", q.text());
 }
 
+/// The weight of a key that its query may not see is minus zero: what it would be multiplied with is not
+/// read, NaN and infinity included.  A weight that is visible and rounds to 0 is plus zero, and 0 times
+/// infinity is NaN: what is seen touches.
+template <class R>
+constexpr R hidden_weight() {
+  return -R(0);
+}
+template <class R>
+bool hides(R weight) {
+  return weight == 0 && std::signbit(weight);
+}
+
 /// How many query heads read one key/value head.
 inline int64_t heads_per_group(int64_t heads, int64_t groups) { return groups > 0 ? heads / groups : 1; }
 

@@ -1,6 +1,6 @@
 // Softmax: scores become weights that add up to 1.
 #include "limpid/ops.h"
-#include "ops/loops.h"
+#include "ops/scores.h"
 
 namespace limpid {
 
@@ -21,7 +21,11 @@ R largest(const R* z, const Along& a, int64_t o, int64_t k) {
 class Softmax final : public Operation {
  public:
   explicit Softmax(const Options& options)
-      : axis_(static_cast<Axis>(options.word("axis", "S").at(0))), lse_(options.flag("log_sum_exp")) {}
+      : axis_(static_cast<Axis>(options.word("axis", "S").at(0))),
+        lse_(options.flag("log_sum_exp")),
+        rest_(options.flag("log_sum_exp_rest")) {
+    if (rest_ && !lse_) fail_call("log_sum_exp_rest is asked for without log_sum_exp, which it completes");
+  }
 
   std::string label() const override { return "Softmax"; }
   std::string equation() const override {
@@ -39,6 +43,7 @@ class Softmax final : public Operation {
       Shape rows = in[0].part(0, axis);
       for (int i = axis + 1; i < in[0].rank(); ++i) rows.append(in[0][i]);
       out.push_back({"lse", rows});
+      if (rest_) out.push_back({"lse_rest", rows});
     }
     return out;
   }
@@ -53,19 +58,27 @@ class Softmax final : public Operation {
           const R top = largest(z, a, o, k);
           const bool nothing =
               top == -std::numeric_limits<R>::infinity();  // every key masked: zeros, never NaN
-          R sum = 0;
+          double sum = 0;
           for (int64_t i = 0; i < a.size; ++i) {
             R& weight = weights[a.at(o, i, k)];
             weight = nothing ? R(0) : std::exp(z[a.at(o, i, k)] - top);
             sum += weight;
           }
           if (!nothing)
-            for (int64_t i = 0; i < a.size;
-                 ++i) {  // masked is 0, in a row with a NaN too: it must not reach that key
+            for (int64_t i = 0; i < a.size; ++i) {
               R& weight = weights[a.at(o, i, k)];
-              weight = z[a.at(o, i, k)] == -std::numeric_limits<R>::infinity() ? R(0) : weight / sum;
+              weight = static_cast<R>(weight / sum);
             }
-          if (lse_) out[1].data<R>()[o * a.inner + k] = nothing ? top : top + std::log(sum);
+          // A masked key's weight is 0, in a row with a NaN too: it must not reach that key.
+          for (int64_t i = 0; i < a.size; ++i)
+            if (z[a.at(o, i, k)] == -std::numeric_limits<R>::infinity())
+              weights[a.at(o, i, k)] = axis_ == Axis::S ? hidden_weight<R>() : R(0);
+          if (!lse_) continue;
+          const R lse = nothing ? top : static_cast<R>(top + std::log(sum));
+          out[1].data<R>()[o * a.inner + k] = lse;
+          if (rest_)
+            out[2].data<R>()[o * a.inner + k] =
+                nothing ? R(0) : static_cast<R>((static_cast<double>(top) - lse) + std::log(sum));
         }
     });
   }
@@ -81,10 +94,11 @@ class Softmax final : public Operation {
     const int64_t size = in[0].shape()[axis].size;
     double top = -k_infinity;
     for (int64_t i = 0; i < size; ++i) top = std::fmax(top, in[0].at(with(row, axis, i)));
-    if (top == -k_infinity) return Expr(out.output == 0 ? 0 : top);
+    if (top == -k_infinity) return Expr(out.output == 1 ? top : 0);
     std::vector<Expr> terms;
     for (int64_t i = 0; i < size; ++i) terms.push_back(exp(cell(in, 0, with(row, axis, i)) - top));
     if (out.output == 1) return log(Expr::sum(terms)) + top;
+    if (out.output == 2) return log(Expr::sum(terms)) + (top - rounded_lse(in, row, top));
     const Expr total = Expr::sum(terms);
     if (in[0].at(row) == -k_infinity && std::isnan(total.value())) return Expr(0);
     return exp(cell(in, 0, row) - top) / total;
@@ -92,8 +106,22 @@ class Softmax final : public Operation {
 
  private:
   std::string axis_word() const { return std::string(1, static_cast<char>(axis_)); }
+
+  // lse as run() rounds it.
+  double rounded_lse(Inputs in, const Index& row, double top) const {
+    double lse = 0;
+    on_real(in[0], [&]<class R>() {
+      const int axis = in[0].shape().find(axis_);
+      double sum = 0;
+      for (int64_t i = 0; i < in[0].shape()[axis].size; ++i)
+        sum += std::exp(static_cast<R>(in[0].at(with(row, axis, i)) - top));
+      lse = static_cast<R>(top + std::log(sum));
+    });
+    return lse;
+  }
+
   Axis axis_;
-  bool lse_;
+  bool lse_, rest_;
 };
 
 // dZ = A * (dA - sum A dA): how much a score moves the loss.
@@ -116,7 +144,7 @@ class SoftmaxGradient final : public Operation {
     return {{"", in[0]}};
   }
 
-  // A weight of exactly zero was masked: its gradient is zero, whatever stands there.
+  // A masked weight: its gradient is zero, whatever stands there.
   void run(Inputs in, Outputs out, const RunContext&) const override {
     on_real(out[0], [&]<class R>() {
       const Along a = along(in[0].shape(), in[0].shape().find(axis_));
@@ -125,12 +153,13 @@ class SoftmaxGradient final : public Operation {
       R* dz = out[0].data<R>();
       for (int64_t o = 0; o < a.outer; ++o)
         for (int64_t k = 0; k < a.inner; ++k) {
-          R mean = 0;
+          double mean = 0;
           for (int64_t i = 0; i < a.size; ++i)
-            if (weights[a.at(o, i, k)] != 0) mean += weights[a.at(o, i, k)] * dweights[a.at(o, i, k)];
+            if (!hides(weights[a.at(o, i, k)]))
+              mean += static_cast<double>(weights[a.at(o, i, k)]) * dweights[a.at(o, i, k)];
           for (int64_t i = 0; i < a.size; ++i) {
             const int64_t n = a.at(o, i, k);
-            dz[n] = weights[n] != 0 ? weights[n] * (dweights[n] - mean) : R(0);
+            dz[n] = hides(weights[n]) ? R(0) : static_cast<R>(weights[n] * (dweights[n] - mean));
           }
         }
     });
@@ -141,9 +170,9 @@ class SoftmaxGradient final : public Operation {
     std::vector<Expr> terms;
     for (int64_t i = 0; i < in[0].shape()[axis].size; ++i) {
       const Index at = with(out.index, axis, i);
-      if (in[0].at(at) != 0) terms.push_back(cell(in, 0, at) * cell(in, 1, at));
+      if (!hides(in[0].at(at))) terms.push_back(cell(in, 0, at) * cell(in, 1, at));
     }
-    if (in[0].at(out.index) == 0) return Expr(0);
+    if (hides(in[0].at(out.index))) return Expr(0);
     return cell(in, 0, out.index) * (cell(in, 1, out.index) - Expr::sum(terms));
   }
 
@@ -155,7 +184,10 @@ class SoftmaxGradient final : public Operation {
 
 Stage softmax(const Scope& in, Stage x, Axis axis, bool log_sum_exp) {
   Options options = {{"axis", std::string(1, static_cast<char>(axis))}};
-  if (log_sum_exp) options.set("log_sum_exp", true);
+  if (log_sum_exp) {
+    options.set("log_sum_exp", true);
+    options.set("log_sum_exp_rest", true);  // traces of 0.1 have the one without the other
+  }
   return in.graph->add(in, "softmax", options, {x});
 }
 
@@ -163,6 +195,7 @@ void register_softmax(Registry& all) {
   const Shape scores = {{Axis::B, 2}, {Axis::H, 2}, {Axis::T, 3}, {Axis::S, 5}};
   all.add<Softmax>("softmax", {{{}, {{scores}}},
                                {{{"log_sum_exp", true}}, {{scores, DType::f32, -9, 9}}},
+                               {{{"log_sum_exp", true}, {"log_sum_exp_rest", true}}, {{scores}}},
                                {{{"axis", "T"}}, {{scores}}}});
   all.add<SoftmaxGradient>("softmax_gradient", {{{}, {{scores, DType::f32, 0, 1}, {scores}}}});
 }

@@ -22,7 +22,7 @@ Shape result(const Shape& pattern, const Shape& v) {
           {Axis::D, v[3].size}};
 }
 
-// A weight of exactly zero reads nothing: an invisible value may hold anything, a NaN included.
+// A hidden weight (minus zero) reads nothing: an invisible value may hold anything, a NaN included.
 class WeightedSum final : public Operation {
  public:
   explicit WeightedSum(const Options&) {}
@@ -52,7 +52,7 @@ class WeightedSum final : public Operation {
             for (int64_t d = 0; d < shape[3].size; ++d) {
               R sum = 0;
               for (int64_t s = 0; s < keys; ++s)
-                if (pattern(b, h, t, s) != 0) sum += pattern(b, h, t, s) * v(b, s, h / share, d);
+                if (!hides(pattern(b, h, t, s))) sum += pattern(b, h, t, s) * v(b, s, h / share, d);
               z(b, t, h, d) = sum;
             }
     });
@@ -68,7 +68,7 @@ class WeightedSum final : public Operation {
     const int64_t share = heads_per_group(in[0].shape()[1].size, in[1].shape()[2].size);
     std::vector<Expr> terms;
     for (int64_t s = 0; s < in[1].shape()[1].size; ++s)
-      if (in[0].at({b, h, t, s}) != 0)
+      if (!hides(in[0].at({b, h, t, s})))
         terms.push_back(cell(in, 0, {b, h, t, s}) * cell(in, 1, {b, s, h / share, d}));
     return Expr::sum(terms);
   }
@@ -152,7 +152,7 @@ class WeightedSumValueGradient final : public Operation {
               R sum = 0;
               for (int64_t h = g * share; h < (g + 1) * share; ++h)
                 for (int64_t t = 0; t < queries; ++t)
-                  if (pattern(b, h, t, s) != 0) sum += pattern(b, h, t, s) * dz(b, t, h, d);
+                  if (!hides(pattern(b, h, t, s))) sum += pattern(b, h, t, s) * dz(b, t, h, d);
               dv(b, s, g, d) = sum;
             }
     });
@@ -164,7 +164,7 @@ class WeightedSumValueGradient final : public Operation {
     std::vector<Expr> terms;
     for (int64_t h = g * share; h < (g + 1) * share; ++h)
       for (int64_t t = 0; t < in[0].shape()[2].size; ++t)
-        if (in[0].at({b, h, t, s}) != 0)
+        if (!hides(in[0].at({b, h, t, s})))
           terms.push_back(cell(in, 0, {b, h, t, s}) * cell(in, 1, {b, t, h, d}));
     return Expr::sum(terms);
   }

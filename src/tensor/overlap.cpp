@@ -11,15 +11,18 @@ struct Step {
   int64_t stride, size;  // stride above 0, size above 1
 };
 
-// The axes that move, the smallest strides first.
-std::vector<Step> steps(const ConstView& x) {
-  std::vector<Step> all;
-  for (int i = 0; i < x.shape().rank(); ++i) {
-    const int64_t size = x.shape()[i].size, stride = std::abs(x.strides()[static_cast<size_t>(i)]);
-    if (size > 1) all.push_back({stride, size});
+// The axes that move, the smallest strides first: into `all`, whose room serves again.
+void find_steps(const Extent& x, std::vector<Step>* all) {
+  all->clear();
+  for (size_t i = 0; i < x.dims.size(); ++i) {
+    const int64_t size = x.dims[i].size, stride = std::abs(x.strides[i]);
+    if (size > 1) all->push_back({stride, size});
   }
-  std::sort(all.begin(), all.end(), [](const Step& a, const Step& b) { return a.stride < b.stride; });
-  return all;
+  std::sort(all->begin(), all->end(), [](const Step& a, const Step& b) { return a.stride < b.stride; });
+}
+
+bool has_numbers(const Extent& x) {
+  return std::none_of(x.dims.begin(), x.dims.end(), [](const Dim& dim) { return dim.size == 0; });
 }
 
 // First and last byte of the numbers: [first, end).
@@ -27,14 +30,14 @@ struct Stretch {
   int64_t first, end;
 };
 
-Stretch stretch(const ConstView& x) {
-  const auto element = static_cast<int64_t>(byte_size(x.dtype()));
+Stretch stretch(const Extent& x) {
+  const auto element = static_cast<int64_t>(x.element);
   int64_t low = 0, high = 0;
-  for (int i = 0; i < x.shape().rank(); ++i) {
-    const int64_t reach = (x.shape()[i].size - 1) * x.strides()[static_cast<size_t>(i)];
+  for (size_t i = 0; i < x.dims.size(); ++i) {
+    const int64_t reach = (x.dims[i].size - 1) * x.strides[i];
     (reach < 0 ? low : high) += reach;
   }
-  const auto base = static_cast<int64_t>(reinterpret_cast<uintptr_t>(x.raw()));
+  const auto base = static_cast<int64_t>(reinterpret_cast<uintptr_t>(x.data));
   return {base + low * element, base + (high + 1) * element};
 }
 
@@ -52,15 +55,21 @@ int64_t reach_within(const std::vector<Step>& all, int64_t period) {
 
 }  // namespace
 
-bool may_overlap(const ConstView& a, const ConstView& b) {
-  if (a.shape().count() == 0 || b.shape().count() == 0) return false;
+Extent extent_of(const ConstView& x) {
+  return {byte_size(x.dtype()), {x.shape().begin(), x.shape().end()}, x.strides(), x.raw()};
+}
+
+bool may_overlap(const Extent& a, const Extent& b) {
+  if (!has_numbers(a) || !has_numbers(b)) return false;
   const Stretch in_a = stretch(a), in_b = stretch(b);
   if (in_a.end <= in_b.first || in_b.end <= in_a.first) return false;
-  const auto element = static_cast<int64_t>(byte_size(a.dtype()));
-  if (byte_size(b.dtype()) != byte_size(a.dtype()) || (in_b.first - in_a.first) % element != 0) return true;
+  const auto element = static_cast<int64_t>(a.element);
+  if (b.element != a.element || (in_b.first - in_a.first) % element != 0) return true;
   // Side by side: both repeat every `period` elements, and keep to different parts of it.
-  const std::vector<Step> of_a = steps(a), of_b = steps(b);
-  std::vector<Step> periods = of_a;
+  static thread_local std::vector<Step> of_a, of_b, periods;
+  find_steps(a, &of_a);
+  find_steps(b, &of_b);
+  periods = of_a;
   periods.insert(periods.end(), of_b.begin(), of_b.end());
   for (const Step& step : periods) {
     if (step.stride == 0) continue;
@@ -80,7 +89,7 @@ std::optional<std::pair<size_t, size_t>> find_overlap(const std::vector<ConstVie
   };
   std::vector<Placed> order;
   for (size_t i = 0; i < views.size(); ++i)
-    if (views[i].shape().count() > 0) order.push_back({stretch(views[i]), i});
+    if (views[i].shape().count() > 0) order.push_back({stretch(extent_of(views[i])), i});
   std::sort(order.begin(), order.end(),
             [](const Placed& a, const Placed& b) { return a.at.first < b.at.first; });
   // From low to high: only those still open are compared, not all pairs (a training step has hundreds).
@@ -96,10 +105,12 @@ std::optional<std::pair<size_t, size_t>> find_overlap(const std::vector<ConstVie
   return {};
 }
 
-bool may_overlap_itself(const ConstView& x) {
-  if (x.shape().count() == 0) return false;
+bool may_overlap_itself(const Extent& x) {
+  if (!has_numbers(x)) return false;
+  static thread_local std::vector<Step> steps;
+  find_steps(x, &steps);
   int64_t reach = 0;
-  for (const Step& step : steps(x)) {
+  for (const Step& step : steps) {
     if (step.stride <= reach) return true;
     reach += (step.size - 1) * step.stride;
   }

@@ -189,6 +189,8 @@ void print_further(Paper& paper, const Reading& reading, int id, const PageOptio
   const int64_t count = std::min<int64_t>(rows->places.empty() ? numbers->shape()[0].size : rows->length, 64);
   for (int64_t i = 0; i < count && (rows->places.empty() || rows->find(i) == i); ++i)
     values.push_back(numbers->at({i}));
+  const auto vanishes = [&](double x) { return std::abs(x) < 0.5 * std::pow(10, -options.decimals); };
+  if (name == "lse_rest" && std::all_of(values.begin(), values.end(), vanishes)) return;  // nothing to see
   const Figures figures(values, options.decimals);
   Line& line = paper.line(k_indent).add(visible_line(name), Ink::plain, true).add(of + " ", Ink::faint);
   bool cut = static_cast<int64_t>(values.size()) < count;  // rows that were not kept

@@ -121,12 +121,11 @@ Trainer::Evaluation Trainer::Impl::evaluate() {
   for (const Batch& batch : data.evaluation()) {
     const RunResult result = model.run(batch.tokens, {.keep = {"logits"}});
     const size_t rows = static_cast<size_t>(batch.count());
-    std::vector<float> losses(rows), lse(rows), hits(rows);
+    std::vector<float> losses(rows), hits(rows);
     kernels::CrossEntropy k;
     k.logits = result["logits"].data<float>();
     k.targets = batch.targets.data<int64_t>();
     k.loss = losses.data();
-    k.lse = lse.data();
     k.hit = hits.data();
     k.rows = batch.count();
     k.width = result["logits"].shape().size(Axis::V);
