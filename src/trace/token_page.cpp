@@ -46,6 +46,31 @@ void require_numbers(const Reading& reading, int value) {
             "', which this page needs; observe it in full (--observe ", name, ")");
 }
 
+// The page reads cells of several values by one head, query and key: their sizes must agree.
+void require_heads(const Reading& reading, const Head& head, int raw) {
+  const auto require = [&](int value, std::optional<int64_t> a, std::optional<int64_t> b,
+                           std::optional<int64_t> c) {
+    const Shape shape = reading.numbers(value)->shape();
+    const auto is = [](int64_t size, std::optional<int64_t> expected) {
+      return !expected || size == *expected;
+    };
+    if (shape.rank() != 3 || !is(shape[0].size, a) || !is(shape[1].size, b) || !is(shape[2].size, c))
+      fail_call("token: layer ", head.layer, " is not made of heads: '",
+                visible_line(reading.graph().value(value).name), "' is ", visible_line(shape.text()));
+  };
+  require(head.q, {}, {}, {});
+  require(head.k, {}, {}, {});
+  require(head.v, {}, {}, {});
+  const Shape q = reading.numbers(head.q)->shape(), k = reading.numbers(head.k)->shape(),
+              v = reading.numbers(head.v)->shape();
+  const int64_t queries = q[0].size, heads = q[1].size, keys = k[0].size, groups = k[1].size;
+  require(head.k, {}, {}, q[2].size);
+  require(head.v, keys, groups, {});
+  require(head.z, queries, heads, v[2].size);
+  for (int value : {raw, head.pattern, head.mixed}) require(value, heads, queries, keys);
+  for (int value : head.scores) require(value, heads, queries, keys);
+}
+
 Head head_of(const Reading& reading, int layer, int head) {
   Head out;
   out.layer = layer;
@@ -67,9 +92,7 @@ Head head_of(const Reading& reading, int layer, int head) {
     if (reading.numbers(at)) out.scores.insert(out.scores.begin(), at);
   }
   for (int value : {out.q, out.k, raw, out.pattern, out.v, out.z}) require_numbers(reading, value);
-  for (int value : {out.q, out.k, out.v, out.z})
-    if (reading.numbers(value)->shape().rank() != 3)
-      fail_call("token: layer ", layer, " is not made of heads");
+  require_heads(reading, out, raw);
   out.key_head = head / std::max<int64_t>(1, reading.heads(layer) / reading.numbers(out.k)->shape()[1].size);
   return out;
 }
