@@ -50,6 +50,10 @@ CONFINED = {
     "rapidcheck": ["*_test.cpp", "test_*.h"],
 }
 
+# JSON from outside is read by these alone (docs/decisions/0010); what to_json just wrote may be read as it is.
+READS_JSON = ["src/core/json.cpp", "src/files/safetensors_json.cpp"]
+PARSED = re.compile(r"\b(?:json|Json)::(?:sax_)?parse\((?!.*\bto_json\()")
+
 # No operation is known by name to anything but itself; only the planner may recognise one.
 KNOWS_KINDS = ["src/ops/", "src/engine/plan", "src/engine/fast"]
 # ---------------------------------------------------------------------------------------------------
@@ -175,6 +179,8 @@ def breaches(root):
                     yield path, number, wrong
             if re.match(r"\s*#\s*pragma\s+omp\b", line) and place != "core":
                 yield path, number, "OpenMP outside core: the one parallel_for is core/threads.h's"
+            if PARSED.search(line) and str(path) not in READS_JSON and not path.name.endswith("_test.cpp"):
+                yield path, number, "parses JSON by itself: core/json.h is the one door"
             if may_tell or not sees_operations:
                 continue
             if tells_apart(line, kinds):
@@ -198,6 +204,8 @@ PLANTED = {
     "a relative path": ("src/ops/f.cpp", '#include "../graph/g.h"\n', "from src/"),
     "a stray folder": ("src/util/g.cpp", "int x;\n", "stands in no folder"),
     "SIMD in an operation": ("src/ops/h.cpp", '#include "hwy/highway.h"\n', "only kernels"),
+    "JSON beside the door": ("src/trace/s.cpp", "const Json json = Json::parse(text);\n", "the one door"),
+    "JSON of one's own": ("src/trace/t.cpp", "const Json json = nlohmann::json::parse(to_json(graph));\n", None),
     "threads in a kernel": ("src/kernels/i.cpp", "#pragma omp parallel for\n", "OpenMP outside core"),
     "kinds told apart": ("src/draw/layout/j.cpp", 'void f() {\n  if (stage.operation->kind() == "other") g();\n}\n', "j.cpp:2"),
     "kinds told apart by name": ("apps/k.cpp", 'bool b = "softmax" != kind;\n', "tells operations apart"),

@@ -1,8 +1,8 @@
 // limpid info: what a file holds.
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/label.h"
 #include "core/width.h"
 #include "limpid/commands.h"
@@ -14,8 +14,6 @@
 namespace limpid::command {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr const char* k_model_key = "limpid.model";
 constexpr const char* k_checkpoint_key = "limpid.checkpoint";
@@ -29,32 +27,41 @@ Json tensor_json(const std::string& name, DType dtype, const Shape& shape) {
   return {{"name", name}, {"dtype", limpid::name(dtype)}, {"shape", sizes}, {"count", shape.count()}};
 }
 
-// The metadata's JSON document; a text that is none stays a text.
+// The metadata's JSON document; a text that is none, or none that is read, stays a text.
 Json document(const std::string& text) {
-  Json json = Json::parse(text, nullptr, false);
-  return json.is_discarded() ? Json(text) : json;
+  try {
+    return parse_json(text, {""});
+  } catch (const Error&) {
+    return text;
+  }
+}
+
+// The text of that key; nothing where there is none, or something else.
+std::string text_at(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 Json describe_model(const Json& model) {
-  if (!model.is_object()) return Json::object();
+  if (!model.is_object()) fail_work("its description of the model is ", shown(model), ", expected an object");
   Json out;
-  out["title"] = model.value("title", "");
+  out["title"] = text_at(model, "title");
   out["network"] = model.value("network", Json::object());
   if (model.contains("tokenizer")) {
     const auto tokenizer = tokenizer_from_json(model["tokenizer"].dump());
     out["tokenizer"] = {{"kind", tokenizer->kind()}, {"vocabulary", tokenizer->vocabulary()}};
   }
-  out["written_by"] = "limpid " + model.value("engine", "");
+  out["written_by"] = "limpid " + text_at(model, "engine");
   return out;
 }
 
 Json describe_checkpoint(const Json& run) {
-  if (!run.is_object()) return Json::object();
+  if (!run.is_object()) fail_work("its description of the run is ", shown(run), ", expected an object");
   Json out;
-  out["step"] = run.value("step", 0);
+  out["step"] = run.value("step", Json(0));
   out["recipe"] = run.value("recipe", Json::object());
   const Json history = run.value("history", Json::array());
-  if (!history.empty()) out["last_epoch"] = history.back();
+  if (history.is_array() && !history.empty()) out["last_epoch"] = history.back();
   return out;
 }
 
@@ -90,10 +97,10 @@ Json describe_safetensors(const std::string& path) {
   };
   if (const std::string* text = entry(k_model_key)) {
     out["kind"] = "model";
-    out.update(describe_model(document(*text)));
+    out.update(describe_model(parse_json(*text, {path + ": its description of the model cannot be read"})));
   } else if (const std::string* run = entry(k_checkpoint_key)) {
     out["kind"] = "checkpoint";
-    out.update(describe_checkpoint(document(*run)));
+    out.update(describe_checkpoint(parse_json(*run, {path + ": the checkpoint cannot be read"})));
   } else if (entry(k_trace_key)) {
     out["kind"] = "trace";
     out.update(describe_trace(load_trace(path)));
@@ -216,7 +223,8 @@ void print_for_people(const std::string& path, const Json& json, int columns) {
         lines.add(visible_line(key), plain_text(text).substr(0, 400));
     } else if (value.is_object()) {
       lines.add(name, settings(value));
-      if (name == "recipe" && value.contains("network")) lines.add("network", settings(value["network"]));
+      if (name == "recipe" && value.contains("network") && value["network"].is_object())
+        lines.add("network", settings(value["network"]));
     } else if (value.is_array()) {
       for (const Json& each : value) lines.add(name, plain_text(each));
     } else {

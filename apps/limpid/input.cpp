@@ -22,12 +22,17 @@ std::string without_last_line_end(std::string text) {
   return text;
 }
 
+constexpr size_t k_most_text = size_t{1} << 30;  // bytes: of a pipe without an end, or a file that is no text
+
 std::string from_standard_input() {
   if (isatty(STDIN_FILENO))
     fail_call("no text given; write it after the command, such as \"Life is short\", or pipe it in");
   std::string text;  // through stdio: /dev/stdin cannot be opened where it is a socket
   char buffer[1 << 16];
-  while (const size_t count = std::fread(buffer, 1, sizeof buffer, stdin)) text.append(buffer, count);
+  while (const size_t count = std::fread(buffer, 1, sizeof buffer, stdin)) {
+    text.append(buffer, count);
+    if (text.size() > k_most_text) break;  // said by text_of
+  }
   if (std::ferror(stdin)) fail_work("standard input: ", std::strerror(errno));
   return without_last_line_end(std::move(text));
 }
@@ -43,6 +48,8 @@ std::string read_text(const std::optional<std::string>& argument) {
 
 std::string text_of(const std::optional<std::string>& argument) {
   const std::string text = read_text(argument);
+  if (text.size() > k_most_text)
+    fail_call("the text has more than ", k_most_text, " bytes; give a part of it");
   if (text.find_first_not_of(" \t\r\n\v\f") == text.npos)
     fail_call("the text is ", text.empty() ? "empty" : "only spaces",
               "; give at least one word, such as \"Life is short\"");

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "core/label.h"
 #include "core/threads.h"
 #include "limpid/commands.h"
 #include "limpid/error.h"
@@ -20,9 +21,11 @@ enum Status { k_done = 0, k_work_failed = 1, k_call_was_wrong = 2 };
 
 int complain(const std::string& what, Status status) {
   std::fflush(stdout);  // what was printed stands before what went wrong
-  std::string line = "limpid: " + what;
+  constexpr size_t k_longest = 4000;  // a message may hold a name from a file, of any length and any bytes
+  std::string line = what.substr(0, k_longest);
   for (char& c : line)
     if (c == '\n') c = ' ';
+  line = "limpid: " + visible_line(line) + (what.size() > k_longest ? "..." : "");
   std::fprintf(stderr, "%s\n", line.c_str());
   return status;
 }

@@ -1,8 +1,8 @@
 // limpid train: learns from text by a recipe, says how it goes, and can stop and go on.
 #include <csignal>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "limpid/commands.h"
 #include "limpid/files.h"
 #include "limpid/progress.h"
@@ -95,10 +95,11 @@ void check_unfinished(const Folder& folder, const std::string& command) {
   const auto info = inspect_safetensors(folder.checkpoint());
   const auto found = info.metadata.find("limpid.checkpoint");
   if (found == info.metadata.end()) return;
-  const auto json = nlohmann::json::parse(found->second, nullptr, false);
-  const int64_t step = json.value("step", int64_t{0});
-  const auto recipe = json.value("recipe", nlohmann::json::object());
-  if (step >= recipe.value("steps", int64_t{0}) || recipe.value("patience", int64_t{0}) > 0) return;
+  const JsonSource source{folder.checkpoint() + ": the checkpoint cannot be read"};
+  const Json document = parse_json(found->second, source);
+  const JsonValue json(document, source), recipe = json.at("recipe");
+  const int64_t step = json.at("step").integer(0);
+  if (step >= recipe.at("steps").integer(0) || recipe.at("patience").integer(0) > 0) return;
   fail_call(folder.path.string(), " holds a run that stopped at step ", step, "; go on with `", command,
             " --resume`, or give another folder with -o");
 }
@@ -108,7 +109,7 @@ void check_same(const Recipe& given, const Trainer& trainer, const std::string& 
   std::visit([](auto& network) { network.vocabulary = 0; }, before.network);
   Recipe now = given;
   std::visit([](auto& network) { network.vocabulary = 0; }, now.network);
-  const auto then = nlohmann::json::parse(to_json(before)), wanted = nlohmann::json::parse(to_json(now));
+  const auto then = Json::parse(to_json(before)), wanted = Json::parse(to_json(now));
   for (const auto& [name, value] : wanted.items())
     if (value != then.at(name))
       fail_call(checkpoint, " was begun with '", name, "' ", then.at(name).dump(), ", now it is ",

@@ -1,5 +1,6 @@
 #include "engine/edit.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -10,9 +11,12 @@ namespace limpid {
 namespace {
 
 int64_t whole_number(const std::string& text, const std::string& where) {
-  char* end = nullptr;
-  const long long value = std::strtoll(text.c_str(), &end, 10);
-  if (text.empty() || *end != 0) fail_call("edit '", where, "': '", text, "' is not a whole number");
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc::result_out_of_range)
+    fail_call("edit '", where, "': ", text, " is more than any axis has places");
+  if (error != std::errc() || end != text.data() + text.size())
+    fail_call("edit '", where, "': '", text, "' is not a whole number");
   return value;
 }
 

@@ -20,7 +20,13 @@ constexpr DepthName k_depths[] = {{"full", Depth::full, false},       {"shape", 
                                   {"entropy", Depth::entropy, false}, {"map", Depth::map, true}};
 
 bool is_whole(const std::string& text) {
-  return !text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// Digits as a number; what no number of 64 bits is as the largest, which every depth refuses.
+int64_t count_of(const std::string& digits) {
+  constexpr size_t k_most_digits = 18;
+  return digits.size() > k_most_digits ? INT64_MAX : std::stoll(digits);
 }
 
 // "0..7,-1" as positions.
@@ -73,7 +79,7 @@ Observation observation_of(const std::string& text) {
   int64_t count = 0;
   const size_t before = colon == 0 ? std::string::npos : text.rfind(':', colon - 1);
   if (is_whole(word) && before != std::string::npos) {
-    count = std::stoll(word);
+    count = count_of(word);
     word = text.substr(before + 1, colon - before - 1);
     colon = before;
   }

@@ -9,6 +9,7 @@ namespace limpid {
 namespace {
 
 constexpr int64_t k_most_top = 64;       // of the kernel
+constexpr int64_t k_most_map = 1 << 16;  // blocks a side: more than any sentence has tokens
 constexpr int64_t k_most_queries = 256;  // in a row of the kernel's map
 
 int64_t parts(int64_t total, int64_t part) { return part == 0 ? 0 : (total + part - 1) / part; }
@@ -52,7 +53,8 @@ void add(Streamed& to, const Observation& o, const std::string& name) {
   if (o.depth == Depth::map) set_once(to.map, o.count ? o.count : 64, name, "map");
   if (to.top < 0 || to.top > k_most_top)
     fail_call("observe: '", name, ":top:", to.top, "': expected 1 to ", k_most_top);
-  if (to.map < 0) fail_call("observe: '", name, ":map:", to.map, "': expected 1 or more blocks a side");
+  if (to.map < 0 || to.map > k_most_map)
+    fail_call("observe: '", name, ":map:", to.map, "': expected 1 to ", k_most_map, " blocks a side");
 }
 
 GroupWatch watch_room(const Streamed& wanted, const Shape& weights) {

@@ -13,6 +13,9 @@ namespace limpid {
 
 namespace {
 
+// What is read of a pipe or a device, which says of no size and may have no end (/dev/zero).
+constexpr size_t k_most_piped = size_t{4} << 30;
+
 [[noreturn]] void fail_reading(const std::string& name) {
   fail_work("cannot read ", name, ": ", std::generic_category().message(errno));
 }
@@ -74,7 +77,10 @@ class FileSource : public ByteSource {
     size_t used = 0;
     content.resize(std::max<size_t>(size_ + 1, 4096));  // one more, so that a file of this size ends at once
     for (;;) {
-      if (used == content.size()) content.resize(2 * used);
+      if (!seekable_ && used > k_most_piped)
+        fail_work(name_, ": has more than ", k_most_piped,
+                  " bytes, the most that is read of a pipe or a device");
+      if (used == content.size()) content.resize(seekable_ ? 2 * used : std::min(2 * used, k_most_piped + 1));
       const ssize_t got = ::read(descriptor_, content.data() + used, content.size() - used);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail_reading(name_);

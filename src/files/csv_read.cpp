@@ -11,6 +11,10 @@ namespace {
 
 using Row = std::vector<std::string>;
 
+// A field takes 32 bytes and more in memory where an empty one takes one in the file, and no table that
+// people make has so many columns: a line of separators that never ends is another kind of file.
+constexpr size_t k_most_columns = 1'000'000;
+
 // A field in a message: short, and without anything a terminal would act on.
 std::string shown(std::string_view field) {
   constexpr size_t k_most = 40;
@@ -87,6 +91,8 @@ bool RowReader::next(Row& row) {
   if (at_end()) return false;
   for (;;) {
     const bool quoted = !at_end() && text_[at_] == '"';
+    if (row.size() == k_most_columns)
+      fail_work(file_, ": line ", row_line_, " has more than ", k_most_columns, " fields");
     row.push_back(quoted ? quoted_field(row.size() + 1) : plain_field());
     if (at_line_end()) break;
     ++at_;  // the separator

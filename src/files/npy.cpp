@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 
+#include "core/label.h"
 #include "files/byte_source.h"
 #include "files/npy.h"
 
@@ -48,7 +49,7 @@ class HeaderParser {
     fail_work(file_, ": npy header: ", parts...);
   }
   [[noreturn]] void expected(std::string_view what) const {
-    fail("expected ", what, " at byte ", at_, " of ", text_.substr(0, 200));
+    fail("expected ", what, " at byte ", at_, " of ", visible_line(text_.substr(0, 200)));
   }
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
   void skip_blanks() {
@@ -110,7 +111,7 @@ void HeaderParser::dtype(Header& header) {
     }
   std::string known;
   for (const TypeCode& type : k_codes) known += " " + std::string(type.code);
-  fail("type '", word, "' is not supported, expected one of", known);
+  fail("type '", visible_line(word.substr(0, 40)), "' is not supported, expected one of", known);
 }
 
 Shape HeaderParser::shape() {
@@ -150,7 +151,8 @@ Header HeaderParser::parse() {
       once(2, key);
       header.shape = shape();
     } else {
-      fail("key '", key, "' is not known, expected descr, fortran_order and shape");
+      fail("key '", visible_line(key.substr(0, 40)),
+           "' is not known, expected descr, fortran_order and shape");
     }
     if (!take(",")) {
       must("}");

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 
+#include "core/label.h"
 #include "core/utf8.h"
 #include "files/npy.h"
 
@@ -38,8 +39,12 @@ using Source = std::unique_ptr<zip_source_t, FreeSource>;
 
 // ---- reading -------------------------------------------------------------------------------------
 
-// The sizes a zip states are claims: memory grows with the bytes that really come out.
-std::string read_entry(zip_t* archive, zip_uint64_t index, const std::string& shown) {
+// Deflate makes a thousand bytes of one: what may come out of an archive in all.  Arrays of measured numbers
+// shrink to a half or a tenth; what shrinks to a hundredth and has more than 256 MB is a trap.
+constexpr uint64_t k_always_read = uint64_t{256} << 20, k_most_growth = 100;
+
+// The sizes a zip states are claims: memory grows with the bytes that really come out, of which `left` may.
+std::string read_entry(zip_t* archive, zip_uint64_t index, const std::string& shown, uint64_t& left) {
   const Entry file(zip_fopen_index(archive, index, 0));
   if (!file) fail_work(shown, ": ", zip_strerror(archive));
   std::string content;
@@ -51,11 +56,16 @@ std::string read_entry(zip_t* archive, zip_uint64_t index, const std::string& sh
     used += static_cast<size_t>(got);
     content.resize(used);
     if (got == 0) return content;
+    if (static_cast<uint64_t>(got) > left)
+      fail_work(shown, ": the archive unpacks to more than ", k_most_growth,
+                " times its size; it was made to fill the memory");
+    left -= static_cast<uint64_t>(got);
   }
 }
 
 std::map<std::string, Tensor> read_archive(Source source, const std::string& name) {
   zip_stat_t whole;
+  zip_stat_init(&whole);
   if (zip_source_stat(source.get(), &whole) == 0 && (whole.valid & ZIP_STAT_SIZE) && whole.size == 0)
     fail_work(name, ": not a .npz file: it is empty");  // libzip would take it for an archive without entries
   ErrorText error;
@@ -64,6 +74,9 @@ std::map<std::string, Tensor> read_archive(Source source, const std::string& nam
     fail_work(name, ": two arrays of one name");
   if (!archive) fail_work(name, ": not a .npz file: ", error.text());
   source.release();  // the archive's from here
+  uint64_t left = k_always_read;
+  if ((whole.valid & ZIP_STAT_SIZE) && whole.size < UINT64_MAX / k_most_growth)
+    left = std::max(left, k_most_growth * whole.size);
   std::map<std::string, Tensor> arrays;
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {
@@ -71,10 +84,10 @@ std::map<std::string, Tensor> read_archive(Source source, const std::string& nam
     const char* entry = zip_get_name(archive.get(), index, 0);
     if (!entry) fail_work(name, ": entry ", i, ": ", zip_strerror(archive.get()));
     std::string key = entry;
-    const std::string shown = name + ": '" + key + "'";
+    const std::string shown = name + ": '" + visible_line(std::string_view(key).substr(0, 200)) + "'";
     if (!key.ends_with(k_suffix)) fail_work(shown, " is not an array, expected names that end with .npy");
     key.resize(key.size() - k_suffix.size());
-    arrays.emplace(key, read_npy(bytes_of(read_entry(archive.get(), index, shown)), shown));
+    arrays.emplace(key, read_npy(bytes_of(read_entry(archive.get(), index, shown, left)), shown));
   }
   return arrays;
 }

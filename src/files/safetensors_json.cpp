@@ -1,6 +1,7 @@
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/json.h"
+#include "core/label.h"
 #include "files/safetensors_header.h"
 
 namespace limpid {
@@ -42,7 +43,7 @@ class HeaderParser : public nlohmann::json_sax<json> {
         e.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
     for (std::string_view before : {"] ", ": "})
       if (const size_t at = reason.find(before); at != reason.npos) reason.remove_prefix(at + before.size());
-    fail("header is not JSON, at byte ", position, " of it: ", reason);
+    fail("header is not JSON, at byte ", position, " of it: ", visible_line(reason.substr(0, 200)));
   }
 
  private:
@@ -67,8 +68,14 @@ class HeaderParser : public nlohmann::json_sax<json> {
     fail_work(file_, ": ", parts...);
   }
   std::string where() const;
+  std::string shown_name() const { return visible_line(std::string_view(entry_.name).substr(0, 200)); }
   bool scalar(const std::string& what);
   bool leave_value();  // after a value: back to where its key stood
+  bool enter_ignored() {
+    if (++ignored_depth_ > k_json_depth)
+      fail(where(), " has a field nested more than ", k_json_depth, " deep");
+    return true;
+  }
   void finish_tensor();
 
   const std::string& file_;
@@ -91,19 +98,19 @@ std::string HeaderParser::where() const {
     case At::metadata_value:
       return "__metadata__";
     case At::metadata:
-      return "__metadata__ '" + key_ + "'";
+      return "__metadata__ '" + visible_line(std::string_view(key_).substr(0, 200)) + "'";
     case At::tensor_value:
     case At::ignored:
     case At::tensor:
-      return "tensor '" + entry_.name + "'";
+      return "tensor '" + shown_name() + "'";
     case At::dtype:
-      return "tensor '" + entry_.name + "': dtype";
+      return "tensor '" + shown_name() + "': dtype";
     case At::shape:
     case At::shape_list:
-      return "tensor '" + entry_.name + "': shape";
+      return "tensor '" + shown_name() + "': shape";
     case At::offsets:
     case At::offsets_list:
-      return "tensor '" + entry_.name + "': data_offsets";
+      return "tensor '" + shown_name() + "': data_offsets";
   }
   return "the header";
 }
@@ -166,7 +173,7 @@ bool HeaderParser::string(string_t& value) {
     info_.metadata[key_] = value;
     return true;
   }
-  if (at_ != At::dtype) return scalar("\"" + value + "\"");
+  if (at_ != At::dtype) return scalar(in_quotes(value));
   for (const TypeName& type : k_types)
     if (type.name == value) {
       entry_.dtype = type.dtype;
@@ -174,7 +181,8 @@ bool HeaderParser::string(string_t& value) {
     }
   std::string known;
   for (const TypeName& type : k_types) known += (known.empty() ? "" : ", ") + std::string(type.name);
-  fail(where(), " ", value, " is not supported, expected one of ", known);
+  fail(where(), " ", visible_line(std::string_view(value).substr(0, 40)),
+       " is not supported, expected one of ", known);
 }
 
 bool HeaderParser::start_object(size_t) {
@@ -189,8 +197,7 @@ bool HeaderParser::start_object(size_t) {
       at_ = At::tensor;
       return true;
     case At::ignored:
-      ++ignored_depth_;
-      return true;
+      return enter_ignored();
     default:
       return scalar("{...}");
   }
@@ -205,8 +212,7 @@ bool HeaderParser::start_array(size_t) {
       at_ = At::offsets_list;
       return true;
     case At::ignored:
-      ++ignored_depth_;
-      return true;
+      return enter_ignored();
     default:
       return scalar("[...]");
   }

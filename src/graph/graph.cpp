@@ -168,8 +168,13 @@ int Graph::find(std::string_view name) const {
 int Graph::require(std::string_view name) const {
   const int id = find(name);
   if (id >= 0) return id;
+  // Comparing takes the product of two lengths, and names may come from a file: long ones are near to
+  // nothing.
+  constexpr size_t k_longest = 200;
+  if (name.size() > k_longest) fail_call("no stage is called '", name.substr(0, k_longest), "...'");
   std::vector<std::pair<size_t, std::string>> near;
-  for (const auto& [known, value] : by_name_) near.push_back({distance(name, known), known});
+  for (const auto& [known, value] : by_name_)
+    if (known.size() <= k_longest) near.push_back({distance(name, known), known});
   std::sort(near.begin(), near.end());
   std::string list;
   for (size_t i = 0; i < near.size() && i < 3; ++i) list += (i ? ", '" : "'") + near[i].second + "'";

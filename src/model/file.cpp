@@ -1,9 +1,9 @@
 // Model files: one .safetensors with the parameters by name, and in __metadata__ "limpid.model" the rest as
 // JSON.
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "limpid/files.h"
 #include "limpid/version.h"
+#include "model/description.h"
 #include "model/impl.h"
 
 extern "C" {
@@ -26,46 +26,15 @@ __asm__(
 
 namespace limpid {
 
-namespace {
-
-constexpr const char* k_key = "limpid.model";
-constexpr int k_schema = 1;
-
-struct ModelFile {
-  NetworkConfig config;
-  std::shared_ptr<const Tokenizer> tokenizer;
-  std::string title;
-};
-
-ModelFile describe(const std::string& text, const std::string& path) {
-  try {
-    const auto json = nlohmann::json::parse(text);
-    if (json.at("schema") > k_schema)
-      fail_work(path, ": written by a newer limpid (schema ", json.at("schema").dump(),
-                ", this one reads up to ", k_schema, ")");
-    ModelFile file;
-    file.config = network_from_json(json.at("network").dump());
-    file.title = json.value("title", path);
-    if (json.contains("tokenizer")) file.tokenizer = tokenizer_from_json(json["tokenizer"].dump());
-    return file;
-  } catch (const nlohmann::json::exception& error) {
-    fail_work(path, ": its description of the model cannot be read: ", error.what());
-  } catch (const Error& error) {
-    fail_work(path, ": ", error.what());
-  }
-}
-
-}  // namespace
-
 void Model::save(const std::string& path, DType dtype) const {
-  nlohmann::ordered_json json = {{"schema", k_schema},
+  nlohmann::ordered_json json = {{"schema", k_model_schema},
                                  {"engine", k_version},
                                  {"title", impl_->title},
                                  {"network", nlohmann::ordered_json::parse(to_json(impl_->config))}};
   if (impl_->tokenizer) json["tokenizer"] = nlohmann::ordered_json::parse(impl_->tokenizer->to_json());
   TensorFile file;
   for (const auto& [name, tensor] : impl_->parameters) file.tensors[name] = tensor.to(dtype);
-  file.metadata[k_key] = json.dump();
+  file.metadata[k_model_key] = json.dump();
   write_safetensors(path, file);
 }
 
@@ -90,20 +59,22 @@ Model Model::builtin() {
 }
 
 Model Model::from_file(TensorFile file, const std::string& path) {
-  const auto description = file.metadata.find(k_key);
+  const auto description = file.metadata.find(k_model_key);
   if (description != file.metadata.end()) {
-    ModelFile described = describe(description->second, path);
+    ModelDescription described = describe_model(description->second, path);
+    check_layers(described.config, file.tensors.size(), path);
     auto impl = std::make_unique<Impl>(described.config, described.tokenizer, described.title);
     set_parameters(*impl->graph, impl->parameters, std::move(file.tensors), path);
     return Model(std::move(impl));
   }
   if (is_mingpt(file.tensors, file.metadata)) {
     const GptConfig config = mingpt_config(file.metadata.at("config"), path);
+    check_layers(config, file.tensors.size(), path);
     auto impl = std::make_unique<Impl>(config, nullptr, path);
     set_parameters(*impl->graph, impl->parameters, mingpt_parameters(file.tensors, config, path), path);
     return Model(std::move(impl));
   }
-  fail_work(path, ": not a model that limpid reads (no \"", k_key,
+  fail_work(path, ": not a model that limpid reads (no \"", k_model_key,
             "\" in its metadata, no minGPT names; it holds ", first_names(file), "); see `limpid info ", path,
             "`");
 }

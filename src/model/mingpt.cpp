@@ -1,6 +1,5 @@
 // minGPT's files: a state dict of nn.Linear weights [out,in], the configuration as JSON in the metadata.
-#include <nlohmann/json.hpp>
-
+#include "core/json.h"
 #include "model/impl.h"
 
 namespace limpid {
@@ -67,22 +66,22 @@ bool is_mingpt(const std::map<std::string, Tensor>& tensors,
 }
 
 GptConfig mingpt_config(const std::string& text, const std::string& path) {
-  try {
-    const auto json = nlohmann::json::parse(text);
-    GptConfig c;
-    c.layers = json.at("n_layer");
-    c.heads = json.at("n_head");
-    c.width = json.at("n_embd");
-    c.vocabulary = json.at("vocab_size");
-    c.context = json.at("block_size");
-    c.dropout = json.value("resid_pdrop", 0.0);
-    c.attention_dropout = json.value("attn_pdrop", 0.0);
-    c.activation = Activation::gelu_tanh;
-    c.tied = false;
-    return c;
-  } catch (const nlohmann::json::exception& error) {
-    fail_work(path, ": the configuration in the metadata cannot be read: ", error.what());
-  }
+  constexpr int64_t k_most_size = (int64_t{1} << 31) - 1;
+  const JsonSource source{path + ": the configuration in the metadata cannot be read"};
+  const Json document = parse_json(text, source);
+  const JsonValue json(document, source);
+  GptConfig c;
+  c.layers = json.at("n_layer").integer(1, k_most_size);
+  c.heads = json.at("n_head").integer(1, k_most_size);
+  c.width = json.at("n_embd").integer(1, k_most_size);
+  if (c.width % c.heads != 0) json.at("n_head").unexpected("a divisor of n_embd, ", c.width);
+  c.vocabulary = json.at("vocab_size").integer(1, k_most_size);
+  c.context = json.at("block_size").integer(1, k_most_size);
+  c.dropout = json.has("resid_pdrop") ? json.at("resid_pdrop").real() : 0;
+  c.attention_dropout = json.has("attn_pdrop") ? json.at("attn_pdrop").real() : 0;
+  c.activation = Activation::gelu_tanh;
+  c.tied = false;
+  return c;
 }
 
 std::map<std::string, Tensor> mingpt_parameters(const std::map<std::string, Tensor>& tensors,

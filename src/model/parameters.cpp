@@ -1,4 +1,6 @@
 // How parameters come to be: drawn, or read.
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "core/random.h"
@@ -15,9 +17,24 @@ int walk_order(const std::string& name) {
   return static_cast<int>(std::find(first.begin(), first.end(), name) - first.begin());
 }
 
+// A number in a recipe may ask for more than there is; the system would give the memory and end the program
+// when it is used.
+void require_memory(const Graph& graph, DType dtype) {
+  double numbers = 0;
+  for (const Value& value : graph.values())
+    if (value.kind == Value::Kind::parameter) numbers += static_cast<double>(value.shape.count());
+  const double memory =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  const double bytes = numbers * static_cast<double>(byte_size(dtype));
+  if (memory > 0 && bytes > memory)
+    fail_work("the network has ", numbers, " parameters, ", bytes, " bytes; this machine has ", memory,
+              " bytes of memory");
+}
+
 }  // namespace
 
 std::map<std::string, Tensor> fresh_parameters(const Graph& graph, uint64_t seed) {
+  require_memory(graph, DType::f32);
   std::map<std::string, Tensor> parameters;
   for (const Value& value : graph.values()) {
     if (value.kind != Value::Kind::parameter) continue;
@@ -36,6 +53,7 @@ std::map<std::string, Tensor> fresh_parameters(const Graph& graph, uint64_t seed
 }
 
 std::map<std::string, Tensor> numpy_parameters(const Graph& graph, uint32_t seed) {
+  require_memory(graph, DType::f64);
   std::vector<const Value*> order;
   for (const Value& value : graph.values())
     if (value.kind == Value::Kind::parameter) order.push_back(&value);

@@ -6,6 +6,10 @@ namespace limpid {
 
 namespace {
 
+// As many as the deepest that was published (DeepNet).  A graph has some 25 stages a layer, so a number in a
+// file must not ask for billions of them.
+constexpr int64_t k_most_layers = 1000;
+
 void check(const TextbookConfig& c) {
   if (!c.vectors && c.vocabulary < 1)
     fail_call("textbook: vocabulary is ", c.vocabulary, ", expected at least 1");
@@ -20,7 +24,8 @@ void check(const TextbookConfig& c) {
 
 void check(const GptConfig& c) {
   if (c.vocabulary < 1) fail_call("gpt: vocabulary is ", c.vocabulary, ", expected at least 1");
-  if (c.layers < 1) fail_call("gpt: layers is ", c.layers, ", expected at least 1");
+  if (c.layers < 1 || c.layers > k_most_layers)
+    fail_call("gpt: layers is ", c.layers, ", expected 1 to ", k_most_layers);
   if (c.context < 1) fail_call("gpt: context is ", c.context, ", expected at least 1");
   if (c.heads < 1 || c.width < 1 || c.width % c.heads != 0)
     fail_call("gpt: width ", c.width, " cannot be shared by ", c.heads, " heads; expected a multiple");
@@ -28,6 +33,8 @@ void check(const GptConfig& c) {
     fail_call("gpt: ", c.heads, " heads cannot share ", c.kv_heads, " key/value heads; expected a divisor");
   if (c.positions == Positions::rotary && (c.width / c.heads) % 2 != 0)
     fail_call("gpt: rotary positions need an even head width, not ", c.width / c.heads);
+  if (!(c.rotary_base > 0)) fail_call("gpt: rotary_base is ", c.rotary_base, ", expected more than 0");
+  if (!(c.epsilon >= 0)) fail_call("gpt: epsilon is ", c.epsilon, ", expected at least 0");
   for (double rate : {c.dropout, c.attention_dropout})
     if (!(rate >= 0 && rate < 1))
       fail_call("gpt: dropout is ", rate, ", expected at least 0 and less than 1");

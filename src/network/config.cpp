@@ -1,13 +1,16 @@
 // Configurations as JSON.  Every setting is listed once, in describe(); a file may leave any out.
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
+#include "core/json.h"
+#include "core/label.h"
 #include "limpid/network.h"
 
 namespace limpid {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+// Sizes stay where products of a few of them, in bytes, are numbers of 64 bits.
+constexpr int64_t k_most_size = (int64_t{1} << 31) - 1;
 
 template <class E>
 struct Words {
@@ -52,22 +55,25 @@ struct Writer {
 };
 
 struct Reader {
-  const Json& json;
+  JsonValue json;
   std::vector<std::string> known = {"network"};
-  template <class T>
-  void operator()(const char* name, T& value) {
+  bool given(const char* name) {
     known.push_back(name);
-    if (!json.contains(name)) return;
-    try {
-      value = json.at(name).get<T>();
-    } catch (const nlohmann::json::exception&) {
-      fail_call("network: '", name, "' is ", json.at(name).dump(), ", which is of the wrong type");
-    }
+    return json.has(name);
+  }
+  void operator()(const char* name, int64_t& value) {
+    if (given(name)) value = json.at(name).integer(0, k_most_size);
+  }
+  void operator()(const char* name, double& value) {
+    if (given(name)) value = json.at(name).real();
+  }
+  void operator()(const char* name, bool& value) {
+    if (given(name)) value = json.at(name).boolean();
   }
   template <class E>
   void operator()(const char* name, E& value, const Words<E>& words) {
-    std::string word(word_of(words, value)), list;
-    (*this)(name, word);
+    if (!given(name)) return;
+    std::string word = json.at(name).text(), list;
     for (const auto& [known_value, known_word] : words.list) {
       if (known_word == word) {
         value = known_value;
@@ -75,15 +81,15 @@ struct Reader {
       }
       list += (list.empty() ? "" : ", ") + std::string(known_word);
     }
-    fail_call("network: '", name, "' is '", word, "', expected one of ", list);
+    json.at(name).unexpected("one of ", list);
   }
   void refuse_others() const {
-    for (const auto& [name, value] : json.items()) {
-      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    json.each_entry([&](const std::string& name, const JsonValue&) {
+      if (std::find(known.begin(), known.end(), name) != known.end()) return;
       std::string list;
       for (const std::string& each : known) list += (list.empty() ? "" : ", ") + each;
-      fail_call("network: '", name, "' is not a setting; there are ", list);
-    }
+      json.source().fail(in_quotes(name), " is not a setting; there are ", list);
+    });
   }
 };
 
@@ -144,16 +150,12 @@ std::string to_json(const NetworkConfig& config) {
 }
 
 NetworkConfig network_from_json(std::string_view text) {
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const nlohmann::json::exception& error) {
-    fail_call("network: the configuration is not JSON: ", error.what());
-  }
+  const JsonSource source{"network", Error::Kind::call};
+  const Json json = parse_json(text, source);
   if (!json.is_object() || !json.contains("network") || !json["network"].is_string())
-    fail_call("network: the configuration must be an object with \"network\": \"gpt\" or \"textbook\"");
-  const std::string kind = json["network"];
-  Reader reader{json};
+    source.fail("the configuration must be an object with \"network\": \"gpt\" or \"textbook\"");
+  const std::string kind = json["network"].get<std::string>();
+  Reader reader{JsonValue(json, source)};
   NetworkConfig config;
   if (kind == "textbook") {
     TextbookConfig c;
@@ -164,7 +166,7 @@ NetworkConfig network_from_json(std::string_view text) {
     describe_gpt(reader, c);
     config = c;
   } else {
-    fail_call("network: '", kind, "' is not known; expected gpt or textbook");
+    source.fail(in_quotes(kind), " is not known; expected gpt or textbook");
   }
   reader.refuse_others();
   return config;

@@ -20,8 +20,7 @@ R largest(const R* x, const Along& a, int64_t o, int64_t k) {
 
 class LogSoftmaxBase : public Operation {
  public:
-  explicit LogSoftmaxBase(const Options& options)
-      : axis_(static_cast<Axis>(options.word("axis", "V").at(0))) {}
+  explicit LogSoftmaxBase(const Options& options) : axis_(axis_option(options, "axis", "V")) {}
 
  protected:
   std::string letter() const {

@@ -48,6 +48,14 @@ inline int require_axis(const Shape& shape, Axis axis, const char* what) {
   return i;
 }
 
+/// The option as an axis: one letter from A to Z.
+inline Axis axis_option(const Options& options, const char* name, const char* otherwise) {
+  const std::string word = options.word(name, otherwise);
+  if (word.size() != 1 || word[0] < 'A' || word[0] > 'Z')
+    fail_call("option '", name, "' is '", word, "', expected one letter from A to Z");
+  return static_cast<Axis>(word[0]);
+}
+
 inline void require_inputs(const std::vector<Shape>& in, size_t least, size_t most) {
   if (in.size() < least || in.size() > most)
     fail_call(in.size(), " inputs given, expected ", least, most > least ? join(" to ", most) : "");

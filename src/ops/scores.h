@@ -49,8 +49,9 @@ inline int64_t heads_per_group(int64_t heads, int64_t groups) { return groups > 
 /// The query's position in an equation: "t", "t + 3", in brackets where asked for.
 inline std::string text_of_query(const std::string& t, int64_t first_query, bool brackets = false) {
   if (first_query == 0) return t;
-  const std::string sum =
-      join(t, first_query > 0 ? " + " : " - ", first_query > 0 ? first_query : -first_query);
+  const std::string number =
+      std::to_string(first_query);  // not negated: the least of its type has no negative
+  const std::string sum = first_query > 0 ? t + " + " + number : t + " - " + number.substr(1);
   return brackets ? "(" + sum + ")" : sum;
 }
 

@@ -21,7 +21,7 @@ R largest(const R* z, const Along& a, int64_t o, int64_t k) {
 class Softmax final : public Operation {
  public:
   explicit Softmax(const Options& options)
-      : axis_(static_cast<Axis>(options.word("axis", "S").at(0))),
+      : axis_(axis_option(options, "axis", "S")),
         lse_(options.flag("log_sum_exp")),
         rest_(options.flag("log_sum_exp_rest")) {
     if (rest_ && !lse_) fail_call("log_sum_exp_rest is asked for without log_sum_exp, which it completes");
@@ -127,8 +127,7 @@ class Softmax final : public Operation {
 // dZ = A * (dA - sum A dA): how much a score moves the loss.
 class SoftmaxGradient final : public Operation {
  public:
-  explicit SoftmaxGradient(const Options& options)
-      : axis_(static_cast<Axis>(options.word("axis", "S").at(0))) {}
+  explicit SoftmaxGradient(const Options& options) : axis_(axis_option(options, "axis", "S")) {}
 
   std::string label() const override { return "Softmax Gradient"; }
   std::string equation() const override { return "dZ[t,s] = A[t,s] (dA[t,s] - sum_s' A[t,s'] dA[t,s'])"; }

@@ -1,8 +1,8 @@
 // GPT-2's published tokenizer: vocab.bpe (the merges) and encoder.json (the ids).
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "core/json.h"
 #include "core/label.h"
 #include "limpid/files.h"
 #include "limpid/text.h"
@@ -86,7 +86,7 @@ BpeParts read_merges(const fs::path& path, const ByteCharacters& characters) {
 }
 
 void check_ids(const fs::path& path, const Tokenizer& tokenizer, const ByteCharacters& characters) {
-  const nlohmann::json json = nlohmann::json::parse(read_file(path), nullptr, false);
+  const Json json = parse_json(read_file(path), {"gpt2: " + path.string()});
   if (!json.is_object()) fail_work("gpt2: ", path.string(), " is not a JSON object of tokens and ids");
   if (static_cast<int64_t>(json.size()) != tokenizer.vocabulary()) {
     fail_work("gpt2: ", path.string(), " has ", json.size(), " tokens, the merges make ",

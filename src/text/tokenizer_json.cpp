@@ -1,16 +1,16 @@
 // Reading a tokenizer back from its JSON.  Each kind writes its own (to_json beside it).
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/label.h"
 #include "limpid/text.h"
 
 namespace limpid {
 namespace {
 
-using nlohmann::json;
+using json = Json;
 
-// A value for an error message.  Never dump() of an array: nested a million deep it would end the stack.
+// A value for an error message.
 std::string described(const json& value) {
   return value.is_structured() ? value.type_name() : in_quotes(value.dump());
 }
@@ -79,7 +79,7 @@ std::unique_ptr<Tokenizer> read_bpe(const json& document) {
 }
 
 std::unique_ptr<Tokenizer> read(std::string_view text) {
-  const json document = json::parse(text.begin(), text.end());
+  const json document = parse_json(text, {"", Error::Kind::work});
   if (!document.is_object()) fail_work("it is ", document.type_name(), ", expected an object");
   const json& kind = entry(document, "kind");
   if (kind == "words") return word_tokenizer(strings(array(document, "words"), "word"));
@@ -96,9 +96,6 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json_text) {
     return read(json_text);
   } catch (const Error& error) {
     fail_work("tokenizer: ", error.what());
-  } catch (const json::exception& error) {
-    // The parser repeats the offending text in its message; it may be anything.
-    fail_work("tokenizer: not JSON: ", visible(std::string_view(error.what()).substr(0, 200)));
   }
 }
 

@@ -73,7 +73,7 @@ TEST(TokenizerJson, WhatIsWrongWithMergesIsNamed) {
   for (int i = 0; i < 60; ++i) doubling += join(",[", 256 + i, ",", 256 + i, "]");
   EXPECT_HAS(bpe("\"merges\":[" + doubling + "]"), "bytes, expected at most");
   const std::string deep = std::string(1 << 20, '[') + std::string(1 << 20, ']');
-  EXPECT_HAS(bpe("\"merges\":[" + deep + "]"), "merge 0 is array");
+  EXPECT_HAS(bpe("\"merges\":[" + deep + "]"), "nested more than 64 deep, at \"merges[0]");
 }
 
 std::string good_json(int which) {

@@ -1,19 +1,18 @@
 #include "trace/metadata.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
-#include <set>
+#include <utility>
 
+#include "core/json.h"
 #include "core/label.h"
 #include "core/number_text.h"
 #include "core/utf8.h"
 #include "limpid/ops.h"
+#include "trace/check.h"
 
 namespace limpid {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // ---- writing -------------------------------------------------------------------------------------
 
@@ -77,119 +76,59 @@ Json summaries_json(const std::map<std::string, Summary>& summaries) {
 
 // ---- reading -------------------------------------------------------------------------------------
 
-// One document with the name of its file, for messages.
-class Reader {
- public:
-  Reader(const Json& json, const std::string& file) : json_(json), file_(file) {}
-
-  template <class... Parts>
-  [[noreturn]] void fail(const Parts&... parts) const {
-    fail_work("trace ", file_, ": ", parts...);
-  }
-
-  const Json& at(const char* key) const {
-    if (!json_.contains(key)) fail("the metadata has no \"", key, "\"");
-    return json_[key];
-  }
-  const Json& object(const char* key) const { return checked(key, at(key).is_object(), "an object"); }
-  const Json& list(const char* key) const { return checked(key, at(key).is_array(), "a list"); }
-  std::string text(const char* key) const { return text_of(at(key), key); }
-
-  int64_t integer(const Json& json, const std::string& what) const {
-    if (!json.is_number_integer()) fail(what, " is ", shown(json), ", expected a whole number");
-    if (json.is_number_unsigned() && json.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
-      fail(what, " is ", shown(json), ", which is too large");
-    return json.get<int64_t>();
-  }
-
-  double number(const Json& json, const std::string& what) const {
-    if (json.is_number()) return json.get<double>();
-    if (json.is_string())
-      if (const auto value = parse_number(json.get<std::string>())) return *value;
-    fail(what, " is ", shown(json), ", expected a number");
-  }
-
-  std::string text_of(const Json& json, const std::string& what) const {
-    if (json.is_string()) return json.get<std::string>();
-    if (!json.is_array()) fail(what, " is ", shown(json), ", expected text");
-    std::string bytes;
-    for (const Json& byte : json) {
-      const int64_t value = integer(byte, what);
-      if (value < 0 || value > 255) fail(what, " holds the byte ", value, ", expected 0 to 255");
-      bytes += static_cast<char>(value);
-    }
-    return bytes;
-  }
-
-  std::vector<std::string> texts(const char* key) const {
-    std::vector<std::string> out;
-    for (const Json& item : list(key)) out.push_back(text_of(item, key));
-    return out;
-  }
-
-  std::vector<Token> tokens(size_t text_size) const {
-    std::vector<Token> out;
-    for (const Json& item : list("tokens")) {
-      const std::string what = join("tokens[", out.size(), "]");
-      const Reader token(item, file_);
-      if (!item.is_object()) fail(what, " is ", shown(item), ", expected an object");
-      const int64_t begin = integer(token.at("begin"), what + ".begin"),
-                    end = integer(token.at("end"), what + ".end");
-      if (begin < 0 || end < begin || static_cast<uint64_t>(end) > text_size)
-        fail(what, " covers the bytes ", begin, " to ", end, " of a text of ", text_size);
-      out.push_back({integer(token.at("id"), what + ".id"), token.text_of(token.at("label"), what + ".label"),
-                     static_cast<size_t>(begin), static_cast<size_t>(end)});
-    }
-    return out;
-  }
-
-  Summary summary(const Json& json, const std::string& name) const {
-    const std::string what = "summaries." + name;
-    if (!json.is_object()) fail(what, " is ", shown(json), ", expected an object");
-    const Reader in(json, file_);
-    Summary s;
-    for (const Json& dim : in.list("axes")) {
-      if (!dim.is_array() || dim.size() != 2 || !dim[0].is_string())
-        fail(what, ".axes is ", shown(in.at("axes")));
-      const std::string axis = dim[0].get<std::string>();
-      s.shape.append(
-          {axis.empty() ? Axis::none : static_cast<Axis>(axis[0]), integer(dim[1], what + ".axes")});
-    }
-    s.count = integer(in.at("count"), what + ".count");
-    s.non_finite = integer(in.at("non_finite"), what + ".non_finite");
-    s.mean = number(in.at("mean"), what + ".mean");
-    s.spread = number(in.at("spread"), what + ".spread");
-    s.least = number(in.at("least"), what + ".least");
-    s.most = number(in.at("most"), what + ".most");
-    return s;
-  }
-
- private:
-  static std::string shown(const Json& json) {
-    return in_quotes(json.dump(-1, ' ', true, Json::error_handler_t::replace));
-  }
-  const Json& checked(const char* key, bool good, const char* expected) const {
-    if (!good) fail("\"", key, "\" is ", shown(json_[key]), ", expected ", expected);
-    return json_[key];
-  }
-
-  const Json& json_;
-  const std::string& file_;
-};
-
-Json parsed(std::string_view text, const std::string& file) {
-  try {
-    Json json = Json::parse(text);
-    if (!json.is_object()) fail_work("trace ", file, ": its metadata is not a JSON object");
-    return json;
-  } catch (const nlohmann::json::exception& error) {
-    fail_work("trace ", file, ": its metadata is not JSON: ", visible(error.what()));
-  }
+double number_of(const JsonValue& json) {
+  if (json.json().is_string())
+    if (const auto value = parse_number(json.text())) return *value;
+  return json.real();
 }
 
-std::shared_ptr<const Graph> graph_of(const Json& json, const std::string& file) {
+// Text, or the bytes that stand for one that is not UTF-8.
+std::string text_of(const JsonValue& json) {
+  if (json.json().is_string()) return json.text();
+  if (!json.json().is_array()) json.unexpected("text");
+  std::string bytes;
+  json.each_item([&](const JsonValue& byte) { bytes += static_cast<char>(byte.integer(0, 255)); });
+  return bytes;
+}
+
+std::vector<std::string> texts_of(const JsonValue& json) {
+  std::vector<std::string> out;
+  json.each_item([&](const JsonValue& item) { out.push_back(text_of(item)); });
+  return out;
+}
+
+std::vector<Token> tokens_of(const JsonValue& json, size_t text_size) {
+  std::vector<Token> out;
+  json.each_item([&](const JsonValue& token) {
+    const int64_t begin = token.at("begin").integer(), end = token.at("end").integer();
+    if (begin < 0 || end < begin || static_cast<uint64_t>(end) > text_size)
+      token.fail("covers the bytes ", begin, " to ", end, " of a text of ", text_size);
+    out.push_back({token.at("id").integer(), text_of(token.at("label")), static_cast<size_t>(begin),
+                   static_cast<size_t>(end)});
+  });
+  return out;
+}
+
+Summary summary_of(const JsonValue& json) {
+  Summary s;
+  json.at("axes").each_item([&](const JsonValue& dim) {
+    const std::string axis = dim.at(size_t{0}).text();
+    if (axis.size() > 1) dim.at(size_t{0}).unexpected("one letter, or nothing");
+    s.shape.append(
+        {axis.empty() ? Axis::none : static_cast<Axis>(axis[0]), dim.at(size_t{1}).integer(0, INT64_MAX)});
+  });
+  s.count = json.at("count").integer(0);
+  s.non_finite = json.at("non_finite").integer(0);
+  s.mean = number_of(json.at("mean"));
+  s.spread = number_of(json.at("spread"));
+  s.least = number_of(json.at("least"));
+  s.most = number_of(json.at("most"));
+  return s;
+}
+
+std::shared_ptr<const Graph> graph_of(const JsonValue& json, const std::string& file) {
   try {
-    return std::make_shared<const Graph>(graph_from_json(json.dump(), operations()));
+    return std::make_shared<const Graph>(graph_from_json(json.json().dump(), operations()));
   } catch (const std::exception& error) {  // whatever an operation makes of impossible options
     fail_work("trace ", file, ": ", visible(error.what()));
   }
@@ -246,31 +185,32 @@ std::string metadata_json(const Trace& trace) {
 }
 
 Trace trace_of_metadata(std::string_view text, const std::string& file) {
-  const Json json = parsed(text, file);
-  const Reader in(json, file);
-  const int64_t schema = in.integer(in.at("schema"), "\"schema\"");
-  if (schema < 1) in.fail("\"schema\" is ", schema, ", expected at least 1");
+  const JsonSource source{"trace " + file};
+  const Json json = parse_json(text, source);
+  const JsonValue in(json, source);
+  const int64_t schema = in.at("schema").integer(1);
   if (schema > k_trace_schema)
-    in.fail("written in schema version ", schema, "; this limpid reads up to ", k_trace_schema,
-            ": update limpid");
+    source.fail("written in schema version ", schema, "; this limpid reads up to ", k_trace_schema,
+                ": update limpid");
   Trace trace;
-  trace.engine_version = in.text("engine");
-  trace.title = in.text("title");
-  trace.model_hash = in.text("model_hash");
-  trace.text = in.text("text");
-  trace.token_word = in.text("token_word");
-  trace.tokens = in.tokens(trace.text.size());
-  trace.vocabulary = in.texts("vocabulary");
-  trace.observed = in.texts("observed");
-  trace.edited = in.texts("edited");
-  trace.notes = in.texts("notes");
-  for (const auto& [name, value] : in.object("numbers").items())
-    trace.numbers[name] = in.integer(value, "numbers." + name);
-  for (const auto& [name, value] : in.object("metrics").items())
-    trace.metrics[name] = in.number(value, "metrics." + name);
-  for (const auto& [name, value] : in.object("summaries").items())
-    trace.summaries[name] = in.summary(value, name);
-  trace.graph = graph_of(in.object("graph"), file);
+  trace.engine_version = text_of(in.at("engine"));
+  trace.title = text_of(in.at("title"));
+  trace.model_hash = text_of(in.at("model_hash"));
+  trace.text = text_of(in.at("text"));
+  trace.token_word = text_of(in.at("token_word"));
+  trace.tokens = tokens_of(in.at("tokens"), trace.text.size());
+  trace.vocabulary = texts_of(in.at("vocabulary"));
+  trace.observed = texts_of(in.at("observed"));
+  trace.edited = texts_of(in.at("edited"));
+  trace.notes = texts_of(in.at("notes"));
+  in.at("numbers").each_entry(
+      [&](const std::string& name, const JsonValue& value) { trace.numbers[name] = value.integer(); });
+  in.at("metrics").each_entry(
+      [&](const std::string& name, const JsonValue& value) { trace.metrics[name] = number_of(value); });
+  in.at("summaries").each_entry([&](const std::string& name, const JsonValue& value) {
+    trace.summaries[name] = summary_of(value);
+  });
+  trace.graph = graph_of(in.at("graph"), file);
   return trace;
 }
 
@@ -355,6 +295,9 @@ void place_values(Trace& trace, std::map<std::string, Tensor> tensors, const std
       time->second.first != static_cast<int64_t>(trace.tokens.size()))
     fail_work("trace ", file, ": it lists ", trace.tokens.size(), " tokens, but '",
               visible(time->second.second), "' has T=", time->second.first);
+  std::map<Axis, int64_t> sizes;
+  for (const auto& [axis, size] : bound) sizes[axis] = size.first;
+  check_graph(trace, sizes, file);
 }
 
 }  // namespace limpid

@@ -101,8 +101,10 @@ int Reading::layer_of(const std::string& name) {
   int layer = -1;
   const char* begin = name.data() + k_blocks.size();
   const auto [end, error] = std::from_chars(begin, name.data() + name.size(), layer);
-  const bool good =
-      error == std::errc() && end != name.data() + name.size() && *end == '.' && layer < (1 << 20);
+  constexpr int k_most_layers =
+      4096;  // a page goes through all up to the last, so a name cannot ask for more
+  const bool good = error == std::errc() && end != name.data() + name.size() && *end == '.' && layer >= 0 &&
+                    layer < k_most_layers;
   return good ? layer : -1;
 }
 

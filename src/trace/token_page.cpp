@@ -47,6 +47,37 @@ void require_numbers(const Reading& reading, int value) {
             "', which this page needs; observe it in full (--observe ", name, ")");
 }
 
+// The page reads cells of several values by one head, query and key: their sizes must agree.
+void require_heads(const Reading& reading, const Head& head, int raw) {
+  // Of the whole value, where only some rows were kept.
+  const auto shape_of = [&](int value) {
+    const Rows& rows = *reading.rows(value);
+    Shape shape = rows.numbers.shape();
+    if (const int t = shape.find(Axis::T); t >= 0) shape[t].size = rows.length;
+    return shape;
+  };
+  const auto require = [&](int value, std::optional<int64_t> a, std::optional<int64_t> b,
+                           std::optional<int64_t> c) {
+    const Shape shape = shape_of(value);
+    const auto is = [](int64_t size, std::optional<int64_t> expected) {
+      return !expected || size == *expected;
+    };
+    if (shape.rank() != 3 || !is(shape[0].size, a) || !is(shape[1].size, b) || !is(shape[2].size, c))
+      fail_call("token: layer ", head.layer, " is not made of heads: '",
+                visible_line(reading.graph().value(value).name), "' is ", visible_line(shape.text()));
+  };
+  require(head.q, {}, {}, {});
+  require(head.k, {}, {}, {});
+  require(head.v, {}, {}, {});
+  const Shape q = shape_of(head.q), k = shape_of(head.k), v = shape_of(head.v);
+  const int64_t queries = q[0].size, heads = q[1].size, keys = k[0].size, groups = k[1].size;
+  require(head.k, {}, {}, q[2].size);
+  require(head.v, keys, groups, {});
+  require(head.z, queries, heads, v[2].size);
+  for (int value : {raw, head.pattern, head.mixed}) require(value, heads, queries, keys);
+  for (int value : head.scores) require(value, heads, queries, keys);
+}
+
 Head head_of(const Reading& reading, int layer, int head) {
   Head out;
   out.layer = layer;
@@ -68,9 +99,7 @@ Head head_of(const Reading& reading, int layer, int head) {
     if (reading.rows(at)) out.scores.insert(out.scores.begin(), at);
   }
   for (int value : {out.q, out.k, raw, out.pattern, out.v, out.z}) require_numbers(reading, value);
-  for (int value : {out.q, out.k, out.v, out.z})
-    if (reading.rows(value)->numbers.shape().rank() != 3)
-      fail_call("token: layer ", layer, " is not made of heads");
+  require_heads(reading, out, raw);
   out.key_head =
       head / std::max<int64_t>(1, reading.heads(layer) / reading.rows(out.k)->numbers.shape()[1].size);
   return out;

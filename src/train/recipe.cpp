@@ -1,6 +1,8 @@
 // Recipes as JSON.  Every setting is listed once, in describe().
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
+#include "core/json.h"
+#include "core/label.h"
 #include "limpid/files.h"
 #include "limpid/train.h"
 
@@ -8,17 +10,22 @@ namespace limpid {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+constexpr int64_t k_most_count = int64_t{1} << 53;  // beyond it a double, as JSON has them, is no count
+
+// The least that a whole number may be.
+struct AtLeast {
+  int64_t least = 0;
+};
 
 template <class Visitor, class R>
 void describe(Visitor& v, R& r) {
   v("title", r.title);
   v("tokenizer", r.tokenizer);
-  v("vocabulary", r.vocabulary);
+  v("vocabulary", r.vocabulary, AtLeast{1});
   v("validation", r.validation);
-  v("steps", r.steps);
-  v("batch", r.batch);
-  v("context", r.context);
+  v("steps", r.steps, AtLeast{1});
+  v("batch", r.batch, AtLeast{1});
+  v("context", r.context, AtLeast{1});
   v("epoch", r.epoch);
   v("learning_rate", r.learning_rate);
   v("least_rate", r.least_rate);
@@ -35,23 +42,32 @@ void describe(Visitor& v, R& r) {
 struct Writer {
   Json& json;
   template <class T>
-  void operator()(const char* name, const T& value) {
+  void operator()(const char* name, const T& value, AtLeast = {}) {
     json[name] = value;
   }
 };
 
 struct Reader {
-  const Json& json;
+  JsonValue json;
   std::vector<std::string> known = {"network", "examples", "data"};
-  template <class T>
-  void operator()(const char* name, T& value) {
+  bool given(const char* name) {
     known.push_back(name);
-    if (!json.contains(name)) return;
-    try {
-      value = json.at(name).get<T>();
-    } catch (const nlohmann::json::exception&) {
-      fail_call("recipe: '", name, "' is ", json.at(name).dump(), ", which is of the wrong type");
-    }
+    return json.has(name);
+  }
+  void operator()(const char* name, int64_t& value, AtLeast range = {}) {
+    if (given(name)) value = json.at(name).integer(range.least, k_most_count);
+  }
+  void operator()(const char* name, uint64_t& value) {
+    if (!given(name)) return;
+    const Json& number = json.at(name).json();  // a seed may use all 64 bits
+    value = number.is_number_unsigned() ? number.get<uint64_t>()
+                                        : static_cast<uint64_t>(json.at(name).integer(0, k_most_count));
+  }
+  void operator()(const char* name, double& value) {
+    if (given(name)) value = json.at(name).real();
+  }
+  void operator()(const char* name, std::string& value) {
+    if (given(name)) value = json.at(name).text();
   }
 };
 
@@ -75,17 +91,21 @@ void check(const Recipe& r) {
   if (!(r.epsilon > 0)) fail_call("recipe: epsilon is ", r.epsilon, ", expected more than 0");
   for (const char* word : {"characters", "words", "bytes", "bpe"})
     if (r.tokenizer == word) return;
-  fail_call("recipe: tokenizer is '", r.tokenizer, "', expected characters, words, bytes or bpe");
+  fail_call("recipe: tokenizer is '", visible_line(r.tokenizer),
+            "', expected characters, words, bytes or bpe");
 }
 
-std::vector<TextPart> parts_of(const Json& json) {
+std::vector<TextPart> parts_of(const JsonValue& json) {
   std::vector<TextPart> parts;
-  for (const Json& part : json) {
-    if (part.is_string())
-      parts.push_back({part, 0, 0});
+  const auto count = [](const JsonValue& part, const char* key) {
+    return part.has(key) ? part.at(key).integer(0, k_most_count) : 0;
+  };
+  json.each_item([&](const JsonValue& part) {
+    if (part.json().is_string())
+      parts.push_back({part.text(), 0, 0});
     else
-      parts.push_back({part.at("file"), part.value("skip", int64_t{0}), part.value("take", int64_t{0})});
-  }
+      parts.push_back({part.at("file").text(), count(part, "skip"), count(part, "take")});
+  });
   return parts;
 }
 
@@ -102,31 +122,22 @@ size_t byte_of_character(const std::string& text, int64_t n) {
 }  // namespace
 
 Recipe recipe_from_json(std::string_view text) {
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const nlohmann::json::exception& error) {
-    const std::string what = error.what();  // "[json.exception.parse_error.101] parse error at line 2, ..."
-    fail_call("recipe: it is not JSON: ", what.substr(what.starts_with('[') ? what.find(' ') + 1 : 0));
-  }
-  if (!json.is_object() || !json.contains("network"))
-    fail_call("recipe: expected an object with a \"network\"");
+  const JsonSource source{"recipe", Error::Kind::call};
+  const Json document = parse_json(text, source);
+  const JsonValue json(document, source);
+  if (!json.has("network")) fail_call("recipe: expected an object with a \"network\"");
   Recipe r;
   Reader reader{json};
   describe(reader, r);
-  for (const auto& [name, value] : json.items())
+  json.each_entry([&](const std::string& name, const JsonValue&) {
     if (std::find(reader.known.begin(), reader.known.end(), name) == reader.known.end())
-      fail_call("recipe: '", name, "' is not a setting; docs/recipes.md lists them");
-  try {
-    r.network = network_from_json(json.at("network").dump());
-    if (json.contains("data")) r.data = parts_of(json.at("data"));
-    const std::string examples = json.value("examples", "stream");
-    if (examples != "stream" && examples != "lines")
-      fail_call("recipe: examples is '", examples, "', expected stream or lines");
-    r.examples = examples == "lines" ? Examples::lines : Examples::stream;
-  } catch (const nlohmann::json::exception& error) {
-    fail_call("recipe: ", error.what());
-  }
+      fail_call("recipe: '", visible_line(name), "' is not a setting; docs/recipes.md lists them");
+  });
+  r.network = network_from_json(json.at("network").json().dump());
+  if (json.has("data")) r.data = parts_of(json.at("data"));
+  const std::string examples = json.has("examples") ? json.at("examples").text() : "stream";
+  if (examples != "stream" && examples != "lines") json.at("examples").unexpected("stream or lines");
+  r.examples = examples == "lines" ? Examples::lines : Examples::stream;
   check(r);
   return r;
 }

@@ -180,7 +180,9 @@ TEST(Recipes, NameWhatIsWrong) {
   EXPECT_NE(message("{").find("not JSON"), std::string::npos);
   EXPECT_NE(message(R"({"network":{"network":"gpt"},"stepz":3})").find("'stepz'"), std::string::npos);
   EXPECT_NE(message(R"({"network":{"network":"gpt"},"steps":0})").find("steps is 0"), std::string::npos);
-  EXPECT_NE(message(R"({"network":{"network":"gpt"},"steps":"many"})").find("wrong type"), std::string::npos);
+  EXPECT_NE(message(R"({"network":{"network":"gpt"},"steps":"many"})")
+                .find("steps is \"many\", expected a whole number from 1"),
+            std::string::npos);
   EXPECT_NE(message(R"({"network":{"network":"gtp"}})").find("'gtp'"), std::string::npos);
 }
 

@@ -2,8 +2,8 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "kernels/kernel.h"
 #include "kernels/softmax.h"
 #include "limpid/files.h"
@@ -213,18 +213,20 @@ namespace {
 
 nlohmann::ordered_json epoch_json(const Epoch& e) { return nlohmann::ordered_json::parse(to_json(e)); }
 
-Epoch epoch_of(const nlohmann::ordered_json& json) {
+constexpr int64_t k_most_count = int64_t{1} << 53;
+
+Epoch epoch_of(const JsonValue& json) {
   Epoch e;
-  e.number = json.at("epoch");
-  e.step = json.at("step");
-  e.loss = json.at("loss");
-  e.accuracy = json.at("accuracy");
-  if (json.contains("validation")) e.validation = json.at("validation").get<double>();
-  e.tokens_per_second = json.at("tokens_per_second");
-  e.seconds = json.at("seconds");
-  e.learning_rate = json.at("learning_rate");
-  e.best = json.at("best");
-  e.observation = json.at("observation");
+  e.number = json.at("epoch").integer(0, k_most_count);
+  e.step = json.at("step").integer(0, k_most_count);
+  e.loss = json.at("loss").real();
+  e.accuracy = json.at("accuracy").real();
+  if (json.has("validation")) e.validation = json.at("validation").real();
+  e.tokens_per_second = json.at("tokens_per_second").real();
+  e.seconds = json.at("seconds").real();
+  e.learning_rate = json.at("learning_rate").real();
+  e.best = json.at("best").boolean();
+  e.observation = json.at("observation").text();
   return e;
 }
 
@@ -269,24 +271,24 @@ void Trainer::save(const std::string& path) const {
 Trainer::Trainer(const std::string& path, const std::vector<std::string>& texts) {
   TensorFile file = read_safetensors(path);
   if (!file.metadata.count(k_key)) fail_work(path, ": not a checkpoint of a training run");
-  try {
-    const auto json = nlohmann::ordered_json::parse(file.metadata.at(k_key));
-    const Recipe recipe = recipe_from_json(json.at("recipe").dump());
-    if (json.at("text").get<uint64_t>() != digest(texts))
-      fail_call(path, ": this run was learning from another text; give the same one");
-    impl_ = std::make_unique<Impl>(recipe, tokenizer_from_json(json.at("tokenizer").dump()), texts);
-    Impl& t = *impl_;
-    if (!recipe.title.empty()) t.model.set_title(recipe.title);
-    t.done = json.at("step");
-    t.epoch_loss = json.at("epoch_loss");
-    t.epoch_steps = json.at("epoch_steps");
-    t.epoch_tokens = json.at("epoch_tokens");
-    t.earlier_seconds = json.at("seconds");
-    if (json.contains("best")) t.best = json.at("best");
-    for (const auto& epoch : json.at("history")) t.history.push_back(epoch_of(epoch));
-  } catch (const nlohmann::json::exception& error) {
-    fail_work(path, ": the checkpoint cannot be read: ", error.what());
-  }
+  const JsonSource source{path + ": the checkpoint cannot be read"};
+  const Json document = parse_json(file.metadata.at(k_key), source);
+  const JsonValue json(document, source);
+  const Recipe recipe = recipe_from_json(json.at("recipe").json().dump());
+  const Json& text = json.at("text").json();
+  if (!text.is_number_unsigned()) json.at("text").unexpected("the digest of a text");
+  if (text.get<uint64_t>() != digest(texts))
+    fail_call(path, ": this run was learning from another text; give the same one");
+  impl_ = std::make_unique<Impl>(recipe, tokenizer_from_json(json.at("tokenizer").json().dump()), texts);
+  Impl& t = *impl_;
+  if (!recipe.title.empty()) t.model.set_title(recipe.title);
+  t.done = json.at("step").integer(0, k_most_count);
+  t.epoch_loss = json.at("epoch_loss").real();
+  t.epoch_steps = json.at("epoch_steps").integer(0, k_most_count);
+  t.epoch_tokens = json.at("epoch_tokens").integer(0, k_most_count);
+  t.earlier_seconds = json.at("seconds").real();
+  if (json.has("best")) t.best = json.at("best").real();
+  json.at("history").each_item([&](const JsonValue& epoch) { t.history.push_back(epoch_of(epoch)); });
   take(file, "parameters/", impl_->model.parameters(), path);
   take(file, "best/", impl_->best_parameters, path);
   take(file, "first/", impl_->adam.first, path);

@@ -1,9 +1,9 @@
 // The training figure: loss and accuracy, report by report, with what the run said about itself.
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/json.h"
 #include "draw/figures/canvas.h"
 #include "draw/figures/legend.h"
 #include "draw/layout/layout.h"
@@ -21,7 +21,7 @@ std::vector<TrainingReport> training_reports(std::string_view lines) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
     ++number;
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
-    const auto json = nlohmann::json::parse(line, nullptr, false);
+    const Json json = parse_json(line, {join("training log, line ", number)});
     if (!json.is_object() || !json.contains("loss"))
       fail_work("training log, line ", number,
                 ": expected an object with \"loss\", as limpid train writes it");

@@ -108,11 +108,13 @@ bool alike(const Graph& graph, const Block& a, const Block& b) {
 
 // For each block the number of its kind: the same for blocks that are alike.
 std::vector<size_t> kinds_of(const Graph& graph, const std::vector<Block>& blocks) {
+  constexpr size_t k_most_kinds = 64;  // where there are so many, a block is compared with no more of them
   std::vector<size_t> kinds, examples;
   for (size_t i = 0; i < blocks.size(); ++i) {
     size_t kind = 0;
     while (kind < examples.size() && !alike(graph, blocks[examples[kind]], blocks[i])) ++kind;
-    if (kind == examples.size()) examples.push_back(i);
+    if (kind == examples.size() && kind < k_most_kinds) examples.push_back(i);
+    if (kind == k_most_kinds) kind += i;  // like no other
     kinds.push_back(kind);
   }
   return kinds;
@@ -124,12 +126,17 @@ struct Run {
 
 // The longest repetition that starts at `first`, of at most eight blocks at a time.
 Run longest_run(const std::vector<Block>& blocks, const std::vector<size_t>& kinds, size_t first) {
+  // A block is drawn for those after it only where it stands before them in the graph too; else what reads a
+  // later one would read, in the figure, what is computed after it.
+  const auto follows = [&](size_t i) {
+    return blocks[i].number == blocks[i - 1].number + 1 &&
+           blocks[i - 1].stages.back() < blocks[i].stages.front();
+  };
   Run best;
   for (size_t count = 1; count <= 8; ++count) {
+    if (count > 1 && (first + count > kinds.size() || !follows(first + count - 1))) break;
     size_t end = first + count;
-    while (end < kinds.size() && kinds[end] == kinds[end - count] &&
-           blocks[end].number == blocks[end - 1].number + 1)
-      ++end;
+    while (end < kinds.size() && kinds[end] == kinds[end - count] && follows(end)) ++end;
     const size_t repeats = end <= kinds.size() ? (end - first) / count : 0;
     if (repeats > 1 && repeats * count > (best.repeats > 1 ? best.repeats * best.count : 0))
       best = {count, repeats};
@@ -144,7 +151,7 @@ void collapse(const Graph& graph, const std::string& family, const std::vector<B
     return std::find(open.begin(), open.end(), join(family, ".", block.number)) != open.end();
   };
   for (size_t i = 0; i < blocks.size(); ++i)
-    if (opened(blocks[i])) kinds[i] = blocks.size() + i;  // like no other
+    if (opened(blocks[i])) kinds[i] = 2 * blocks.size() + i + 64;  // like no other
   for (size_t first = 0; first < blocks.size();) {
     const Run run = longest_run(blocks, kinds, first);
     Repeat repeat = {

@@ -75,13 +75,15 @@ std::vector<int> columns(const Layout& l) {
   std::vector<int> longest(l.outline->nodes.size(), 0);
   while (relax(edges, longest)) continue;
   std::vector<int> column = longest;
+  std::vector<std::vector<int>> entered;  // by group
+  for (const Framed& group : l.outline->groups) entered.push_back(entries(l, group));
   bool settled = false;
   for (size_t pass = 0; pass <= l.outline->nodes.size() && !settled; ++pass) {
     settled = !make_room(l, column);
-    for (const Framed& group : l.outline->groups) {
+    for (const std::vector<int>& group : entered) {
       int last = 0;
-      for (int node : entries(l, group)) last = std::max(last, column[static_cast<size_t>(node)]);
-      for (int node : entries(l, group))
+      for (int node : group) last = std::max(last, column[static_cast<size_t>(node)]);
+      for (int node : group)
         if (column[static_cast<size_t>(node)] < last)
           column[static_cast<size_t>(node)] = last, settled = false;
     }

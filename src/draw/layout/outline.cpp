@@ -70,8 +70,15 @@ class Outliner {
  private:
   // ---- nodes and edges
 
+  // A layout takes time that grows with the square of the boxes, and nobody reads a figure of so many.
+  static constexpr int64_t k_most_boxes = 4000;
+
   void add_stages() {
     node_of_stage_.assign(graph_.stages().size(), -1);
+    const auto boxes = std::count(shown_.begin(), shown_.end(), true);
+    if (boxes > k_most_boxes)
+      fail_work("draw: the network has ", boxes, " stages that are not repeated layers, a figure at most ",
+                k_most_boxes);
     for (size_t i = 0; i < graph_.stages().size(); ++i) {
       const StageInfo& stage = graph_.stages()[i];
       if (!shown_[i] || silent_view(graph_, stage)) continue;
@@ -182,10 +189,33 @@ class Outliner {
     }
   }
 
+  // Whether something outside the block takes from it and gives to it: as one box it would take from itself.
+  bool leaves_and_returns(const Repeat& repeat) const {
+    std::vector<bool> inside(out_.nodes.size(), false), after(out_.nodes.size(), false);
+    for (int stage : repeat.stages)
+      if (const int node = node_of_stage_[static_cast<size_t>(stage)]; node >= 0)
+        inside[static_cast<size_t>(node)] = true;
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const Edge& e : out_.edges) {
+        const auto from = static_cast<size_t>(e.from), to = static_cast<size_t>(e.to);
+        const bool reached = after[from] || (inside[from] && !inside[to]);
+        if (!reached || after[to]) continue;
+        if (inside[to]) return true;
+        after[to] = changed = true;
+      }
+    }
+    return false;
+  }
+
   // A closed block is one box: what flows inside of it is not drawn.
   void close_blocks() {
-    for (const Repeat& repeat : blocks_.repeats) {
+    for (Repeat& repeat : blocks_.repeats) {
       if (repeat.open) continue;
+      if (leaves_and_returns(repeat)) {
+        repeat.open = true;
+        continue;
+      }
       std::vector<bool> inside(out_.nodes.size() + 1, false);
       int first = -1, gives = -1;
       int64_t parameters = 0;
@@ -265,16 +295,18 @@ class Outliner {
 
   // ---- residual paths
 
-  // The longest way from each node to `to`, in edges; -1 where there is none.
+  // The longest way from each node to `to`, in edges, at most k_long; -1 where there is none.  Edges stand in
+  // the order of the stages they enter, so that one pass from the last to the first finds most.
+  static constexpr int k_long = 3;
   std::vector<int> distances_to(int to) const {
     std::vector<int> far(out_.nodes.size(), -1);
     far[static_cast<size_t>(to)] = 0;
     for (bool changed = true; changed;) {
       changed = false;
-      for (const Edge& e : out_.edges) {
-        const int beyond = far[static_cast<size_t>(e.to)];
-        int& here = far[static_cast<size_t>(e.from)];
-        if (beyond >= 0 && here < beyond + 1) here = beyond + 1, changed = true;
+      for (auto e = out_.edges.rbegin(); e != out_.edges.rend(); ++e) {
+        const int beyond = far[static_cast<size_t>(e->to)], here = std::min(beyond + 1, k_long);
+        int& known = far[static_cast<size_t>(e->from)];
+        if (beyond >= 0 && known < here) known = here, changed = true;
       }
     }
     return far;
@@ -283,9 +315,12 @@ class Outliner {
   // An edge that skips two stages or more, between equal shapes, into a stage that also takes what it
   // skipped.
   void mark_residuals() {
+    std::vector<int> entering(out_.nodes.size(), 0);
+    for (const Edge& e : out_.edges) ++entering[static_cast<size_t>(e.to)];
     for (Edge& e : out_.edges)
-      if (e.steady && out_.nodes[static_cast<size_t>(e.to)].kind == Node::Kind::stage)
-        e.residual = distances_to(e.to)[static_cast<size_t>(e.from)] > 2;
+      if (e.steady && entering[static_cast<size_t>(e.to)] > 1 &&
+          out_.nodes[static_cast<size_t>(e.to)].kind == Node::Kind::stage)
+        e.residual = distances_to(e.to)[static_cast<size_t>(e.from)] >= k_long;
   }
 
   // "Add & Norm", as the textbook draws it: the stage that ends a residual path, and the one that alone goes

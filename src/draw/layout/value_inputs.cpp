@@ -1,7 +1,6 @@
 #include "draw/layout/value_inputs.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace limpid::draw {
 
@@ -56,12 +55,28 @@ std::vector<bool> reads(const Graph& graph, const StageInfo& stage, int64_t most
   return read;
 }
 
+constexpr double k_most_numbers = 1 << 28;
+
+double numbers_of(const Graph& graph, const StageInfo& stage, int64_t most) {
+  double largest = 1;
+  for (int id : stage.inputs) {
+    double count = 1;
+    const Shape shape = ones(graph.value(id), most).shape();
+    for (const Dim& dim : shape) count *= static_cast<double>(dim.size);
+    largest = std::max(largest, count);
+  }
+  return largest;
+}
+
 }  // namespace
 
 std::vector<bool> reads(const Graph& graph, const StageInfo& stage) {
-  // In small first: the answer does not depend on sizes, but some operations insist on theirs.
-  for (int64_t most : {int64_t{2}, std::numeric_limits<int64_t>::max()}) {
+  // In small first: the answer does not depend on sizes, but some operations insist on theirs.  An
+  // explanation has a term for each number it adds up, so sizes that no operation is asked for in earnest are
+  // not tried.
+  for (int64_t most : {int64_t{2}, int64_t{1} << 16}) {
     try {
+      if (most > 2 && numbers_of(graph, stage, most) > k_most_numbers) break;
       return reads(graph, stage, most);
     } catch (const std::exception&) {
       continue;

@@ -1,0 +1,17 @@
+// Whether what a stored trace says of its graph fits together.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "limpid/trace.h"
+
+namespace limpid {
+
+/// Holds the graph of a trace that was read to the operations' own shape rules, with `sizes` for the sizes
+/// that the graph leaves open; the values stored to the shapes that follow; and the names that pages and
+/// figures look for to the axes that these names have (docs/trace-file.md).  After this a reader may rely on
+/// all of them.  Throws Error{work} naming the file and the stage.
+void check_graph(const Trace&, const std::map<Axis, int64_t>& sizes, const std::string& file);
+
+}  // namespace limpid
