@@ -5,6 +5,7 @@
 
 #include "core/label.h"
 #include "limpid/commands.h"
+#include "limpid/explanation.h"
 #include "limpid/input.h"
 #include "limpid/token.h"
 
@@ -18,7 +19,7 @@ struct Call {
   std::vector<std::string> observe, edit;
   bool plain = false, gradients = false, in_double = false, parameters = false, json = false, all = false;
   std::optional<int> layer, head, decimals;
-  std::string token, out;
+  std::string token, out, explain;
 };
 
 bool can_save(const std::string& path) { return path.ends_with(".safetensors") || path.ends_with(".npz"); }
@@ -28,6 +29,8 @@ void check(const CLI::App& sub, const Call& call, bool stored) {
     fail_call("-o ", call.out, ": a trace is kept as .safetensors or .npz; give a name that ends so");
   if (call.decimals && (*call.decimals < 0 || *call.decimals > 17))
     fail_call("--decimals is ", *call.decimals, ", expected 0 to 17");
+  if (!call.explain.empty() && !call.token.empty())
+    fail_call("--explain shows one number and --token one token's way; leave one out");
   if (call.json && !call.token.empty()) fail_call("--json gives the whole trace; leave --token out");
   if (!stored) return check_network_options(sub, call.network);
   std::vector<std::string> running = network_options();
@@ -46,7 +49,8 @@ TraceOptions trace_options(const Call& call) {
   if (call.network.textbook()) options.seed = call.network.seed;
   for (const std::string& text : call.observe) options.observe.push_back(observation_of(text));
   for (const std::string& text : call.edit) options.edits.push_back(read_edit(text));
-  options.parameters = call.parameters || call.network.textbook();  // the walk shows every number
+  // The walk shows every number, and an explanation names the parameters it reads.
+  options.parameters = call.parameters || call.network.textbook() || !call.explain.empty();
   return options;
 }
 
@@ -73,6 +77,10 @@ PageOptions page_options(const Trace& trace, const Call& call, const Terminal& t
 }
 
 void show(const Trace& trace, const Call& call, const Terminal& terminal) {
+  if (!call.explain.empty())
+    return show_explanation(
+        trace, {.cell = call.explain, .decimals = call.decimals, .all = call.all, .json = call.json},
+        terminal);
   if (call.json) return print(to_json(trace));
   const PageOptions options = page_options(trace, call, terminal);
   if (call.token.empty()) return print(page(trace, options));
@@ -149,6 +157,10 @@ Work add_trace(CLI::App& app) {
       ->type_name("TOKEN")
       ->check(CLI::Validator(
           [](std::string& given) { return given.empty() ? "give an index or a word" : std::string(); }, ""))
+      ->group(view);
+  sub->add_option("--explain", call->explain,
+                  "The arithmetic behind one number, NAME[PLACES]; more in `limpid explain --help`.")
+      ->type_name("CELL")
       ->group(view);
   sub->add_option("--decimals", call->decimals,
                   "Digits after the point (3; 4 for a network small enough to be shown whole).")
