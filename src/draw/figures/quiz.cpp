@@ -6,6 +6,7 @@
 #include "draw/figures/legend.h"
 #include "draw/layout/layout.h"
 #include "trace/looks.h"
+#include "trace/quiz.h"
 
 namespace limpid::draw {
 
@@ -78,49 +79,28 @@ std::optional<Likeliest> likeliest(const Reading& reading, size_t count) {
   return out;
 }
 
-struct Question {
-  std::string words, answer;
-  std::vector<std::string> options;
-};
-
 Slide page_of_question(const Question& question, int number) {
   Scene scene;
-  double y = add_paragraph(scene, TextKind::note, question.words, {0, 0}, 1060, 22) + 26;
-  for (size_t i = 0; i < question.options.size(); ++i) {
+  double y = add_paragraph(scene, TextKind::note, clean(question.text), {0, 0}, 1060, 22) + 26;
+  for (size_t i = 0; i < question.choices.size(); ++i) {
     SceneBox box;
-    const std::string letter(1, static_cast<char>('A' + i));
+    const std::string letter = letter_of(i);
     box.name = "answer " + letter;
     box.look = SceneBox::Look::filled;
     box.rect = {0, y, 760, 52};
     box.texts.push_back(text_at(TextKind::index, letter, {24, y + 33}, Anchor::start, Role::plain, 18));
-    box.texts.push_back(text_at(TextKind::token, elided(question.options[i], 18, 660), {70, y + 33},
+    box.texts.push_back(text_at(TextKind::token, elided(clean(question.choices[i]), 18, 660), {70, y + 33},
                                 Anchor::start, Role::plain, 18));
     scene.boxes.push_back(std::move(box));
     y += 68;
   }
   fit_page(scene);
-  scene.steps.push_back({question.words, 0, false, false});
-  for (size_t i = 0; i < question.options.size(); ++i)
-    scene.steps.push_back({join(static_cast<char>('A' + i), ": ", question.options[i]), 0, false, false});
+  scene.steps.push_back({question.text, 0, false, false});
+  for (size_t i = 0; i < question.choices.size(); ++i)
+    scene.steps.push_back({join(letter_of(i), ": ", question.choices[i]), 0, false, false});
   scene.description = told(scene.steps);
   return page_of(join("Question ", number), scene, "The answer stands in the notes.",
-                 "Answer: " + question.answer);
-}
-
-// Up to four different labels, the right one among them, in the alphabet's order, so that its place tells
-// nothing.
-std::vector<std::string> options_of(std::vector<std::string> labels) {
-  std::vector<std::string> out;
-  for (std::string& label : labels)
-    if (out.size() < 4 && std::find(out.begin(), out.end(), label) == out.end())
-      out.push_back(std::move(label));
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-std::string letter_of(const std::vector<std::string>& options, const std::string& right) {
-  const auto at = std::find(options.begin(), options.end(), right) - options.begin();
-  return std::string(1, static_cast<char>('A' + at));
+                 join("Answer: ", letter_of(question.right), ". ", question.explanation));
 }
 
 }  // namespace
@@ -186,59 +166,9 @@ void add_insight(std::vector<Slide>& pages, const Trace& trace) {
 }
 
 void add_quiz(std::vector<Slide>& pages, const Trace& trace, const FigureOptions& o) {
-  const Reading reading(trace);
-  const int64_t last = reading.length() - 1;
-  std::vector<Question> questions;
-  const auto weights = reading.layers() > 0 ? weights_of(reading, o.layer, o.head) : std::nullopt;
-  const auto look_at = weights ? look(reading, o.layer, o.head, last) : std::nullopt;
-  if (look_at && look_at->keys > 1) {
-    Question q;
-    const std::string query = label_of(reading, Axis::T, last),
-                      right = label_of(reading, Axis::S, look_at->most);
-    std::vector<std::string> labels = {right};
-    for (int64_t s = last; s >= 0; --s) labels.push_back(label_of(reading, Axis::S, s));
-    q.options = options_of(labels);
-    q.words = join("In layer ", o.layer, ", head ", o.head, ": which ", reading.thing(Axis::T), " does \"",
-                   query, "\" look at most?");
-    const Source source = weights->source_at(last, look_at->most);
-    q.answer = join(letter_of(q.options, right), ", \"", right, "\", with a weight of ",
-                    written(source, look_at->most_weight), ".");
-    questions.push_back(std::move(q));
-  }
-  if (look_at) {
-    Question q;
-    // Whether the first token may look at the last tells a causal mask from none.
-    const bool causal = last > 0 && reading.masked(o.layer, o.head, 0, last);
-    const std::string first = label_of(reading, Axis::T, 0), thing = reading.thing(Axis::T);
-    q.words = causal ? join("Why is most of the row of \"", first, "\" in the map of weights empty?")
-                     : join("What do the weights in the row of \"", first, "\" add up to?");
-    if (causal) {
-      q.options = {"It is the shortest " + thing,
-                   join("It may only look at itself: later ", thing, "s are masked"), "Its query is zero",
-                   "Softmax rounds small weights to zero"};
-      q.answer = join("B. A mask hides what comes later, so the first ", thing,
-                      " has nobody to look at but itself.");
-    } else {
-      q.options = {"To the number of " + thing + "s", "To the width of a head", "To one", "To anything"};
-      q.answer = "C. Softmax makes every row of weights add up to one, with or without a mask.";
-    }
-    questions.push_back(std::move(q));
-  }
-  if (const auto best = likeliest(reading, 4)) {
-    Question q;
-    std::vector<std::string> labels;
-    for (int64_t place : best->places) labels.push_back(label_of(reading, Axis::V, place));
-    const std::string right = labels[0];
-    q.options = options_of(labels);
-    q.words = best->probs.row_axis >= 0 ? join("Which ", reading.thing(Axis::T),
-                                               " does the network expect after ", reading.sentence(), "?")
-                                        : std::string("Which class does the network expect?");
-    q.answer = join(letter_of(q.options, right), ", \"", right, "\", with a probability of ",
-                    written(best->probs.source_at(best->row, best->places[0]), trace), ".");
-    questions.push_back(std::move(q));
-  }
-  for (size_t i = 0; i < questions.size(); ++i)
-    pages.push_back(page_of_question(questions[i], static_cast<int>(i) + 1));
+  int number = 0;
+  for (const Question& question : quiz(trace, {o.layer, o.head, o.token}))
+    pages.push_back(page_of_question(question, ++number));
 }
 
 }  // namespace limpid::draw

@@ -1,0 +1,162 @@
+#include "trace/quiz.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "core/label.h"
+#include "trace/looks.h"
+
+namespace limpid {
+
+namespace {
+
+// A number of the run: as it is written, and where it comes from.
+struct Cited {
+  std::string text, source;
+};
+
+// Two decimals, more where the number is small.
+std::string format_of(double value) {
+  int decimals = 2;
+  while (value != 0 && std::fabs(value) * std::pow(10, decimals) < 9.5 && decimals < 5) ++decimals;
+  return join("%.", decimals, "f");
+}
+
+// `at`: the place on each axis; the first of the others.
+Cited cited(const Trace& trace, const std::string& name, const std::map<Axis, int64_t>& at) {
+  const Tensor& tensor = trace[name];
+  Index index;
+  std::string places;
+  for (const Dim& dim : tensor.shape()) {
+    const auto found = at.find(dim.axis);
+    index.push_back(found == at.end() ? 0 : found->second);
+    places += join(places.empty() ? "" : ",", index.back());
+  }
+  const double value = tensor.at(index);
+  const std::string format = format_of(value);
+  char text[64];
+  std::snprintf(text, sizeof text, format.c_str(), value);
+  return {text, join(name, "[", places, "] ", format)};
+}
+
+class Quiz {
+ public:
+  Quiz(const Trace& trace, const QuizOptions& o) : trace_(trace), reading_(trace), o_(o) {
+    query_ = o.token < 0 ? reading_.length() - 1 : o.token;
+  }
+
+  std::vector<Question> ask() {
+    if (reading_.layers() > 0) {
+      reading_.require_layer(o_.layer);
+      reading_.require_head(o_.layer, o_.head);
+      look_ = look(reading_, o_.layer, o_.head, query_);
+    }
+    looks_most();
+    row_of_weights();
+    comes_next();
+    return std::move(questions_);
+  }
+
+ private:
+  std::string label(Axis axis, int64_t place) const {
+    const std::string word = reading_.label(axis, place);
+    return word.empty() ? join("#", place) : word;
+  }
+
+  // Up to four different labels, the right one (which comes first) among them, in the alphabet's order, so
+  // that its place tells nothing.
+  static void choose(Question& q, const std::vector<std::string>& labels) {
+    const std::string right = labels.at(0);
+    for (const std::string& each : labels)
+      if (q.choices.size() < 4 && std::find(q.choices.begin(), q.choices.end(), each) == q.choices.end())
+        q.choices.push_back(each);
+    std::sort(q.choices.begin(), q.choices.end());
+    q.right = static_cast<size_t>(std::find(q.choices.begin(), q.choices.end(), right) - q.choices.begin());
+  }
+
+  void looks_most() {
+    if (!look_ || look_->keys < 2) return;
+    Question q;
+    std::vector<std::string> labels = {label(Axis::S, look_->most)};
+    for (int64_t s = reading_.length() - 1; s >= 0; --s)
+      if (!reading_.masked(o_.layer, o_.head, query_, s)) labels.push_back(label(Axis::S, s));
+    choose(q, labels);
+    q.text = join("In layer ", o_.layer, ", head ", o_.head, ": which ", reading_.thing(Axis::T), " does \"",
+                  label(Axis::T, query_), "\" look at most?");
+    const Cited weight = cited(trace_, join("blocks.", o_.layer, ".attn.pattern"),
+                               {{Axis::H, o_.head}, {Axis::T, query_}, {Axis::S, look_->most}});
+    q.explanation = join("\"", labels[0], "\", with a weight of ", weight.text, ".");
+    q.sources = {weight.source};
+    if (q.choices.size() > 1) questions_.push_back(std::move(q));
+  }
+
+  // Whether the first token may look at the last tells a causal mask from none.
+  void row_of_weights() {
+    if (!look_) return;
+    const int64_t last = reading_.length() - 1;
+    const std::string first = label(Axis::T, 0), thing = reading_.thing(Axis::T);
+    Question q;
+    if (last > 0 && reading_.masked(o_.layer, o_.head, 0, last)) {
+      q.text = join("Why is most of the row of \"", first, "\" in the map of weights empty?");
+      q.choices = {"It is the shortest " + thing,
+                   join("It may only look at itself: later ", thing, "s are masked"), "Its query is zero",
+                   "Softmax rounds small weights to zero"};
+      q.right = 1;
+      q.explanation =
+          join("A mask hides what comes later, so the first ", thing, " has nobody to look at but itself.");
+    } else {
+      q.text = join("What do the weights in the row of \"", first, "\" add up to?");
+      q.choices = {"To the number of " + thing + "s", "To the width of a head", "To one", "To anything"};
+      q.right = 2;
+      q.explanation = "Softmax makes every row of weights add up to one, with or without a mask.";
+    }
+    questions_.push_back(std::move(q));
+  }
+
+  void comes_next() {
+    const auto probs = reading_.numbers("probs");
+    if (!probs || probs->shape().rank() < 1 || probs->shape().rank() > 2) return;
+    const bool words = probs->shape().rank() == 2;
+    const int64_t count = probs->shape()[probs->shape().rank() - 1].size;
+    if (count < 2 || (words && query_ >= probs->shape()[0].size)) return;
+    std::vector<std::pair<double, int64_t>> best;
+    for (int64_t v = 0; v < count; ++v) {
+      const double p = words ? probs->at({query_, v}) : probs->at({v});
+      if (!std::isfinite(p)) return;
+      best.emplace_back(-p, v);  // the likeliest first, of equal ones the first
+    }
+    const auto four = std::min<std::ptrdiff_t>(4, static_cast<std::ptrdiff_t>(best.size()));
+    std::partial_sort(best.begin(), best.begin() + four, best.end());
+    Question q;
+    std::vector<std::string> labels;
+    for (std::ptrdiff_t i = 0; i < four; ++i)
+      labels.push_back(label(Axis::V, best[static_cast<size_t>(i)].second));
+    choose(q, labels);
+    const bool last = query_ + 1 == reading_.length();
+    q.text = words ? join("Which ", reading_.thing(Axis::T), " does the network expect after ",
+                          last ? reading_.sentence()
+                               : join("\"", label(Axis::T, query_), "\" (place ", query_, ")"),
+                          "?")
+                   : std::string("Which class does the network expect?");
+    const Cited p = cited(trace_, "probs", {{Axis::T, query_}, {Axis::V, best[0].second}});
+    q.explanation = join("\"", labels[0], "\", with a probability of ", p.text, ".");
+    q.sources = {p.source};
+    if (q.choices.size() > 1) questions_.push_back(std::move(q));
+  }
+
+  const Trace& trace_;
+  Reading reading_;
+  QuizOptions o_;
+  int64_t query_ = 0;
+  std::optional<Look> look_;
+  std::vector<Question> questions_;
+};
+
+}  // namespace
+
+std::string letter_of(size_t choice) { return std::string(1, static_cast<char>('A' + choice)); }
+
+std::vector<Question> quiz(const Trace& trace, const QuizOptions& o) { return Quiz(trace, o).ask(); }
+
+}  // namespace limpid

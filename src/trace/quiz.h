@@ -1,0 +1,33 @@
+// Questions about one run: what a lecture asks at its end, and what a learner is asked in the terminal.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "limpid/trace.h"
+
+namespace limpid {
+
+struct Question {
+  std::string text;
+  std::vector<std::string> choices;  // up to four, all different
+  size_t right = 0;                  // of the choices
+  std::string explanation;           // why it is right, with the run's numbers
+  /// Where the numbers of the explanation come from, in order, each as to_string(Source) has it
+  /// (limpid/scene.h): "blocks.0.attn.pattern[0,1,2,3] %.2f".
+  std::vector<std::string> sources;
+};
+
+/// "A", "B", ...: what a choice is called.
+std::string letter_of(size_t choice);
+
+struct QuizOptions {
+  int layer = 0, head = 0;
+  int token = -1;  // place in the sentence; -1: the last
+};
+
+/// The questions that this run can answer: of what it does not hold nothing is asked.  The same run gives the
+/// same questions.
+std::vector<Question> quiz(const Trace&, const QuizOptions& = {});
+
+}  // namespace limpid
