@@ -52,7 +52,8 @@ constexpr size_t k_long_text = 1024;
 
 // Whether the value is there only when the network is also run backward.
 bool of_gradients(const Graph& graph, const std::string& name) {
-  return graph.find(name) < 0 && (name.ends_with(".grad") || name.starts_with("loss") || name == "targets");
+  return graph.find(name) < 0 &&
+         (name.find(".grad") != name.npos || name.starts_with("loss") || name == "targets");
 }
 
 Trace run(const Call& call) {
