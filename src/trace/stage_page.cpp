@@ -50,13 +50,14 @@ void print_alarm(Paper& paper, const ConstView& numbers, bool scores) {
 
 // ---- the numbers, by their axes ------------------------------------------------------------------
 
-// Heads of few numbers are all shown: the walk's.
+// Of a network that is small enough to be read whole, the walk, every head is shown.
 bool shows_every_head(const Reading& reading, const std::string& name, const PageOptions& options) {
   const int64_t layer = std::max(0, Reading::layer_of(name));
   const int q = reading.in_layer(layer, "attn.q");
   const int width = q < 0 ? -1 : reading.graph().value(q).shape.find(Axis::D);
-  return options.head < 0 && width >= 0 && reading.graph().value(q).shape[width].size <= 8 &&
-         reading.heads(layer) <= 8;
+  const auto parameters = reading.trace().numbers.find("parameters");
+  return options.head < 0 && parameters != reading.trace().numbers.end() && parameters->second < 5000 &&
+         width >= 0 && reading.graph().value(q).shape[width].size <= 8 && reading.heads(layer) <= 8;
 }
 
 void print_squares(Paper& paper, const Reading& reading, const Value& value, const ConstView& cells,
