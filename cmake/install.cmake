@@ -8,6 +8,7 @@ set(LIMPID_PUBLIC_HEADERS
   draw.h
   engine.h
   error.h
+  explain.h
   files.h
   graph.h
   model.h

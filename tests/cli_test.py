@@ -18,96 +18,7 @@ import time
 import unicodedata
 import unittest
 
-PROGRAM = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/dev/limpid")
-SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-WORK = tempfile.TemporaryDirectory(prefix="limpid_cli_")
-WALK = ["--network", "textbook", "--seed", "7"]
-ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-def path(name):
-    return os.path.join(WORK.name, name)
-
-
-def write(name, content):
-    with open(path(name), "wb") as file:
-        file.write(content if isinstance(content, bytes) else content.encode())
-    return path(name)
-
-
-def read(name):
-    with open(path(name), "rb") as file:
-        return file.read()
-
-
-def clean_environment(**more):
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "COLORTERM", "LIMPID_ISA")}
-    return dict(environment, TERM="xterm-256color", **more)
-
-
-def limpid(*arguments, stdin=None, **environment):
-    """The finished call; output as text, whatever bytes it holds."""
-    given = {"input": stdin if isinstance(stdin, bytes) else stdin.encode()} if stdin is not None else {"stdin": subprocess.DEVNULL}
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, cwd=WORK.name, timeout=300,
-                          env=clean_environment(**environment), **given)
-    done.stdout = done.stdout.decode(errors="surrogateescape")
-    done.stderr = done.stderr.decode(errors="surrogateescape")
-    return done
-
-
-def in_terminal(*arguments, columns=80, **environment):
-    """What the call writes to a terminal of that width."""
-    primary, secondary = pty.openpty()
-    fcntl.ioctl(secondary, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    child = subprocess.Popen([PROGRAM, *arguments], stdin=secondary, stdout=secondary, stderr=secondary, cwd=WORK.name,
-                             env=clean_environment(**environment), close_fds=True)
-    os.close(secondary)
-    chunks = []
-    try:
-        while chunk := os.read(primary, 65536):
-            chunks.append(chunk)
-    except OSError:  # the other side is closed
-        pass
-    os.close(primary)
-    return child.wait(), b"".join(chunks).decode().replace("\r\n", "\n")
-
-
-def width(line):
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
-
-
-TEXT = "".join(f"{who} {does} {what} and {when} it is short.\n" for who in ("Life", "Art", "The day", "A word")
-               for does in ("knows", "gives", "takes") for what in ("much", "little", "all") for when in ("then", "now"))
-GPT = {"title": "a model of the tests", "network": {"network": "gpt", "layers": 2, "heads": 2, "width": 24, "context": 16,
-       "positions": "rotary", "dropout": 0.1}, "tokenizer": "bpe", "vocabulary": 300, "data": ["text.txt"],
-       "steps": 240, "batch": 4, "context": 16, "epoch": 20, "learning_rate": 1e-2, "warm_up": 10}
-
-
-def recipe(name, **changes):
-    return write(name, json.dumps(dict(GPT, **changes)))
-
-
-class Case(unittest.TestCase):
-    maxDiff = 2000
-
-    def assertIn(self, part, whole):
-        self.assertTrue(part in whole, f"{part!r} is not in {str(whole)[:500]!r}")
-
-    def ok(self, *arguments, **more):
-        done = limpid(*arguments, **more)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stderr, "")
-        return done.stdout
-
-    def refused(self, status, expected, *arguments, **more):
-        """Fails with this status and one line that holds the expected words."""
-        done = limpid(*arguments, **more)
-        self.assertEqual(done.returncode, status, done.stderr)
-        self.assertTrue(done.stderr.startswith("limpid: "), done.stderr)
-        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        for words in [expected] if isinstance(expected, str) else expected:
-            self.assertIn(words, done.stderr)
-        return done
+from cli_helpers import *
 
 
 class Calls(Case):
@@ -115,7 +26,7 @@ class Calls(Case):
         overview = self.ok("--help")
         self.assertEqual(overview, self.ok())
         self.assertLessEqual(len(overview.splitlines()), 40)
-        for command in ("trace", "draw", "generate", "train", "info", "bench"):
+        for command in ("trace", "explain", "draw", "quiz", "generate", "train", "info", "bench"):
             self.assertIn(f"limpid {command}", overview)
             page = self.ok(command, "--help")
             self.assertIn(f"limpid {command}", page)
@@ -126,9 +37,9 @@ class Calls(Case):
             self.assertLessEqual(len(line), 80, line)
 
     def test_every_option_is_a_sentence(self):
-        for command in ("trace", "draw", "generate", "train", "info", "bench"):
+        for command in ("trace", "explain", "draw", "quiz", "generate", "train", "info", "bench"):
             page = self.ok(command, "--help")
-            page = re.split(r"\n(?=Observing|Example|A checkpoint)", page)[0]
+            page = re.split(r"\n(?=Observing|Example|A checkpoint|CELL is|Every question)", page)[0]
             options = re.split(r"\n(?=  -)", page)[1:]
             self.assertTrue(options)
             for option in options:
@@ -228,7 +139,7 @@ class Terminals(Case):
         self.assertIn(" left", shown)
         piped = self.ok("train", small, "-o", path("terminal"))
         self.assertNotIn("\r", piped)
-        self.assertEqual(len(re.findall(r"^ +\d+ +\d+ +\d\.\d{4}  [▏▎▍▌▋▊▉█]", piped, re.M)), 2)
+        self.assertEqual(len(re.findall(r"^ +\d+ +\d+ +\d\.\d{4}  [▏▎▍▌▋▊▉█]", piped, re.M)), 3)  # epoch 0, too
 
 
 class Texts(Case):
@@ -481,7 +392,8 @@ class Generation(Case):
         self.assertGreater(len(greedy), len("Life knows\n"))
         self.assertEqual(self.ok("generate", *self.model, "--tokens", "12", stdin="Life knows\n"), greedy)
         self.assertEqual(self.ok("generate", "Life knows", *self.model, "--tokens", "0"), "Life knows\n")
-        drawn = [self.ok("generate", "Life knows", *self.model, "--temperature", "1.5", "--seed", str(seed)) for seed in (1, 1, 2)]
+        drawn = [self.ok("generate", "Life knows", *self.model, "--tokens", "10", "--temperature", "1.5", "--seed", str(seed))
+                 for seed in (1, 1, 2)]
         self.assertEqual(drawn[0], drawn[1])
         self.assertNotEqual(drawn[0], drawn[2])
         words = self.ok("generate", "Life is", "--model", path("words/model.safetensors"), "--tokens", "4")
@@ -768,14 +680,7 @@ def prepare():
 
 def main():
     prepare()
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
-    names = sys.argv[2:]  # some cases only
-    if names:
-        suite = unittest.TestSuite(t for group in suite for t in group if any(n in t.id() for n in names))
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=1).run(suite)
-    bad, skipped = len(result.failures) + len(result.errors), len(result.skipped)
-    print(f"{result.testsRun - bad - skipped} passed, {bad} failed, {skipped} skipped")
-    return 1 if bad else 0
+    return run_cases(__name__)
 
 
 if __name__ == "__main__":

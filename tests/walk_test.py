@@ -116,8 +116,8 @@ def walk(words, seed, width=4, heads=1, positions="none", mask="none", add_norm=
     n, head = len(words), width // heads
     stages, parameters = {}, {}
     if vectors is None:
-        # The number shown for a word is that of its last occurrence.
-        stages["ids"] = [max(i for i, other in enumerate(words) if other == word) for word in words]
+        # The number shown for a word is the row that this occurrence reads.
+        stages["ids"] = list(range(n))
         parameters["embed.W_E"] = random.matrix(n, width)
         x = stages["embed"] = parameters["embed.W_E"]
     else:
@@ -258,8 +258,18 @@ def check_anchors():
 
 def check_repeated_words():
     trace = limpid("the cat and the dog", "--network", "textbook", "--seed", "3", "--params")
-    assert [t["id"] for t in trace["tokens"]] == [3, 1, 2, 3, 4]
+    assert [t["id"] for t in trace["tokens"]] == [0, 1, 2, 3, 4]
     table = trace["values"]["embed"]["data"][0]
+    for token, row in zip(trace["tokens"], table):
+        assert trace["parameters"]["embed.W_E"]["data"][token["id"]] == row, "the row that is named is the row that is read"
+    assert trace["values"]["tokens"]["data"][0] == [0, 1, 2, 3, 4]
+    assert trace["vocabulary"] == ["the", "cat", "and", "the#2", "dog"], trace["vocabulary"]
+    assert any('"the" the rows 0, 3;' in note and "last index stays (3)" in note for note in trace["notes"]), trace["notes"]
+    page = subprocess.run([PROGRAM, "trace", "a b a", "--network", "textbook", "--heads", "2"], capture_output=True, text=True).stdout
+    for line in ("a 0   b 1   a 2", "The sentence, and the row of the table that each word reads.", "head 1 of 2"):
+        assert line in page, line
+    w_o = page[page.index("attn.W_O"):page.index("attn_out  [")]
+    assert w_o.count("\n") == 5, w_o  # its heading and the four rows of a 4 x 4 matrix
     assert table[0] != table[3], "each occurrence has its own row"
     assert trace["values"]["logits"]["shape"] == [1, 5, 5], "and its own column of W_out"
 

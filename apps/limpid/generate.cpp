@@ -1,4 +1,6 @@
 // limpid generate: the text that the model goes on with, as it comes.
+#include <cstdio>
+
 #include "limpid/commands.h"
 #include "limpid/input.h"
 #include "limpid/model.h"
@@ -25,12 +27,22 @@ void generate(const Call& call, const Terminal& terminal) {
     if (!begun) show(text);
     begun = true;
   };
-  model.generate(text, call.options, [&](const std::string& piece) {
+  GenerateOptions options = call.options;
+  int64_t outgrown = 0;
+  options.on_slide = [&](int64_t context) { outgrown = context; };
+  model.generate(text, options, [&](const std::string& piece) {
     begin();
     show(piece);
   });
   begin();
   print("\n");
+  if (outgrown == 0) return;
+  flush_output();
+  std::fprintf(
+      stderr,
+      "limpid: note: the text outgrew the %lld tokens that the model reads at a time; it went on from "
+      "the latest of them\n",
+      static_cast<long long>(outgrown));
 }
 
 }  // namespace

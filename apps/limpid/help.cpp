@@ -16,7 +16,10 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
                                       one token: its query against every key
   limpid trace "Life is short" --network textbook --seed 7
                                       the textbook's network, every number of it
+  limpid explain "blocks.0.attn.pattern[0,2,3,1]"
+                                      the arithmetic behind one number
   limpid draw -o net.svg              its diagram, with the shapes on the edges
+  limpid quiz "Life is short"         questions about this run, and their answers
   limpid generate "Life is short"     how the text could go on
   limpid train recipes/textbook.json  learns a few sentences in seconds
   limpid info FILE                    what a model, trace or array file holds

@@ -47,7 +47,8 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
       return join("'", extras.front(),
-                  "' is not a command; there are trace, draw, generate, train, info and bench", help);
+                  "' is not a command; there are trace, explain, draw, quiz, generate, train, info and bench",
+                  help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
   }
@@ -88,7 +89,9 @@ int run(int argc, char** argv) {
   add_common(app, call);
   std::vector<std::pair<std::string, Work>> commands;
   commands.emplace_back("trace", add_trace(app));
+  commands.emplace_back("explain", add_explain(app));
   commands.emplace_back("draw", add_draw(app));
+  commands.emplace_back("quiz", add_quiz(app));
   commands.emplace_back("generate", add_generate(app));
   commands.emplace_back("train", add_train(app));
   commands.emplace_back("info", add_info(app));

@@ -5,6 +5,7 @@
 
 #include "core/label.h"
 #include "limpid/commands.h"
+#include "limpid/explanation.h"
 #include "limpid/input.h"
 #include "limpid/run_bar.h"
 #include "limpid/token.h"
@@ -21,7 +22,7 @@ struct Call {
   bool plain = false, gradients = false, in_double = false, parameters = false, json = false, all = false,
        words = false;
   std::optional<int> layer, head, decimals;
-  std::string token, out;
+  std::string token, out, explain;
 };
 
 bool can_save(const std::string& path) { return path.ends_with(".safetensors") || path.ends_with(".npz"); }
@@ -31,9 +32,13 @@ void check(const CLI::App& sub, const Call& call, bool stored) {
     fail_call("-o ", call.out, ": a trace is kept as .safetensors or .npz; give a name that ends so");
   if (call.decimals && (*call.decimals < 0 || *call.decimals > 17))
     fail_call("--decimals is ", *call.decimals, ", expected 0 to 17");
+  if (!call.explain.empty() && !call.token.empty())
+    fail_call("--explain shows one number and --token one token's way; leave one out");
   if (call.json && !call.token.empty()) fail_call("--json gives the whole trace; leave --token out");
-  if (call.words && !call.token.empty())
-    fail_call("--words shows whole words, and --token follows one token term by term; leave one of them out");
+  if (call.words && !(call.token.empty() && call.explain.empty()))
+    fail_call(
+        "--words shows whole words, and --token and --explain single numbers of tokens; leave one of them "
+        "out");
   if (!stored) return check_network_options(sub, call.network);
   std::vector<std::string> running = network_options();
   running.insert(running.end(), {"--observe", "--edit", "--plain", "--double", "--params", "--gradients"});
@@ -51,7 +56,8 @@ TraceOptions trace_options(const Call& call) {
   if (call.network.textbook()) options.seed = call.network.seed;
   for (const std::string& text : call.observe) options.observe.push_back(observation_of(text));
   for (const std::string& text : call.edit) options.edits.push_back(read_edit(text));
-  options.parameters = call.parameters || call.network.textbook();  // the walk shows every number
+  // The walk shows every number, and an explanation names the parameters it reads.
+  options.parameters = call.parameters || call.network.textbook() || !call.explain.empty();
   return options;
 }
 
@@ -100,6 +106,10 @@ std::optional<Compared> compare(Input& input, const Call& call, const Trace& see
 
 void show(const Trace& trace, const std::optional<Compared>& runs, const Call& call,
           const Terminal& terminal) {
+  if (!call.explain.empty())
+    return show_explanation(
+        trace, {.cell = call.explain, .decimals = call.decimals, .all = call.all, .json = call.json},
+        terminal);
   if (call.words) {
     const Trace words = in_words(trace);
     return print(call.json ? to_json(words) : page(words, page_options(words, call, terminal)));
@@ -123,7 +133,7 @@ void show(const Trace& trace, const std::optional<Compared>& runs, const Call& c
 // What is kept in a file or printed as JSON is everything; what is shown is read, and no more is computed.
 Trace run(Input& input, const Call& call, const Terminal& terminal) {
   TraceOptions options = trace_options(call);
-  const bool shown_alone = call.observe.empty() && call.out.empty() && !call.json;
+  const bool shown_alone = call.observe.empty() && call.out.empty() && !call.json && call.explain.empty();
   if (shown_alone)
     options.reads = [&](const Trace& begun) {
       if (call.words) return word_reads(*begun.graph);
@@ -215,6 +225,10 @@ Work add_trace(CLI::App& app) {
       ->type_name("TOKEN")
       ->check(CLI::Validator(
           [](std::string& given) { return given.empty() ? "give an index or a word" : std::string(); }, ""))
+      ->group(view);
+  sub->add_option("--explain", call->explain,
+                  "The arithmetic behind one number, NAME[PLACES]; more in `limpid explain --help`.")
+      ->type_name("CELL")
       ->group(view);
   sub->add_option("--decimals", call->decimals,
                   "Digits after the point (3; 4 for a network small enough to be shown whole).")

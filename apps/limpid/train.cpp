@@ -1,4 +1,5 @@
 // limpid train: learns from text by a recipe, says how it goes, and can stop and go on.
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -130,6 +131,7 @@ std::string again(const Call& call) {
   if (!call.out.empty()) command += " -o " + shell_word(call.out);
   if (call.seed) command += join(" --seed ", *call.seed);
   if (call.steps) command += join(" --steps ", *call.steps);
+  if (call.dtype != DType::f32) command += join(" --dtype ", name(call.dtype));
   return command;
 }
 
@@ -162,6 +164,17 @@ void finish(const Call& call, const Folder& folder, Trainer& trainer, const std:
   if (trainer.model().tokenizer()) print(join("limpid generate ", text, " --model ", model, "\n"));
 }
 
+// The checkpoint stays as the last report wrote it; the best parameters become the model.  Says so.
+std::string keep_last_good(const Call& call, const Folder& folder, Trainer& trainer) {
+  const auto& history = trainer.history();
+  const auto best = std::find_if(history.rbegin(), history.rend(), [](const Epoch& e) { return e.best; });
+  if (best == history.rend()) return "";
+  trainer.keep_best();
+  round_parameters(trainer.model(), call.dtype);
+  trainer.model().save(folder.model(), call.dtype);
+  return join("; the parameters of epoch ", best->number, ", the best, are kept in ", folder.model());
+}
+
 void train(const Call& call, const Terminal& terminal) {
   const Recipe recipe = recipe_of(call);
   const std::vector<std::string> texts = texts_of(call, recipe);
@@ -191,6 +204,10 @@ void train(const Call& call, const Terminal& terminal) {
   } catch (const ClosedPipe&) {
     keep();
     throw;
+  } catch (const Error& error) {
+    progress.end();
+    if (!trainer.not_finite()) throw;
+    fail_work(error.what(), keep_last_good(call, folder, trainer));
   }
   progress.end();
   keep();

@@ -40,6 +40,9 @@ struct GenerateOptions {
   int64_t tokens = 64;
   double temperature = 0;  // 0: always the likeliest token
   uint64_t seed = 0;
+  /// Called once when the text outgrows the `context` tokens that the model reads at a time, and it goes on
+  /// from the latest of them.
+  std::function<void(int64_t context)> on_slide;
 };
 
 class Model {

@@ -59,11 +59,11 @@ std::string to_json(const Recipe&);
 std::vector<std::string> read_texts(const Recipe&, const std::string& folder,
                                     const std::vector<std::string>& files);
 
-/// One report.
+/// One report.  The first, of number 0, is the state before any step.
 struct Epoch {
   int64_t number = 0;
   int64_t step = 0;  // after it
-  double loss = 0;   // mean training loss of the epoch, nats per token
+  double loss = 0;   // mean training loss of the epoch, nats per token (before any step: of the first batch)
   double accuracy =
       0;  // how often the likeliest token was right, on what `validation` says (or the training text)
   std::optional<double> validation;  // mean loss over the held-out text
@@ -71,7 +71,7 @@ struct Epoch {
   double seconds = 0;  // since the run began, earlier parts of a resumed run included
   double learning_rate = 0;
   bool best = false;        // the best validation (else training) loss so far
-  std::string observation;  // one computed sentence: improving, flat, overfitting, best so far
+  std::string observation;  // one computed sentence: how fast it learns, since when it is flat or overfits
 };
 /// One line of JSON.
 std::string to_json(const Epoch&);
@@ -96,7 +96,10 @@ class Trainer {
   Trainer(const std::string& checkpoint, const std::vector<std::string>& texts);
   ~Trainer();
 
-  /// Until the recipe's last step, or `stop`, or no patience is left.  Returns the reports so far.
+  /// Until the recipe's last step, or `stop`, or no patience is left.  Returns the reports so far.  A run
+  /// that has not begun reports its state first, as epoch 0.  Throws Error{work} naming the first stage that
+  /// was not finite when a loss or a gradient is no number; the step is then not taken, and keep_best() has
+  /// the best parameters that were reported.
   const std::vector<Epoch>& run(const TrainerCallbacks& = {});
   /// One step; returns its loss.
   double step();
@@ -112,6 +115,8 @@ class Trainer {
   Evaluation evaluate();
 
   int64_t steps_done() const;
+  /// Whether the run ended because a number of it was not finite.
+  bool not_finite() const;
   /// The reports so far, those before a resume included.
   const std::vector<Epoch>& history() const;
   const Recipe& recipe() const;

@@ -119,9 +119,29 @@ Tensor one_row(const std::vector<int64_t>& ids) {
   return Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, static_cast<int64_t>(ids.size())}}, ids);
 }
 
+// How many tokens it was trained on at once; the textbook's network has an end only where its positions do.
 int64_t trained_context(const NetworkConfig& config) {
-  const auto* gpt = std::get_if<GptConfig>(&config);
-  return gpt ? gpt->context : INT64_MAX;
+  if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->context;
+  const auto& textbook = std::get<TextbookConfig>(config);
+  return textbook.positions == Positions::learned ? textbook.context : INT64_MAX;
+}
+
+// Which rows the first word that stands several times reads, beside what a dictionary would keep.
+std::string note_of_repeats(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    std::string rows;
+    int64_t count = 0, last = 0;
+    for (size_t i = 0; i < words.size(); ++i) {
+      if (words[i] != word) continue;
+      rows += join(rows.empty() ? "" : ", ", i);
+      last = static_cast<int64_t>(i);
+      ++count;
+    }
+    if (count > 1)
+      return join("each occurrence of a word reads a row of its own: \"", visible(word), "\" the rows ", rows,
+                  "; NumPy's usual program keeps a dictionary, in which the last index stays (", last, ")");
+  }
+  return "";
 }
 
 // The likeliest token, or one drawn with the probabilities of logits / temperature.
@@ -150,10 +170,13 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
   std::vector<int64_t> ids = encode(text);
   Random random(options.seed, stream_named("generate"));
   std::string written;
+  const int64_t context = trained_context(impl_->config);
+  bool slides = false;
   for (int64_t n = 0; n < options.tokens; ++n) {
     // Past what the model was trained on, it goes on from the latest tokens.
-    const size_t window = static_cast<size_t>(
-        std::min<int64_t>(trained_context(impl_->config), static_cast<int64_t>(ids.size())));
+    const size_t window = static_cast<size_t>(std::min<int64_t>(context, static_cast<int64_t>(ids.size())));
+    if (window < ids.size() && !slides && options.on_slide) options.on_slide(context);
+    slides = window < ids.size();
     const std::vector<int64_t> seen(ids.end() - static_cast<std::ptrdiff_t>(window), ids.end());
     const RunResult result = run(one_row(seen), {.keep = {"logits"}});
     const Tensor& logits = result["logits"];
@@ -185,20 +208,19 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) {
     return impl_->record(impl_->vectors, std::move(tokens), options);
   }
   if (!impl_->words.empty()) {
-    // Each occurrence of a word is its own token; the index shown for it is that of the word's last
-    // occurrence.
+    // Each occurrence of a word is its own token, and reads its own row of the table: the one that is shown.
     const Encoding places = word_tokenizer_from(text)->encode_with_spans(text);
     if (places.ids.size() != impl_->words.size()) fail_call("trace: this walk is over another sentence");
     std::vector<Token> tokens;
     std::vector<int64_t> ids;
     for (size_t i = 0; i < impl_->words.size(); ++i) {
-      const auto last = std::find(impl_->words.rbegin(), impl_->words.rend(), impl_->words[i]);
-      tokens.push_back({static_cast<int64_t>(impl_->words.rend() - last) - 1, visible(impl_->words[i]),
-                        places.spans[i].begin, places.spans[i].end});
+      tokens.push_back(
+          {static_cast<int64_t>(i), visible(impl_->words[i]), places.spans[i].begin, places.spans[i].end});
       ids.push_back(static_cast<int64_t>(i));
     }
     Trace trace = impl_->record(one_row(ids), std::move(tokens), options);
     trace.text = text;
+    if (const std::string note = note_of_repeats(impl_->words); !note.empty()) trace.notes.push_back(note);
     return trace;
   }
   const std::vector<int64_t> ids = encode(text);

@@ -101,7 +101,12 @@ std::vector<std::string> Model::Impl::candidates(const std::vector<Token>& token
   if (textbook && textbook->head != Head::next_word) return {};
   if (tokenizer) return vocabulary_labels(tokenizer.get());
   std::vector<std::string> labels;
-  for (const std::string& word : words) labels.push_back(visible(word));
+  // A word that stands several times is a candidate each time, called as --token calls it: "a", "a#2".
+  std::map<std::string, int> times;
+  for (const std::string& word : words) {
+    const int time = ++times[word];
+    labels.push_back(visible(word) + (time > 1 ? join("#", time) : ""));
+  }
   if (vectors.count() > 0 && textbook && textbook->outputs == static_cast<int64_t>(tokens.size()))
     for (const Token& token : tokens) labels.push_back(token.label);
   return labels;

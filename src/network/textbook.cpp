@@ -14,7 +14,7 @@ Stage inputs(Graph& graph, const TextbookConfig& c) {
   const Stage tokens = graph.input("tokens", {batch, time}, DType::i64);
   const Stage table = graph.parameter("embed.W_E", {{Axis::V, c.vocabulary}, {Axis::C, c.width}},
                                       {Init::Kind::normal, 0.5, false});
-  const Note note = {"", "X = W_E[word]", "Each word becomes a row of numbers."};
+  const Note note = {"", "X = W_E[rows]", "Each word reads its row of a table of numbers."};
   return embedding(graph.scope("embed").saying(note), tokens, table);  // [B,T,C]
 }
 

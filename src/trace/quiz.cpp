@@ -5,16 +5,11 @@
 #include <cstdio>
 
 #include "core/label.h"
-#include "trace/looks.h"
+#include "trace/quiz_parts.h"
 
 namespace limpid {
 
 namespace {
-
-// A number of the run: as it is written, and where it comes from.
-struct Cited {
-  std::string text, source;
-};
 
 // Two decimals, more where the number is small.
 std::string format_of(double value) {
@@ -23,7 +18,8 @@ std::string format_of(double value) {
   return join("%.", decimals, "f");
 }
 
-// `at`: the place on each axis; the first of the others.
+}  // namespace
+
 Cited cited(const Trace& trace, const std::string& name, const std::map<Axis, int64_t>& at) {
   // The whole value, or the rows that were kept of it.
   const auto rows = trace.values.find(name + "@rows"), kept = trace.values.find(name + "@rows.index");
@@ -49,6 +45,22 @@ Cited cited(const Trace& trace, const std::string& name, const std::map<Axis, in
   return {text, join(name, "[", places, "] ", format)};
 }
 
+void choose(Question& q, const std::vector<std::string>& labels) {
+  const std::string right = labels.at(0);
+  for (const std::string& each : labels)
+    if (q.choices.size() < 4 && std::find(q.choices.begin(), q.choices.end(), each) == q.choices.end())
+      q.choices.push_back(each);
+  std::sort(q.choices.begin(), q.choices.end());
+  q.right = static_cast<size_t>(std::find(q.choices.begin(), q.choices.end(), right) - q.choices.begin());
+}
+
+std::string label_of(const Reading& reading, Axis axis, int64_t place) {
+  const std::string word = reading.label(axis, place);
+  return word.empty() ? join("#", place) : word;
+}
+
+namespace {
+
 class Quiz {
  public:
   Quiz(const Trace& trace, const QuizOptions& o) : trace_(trace), reading_(trace), o_(o) {
@@ -64,25 +76,12 @@ class Quiz {
     looks_most();
     row_of_weights();
     comes_next();
+    if (o_.stages && look_) ask_of_stages(reading_, o_, *look_, questions_);
     return std::move(questions_);
   }
 
  private:
-  std::string label(Axis axis, int64_t place) const {
-    const std::string word = reading_.label(axis, place);
-    return word.empty() ? join("#", place) : word;
-  }
-
-  // Up to four different labels, the right one (which comes first) among them, in the alphabet's order, so
-  // that its place tells nothing.
-  static void choose(Question& q, const std::vector<std::string>& labels) {
-    const std::string right = labels.at(0);
-    for (const std::string& each : labels)
-      if (q.choices.size() < 4 && std::find(q.choices.begin(), q.choices.end(), each) == q.choices.end())
-        q.choices.push_back(each);
-    std::sort(q.choices.begin(), q.choices.end());
-    q.right = static_cast<size_t>(std::find(q.choices.begin(), q.choices.end(), right) - q.choices.begin());
-  }
+  std::string label(Axis axis, int64_t place) const { return label_of(reading_, axis, place); }
 
   void looks_most() {
     if (!look_ || look_->keys < 2) return;

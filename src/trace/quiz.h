@@ -23,7 +23,8 @@ std::string letter_of(size_t choice);
 
 struct QuizOptions {
   int layer = 0, head = 0;
-  int token = -1;  // place in the sentence; -1: the last
+  int token = -1;       // place in the sentence; -1: the last
+  bool stages = false;  // ask of queries, keys, values, scores, scaling, heads and softmax too
 };
 
 /// The questions that this run can answer: of what it does not hold nothing is asked.  The same run gives the

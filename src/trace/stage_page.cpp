@@ -51,6 +51,16 @@ void print_alarm(Paper& paper, const ConstView& numbers, bool scores) {
 
 // ---- the numbers, by their axes ------------------------------------------------------------------
 
+// Of a network that is small enough to be read whole, the walk, every head is shown.
+bool shows_every_head(const Reading& reading, const std::string& name, const PageOptions& options) {
+  const int64_t layer = std::max(0, Reading::layer_of(name));
+  const int q = reading.in_layer(layer, "attn.q");
+  const int width = q < 0 ? -1 : reading.graph().value(q).shape.find(Axis::D);
+  const auto parameters = reading.trace().numbers.find("parameters");
+  return options.head < 0 && parameters != reading.trace().numbers.end() && parameters->second < 5000 &&
+         width >= 0 && reading.graph().value(q).shape[width].size <= 8 && reading.heads(layer) <= 8;
+}
+
 void print_squares(Paper& paper, const Reading& reading, const Value& value, const Rows& cells,
                    const PageOptions& options) {
   const int layer = std::max(0, Reading::layer_of(value.name));
@@ -59,7 +69,10 @@ void print_squares(Paper& paper, const Reading& reading, const Value& value, con
   for (int64_t h = 0; h < heads; ++h)
     if (options.head < 0 || options.head == h) grid.heads.push_back(h);
   // Weights: every head, the first bands with numbers.  Scores: what fits side by side.
-  const size_t drawn = print_grid(paper, reading, grid, options, grid.weights ? 3 : 1);
+  const size_t bands = shows_every_head(reading, value.name, options) ? grid.heads.size()
+                       : grid.weights                                 ? 3
+                                                                      : 1;
+  const size_t drawn = print_grid(paper, reading, grid, options, bands);
   if (drawn < grid.heads.size() && !grid.weights)
     paper.line(k_indent).add(
         join("… ", drawn, " of ", counted(heads, "head"), " (--head ", grid.heads[drawn], " shows another)"),
@@ -71,20 +84,10 @@ void print_squares(Paper& paper, const Reading& reading, const Value& value, con
   }
 }
 
-// Three axes, of which one counts heads: the rows of the head that is asked for (of keys and values: the one
-// that it reads).  Without heads: the first of the tables.
-void print_one_of(Paper& paper, const Reading& reading, const Value& value, const Rows& rows, Ink ink,
-                  const PageOptions& options) {
-  const ConstView& numbers = rows.numbers;
-  const Shape& shape = numbers.shape();
-  const int heads = shape.find(Axis::H) >= 0 ? shape.find(Axis::H) : shape.find(Axis::G);
-  const int axis = std::max(heads, 0);
-  int64_t place = heads >= 0 ? head_of(options) : 0;
-  const int64_t asking = reading.heads(std::max(0, Reading::layer_of(value.name)));
-  if (shape[axis].axis == Axis::G && asking > shape[axis].size && asking % shape[axis].size == 0)
-    place /= asking / shape[axis].size;
-  place = std::min(place, shape[axis].size - 1);
-  Tensor one = Tensor::copy_of(numbers.window(axis, place, 1));
+// One place of an axis of three, with its name above it where there are several.
+void print_head(Paper& paper, const Reading& reading, const Shape& shape, const Rows& rows, int axis,
+                int64_t place, Ink ink, const PageOptions& options) {
+  Tensor one = Tensor::copy_of(rows.numbers.window(axis, place, 1));
   Shape rest;
   for (int i = 0; i < 3; ++i)
     if (i != axis) rest.append(shape[i]);
@@ -96,6 +99,27 @@ void print_one_of(Paper& paper, const Reading& reading, const Value& value, cons
         .add(join(" of ", shape[axis].size), Ink::faint);
   }
   print_table(paper, reading, one, ink, options, rows.places);
+}
+
+// Three axes, of which one counts heads: the rows of the head that is asked for (of keys and values: the one
+// that it reads).  Without heads: the first of the tables.
+void print_one_of(Paper& paper, const Reading& reading, const Value& value, const Rows& rows, Ink ink,
+                  const PageOptions& options) {
+  const Shape& shape = rows.numbers.shape();
+  const int heads = shape.find(Axis::H) >= 0 ? shape.find(Axis::H) : shape.find(Axis::G);
+  const int axis = std::max(heads, 0);
+  if (heads >= 0 && shape[heads].size > 1 && shows_every_head(reading, value.name, options)) {
+    PageOptions one = options;
+    for (one.head = 0; one.head < shape[heads].size; ++one.head)
+      print_head(paper, reading, shape, rows, heads, one.head, ink, one);
+    return;
+  }
+  int64_t place = heads >= 0 ? head_of(options) : 0;
+  const int64_t asking = reading.heads(std::max(0, Reading::layer_of(value.name)));
+  if (shape[axis].axis == Axis::G && asking > shape[axis].size && asking % shape[axis].size == 0)
+    place /= asking / shape[axis].size;
+  place = std::min(place, shape[axis].size - 1);
+  print_head(paper, reading, shape, rows, axis, place, ink, options);
 }
 
 void print_numbers(Paper& paper, const Reading& reading, const Value& value, const Rows& rows, Ink ink,
@@ -175,7 +199,13 @@ void print_further(Paper& paper, const Reading& reading, int id, const PageOptio
   std::string of = " " + reading.letters(id);
   if (numbers->shape().rank() == 2 &&
       numbers->shape()[0].axis == Axis::H) {  // [H,T]: of the head that is shown
-    const int64_t head = std::min<int64_t>(head_of(options), numbers->shape()[0].size - 1);
+    const int64_t count = numbers->shape()[0].size;
+    if (count > 1 && shows_every_head(reading, value.name, options)) {
+      PageOptions one = options;
+      for (one.head = 0; one.head < count; ++one.head) print_further(paper, reading, id, one);
+      return;
+    }
+    const int64_t head = std::min<int64_t>(head_of(options), count - 1);
     if (numbers->shape()[0].size > 1) of = join(", ", reading.label(Axis::H, head));
     numbers = numbers->window(0, head, 1).reshaped({numbers->shape()[1]});
   }
@@ -262,9 +292,11 @@ bool print_parameters(Paper& paper, const Reading& reading, const StageInfo& sta
     paper.line(k_indent)
         .add(visible_line(short_name(value.name)), Ink::plain, true)
         .add("  " + reading.letters(id), Ink::faint);
-    // A weight's axes in and out, as a matrix: [C, H D].
-    const int64_t rows = numbers->shape().rank() > 1 ? numbers->shape()[0].size : 1;
-    const Axis first = numbers->shape().rank() > 1 ? numbers->shape()[0].axis : Axis::none;
+    // A weight's axes in and out, as a matrix: [C, H D] of W_Q, [H D, C] of W_O.
+    const bool joins = numbers->shape().rank() == 3 && numbers->shape()[0].axis == Axis::H;
+    int64_t rows = numbers->shape().rank() > 1 ? numbers->shape()[0].size : 1;
+    if (joins) rows *= numbers->shape()[1].size;
+    const Axis first = numbers->shape().rank() > 1 && !joins ? numbers->shape()[0].axis : Axis::none;
     const Axis last =
         numbers->shape().rank() > 0 ? numbers->shape()[numbers->shape().rank() - 1].axis : Axis::none;
     print_table(
@@ -303,6 +335,18 @@ bool was_seen(const Reading& reading, const StageInfo& stage) {
   });
 }
 
+namespace {
+
+// In the walk the table holds one row for each word of the sentence, in its order.
+bool own_rows(const Reading& reading) {
+  const Trace& trace = reading.trace();
+  for (size_t i = 0; i < trace.tokens.size(); ++i)
+    if (trace.tokens[i].id != static_cast<int64_t>(i)) return false;
+  return trace.tokens.size() == trace.vocabulary.size();
+}
+
+}  // namespace
+
 void print_input(Paper& paper, const Reading& reading, int value, const PageOptions& options) {
   const Value& v = reading.graph().value(value);
   const std::optional<Rows>& rows = reading.rows(value);
@@ -314,7 +358,9 @@ void print_input(Paper& paper, const Reading& reading, int value, const PageOpti
   const Heading heading = {
       "", visible_line(v.name), "", reading.letters(value), reading.in_words(value), Ink::plain};
   print_heading(paper, heading,
-                words ? join("The sentence, and the number of each ", thing, " in the vocabulary.")
+                words ? (own_rows(reading)
+                             ? join("The sentence, and the row of the table that each ", thing, " reads.")
+                             : join("The sentence, and the number of each ", thing, " in the vocabulary."))
                       : "What the network is given.");
   if (!words || numbers->shape().rank() != 1 ||
       static_cast<int64_t>(reading.trace().tokens.size()) != rows->length)

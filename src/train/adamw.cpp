@@ -23,6 +23,7 @@ double AdamW::step(std::map<std::string, Tensor>& parameters, const std::map<std
   for (const auto& [name, gradient] : gradients)
     squares += kernels::sum_of_squares(gradient.data<float>(), gradient.count());
   const double norm = std::sqrt(squares);
+  if (!std::isfinite(norm)) return norm;
   for (const auto& [name, gradient] : gradients) {
     kernels::AdamW k;
     k.parameters = parameters.at(name).data<float>();

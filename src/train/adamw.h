@@ -14,7 +14,7 @@ class AdamW {
   AdamW(const Recipe&, const Graph& graph, const std::map<std::string, Tensor>& parameters);
 
   /// One step on all parameters, gradients clipped together to the recipe's norm.  Returns the norm before
-  /// clipping. The same bits at any number of threads.
+  /// clipping; where that is no finite number nothing is changed.  The same bits at any number of threads.
   double step(std::map<std::string, Tensor>& parameters, const std::map<std::string, Tensor>& gradients,
               int64_t number, double learning_rate);
 

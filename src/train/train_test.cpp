@@ -51,7 +51,7 @@ bool same_bits(const std::map<std::string, Tensor>& a, const std::map<std::strin
 TEST(Training, Learns) {
   Trainer trainer(small_recipe(), texts());
   const std::vector<Epoch>& epochs = trainer.run();
-  ASSERT_EQ(epochs.size(), 4u);
+  ASSERT_EQ(epochs.size(), 5u);  // the state before the first step, too
   EXPECT_LT(*epochs.back().validation, 0.8 * *epochs.front().validation);
   EXPECT_GT(epochs.back().accuracy, epochs.front().accuracy);
 }
@@ -158,14 +158,81 @@ Epoch epoch(int64_t number, double loss, double validation, bool best) {
 }
 
 TEST(Observation, SaysWhatTheNumbersShow) {
-  std::vector<Epoch> h = {epoch(1, 3.0, 3.1, true), epoch(2, 2.0, 2.2, true)};
-  EXPECT_EQ(observe(h).rfind("improving: the validation loss fell by 0.900", 0), 0u) << observe(h);
-  h.push_back(epoch(3, 1.99, 2.2001, false));
-  EXPECT_EQ(observe(h).rfind("flat", 0), 0u) << observe(h);
-  h.push_back(epoch(4, 1.5, 2.4, false));
-  h.push_back(epoch(5, 1.0, 2.6, false));
-  EXPECT_NE(observe(h).find("overfitting"), std::string::npos) << observe(h);
-  EXPECT_NE(observe(h).find("best was epoch 2"), std::string::npos) << observe(h);
+  std::vector<Epoch> h = {epoch(0, 4.0, 4.0, true)};
+  EXPECT_EQ(observe(h), "before learning: a validation loss of 4.000, as unsure as among 54.6 alike");
+  const auto next = [&](double loss, double validation, double accuracy, bool best) {
+    h.push_back(epoch(h.back().number + 1, loss, validation, best));
+    h.back().step = 50 * h.back().number;
+    h.back().accuracy = accuracy;
+    return observe(h);
+  };
+  EXPECT_EQ(
+      next(3.0, 3.1, 0.2, true),
+      "improving: the validation loss fell by 0.900 (1.800 every 100 steps), right 20.0 points more often");
+  EXPECT_EQ(
+      next(2.0, 1.9, 0.3, true),
+      "improving: the validation loss fell by 1.200 (2.400 every 100 steps, the fastest so far), to less "
+      "than half of where it began, right 10.0 points more often");
+  EXPECT_EQ(
+      next(1.9, 1.6, 0.301, true),
+      "surer, not righter: the validation loss fell by 0.300 (0.600 every 100 steps, 0.2 times as fast as "
+      "before), 30.1% right since epoch 2");
+  EXPECT_EQ(next(1.89, 1.601, 0.3, false),
+            "flat since epoch 3: in 50 steps the validation loss moved by 0.0010; best was epoch 3");
+  EXPECT_EQ(next(1.88, 1.599, 0.3, true),
+            "flat since epoch 3: in 100 steps the validation loss moved by 0.0010; still the best so far");
+  EXPECT_EQ(next(1.9, 1.7, 0.3, false), "worse by 0.101 since epoch 5, the best (1.599)");
+  EXPECT_EQ(next(1.8, 1.65, 0.3, false), "improving again by 0.050, but epoch 5 was better (1.599)");
+  next(1.5, 1.8, 0.3, false);
+  EXPECT_EQ(
+      next(1.0, 2.2, 0.3, false),
+      "overfitting since epoch 7: the validation loss rose by 0.550, the training loss fell by 0.800; best "
+      "was epoch 5");
+}
+
+TEST(Training, TheStateBeforeTheFirstStepIsAReport) {
+  Trainer trainer(small_recipe(), texts());
+  const Trainer::Evaluation before = trainer.evaluate();
+  std::vector<int64_t> steps;
+  const std::vector<Epoch>& reports =
+      trainer.run({.on_epoch = [&](const Epoch& e) { steps.push_back(e.step); }});
+  ASSERT_EQ(steps.size(), reports.size());
+  EXPECT_EQ(reports[0].number, 0);
+  EXPECT_EQ(reports[0].step, 0);
+  EXPECT_EQ(reports[0].validation, before.loss);
+  EXPECT_EQ(reports[0].accuracy, before.accuracy);
+  EXPECT_EQ(reports[1].number, 1);
+  EXPECT_GT(reports[1].step, 0);
+}
+
+TEST(Training, ALossThatIsNoNumberStopsItAndNamesTheStage) {
+  Recipe r = small_recipe();
+  Trainer trainer(r, texts());
+  trainer.step();
+  trainer.model().parameters().at("blocks.0.ln1.w").data<float>()[2] = 3e38f;
+  trainer.model().parameters().at("blocks.0.attn.W_K").data<float>()[0] = 3e38f;
+  const std::map<std::string, Tensor> before = trainer.model().parameters();
+  try {
+    trainer.run();
+    FAIL() << "the keys overflow";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), Error::Kind::work);
+    const std::string what = error.what();
+    EXPECT_NE(what.find(" at step 2: the first stage that is not finite is blocks.0."), std::string::npos)
+        << what;
+  }
+  EXPECT_TRUE(trainer.not_finite());
+  EXPECT_EQ(trainer.steps_done(), 1);
+  EXPECT_TRUE(same_bits(before, trainer.model().parameters()));  // the step was not taken
+  // A parameter itself.
+  Trainer other(r, texts());
+  other.model().parameters().at("blocks.0.attn.W_K").data<float>()[0] = NAN;
+  try {
+    other.run();
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("blocks.0.attn.W_K"), std::string::npos) << error.what();
+  }
 }
 
 TEST(Recipes, NameWhatIsWrong) {

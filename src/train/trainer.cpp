@@ -87,27 +87,65 @@ struct Trainer::Impl {
   int64_t epoch_steps = 0, epoch_tokens = 0;
   double earlier_seconds = 0;  // before a resume
   std::vector<Epoch> history;
+  bool not_finite = false;
 
   int64_t steps_per_epoch() const { return recipe.epoch > 0 ? recipe.epoch : data.steps_per_pass(); }
   double step();
-  Evaluation evaluate();
+  Evaluation evaluate() { return measure(data.evaluation()); }
+  Evaluation measure(const std::vector<Batch>& batches);
   bool out_of_patience() const;
+  void require_finite(const Evaluation& seen);
+  void report_start();
   void report(double epoch_seconds, double total_seconds);
+  void add(Epoch e);
+  std::map<std::string, ConstView> bindings(const Batch& batch) const;
+  [[noreturn]] void fail_not_finite(const std::string& what, const Batch& batch);
 };
 
-double Trainer::Impl::step() {
-  const Batch batch = data.batch(done);
+std::map<std::string, ConstView> Trainer::Impl::bindings(const Batch& batch) const {
   std::map<std::string, ConstView> bound;
   for (const auto& [name, tensor] : model.parameters()) bound[name] = tensor;
   bound["tokens"] = batch.tokens;
   bound["targets"] = batch.targets;
+  return bound;
+}
+
+// Runs the step once more, looking at every stage: the first that holds something that is no finite number is
+// where it began.
+void Trainer::Impl::fail_not_finite(const std::string& what, const Batch& batch) {
+  not_finite = true;
+  const std::string when = join(what, " at step ", done + 1);
+  for (const auto& [name, tensor] : model.parameters())
+    if (const Summary s = summarize(tensor); s.non_finite > 0)
+      fail_work(when, ": ", s.non_finite, " of the ", s.count, " numbers of the parameter ", name,
+                " are not finite since the step before; a lower learning_rate helps");
+  RunOptions options;
+  options.context = {recipe.seed, static_cast<uint64_t>(done)};
+  options.observe = {{"*", Depth::summary}};
+  const RunResult seen = engine->run(bindings(batch), options);
+  for (const StageInfo& stage : graph.stages())
+    for (int value : stage.outputs) {
+      const std::string& name = graph.value(value).name;
+      const auto found = seen.summaries.find(name);
+      if (found != seen.summaries.end() && found->second.non_finite > 0)
+        fail_work(when, ": the first stage that is not finite is ", name, " (", found->second.non_finite,
+                  " of ", found->second.count, " numbers); a lower learning_rate helps");
+    }
+  fail_work(when, ": every stage is finite, but their sum is not; a lower learning_rate helps");
+}
+
+double Trainer::Impl::step() {
+  const Batch batch = data.batch(done);
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(done)};
   options.keep = {"loss"};
   for (auto& [name, tensor] : gradients) options.into[name + ".grad"] = tensor.view();
-  const RunResult result = engine->run(bound, options);
-  adam.step(model.parameters(), gradients, done + 1, learning_rate(recipe, done));
+  const RunResult result = engine->run(bindings(batch), options);
   const double loss = result["loss"].at({});
+  if (!std::isfinite(loss))
+    fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"), batch);
+  if (!std::isfinite(adam.step(model.parameters(), gradients, done + 1, learning_rate(recipe, done))))
+    fail_not_finite("the gradient is not finite", batch);
   ++done;
   ++epoch_steps;
   epoch_loss += loss;
@@ -115,10 +153,10 @@ double Trainer::Impl::step() {
   return loss;
 }
 
-Trainer::Evaluation Trainer::Impl::evaluate() {
+Trainer::Evaluation Trainer::Impl::measure(const std::vector<Batch>& batches) {
   Evaluation e;
   double loss = 0, right = 0;
-  for (const Batch& batch : data.evaluation()) {
+  for (const Batch& batch : batches) {
     const RunResult result = model.run(batch.tokens, {.keep = {"logits"}});
     const size_t rows = static_cast<size_t>(batch.count());
     std::vector<float> losses(rows), hits(rows);
@@ -140,10 +178,30 @@ Trainer::Evaluation Trainer::Impl::evaluate() {
   return e;
 }
 
+void Trainer::Impl::require_finite(const Evaluation& seen) {
+  if (std::isfinite(seen.loss)) return;
+  for (const Batch& batch : data.evaluation())
+    if (!std::isfinite(measure({batch}).loss))
+      fail_not_finite(data.holds_out() ? "the held-out loss is no number" : "the loss is no number", batch);
+}
+
+// What the parameters that were drawn say, before anything is learned.
+void Trainer::Impl::report_start() {
+  const Evaluation seen = evaluate();
+  require_finite(seen);
+  Epoch e;
+  e.loss = data.holds_out() ? measure({data.batch(0)}).loss : seen.loss;
+  e.accuracy = seen.accuracy;
+  if (data.holds_out()) e.validation = seen.loss;
+  e.learning_rate = learning_rate(recipe, 0);
+  add(e);
+}
+
 void Trainer::Impl::report(double epoch_seconds, double total_seconds) {
   const Evaluation seen = evaluate();
+  require_finite(seen);
   Epoch e;
-  e.number = static_cast<int64_t>(history.size()) + 1;
+  e.number = history.empty() ? 1 : history.back().number + 1;
   e.step = done;
   e.loss = epoch_loss / static_cast<double>(epoch_steps);
   e.accuracy = seen.accuracy;
@@ -151,6 +209,12 @@ void Trainer::Impl::report(double epoch_seconds, double total_seconds) {
   e.tokens_per_second = static_cast<double>(epoch_tokens) / std::max(1e-9, epoch_seconds);
   e.seconds = total_seconds;
   e.learning_rate = learning_rate(recipe, done - 1);
+  add(e);
+  epoch_loss = 0;
+  epoch_steps = epoch_tokens = 0;
+}
+
+void Trainer::Impl::add(Epoch e) {
   const double judged = e.validation.value_or(e.loss);
   e.best = judged < best;
   if (e.best) {
@@ -159,8 +223,6 @@ void Trainer::Impl::report(double epoch_seconds, double total_seconds) {
   }
   history.push_back(e);
   history.back().observation = observe(history);
-  epoch_loss = 0;
-  epoch_steps = epoch_tokens = 0;
 }
 
 bool Trainer::Impl::out_of_patience() const {
@@ -182,6 +244,11 @@ const std::vector<Epoch>& Trainer::run(const TrainerCallbacks& callbacks) {
   const Clock::time_point start = Clock::now();
   Clock::time_point epoch_start = start;
   const double earlier = t.earlier_seconds;
+  if (t.done == 0 && t.history.empty()) {
+    t.report_start();
+    if (callbacks.on_epoch) callbacks.on_epoch(t.history.back());
+    epoch_start = Clock::now();
+  }
   while (t.done < t.recipe.steps && !t.out_of_patience()) {
     const double loss = t.step();
     t.earlier_seconds = earlier + seconds_since(start);
@@ -203,6 +270,7 @@ double Trainer::Evaluation::loss_per_character() const {
 }
 const std::vector<Epoch>& Trainer::history() const { return impl_->history; }
 int64_t Trainer::steps_done() const { return impl_->done; }
+bool Trainer::not_finite() const { return impl_->not_finite; }
 const Recipe& Trainer::recipe() const { return impl_->recipe; }
 Model& Trainer::model() { return impl_->model; }
 void Trainer::keep_best() { impl_->model.parameters() = impl_->best_parameters; }
