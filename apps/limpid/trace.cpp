@@ -1,6 +1,7 @@
 // limpid trace: a sentence from word to next-word probability, every stage of the way.
 #include "limpid/trace.h"
 
+#include <algorithm>
 #include <climits>
 
 #include "core/label.h"
@@ -18,7 +19,7 @@ struct Call {
   std::vector<std::string> observe, edit;
   bool plain = false, gradients = false, in_double = false, parameters = false, json = false, all = false;
   std::optional<int> layer, head, decimals;
-  std::string token, out;
+  std::string token, out, lines;
 };
 
 bool can_save(const std::string& path) { return path.ends_with(".safetensors") || path.ends_with(".npz"); }
@@ -29,6 +30,9 @@ void check(const CLI::App& sub, const Call& call, bool stored) {
   if (call.decimals && (*call.decimals < 0 || *call.decimals > 17))
     fail_call("--decimals is ", *call.decimals, ", expected 0 to 17");
   if (call.json && !call.token.empty()) fail_call("--json gives the whole trace; leave --token out");
+  if (!call.lines.empty() && (call.argument || !call.network.tokens.empty() || !call.network.vectors.empty()))
+    fail_call("--lines gives the sentences; leave ", call.argument ? "the text" : "--tokens and --vectors",
+              " out");
   if (!stored) return check_network_options(sub, call.network);
   std::vector<std::string> running = network_options();
   running.insert(running.end(), {"--observe", "--edit", "--plain", "--double", "--params", "--gradients"});
@@ -45,7 +49,6 @@ TraceOptions trace_options(const Call& call) {
   if (call.in_double) options.real = DType::f64;
   if (call.network.textbook()) options.seed = call.network.seed;
   for (const std::string& text : call.observe) options.observe.push_back(observation_of(text));
-  for (const std::string& text : call.edit) options.edits.push_back(read_edit(text));
   options.parameters = call.parameters || call.network.textbook();  // the walk shows every number
   return options;
 }
@@ -80,14 +83,63 @@ void show(const Trace& trace, const Call& call, const Terminal& terminal) {
                    options));
 }
 
+Trace run(const Call& call, Input input) {
+  TraceOptions options = trace_options(call);
+  const NamedEdits edits = read_edits(call.edit, input);
+  options.edits = edits.edits;
+  Trace seen = input.trace(options);
+  edits.name(seen);
+  return seen;
+}
+
+// "traces.safetensors" -> "traces-07.safetensors", as many digits as the last has.
+std::string numbered(const std::string& path, size_t n, size_t last) {
+  const size_t dot = path.rfind('.');
+  std::string digits = std::to_string(n);
+  digits.insert(0, std::to_string(last).size() - digits.size(), '0');
+  return path.substr(0, dot) + "-" + digits + path.substr(dot);
+}
+
+// Each line of a file by itself, so that no sentence changes another's numbers: pages one after another, with
+// --json an object a line, with -o a file a line.
+void trace_lines(const Call& call, const Terminal& terminal) {
+  const std::vector<std::string> lines = lines_of(call.lines);
+  const bool own_means = std::any_of(call.edit.begin(), call.edit.end(), [](const std::string& edit) {
+    return edit.ends_with("=mean:positions");
+  });
+  std::optional<Input> input;
+  NamedEdits edits;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const bool anew = !input || call.network.textbook();  // whose network is made for its sentence
+    if (anew) input.emplace(input_of_text(call.network, lines[i]));
+    input->text = lines[i];
+    if (anew || own_means) edits = read_edits(call.edit, *input);
+    TraceOptions options = trace_options(call);
+    options.edits = edits.edits;
+    Trace seen = input->trace(options);
+    edits.name(seen);
+    if (!call.out.empty()) save(seen, numbered(call.out, i + 1, lines.size()));
+    if (call.json) {
+      std::string json = to_json(seen);
+      std::erase(json, '\n');  // between values; in texts they are escaped
+      print(json + "\n");
+    } else if (!call.out.empty()) {
+      print(join(numbered(call.out, i + 1, lines.size()), "  ", visible_line(lines[i]), "\n"));
+    } else {
+      if (i > 0) print("\n");
+      show(seen, call, terminal);
+    }
+  }
+}
+
 void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
   const bool stored = call.argument && is_trace_file(*call.argument);
   if (stored && is_model_file(*call.argument))
     fail_call(*call.argument, " is a model; trace a text with it: limpid trace \"Life is short\" --model ",
               shell_word(*call.argument));
   check(sub, call, stored);
-  const Trace seen =
-      stored ? load_trace(*call.argument) : input_of(call.network, call.argument).trace(trace_options(call));
+  if (!call.lines.empty()) return trace_lines(call, terminal);
+  const Trace seen = stored ? load_trace(*call.argument) : run(call, input_of(call.network, call.argument));
   if (!call.out.empty()) save(seen, call.out);
   show(seen, call, terminal);
 }
@@ -107,10 +159,13 @@ Editing: --edit changes a stage's value as soon as it is computed; what follows
 sees the change.  Brackets limit it to a part: one head, one token, and so on.
   --edit "blocks.0.attn.z[H=2]=zero"          switches head 2 off
   --edit "blocks.0.mlp_out=mean"              every number becomes their mean
+  --edit "blocks.0.mlp_out=mean:positions"    each feature its mean over the text
+  --edit "blocks.0.mlp_out=mean:lines.txt"    its mean over a file's sentences
   --edit "blocks.0.attn.v=scale:0.5"          halves the values
   --edit "blocks.1.attn.pattern=cut:3>0,3>1"  query 3 does not see keys 0 and 1
   --edit "embed=replace:other.safetensors"    takes the value of another trace
-  --edit "embed=replace:array.npy"            or of a NumPy file
+  --edit "embed=replace:array.npy"            or of a NumPy file: of the stage's
+                                              shape, or the part's, or its last axes
 
 Examples:
   limpid trace "Life is short"
@@ -133,6 +188,11 @@ Work add_trace(CLI::App& app) {
          "FILE.safetensors or FILE.npz, is shown again.")
       ->type_name("");
   add_network_options(*sub, call->network);
+  sub->add_option(
+         "--lines", call->lines,
+         "Each line of this file is a sentence, traced by itself: pages one after another, with --json an "
+         "object a line, with -o NAME-1, NAME-2 ... .")
+      ->type_name("FILE");
   const std::string view = "What is shown";
   sub->add_option("--layer", call->layer, "The layer to show in detail, from 0 (0).")
       ->type_name("L")

@@ -139,6 +139,9 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
                                " at a time, so expect less of it"));
 
   RunResult result = runner->run(bound, run);
+  trace.notes.insert(trace.notes.end(), notes.begin(), notes.end());
+  if (const auto first = first_not_finite(*runner, *shown, bound, run, length, result))
+    trace.notes.push_back(note_on(*first));
   trace.engine_version = k_version;
   trace.title = title;
   trace.tokens = std::move(tokens);
