@@ -18,6 +18,7 @@ Work add_generate(CLI::App& app);
 Work add_train(CLI::App& app);
 Work add_info(CLI::App& app);
 Work add_quiz(CLI::App& app);
+Work add_eval(CLI::App& app);
 Work add_bench(CLI::App& app);
 
 }  // namespace limpid::command

@@ -197,7 +197,7 @@ std::vector<Slide> network_pages(const Call& call, const Format& format) {
   const bool runs =
       !call.file.empty() || call.text || !call.network.tokens.empty() || call.network.textbook();
   if (runs) return one(scene_of(trace_of(call)));
-  const Model model = open_model(call.network.model);
+  const Model model = open_model(call.network);
   options.title = model.title();
   return one(scene_of(model.graph()));
 }

@@ -1,6 +1,8 @@
 // limpid generate: the text that the model goes on with, as it comes.
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
+#include "core/utf8.h"
 #include "limpid/commands.h"
 #include "limpid/input.h"
 #include "limpid/model.h"
@@ -11,13 +13,41 @@ namespace {
 
 struct Call {
   std::optional<std::string> text;
-  std::string model;
+  ModelCall model;
+  bool json = false;
   GenerateOptions options;
 };
+
+using Json = nlohmann::ordered_json;
+
+// JSON is UTF-8; bytes that are not are written as numbers.
+Json text_json(const std::string& text) {
+  if (is_utf8(text)) return text;
+  Json bytes = Json::array();
+  for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
+  return bytes;
+}
+
+// An object a token as it comes, and one of the whole at the end.
+void generate_json(Model& model, const std::string& text, const GenerateOptions& options) {
+  const auto line = [](const Json& json) {
+    print(json.dump() + "\n");
+    flush_output();
+  };
+  const std::string written = model.generate(text, options, [&](const GeneratedToken& token) {
+    line({{"token", token.id}, {"text", text_json(token.piece)}, {"probability", token.probability}});
+  });
+  line({{"prompt", text_json(text)},
+        {"text", text_json(written)},
+        {"tokens", options.tokens},
+        {"temperature", options.temperature},
+        {"seed", options.seed}});
+}
 
 void generate(const Call& call, const Terminal& terminal) {
   const std::string text = text_of(call.text);
   Model model = open_model(call.model);
+  if (call.json) return generate_json(model, text, call.options);
   const auto show = [&](const std::string& piece) {
     print(terminal.output ? tame(piece) : piece);
     flush_output();
@@ -61,8 +91,11 @@ Work add_generate(CLI::App& app) {
   sub->add_option("--seed", call->options.seed,
                   "What the draws start from: the same seed gives the same text (0).")
       ->type_name("N");
-  sub->add_option("--model", call->model, "The model file; without it, the built-in model.")
-      ->type_name("FILE");
+  sub->add_flag("--json", call->json,
+                "Prints an object a token instead, and one of the whole text at the end.");
+  add_model_options(*sub, call->model);
+  sub->add_option("--heads", call->model.heads, "How many heads a model has that does not say so.")
+      ->type_name("N");
   sub->footer(
       "Examples:\n"
       "  limpid generate \"Life is short\"\n"

@@ -22,7 +22,8 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
   limpid quiz "Life is short"         questions about this run, and their answers
   limpid generate "Life is short"     how the text could go on
   limpid train recipes/textbook.json  learns a few sentences in seconds
-  limpid info FILE                    what a model, trace or array file holds
+  limpid eval "Life is short"         how well a model predicts a text
+  limpid info PATH                    what a file holds, of any kind
   limpid bench --quick                this machine's limits, and how close the
                                       kernels come
 

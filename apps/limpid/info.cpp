@@ -1,150 +1,18 @@
-// limpid info: what a file holds.
+// limpid info: what a file or a folder holds.
 #include <algorithm>
 #include <cmath>
 
 #include "core/json.h"
 #include "core/label.h"
+#include "core/number_text.h"
 #include "core/width.h"
 #include "limpid/commands.h"
+#include "limpid/describe.h"
 #include "limpid/error.h"
-#include "limpid/files.h"
-#include "limpid/input.h"
-#include "limpid/network.h"
 
 namespace limpid::command {
 
 namespace {
-
-constexpr const char* k_model_key = "limpid.model";
-constexpr const char* k_checkpoint_key = "limpid.checkpoint";
-constexpr const char* k_trace_key = "limpid";
-
-// ---- what a file says of itself, as JSON ----------------------------------------------------------------
-
-Json tensor_json(const std::string& name, DType dtype, const Shape& shape) {
-  Json sizes = Json::array();
-  for (const Dim& dim : shape) sizes.push_back(dim.size);
-  return {{"name", name}, {"dtype", limpid::name(dtype)}, {"shape", sizes}, {"count", shape.count()}};
-}
-
-// The metadata's JSON document; a text that is none, or none that is read, stays a text.
-Json document(const std::string& text) {
-  try {
-    return parse_json(text, {""});
-  } catch (const Error&) {
-    return text;
-  }
-}
-
-// The text of that key; nothing where there is none, or something else.
-std::string text_at(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-Json describe_model(const Json& model) {
-  if (!model.is_object()) fail_work("its description of the model is ", shown(model), ", expected an object");
-  Json out;
-  out["title"] = text_at(model, "title");
-  out["network"] = model.value("network", Json::object());
-  if (model.contains("tokenizer")) {
-    const auto tokenizer = tokenizer_from_json(model["tokenizer"].dump());
-    out["tokenizer"] = {{"kind", tokenizer->kind()}, {"vocabulary", tokenizer->vocabulary()}};
-  }
-  out["written_by"] = "limpid " + text_at(model, "engine");
-  return out;
-}
-
-Json describe_checkpoint(const Json& run) {
-  if (!run.is_object()) fail_work("its description of the run is ", shown(run), ", expected an object");
-  Json out;
-  out["step"] = run.value("step", Json(0));
-  out["recipe"] = run.value("recipe", Json::object());
-  const Json history = run.value("history", Json::array());
-  if (history.is_array() && !history.empty()) out["last_epoch"] = history.back();
-  return out;
-}
-
-Json describe_trace(const Trace& trace) {
-  Json out;
-  out["title"] = trace.title;
-  out["text"] = trace.text;
-  out["tokens"] = trace.tokens.size();
-  out["observed"] = trace.observed;
-  out["edited"] = trace.edited;
-  out["summaries"] = trace.summaries.size();
-  out["written_by"] = "limpid " + trace.engine_version;
-  return out;
-}
-
-Json describe_foreign_model(const std::string& path) {
-  try {
-    const Model model = Model::load(path);
-    return {{"kind", "model"},
-            {"title", "a model in another program's names"},
-            {"network", Json::parse(to_json(model.config()))}};
-  } catch (const Error&) {
-    return {{"kind", "safetensors"}};
-  }
-}
-
-Json describe_safetensors(const std::string& path) {
-  const SafetensorsInfo info = inspect_safetensors(path);
-  Json out;
-  const auto entry = [&](const char* key) -> const std::string* {
-    const auto found = info.metadata.find(key);
-    return found == info.metadata.end() ? nullptr : &found->second;
-  };
-  if (const std::string* text = entry(k_model_key)) {
-    out["kind"] = "model";
-    out.update(describe_model(parse_json(*text, {path + ": its description of the model cannot be read"})));
-  } else if (const std::string* run = entry(k_checkpoint_key)) {
-    out["kind"] = "checkpoint";
-    out.update(describe_checkpoint(parse_json(*run, {path + ": the checkpoint cannot be read"})));
-  } else if (entry(k_trace_key)) {
-    out["kind"] = "trace";
-    out.update(describe_trace(load_trace(path)));
-  } else if (entry("config")) {  // another program's, which limpid may read
-    out.update(describe_foreign_model(path));
-  } else {
-    out["kind"] = "safetensors";
-  }
-  if (out["kind"] == "safetensors")
-    for (const auto& [key, value] : info.metadata) out["metadata"][visible_line(key)] = document(value);
-  out["tensors"] = Json::array();
-  for (const auto& e : info.entries) out["tensors"].push_back(tensor_json(e.name, e.dtype, e.shape));
-  return out;
-}
-
-Json describe_npz(const std::string& path) {
-  Json out;
-  const auto arrays = read_npz(path);
-  out["kind"] = arrays.count("metadata.json") ? "trace" : "npz";
-  if (arrays.count("metadata.json")) out.update(describe_trace(load_trace(path)));
-  out["tensors"] = Json::array();
-  for (const auto& [name, array] : arrays)
-    out["tensors"].push_back(tensor_json(name, array.dtype(), array.shape()));
-  return out;
-}
-
-Json describe(const std::string& path) {
-  Json out;
-  if (path.ends_with(".npz")) {
-    out = describe_npz(path);
-  } else if (path.ends_with(".npy")) {
-    const Tensor array = read_npy(path);
-    out["kind"] = "npy";
-    out["tensors"].push_back(tensor_json("", array.dtype(), array.shape()));
-  } else {
-    out = describe_safetensors(path);
-  }
-  int64_t numbers = 0;
-  for (const Json& tensor : out["tensors"]) numbers += tensor["count"].get<int64_t>();
-  out["numbers"] = numbers;
-  return out;
-}
-
-// ---- for people -----------------------------------------------------------------------------------------
 
 std::string shape_text(const Json& shape) {
   std::string out = "[";
@@ -195,30 +63,42 @@ class Lines {
 };
 
 void print_tensors(const Json& tensors, int columns) {
-  size_t names = 4, shapes = 5;
+  size_t names = 4, types = 4, shapes = 5;
   for (const Json& t : tensors) {
     names = std::max(names, display_width(visible_line(t["name"].get<std::string>())));
+    types = std::max(types, visible_line(t["dtype"].get<std::string>()).size());
     shapes = std::max(shapes, shape_text(t["shape"]).size());
   }
   names = std::min(names, static_cast<size_t>(std::max(20, columns - 30)));
-  for (const Json& t : tensors)
-    print(join(pad_to_width(visible_line(t["name"].get<std::string>()), names), "  ",
-               pad_to_width(t["dtype"].get<std::string>(), 4), "  ",
-               pad_to_width(shape_text(t["shape"]), shapes), "  ", t["count"].get<int64_t>(), "\n"));
+  types = std::min(types, size_t{12});
+  for (const Json& t : tensors) {
+    std::string line = join(pad_to_width(visible_line(t["name"].get<std::string>()), names), "  ",
+                            pad_to_width(visible_line(t["dtype"].get<std::string>()), types), "  ",
+                            pad_to_width(shape_text(t["shape"]), shapes), "  ", t["count"].get<int64_t>());
+    print(line + "\n");
+    if (t.contains("not_readable"))
+      print("    not readable by limpid: " + visible_line(t["not_readable"].get<std::string>()) + "\n");
+  }
 }
 
-void print_for_people(const std::string& path, const Json& json, int columns) {
-  Lines lines(columns);
+std::string what_of(const Json& json) {
   const std::string kind = json["kind"];
-  const std::string what = kind == "model"        ? "a model"
-                           : kind == "checkpoint" ? "a checkpoint of a training run"
-                           : kind == "trace"      ? "a trace"
-                                                  : "a " + kind + " file";
-  print(join(visible_line(path), ": ", what, "\n"));
+  if (json.contains("what")) return json["what"];
+  if (kind == "model") return "a model";
+  if (kind == "checkpoint") return "a checkpoint of a training run";
+  return kind == "trace" ? "a trace" : "a " + kind + " file";
+}
+
+void print_fields(Lines& lines, const Json& json) {
   for (const auto& [name, value] : json.items()) {
-    if (name == "kind" || name == "tensors" || name == "numbers" || (value.is_array() && value.empty()))
+    const std::vector<std::string> elsewhere = {"kind",  "what",    "advice", "command",
+                                                "files", "tensors", "numbers"};
+    if (std::find(elsewhere.begin(), elsewhere.end(), name) != elsewhere.end() ||
+        (value.is_array() && value.empty()))
       continue;
-    if (name == "metadata") {
+    if (name == "bytes") {
+      lines.add("size", size_text(value));
+    } else if (name == "metadata") {
       for (const auto& [key, text] : value.items())
         lines.add(visible_line(key), plain_text(text).substr(0, 400));
     } else if (value.is_object()) {
@@ -231,6 +111,33 @@ void print_for_people(const std::string& path, const Json& json, int columns) {
       lines.add(name, plain_text(value));
     }
   }
+}
+
+void print_files(const Json& files) {
+  size_t names = 4, sizes = 4;
+  const auto size_of = [](const Json& file) {
+    return file.contains("bytes") ? size_text(file["bytes"]) : "";
+  };
+  for (const Json& file : files) {
+    names = std::max(names, display_width(file["name"].get<std::string>()));
+    sizes = std::max(sizes, size_of(file).size());
+  }
+  print("\n");
+  for (const Json& file : files)
+    print(join(pad_to_width(file["name"].get<std::string>(), names), "  ", pad_to_width(size_of(file), sizes),
+               "  ", visible_line(file["what"].get<std::string>()), "\n"));
+}
+
+void print_for_people(const std::string& path, const Json& json, int columns) {
+  Lines lines(columns);
+  const std::string kind = json["kind"];
+  print(join(visible_line(path), ": ", visible_line(what_of(json)), "\n"));
+  print_fields(lines, json);
+  if (json.contains("advice") && json["advice"] != "")
+    lines.add("what to do", visible_line(json["advice"].get<std::string>()));
+  if (json.contains("command")) print("\n" + json["command"].get<std::string>() + "\n");
+  if (json.contains("files")) print_files(json["files"]);
+  if (!json.contains("tensors")) return;
   const size_t tensors = json["tensors"].size();
   lines.add(kind == "model" ? "parameters" : "numbers",
             join(json["numbers"].get<int64_t>(), " in ", tensors, tensors == 1 ? " tensor" : " tensors"));
@@ -238,24 +145,93 @@ void print_for_people(const std::string& path, const Json& json, int columns) {
   print_tensors(json["tensors"], columns);
 }
 
+// ---- the numbers of arrays -------------------------------------------------------------------------------
+
+std::string number(const Json& json) {
+  if (json.is_null()) return "-";
+  return json.is_number_integer() ? std::to_string(json.get<int64_t>()) : number_text(json.get<double>());
+}
+
+void print_array(const Json& array, int columns) {
+  Lines lines(columns);
+  const std::string name = visible_line(array["name"].get<std::string>());
+  if (!name.empty()) lines.add("name", name);
+  lines.add("dtype", visible_line(array["dtype"].get<std::string>()));
+  lines.add("shape", shape_text(array["shape"]));
+  if (array.contains("not_readable"))
+    return lines.add("numbers",
+                     "not readable by limpid: " + visible_line(array["not_readable"].get<std::string>()));
+  lines.add("numbers", number(array["count"]));
+  for (const char* each : {"least", "most", "mean"}) lines.add(each, number(array[each]));
+  lines.add("NaN", number(array["nan"]));
+  lines.add("infinite", number(array["infinite"]));
+}
+
+// A line an array.
+void print_array_table(const Json& arrays) {
+  std::vector<std::vector<std::string>> rows = {
+      {"name", "dtype", "shape", "least", "most", "mean", "NaN", "infinite"}};
+  for (const Json& a : arrays) {
+    std::vector<std::string> row = {visible_line(a["name"].get<std::string>()),
+                                    visible_line(a["dtype"].get<std::string>()), shape_text(a["shape"])};
+    if (a.contains("not_readable"))
+      row.push_back("not readable by limpid");
+    else
+      for (const char* each : {"least", "most", "mean", "nan", "infinite"}) row.push_back(number(a[each]));
+    rows.push_back(std::move(row));
+  }
+  std::vector<size_t> widths(8, 0);
+  for (const auto& row : rows)
+    for (size_t i = 0; i < row.size(); ++i)
+      if (row.size() == widths.size() || i < 3) widths[i] = std::max(widths[i], display_width(row[i]));
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i)
+      line += (i ? "  " : "") + (i + 1 < row.size() ? pad_to_width(row[i], widths[i]) : row[i]);
+    print(line + "\n");
+  }
+}
+
 struct Call {
-  std::string path;
+  std::string path, array;
   bool json = false;
 };
+
+void info(const Call& call, const Terminal& terminal) {
+  const auto print_json = [](const Json& json) {
+    print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  };
+  if (call.array.empty()) {
+    const Json json = describe(call.path);
+    return call.json ? print_json(json) : print_for_people(call.path, json, terminal.columns);
+  }
+  const Json arrays = describe_arrays(call.path, call.array);
+  if (call.json)
+    return print_json(arrays.size() == 1 && call.array.find('*') == call.array.npos ? arrays[0] : arrays);
+  if (arrays.size() == 1) return print_array(arrays[0], terminal.columns);
+  print_array_table(arrays);
+}
 
 }  // namespace
 
 Work add_info(CLI::App& app) {
   auto call = std::make_shared<Call>();
-  CLI::App* sub = app.add_subcommand("info", "Says what a model, trace, checkpoint or array file holds.");
-  sub->add_option("PATH", call->path, "A .safetensors, .npz or .npy file.")->required()->type_name("");
+  CLI::App* sub = app.add_subcommand(
+      "info", "Says what a file or folder holds: a model, trace, checkpoint, arrays, or what else it is.");
+  sub->add_option("PATH", call->path, "A file of any kind, or a folder.")->required()->type_name("");
+  sub->add_option("NAME", call->array,
+                  "An array of the file: its least, most and mean number, and how many are NaN or infinite; "
+                  "* stands for anything.")
+      ->type_name("");
   sub->add_flag("--json", call->json, "Prints the same as JSON.");
-  sub->footer("Examples:\n  limpid info model.safetensors\n  limpid info life.safetensors --json\n");
-  return [call](const Terminal& terminal) {
-    const Json json = describe(call->path);
-    if (call->json) return print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-    print_for_people(call->path, json, terminal.columns);
-  };
+  sub->footer(
+      "Examples:\n"
+      "  limpid info model.safetensors\n"
+      "  limpid info model.safetensors blocks.0.attn.W_Q\n"
+      "  limpid info model.safetensors \"*\"             every array, a line each\n"
+      "  limpid info life.safetensors --json\n"
+      "  limpid info downloaded_model/\n");
+  return [call](const Terminal& terminal) { info(*call, terminal); };
 }
 
 }  // namespace limpid::command

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "files/recognize.h"
 #include "limpid/files.h"
 
 namespace limpid::command {
@@ -16,9 +17,10 @@ namespace limpid::command {
 
 namespace {
 
+// The line end that programs put after a text is not part of it; a text that is nothing else is.
 std::string without_last_line_end(std::string text) {
-  if (text.ends_with('\n')) text.pop_back();
-  if (text.ends_with('\r')) text.pop_back();
+  const size_t end = text.ends_with("\r\n") ? 2 : text.ends_with('\n') ? 1 : 0;
+  if (text.size() > end) text.resize(text.size() - end);
   return text;
 }
 
@@ -50,19 +52,15 @@ std::string text_of(const std::optional<std::string>& argument) {
   const std::string text = read_text(argument);
   if (text.size() > k_most_text)
     fail_call("the text has more than ", k_most_text, " bytes; give a part of it");
-  if (text.find_first_not_of(" \t\r\n\v\f") == text.npos)
-    fail_call("the text is ", text.empty() ? "empty" : "only spaces",
-              "; give at least one word, such as \"Life is short\"");
+  if (text.empty()) fail_call("the text is empty; give at least one word, such as \"Life is short\"");
   return text;
 }
-
-Model open_model(const std::string& path) { return path.empty() ? Model::builtin() : Model::load(path); }
 
 bool is_trace_file(const std::string& argument) {
   if (!argument.ends_with(".safetensors") && !argument.ends_with(".npz")) return false;
   if (std::filesystem::exists(argument)) return true;
   if (argument.find_first_of(" \n") != argument.npos) return false;
-  fail_call(argument,
+  fail_work(argument,
             ": there is no such file; a text of this name can be given as @FILE or on standard input");
 }
 
@@ -79,8 +77,8 @@ bool is_model_file(const std::string& path) {
 namespace {
 
 // Those that only the textbook's network has.
-const std::vector<std::string> k_textbook_options = {"--seed",     "--heads", "--width",  "--positions",
-                                                     "--add-norm", "--mask",  "--output", "--outputs"};
+const std::vector<std::string> k_textbook_options = {"--seed", "--width",  "--positions", "--add-norm",
+                                                     "--mask", "--output", "--outputs",   "--separator"};
 
 }  // namespace
 
@@ -106,7 +104,8 @@ std::vector<int64_t> ids_of(const std::string& list) {
 
 std::vector<std::string> network_options() {
   std::vector<std::string> all = k_textbook_options;
-  all.insert(all.end(), {"--model", "--network", "--vectors", "--tokens"});
+  all.insert(all.end(),
+             {"--model", "--tokenizer", "--activation", "--heads", "--network", "--vectors", "--tokens"});
   return all;
 }
 
@@ -117,9 +116,7 @@ void add_network_options(CLI::App& sub, NetworkCall& call) {
     option->check(CLI::IsMember(words).description(""))->type_name(list);
   };
   const std::string model = "Model", textbook = "The textbook's network";
-  sub.add_option("--model", call.model, "The model file; without it, the built-in model.")
-      ->type_name("FILE")
-      ->group(model);
+  add_model_options(sub, call, model);
   sub.add_option_function<std::string>(
          "--tokens",
          [&call](const std::string& list) {
@@ -138,15 +135,25 @@ void add_network_options(CLI::App& sub, NetworkCall& call) {
                  "The numbers are those of numpy.random.seed(N) and numpy.random.rand (7).")
       ->type_name("N")
       ->group(textbook);
-  sub.add_option("--vectors", call.vectors,
-                 "Input vectors instead of words, one a row: a .npy, .csv, .npz or .safetensors file.")
+  sub.add_option(
+         "--vectors", call.vectors,
+         "Input vectors instead of words, one a row: a .npy, .npz or .safetensors file, or numbers as "
+         "text (.csv, .tsv, .txt), with a first row or a first column of names or without.")
       ->type_name("FILE")
+      ->group(textbook);
+  sub.add_option(
+         "--separator", call.separator,
+         "What stands between the numbers of such a text; left out: a tab, semicolon, comma or blanks, the "
+         "first of these that its first line holds.")
+      ->check(CLI::IsMember({"comma", "semicolon", "tab", "blanks"}).description(""))
+      ->type_name("comma|semicolon|tab|blanks")
       ->group(textbook);
   sub.add_option("--width", call.width, "How many numbers stand for a word (4).")
       ->type_name("N")
       ->group(textbook);
   sub.add_option("--heads", call.heads,
-                 "How many heads share the width; more than one are joined and projected (1).")
+                 "How many heads share the width; more than one are joined and projected (1).  Also for a "
+                 "--model that does not say how many it has.")
       ->type_name("N")
       ->group(textbook);
   one_of(sub.add_option("--positions", call.positions, "How the network knows where a word stands (none).")
@@ -178,6 +185,10 @@ void check_network_options(const CLI::App& sub, const NetworkCall& call) {
   if (call.textbook()) {
     if (!call.model.empty())
       fail_call("--model and the textbook's network exclude each other; leave one out");
+    if (!call.tokenizer.empty() || call.activation)
+      fail_call(call.activation ? "--activation" : "--tokenizer", " is for models; leave it out");
+    if (!call.separator.empty() && call.vectors.empty())
+      fail_call("--separator is for --vectors; leave it out");
     if (!call.tokens.empty())
       fail_call("--tokens is for models; the textbook's network takes a sentence or --vectors");
     if (!call.vectors.empty() && sub.count("--width"))
@@ -186,7 +197,8 @@ void check_network_options(const CLI::App& sub, const NetworkCall& call) {
       fail_call("--outputs is for --output class or regression; the next word is one of the sentence's own");
     return;
   }
-  const std::string option = given_option(sub, k_textbook_options);
+  std::string option = given_option(sub, k_textbook_options);
+  if (option.empty() && call.heads && call.model.empty()) option = "--heads";
   if (!option.empty())
     fail_call(option, " is for the textbook's network; add --network textbook, or leave it out");
 }
@@ -198,7 +210,7 @@ namespace {
 TextbookConfig textbook_config(const NetworkCall& call) {
   TextbookConfig c;
   c.width = call.width;
-  c.heads = call.heads;
+  c.heads = call.heads.value_or(1);
   c.add_norm = call.add_norm;
   c.mask = call.mask == "causal" ? Mask::causal : Mask::none;
   for (Positions p : {Positions::learned, Positions::sinusoidal, Positions::rotary})
@@ -220,34 +232,60 @@ Tensor one_of(std::map<std::string, Tensor> arrays, const std::string& path) {
             "); expected one, or one called vectors");
 }
 
-Tensor read_vectors(const std::string& path) {
+struct Vectors {
+  Tensor rows;
+  std::vector<std::string> names;  // empty: the file has none
+};
+
+CsvOptions csv_options(const std::string& separator) {
+  CsvOptions options;
+  const std::map<std::string, char> words = {
+      {"comma", ','}, {"semicolon", ';'}, {"tab", '\t'}, {"blanks", ' '}};
+  if (!separator.empty()) options.separator = words.at(separator);
+  return options;
+}
+
+Vectors read_vectors(const std::string& path, const std::string& separator) {
   Tensor vectors;
+  std::vector<std::string> names;
+  const bool table = path.ends_with(".csv") || path.ends_with(".tsv") || path.ends_with(".txt");
+  if (!table && !separator.empty())
+    fail_call("--separator is for numbers as text, ", path, " is not; leave it out");
   if (path.ends_with(".npy"))
     vectors = read_npy(path);
-  else if (path.ends_with(".csv"))
-    vectors = std::move(read_csv(path).values);
-  else if (path.ends_with(".npz"))
+  else if (table) {
+    CsvNumbers numbers = read_csv(path, csv_options(separator));
+    vectors = std::move(numbers.values);
+    names = std::move(numbers.labels);
+  } else if (path.ends_with(".npz"))
     vectors = one_of(read_npz(path), path);
   else if (path.ends_with(".safetensors"))
     vectors = one_of(read_safetensors(path).tensors, path);
-  else
-    fail_call("--vectors ", path, ": expected a file that ends with .npy, .csv, .npz or .safetensors");
+  else {
+    const RecognizedFile seen = recognize(std::filesystem::path(path));
+    fail_call("--vectors ", path, " is ", seen.what,
+              "; expected a file that ends with .npy, .npz, .safetensors, .csv, .tsv or .txt");
+  }
   if (vectors.shape().rank() == 3 && vectors.shape()[0].size == 1)  // a batch of one
     vectors.reshape(Shape::unnamed({vectors.shape()[1].size, vectors.shape()[2].size}));
   if (vectors.shape().rank() != 2 || vectors.count() == 0)
     fail_call(path, ": the vectors are ", vectors.shape().text(), ", expected one row a vector");
-  return vectors;
+  return {std::move(vectors), std::move(names)};
 }
 
-Input textbook_input(const NetworkCall& call, const std::optional<std::string>& argument) {
+Input vectors_input(const NetworkCall& call) {
   TextbookConfig config = textbook_config(call);
-  if (!call.vectors.empty()) {
-    if (argument) fail_call("a text and --vectors exclude each other; leave one out");
-    const Tensor vectors = read_vectors(call.vectors);
-    config.context = vectors.shape()[0].size;
-    return {Model::textbook_walk(vectors, config, call.seed), "", {}};
-  }
-  const std::string text = text_of(argument);
+  Vectors vectors = read_vectors(call.vectors, call.separator);
+  config.context = vectors.rows.shape()[0].size;
+  Input input{Model::textbook_walk(vectors.rows, config, call.seed), "", {}};
+  if (!vectors.names.empty()) input.model.set_vector_names(std::move(vectors.names));
+  return input;
+}
+
+Input walk_input(const NetworkCall& call, const std::string& text) {
+  if (text.find_first_not_of(" \t\r\n\v\f") == text.npos)
+    fail_call("the text is only white space, which holds no word; give at least one, such as \"Life is short\"");
+  TextbookConfig config = textbook_config(call);
   config.context = static_cast<int64_t>(word_tokenizer_from(text)->encode(text).size());
   return {Model::textbook_walk(text, config, call.seed), text, {}};
 }
@@ -263,16 +301,13 @@ CLI::Validator from_zero() {
 }
 
 Input input_of(const NetworkCall& call, const std::optional<std::string>& argument) {
-  if (call.textbook()) return textbook_input(call, argument);
-  if (call.tokens.empty()) {
-    const std::string text = text_of(argument);
-    Input input{open_model(call.model), text, {}};
-    if (!input.model.tokenizer())
-      fail_call("this model has no tokenizer; give token ids instead of a text: --tokens 2,0,1");
-    return input;
+  if (!call.vectors.empty()) {
+    if (argument) fail_call("a text and --vectors exclude each other; leave one out");
+    return vectors_input(call);
   }
+  if (call.textbook() || call.tokens.empty()) return input_of_text(call, text_of(argument));
   if (argument) fail_call("a text and --tokens exclude each other; leave one out");
-  Input input{open_model(call.model), "", call.tokens};
+  Input input{open_model(call), "", call.tokens};
   const int64_t vocabulary = std::visit([](const auto& c) { return c.vocabulary; }, input.model.config());
   for (int64_t id : input.tokens)
     if (id < 0 || id >= vocabulary)
@@ -280,21 +315,15 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
   return input;
 }
 
-// ---- edits --------------------------------------------------------------------------------------------
-
-Edit read_edit(const std::string& text) {
-  std::string file;
-  Edit edit = edit_of(text, &file);
-  if (edit.action != Edit::Action::replace) return edit;
-  if (file.ends_with(".npy")) {
-    edit.with = read_npy(file);
-  } else if (edit.pattern.find('*') != edit.pattern.npos) {
-    fail_call("--edit ", text, ": replace takes one stage's value; write its whole name");
-  } else {
-    const Trace stored = load_trace(file);
-    edit.with = stored[edit.pattern];
-  }
-  return edit;
+Input input_of_text(const NetworkCall& call, const std::string& text) {
+  if (call.textbook()) return walk_input(call, text);
+  Input input{open_model(call), text, {}};
+  if (!input.model.tokenizer())
+    fail_call(
+        "this model has no tokenizer; give it as --tokenizer FILE, or token ids instead of a text: "
+        "--tokens "
+        "2,0,1");
+  return input;
 }
 
 }  // namespace limpid::command

@@ -11,24 +11,37 @@
 namespace limpid::command {
 
 /// Nothing or "-": standard input; "@FILE": that file; anything else: itself.  One line end at the end of a
-/// file or of standard input is left out.  Throws Error{call} for a text that is empty, or only spaces.
+/// file or of standard input is left out, unless the text is nothing else.  Throws Error{call} for an empty
+/// text.
 std::string text_of(const std::optional<std::string>& argument);
 
-/// The model file, or the built-in model where `path` is empty.
+/// Which model, and what its file does not say.
+struct ModelCall {
+  std::string model, tokenizer;
+  std::optional<Activation> activation;
+  std::optional<int64_t> heads;
+};
+
+/// --model, --tokenizer, --activation.  --heads is the caller's, which may have another use for it.
+void add_model_options(CLI::App& sub, ModelCall& call, const std::string& group = "Options");
+
+/// The model file, or the built-in model where none is named.  What is to be known of it (a NaN among its
+/// parameters) goes to standard error.
+Model open_model(const ModelCall& call);
 Model open_model(const std::string& path);
 
 /// Whether an argument names a stored trace: it ends with .safetensors or .npz, and is a file.  Throws
-/// Error{call} where it looks like one and is not there.
+/// Error{work} where it looks like one and is not there.
 bool is_trace_file(const std::string& argument);
 
 /// Whether the file is a model of limpid's.  False for whatever cannot be read.
 bool is_model_file(const std::string& path);
 
 /// Which network runs, on what: the options that trace and draw share.
-struct NetworkCall {
-  std::string model, network, positions = "none", mask = "none", output = "next-word", vectors;
+struct NetworkCall : ModelCall {
+  std::string network, positions = "none", mask = "none", output = "next-word", vectors, separator;
   uint32_t seed = 7;
-  int64_t heads = 1, width = 4, outputs = 0;
+  int64_t width = 4, outputs = 0;
   bool add_norm = false;
   std::vector<int64_t> tokens;
   std::string words;  // what --tokens gave, where it is not a list of ids
@@ -59,9 +72,28 @@ struct Input {
 };
 /// `argument` as text_of has it; not read where --tokens or --vectors stand for it.
 Input input_of(const NetworkCall& call, const std::optional<std::string>& argument);
+/// The same for a text that is here already.
+Input input_of_text(const NetworkCall& call, const std::string& text);
 
-/// "NAME=ACTION"; the tensor of "=replace:FILE" is read from that stored trace, by the stage's name, or that
-/// .npy file.
-Edit read_edit(const std::string& text);
+/// Edits, and how a trace's list of them says each; empty: as the library has it.
+struct NamedEdits {
+  std::vector<Edit> edits;
+  std::vector<std::string> texts;
+
+  /// Puts the texts into a trace that was made with these edits.
+  void name(Trace& trace) const {
+    for (size_t i = 0; i < texts.size() && i < trace.edited.size(); ++i)
+      if (!texts[i].empty()) trace.edited[i] = texts[i];
+  }
+};
+
+/// Each "NAME=ACTION".  The tensor of "=replace:FILE" is read from that stored trace, by the stage's name, or
+/// that .npy file.  "=mean:positions" is each feature's mean over the input's own positions, before any edit;
+/// "=mean:FILE" that over the positions of a stored trace, or of the runs of a text file's lines through the
+/// input's model.
+NamedEdits read_edits(const std::vector<std::string>& texts, Input& input);
+
+/// The lines of a text file that are not empty.  Throws Error{work} where there is none.
+std::vector<std::string> lines_of(const std::string& file);
 
 }  // namespace limpid::command

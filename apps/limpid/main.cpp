@@ -35,6 +35,13 @@ std::string called(const CLI::App& app) {
   return chosen.empty() ? "limpid" : "limpid " + chosen.front()->get_name();
 }
 
+// The option of the chosen command, or of the program.
+const CLI::Option* find_option(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* each : app.get_subcommands())
+    if (const CLI::Option* option = each->get_option_no_throw(name)) return option;
+  return app.get_option_no_throw(name);
+}
+
 // What the parser says, as a sentence that repairs the call.
 std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   const std::string help = "; see `" + called(app) + " --help`";
@@ -47,17 +54,38 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
       return join("'", extras.front(),
-                  "' is not a command; there are trace, explain, draw, quiz, generate, train, info and bench",
+                  "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, info and bench",
                   help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
   }
-  if (dynamic_cast<const CLI::ConversionError*>(&error)) {
-    const std::string what = error.what(), start = "Could not convert: ";
-    if (what.rfind(start, 0) == 0)
-      return what.substr(start.size()) + " is not such a number as this option takes" + help;
+  const std::string what = error.what();
+  if (dynamic_cast<const CLI::ConversionError*>(&error)) {  // "Could not convert: --tokens = ten"
+    const std::string start = "Could not convert: ", between = " = ";
+    const size_t equals = what.find(between);
+    if (what.starts_with(start) && equals != what.npos)
+      return join(what.substr(start.size(), equals - start.size()), " is '",
+                  what.substr(equals + between.size()), "', expected a number that this option takes", help);
   }
-  return error.what() + help;
+  if (dynamic_cast<const CLI::ValidationError*>(&error)) {  // "--network: textbok not in {textbook}"
+    const size_t colon = what.find(": "), in = what.rfind(" not in {");
+    if (colon != what.npos && in != what.npos && in > colon && what.ends_with('}')) {
+      std::string words;
+      for (const char c : what.substr(in + 9, what.size() - in - 10))
+        words += c == ',' ? std::string(", ") : std::string(1, c);
+      return join(what.substr(0, colon), " is '", what.substr(colon + 2, in - colon - 2), "', expected ",
+                  words.find(',') == words.npos ? "" : "one of ", words, help);
+    }
+  }
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(
+          &error)) {  // "-o: 1 required TEXT missing", "-o: At Most 1 ..."
+    const std::string option = what.substr(0, what.find(':'));
+    if (const CLI::Option* given = find_option(app, option)) {
+      if (given->count() > 1) return join(option, " is given ", given->count(), " times; give it once", help);
+      return join(option, " needs a value after it", help);
+    }
+  }
+  return what + help;
 }
 
 struct Call {
@@ -94,6 +122,7 @@ int run(int argc, char** argv) {
   commands.emplace_back("quiz", add_quiz(app));
   commands.emplace_back("generate", add_generate(app));
   commands.emplace_back("train", add_train(app));
+  commands.emplace_back("eval", add_eval(app));
   commands.emplace_back("info", add_info(app));
   commands.emplace_back("bench", add_bench(app));
 

@@ -1,6 +1,7 @@
 // limpid trace: a sentence from word to next-word probability, every stage of the way.
 #include "limpid/trace.h"
 
+#include <algorithm>
 #include <climits>
 
 #include "core/label.h"
@@ -22,7 +23,7 @@ struct Call {
   bool plain = false, gradients = false, in_double = false, parameters = false, json = false, all = false,
        words = false;
   std::optional<int> layer, head, decimals;
-  std::string token, out, explain;
+  std::string token, out, explain, lines;
 };
 
 bool can_save(const std::string& path) { return path.ends_with(".safetensors") || path.ends_with(".npz"); }
@@ -39,6 +40,9 @@ void check(const CLI::App& sub, const Call& call, bool stored) {
     fail_call(
         "--words shows whole words, and --token and --explain single numbers of tokens; leave one of them "
         "out");
+  if (!call.lines.empty() && (call.argument || !call.network.tokens.empty() || !call.network.vectors.empty()))
+    fail_call("--lines gives the sentences; leave ", call.argument ? "the text" : "--tokens and --vectors",
+              " out");
   if (!stored) return check_network_options(sub, call.network);
   std::vector<std::string> running = network_options();
   running.insert(running.end(), {"--observe", "--edit", "--plain", "--double", "--params", "--gradients"});
@@ -55,7 +59,6 @@ TraceOptions trace_options(const Call& call) {
   if (call.in_double) options.real = DType::f64;
   if (call.network.textbook()) options.seed = call.network.seed;
   for (const std::string& text : call.observe) options.observe.push_back(observation_of(text));
-  for (const std::string& text : call.edit) options.edits.push_back(read_edit(text));
   // The walk shows every number, and an explanation names the parameters it reads.
   options.parameters = call.parameters || call.network.textbook() || !call.explain.empty();
   return options;
@@ -88,7 +91,7 @@ struct Compared {
   Trace before, after;
 };
 
-std::optional<Compared> compare(Input& input, const Call& call, const Trace& seen) {
+std::optional<Compared> compare(Input& input, const NamedEdits& edits, const Call& call, const Trace& seen) {
   if (call.edit.empty()) return std::nullopt;
   std::vector<std::string> chosen;
   for (const std::string& text : call.observe)
@@ -98,7 +101,9 @@ std::optional<Compared> compare(Input& input, const Call& call, const Trace& see
   if (options.observe.empty()) return std::nullopt;
   options.parameters = false;
   Compared out;
+  options.edits = edits.edits;
   out.after = input.trace(options);
+  edits.name(out.after);
   options.edits.clear();
   out.before = input.trace(options);
   return out;
@@ -131,8 +136,9 @@ void show(const Trace& trace, const std::optional<Compared>& runs, const Call& c
 }
 
 // What is kept in a file or printed as JSON is everything; what is shown is read, and no more is computed.
-Trace run(Input& input, const Call& call, const Terminal& terminal) {
+Trace run(Input& input, const NamedEdits& edits, const Call& call, const Terminal& terminal) {
   TraceOptions options = trace_options(call);
+  options.edits = edits.edits;
   const bool shown_alone = call.observe.empty() && call.out.empty() && !call.json && call.explain.empty();
   if (shown_alone)
     options.reads = [&](const Trace& begun) {
@@ -144,7 +150,46 @@ Trace run(Input& input, const Call& call, const Terminal& terminal) {
     };
   RunBar bar(terminal);
   options.progress = [&](double done, const std::string& next) { bar.show(done, next); };
-  return input.trace(options);
+  Trace seen = input.trace(options);
+  edits.name(seen);
+  return seen;
+}
+
+// "traces.safetensors" -> "traces-07.safetensors", as many digits as the last has.
+std::string numbered(const std::string& path, size_t n, size_t last) {
+  const size_t dot = path.rfind('.');
+  std::string digits = std::to_string(n);
+  digits.insert(0, std::to_string(last).size() - digits.size(), '0');
+  return path.substr(0, dot) + "-" + digits + path.substr(dot);
+}
+
+// Each line of a file by itself, so that no sentence changes another's numbers: pages one after another, with
+// --json an object a line, with -o a file a line.
+void trace_lines(const Call& call, const Terminal& terminal) {
+  const std::vector<std::string> lines = lines_of(call.lines);
+  const bool own_means = std::any_of(call.edit.begin(), call.edit.end(), [](const std::string& edit) {
+    return edit.ends_with("=mean:positions");
+  });
+  std::optional<Input> input;
+  NamedEdits edits;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const bool anew = !input || call.network.textbook();  // whose network is made for its sentence
+    if (anew) input.emplace(input_of_text(call.network, lines[i]));
+    input->text = lines[i];
+    if (anew || own_means) edits = read_edits(call.edit, *input);
+    const Trace seen = run(*input, edits, call, terminal);
+    if (!call.out.empty()) save(seen, numbered(call.out, i + 1, lines.size()));
+    if (call.json) {
+      std::string json = to_json(seen);
+      std::erase(json, '\n');  // between values; in texts they are escaped
+      print(json + "\n");
+    } else if (!call.out.empty()) {
+      print(join(numbered(call.out, i + 1, lines.size()), "  ", visible_line(lines[i]), "\n"));
+    } else {
+      if (i > 0) print("\n");
+      show(seen, compare(*input, edits, call, seen), call, terminal);
+    }
+  }
 }
 
 void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
@@ -153,14 +198,16 @@ void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
     fail_call(*call.argument, " is a model; trace a text with it: limpid trace \"Life is short\" --model ",
               shell_word(*call.argument));
   check(sub, call, stored);
+  if (!call.lines.empty()) return trace_lines(call, terminal);
   Trace seen;
   std::optional<Compared> runs;
   if (stored) {
     seen = load_trace(*call.argument);
   } else {
     Input input = input_of(call.network, call.argument);
-    seen = run(input, call, terminal);
-    runs = compare(input, call, seen);
+    const NamedEdits edits = read_edits(call.edit, input);
+    seen = run(input, edits, call, terminal);
+    runs = compare(input, edits, call, seen);
   }
   if (!call.out.empty()) save(seen, call.out);
   show(seen, runs, call, terminal);
@@ -183,10 +230,13 @@ The end of the page says what it changed: the likeliest next tokens before and
 after, and where each edited (or observed) stage moved most.
   --edit "blocks.0.attn.z[H=2]=zero"          switches head 2 off
   --edit "blocks.0.mlp_out=mean"              every number becomes their mean
+  --edit "blocks.0.mlp_out=mean:positions"    each feature its mean over the text
+  --edit "blocks.0.mlp_out=mean:lines.txt"    its mean over a file's sentences
   --edit "blocks.0.attn.v=scale:0.5"          halves the values
   --edit "blocks.1.attn.pattern=cut:3>0,3>1"  query 3 does not see keys 0 and 1
   --edit "embed=replace:other.safetensors"    takes the value of another trace
-  --edit "embed=replace:array.npy"            or of a NumPy file
+  --edit "embed=replace:array.npy"            or of a NumPy file: of the stage's
+                                              shape, or the part's, or its last axes
 
 Examples:
   limpid trace "Life is short"
@@ -209,6 +259,11 @@ Work add_trace(CLI::App& app) {
          "FILE.safetensors or FILE.npz, is shown again.")
       ->type_name("");
   add_network_options(*sub, call->network);
+  sub->add_option(
+         "--lines", call->lines,
+         "Each line of this file is a sentence, traced by itself: pages one after another, with --json an "
+         "object a line, with -o NAME-1, NAME-2 ... .")
+      ->type_name("FILE");
   const std::string view = "What is shown";
   sub->add_option("--layer", call->layer, "The layer to show in detail, from 0 (0).")
       ->type_name("L")

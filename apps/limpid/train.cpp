@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 struct Call {
   std::string recipe, out;
   std::vector<std::string> data;
-  bool resume = false;
+  bool resume = false, json = false;
   std::optional<uint64_t> seed;
   std::optional<int64_t> steps;
   DType dtype = DType::f32;
@@ -158,6 +158,16 @@ void finish(const Call& call, const Folder& folder, Trainer& trainer, const std:
   round_parameters(trainer.model(), call.dtype);
   const Trainer::Evaluation seen = trainer.evaluate();
   trainer.model().save(folder.model(), call.dtype);
+  if (call.json) {
+    const nlohmann::ordered_json done = {{"model", folder.model()},
+                                         {"held_out", trainer.recipe().validation > 0},
+                                         {"loss", seen.loss},
+                                         {"loss_per_character", seen.loss_per_character()},
+                                         {"accuracy", seen.accuracy},
+                                         {"tokens", seen.tokens},
+                                         {"characters", seen.characters}};
+    return print(done.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  }
   print(summary_of(seen, trainer.recipe()));
   const std::string model = shell_word(folder.model()), text = shell_word(first_words(texts.front()));
   print(join("model           ", folder.model(), "\n\nlimpid trace ", text, " --model ", model, "\n"));
@@ -192,13 +202,18 @@ void train(const Call& call, const Terminal& terminal) {
     write_log(folder, trainer);
   };
   try {
-    print(heading_of(trainer, texts, call.resume));
-    progress.begin();
+    if (!call.json) {
+      print(heading_of(trainer, texts, call.resume));
+      progress.begin();
+    }
     trainer.run({.on_step = [&](int64_t, int64_t, double loss) { progress.step(loss); },
                  .on_epoch =
                      [&](const Epoch& epoch) {
                        keep();
-                       progress.row(epoch);
+                       if (!call.json) return progress.row(epoch);
+                       progress.end();
+                       print(to_json(epoch) + "\n");
+                       flush_output();
                      },
                  .stop = [] { return g_asked_to_stop != 0; }});
   } catch (const ClosedPipe&) {
@@ -236,6 +251,9 @@ Work add_train(CLI::App& app) {
       ->type_name("FOLDER");
   sub->add_flag("--resume", call->resume,
                 "Goes on from the folder's checkpoint, to the same bits as a run that never stopped.");
+  sub->add_flag(
+      "--json", call->json,
+      "Prints an object an epoch instead, as log.jsonl keeps them, and one of the model at the end.");
   sub->add_option("--seed", call->seed, "Another seed than the recipe's.")->type_name("N");
   sub->add_option("--steps", call->steps, "Another number of steps than the recipe's.")->type_name("N");
   sub->add_option_function<std::string>(

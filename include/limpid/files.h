@@ -74,6 +74,9 @@ struct SafetensorsInfo {
     Shape shape;
     uint64_t bytes = 0;
     uint64_t offset = 0;  // of its first byte, from the start of the file
+    /// The type's name in the file where limpid has no such type ("F8_E4M3", "U64"), else empty.  `dtype`
+    /// then means nothing, and reading the tensor is an error; the file's other tensors can be read.
+    std::string unreadable;
   };
   std::vector<Entry> entries;  // in the order of their bytes in the file
   std::map<std::string, std::string> metadata;
@@ -82,7 +85,8 @@ struct SafetensorsInfo {
   const Entry* find(std::string_view name) const;
 };
 
-/// The header alone, fully checked; no tensor is read.
+/// The header alone, fully checked; no tensor is read.  Tensors of types that limpid does not have are
+/// listed, Entry::unreadable says so.
 SafetensorsInfo inspect_safetensors(const std::filesystem::path& path);
 
 /// Every tensor.  All that the reference implementation rejects is rejected (a header over 100 MB or longer
@@ -104,7 +108,7 @@ class SafetensorsReader {
   SafetensorsReader& operator=(SafetensorsReader&&) noexcept;
 
   const SafetensorsInfo& info() const;
-  /// Throws Error{call} if there is no tensor of that name.
+  /// Throws Error{call} if there is no tensor of that name, Error{work} where limpid has no such type.
   Tensor read(std::string_view name) const;
 
  private:
@@ -152,9 +156,23 @@ enum class CsvHeader {
   absent,
 };
 
+/// Whether the first column names the rows.
+enum class CsvLabels {
+  automatic,  // read_csv: it does where its field is not a number in any row, or the header says so (below)
+  present,
+  absent,
+};
+
+/// Finds the separator in the first line that is not empty: a tab if it holds one, else a semicolon if it
+/// holds one, else a comma, else blanks (any run of spaces; those at a line's ends are none).  What is quoted
+/// does not count.
+inline constexpr char k_csv_separator_automatic = '\0';
+
 struct CsvOptions {
   CsvHeader header = CsvHeader::automatic;
-  char separator = ',';
+  /// ',', ';', '\t' or any other character; ' ' is any run of spaces and tabs.
+  char separator = k_csv_separator_automatic;
+  CsvLabels labels = CsvLabels::automatic;
   /// read_csv: the columns to read, in this order; all if empty.  Needs a header.
   std::vector<std::string> columns;
 };
@@ -166,7 +184,8 @@ struct CsvText {
 };
 
 struct CsvNumbers {
-  std::vector<std::string> columns;  // empty without a header
+  std::vector<std::string> columns;  // empty without a header; without the column of labels
+  std::vector<std::string> labels;   // names of the rows; empty where the file has none
   Tensor values;                     // f64 [rows, columns]
 };
 
@@ -177,7 +196,9 @@ CsvText read_csv_text(const std::filesystem::path& path, const CsvOptions& optio
 CsvText read_csv_text(Bytes bytes, std::string_view name, const CsvOptions& options = {});
 
 /// The same, of numbers ("1", "-2.5e-3", "nan", "inf", spaces around them allowed); anything else is an
-/// error, an empty field too.
+/// error, an empty field too.  A first column of names is kept apart (CsvLabels): it is one where no row has
+/// a number there, where the first row's first field is empty and others are not (pandas), or where the
+/// header has one field fewer than the rows (R).
 CsvNumbers read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
 CsvNumbers read_csv(Bytes bytes, std::string_view name, const CsvOptions& options = {});
 

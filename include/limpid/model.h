@@ -36,6 +36,14 @@ struct TraceOptions {
       false;  // also the loss of predicting each next token, and every stage's gradient (NAME.grad)
 };
 
+/// What a model file does not say itself: a state dict of minGPT's or nanoGPT's may come without its
+/// configuration, and never has a tokenizer.  For a file that says it, another value is an Error{call}.
+struct LoadOptions {
+  std::optional<int64_t> heads;          // shapes do not tell
+  std::optional<Activation> activation;  // gelu (nanoGPT) or gelu_tanh (minGPT, GPT-2)
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+
 struct GenerateOptions {
   int64_t tokens = 64;
   double temperature = 0;  // 0: always the likeliest token
@@ -45,19 +53,51 @@ struct GenerateOptions {
   std::function<void(int64_t context)> on_slide;
 };
 
+/// A token that the model wrote.
+struct GeneratedToken {
+  int64_t id = 0;
+  std::string piece;       // its bytes, which need not be UTF-8; words with the space before them
+  double probability = 0;  // that the model gave it, at temperature 1
+};
+
+/// A text is scored in windows: the first has `window` tokens; each later one begins `stride` tokens after
+/// the one before it, and only the tokens that no window before it has scored count.
+struct EvaluateOptions {
+  int64_t window = 0;  // tokens; 0: as many as the model was trained on (networks without a context: 1,024)
+  int64_t stride = 0;  // tokens; 0: half a window
+};
+
+/// How well a model predicts a text: each token but the first, from those before it.
+struct Evaluation {
+  int64_t tokens = 0;      // predicted
+  int64_t characters = 0;  // code points that these cover (bytes that are no UTF-8 count as one each)
+  int64_t bytes = 0;
+  int64_t window = 0, stride = 0, windows = 0;
+  double nats = 0;        // the sum of -log probability
+  int64_t likeliest = 0;  // tokens that the model found likeliest
+
+  double nats_per_token() const { return nats / static_cast<double>(tokens); }
+  double nats_per_character() const { return nats / static_cast<double>(characters); }
+  double bits_per_byte() const;
+  double perplexity() const;  // exp(nats per token)
+};
+
 class Model {
  public:
   /// The small language model that limpid trained and carries with it.
   static Model builtin();
-  /// A model file: limpid's own, or minGPT's (docs/model-files.md).  Throws Error{work} naming what is wrong
-  /// with it.
-  static Model load(const std::string& path);
+  /// A model file: limpid's own, minGPT's or nanoGPT's (docs/model-files.md).  Throws Error{work} naming what
+  /// is wrong with it, Error{call} naming what it does not say and the option that does.
+  static Model load(const std::string& path, const LoadOptions& = {});
   /// The textbook network over the words of one sentence, with NumPy's random numbers from this seed, in
   /// double: every occurrence of a word has its own row.
   static Model textbook_walk(const std::string& text, TextbookConfig config, uint32_t seed);
   /// The same over given input vectors [T,C]; the head scores the vectors themselves unless config.outputs
   /// says otherwise.
   static Model textbook_walk(const Tensor& vectors, TextbookConfig config, uint32_t seed);
+  /// What input vectors are called in a trace (X1, X2, ...).  Throws Error{call} unless it is one name a
+  /// vector.
+  void set_vector_names(std::vector<std::string> names);
   /// An untrained model, its parameters drawn from this seed.
   static Model fresh(const NetworkConfig&, std::shared_ptr<const Tokenizer>, uint64_t seed);
 
@@ -78,6 +118,9 @@ class Model {
   /// Hexadecimal digest of configuration and parameters.
   std::string hash() const;
   int64_t parameter_count() const;
+  /// What a user of the loaded model should know: a NaN among its parameters, a setting that had to be
+  /// guessed.
+  const std::vector<std::string>& notes() const;
 
   /// Token ids of a text; throws Error{call} for an empty one or one that the tokenizer cannot read.
   std::vector<int64_t> encode(const std::string& text) const;
@@ -91,11 +134,18 @@ class Model {
   /// The text that the model continues with; on_token is called with each piece as it comes.
   std::string generate(const std::string& text, const GenerateOptions&,
                        const std::function<void(const std::string&)>& on_token = {});
+  std::string generate(const std::string& text, const GenerateOptions&,
+                       const std::function<void(const GeneratedToken&)>& on_token);
+
+  /// Throws Error{call} for a text of fewer than two tokens, a network that does not predict the next token,
+  /// or one that sees the tokens it would predict.
+  Evaluation evaluate(const std::string& text, const EvaluateOptions& = {});
+  Evaluation evaluate(const std::vector<int64_t>& tokens, const EvaluateOptions& = {});
 
  private:
   struct Impl;
   explicit Model(std::unique_ptr<Impl>);
-  static Model from_file(TensorFile, const std::string& path);
+  static Model from_file(TensorFile, const std::string& path, const LoadOptions& = {});
   std::unique_ptr<Impl> impl_;
 };
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace limpid {
 
@@ -71,6 +72,48 @@ double mean_of(const Tensor& numbers) {
   return numbers.count() ? sum / static_cast<double>(numbers.count()) : 0;
 }
 
+// The shape without the axes that the edit names an index of.
+Shape without_named(const Shape& shape, const Edit& edit) {
+  Shape out;
+  for (const Dim& dim : shape)
+    if (!edit.where.count(dim.axis)) out.append(dim);
+  return out;
+}
+
+// `from` along the last axes of `shape`, as NumPy broadcasts it; empty where it does not go.
+ConstView broadcast(const ConstView& from, const Shape& shape) {
+  const int missing = shape.rank() - from.shape().rank();
+  if (missing < 0) return {};
+  std::vector<int64_t> strides;
+  for (int i = 0; i < shape.rank(); ++i) {
+    const int at = i - missing;
+    const int64_t size = at < 0 ? 1 : from.shape()[at].size;
+    if (size != 1 && size != shape[i].size) return {};
+    strides.push_back(size == 1 ? 0 : from.strides()[static_cast<size_t>(at)]);
+  }
+  return ConstView(from.dtype(), shape, strides, from.raw());
+}
+
+// What a replacement puts into the part: its own part where it is as large as the value, else itself,
+// repeated along the axes that it lacks.
+void replace(const Edit& edit, const std::string& name, const Shape& whole, Tensor& part) {
+  const Tensor with = edit.with.to(DType::f64);
+  if (with.shape().same_sizes(whole)) {
+    Tensor all = with;
+    copy(part_of(edit, name, View(DType::f64, whole, all.raw())), part.view());
+    return;
+  }
+  const Shape named = without_named(part.shape(), edit);
+  if (const ConstView from = broadcast(with.view(), named); !from.empty())
+    return copy(from, View(DType::f64, named, part.raw()));
+  const ConstView from = broadcast(with.view(), part.shape());
+  if (from.empty())
+    fail_call("edit of '", name, "': the replacement is ", edit.with.shape().text(), ", expected ",
+              whole.text(), edit.where.empty() ? "" : ", or of the part that is edited " + named.text(),
+              ", or what repeats to it, such as its last axes");
+  copy(from, part.view());
+}
+
 // Scores at [.., t, s] become -inf.
 void cut(const Edit& edit, const std::string& name, Tensor& scores) {
   const int t_axis = scores.shape().find(Axis::T), s_axis = scores.shape().find(Axis::S);
@@ -99,12 +142,17 @@ Edit edit_of(const std::string& text, std::string* file) {
     edit.where = parse_where(text.substr(bracket + 1, text.find(']') - bracket - 1), text);
   const std::string action = text.substr(equals + 1), word = action.substr(0, action.find(':'));
   const std::string rest = word.size() < action.size() ? action.substr(word.size() + 1) : "";
-  if (word.size() < action.size() && (word == "zero" || word == "mean"))
-    fail_call("edit '", text, "': ", word, " takes nothing after it; expected NAME=", word);
+  if (word.size() < action.size() && word == "zero")
+    fail_call("edit '", text, "': zero takes nothing after it; expected NAME=zero");
   if (word == "zero")
     edit.action = Edit::Action::zero;
-  else if (word == "mean")
+  else if (action == "mean")
     edit.action = Edit::Action::mean;
+  else if (word == "mean" && file && !rest.empty()) {
+    edit.action = Edit::Action::replace;
+    *file = rest;
+  } else if (word == "mean")
+    fail_call("edit '", text, "': after mean: expected positions, or a file whose values are averaged");
   else if (word == "scale") {
     edit.action = Edit::Action::scale;
     char* end = nullptr;
@@ -121,7 +169,8 @@ Edit edit_of(const std::string& text, std::string* file) {
     fail_call("edit '", text, "': replace needs a file, such as replace:other.safetensors");
   } else {
     fail_call("edit '", text, "': '", action,
-              "' is not an action; expected zero, mean, scale:FACTOR, replace:FILE or cut:QUERY>KEY");
+              "' is not an action; expected zero, mean, mean:positions, mean:FILE, scale:FACTOR, "
+              "replace:FILE or cut:QUERY>KEY");
   }
   return edit;
 }
@@ -143,15 +192,9 @@ bool apply_edit(const Edit& edit, const std::string& name, const View& value) {
     case Edit::Action::scale:
       for (int64_t i = 0; i < after.count(); ++i) x[i] *= edit.factor;
       break;
-    case Edit::Action::replace: {
-      if (!edit.with.shape().same_sizes(value.shape()))
-        fail_call("edit of '", name, "': the replacement is ", edit.with.shape().text(), ", expected ",
-                  value.shape().text());
-      Edit window = edit;
-      Tensor with = edit.with.to(DType::f64);
-      copy(part_of(window, name, View(DType::f64, value.shape(), with.raw())), after.view());
+    case Edit::Action::replace:
+      replace(edit, name, value.shape(), after);
       break;
-    }
     case Edit::Action::cut:
       cut(edit, name, after);
       break;

@@ -50,7 +50,8 @@ class Differentiator {
         if (group_of(parts[i].gradient) != group) group = -1;
       }
       for (size_t i = 1; i < parts.size(); ++i) {
-        Scope scope = graph_.scope(i + 1 == parts.size() ? name : join(name, ".sum.", i));
+        Scope scope = graph_.scope(i + 1 == parts.size() ? name : join(name, ".sum.", i))
+                          .saying({"", "", "What comes back from each place that read it, added up."});
         scope.group = group;
         total = graph_.add(scope, "add", {}, {total, parts[i].gradient});
       }

@@ -44,9 +44,10 @@ class FileSource : public ByteSource {
     if (descriptor_ < 0) fail_reading(name_);
     struct stat status;
     if (::fstat(descriptor_, &status) != 0 || S_ISDIR(status.st_mode)) {
-      if (S_ISDIR(status.st_mode)) errno = EISDIR;
       const int error = errno;
       ::close(descriptor_);  // the destructor does not run for a half-made object
+      if (S_ISDIR(status.st_mode))
+        fail_work(name_, " is a folder, expected a file; `limpid info ", name_, "` lists what it holds");
       errno = error;
       fail_reading(name_);
     }

@@ -38,6 +38,11 @@ class RowReader {
  private:
   bool at_end() const { return at_ == text_.size(); }
   bool at_line_end() const { return at_end() || text_[at_] == '\n' || text_[at_] == '\r'; }
+  bool at_separator() const { return text_[at_] == separator_ || (separator_ == ' ' && text_[at_] == '\t'); }
+  // Blanks separate as one, however many; at a line's ends they separate nothing.
+  void skip_blanks() {
+    while (separator_ == ' ' && !at_line_end() && at_separator()) ++at_;
+  }
   void end_line();
   std::string plain_field();
   std::string quoted_field(size_t column);
@@ -58,7 +63,7 @@ void RowReader::end_line() {
 
 std::string RowReader::plain_field() {
   const size_t start = at_;
-  while (!at_line_end() && text_[at_] != separator_) ++at_;
+  while (!at_line_end() && !at_separator()) ++at_;
   return std::string(text_.substr(start, at_ - start));
 }
 
@@ -78,14 +83,18 @@ std::string RowReader::quoted_field(size_t column) {
     field += '"';  // "" inside quotes
     ++at_;
   }
-  if (!at_line_end() && text_[at_] != separator_)
+  if (!at_line_end() && !at_separator())
     fail_work(file_, ": line ", line_, ", column ", column, ": ", shown(text_.substr(at_, 1)),
               " after a closing quote, expected ", shown({&separator_, 1}), " or the line's end");
   return field;
 }
 
 bool RowReader::next(Row& row) {
-  while (!at_end() && at_line_end()) end_line();
+  skip_blanks();
+  while (!at_end() && at_line_end()) {
+    end_line();
+    skip_blanks();
+  }
   row.clear();
   row_line_ = line_;
   if (at_end()) return false;
@@ -94,7 +103,9 @@ bool RowReader::next(Row& row) {
     if (row.size() == k_most_columns)
       fail_work(file_, ": line ", row_line_, " has more than ", k_most_columns, " fields");
     row.push_back(quoted ? quoted_field(row.size() + 1) : plain_field());
+    skip_blanks();
     if (at_line_end()) break;
+    if (separator_ == ' ') continue;
     ++at_;  // the separator
   }
   end_line();
@@ -103,28 +114,88 @@ bool RowReader::next(Row& row) {
 
 bool is_number(const std::string& field) { return parse_number(field).has_value(); }
 
-// Reads the header, then calls each(row, line) for the rows, all as long as the first; returns the header.
-Row read_table(Bytes bytes, std::string_view file, const CsvOptions& options,
-               const std::function<void(Row& row, int64_t line, const Row& header)>& each) {
+std::string_view text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+// The separator of the first line that is not empty (files.h has the rule).
+char found_separator(std::string_view text, bool blanks) {
+  size_t at = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  at = std::min(text.find_first_not_of("\r\n", at), text.size());
+  bool quoted = false;
+  std::string seen;
+  for (; at < text.size() && (quoted || (text[at] != '\n' && text[at] != '\r')); ++at) {
+    if (text[at] == '"') quoted = !quoted;
+    if (!quoted) seen += text[at];
+  }
+  for (const char separator : {'\t', ';', ','})
+    if (seen.find(separator) != seen.npos) return separator;
+  const size_t first = seen.find_first_not_of(' '), last = seen.find_last_not_of(' ');
+  const bool inner = first != seen.npos && seen.find(' ', first) < last;
+  return blanks && inner ? ' ' : ',';
+}
+
+// Where the numbers stand in a table, beside its names.
+struct Layout {
+  char separator = ',';
+  bool header = false;        // the first row names the columns
+  bool labels = false;        // the first column names the rows
+  bool short_header = false;  // the header has no field for the column of labels
+  size_t width = 0;           // fields of a row
+  int64_t width_line = 1;     // the line that tells it
+
+  std::string separated() const {
+    if (separator == ' ') return "blanks";
+    return separator == '\t' ? "tabs" : shown({&separator, 1});
+  }
+};
+
+Layout find_layout(Bytes bytes, std::string_view file, const CsvOptions& options, bool numbers) {
   if (std::string_view("\"\r\n").find(options.separator) != std::string_view::npos)
     fail_call("csv: the separator cannot be a quote or a line end");
-  RowReader reader({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file, options.separator);
+  Layout layout;
+  layout.separator = options.separator == k_csv_separator_automatic ? found_separator(text_of(bytes), numbers)
+                                                                    : options.separator;
+  RowReader reader(text_of(bytes), file, layout.separator);
+  Row first, row;
+  if (!reader.next(first)) fail_work(file, ": holds no table: it is empty");
+  layout.width = first.size();
+  layout.width_line = reader.line();
+  const bool may_label = numbers && options.labels != CsvLabels::absent;
+  const bool only_names = std::none_of(first.begin(), first.end(), is_number);
+  const bool corner = may_label && first.size() > 1 && first[0].empty() &&
+                      std::any_of(first.begin() + 1, first.end(), [](const auto& f) { return !f.empty(); });
+  layout.header = options.header == CsvHeader::present ||
+                  (options.header == CsvHeader::automatic && (only_names || corner));
+  bool more = reader.next(row);
+  if (more && may_label && layout.header && row.size() == first.size() + 1) {
+    layout.short_header = true;
+    layout.width = row.size();
+    layout.width_line = reader.line();
+  }
+  if (!may_label || layout.width < 2) return layout;
+  layout.labels = options.labels == CsvLabels::present || layout.short_header || (layout.header && corner);
+  if (layout.labels) return layout;
+  const auto names = [](const Row& r) { return !r[0].empty() && !is_number(r[0]); };
+  layout.labels = (layout.header || names(first)) && (more || !layout.header);
+  for (; more && layout.labels; more = reader.next(row)) layout.labels = names(row);
+  return layout;
+}
+
+// Reads the header, then calls each(row, line, header) for the rows, all of one width; returns the header.
+Row read_table(Bytes bytes, std::string_view file, const Layout& layout,
+               const std::function<void(Row& row, int64_t line, const Row& header)>& each) {
+  RowReader reader(text_of(bytes), file, layout.separator);
   Row row, header;
-  if (!reader.next(row)) fail_work(file, ": holds no table: it is empty");
-  const int64_t first_line = reader.line();
-  const size_t width = row.size();
-  const bool named =
-      options.header == CsvHeader::present ||
-      (options.header == CsvHeader::automatic && std::none_of(row.begin(), row.end(), is_number));
-  bool more = true;
-  if (named) {
+  bool more = reader.next(row);
+  if (layout.header) {
     header = row;
+    if (layout.short_header) header.insert(header.begin(), "");
     more = reader.next(row);
   }
   for (; more; more = reader.next(row)) {
-    if (row.size() != width)
+    if (row.size() != layout.width)
       fail_work(file, ": line ", reader.line(), " has ", row.size(), row.size() == 1 ? " field" : " fields",
-                ", expected ", width, " as in line ", first_line);
+                ", expected ", layout.width, " as in line ", layout.width_line, " (separated by ",
+                layout.separated(), ")");
     each(row, reader.line(), header);
   }
   return header;
@@ -138,10 +209,10 @@ std::string listed(const Row& names) {
 
 // Which columns of the file to read, in which order.
 std::vector<size_t> chosen_columns(const CsvOptions& options, const Row& header, size_t width,
-                                   std::string_view file) {
+                                   std::string_view file, bool labels = false) {
   std::vector<size_t> chosen;
   if (options.columns.empty())
-    for (size_t i = 0; i < width; ++i) chosen.push_back(i);
+    for (size_t i = labels ? 1 : 0; i < width; ++i) chosen.push_back(i);
   for (const std::string& name : options.columns) {
     if (header.empty())
       fail_call(file, ": column ", shown(name), " asked for, but the first row names no columns");
@@ -163,7 +234,8 @@ std::string where(std::string_view file, int64_t line, size_t column, const Row&
 CsvText read_csv_text(Bytes bytes, std::string_view name, const CsvOptions& options) {
   CsvText table;
   std::vector<size_t> chosen;
-  table.columns = read_table(bytes, name, options, [&](Row& row, int64_t, const Row& header) {
+  const Layout layout = find_layout(bytes, name, options, false);
+  table.columns = read_table(bytes, name, layout, [&](Row& row, int64_t, const Row& header) {
     if (chosen.empty()) chosen = chosen_columns(options, header, row.size(), name);
     if (options.columns.empty()) {
       table.rows.push_back(std::move(row));
@@ -181,20 +253,25 @@ CsvText read_csv_text(Bytes bytes, std::string_view name, const CsvOptions& opti
 }
 
 CsvNumbers read_csv(Bytes bytes, std::string_view name, const CsvOptions& options) {
+  const Layout layout = find_layout(bytes, name, options, true);
+  CsvNumbers table;
   std::vector<double> values;
   std::vector<size_t> chosen;
   int64_t rows = 0;
-  Row header = read_table(bytes, name, options, [&](Row& row, int64_t line, const Row& names) {
-    if (chosen.empty()) chosen = chosen_columns(options, names, row.size(), name);
+  Row header = read_table(bytes, name, layout, [&](Row& row, int64_t line, const Row& names) {
+    if (chosen.empty()) chosen = chosen_columns(options, names, row.size(), name, layout.labels);
     for (size_t column : chosen) {
       const auto value = parse_number(row[column]);
-      if (!value) fail_work(where(name, line, column, names), ": ", shown(row[column]), " is not a number");
+      if (!value)
+        fail_work(where(name, line, column, names), ": ", shown(row[column]), " is not a number",
+                  row.size() == 1 ? join(" (fields are separated by ", layout.separated(), ")") : "");
       values.push_back(*value);
     }
+    if (layout.labels) table.labels.push_back(std::move(row[0]));
     ++rows;
   });
-  if (rows == 0) chosen = chosen_columns(options, header, header.size(), name);
-  CsvNumbers table;
+  if (rows == 0) chosen = chosen_columns(options, header, header.size(), name, layout.labels);
+  if (layout.labels && !header.empty()) header.erase(header.begin());
   table.columns = options.columns.empty() ? std::move(header) : options.columns;
   table.values = Tensor::of(Shape::unnamed({rows, static_cast<int64_t>(chosen.size())}), values);
   return table;

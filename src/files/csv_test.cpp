@@ -76,7 +76,7 @@ TEST(Csv, columns_are_chosen_by_name) {
 TEST(Csv, errors_name_line_and_column) {
   EXPECT_TRUE(holds(error_in(""), {"x.csv", "empty"}));
   EXPECT_TRUE(holds(error_in("\n\n"), {"x.csv", "empty"}));
-  EXPECT_TRUE(holds(error_in("date,t\n2016-07-01,5\n"),
+  EXPECT_TRUE(holds(error_in("date,t\n2016-07-01,5\n", {.labels = CsvLabels::absent}),
                     {"line 2, column 1 ('date')", "'2016-07-01' is not a number"}));
   EXPECT_TRUE(holds(error_in("a,b\n1,2\n\n3,?0.2\n"), {"line 4, column 2 ('b')", "'?0.2'"}));
   EXPECT_TRUE(holds(error_in("1,2\n3,\n"), {"line 2, column 2", "'' is not a number"}));
@@ -88,6 +88,46 @@ TEST(Csv, errors_name_line_and_column) {
   EXPECT_TRUE(holds(error_in("1,1e999\n"), {"line 1, column 2"}));
   EXPECT_TRUE(holds(error_in("1,\x1b[31m" + std::string(100, 'x') + "\n"), {"'?[31mxxx", "...'"}));
   EXPECT_TRUE(holds(error_of([] { numbers("1", {.separator = '"'}); }, Error::Kind::call), {"separator"}));
+}
+
+TEST(Csv, the_separator_is_found_in_the_first_line) {
+  for (const std::string_view text :
+       {"1,2\n3,4\n", "1;2\n3;4\n", "1\t2\n3\t4\n", "1 2\n3 4\n", "  1   2  \n\n 3 \t4\n", "\n1, 2\n3 ,4\n",
+        "\"1\";2\n3;4\n", "x y\n1 2\n3 4\n", "\"a,b\";\"c\td\"\n1;2\n3;4\n", "1\t 2\n3\t4 \n"}) {
+    const CsvNumbers t = numbers(text);
+    ASSERT_EQ(t.values.shape().text(), "[2,2]") << text;
+    EXPECT_EQ(t.values.at({1, 0}), 3) << text;
+    EXPECT_EQ(t.values.at({1, 1}), 4) << text;
+    EXPECT_TRUE(t.labels.empty());
+  }
+  EXPECT_EQ(numbers("1\n2\n").values.shape().text(), "[2,1]");
+  EXPECT_EQ(words("two words\nthree more words\n").rows.size(), 1u);  // texts are not cut at blanks
+  EXPECT_EQ(numbers("1|2\n", {.separator = '|'}).values.shape().text(), "[1,2]");
+  EXPECT_TRUE(holds(error_in("1|2\n"), {"line 1, column 1", "'1|2' is not a number", "separated by ','"}));
+  EXPECT_TRUE(holds(error_in("1,5;2,5\n3,5;4,5\n"), {"line 1, column 1", "'1,5' is not a number"}));
+  EXPECT_TRUE(holds(error_in("1 2\n3 4 5\n"), {"line 2 has 3 fields", "expected 2 as in line 1", "blanks"}));
+}
+
+TEST(Csv, a_column_of_names_is_kept_apart) {
+  const Names rows = {"Life", "is"};
+  for (const std::string_view text :
+       {"word,x,y\nLife,1,2\nis,3,4\n", "Life,1,2\nis,3,4\n", ",x,y\nLife,1,2\nis,3,4\n",  // pandas
+        "x y\nLife 1 2\nis 3 4\n",                                                         // R
+        "\"Life\"\t1\t2\n\"is\"\t3\t4\n"}) {
+    const CsvNumbers t = numbers(text);
+    EXPECT_EQ(t.labels, rows) << text;
+    ASSERT_EQ(t.values.shape().text(), "[2,2]") << text;
+    EXPECT_EQ(t.values.at({1, 1}), 4) << text;
+    if (!t.columns.empty()) EXPECT_EQ(t.columns, (Names{"x", "y"})) << text;
+  }
+  EXPECT_EQ(numbers(",0,1\n0,5,6\n1,7,8\n").labels, (Names{"0", "1"}));  // numbers as names: pandas' index
+  EXPECT_EQ(numbers("7,1\n8,2\n", {.labels = CsvLabels::present}).labels, (Names{"7", "8"}));
+  EXPECT_EQ(numbers("n,x,y\na,1,2\n", {.columns = {"y"}}).values.at({0, 0}), 2);
+  // one name among numbers is a mistake, not a column of names
+  EXPECT_TRUE(holds(error_in("x,y\n1,2\nLife,4\n"), {"line 3, column 1 ('x')", "'Life' is not a number"}));
+  EXPECT_TRUE(
+      holds(error_in("word,x\nLife,1\n,2\n"), {"line 2, column 1 ('word')", "'Life' is not a number"}));
+  EXPECT_TRUE(holds(error_in("word,x\nLife,one\n"), {"line 2, column 2 ('x')", "'one' is not a number"}));
 }
 
 TEST(Csv, what_is_written_reads_back) {

@@ -10,6 +10,7 @@
 #include "core/label.h"
 #include "files/byte_source.h"
 #include "files/npy.h"
+#include "files/recognize.h"
 
 namespace limpid {
 
@@ -29,12 +30,7 @@ constexpr TypeCode k_codes[] = {
     {DType::u16, "u2"}, {DType::u8, "u1"},  {DType::boolean, "b1"},
 };
 
-struct Header {
-  DType dtype = DType::f32;
-  bool big_endian = false;
-  bool fortran_order = false;
-  Shape shape;
-};
+using Header = NpyHeader;
 
 // ---- the header's text ---------------------------------------------------------------------------
 
@@ -66,6 +62,7 @@ class HeaderParser {
     if (!take(token)) expected(token);
   }
   std::string_view quoted();
+  std::string_view list();
   int64_t whole_number();
   void dtype(Header& header);
   Shape shape();
@@ -86,6 +83,23 @@ std::string_view HeaderParser::quoted() {
   return word;
 }
 
+// A structured type: everything up to the bracket that closes it.
+std::string_view HeaderParser::list() {
+  const size_t begin = at_;
+  int depth = 0;
+  do {
+    const char c = peek();
+    if (at_ >= text_.size()) expected("a closing bracket");
+    if (c == '\'' || c == '"') {
+      quoted();
+      continue;
+    }
+    depth += c == '[' ? 1 : c == ']' ? -1 : 0;
+    ++at_;
+  } while (depth > 0);
+  return text_.substr(begin, at_ - begin);
+}
+
 int64_t HeaderParser::whole_number() {
   skip_blanks();
   if (peek() < '0' || peek() > '9') expected("a size, a whole number from 0 up");
@@ -99,8 +113,13 @@ int64_t HeaderParser::whole_number() {
 
 void HeaderParser::dtype(Header& header) {
   skip_blanks();
-  if (peek() == '[') fail("structured arrays are not supported, expected one type such as '<f4'");
+  if (peek() == '[') {
+    header.type = list();
+    header.unreadable = "structured arrays are not supported, expected one type such as '<f4'";
+    return;
+  }
   const std::string_view word = quoted();
+  header.type = word;
   const bool ordered = !word.empty() && std::string_view("<>=|").find(word[0]) != std::string_view::npos;
   const std::string_view code = ordered ? word.substr(1) : word;
   header.big_endian = ordered && word[0] == '>';
@@ -111,7 +130,8 @@ void HeaderParser::dtype(Header& header) {
     }
   std::string known;
   for (const TypeCode& type : k_codes) known += " " + std::string(type.code);
-  fail("type '", visible_line(word.substr(0, 40)), "' is not supported, expected one of", known);
+  header.unreadable =
+      join("type '", visible_line(word.substr(0, 40)), "' is not supported, expected one of", known);
 }
 
 Shape HeaderParser::shape() {
@@ -172,10 +192,15 @@ Header HeaderParser::parse() {
 uint64_t read_header(const ByteSource& source, Header& header) {
   const std::string& file = source.name();
   std::array<unsigned char, 12> start{};
-  if (source.size() < 10) fail_work(file, ": ", source.size(), " bytes, too short for a .npy file");
+  if (source.size() < 10) {
+    refuse_other_kinds(source, FileKind::npy);
+    fail_work(file, ": ", source.size(), " bytes, too short for a .npy file");
+  }
   source.read(0, std::as_writable_bytes(std::span(start).first(10)));
-  if (std::memcmp(start.data(), k_magic.data(), k_magic.size()) != 0)
+  if (std::memcmp(start.data(), k_magic.data(), k_magic.size()) != 0) {
+    refuse_other_kinds(source, FileKind::npy);
     fail_work(file, ": not a .npy file: it does not start with \"\\x93NUMPY\"");
+  }
   const int version = start[6];
   if (version < 1 || version > 3)
     fail_work(file, ": .npy version ", version, ".", int{start[7]}, ", expected 1, 2 or 3");
@@ -220,12 +245,10 @@ Tensor from_fortran(const Tensor& stored, const Shape& shape) {
 }
 
 Tensor read(const ByteSource& source) {
-  Header header;
-  const uint64_t data_at = read_header(source, header);
-  const uint64_t needed = data_bytes(header, source.name()), there = source.size() - data_at;
-  if (there != needed)
-    fail_work(source.name(), ": ", there, " bytes of data, expected ", needed, " for ", name(header.dtype),
-              " ", header.shape.text());
+  const Header header = read_npy_header(source);
+  if (!header.unreadable.empty()) fail_work(source.name(), ": npy header: ", header.unreadable);
+  const uint64_t data_at = header.data_at;
+  check_npy_size(header, source.size() - data_at, source.name());
   Tensor tensor(header.dtype, header.shape);
   const std::span bytes(static_cast<std::byte*>(tensor.raw()), tensor.bytes());
   source.read(data_at, bytes);
@@ -256,6 +279,21 @@ std::string header_bytes(DType dtype, const Shape& shape) {
 }
 
 }  // namespace
+
+NpyHeader read_npy_header(const ByteSource& source) {
+  NpyHeader header;
+  const uint64_t data_at = read_header(source, header);
+  header.data_at = data_at;
+  data_bytes(header, source.name());  // the shape is one that can be
+  return header;
+}
+
+void check_npy_size(const NpyHeader& header, uint64_t bytes, const std::string& file) {
+  const uint64_t needed = data_bytes(header, file);
+  if (bytes != needed)
+    fail_work(file, ": ", bytes, " bytes of data, expected ", needed, " for ", name(header.dtype), " ",
+              header.shape.text());
+}
 
 NpyPieces npy_pieces(const ConstView& values) {
   if (values.shape().rank() > k_max_rank)

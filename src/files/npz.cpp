@@ -7,7 +7,10 @@
 
 #include "core/label.h"
 #include "core/utf8.h"
+#include "files/byte_source.h"
 #include "files/npy.h"
+#include "files/npz.h"
+#include "files/recognize.h"
 
 namespace limpid {
 
@@ -63,20 +66,28 @@ std::string read_entry(zip_t* archive, zip_uint64_t index, const std::string& sh
   }
 }
 
-std::map<std::string, Tensor> read_archive(Source source, const std::string& name) {
+Archive open_archive(Source source, const std::string& name) {
   zip_stat_t whole;
   zip_stat_init(&whole);
   if (zip_source_stat(source.get(), &whole) == 0 && (whole.valid & ZIP_STAT_SIZE) && whole.size == 0)
     fail_work(name, ": not a .npz file: it is empty");  // libzip would take it for an archive without entries
   ErrorText error;
-  const Archive archive(zip_open_from_source(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, &error.error));
+  Archive archive(zip_open_from_source(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, &error.error));
   if (!archive && zip_error_code_zip(&error.error) == ZIP_ER_EXISTS)
     fail_work(name, ": two arrays of one name");
   if (!archive) fail_work(name, ": not a .npz file: ", error.text());
   source.release();  // the archive's from here
+  return archive;
+}
+
+std::map<std::string, Tensor> read_archive(Source source, const std::string& name) {
+  zip_stat_t whole;
+  zip_stat_init(&whole);
   uint64_t left = k_always_read;
-  if ((whole.valid & ZIP_STAT_SIZE) && whole.size < UINT64_MAX / k_most_growth)
+  if (zip_source_stat(source.get(), &whole) == 0 && (whole.valid & ZIP_STAT_SIZE) &&
+      whole.size < UINT64_MAX / k_most_growth)
     left = std::max(left, k_most_growth * whole.size);
+  const Archive archive = open_archive(std::move(source), name);
   std::map<std::string, Tensor> arrays;
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {
@@ -96,6 +107,14 @@ Source memory(Bytes bytes, const std::string& name) {
   ErrorText error;
   Source source(zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error.error));
   if (!source) fail_work(name, ": ", error.text());
+  return source;
+}
+
+Source file_source(const std::filesystem::path& path) {
+  refuse_other_kinds(*open_source(path), FileKind::npz);
+  ErrorText error;
+  Source source(zip_source_file_create(path.c_str(), 0, -1, &error.error));
+  if (!source) fail_work("cannot read ", path.string(), ": ", error.text());
   return source;
 }
 
@@ -160,14 +179,36 @@ std::map<std::string, Tensor> read_npz(const std::filesystem::path& path) {
   std::error_code none;
   if (!std::filesystem::is_regular_file(path, none))
     return read_npz(bytes_of(read_file(path)), path.string());
-  ErrorText error;
-  Source source(zip_source_file_create(path.c_str(), 0, -1, &error.error));
-  if (!source) fail_work("cannot read ", path.string(), ": ", error.text());
-  return read_archive(std::move(source), path.string());
+  return read_archive(file_source(path), path.string());
 }
 
 std::map<std::string, Tensor> read_npz(Bytes bytes, std::string_view name) {
+  refuse_other_kinds(*memory_source(bytes, name), FileKind::npz);
   return read_archive(memory(bytes, std::string(name)), std::string(name));
+}
+
+void visit_npz_entries(const std::filesystem::path& path,
+                       const std::function<void(const std::string& entry, const NpzPieces& next)>& each) {
+  const std::string name = path.string();
+  const Archive archive = open_archive(file_source(path), name);
+  const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
+  for (zip_int64_t i = 0; i < count; ++i) {
+    const auto index = static_cast<zip_uint64_t>(i);
+    const char* entry = zip_get_name(archive.get(), index, 0);
+    if (!entry) fail_work(name, ": entry ", i, ": ", zip_strerror(archive.get()));
+    const Entry file(zip_fopen_index(archive.get(), index, 0));
+    if (!file) fail_work(name, ": '", entry, "': ", zip_strerror(archive.get()));
+    each(entry, [&](std::span<std::byte> into) {
+      size_t used = 0;
+      while (used < into.size()) {
+        const zip_int64_t got = zip_fread(file.get(), into.data() + used, into.size() - used);
+        if (got < 0) fail_work(name, ": '", entry, "': ", zip_file_strerror(file.get()));
+        if (got == 0) break;
+        used += static_cast<size_t>(got);
+      }
+      return used;
+    });
+  }
 }
 
 void write_npz(const std::filesystem::path& path, const std::map<std::string, ConstView>& arrays) {

@@ -16,6 +16,8 @@ void make_booleans(std::span<std::byte> bytes) {
 }
 
 Tensor read_entry(const ByteSource& source, const SafetensorsInfo::Entry& entry) {
+  if (!entry.unreadable.empty())
+    fail_work(source.name(), ": tensor '", entry.name, "': ", unsupported_type(entry.unreadable));
   Tensor tensor(entry.dtype, entry.shape);
   const std::span bytes(static_cast<std::byte*>(tensor.raw()), tensor.bytes());
   source.read(entry.offset, bytes);

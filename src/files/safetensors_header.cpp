@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/utf8.h"
+#include "files/recognize.h"
 
 namespace limpid {
 
@@ -25,12 +26,13 @@ void check_layout(const SafetensorsInfo& info, const std::string& file, uint64_t
       fail_work(file, ": tensor '", entry.name, "': ", offsets,
                 entry.offset < end ? " overlap " : " leave a hole after ",
                 before ? "tensor '" + *before + "'" : "the header", ", expected to begin at ", end);
-    uint64_t needed = byte_size(entry.dtype);
+    // Of a type that is not ours only the place can be checked.
+    uint64_t needed = entry.unreadable.empty() ? byte_size(entry.dtype) : 1;
     for (const Dim& dim : entry.shape)
       if (__builtin_mul_overflow(needed, static_cast<uint64_t>(dim.size), &needed) || needed > INT64_MAX)
         fail_work(file, ": tensor '", entry.name, "': shape ", entry.shape.text(),
                   " overflows: more than any memory holds");
-    if (entry.bytes != needed)
+    if (entry.unreadable.empty() && entry.bytes != needed)
       fail_work(file, ": tensor '", entry.name, "': ", offsets, " are ", entry.bytes, " bytes, expected ",
                 needed, " for ", safetensors_name(entry.dtype), " ", entry.shape.text());
     end = entry.offset + entry.bytes;
@@ -73,6 +75,7 @@ std::string read_header_text(const ByteSource& source) {
 }  // namespace
 
 SafetensorsInfo read_safetensors_header(const ByteSource& source) {
+  refuse_other_kinds(source, FileKind::safetensors);
   const std::string text = read_header_text(source);
   SafetensorsInfo info = parse_safetensors_json(text, source.name());
   std::stable_sort(info.entries.begin(), info.entries.end(), [](const auto& a, const auto& b) {

@@ -24,6 +24,9 @@ SafetensorsInfo parse_safetensors_json(std::string_view text, const std::string&
 /// The name by which JSON calls the metadata.
 inline constexpr std::string_view k_safetensors_metadata = "__metadata__";
 
+/// Of a type that limpid does not have: "dtype F8_E4M3 is not supported, expected one of ...".
+std::string unsupported_type(std::string_view type);
+
 /// "F32", ..., "BOOL".
 std::string_view safetensors_name(DType);
 

@@ -179,10 +179,8 @@ bool HeaderParser::string(string_t& value) {
       entry_.dtype = type.dtype;
       return leave_value();
     }
-  std::string known;
-  for (const TypeName& type : k_types) known += (known.empty() ? "" : ", ") + std::string(type.name);
-  fail(where(), " ", visible_line(std::string_view(value).substr(0, 40)),
-       " is not supported, expected one of ", known);
+  entry_.unreadable = value.empty() ? "\"\"" : value;
+  return leave_value();
 }
 
 bool HeaderParser::start_object(size_t) {
@@ -279,6 +277,12 @@ void HeaderParser::finish_tensor() {
 }
 
 }  // namespace
+
+std::string unsupported_type(std::string_view type) {
+  std::string known;
+  for (const TypeName& each : k_types) known += (known.empty() ? "" : ", ") + std::string(each.name);
+  return join("dtype ", type, " is not supported, expected one of ", known);
+}
 
 std::string_view safetensors_name(DType dtype) {
   for (const TypeName& type : k_types)

@@ -1,10 +1,14 @@
 // Model files: one .safetensors with the parameters by name, and in __metadata__ "limpid.model" the rest as
 // JSON.
+#include <filesystem>
+
 #include "core/json.h"
+#include "files/recognize.h"
 #include "limpid/files.h"
 #include "limpid/version.h"
 #include "model/description.h"
 #include "model/impl.h"
+#include "text/padded.h"
 
 extern "C" {
 extern const char limpid_builtin_begin[];
@@ -40,6 +44,31 @@ void Model::save(const std::string& path, DType dtype) const {
 
 namespace {
 
+// What the path is, with a word on what to give instead of a folder.
+TensorFile read_model_file(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  if (fs::is_directory(path, none)) {
+    const fs::path inside = fs::path(path) / "model.safetensors";
+    if (fs::exists(inside, none))
+      fail_work(path, " is a folder, expected a model file; give ", inside.string());
+    fail_work(path, " is a folder without a model.safetensors, expected a model file; `limpid info ", path,
+              "` lists what it holds");
+  }
+  if (recognize(fs::path(path)).kind == FileKind::npz) return {read_npz(path), {}};
+  return read_safetensors(path);
+}
+
+// A network may be wider than its tokenizer (nanoGPT rounds 50,257 up to 50,304), never narrower.
+std::shared_ptr<const Tokenizer> fitting(std::shared_ptr<const Tokenizer> tokenizer, int64_t vocabulary,
+                                         const std::string& path) {
+  if (!tokenizer || tokenizer->vocabulary() == vocabulary) return tokenizer;
+  if (tokenizer->vocabulary() > vocabulary)
+    fail_call(path, ": the tokenizer has ", tokenizer->vocabulary(), " tokens, the model ", vocabulary,
+              "; give the tokenizer that it was trained with");
+  return padded_tokenizer(std::move(tokenizer), vocabulary);
+}
+
 std::string first_names(const TensorFile& file) {
   std::string names;
   int left = 3;
@@ -50,7 +79,9 @@ std::string first_names(const TensorFile& file) {
 
 }  // namespace
 
-Model Model::load(const std::string& path) { return from_file(read_safetensors(path), path); }
+Model Model::load(const std::string& path, const LoadOptions& options) {
+  return from_file(read_model_file(path), path, options);
+}
 
 Model Model::builtin() {
   const Bytes bytes = bytes_of(
@@ -58,25 +89,40 @@ Model Model::builtin() {
   return from_file(read_safetensors(bytes, "the built-in model"), "the built-in model");
 }
 
-Model Model::from_file(TensorFile file, const std::string& path) {
+Model Model::from_file(TensorFile file, const std::string& path, const LoadOptions& options) {
   const auto description = file.metadata.find(k_model_key);
   if (description != file.metadata.end()) {
     ModelDescription described = describe_model(description->second, path);
     check_layers(described.config, file.tensors.size(), path);
+    if (options.heads || options.activation)
+      fail_call(
+          path,
+          ": it is a model of limpid's and says itself how many heads and which activation it has; leave ",
+          options.heads ? "--heads" : "--activation", " out");
+    if (options.tokenizer) described.tokenizer = options.tokenizer;
+    if (const auto* gpt = std::get_if<GptConfig>(&described.config))
+      described.tokenizer = fitting(described.tokenizer, gpt->vocabulary, path);
     auto impl = std::make_unique<Impl>(described.config, described.tokenizer, described.title);
     set_parameters(*impl->graph, impl->parameters, std::move(file.tensors), path);
+    if (std::string note = note_on_parameters(impl->parameters); !note.empty())
+      impl->notes.push_back(std::move(note));
     return Model(std::move(impl));
   }
-  if (is_mingpt(file.tensors, file.metadata)) {
-    const GptConfig config = mingpt_config(file.metadata.at("config"), path);
-    check_layers(config, file.tensors.size(), path);
-    auto impl = std::make_unique<Impl>(config, nullptr, path);
-    set_parameters(*impl->graph, impl->parameters, mingpt_parameters(file.tensors, config, path), path);
+  if (is_mingpt(file.tensors)) {
+    const size_t tensors = file.tensors.size();
+    ForeignModel foreign = read_mingpt(std::move(file), path, options);
+    check_layers(foreign.config, tensors, path);
+    auto impl = std::make_unique<Impl>(foreign.config,
+                                       fitting(options.tokenizer, foreign.config.vocabulary, path), path);
+    set_parameters(*impl->graph, impl->parameters, std::move(foreign.parameters), path);
+    impl->notes = std::move(foreign.notes);
+    if (std::string note = note_on_parameters(impl->parameters); !note.empty())
+      impl->notes.push_back(std::move(note));
     return Model(std::move(impl));
   }
   fail_work(path, ": not a model that limpid reads (no \"", k_model_key,
-            "\" in its metadata, no minGPT names; it holds ", first_names(file), "); see `limpid info ", path,
-            "`");
+            "\" in its metadata, no names of minGPT, nanoGPT or GPT-2; it holds ", first_names(file),
+            "); see `limpid info ", path, "`");
 }
 
 }  // namespace limpid

@@ -11,13 +11,15 @@ struct Model::Impl {
   NetworkConfig config;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::string title;
+  std::vector<std::string> notes;  // what a user of the loaded model should know
   std::shared_ptr<Graph> graph;
   std::map<std::string, Tensor> parameters;
   std::unique_ptr<Engine> engine;
 
   // The textbook walk's input: the words (each occurrence its own token), or the vectors.
   std::vector<std::string> words;
-  Tensor vectors;  // [1,T,C]
+  Tensor vectors;                         // [1,T,C]
+  std::vector<std::string> vector_names;  // empty: X1, X2, ...
 
   const char* input_name() const { return vectors.count() > 0 ? "vectors" : "tokens"; }
   std::map<std::string, ConstView> bindings(const Tensor& input) const;
@@ -31,13 +33,32 @@ struct Model::Impl {
 void set_parameters(const Graph&, std::map<std::string, Tensor>& into, std::map<std::string, Tensor> from,
                     const std::string& path);
 
-/// Reads a minGPT state dict (transformer.h.0.attn.c_attn.weight ...; linear weights [out,in], configuration
-/// in the metadata) into a gpt network's names.
-bool is_mingpt(const std::map<std::string, Tensor>& tensors,
-               const std::map<std::string, std::string>& metadata);
-GptConfig mingpt_config(const std::string& json, const std::string& path);
-std::map<std::string, Tensor> mingpt_parameters(const std::map<std::string, Tensor>& tensors,
-                                                const GptConfig&, const std::string& path);
+/// Another program's model, under a gpt network's names.
+struct ForeignModel {
+  GptConfig config;
+  std::map<std::string, Tensor> parameters;
+  std::vector<std::string> notes;
+};
+
+/// Whether these are the names of minGPT, nanoGPT or GPT-2 (h.0.attn.c_attn.weight ...), and the model.
+/// Throws Error{call} naming what neither the file nor the options say.
+bool is_mingpt(const std::map<std::string, Tensor>& tensors);
+ForeignModel read_mingpt(TensorFile, const std::string& path, const LoadOptions&);
+
+/// "its parameters hold 3 numbers that are not finite, ..."; empty if all are.
+std::string note_on_parameters(const std::map<std::string, Tensor>&);
+/// The first stage of a run whose value was not finite.  The -inf of masked scores does not count.
+struct NotFinite {
+  std::string stage;
+  double value = 0;           // NaN, or an infinity
+  std::vector<int64_t> cell;  // where in the stage's value the first one stands; empty: not looked for
+};
+/// The first stage of this run whose value is not finite, if something that was `seen` is not: the run is
+/// made again, looking at every stage.  `length`: tokens of the sentence.
+std::optional<NotFinite> first_not_finite(Engine&, const Graph&,
+                                          const std::map<std::string, ConstView>& bound, const RunOptions&,
+                                          int64_t length, const RunResult& seen);
+std::string note_on(const NotFinite&);
 
 /// Zeros, ones or normal numbers as the graph says, from this seed and each parameter's name.
 std::map<std::string, Tensor> fresh_parameters(const Graph&, uint64_t seed);

@@ -39,7 +39,9 @@ Model Model::textbook_walk(const std::string& text, TextbookConfig config, uint3
   const auto words = word_tokenizer_from(text);
   std::vector<std::string> each;
   for (int64_t id : words->encode(text)) each.push_back(words->token_bytes(id));
-  if (each.empty()) fail_call("the sentence is empty; give at least one word");
+  if (each.empty())
+    fail_call("the sentence holds no word, ", text.empty() ? "it is empty" : "only white space",
+              "; give at least one, such as \"Life is short\"");
   config.vocabulary = static_cast<int64_t>(each.size());
   auto impl = std::make_unique<Impl>(
       config, nullptr, join("textbook network; random weights, seed ", seed, " (NumPy's numbers)"));
@@ -62,12 +64,20 @@ Model Model::textbook_walk(const Tensor& vectors, TextbookConfig config, uint32_
   return Model(std::move(impl));
 }
 
+void Model::set_vector_names(std::vector<std::string> names) {
+  const int64_t count = impl_->vectors.count() > 0 ? impl_->vectors.shape()[1].size : 0;
+  if (static_cast<int64_t>(names.size()) != count)
+    fail_call(names.size(), " names for ", count, " vectors; expected one each");
+  impl_->vector_names = std::move(names);
+}
+
 const NetworkConfig& Model::config() const { return impl_->config; }
 const Graph& Model::graph() const { return *impl_->graph; }
 const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
 const std::map<std::string, Tensor>& Model::parameters() const { return impl_->parameters; }
 std::map<std::string, Tensor>& Model::parameters() { return impl_->parameters; }
 std::string Model::title() const { return impl_->title; }
+const std::vector<std::string>& Model::notes() const { return impl_->notes; }
 void Model::set_title(const std::string& title) { impl_->title = title; }
 
 int64_t Model::parameter_count() const {
@@ -105,7 +115,11 @@ std::string Model::Impl::hash() const {
 std::vector<int64_t> Model::encode(const std::string& text) const {
   if (!impl_->tokenizer) fail_call("this model has no tokenizer; give token ids instead of a text");
   std::vector<int64_t> ids = impl_->tokenizer->encode(text);
-  if (ids.empty()) fail_call("the text is empty; give at least one word");
+  if (ids.empty() && text.empty()) fail_call("the text is empty; give at least one word");
+  if (ids.empty())
+    fail_call(
+        "the text is only white space, which this model's tokenizer of words does not see; "
+        "give at least one word");
   return ids;
 }
 
@@ -144,6 +158,14 @@ std::string note_of_repeats(const std::vector<std::string>& words) {
   return "";
 }
 
+// The probability of one token.
+double probability(const float* logits, int64_t count, int64_t id) {
+  const float most = *std::max_element(logits, logits + count);
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += std::exp(static_cast<double>(logits[i]) - most);
+  return std::exp(static_cast<double>(logits[id]) - most) / sum;
+}
+
 // The likeliest token, or one drawn with the probabilities of logits / temperature.
 int64_t choose(const float* logits, int64_t count, double temperature, Random& random) {
   const int64_t best = std::max_element(logits, logits + count) - logits;
@@ -164,6 +186,13 @@ int64_t choose(const float* logits, int64_t count, double temperature, Random& r
 
 std::string Model::generate(const std::string& text, const GenerateOptions& options,
                             const std::function<void(const std::string&)>& on_token) {
+  return generate(text, options, std::function<void(const GeneratedToken&)>([&](const GeneratedToken& token) {
+                    if (on_token) on_token(token.piece);
+                  }));
+}
+
+std::string Model::generate(const std::string& text, const GenerateOptions& options,
+                            const std::function<void(const GeneratedToken&)>& on_token) {
   if (!(options.temperature >= 0))
     fail_call("generate: temperature is ", options.temperature, ", expected 0 or more");
   if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
@@ -181,13 +210,13 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
     const RunResult result = run(one_row(seen), {.keep = {"logits"}});
     const Tensor& logits = result["logits"];
     const int64_t vocabulary = logits.shape().size(Axis::V);
-    ids.push_back(
-        choose(logits.data<float>() + logits.count() - vocabulary, vocabulary, options.temperature, random));
+    const float* const last = logits.data<float>() + logits.count() - vocabulary;
+    ids.push_back(choose(last, vocabulary, options.temperature, random));
     // Words are written with a space between; the other tokens hold their own.
     const std::string piece = (impl_->tokenizer->kind() == "words" ? " " : "") +
                               impl_->tokenizer->decode(std::span(&ids.back(), 1));
     written += piece;
-    if (on_token) on_token(piece);
+    if (on_token) on_token({ids.back(), piece, probability(last, vocabulary, ids.back())});
   }
   return written;
 }
@@ -204,7 +233,10 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) {
   if (impl_->vectors.count() > 0) {
     std::vector<Token> tokens;
     for (int64_t i = 0; i < impl_->vectors.shape()[1].size; ++i)
-      tokens.push_back({i, join("X", i + 1), 0, 0});
+      tokens.push_back({i,
+                        impl_->vector_names.empty() ? join("X", i + 1)
+                                                    : visible(impl_->vector_names[static_cast<size_t>(i)]),
+                        0, 0});
     return impl_->record(impl_->vectors, std::move(tokens), options);
   }
   if (!impl_->words.empty()) {

@@ -139,6 +139,7 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   if (gpt && length > gpt->context)
     trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ", gpt->context,
                                " at a time, so expect less of it"));
+  trace.notes.insert(trace.notes.end(), notes.begin(), notes.end());
   trace.engine_version = k_version;
   trace.title = title;
   trace.tokens = std::move(tokens);
@@ -163,6 +164,8 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
     for (const Observation& o : run.observe) trace.observed.push_back(to_text(o));
   run.progress = options.progress;
   RunResult result = runner->run(bound, run);
+  if (const auto first = first_not_finite(*runner, *shown, bound, run, length, result))
+    trace.notes.push_back(note_on(*first));
   trace.values = std::move(result.values);
   trace.summaries = std::move(result.summaries);
   if (const auto loss = trace.values.find("loss"); loss != trace.values.end())

@@ -19,6 +19,7 @@ AttentionOptions attention_options(const GptConfig& c, bool training) {
   o.out_init =
       0.02 / std::sqrt(2.0 * static_cast<double>(c.layers));  // GPT-2: the residual stream keeps its size
   o.dropout = training ? c.attention_dropout : 0;
+  o.each = "token";
   return o;
 }
 
@@ -46,7 +47,7 @@ Stage feed_forward(const Scope& block, Stage x, const GptConfig& c) {
   const Scope in = block / "mlp";
   const Shape wide = {{Axis::F, c.feed_forward ? c.feed_forward : 4 * c.width}};
   const Note widen = {"Feed-Forward (in)", c.bias ? "pre = x W_in + b_in" : "pre = x W_in",
-                      "Looks at each word alone, through many small detectors."};
+                      "Looks at each token alone, through many small detectors."};
   const Note bent = {"", "", "Keeps the detectors that found something and silences the others."};
   const Note narrow = {"Feed-Forward (out)", c.bias ? "y = post W_out + b_out" : "y = post W_out",
                        "Writes what was detected back in the width of the model."};
@@ -64,11 +65,12 @@ Stage feed_forward(const Scope& block, Stage x, const GptConfig& c) {
 }
 
 Stage block(const Scope& in, Stage x, const GptConfig& c, bool training) {
-  const Note first = {"", "", "Brings every word's numbers to the same size before attention."};
-  const Note second = {"", "", "Brings every word's numbers to the same size before the feed-forward layer."};
-  const Note mid = {"Add", "x + attention", "Adds what attention gathered to what the word already was."};
+  const Note first = {"", "", "Brings every token's numbers to the same size before attention."};
+  const Note second = {"", "",
+                       "Brings every token's numbers to the same size before the feed-forward layer."};
+  const Note mid = {"Add", "x + attention", "Adds what attention gathered to what the token already was."};
   const Note post = {"Add", "x + feed-forward",
-                     "Adds what the feed-forward layer found to what the word already was."};
+                     "Adds what the feed-forward layer found to what the token already was."};
   Stage a = normalize((in / "ln1").saying(first), x, c.norm, c.epsilon, c.bias);                   // [B,T,C]
   a = dropped(attention(in / "attn", a, a, attention_options(c, training)), c.dropout, training);  // [B,T,C]
   x = add((in / "resid_mid").saying(mid), x, a);                                                   // [B,T,C]
@@ -84,7 +86,7 @@ Stage embed(const Scope& in, Stage tokens, Stage table, const GptConfig& c, bool
                                            {Init::Kind::normal, 0.02, true});
     const Stage where = learned_positions(in / "pos_embed", x, rows);
     x = add((in / "blocks.0.resid_pre")
-                .saying({"Add", "x + position", "A word is what it is and where it stands."}),
+                .saying({"Add", "x + position", "A token is what it is and where it stands."}),
             x, where);
   } else if (c.positions == Positions::sinusoidal) {
     x = add(in / "blocks.0.resid_pre", x, sinusoidal_positions(in / "pos_embed", x));
@@ -109,9 +111,9 @@ void build_gpt(Graph& graph, const GptConfig& c, Purpose purpose) {
     x = block(here, x, c, training);
   }
   x = normalize((in / "ln_final")
-                    .saying({"", "", "Brings every word's numbers to the same size before the prediction."}),
+                    .saying({"", "", "Brings every token's numbers to the same size before the prediction."}),
                 x, c.norm, c.epsilon, c.bias);
-  predict_words(in, x, c.tied ? table : Stage{}, c.vocabulary, training);
+  predict_words(in, x, c.tied ? table : Stage{}, c.vocabulary, training, "token");
 }
 
 }  // namespace limpid

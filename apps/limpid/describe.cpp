@@ -1,0 +1,374 @@
+// limpid info: what a file or a folder says of itself.
+#include "limpid/describe.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/json.h"
+#include "core/label.h"
+#include "core/number_text.h"
+#include "core/utf8.h"
+#include "files/inspect.h"
+#include "files/recognize.h"
+#include "limpid/error.h"
+#include "limpid/files.h"
+#include "limpid/model.h"
+
+namespace limpid::command {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* k_model_key = "limpid.model";
+constexpr const char* k_checkpoint_key = "limpid.checkpoint";
+constexpr const char* k_trace_key = "limpid";
+constexpr const char* k_npz_trace_array = "metadata.json";
+
+// ---- models, checkpoints, traces ----------------------------------------------------------------------
+
+Json tensor_json(const ArrayInfo& array) {
+  Json sizes = Json::array();
+  for (const Dim& dim : array.shape) sizes.push_back(dim.size);
+  Json out = {{"name", array.name}, {"dtype", array.type}, {"shape", sizes}, {"count", array.shape.count()}};
+  if (!array.unreadable.empty()) out["not_readable"] = array.unreadable;
+  return out;
+}
+
+// The metadata's JSON document; a text that is none, or none that is read, stays a text.
+Json document(const std::string& text) {
+  try {
+    return parse_json(text, {""});
+  } catch (const Error&) {
+    return text;
+  }
+}
+
+// The text of that key; nothing where there is none, or something else.
+std::string text_at(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+Json describe_model(const Json& model) {
+  if (!model.is_object()) fail_work("its description of the model is ", shown(model), ", expected an object");
+  Json out;
+  out["title"] = text_at(model, "title");
+  out["network"] = model.value("network", Json::object());
+  if (model.contains("tokenizer")) {
+    const auto tokenizer = tokenizer_from_json(model["tokenizer"].dump());
+    out["tokenizer"] = {{"kind", tokenizer->kind()}, {"vocabulary", tokenizer->vocabulary()}};
+  }
+  out["written_by"] = "limpid " + text_at(model, "engine");
+  return out;
+}
+
+Json describe_checkpoint(const Json& run) {
+  if (!run.is_object()) fail_work("its description of the run is ", shown(run), ", expected an object");
+  Json out;
+  out["step"] = run.value("step", Json(0));
+  out["recipe"] = run.value("recipe", Json::object());
+  const Json history = run.value("history", Json::array());
+  if (history.is_array() && !history.empty()) out["last_epoch"] = history.back();
+  return out;
+}
+
+Json describe_trace(const Trace& trace) {
+  Json out;
+  out["title"] = trace.title;
+  out["text"] = trace.text;
+  out["tokens"] = trace.tokens.size();
+  out["observed"] = trace.observed;
+  out["edited"] = trace.edited;
+  out["summaries"] = trace.summaries.size();
+  out["written_by"] = "limpid " + trace.engine_version;
+  return out;
+}
+
+Json describe_foreign_model(const std::string& path) {
+  try {
+    const Model model = Model::load(path);
+    return {{"kind", "model"},
+            {"title", "a model in another program's names"},
+            {"network", Json::parse(to_json(model.config()))}};
+  } catch (const Error&) {
+    return {{"kind", "safetensors"}};
+  }
+}
+
+Json arrays_json(const ArrayList& list) {
+  Json tensors = Json::array();
+  for (const ArrayInfo& array : list.arrays) tensors.push_back(tensor_json(array));
+  return tensors;
+}
+
+// A file with an array that limpid cannot read has no model or trace of limpid's in it.
+bool all_readable(const ArrayList& list) {
+  return std::all_of(list.arrays.begin(), list.arrays.end(),
+                     [](const ArrayInfo& array) { return array.unreadable.empty(); });
+}
+
+Json describe_safetensors(const std::string& path, const ArrayList& list) {
+  Json out;
+  const auto entry = [&](const char* key) -> const std::string* {
+    const auto found = list.metadata.find(key);
+    return found == list.metadata.end() || !all_readable(list) ? nullptr : &found->second;
+  };
+  if (const std::string* text = entry(k_model_key)) {
+    out["kind"] = "model";
+    out.update(describe_model(parse_json(*text, {path + ": its description of the model cannot be read"})));
+  } else if (const std::string* run = entry(k_checkpoint_key)) {
+    out["kind"] = "checkpoint";
+    out.update(describe_checkpoint(parse_json(*run, {path + ": the checkpoint cannot be read"})));
+  } else if (entry(k_trace_key)) {
+    out["kind"] = "trace";
+    out.update(describe_trace(load_trace(path)));
+  } else if (entry("config")) {  // another program's, which limpid may read
+    out.update(describe_foreign_model(path));
+  } else {
+    out["kind"] = "safetensors";
+  }
+  if (out["kind"] == "safetensors")
+    for (const auto& [key, value] : list.metadata) out["metadata"][visible_line(key)] = document(value);
+  return out;
+}
+
+Json describe_arrays_file(const std::string& path, FileKind kind) {
+  const ArrayList list = list_arrays(path);
+  Json out;
+  if (kind == FileKind::npz) {
+    const bool trace = all_readable(list) &&
+                       std::any_of(list.arrays.begin(), list.arrays.end(),
+                                   [](const ArrayInfo& array) { return array.name == k_npz_trace_array; });
+    out["kind"] = trace ? "trace" : "npz";
+    if (trace) out.update(describe_trace(load_trace(path)));
+  } else if (kind == FileKind::npy) {
+    out["kind"] = "npy";
+  } else {
+    out = describe_safetensors(path, list);
+  }
+  out["tensors"] = arrays_json(list);
+  int64_t numbers = 0;
+  for (const Json& tensor : out["tensors"]) numbers += tensor["count"].get<int64_t>();
+  out["numbers"] = numbers;
+  return out;
+}
+
+// ---- everything else ----------------------------------------------------------------------------------
+
+// What a JSON text is for, by the keys it has.
+void say_what_json_is(const std::string& path, Json& out) {
+  constexpr uintmax_t k_most = 64 << 20;
+  std::error_code none;
+  if (fs::file_size(path, none) > k_most || none) return;
+  const std::string text = read_file(path);
+  const Json json = document(text);
+  const std::string first_line = text.substr(0, text.find('\n'));
+  const auto says = [&](const char* what, const std::string& advice) {
+    out["what"] = what;
+    out["advice"] = advice;
+  };
+  if (json.is_string()) {  // not one document: perhaps one a line
+    const Json line = document(first_line);
+    if (line.is_object() && line.contains("epoch") && line.contains("loss"))
+      return says("the log of a training run", "limpid draw training " + path + " -o training.svg");
+    if (line.is_object()) return says("JSON lines", "it holds no arrays");
+    return says("a text that begins like JSON", "it holds no arrays");
+  }
+  if (!json.is_object()) return;
+  if (json.contains("weight_map"))
+    return says("the index of a model in several .safetensors files",
+                "look at the files it names, one by one; limpid reads models of one file");
+  if ((json.contains("model_type") && json["model_type"].is_string()) || json.contains("architectures")) {
+    out["what"] = "the configuration of a model of the hub (" +
+                  visible_line(json.contains("model_type") && json["model_type"].is_string()
+                                   ? json["model_type"].get<std::string>()
+                                   : "no model_type") +
+                  ")";
+    out["advice"] = "the numbers are in the .safetensors file beside it";
+  } else if (json.contains("network")) {
+    says("a recipe of limpid's", "limpid train " + path);
+  } else if (json.contains("kind") && (json.contains("merges") || json.contains("words") ||
+                                       json.contains("characters") || json["kind"] == "bytes")) {
+    says("a tokenizer of limpid's", "give it as --tokenizer " + path);
+  } else if (json.contains("model") && json.contains("added_tokens")) {
+    says("a tokenizer of the hub (tokenizer.json)",
+         "limpid reads GPT-2's as a folder with vocab.json and merges.txt: --tokenizer FOLDER");
+  }
+}
+
+void count_text(const std::string& path, Json& out) {
+  const std::string text = read_file(path);
+  int64_t characters = 0;
+  for (size_t at = 0; at < text.size(); at += character_at(text, at).size) ++characters;
+  out["characters"] = characters;
+  out["lines"] = std::count(text.begin(), text.end(), '\n') + (!text.empty() && text.back() != '\n');
+  const bool table = path.ends_with(".csv") || path.ends_with(".tsv");
+  if (!table) return;
+  try {
+    const CsvNumbers numbers = read_csv(path);
+    out["what"] = "a table of numbers";
+    out["rows"] = numbers.values.shape()[0].size;
+    out["columns"] = numbers.values.shape()[1].size;
+    out["named_columns"] = !numbers.columns.empty();
+    out["named_rows"] = !numbers.labels.empty();
+    out["advice"] = "its rows as input vectors: limpid trace --vectors " + path;
+  } catch (const Error& error) {
+    out["what"] = "a table";
+    out["advice"] = std::string("not of numbers alone: ") + error.what();
+  }
+}
+
+Json describe_other(const std::string& path, const RecognizedFile& seen) {
+  Json out;
+  out["kind"] = std::string(name(seen.kind));
+  out["what"] = seen.what;
+  out["bytes"] = fs::file_size(path);
+  out["advice"] = seen.advice;
+  if (seen.kind == FileKind::pytorch || seen.kind == FileKind::pytorch_old)
+    out["command"] = k_convert_pytorch;
+  if (seen.kind == FileKind::json) say_what_json_is(path, out);
+  if (seen.kind == FileKind::text) count_text(path, out);
+  return out;
+}
+
+// ---- folders --------------------------------------------------------------------------------------------
+
+// One line about a file of a folder.
+std::string in_a_line(const std::string& path) {
+  try {
+    const RecognizedFile seen = recognize(fs::path(path));
+    if (seen.kind != FileKind::safetensors && seen.kind != FileKind::json) return seen.what;
+    if (seen.kind == FileKind::json) {
+      Json json = {{"what", seen.what}};
+      say_what_json_is(path, json);
+      return json["what"];
+    }
+    const SafetensorsInfo info = inspect_safetensors(path);
+    if (info.metadata.count(k_model_key)) return "a model of limpid's";
+    if (info.metadata.count(k_checkpoint_key)) return "a checkpoint of a training run";
+    if (info.metadata.count(k_trace_key)) return "a trace";
+    return join("a safetensors file, ", info.entries.size(),
+                info.entries.size() == 1 ? " tensor" : " tensors");
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+std::string advice_for_folder(const fs::path& folder, const Json& files) {
+  const auto holds = [&](const char* file) {
+    return std::any_of(files.begin(), files.end(), [&](const Json& each) { return each["name"] == file; });
+  };
+  if (holds("model.safetensors")) {
+    const std::string model = (folder / "model.safetensors").string();
+    return holds("checkpoint.safetensors") ? "limpid trace \"Life is short\" --model " + model
+                                           : "limpid info " + model;
+  }
+  if (holds("checkpoint.safetensors"))
+    return "a training run that is not done; go on with its recipe and --resume";
+  if (holds("model.safetensors.index.json")) return "a model in several files, which limpid does not read";
+  if (holds("pytorch_model.bin"))
+    return "its numbers are a pickle, which limpid does not read: limpid info " +
+           (folder / "pytorch_model.bin").string();
+  return "give one of its files";
+}
+
+Json describe_folder(const std::string& path) {
+  constexpr size_t k_most = 1000;  // files that are looked into
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (auto at = fs::directory_iterator(path, error); !error && at != fs::directory_iterator();
+       at.increment(error))
+    entries.push_back(at->path());
+  if (error) fail_work("cannot read ", path, ": ", error.message());
+  std::sort(entries.begin(), entries.end());
+  Json files = Json::array();
+  for (const fs::path& entry : entries) {
+    if (files.size() == k_most) break;
+    std::error_code none;
+    Json file = {{"name", visible_line(entry.filename().string())}};
+    if (fs::is_directory(entry, none)) {
+      file["what"] = "a folder";
+    } else if (fs::is_regular_file(entry, none)) {
+      file["bytes"] = fs::file_size(entry, none);
+      file["what"] = in_a_line(entry.string());
+    } else {
+      file["what"] = "neither a file nor a folder";
+    }
+    files.push_back(std::move(file));
+  }
+  Json out;
+  out["kind"] = "folder";
+  const auto holds = [&](const char* file) { return fs::exists(fs::path(path) / file); };
+  out["what"] = holds("log.jsonl") || holds("checkpoint.safetensors") ? "the folder of a training run"
+                : holds("config.json")                                ? "a model's folder, as on the hub"
+                : files.empty()                                       ? "an empty folder"
+                                                                      : "a folder";
+  out["entries"] = entries.size();
+  out["files"] = files;
+  out["advice"] = advice_for_folder(path, files);
+  return out;
+}
+
+}  // namespace
+
+std::string size_text(uint64_t bytes) {
+  const char* units[] = {"bytes", "kB", "MB", "GB", "TB"};
+  double size = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (size >= 999.95 && unit + 1 < std::size(units)) {
+    size /= 1000;
+    ++unit;
+  }
+  if (unit == 0) return join(bytes, bytes == 1 ? " byte" : " bytes");
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %s", size, units[unit]);
+  return text;
+}
+
+Json describe(const std::string& path) {
+  const RecognizedFile seen = recognize(fs::path(path));
+  switch (seen.kind) {
+    case FileKind::safetensors:
+    case FileKind::npy:
+    case FileKind::npz:
+      return describe_arrays_file(path, seen.kind);
+    case FileKind::folder:
+      return describe_folder(path);
+    case FileKind::binary:  // damaged, or nothing known: its reader says where
+      if (path.ends_with(".safetensors") || path.ends_with(".npy") || path.ends_with(".npz"))
+        list_arrays(path);
+      [[fallthrough]];
+    default:
+      return describe_other(path, seen);
+  }
+}
+
+Json describe_arrays(const std::string& path, const std::string& pattern) {
+  Json out = Json::array();
+  const auto wanted = [&](const std::string& array) { return array == pattern || matches(pattern, array); };
+  measure_arrays(path, wanted, [&](const ArrayInfo& array, const ArrayNumbers& numbers) {
+    Json json = tensor_json(array);
+    if (array.unreadable.empty()) {
+      const auto number = [&](long double x) -> Json {
+        if (is_floating(array.dtype)) return static_cast<double>(x);
+        return static_cast<int64_t>(x);
+      };
+      json["least"] = numbers.finite() ? number(numbers.least) : Json();
+      json["most"] = numbers.finite() ? number(numbers.most) : Json();
+      json["mean"] = numbers.finite() ? Json(numbers.mean) : Json();
+      json["nan"] = numbers.nan;
+      json["infinite"] = numbers.infinite;
+    }
+    out.push_back(std::move(json));
+  });
+  if (!out.empty()) return out;
+  std::string names;
+  int left = 5;
+  for (const ArrayInfo& array : list_arrays(path).arrays)
+    if (left-- > 0) names += (names.empty() ? "" : ", ") + in_quotes(array.name);
+  fail_call(path, " holds no array ", in_quotes(pattern),
+            names.empty() ? "; it holds none at all" : "; it holds ", names, left < 0 ? ", ..." : "");
+}
+
+}  // namespace limpid::command

@@ -1,0 +1,222 @@
+#include "files/recognize.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "core/label.h"
+#include "core/utf8.h"
+#include "files/byte_source.h"
+
+namespace limpid {
+
+const char* const k_convert_pytorch =
+    "python3 -c \"import sys, torch, safetensors.torch as s; "
+    "d = torch.load(sys.argv[1], map_location='cpu', weights_only=True); "
+    "d = d.get('model', d.get('state_dict', d)); "
+    "s.save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, sys.argv[2])\" "
+    "FILE.pt FILE.safetensors";
+
+namespace {
+
+constexpr size_t k_start = 4096;       // what a kind is told by
+constexpr size_t k_zip_end = 1 << 16;  // where the list of a zip's entries is looked for
+
+struct KindName {
+  FileKind kind;
+  std::string_view name;
+};
+constexpr KindName k_names[] = {
+    {FileKind::safetensors, "safetensors"},
+    {FileKind::npy, "npy"},
+    {FileKind::npz, "npz"},
+    {FileKind::pytorch, "pytorch"},
+    {FileKind::pytorch_old, "pytorch_old"},
+    {FileKind::pickle, "pickle"},
+    {FileKind::gguf, "gguf"},
+    {FileKind::hdf5, "hdf5"},
+    {FileKind::onnx, "onnx"},
+    {FileKind::zip, "zip"},
+    {FileKind::gzip, "gzip"},
+    {FileKind::archive, "archive"},
+    {FileKind::image, "image"},
+    {FileKind::pdf, "pdf"},
+    {FileKind::html, "html"},
+    {FileKind::xml, "xml"},
+    {FileKind::lfs_pointer, "git_lfs_pointer"},
+    {FileKind::json, "json"},
+    {FileKind::text, "text"},
+    {FileKind::utf16, "utf16"},
+    {FileKind::empty, "empty"},
+    {FileKind::folder, "folder"},
+    {FileKind::binary, "binary"},
+};
+
+std::string read_part(const ByteSource& source, uint64_t from, uint64_t most) {
+  if (from >= source.size()) return "";
+  std::string part(std::min<uint64_t>(most, source.size() - from), '\0');
+  source.read(from, std::as_writable_bytes(std::span(part)));
+  return part;
+}
+
+bool has(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+
+// ---- by the first bytes ------------------------------------------------------------------------------
+
+struct Magic {
+  std::string_view bytes;
+  FileKind kind;
+  const char* what;
+  const char* advice;
+};
+
+constexpr const char* k_decompress = "unpack it first, and give what is inside";
+constexpr const char* k_no_pickle =
+    "limpid runs nothing that is in a file, and so reads no pickles; whoever trusts the file writes its "
+    "tensors "
+    "as safetensors: `limpid info FILE` shows the command";
+constexpr const char* k_other_model = "limpid does not read this format; take the model's .safetensors file";
+
+constexpr Magic k_magics[] = {
+    {"\x93NUMPY", FileKind::npy, "a NumPy array (.npy)", ""},
+    {"GGUF", FileKind::gguf, "a GGUF model (llama.cpp)", k_other_model},
+    {"ggml", FileKind::gguf, "a GGML model (llama.cpp, before GGUF)", k_other_model},
+    {"\x89HDF\r\n\x1a\n", FileKind::hdf5, "an HDF5 file (Keras writes its weights so)", k_other_model},
+    {"\x1f\x8b", FileKind::gzip, "a gzip file", "unpack it first: gunzip -k FILE"},
+    {"\x28\xb5\x2f\xfd", FileKind::archive, "a Zstandard file", k_decompress},
+    {"\xfd"
+     "7zXZ",
+     FileKind::archive, "an xz file", k_decompress},
+    {"BZh", FileKind::archive, "a bzip2 file", k_decompress},
+    {"7z\xbc\xaf\x27\x1c", FileKind::archive, "a 7-Zip archive", k_decompress},
+    {"\x89PNG\r\n\x1a\n", FileKind::image, "a PNG image", "limpid reads no images yet"},
+    {"\xff\xd8\xff", FileKind::image, "a JPEG image", "limpid reads no images yet"},
+    {"GIF8", FileKind::image, "a GIF image", "limpid reads no images yet"},
+    {"%PDF-", FileKind::pdf, "a PDF", "limpid reads no documents; give the text itself"},
+    {"\xff\xfe", FileKind::utf16, "text in UTF-16", "make it UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE"},
+    {"\xfe\xff", FileKind::utf16, "text in UTF-16", "make it UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE"},
+};
+
+bool is_safetensors(std::string_view start) {
+  constexpr uint64_t k_most = 100'000'000;
+  if (start.size() < 9 || start[8] != '{') return false;
+  uint64_t length = 0;
+  for (size_t i = 0; i < 8; ++i) length |= uint64_t{static_cast<unsigned char>(start[i])} << (8 * i);
+  return length <= k_most;
+}
+
+RecognizedFile zip_kind(const ByteSource& source, std::string_view start) {
+  const uint64_t tail = std::min<uint64_t>(source.size(), k_zip_end);
+  const std::string entries = std::string(start) + read_part(source, source.size() - tail, tail);
+  if (has(entries, "/data.pkl") || has(entries, "constants.pkl"))
+    return {FileKind::pytorch, "a PyTorch checkpoint (torch.save: a zip with a pickle in it)", k_no_pickle};
+  if (has(entries, ".npy") || start.starts_with("PK\5\6")) return {FileKind::npz, "NumPy arrays (.npz)", ""};
+  if (has(entries, "model.weights.h5")) return {FileKind::hdf5, "a Keras model (.keras)", k_other_model};
+  return {FileKind::zip, "a zip archive without NumPy arrays", k_decompress};
+}
+
+RecognizedFile pickle_kind(std::string_view start) {
+  // torch.save before 1.6 begins with this number, pickled
+  if (has(start.substr(0, 32), std::string_view("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10)))
+    return {FileKind::pytorch_old, "a PyTorch checkpoint (torch.save before 1.6: pickles)", k_no_pickle};
+  return {FileKind::pickle, "a Python pickle", k_no_pickle};
+}
+
+// An ONNX file is a message whose first fields are ir_version (a small number) and the producer's name.
+bool is_onnx(std::string_view start) {
+  return start.size() > 4 && start[0] == 8 && start[1] > 0 && start[1] < 30 &&
+         (start[2] == 0x12 || start[2] == 0x3a) && start[3] >= 0;
+}
+
+// ---- text --------------------------------------------------------------------------------------------
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
+// Whether these first bytes of a file are text; a character may be cut at their end.
+bool is_text(std::string_view start, bool whole) {
+  const size_t bad = first_not_utf8(start);
+  if (bad != start.npos && (whole || start.size() - bad > 3)) return false;
+  return std::none_of(start.begin(), start.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 && std::string_view("\t\n\v\f\r\x1b").find(c) == std::string_view::npos;
+  });
+}
+
+// "size 497774208" of an LFS pointer, for people; empty if it is not there.
+std::string lfs_size(std::string_view text) {
+  const size_t at = text.find("\nsize ");
+  if (at == text.npos) return "";
+  const std::string_view digits = text.substr(at + 6, text.find('\n', at + 6) - at - 6);
+  const bool number =
+      !digits.empty() && digits.size() < 20 && digits.find_first_not_of("0123456789") == digits.npos;
+  return number ? " of " + std::string(digits) + " bytes" : "";
+}
+
+RecognizedFile text_kind(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  const size_t first = text.find_first_not_of(" \t\r\n\v\f");
+  const std::string_view begin = first == text.npos ? "" : text.substr(first);
+  const std::string low = lower(begin.substr(0, 512));
+  if (text.starts_with("version https://git-lfs.github.com/spec/"))
+    return {FileKind::lfs_pointer,
+            "a Git LFS pointer, a note where the file itself" + lfs_size(text) + " is kept",
+            "fetch it: `git lfs pull` in its repository, or download it from the hub's page"};
+  if (low.starts_with("<!doctype html") || low.starts_with("<html") ||
+      (low.starts_with("<!--") && has(low, "<html")))
+    return {FileKind::html, "an HTML page, which a browser or a hub gave instead of the file",
+            "download the file itself (on Hugging Face: its address with /resolve/ instead of /blob/)"};
+  if (low.starts_with("<?xml") || low.starts_with("<svg"))
+    return {FileKind::xml, low.starts_with("<svg") || has(low, "<svg") ? "an SVG figure" : "an XML document",
+            "limpid does not read it"};
+  if (begin.starts_with('{') || (begin.starts_with('[') && !begin.starts_with("[[:")))
+    return {FileKind::json, "a JSON text", "it holds no arrays"};
+  return {FileKind::text, "a text", "to run it through a model: limpid trace @FILE"};
+}
+
+}  // namespace
+
+std::string_view name(FileKind kind) {
+  for (const KindName& each : k_names)
+    if (each.kind == kind) return each.name;
+  return "binary";
+}
+
+RecognizedFile recognize(const ByteSource& source) {
+  if (source.size() == 0)
+    return {FileKind::empty, "empty (0 bytes)", "the download or the copy that made it did not finish"};
+  const std::string start = read_part(source, 0, k_start);
+  if (is_safetensors(start)) return {FileKind::safetensors, "a safetensors file", ""};
+  if (start.starts_with("PK\3\4") || start.starts_with("PK\5\6")) return zip_kind(source, start);
+  for (const Magic& magic : k_magics)
+    if (start.starts_with(magic.bytes)) return {magic.kind, magic.what, magic.advice};
+  if (start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) return pickle_kind(start);
+  if (start.size() > 262 && std::string_view(start).substr(257, 5) == "ustar")
+    return {FileKind::archive, "a tar archive", "unpack it first: tar xf FILE"};
+  if (is_onnx(start)) return {FileKind::onnx, "an ONNX model", k_other_model};
+  if (is_text(start, start.size() == source.size())) return text_kind(start);
+  return {FileKind::binary, "a file of a kind that limpid does not know",
+          "limpid reads .safetensors, .npz and .npy files"};
+}
+
+RecognizedFile recognize(const std::filesystem::path& path) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none))
+    return {FileKind::folder, "a folder", "`limpid info FOLDER` lists what it holds"};
+  return recognize(*open_source(path));
+}
+
+void refuse_other_kinds(const ByteSource& source, FileKind expected) {
+  const RecognizedFile seen = recognize(source);
+  if (seen.kind == expected || seen.kind == FileKind::binary) return;
+  const char* wanted = expected == FileKind::npy   ? "a .npy file"
+                       : expected == FileKind::npz ? "a .npz file"
+                                                   : "a .safetensors file";
+  fail_work(source.name(), " is ", seen.what, ", expected ", wanted, seen.advice.empty() ? "" : "; ",
+            seen.advice);
+}
+
+}  // namespace limpid

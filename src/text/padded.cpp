@@ -1,0 +1,38 @@
+#include "text/padded.h"
+
+namespace limpid {
+namespace {
+
+class Padded final : public Tokenizer {
+ public:
+  Padded(std::shared_ptr<const Tokenizer> inner, int64_t vocabulary)
+      : inner_(std::move(inner)), vocabulary_(vocabulary) {}
+  std::string kind() const override { return inner_->kind(); }
+  int64_t vocabulary() const override { return vocabulary_; }
+  std::optional<int64_t> special(std::string_view name) const override { return inner_->special(name); }
+  // Whoever reads it back pads it again: the network says how many tokens there are.
+  std::string to_json() const override { return inner_->to_json(); }
+
+ private:
+  void append(std::string_view text, Specials specials, Encoding& out) const override {
+    out = inner_->encode_with_spans(text, specials);
+  }
+  std::string bytes_of(int64_t id) const override {
+    return id < inner_->vocabulary() ? inner_->token_bytes(id) : join("<unused ", id, ">");
+  }
+  std::string_view between() const override { return inner_->kind() == "words" ? " " : ""; }
+
+  std::shared_ptr<const Tokenizer> inner_;
+  int64_t vocabulary_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> padded_tokenizer(std::shared_ptr<const Tokenizer> inner,
+                                                  int64_t vocabulary) {
+  if (inner->vocabulary() > vocabulary)
+    fail_call("tokenizer: it has ", inner->vocabulary(), " tokens, expected at most ", vocabulary);
+  return std::make_shared<Padded>(std::move(inner), vocabulary);
+}
+
+}  // namespace limpid

@@ -1,0 +1,54 @@
+"""Writes small files of arrays for tests of the command, without NumPy: .safetensors and .npz."""
+import io
+import json
+import math
+import struct
+import zipfile
+
+
+def flat(data):
+    """The numbers of nested lists, and the lists' sizes."""
+    if not isinstance(data, list):
+        return [data], []
+    numbers, sizes = [], [len(data)]
+    for each in data:
+        inner, shape = flat(each)
+        numbers += inner
+    return numbers, sizes + (shape if data else [])
+
+
+def safetensors(arrays, metadata=None, raw=()):
+    """arrays: name -> nested lists, written as F32; raw: (name, dtype, shape, bytes)."""
+    header, data = {}, b""
+    if metadata:
+        header["__metadata__"] = metadata
+    pieces = [(name, "F32", flat(values)[1], struct.pack(f"<{len(flat(values)[0])}f", *flat(values)[0]))
+              for name, values in arrays.items()] + list(raw)
+    for name, dtype, shape, content in pieces:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def npy(values=None, descr="<f4", shape=None, content=None):
+    if content is None:
+        numbers, shape = flat(values)
+        content = struct.pack(f"<{len(numbers)}f", *numbers)
+    sizes = "".join(f"{n}, " for n in shape)
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sizes}), }}".encode()
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + content
+
+
+def npz(arrays, raw=()):
+    """arrays: name -> nested lists; raw: (name in the zip, bytes)."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, values in arrays.items():
+            file.writestr(name + ".npy", npy(values))
+        for name, content in raw:
+            file.writestr(name, content)
+    return out.getvalue()
+
+
+NAN, INF = math.nan, math.inf

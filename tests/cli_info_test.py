@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""limpid info, and what every reader says of a file that is something else than it should be.
+
+  tests/cli_info_test.py build/dev/limpid
+"""
+import gzip
+import io
+import json
+import os
+import pickle
+import struct
+import sys
+import zipfile
+
+import array_files
+from cli_helpers import *
+
+
+def pytorch_zip(folder="archive"):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr(folder + "/data.pkl", pickle.dumps({"w": 1}))
+        file.writestr(folder + "/data/0", bytes(64))
+        file.writestr(folder + "/version", "3\n")
+    return out.getvalue()
+
+
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 497774208\n"
+HTML = "<!doctype html>\n<html lang=\"en\"><head><title>model.safetensors</title></head></html>"
+# file, kind, what is said of it, what is advised
+OTHERS = [
+    ("model.pt", pytorch_zip(), "pytorch", "a PyTorch checkpoint", "safetensors"),
+    ("pytorch_model.bin", pytorch_zip("ckpt"), "pytorch", "a PyTorch checkpoint", "safetensors"),
+    ("old.pth", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.", "pytorch_old",
+     "a PyTorch checkpoint", "safetensors"),
+    ("meta.pkl", pickle.dumps({"stoi": {"a": 0}}), "pickle", "a Python pickle", "pickles"),
+    ("page.safetensors", HTML, "html", "an HTML page", "/resolve/"),
+    ("pointer.safetensors", LFS, "git_lfs_pointer", "a Git LFS pointer", "git lfs pull"),
+    ("model.safetensors.gz", gzip.compress(b"x" * 100), "gzip", "a gzip file", "gunzip"),
+    ("model.gguf", b"GGUF" + struct.pack("<IQQ", 3, 10, 20), "gguf", "a GGUF model", ".safetensors"),
+    ("numbers.json", '{"a": [1, 2]}', "json", "a JSON text", "no arrays"),
+    ("poem.txt", "Life is short,\nart is long.\n", "text", "a text", "trace @"),
+    ("nothing.safetensors", b"", "empty", "empty (0 bytes)", "did not finish"),
+    ("noise.dat", bytes(range(1, 9)) * 40, "binary", "does not know", ".safetensors"),
+]
+
+
+class OtherFiles(Case):
+    def test_info_says_what_it_is_and_what_to_do(self):
+        for name, content, kind, what, advice in OTHERS:
+            write(name, content)
+            page = self.ok("info", path(name))
+            self.assertIn(what, page)
+            self.assertIn(advice, " ".join(page.split()))
+            said = json.loads(self.ok("info", path(name), "--json"))
+            self.assertEqual(said["kind"], kind, name)
+            self.assertIn(what, said["what"])
+            self.assertEqual(said["bytes"], len(content))
+        self.assertIn("weights_only=True", self.ok("info", path("model.pt")))
+        self.assertIn("497774208 bytes", " ".join(self.ok("info", path("pointer.safetensors")).split()))
+
+    def test_readers_say_it_too(self):
+        for name, content, kind, what, advice in OTHERS:
+            write(name, content)
+            if kind == "binary":
+                continue
+            self.refused(1, [name, what, advice], "trace", "a", "--model", path(name))
+            self.refused(1, [name, what], "generate", "a", "--model", path(name))
+        for ending in (".npy", ".npz", ".safetensors"):
+            write("page" + ending, HTML)
+            self.refused(1, ["page" + ending, "an HTML page"], "trace", "--vectors", path("page" + ending))
+        for ending in (".npz", ".safetensors"):
+            self.refused(1, ["page" + ending, "an HTML page"], "trace", path("page" + ending))
+        self.refused(1, ["an HTML page"], "trace", "a", "--edit", "embed=replace:" + path("page.npy"))
+
+    def test_nothing_in_a_pickle_is_run(self):
+        class Bomb:
+            def __reduce__(self):
+                return (os.mkdir, (path("exploded"),))
+        self.ok("info", write("bomb.pkl", pickle.dumps(Bomb())))
+        self.refused(1, "pickle", "trace", "a", "--model", path("bomb.pkl"))
+        self.assertFalse(os.path.exists(path("exploded")))
+
+    def test_json_texts_are_told_apart(self):
+        for text, words in (('{"model_type": "gpt2", "n_layer": 12}', "configuration of a model of the hub (gpt2)"),
+                            ('{"weight_map": {"a": "b"}}', "index of a model in several"),
+                            ('{"network": {"network": "gpt"}}', "a recipe of limpid's"),
+                            ('{"kind":"bytes"}', "a tokenizer of limpid's"),
+                            ('{"epoch":1,"loss":2.0}\n{"epoch":2,"loss":1.5}\n', "the log of a training run"),
+                            ('{"model": {}, "added_tokens": []}', "a tokenizer of the hub")):
+            self.assertIn(words, " ".join(self.ok("info", write("some.json", text)).split()))
+
+    def test_a_table_of_numbers(self):
+        said = json.loads(self.ok("info", write("t.csv", "word;x;y\nLife;1;2\nis;3;4\n"), "--json"))
+        self.assertEqual((said["rows"], said["columns"], said["named_columns"], said["named_rows"]), (2, 2, True, True))
+        self.assertIn("line 2, column 2", self.ok("info", write("bad.csv", "a,b\n1,x\n")))
+
+    def test_what_is_not_there(self):
+        self.refused(1, "nofile", "info", "nofile.safetensors")
+        self.refused(1, "nofile", "info", "nofile.pt")
+
+
+class Folders(Case):
+    def test_a_folder_of_the_hub(self):
+        os.makedirs(path("hub/onnx"), exist_ok=True)
+        write("hub/config.json", '{"model_type": "gpt2"}')
+        write("hub/model.safetensors", array_files.safetensors({"w": [[1.0, 2.0]]}))
+        write("hub/pytorch_model.bin", pytorch_zip())
+        write("hub/README.md", "# A model\n")
+        page = self.ok("info", path("hub"))
+        for words in ("a model's folder", "config.json", "(gpt2)", "a safetensors file, 1 tensor", "a PyTorch checkpoint",
+                      "onnx", "limpid info " + path("hub/model.safetensors")):
+            self.assertIn(words, page.replace("\n            ", " "))
+        files = {f["name"]: f["what"] for f in json.loads(self.ok("info", path("hub"), "--json"))["files"]}
+        self.assertEqual(sorted(files), ["README.md", "config.json", "model.safetensors", "onnx", "pytorch_model.bin"])
+        self.refused(1, ["is a folder", "hub/model.safetensors"], "trace", "a", "--model", path("hub"))
+        os.makedirs(path("empty"), exist_ok=True)
+        self.assertIn("an empty folder", self.ok("info", path("empty")))
+        self.refused(1, ["is a folder", "limpid info"], "trace", "a", "--model", path("empty"))
+
+    def test_the_folder_of_a_run(self):
+        write("text.txt", TEXT)
+        self.ok("train", recipe("run.json", steps=20), "-o", path("run"))
+        page = self.ok("info", path("run")).replace("\n            ", " ")
+        for words in ("the folder of a training run", "a model of limpid's", "a checkpoint", "the log of a training run",
+                      "--model " + path("run/model.safetensors")):
+            self.assertIn(words, page)
+
+
+class Arrays(Case):
+    odd = [[1.0, array_files.NAN, -3.0], [array_files.INF, 0.0, 4.0]]
+
+    def test_one_unsupported_array_does_not_hide_the_others(self):
+        file = write("mixed.safetensors", array_files.safetensors({"a": [1.0, 2.0]}, raw=[
+            ("f8", "F8_E4M3", [2, 3], bytes(6)), ("u64", "U64", [1], bytes(8))]))
+        page = self.ok("info", file)
+        for words in ("a ", "F8_E4M3", "[2,3]", "not readable by limpid: limpid has no type F8_E4M3", "U64", "in 3 tensors"):
+            self.assertIn(words, page)
+        held = {t["name"]: t for t in json.loads(self.ok("info", file, "--json"))["tensors"]}
+        self.assertIn("F8_E4M3", held["f8"]["not_readable"])
+        self.assertNotIn("not_readable", held["a"])
+        self.assertIn("mean        1.5", self.ok("info", file, "a"))
+        self.assertIn("not readable by limpid", self.ok("info", file, "f8"))
+        self.refused(1, ["'f8'", "F8_E4M3", "not supported"], "trace", "--vectors", file)
+
+        file = write("mixed.npz", array_files.npz({"a": [1.0, 2.0]}, raw=[
+            ("c.npy", array_files.npy(descr="<c16", shape=[1], content=bytes(16))), ("notes.txt", "x")]))
+        held = {t["name"]: t for t in json.loads(self.ok("info", file, "--json"))["tensors"]}
+        self.assertIn("<c16", held["c"]["not_readable"])
+        self.assertIn("not an array", held["notes.txt"]["not_readable"])
+        self.assertEqual(json.loads(self.ok("info", file, "a", "--json"))["most"], 2)
+
+    def test_the_numbers_of_one_array(self):
+        files = [(write("odd.safetensors", array_files.safetensors({"w": self.odd, "v": [7.0]})), ["w"]),
+                 (write("odd.npz", array_files.npz({"w": self.odd, "v": [7.0]})), ["w"]),
+                 (write("odd.npy", array_files.npy(self.odd)), ["*"])]
+        for file, name in files:
+            said = json.loads(self.ok("info", file, *name, "--json"))
+            said = said[0] if isinstance(said, list) else said
+            self.assertEqual([said[key] for key in ("shape", "least", "most", "mean", "nan", "infinite", "count")],
+                             [[2, 3], -3, 4, 0.5, 1, 1, 6])
+            page = self.ok("info", file, *name)
+            for line in ("dtype       f32", "shape       [2,3]", "least       -3", "most        4", "mean        0.5",
+                         "NaN         1", "infinite    1"):
+                self.assertIn(line, page)
+        table = self.ok("info", path("odd.safetensors"), "*")
+        self.assertRegex(table, r"(?m)^v +f32 +\[1\] +7 +7 +7 +0 +0$")
+        self.assertRegex(table, r"(?m)^w +f32 +\[2,3\] +-3 +4 +0\.5 +1 +1$")
+        self.refused(2, ["no array", "'w'" if False else "w"], "info", path("odd.safetensors"), "nosuch")
+
+    def test_a_name_and_a_file_without_arrays(self):
+        self.refused(1, "an HTML page", "info", write("page.html", HTML), "w")
+
+
+if __name__ == "__main__":
+    sys.exit(run_cases(__name__))
