@@ -361,7 +361,7 @@ class Figures(Case):
                 self.assertEqual(self.ok("draw", figure, *way, *svg), drawn)
             self.assertEqual(self.ok("draw", figure, path("drawn.safetensors"), *svg),
                              self.ok("draw", figure, "--text", "Life knows", *model, *svg))
-        self.assertIn("Question", self.ok("draw", "slides", *WALK, "--page", "20", *svg))
+        self.assertIn("Question", self.ok("draw", "slides", *WALK, "--page", "25", *svg))
         self.assertIn("best", self.ok("draw", "training", path("gpt/log.jsonl"), *svg))
         self.assertIn("parameters", self.ok("draw", *model, "--params", "--open", "blocks.1", *svg))
         self.assertIn("Layer 1, head 1", self.ok("draw", "heads", *model, "--text", "Life knows", "--layer", "1", "--head", "1", *svg))

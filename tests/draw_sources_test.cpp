@@ -33,8 +33,9 @@ std::vector<Label> labels_of(const std::string& svg) {
   for (size_t at = svg.find("<text "); at != svg.npos; at = svg.find("<text ", at + 1)) {
     const size_t close = svg.find('>', at), end = svg.find("</text>", close);
     const std::string tag = svg.substr(at, close - at);
+    static const std::regex piece("</?tspan[^>]*>");  // of a typeset text
     out.push_back({attribute_of(tag, "data-kind"), attribute_of(tag, "data-source"),
-                   unescaped(svg.substr(close + 1, end - close - 1))});
+                   unescaped(std::regex_replace(svg.substr(close + 1, end - close - 1), piece, ""))});
   }
   return out;
 }

@@ -13,12 +13,12 @@ import tempfile
 import formats_test as files
 from formats_test import Trace, check, number_faults, results, run
 
-NODE = re.compile(r"^  \\node\[.*\{(.*)\}; % (source|kind) (.*)$", re.M)
+NODE = re.compile(r"^  \\node\[[^\n]*?\] (?:\([^)]*\) )?at \([^)]*\) \{(.*)\}; % (source|kind) (.*)$", re.M)
 
 
 def plain(text):
     """A node's text as it reads: enough for numbers."""
-    return text.replace("$-$", "-").replace("{}", "")
+    return text.replace("$-$", "-").replace("{}", "").replace("\\symbol{34}", '"')
 
 
 def labels(text):

@@ -13,13 +13,14 @@ namespace limpid::draw {
 namespace {
 
 constexpr double k_label = 28, k_column = 300, k_between = 150, k_row = 84, k_box = 68;
-constexpr double k_most_map = 150, k_least_map = 40, k_map_gap = 24;
+constexpr double k_most_map = 230, k_least_map = 40, k_map_gap = 24;
 constexpr size_t k_most_rows = 4;
 
 // What a box says, in one line: a sentence's words as they follow one another.
 std::string label_of(const SceneBox& box) {
   std::string label, words;
   for (const SceneText& text : box.texts) {
+    if (text.text.rfind("X\xe2\x82", 0) == 0) continue;  // a word's place
     std::string& to = text.kind == TextKind::label ? label : words;
     if (text.kind == TextKind::label || text.kind == TextKind::token)
       to += (to.empty() ? "" : " ") + text.text;

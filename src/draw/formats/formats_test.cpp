@@ -105,9 +105,58 @@ TEST(FormatsTest, AnEmptySceneIsAFileToo) {
   Scene scene;
   scene.width = scene.height = 10;
   for (const Format& format : formats()) {
-    if (format.ending == "png" || format.ending == "pdf") continue;
+    if (format.ending == "png" || format.ending == "pdf" || format.graph) continue;
     EXPECT_NO_THROW(paint(scene, format)) << format.ending;
   }
+}
+
+// A figure of numbers has no nodes; one of boxes has, and one whose arrows join its grids.
+TEST(FormatsTest, FormatsOfGraphsTakeGraphs) {
+  Scene numbers, boxes, arrows;
+  numbers.width = numbers.height = 10;
+  boxes.boxes.emplace_back();
+  boxes.boxes[0].name = "softmax";
+  arrows.grids.resize(2);
+  arrows.lines.emplace_back();
+  arrows.lines[0].points = {{0, 0}, {9, 9}};
+  arrows.lines[0].arrow = true;
+  arrows.lines[0].from = {LineEnd::On::grid, 0};
+  arrows.lines[0].to = {LineEnd::On::grid, 1};
+  for (const Format& format : formats()) {
+    if (!format.graph) continue;
+    try {
+      paint(numbers, format);
+      FAIL() << format.ending << " took a figure that is no graph";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(".svg"), std::string::npos) << error.what();
+    }
+    EXPECT_NO_THROW(paint(boxes, format)) << format.ending;
+    EXPECT_NO_THROW(paint(arrows, format)) << format.ending;
+  }
+}
+
+// Typeset runs are raised and lowered, whatever letters they have.
+TEST(FormatsTest, TypesetRuns) {
+  Scene scene;
+  scene.width = scene.height = 100;
+  SceneText text;
+  text.kind = SceneText::Kind::equation;
+  text.text = "x<_t";
+  text.at = {10, 50};
+  text.runs = {
+      {"x<", SceneRun::Level::line, true}, {"t", SceneRun::Level::sub, true}, {" = ", SceneRun::Level::line}};
+  scene.texts.push_back(text);
+  const std::string svg = to_svg(scene);
+  EXPECT_NE(svg.find("<tspan font-style=\"italic\">x&lt;</tspan><tspan dy=\"2.4\" font-size=\"8.4\" "
+                     "font-style=\"italic\">t</tspan><tspan dy=\"-2.4\"> = </tspan>"),
+            svg.npos)
+      << svg;
+  const std::string drawio = paint(scene, format_named("drawio"));
+  EXPECT_NE(drawio.find("&lt;i&gt;x&amp;lt;&lt;/i&gt;&lt;sub&gt;&lt;i&gt;t&lt;/i&gt;&lt;/sub&gt;"),
+            drawio.npos)
+      << drawio;
+  const std::string tikz = paint(scene, format_named("tikz"));
+  EXPECT_NE(tikz.find("_{t}"), tikz.npos) << tikz;
 }
 
 // ---- .drawio -------------------------------------------------------------------------------------

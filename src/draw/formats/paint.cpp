@@ -24,9 +24,10 @@ std::string endings(const std::string& before, bool of_any_figure = false) {
   return list;
 }
 
-// Whether nodes and edges tell it: boxes with connectors, or arrows from shape to shape.
+// Whether nodes and edges tell it: boxes of stages, or arrows from shape to shape.
 bool graph(const Scene& scene) {
-  return !scene.connectors.empty() ||
+  return std::any_of(scene.boxes.begin(), scene.boxes.end(),
+                     [](const SceneBox& box) { return box.look == SceneBox::Look::stage; }) ||
          std::any_of(scene.lines.begin(), scene.lines.end(), [](const SceneLine& line) {
            return line.arrow && line.from.on != LineEnd::On::nothing && line.to.on != LineEnd::On::nothing;
          });
@@ -69,7 +70,8 @@ std::string paint(const std::vector<Slide>& pages, const Format& format, const P
               "; write .pptx or .pdf, or one page of it");
   if (format.graph && !graph(pages[0].scene))
     fail_call(format.name, " (.", format.ending, ") holds nodes and edges, and this figure is no graph",
-              pages[0].scene.title.empty() ? "" : ": " + pages[0].scene.title, "; write ", endings(".", true));
+              pages[0].scene.title.empty() ? "" : ": " + pages[0].scene.title, "; write ",
+              endings(".", true));
   return format.paint(pages, options);
 }
 

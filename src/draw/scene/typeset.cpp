@@ -98,6 +98,11 @@ class Setter {
     for (; at_ < in_.size() && in_[at_] == '\''; ++at_) put(k_prime, level, true);
     if (level != Level::line) return;
     bool lowered = false;
+    if (at_ > 0 && letter(in_[at_ - 1]) && (at_ < 2 || !letter(in_[at_ - 2])))  // x1, x2: two of a kind
+      while (at_ < in_.size() && in_[at_] >= '0' && in_[at_] <= '9') {
+        put(in_.substr(at_++, 1), Level::sub);
+        lowered = true;
+      }
     while (at_ < in_.size()) {
       if (in_[at_] == '_' && !lowered) {
         ++at_;
@@ -135,6 +140,9 @@ class Setter {
       } else if (c == '-') {
         put(k_minus, level);
         ++at_;
+      } else if ((c == '<' || c == '>') && at_ + 1 < end && in_[at_ + 1] == '=') {
+        put(c == '<' ? "\xe2\x89\xa4" : "\xe2\x89\xa5", level);
+        at_ += 2;
       } else if (c == '*' || (c == '.' && at_ > 0 && in_[at_ - 1] == ' ')) {
         put(k_dot, level);
         ++at_;

@@ -33,6 +33,8 @@ TEST(TypesetTest, PowersRootsAndSigns) {
   EXPECT_EQ(shown("X / sqrt(D)"), "/X/ / √/D/");
   EXPECT_EQ(shown("sqrt(var(x) + epsilon)"), "√(var(/x/) + ε)");
   EXPECT_EQ(shown("q[t] . k[s], else -inf"), "/q/_{/t/} · /k/_{/s/}, else −∞");
+  EXPECT_EQ(shown("if s <= t"), "if /s/ ≤ /t/");
+  EXPECT_EQ(shown("x1 cos - x2 sin"), "/x/_{1} cos − /x/_{2} sin");
   EXPECT_EQ(shown("sum over rows of dy"), "sum over rows of d/y/");
 }
 

@@ -107,7 +107,7 @@ class Painter {
   }
   std::string text_name(const SceneText& text) {
     if (!text.ground) return named(text_paint(text));
-    const std::string_view ink = text_colour(text, theme_);
+    const std::string ink = text_colour(text, theme_);
     return defined(luminance(ink) > 0.5 ? "limpid-light" : "limpid-dark", ink);
   }
 

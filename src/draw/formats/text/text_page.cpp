@@ -103,8 +103,25 @@ std::optional<std::string> painted(const TextParts& parts, int64_t columns) {
 
 }  // namespace
 
+namespace {
+
+// A word that only holds the ends of lines stands in its row as any other text does.
+Scene without_holders(const Scene& scene) {
+  Scene out = scene;
+  if (!out.connectors.empty()) return out;
+  std::erase_if(out.boxes, [&](const SceneBox& box) {
+    if (box.look != SceneBox::Look::bare || !box.ports.empty()) return false;
+    out.texts.insert(out.texts.end(), box.texts.begin(), box.texts.end());
+    return true;
+  });
+  return out;
+}
+
+}  // namespace
+
 std::string in_letters(const Scene& scene, int64_t columns) {
-  return painted(parts_of(scene), columns).value_or("");
+  const Scene flat = without_holders(scene);
+  return painted(parts_of(flat), columns).value_or("");
 }
 
 }  // namespace limpid::draw
