@@ -30,7 +30,7 @@ Trace run(const std::vector<Edit>& edits) {
   TraceOptions options;
   options.parameters = true;
   options.edits = edits;
-  return model.trace({1, 7, 3, 9}, options);
+  return model.trace(std::vector<int64_t>{1, 7, 3, 9}, options);
 }
 
 struct Case {

@@ -277,6 +277,18 @@ void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
   write_file_whole(call.out, bytes);
 }
 
+// --width of the textbook's network is a number; else it is the figure's, and no option of the network's.
+void take_width(CLI::App& sub, Call& call) {
+  if (call.width.empty()) return;
+  const bool count = call.width.find_first_not_of("0123456789") == call.width.npos && call.width.size() < 9;
+  if (call.network.textbook() && count) {
+    call.network.width = std::atoll(call.width.c_str());
+    call.width.clear();
+  } else {
+    sub.get_option("--width")->clear();
+  }
+}
+
 }  // namespace
 
 Work add_draw(CLI::App& app) {
@@ -309,11 +321,6 @@ Work add_draw(CLI::App& app) {
   sub->add_flag(
       "--compress", call->compress,
       "Of .drawio, the compressed form, as older programs write it; plain text is easier to compare.");
-  sub->add_option(
-         "--width", call->width,
-         "How wide the figure is, for a column of a paper: 240pt, 85mm, 3.3in.  It is laid out anew, its "
-         "text at least 6 pt.")
-      ->type_name("LENGTH");
   sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
   const std::string which = "What of it";
   sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")
@@ -352,6 +359,12 @@ Work add_draw(CLI::App& app) {
       ->group(own);
   sub->add_option("--columns", call->own.columns, "Names of the keys.")->type_name("NAMES")->group(own);
   add_network_options(*sub, call->network);
+  sub->remove_option(sub->get_option("--width"));
+  sub->add_option(
+         "--width", call->width,
+         "How wide the figure is, for a column of a paper, laid out anew with its text at least 6 pt: 240pt, "
+         "85mm, 3.3in.  Of the textbook's network, without a unit: how many numbers stand for a word (4).")
+      ->type_name("LENGTH|N");
   std::string footer = "Figures:\n";
   for (const Figure& figure : k_figures)
     footer += join("  ", figure.name, std::string(12 - figure.name.size(), ' '), figure.about, "\n");
@@ -366,7 +379,10 @@ Work add_draw(CLI::App& app) {
               "  limpid draw matrices --text \"Life is short\" --width 240pt -o column.pdf\n"
               "  limpid draw attention --network textbook --heads 2 -o attention.svg\n"
               "  limpid draw slides --text \"Life is short\" -o life.pptx\n");
-  return [call, sub](const Terminal& terminal) { draw(*sub, *call, terminal); };
+  return [call, sub](const Terminal& terminal) {
+    take_width(*sub, *call);
+    draw(*sub, *call, terminal);
+  };
 }
 
 }  // namespace limpid::command

@@ -109,7 +109,7 @@ void show(const Trace& trace, const std::optional<Compared>& runs, const Call& c
   else
     print(token_page(trace, call.layer.value_or(0), call.head.value_or(0), positions_of(trace, call.token),
                      options));
-  if (runs) print(before_after(runs->before, runs->after, options));
+  if (runs) print("\n" + before_after(runs->before, runs->after, options));
 }
 
 void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
