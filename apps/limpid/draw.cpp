@@ -205,7 +205,8 @@ std::vector<Slide> network_pages(const Call& call, const Format& format) {
   SceneOptions options;
   if (format.ending == "txt") options.width = 1e6;  // in one row, which letters turn to run downwards
   options.parameters = call.parameters;
-  if (const double width = asked_width(call); width > 0) options.width = width;
+  // A row of boxes may be 8% wider than it is asked to be.
+  if (const double width = asked_width(call); width > 0) options.width = width / 1.08;
   options.open = call.open;
   const auto scene_of = [&](const auto& from) {
     return call.figure == "attention" ? attention_scene(from, call.layer.value_or(0), options)
