@@ -72,7 +72,7 @@ class SmallNumbers(unittest.TestCase):
     def test_a_number_that_is_too_small_to_show_is_no_zero(self):
         page = limpid("trace", "Life is short and art is long, and time flies away from us").stdout
         self.assertNotRegex(page, r"(^|\s)-?0\.0+(\s|$)")
-        self.assertRegex(page, r"<0\.01")
+        self.assertRegex(page, r"[<>]-?0\.0+1\b")
 
 
 def wide(line):
@@ -93,7 +93,7 @@ class Figures(unittest.TestCase):
 
     def test_a_column_wide(self):
         for figure, width, units in (("matrices", "240pt", 320), ("heads", "85mm", 321.3), ("token", "240pt", 320),
-                                     ("network", "8.5cm", 321.3), ("attention", "240pt", 320)):
+                                     ("network", "18cm", 680.3), ("attention", "7in", 672)):
             svg = self.svg(figure, "--text", "Life is short", "--width", width)
             self.assertAlmostEqual(float(re.search(r' width="([\d.]+)"', svg)[1]), units, delta=0.1, msg=figure)
             sizes = [float(s) for s in re.findall(r'font-size="([\d.]+)"', svg)]

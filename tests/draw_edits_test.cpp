@@ -1,5 +1,5 @@
-// Figures of edited runs: every one says what was edited and marks it, and draws no equation and no arrow that its
-// numbers do not fulfil.
+// Figures of edited runs: every one says what was edited and marks it, and draws no equation and no arrow
+// that its numbers do not fulfil.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -30,7 +30,7 @@ Trace run(const std::vector<Edit>& edits) {
   TraceOptions options;
   options.parameters = true;
   options.edits = edits;
-  return model.trace({1, 7, 3, 9}, options);
+  return model.trace(std::vector<int64_t>{1, 7, 3, 9}, options);
 }
 
 struct Case {
@@ -40,9 +40,11 @@ struct Case {
 std::vector<Case> cases() {
   std::vector<Case> out;
   for (const char* name : {"attn.q", "attn.k", "attn.v", "attn.scores", "attn.pattern", "attn.z", "mlp_out"})
-    for (const auto& [action, words] : std::vector<std::pair<std::string, std::string>>{
-             {"zero", "set to 0"}, {"mean", "set to the mean"}, {"scale:0.5", "multiplied by 0.5"},
-             {"replace", "replaced"}})
+    for (const auto& [action, words] :
+         std::vector<std::pair<std::string, std::string>>{{"zero", "set to 0"},
+                                                          {"mean", "set to the mean"},
+                                                          {"scale:0.5", "multiplied by 0.5"},
+                                                          {"replace", "replaced"}})
       out.push_back({join("blocks.0.", name, "=", action), words});
   for (const char* name : {"embed", "logits"}) out.push_back({join(name, "=zero"), "set to 0"});
   out.push_back({"blocks.0.attn.pattern=cut:3>0,2>1", "edges cut: 3>0, 2>1"});
@@ -139,7 +141,8 @@ Numbers numbers_of(const SceneGrid& grid, const Trace& trace) {
   Numbers out;
   for (int64_t r = 0; r < grid.rows; ++r) {
     out.rows.emplace_back();
-    for (int64_t c = 0; c < grid.columns; ++c) out.rows.back().push_back(number_of(grid.source_of(r, c), trace));
+    for (int64_t c = 0; c < grid.columns; ++c)
+      out.rows.back().push_back(number_of(grid.source_of(r, c), trace));
   }
   return out;
 }
@@ -169,7 +172,8 @@ std::pair<int, int> signs_between(const Scene& scene, const SceneGrid& a, const 
   std::pair<int, int> out = {0, 0};
   for (const SceneText& text : scene.texts) {
     const Rect r = text.bounds();
-    if (r.x < a.rect.right() - 1 || r.right() > b.rect.x + 1 || r.bottom() < a.rect.y || r.y > a.rect.bottom())
+    if (r.x < a.rect.right() - 1 || r.right() > b.rect.x + 1 || r.bottom() < a.rect.y ||
+        r.y > a.rect.bottom())
       continue;
     out.first += text.text == "=" || text.text == "\xe2\x86\x92";
     out.second += text.text == "\xe2\x94\x8a";
@@ -221,7 +225,7 @@ TEST(DrawEditsTest, ScoresAndWeightsAreNotSoftmaxesOfEditedOnes) {
   EXPECT_EQ(signs("blocks.0.attn.raw_scores=scale:2"), (std::pair{1, 0}));
   EXPECT_EQ(signs("blocks.0.attn.pattern=cut:3>0"), (std::pair{1, 0}));
   EXPECT_EQ(signs("blocks.0.attn.pattern=zero"), (std::pair{0, 1}));
-  EXPECT_EQ(signs("blocks.0.attn.q=zero"), (std::pair{0, 0}));       // they follow from the edited q
+  EXPECT_EQ(signs("blocks.0.attn.q=zero"), (std::pair{0, 0}));             // they follow from the edited q
   EXPECT_EQ(signs("blocks.0.attn.pattern[H=1]=zero"), (std::pair{0, 0}));  // another head
 }
 
@@ -252,7 +256,8 @@ TEST(DrawEditsTest, BoxesOfTheNetworkAreMarkedAndWhatEntersThemIsSevered) {
     const std::string svg = to_svg(scene);
     EXPECT_NE(svg.find("stroke-dasharray=\"1.6 4\""), svg.npos) << edit;
     EXPECT_NE(paint({{scene, "", ""}}, format_named("dot")).find("dir=none"), std::string::npos) << edit;
-    EXPECT_NE(paint({{scene, "", ""}}, format_named("mmd")).find(" -.- "), std::string::npos) << edit;
+    const std::string mermaid = paint({{scene, "", ""}}, format_named("mmd"));
+    EXPECT_TRUE(mermaid.find(" -.- n") != mermaid.npos || mermaid.find(" -.-|") != mermaid.npos) << edit;
   };
   for (const char* edit : {"blocks.0.attn.q=zero", "blocks.1.attn.z[H=1]=mean", "blocks.1.mlp_out=zero",
                            "logits=scale:2", "embed=zero", "blocks.0.attn.pattern=cut:3>0"})
@@ -272,7 +277,7 @@ TEST(DrawEditsTest, CutCellsAreCrossed) {
     return count;
   };
   EXPECT_EQ(crosses(head_scene(trace)), 2);
-  EXPECT_EQ(crosses(matrices_scene(trace)), 3 * 2);  // scores, weights, weights
+  EXPECT_EQ(crosses(matrices_scene(trace)), 3 * 2);        // scores, weights, weights
   EXPECT_EQ(crosses(heads_pages(trace)[0].scene), 2 * 2);  // of both heads
   EXPECT_TRUE(says(token_scene(trace), "edge cut"));
 }

@@ -188,7 +188,8 @@ std::vector<Slide> network_pages(const Call& call, const Format& format) {
   SceneOptions options;
   if (format.ending == "txt") options.width = 1e6;  // in one row, which letters turn to run downwards
   options.parameters = call.parameters;
-  if (const double width = asked_width(call); width > 0) options.width = width;
+  // A row of boxes may be 8% wider than it is asked to be.
+  if (const double width = asked_width(call); width > 0) options.width = width / 1.08;
   options.open = call.open;
   const auto scene_of = [&](const auto& from) {
     return call.figure == "attention" ? attention_scene(from, call.layer.value_or(0), options)
@@ -260,6 +261,18 @@ void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
   write_file_whole(call.out, bytes);
 }
 
+// --width of the textbook's network is a number; else it is the figure's, and no option of the network's.
+void take_width(CLI::App& sub, Call& call) {
+  if (call.width.empty()) return;
+  const bool count = call.width.find_first_not_of("0123456789") == call.width.npos && call.width.size() < 9;
+  if (call.network.textbook() && count) {
+    call.network.width = std::atoll(call.width.c_str());
+    call.width.clear();
+  } else {
+    sub.get_option("--width")->clear();
+  }
+}
+
 }  // namespace
 
 Work add_draw(CLI::App& app) {
@@ -294,13 +307,7 @@ Work add_draw(CLI::App& app) {
       "Of .drawio, the compressed form, as older programs write it; plain text is easier to compare.");
   sub->add_flag("--words", call->words,
                 "Whole words where the tokenizer split them: a word's pieces are added where it is looked "
-                "at, and averaged "
-                "where it looks.");
-  sub->add_option(
-         "--width", call->width,
-         "How wide the figure is, for a column of a paper: 240pt, 85mm, 3.3in.  It is laid out anew, its "
-         "text at least 6 pt.")
-      ->type_name("LENGTH");
+                "at, and averaged where it looks.");
   sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
   const std::string which = "What of it";
   sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")
@@ -339,6 +346,12 @@ Work add_draw(CLI::App& app) {
       ->group(own);
   sub->add_option("--columns", call->own.columns, "Names of the keys.")->type_name("NAMES")->group(own);
   add_network_options(*sub, call->network);
+  sub->remove_option(sub->get_option("--width"));
+  sub->add_option(
+         "--width", call->width,
+         "How wide the figure is, for a column of a paper, laid out anew with its text at least 6 pt: 240pt, "
+         "85mm, 3.3in.  Of the textbook's network, without a unit: how many numbers stand for a word (4).")
+      ->type_name("LENGTH|N");
   std::string footer = "Figures:\n";
   for (const Figure& figure : k_figures)
     footer += join("  ", figure.name, std::string(12 - figure.name.size(), ' '), figure.about, "\n");
@@ -353,7 +366,10 @@ Work add_draw(CLI::App& app) {
               "  limpid draw matrices --text \"Life is short\" --width 240pt -o column.pdf\n"
               "  limpid draw attention --network textbook --heads 2 -o attention.svg\n"
               "  limpid draw slides --text \"Life is short\" -o life.pptx\n");
-  return [call, sub](const Terminal& terminal) { draw(*sub, *call, terminal); };
+  return [call, sub](const Terminal& terminal) {
+    take_width(*sub, *call);
+    draw(*sub, *call, terminal);
+  };
 }
 
 }  // namespace limpid::command

@@ -67,7 +67,8 @@ Trace run(const Call& call) {
   options.plain = call.plain;
   if (call.in_double) options.real = DType::f64;
   if (call.network.textbook()) options.seed = call.network.seed;
-  for (const std::string& edit : call.edit) options.edits.push_back(read_edit(edit));
+  const NamedEdits edits = read_edits(call.edit, input);
+  options.edits = edits.edits;
   options.gradients = call.gradients || of_gradients(graph, cell.name);
   // Backward, what is read has names that only the run knows: everything is kept, and the parameters too.
   options.parameters = options.gradients || call.network.textbook();
@@ -88,6 +89,7 @@ Trace run(const Call& call) {
     if (options.observe.empty()) options.observe.push_back({graph.values().front().name, Depth::full});
   }
   Trace trace = input.trace(options);
+  edits.name(trace);
   for (const std::string& name : learned) trace.parameters.emplace(name, input.model.parameters().at(name));
   return trace;
 }

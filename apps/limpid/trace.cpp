@@ -132,7 +132,7 @@ void show(const Trace& trace, const std::optional<Compared>& runs, const Call& c
   else
     print(token_page(trace, call.layer.value_or(0), call.head.value_or(0), positions_of(trace, call.token),
                      options));
-  if (runs) print(before_after(runs->before, runs->after, options));
+  if (runs) print("\n" + before_after(runs->before, runs->after, options));
 }
 
 // What is kept in a file or printed as JSON is everything; what is shown is read, and no more is computed.

@@ -443,9 +443,9 @@ Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
   bool pooled = false;
   for (size_t i = 0; i < equations.size(); ++i) {
     const Equation& e = equations[i];
-    scene.texts.push_back(
-        text_at(TextKind::note, e.words, {k_margin, y + 12}, Anchor::start, Role::plain, k_small_size));
-    y += 20;
+    y += add_paragraph(scene, TextKind::note, e.words, {k_margin, y + 12 - k_ascent * k_small_size},
+                       std::max(room.x, 240.0)) +
+         2.6;
     add_equation(scene, e, form, join("line ", i + 1), {k_margin, y}, edits);
     y += size_of(e, form).y + 20;
     scene.steps.push_back({e.said, 0, false, true});
@@ -454,7 +454,7 @@ Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
   if (pooled) {
     const std::string words =
         "A matrix that is too large is pooled: each of its cells shows the mean of several neighbours.";
-    scene.texts.push_back(text_at(TextKind::note, words, {k_margin, y + 10}));
+    add_paragraph(scene, TextKind::note, words, {k_margin, y}, std::max(room.x, 240.0));
     scene.steps.push_back({words, 0, false, false});
   }
   fit_page(scene);

@@ -39,7 +39,7 @@ Scale scale_of(const std::vector<SceneGrid>& grids, bool few) {
   if (values.empty()) return out;
   std::sort(values.begin(), values.end());
   out.low = std::min(0.0, values.front());
-  if (few && values.back() <= 1) return out;
+  if (few && values.back() <= 1 + 1e-5) return out;  // as far as rounding goes
   const auto at = static_cast<size_t>(k_share_below * static_cast<double>(values.size() - 1));
   out.high = few ? values.back() : values[at];
   if (!(out.high > out.low)) out.high = values.back();

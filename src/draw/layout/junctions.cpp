@@ -76,8 +76,9 @@ void mark(Scene& scene, const std::vector<const SceneConnector*>& list) {
 void find_forks(Scene& scene) {
   std::vector<SceneConnector*> order;  // a residual path parts from the stream, not the stream from it
   for (bool residual : {false, true})
-    for (SceneConnector& c : scene.connectors)
-      if (c.residual == residual) order.push_back(&c);
+    for (bool severed : {false, true})  // nor from one that computes nothing
+      for (SceneConnector& c : scene.connectors)
+        if (c.residual == residual && c.severed == severed) order.push_back(&c);
   for (size_t i = 0; i < order.size(); ++i) {
     std::pair<Point, double> last = {{}, 0};
     for (size_t k = 0; k < i; ++k)
