@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that limpid needs, and only those that are missing.
 #
-#   scripts/install-deps.sh build test peers lint ...    the groups below; `build` when none is given
+#   scripts/install-deps.sh build test peers docs lint ...    the groups below; `build` when none is given
 #
 # This is the one list of them.  Silent and instant when everything is there.
 set -eu
@@ -15,11 +15,12 @@ packages_of() {
     # npm comes with nodejs where it is not Debian's own.
     formats) echo "libreoffice-impress graphviz poppler-utils librsvg2-dev python3-pip" \
                   "$(command -v npm >/dev/null 2>&1 || echo nodejs npm)" ;;
+    docs) echo "doxygen mandoc python3" ;;
     lint) echo "clang-format-19 clang-tidy-19" ;;
     # Compiled for arm64 and run under an emulator: preset neon.
     neon) echo "g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libutf8proc-dev:arm64 libgtest-dev:arm64" \
                "librapidcheck-dev:arm64" ;;
-    *) echo "install-deps: no group '$1', expected build, test, peers, formats, lint or neon" >&2; exit 2 ;;
+    *) echo "install-deps: no group '$1', expected build, test, peers, formats, docs, lint or neon" >&2; exit 2 ;;
   esac
 }
 

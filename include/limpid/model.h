@@ -12,13 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/engine.h"
 #include "limpid/files.h"
 #include "limpid/network.h"
 #include "limpid/text.h"
 #include "limpid/trace.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 /// What a trace should keep, beside the engine's own options.
 struct TraceOptions {
@@ -38,6 +39,7 @@ struct GenerateOptions {
   uint64_t seed = 0;
 };
 
+/// What is const may be called from several threads at once, on one model (threads.h); what is not, alone.
 class Model {
  public:
   /// The small language model that limpid trained and carries with it.
@@ -76,14 +78,14 @@ class Model {
   std::vector<int64_t> encode(const std::string& text) const;
 
   /// Runs one sentence and records what happened.
-  Trace trace(const std::string& text, const TraceOptions& = {});
-  Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {});
+  Trace trace(const std::string& text, const TraceOptions& = {}) const;
+  Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {}) const;
   /// Runs a batch of token ids [B,T] (or vectors [B,T,C]) and returns the engine's result.
-  RunResult run(const Tensor& input, const RunOptions&);
+  RunResult run(const Tensor& input, const RunOptions&) const;
 
   /// The text that the model continues with; on_token is called with each piece as it comes.
   std::string generate(const std::string& text, const GenerateOptions&,
-                       const std::function<void(const std::string&)>& on_token = {});
+                       const std::function<void(const std::string&)>& on_token = {}) const;
 
  private:
   struct Impl;
@@ -92,4 +94,4 @@ class Model {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

@@ -3,7 +3,6 @@
 // reference runs.
 #include <algorithm>
 
-#include "core/random.h"
 #include "core/threads.h"
 #include "engine/fast.h"
 #include "kernels/elementwise.h"
@@ -11,6 +10,7 @@
 #include "kernels/norm.h"
 #include "kernels/rows.h"
 #include "kernels/softmax.h"
+#include "limpid/random.h"
 
 namespace limpid {
 

@@ -17,12 +17,12 @@
 #include <cstdint>
 #include <cstring>
 
-#include "core/random.h"
 #include "hwy/highway.h"
 #include "kernels/attention.h"
 #include "kernels/attention_rows-inl.h"
 #include "kernels/math-inl.h"
 #include "kernels/tile-inl.h"
+#include "limpid/random.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {

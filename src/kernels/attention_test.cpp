@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/random.h"
 #include "kernels/test_helpers.h"
 #include "limpid/error.h"
+#include "limpid/random.h"
 
 namespace limpid::kernels {
 namespace {

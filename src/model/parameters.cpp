@@ -1,7 +1,7 @@
 // How parameters come to be: drawn, or read.
 #include <algorithm>
 
-#include "core/random.h"
+#include "limpid/random.h"
 #include "model/impl.h"
 
 namespace limpid {

@@ -4,8 +4,8 @@
 // Whether an element is dropped is a function of the run's seed and step, the stage (its "stream", a hash of
 // its name) and the element's place, so any order and any thread count drop the same ones, and the gradient
 // draws them again instead of keeping a mask.
-#include "core/random.h"
 #include "limpid/ops.h"
+#include "limpid/random.h"
 #include "ops/elementwise.h"
 
 namespace limpid {
