@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 
-.PHONY: help build demo gallery test bench format lint install clean
+.PHONY: help build demo gallery test bench docs format lint install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -33,6 +33,12 @@ bench: ## this machine's limits, what kernels and training reach of them, the mo
 	@build/bench/limpid bench --quick
 	@build/bench/bench_train
 	@if [ -d ../shared/data/text ]; then build/bench/bench_heldout; fi
+
+docs: ## pages of the public headers, build/docs/html/index.html (a warning is an error)
+	@scripts/install-deps.sh docs
+	@mkdir -p build/docs
+	@doxygen docs/Doxyfile
+	@echo "build/docs/html/index.html"
 
 format: ## puts every C++ file into the project's format
 	@scripts/install-deps.sh lint

@@ -62,7 +62,7 @@ StepProfile::StepProfile(const Recipe& recipe, std::map<std::string, Tensor> par
   }
   plan_ = make_plan(*graph_, bind_shapes(*graph_, shapes), request);
   arena_ = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan_.arena_bytes)}));
-  adam_ = std::make_unique<AdamW>(recipe_, *graph_, parameters_);
+  adam_ = std::make_unique<AdamW>(*graph_, parameters_, adamw_of(recipe_));
 }
 
 View StepProfile::place(int value) const {
@@ -134,7 +134,7 @@ double StepProfile::step() {
   parts_.clear();
   for (const Plan::Step& step : plan_.steps) run(step);
   const Clock::time_point start = Clock::now();
-  adam_->step(parameters_, gradients_, done_ + 1, learning_rate(recipe_, done_));
+  adam_->step(parameters_, gradients_, learning_rate(schedule_of(recipe_), done_));
   parts_["AdamW"] = {seconds_since(start), 0, 1};
   ++done_;
   return loss_;

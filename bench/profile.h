@@ -10,8 +10,8 @@
 
 #include "engine/plan.h"
 #include "limpid/model.h"
-#include "train/adamw.h"
 #include "train/dataset.h"
+#include "train/optimizer.h"
 
 namespace limpid::bench {
 

@@ -4,6 +4,7 @@ include(CMakePackageConfigHelpers)
 
 # What a C++ user includes, listed by hand: a header is public because somebody decided so.
 set(LIMPID_PUBLIC_HEADERS
+  api.h
   attention.h
   draw.h
   engine.h
@@ -14,9 +15,12 @@ set(LIMPID_PUBLIC_HEADERS
   model.h
   network.h
   ops.h
+  optimizer.h
+  random.h
   scene.h
   tensor.h
   text.h
+  threads.h
   trace.h
   train.h
 )
@@ -24,32 +28,72 @@ list(TRANSFORM LIMPID_PUBLIC_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/include/limpi
 list(APPEND LIMPID_PUBLIC_HEADERS ${PROJECT_BINARY_DIR}/include/limpid/version.h)  # written by CMake
 install(FILES ${LIMPID_PUBLIC_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/limpid)
 
-install(TARGETS limpid EXPORT limpidTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 set(LIMPID_COMMAND_INSTALLED OFF CACHE INTERNAL "")
 if(TARGET limpid_program)
   install(TARGETS limpid_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   set(LIMPID_COMMAND_INSTALLED ON CACHE INTERNAL "")
+  find_package(Python3 COMPONENTS Interpreter QUIET)
+  if(Python3_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT LIMPID_SANITIZE)  # the manual page is made of the program's own help
+    add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/limpid.1
+      COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/docs/man.py $<TARGET_FILE:limpid_program>
+              -o ${PROJECT_BINARY_DIR}/limpid.1
+      DEPENDS limpid_program ${PROJECT_SOURCE_DIR}/docs/man.py VERBATIM)
+    add_custom_target(limpid_man ALL DEPENDS ${PROJECT_BINARY_DIR}/limpid.1)
+    install(FILES ${PROJECT_BINARY_DIR}/limpid.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  endif()
 endif()
 
-get_property(LIMPID_NEEDED GLOBAL PROPERTY limpid_needed)
-list(REMOVE_DUPLICATES LIMPID_NEEDED)
-set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/limpid)
-install(EXPORT limpidTargets NAMESPACE limpid:: DESTINATION ${package_folder})
+# What a program that takes the static library links besides: each library of the system only if the program
+# reaches what needs it, so that one that only attends has no archive and no regex library.  One word, because
+# CMake would take the options apart.
+get_property(modules GLOBAL PROPERTY limpid_needed)
+list(REMOVE_DUPLICATES modules)
+set(needed "")
+foreach(module ${modules})
+  foreach(folder ${LIMPID_${module}_LIBRARY_DIRS})
+    list(APPEND needed -L${folder})
+  endforeach()
+  list(TRANSFORM LIMPID_${module}_LIBRARIES PREPEND -l OUTPUT_VARIABLE libraries)
+  list(APPEND needed ${libraries})
+endforeach()
+if(LIMPID_THREADS)
+  list(APPEND needed -lpthread)
+endif()
+list(JOIN needed "," needed)
+include(CheckLinkerFlag)
+check_linker_flag(CXX LINKER:--push-state,--as-needed,--pop-state LIMPID_LINKS_AS_NEEDED)
+if(LIMPID_LINKS_AS_NEEDED)
+  set(needed "--push-state,--as-needed,${needed},--pop-state")
+endif()
+target_link_libraries(limpid INTERFACE $<INSTALL_INTERFACE:-Wl,${needed}>)
+
+# limpid_install(TARGET LIBS [COMPONENT name EXCLUDE_FROM_ALL]): a library and what find_package and pkg-config say of
+# it.  limpid.pc finds its prefix from its own place, so that an installed tree can be moved.
+function(limpid_install target LIMPID_PC_LIBS)
+  install(TARGETS ${target} EXPORT ${target}Targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} ${ARGN}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ${ARGN})
+  set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/limpid)
+  install(EXPORT ${target}Targets NAMESPACE limpid:: FILE limpidTargets.cmake DESTINATION ${package_folder} ${ARGN})
+  file(RELATIVE_PATH LIMPID_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" LIMPID_PC_PREFIX "${LIMPID_PC_PREFIX}")
+  configure_file(cmake/limpid.pc.in ${PROJECT_BINARY_DIR}/${target}/limpid.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${target}/limpid.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig ${ARGN})
+endfunction()
+
 configure_package_config_file(cmake/limpidConfig.cmake.in ${PROJECT_BINARY_DIR}/limpidConfig.cmake
-  INSTALL_DESTINATION ${package_folder})
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/limpid)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/limpidConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/limpidConfig.cmake ${PROJECT_BINARY_DIR}/limpidConfigVersion.cmake
-  DESTINATION ${package_folder})
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/limpid)
 
-# limpid.pc finds its prefix from its own place, so that an installed tree can be moved.
-list(JOIN LIMPID_NEEDED " " LIMPID_PC_REQUIRES)
-set(LIMPID_PC_LIBS "-llimpid")
-if(LIMPID_THREADS)
-  string(APPEND LIMPID_PC_LIBS " ${OpenMP_CXX_FLAGS}")
+# Both kinds have their rules, so that the test can have both from one build; the other kind is a component that
+# plain `cmake --install` leaves out: cmake --build B --target limpid_shared; cmake --install B --component limpid_shared
+if(BUILD_SHARED_LIBS)
+  limpid_install(limpid_shared "-llimpid")
+  limpid_install(limpid "-llimpid -Wl,${needed}" COMPONENT limpid EXCLUDE_FROM_ALL)
+else()
+  limpid_install(limpid "-llimpid -Wl,${needed}")
+  limpid_install(limpid_shared "-llimpid" COMPONENT limpid_shared EXCLUDE_FROM_ALL)
 endif()
-file(RELATIVE_PATH LIMPID_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-string(REGEX REPLACE "/$" "" LIMPID_PC_PREFIX "${LIMPID_PC_PREFIX}")
-configure_file(cmake/limpid.pc.in ${PROJECT_BINARY_DIR}/limpid.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/limpid.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

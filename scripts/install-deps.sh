@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that limpid needs, and only those that are missing.
 #
-#   scripts/install-deps.sh build test peers lint ...    the groups below; `build` when none is given
+#   scripts/install-deps.sh build test peers docs lint ...    the groups below; `build` when none is given
 #
 # This is the one list of them.  Silent and instant when everything is there.
 set -eu
@@ -18,11 +18,12 @@ packages_of() {
     # Compiles .tex and .tikz where somebody wants to see them: tests/tex_test.py skips without.
     tex) echo "texlive-latex-base texlive-pictures texlive-latex-extra lmodern" ;;
     fuzz) echo "clang-19 libclang-rt-19-dev" ;;  # libFuzzer: preset fuzz
+    docs) echo "doxygen mandoc python3" ;;
     lint) echo "clang-format-19 clang-tidy-19" ;;
     # Compiled for arm64 and run under an emulator: preset neon.
     neon) echo "g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libutf8proc-dev:arm64 libgtest-dev:arm64" \
                "librapidcheck-dev:arm64" ;;
-    *) echo "install-deps: no group '$1', expected build, test, peers, formats, tex, fuzz, lint or neon" >&2; exit 2 ;;
+    *) echo "install-deps: no group '$1', expected build, test, peers, formats, tex, fuzz, docs, lint or neon" >&2; exit 2 ;;
   esac
 }
 

@@ -46,8 +46,6 @@ def run_one(name, command, properties, build, extra_env, timeout):
         return out
     gtest = "script" not in properties.get("LABELS", [])
     env = dict(os.environ, **dict(e.split("=", 1) for e in properties.get("ENVIRONMENT", [])), **extra_env)
-    # Programs run beside each other: a team waiting for work must not burn the other program's core.
-    env.setdefault("OMP_WAIT_POLICY", "passive")
     start = time.monotonic()
     try:
         done = subprocess.run(command, cwd=properties.get("WORKING_DIRECTORY", build), env=env, text=True,

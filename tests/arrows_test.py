@@ -37,6 +37,7 @@ BEYOND_THE_DESIGN = {
 }
 # include/limpid/NAME.h belongs to the folder NAME, but these:
 HEADER_OF = {"attention": "fused", "error": "core", "explain": "trace", "random": "core", "threads": "core", "version": "core",
+             "api": "core", "optimizer": "train",
              "draw": "draw/scene", "scene": "draw/scene"}
 
 # Libraries that stay where they were meant to (prefix of the header -> folders that may include it).
@@ -44,7 +45,8 @@ CONFINED = {
     "hwy/": ["kernels"],  # the reference arithmetic is plain loops
     "immintrin.h": [],
     "arm_neon.h": [],
-    "omp.h": ["core"],  # one parallel_for above everything
+    "omp.h": [],  # its idle threads spin (docs/decisions/0010)
+    "thread": ["core", "*_test.cpp"],  # one parallel_for above everything
     "nlohmann/": ["src", "apps"],  # never an installed header: every user would need it
     "gtest/": ["*_test.cpp", "test_*.h"],
     "rapidcheck": ["*_test.cpp", "test_*.h"],
@@ -177,10 +179,13 @@ def breaches(root):
                 wrong = include_breach(root, path, *include.groups())
                 if wrong:
                     yield path, number, wrong
-            if re.match(r"\s*#\s*pragma\s+omp\b", line) and place != "core":
-                yield path, number, "OpenMP outside core: the one parallel_for is core/threads.h's"
+            if re.match(r"\s*#\s*pragma\s+omp\b", line):
+                yield path, number, "OpenMP: the one parallel_for is core/threads.h's"
             if PARSED.search(line) and str(path) not in READS_JSON and not path.name.endswith("_test.cpp"):
                 yield path, number, "parses JSON by itself: core/json.h is the one door"
+            if path.parts[0] == "include" and re.match(r"namespace limpid\b", line) and path.name != "version.h" and \
+                    not any(re.match(r"namespace LIMPID_API \w+ {", other) for other in lines):
+                yield path, number, "a public header exports what it declares: namespace LIMPID_API limpid {"
             if may_tell or not sees_operations:
                 continue
             if tells_apart(line, kinds):
@@ -206,7 +211,9 @@ PLANTED = {
     "SIMD in an operation": ("src/ops/h.cpp", '#include "hwy/highway.h"\n', "only kernels"),
     "JSON beside the door": ("src/trace/s.cpp", "const Json json = Json::parse(text);\n", "the one door"),
     "JSON of one's own": ("src/trace/t.cpp", "const Json json = nlohmann::json::parse(to_json(graph));\n", None),
-    "threads in a kernel": ("src/kernels/i.cpp", "#pragma omp parallel for\n", "OpenMP outside core"),
+    "OpenMP in a kernel": ("src/kernels/i.cpp", "#pragma omp parallel for\n", "the one parallel_for"),
+    "threads in a kernel": ("src/kernels/t.cpp", "#include <thread>\n", "only core"),
+    "a public header that exports nothing": ("include/limpid/text.h", "namespace limpid {\n}\n", "LIMPID_API"),
     "kinds told apart": ("src/draw/layout/j.cpp", 'void f() {\n  if (stage.operation->kind() == "other") g();\n}\n', "j.cpp:2"),
     "kinds told apart by name": ("apps/k.cpp", 'bool b = "softmax" != kind;\n', "tells operations apart"),
     "kinds in the planner": ("src/engine/plan_groups.cpp", 'bool b = group.kind == "softmax";\n', None),

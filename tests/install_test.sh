@@ -1,6 +1,7 @@
 #!/bin/bash
-# Installs a build folder into a fresh prefix and builds against the copy as a user would: once with
-# find_package, once with pkg-config; runs both, and sees that every public header was installed.
+# Installs a build folder into a fresh prefix and builds against the copy as a user would, once with find_package and
+# once with pkg-config, the archive and the shared library; runs what was built, sees that every public header was
+# installed, that a program has no library that it does not use, and what the shared library exports.
 #
 #   tests/install_test.sh build/dev
 set -euo pipefail
@@ -54,32 +55,80 @@ PYTHON
 }
 check "the README's snippets are parts of examples" snippets
 
-consumer=tests/consumer
-unset CXXFLAGS CPATH LIBRARY_PATH
-with_cmake() {
-  cmake -S $consumer -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release && cmake --build "$work/cmake"
-}
-with_pkg_config() {
-  local pc flags
-  pc=$(find "$prefix" -name limpid.pc -printf '%h')
-  export PKG_CONFIG_PATH=$pc${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
-  flags=$(pkg-config --cflags --libs limpid)
-  mkdir -p "$work/pkg"
-  local program
-  for program in $consumer/*.cpp examples/*.cpp; do
-    [ -f "$program" ] || continue
-    # shellcheck disable=SC2086  # a list of flags
-    g++ -std=c++20 "$program" -o "$work/pkg/$(basename "$program" .cpp)" $flags
+unset CXXFLAGS CPATH LIBRARY_PATH LD_LIBRARY_PATH
+programs=$(for program in tests/consumer/*.cpp examples/*.cpp; do basename "$program" .cpp; done)
+with_cmake() {  # with_cmake KIND PREFIX: the consumer, and the examples by the CMakeLists.txt beside them
+  local folder
+  for folder in tests/consumer examples; do
+    cmake -S $folder -B "$work/$1-$(basename $folder)" -DCMAKE_PREFIX_PATH="$2" -DCMAKE_BUILD_TYPE=Release \
+      -DCMAKE_RUNTIME_OUTPUT_DIRECTORY="$work/$1-cmake" && cmake --build "$work/$1-$(basename $folder)" || return
   done
 }
-check "find_package(limpid)" with_cmake
-check "pkg-config limpid" with_pkg_config
-for program in $consumer/*.cpp examples/*.cpp; do
-  [ -f "$program" ] || continue
-  name=$(basename "$program" .cpp)
-  check "$name runs (find_package)" env -C "$work" "$work/cmake/$name"
-  check "$name runs (pkg-config)" env -C "$work" "$work/pkg/$name"
-done
+pkg() {  # pkg PREFIX ARGUMENTS...: pkg-config of that copy alone
+  local folder
+  folder=$(find "$1" -name limpid.pc -printf '%h')
+  shift
+  PKG_CONFIG_PATH=$folder pkg-config "$@" limpid
+}
+with_pkg_config() {  # with_pkg_config KIND PREFIX
+  local program flags
+  flags=$(pkg "$2" --cflags --libs)
+  mkdir -p "$work/$1-pkg"
+  for program in tests/consumer/*.cpp examples/*.cpp; do
+    # shellcheck disable=SC2086  # a list of flags
+    g++ -std=c++20 "$program" -o "$work/$1-pkg/$(basename "$program" .cpp)" $flags || return
+  done
+}
+needed() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p'; }
+no_more_than() {  # no_more_than PROGRAM REGEX: what it links, beside the language's own libraries
+  local more
+  more=$(needed "$1" | grep -vE "^(libstdc\\+\\+|libgcc_s|libm|libc|ld-linux.*|libpthread)\\.so|^($2)\\.so" || true)
+  [ -z "$more" ] || { echo "$1 also links $more"; return 1; }
+}
+same() { [ "$1" = "$2" ] || { echo "'$1', expected '$2'"; return 1; }; }
+
+check_kind() {  # check_kind KIND PREFIX LIBRARIES: LIBRARIES is what a program that only attends links
+  local kind=$1 where=$2 how name libraries
+  check "$kind: find_package(limpid)" with_cmake "$kind" "$where"
+  check "$kind: pkg-config limpid" with_pkg_config "$kind" "$where"
+  check "$kind: users get no definitions" same "$(pkg "$where" --cflags-only-other)" ""
+  libraries=$(dirname "$(find "$where" -name 'liblimpid.*' | head -n 1)")
+  for how in cmake pkg; do
+    for name in $programs; do
+      check "$kind: $name runs ($how)" env -C "$work" LD_LIBRARY_PATH="$libraries" "$work/$kind-$how/$name"
+    done
+    check "$kind: who attends links no more than that ($how)" no_more_than "$work/$kind-$how/attention" "$3"
+    check "$kind: nor does the smallest program ($how)" no_more_than "$work/$kind-$how/tensor" "$3"
+  done
+}
+check_kind static "$prefix" libhwy
+
+# The shared library: from the same objects, a component of its own.
+shared=$work/shared
+install_shared() {
+  cmake --build "$build" --target limpid_shared && cmake --install "$build" --prefix "$shared" &&
+    cmake --install "$build" --component limpid_shared --prefix "$shared" && find "$shared" -name 'liblimpid.a' -delete
+}
+exports() {  # what public headers declare, with Error's type information; nothing of the inside, no other library
+  local library symbols
+  library=$(find "$shared" -name 'liblimpid.so')
+  symbols=$(nm -DC --defined-only "$library" | cut -c18-)
+  same "$(readelf -d "$library" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" \
+    "liblimpid.so.$(sed -n 's/^set(PACKAGE_VERSION "\([0-9]*\.[0-9]*\).*/\1/p' "$build/limpidConfigVersion.cmake")" || return
+  local name
+  for name in 'typeinfo for limpid::Error' 'limpid::fused::forward(' 'limpid::Model::trace(' 'limpid::set_threads('; do
+    grep -qF "$name" <<<"$symbols" || { echo "$name is not exported"; return 1; }
+  done
+  ! grep -E '^. (typeinfo for |vtable for )?(limpid::(kernels|parallel|run_tasks|run_on_pool|allocate|make_plan)|hwy::|nlohmann::)' <<<"$symbols"
+}
+check "shared: installs" install_shared
+check "shared: exports its interface and no more" exports
+check "shared: pkg-config asks for nothing else" same "$(pkg "$shared" --libs-only-l | xargs)" "-llimpid"
+check_kind shared "$shared" liblimpid
+
+if [ -f "$build/limpid.1" ]; then
+  check "the manual page is installed" test -s "$prefix/share/man/man1/limpid.1"
+fi
 if grep -q '^LIMPID_COMMAND_INSTALLED:INTERNAL=ON' "$build/CMakeCache.txt"; then
   check "the program runs where it was installed" "$prefix/bin/limpid" --version
 fi

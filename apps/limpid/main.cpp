@@ -149,15 +149,6 @@ int run(int argc, char** argv) {
   }
 }
 
-// OpenMP's idle threads spin unless told otherwise, and beside other programs they then take the cores from
-// those that work: training on 2 cores with a load of 15 ran at 660 to 1,400 tokens a second, asleep at 7,400
-// to 9,100.  The policy is read before main begins; so the program starts itself once more with it.
-void let_idle_threads_sleep(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
-  setenv("OMP_WAIT_POLICY", "passive", 1);
-  execv("/proc/self/exe", argv);  // where that cannot be, it goes on as it is
-}
-
 int run_and_report(int argc, char** argv) {
   try {
     return run(argc, argv);
@@ -176,7 +167,6 @@ int run_and_report(int argc, char** argv) {
 }  // namespace limpid::command
 
 int main(int argc, char** argv) {
-  limpid::command::let_idle_threads_sleep(argv);
   // A closed pipe and a file that may not grow are errors of the write, not the end of the program.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include "core/random.h"
+#include "limpid/random.h"
 
 namespace limpid::bench {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/memory.h"
-#include "core/random.h"
+#include "limpid/random.h"
 
 namespace limpid::bench {
 namespace {

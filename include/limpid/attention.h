@@ -56,9 +56,11 @@
 #include <optional>
 #include <span>
 
+#include "limpid/api.h"
 #include "limpid/tensor.h"
 
-namespace limpid::fused {
+namespace limpid {
+namespace LIMPID_API fused {
 
 /// What goes in, and how.  The same for the pass forward, its gradient and every window.
 struct Attention {
@@ -231,4 +233,5 @@ Attended decode(const Decode&);
 /// Into the caller's z (f32, bf16 or f16), lse and lse_rest (f32; a default view: not wanted).
 void decode_into(const Decode&, const View& z, const View& lse, const View& lse_rest = {});
 
-}  // namespace limpid::fused
+}  // namespace LIMPID_API fused
+}  // namespace limpid

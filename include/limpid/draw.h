@@ -18,9 +18,10 @@
 #include <string>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/scene.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 // ---- layout --------------------------------------------------------------------------------------
 
@@ -165,4 +166,4 @@ std::string to_svg(const Scene&, const PaintOptions& = {});
 void write_figure(const std::vector<Slide>& pages, const std::filesystem::path&, const PaintOptions& = {});
 void write_figure(const Scene&, const std::filesystem::path&, const PaintOptions& = {});
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

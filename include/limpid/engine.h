@@ -13,9 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/graph.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 // ---- gradient ------------------------------------------------------------------------------------
 
@@ -116,8 +117,8 @@ struct RunResult {
   const Tensor& operator[](const std::string& name) const;
 };
 
-/// Runs one graph, many times.  Plans are made once for the sizes they have seen.  Not for use by two threads
-/// at once.
+/// Runs one graph, many times.  Plans are made once for the sizes they have seen.  run may be called from
+/// several threads at once (threads.h): each run has an arena of its own.
 class Engine {
  public:
   /// The graph must outlive the engine and not change.
@@ -128,9 +129,9 @@ class Engine {
   /// Runs what `keep` and `observe` need.  `values` binds inputs and parameters by name; real ones of any
   /// floating type. Throws Error{call} naming what is missing or does not fit.  Outputs have the same bits
   /// whatever is observed, at any number of threads.
-  RunResult run(const std::map<std::string, ConstView>& values, const RunOptions&);
+  RunResult run(const std::map<std::string, ConstView>& values, const RunOptions&) const;
 
-  /// Bytes of the arena of the last plan: temporaries only.
+  /// Bytes of the arena of the last run that began: temporaries only.
   size_t arena_bytes() const;
 
  private:
@@ -138,4 +139,4 @@ class Engine {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

@@ -8,7 +8,9 @@
 #include <stdexcept>
 #include <string>
 
-namespace limpid {
+#include "limpid/api.h"
+
+namespace LIMPID_API limpid {
 
 class Error : public std::runtime_error {
  public:
@@ -43,4 +45,4 @@ template <class... Parts>
   throw Error(Error::Kind::work, join(parts...));
 }
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

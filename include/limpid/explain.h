@@ -12,9 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/trace.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 /// A cell as a caller writes it.
 struct CellName {
@@ -66,4 +67,4 @@ std::string page(const Trace&, const std::vector<Explanation>&, const PageOption
 /// The same as JSON, with every term.
 std::string to_json(const Trace&, const std::vector<Explanation>&);
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

@@ -19,9 +19,10 @@
 #include <string_view>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/tensor.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 // ---- whole files ---------------------------------------------------------------------------------
 
@@ -209,4 +210,4 @@ void write_csv(const std::filesystem::path& path, const ConstView& values,
                const std::vector<std::string>& columns = {});
 std::string csv_bytes(const ConstView& values, const std::vector<std::string>& columns = {});
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

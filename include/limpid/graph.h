@@ -15,9 +15,10 @@
 #include <variant>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/tensor.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 class Graph;
 class GradientContext;
@@ -361,4 +362,4 @@ bool matches(std::string_view pattern, std::string_view name);
 std::string to_json(const Graph&);
 Graph graph_from_json(std::string_view json, const Registry&);
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

@@ -12,13 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/engine.h"
 #include "limpid/files.h"
 #include "limpid/network.h"
 #include "limpid/text.h"
 #include "limpid/trace.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 /// What a trace should keep, beside the engine's own options.
 struct TraceOptions {
@@ -82,6 +83,7 @@ struct Evaluation {
   double perplexity() const;  // exp(nats per token)
 };
 
+/// What is const may be called from several threads at once, on one model (threads.h); what is not, alone.
 class Model {
  public:
   /// The small language model that limpid trained and carries with it.
@@ -126,21 +128,21 @@ class Model {
   std::vector<int64_t> encode(const std::string& text) const;
 
   /// Runs one sentence and records what happened.
-  Trace trace(const std::string& text, const TraceOptions& = {});
-  Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {});
+  Trace trace(const std::string& text, const TraceOptions& = {}) const;
+  Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {}) const;
   /// Runs a batch of token ids [B,T] (or vectors [B,T,C]) and returns the engine's result.
-  RunResult run(const Tensor& input, const RunOptions&);
+  RunResult run(const Tensor& input, const RunOptions&) const;
 
   /// The text that the model continues with; on_token is called with each piece as it comes.
   std::string generate(const std::string& text, const GenerateOptions&,
-                       const std::function<void(const std::string&)>& on_token = {});
+                       const std::function<void(const std::string&)>& on_token = {}) const;
   std::string generate(const std::string& text, const GenerateOptions&,
-                       const std::function<void(const GeneratedToken&)>& on_token);
+                       const std::function<void(const GeneratedToken&)>& on_token) const;
 
   /// Throws Error{call} for a text of fewer than two tokens, a network that does not predict the next token,
   /// or one that sees the tokens it would predict.
-  Evaluation evaluate(const std::string& text, const EvaluateOptions& = {});
-  Evaluation evaluate(const std::vector<int64_t>& tokens, const EvaluateOptions& = {});
+  Evaluation evaluate(const std::string& text, const EvaluateOptions& = {}) const;
+  Evaluation evaluate(const std::vector<int64_t>& tokens, const EvaluateOptions& = {}) const;
 
  private:
   struct Impl;
@@ -149,4 +151,4 @@ class Model {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

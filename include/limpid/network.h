@@ -6,9 +6,10 @@
 #include <string>
 #include <variant>
 
+#include "limpid/api.h"
 #include "limpid/ops.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 /// How a network learns where a word stands.
 enum class Positions { none, learned, sinusoidal, rotary, alibi, relative_bias, relative_keys };
@@ -104,4 +105,4 @@ enum class Purpose {
 /// Writes the network into an empty graph.  Throws Error{call} naming an impossible setting.
 void build(Graph&, const NetworkConfig&, Purpose = Purpose::predict);
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

@@ -8,9 +8,10 @@
 
 #include <limits>
 
+#include "limpid/api.h"
 #include "limpid/graph.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 /// Every operation of this build.
 const Registry& operations();
@@ -150,4 +151,4 @@ Stage cross_entropy(const Scope& in, Stage logits, Stage targets);
 /// Mean of (x - target)^2 over all elements -> [].
 Stage mean_squared_error(const Scope& in, Stage x, Stage target);
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

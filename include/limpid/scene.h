@@ -12,9 +12,10 @@
 #include <string_view>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/trace.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 // ---- geometry ------------------------------------------------------------------------------------
 
@@ -271,4 +272,4 @@ struct Slide {
   std::string notes;  // what the speaker may say
 };
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

@@ -14,9 +14,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/error.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 // ---- axes and shapes -----------------------------------------------------------------------------
 
@@ -323,4 +324,4 @@ class Tensor {
   std::unique_ptr<std::byte[], Free> data_;
 };
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

@@ -20,9 +20,10 @@
 #include <utility>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/error.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 // ---- the contract --------------------------------------------------------------------------------
 
@@ -190,4 +191,4 @@ struct TokenChoice {
 /// for an empty string, "short#0" and numbers that are too large.
 TokenChoice parse_token_choice(std::string_view argument);
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/engine.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 /// One token of the sentence: what stands on axis T (and S).
 struct Token {
@@ -88,4 +89,4 @@ std::string token_page(const Trace&, int layer, int head, const std::vector<int>
 /// next word.
 std::string key_insight(const Trace&);
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

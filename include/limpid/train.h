@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "limpid/api.h"
 #include "limpid/model.h"
 
-namespace limpid {
+namespace LIMPID_API limpid {
 
 /// A part of a text to learn from.
 struct TextPart {
@@ -132,4 +133,4 @@ class Trainer {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid

@@ -1,4 +1,4 @@
-#include "core/random.h"
+#include "limpid/random.h"
 
 #include <cmath>
 #include <numbers>

@@ -1,12 +1,12 @@
 // Attention as a group: its options and shapes to the fused kernels' arguments.
 #include <algorithm>
 
-#include "core/random.h"
 #include "engine/fast.h"
 #include "kernels/attention.h"
 #include "kernels/attention_window.h"
 #include "kernels/kernel.h"
 #include "limpid/ops.h"
+#include "limpid/random.h"
 
 namespace limpid {
 

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "core/random.h"
 #include "core/threads.h"
 #include "engine/fast.h"
 #include "kernels/elementwise.h"
@@ -13,6 +12,7 @@
 #include "kernels/norm.h"
 #include "kernels/rows.h"
 #include "kernels/softmax.h"
+#include "limpid/random.h"
 
 namespace limpid {
 

@@ -3,8 +3,14 @@
 // What is looked at inside a fused group is computed beside the fused kernel, from the group's own inputs, so
 // that looking never changes an output's bit (law 2).  An edit inside a group runs beside it too, and
 // replaces the group's outputs only if it changed a bit: an edit that changes nothing changes no bit.
+//
+// Runs of one engine may go on beside each other: the plans are shared and, once made, only read; each run
+// takes an arena of its own, which the next run uses again.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <list>
+#include <mutex>
 #include <utility>
 
 #include "engine/edit.h"
@@ -104,13 +110,14 @@ Request request_of(const Graph& graph, const RunOptions& options) {
 
 }  // namespace
 
-struct Engine::Impl {
+struct LIMPID_LOCAL Engine::Impl {
   explicit Impl(const Graph& g) : graph(g) {}
 
   const Graph& graph;
-  std::map<std::string, Plan> plans;
-  Tensor arena;
-  size_t last_arena_bytes = 0;
+  std::mutex mutex;                   // of the plans and the arenas
+  std::map<std::string, Plan> plans;  // never taken out: a run reads its plan without the mutex
+  std::list<Tensor> arenas;           // those that no run is using
+  std::atomic<size_t> last_arena_bytes = 0;
 
   const Plan& plan_for(const std::map<int, Shape>& bound, const PlanRequest& request);
 };
@@ -126,6 +133,7 @@ const Plan& Engine::Impl::plan_for(const std::map<int, Shape>& bound, const Plan
   for (int value : request.into) key += join(value, ' ');
   for (const auto& [value, shape] : bound)
     if (graph.value(value).kind == Value::Kind::input) key += join('|', value, shape.text());
+  const std::lock_guard lock(mutex);
   const auto found = plans.find(key);
   if (found != plans.end()) return found->second;
   return plans.emplace(key, make_plan(graph, bind_shapes(graph, bound), request)).first->second;
@@ -466,6 +474,33 @@ class Run {
   RunResult result_;
 };
 
+// Takes an arena out of those that are free, and puts it back when the run ends or fails.
+class ArenaOfOneRun {
+ public:
+  ArenaOfOneRun(std::mutex& mutex, std::list<Tensor>& free, size_t bytes) : mutex_(mutex), free_(free) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) own_.splice(own_.begin(), free_, free_.begin());
+    }
+    if (own_.empty()) own_.emplace_back();
+    if (own_.front().bytes() >= bytes) return;
+    own_.front() = Tensor();  // first: two at once would double the peak
+    own_.front() = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(bytes)}));
+  }
+  ~ArenaOfOneRun() {
+    const std::lock_guard lock(mutex_);
+    free_.splice(free_.begin(), own_);
+  }
+  ArenaOfOneRun(const ArenaOfOneRun&) = delete;
+  ArenaOfOneRun& operator=(const ArenaOfOneRun&) = delete;
+
+  std::byte* bytes() { return static_cast<std::byte*>(own_.front().raw()); }
+
+ private:
+  std::mutex& mutex_;
+  std::list<Tensor>&free_, own_;
+};
+
 // The values the caller binds, checked against the graph.
 std::map<int, ConstView> bind(const Graph& graph, const std::map<std::string, ConstView>& values) {
   std::map<int, ConstView> bound;
@@ -536,7 +571,7 @@ Engine::Engine(Engine&&) noexcept = default;
 
 size_t Engine::arena_bytes() const { return impl_->last_arena_bytes; }
 
-RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunOptions& given) {
+RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunOptions& given) const {
   RunOptions options = given;
   if (options.real != DType::f32 && options.real != DType::f64)
     fail_call("run: networks run in f32 or f64, not ", name(options.real));
@@ -572,11 +607,9 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
   for (const auto& [value, view] : request.into) require_fits(graph, plan, value, view, options.real);
   require_apart(graph, request.into, bound);
 
-  if (impl_->arena.bytes() < plan.arena_bytes)
-    impl_->arena = Tensor(DType::u8, Shape::unnamed({static_cast<int64_t>(plan.arena_bytes)}));
+  ArenaOfOneRun arena(impl_->mutex, impl_->arenas, plan.arena_bytes);
   impl_->last_arena_bytes = plan.arena_bytes;
-  return Run(graph, plan, request, options, static_cast<std::byte*>(impl_->arena.raw()), std::move(views))
-      .run();
+  return Run(graph, plan, request, options, arena.bytes(), std::move(views)).run();
 }
 
 const Tensor& RunResult::operator[](const std::string& name) const {

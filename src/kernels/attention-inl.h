@@ -22,13 +22,13 @@
 #include <cstring>
 #include <limits>
 
-#include "core/random.h"
 #include "hwy/highway.h"
 #include "kernels/attention.h"
 #include "kernels/attention_rows-inl.h"
 #include "kernels/math-inl.h"
 #include "kernels/pairs-inl.h"
 #include "kernels/tile-inl.h"
+#include "limpid/random.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/random.h"
+#include "limpid/random.h"
 #include "kernels/attention.h"
 #include "kernels/test_helpers.h"
 #include "limpid/error.h"

@@ -7,9 +7,9 @@
 #include <limits>
 #include <memory>
 
-#include "core/random.h"
 #include "kernels/test_helpers.h"
 #include "limpid/error.h"
+#include "limpid/random.h"
 
 namespace limpid::kernels {
 namespace {

@@ -54,11 +54,12 @@ void run_here(const K& kernel, std::byte* scratch) {
 template <Kernel K>
 void launch(const K& kernel) {
   choose_isa();
-  if (kernel.work() < k_worth_threads || threads() == 1)
+  const int team = threads();  // once: another thread may set it meanwhile
+  if (kernel.work() < k_worth_threads || team == 1)
     return run_here(kernel, kernel.scratch() > 0 ? launch_scratch(kernel.scratch()) : nullptr);
   const int64_t each = (kernel.scratch() + 63) / 64 * 64;
-  std::byte* scratch = each > 0 ? launch_scratch(each * threads()) : nullptr;
-  parallel_for(kernel.tasks(), [&](int64_t task, int thread) {
+  std::byte* scratch = each > 0 ? launch_scratch(each * team) : nullptr;
+  parallel_for(kernel.tasks(), team, [&](int64_t task, int thread) {
     kernel.run(task, scratch ? scratch + thread * each : nullptr);
   });
 }

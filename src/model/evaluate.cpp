@@ -38,7 +38,7 @@ double nats_of(const float* logits, int64_t count, int64_t target, bool& likelie
 double Evaluation::bits_per_byte() const { return nats / std::log(2.0) / static_cast<double>(bytes); }
 double Evaluation::perplexity() const { return std::exp(nats_per_token()); }
 
-Evaluation Model::evaluate(const std::vector<int64_t>& ids, const EvaluateOptions& options) {
+Evaluation Model::evaluate(const std::vector<int64_t>& ids, const EvaluateOptions& options) const {
   check_predicts(impl_->config);
   if (ids.size() < 2)
     fail_call("eval: the text is ", ids.size(), ids.size() == 1 ? " token" : " tokens",
@@ -74,7 +74,7 @@ Evaluation Model::evaluate(const std::vector<int64_t>& ids, const EvaluateOption
   return e;
 }
 
-Evaluation Model::evaluate(const std::string& text, const EvaluateOptions& options) {
+Evaluation Model::evaluate(const std::string& text, const EvaluateOptions& options) const {
   const std::vector<int64_t> ids = encode(text);
   Evaluation e = evaluate(ids, options);
   // What was predicted: the text after its first token, the white space between words included.

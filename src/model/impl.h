@@ -5,7 +5,7 @@
 
 namespace limpid {
 
-struct Model::Impl {
+struct LIMPID_LOCAL Model::Impl {
   Impl(NetworkConfig, std::shared_ptr<const Tokenizer>, std::string title);
 
   NetworkConfig config;
@@ -25,7 +25,7 @@ struct Model::Impl {
   std::map<std::string, ConstView> bindings(const Tensor& input) const;
   std::string hash() const;
   std::vector<std::string> candidates(const std::vector<Token>&) const;
-  Trace record(const Tensor& input, std::vector<Token> tokens, const TraceOptions&);
+  Trace record(const Tensor& input, std::vector<Token> tokens, const TraceOptions&) const;
 };
 
 /// Puts parameters into a model; throws Error{work} naming one that is missing, left over or of another

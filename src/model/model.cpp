@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/label.h"
-#include "core/random.h"
+#include "limpid/random.h"
 #include "model/impl.h"
 
 namespace limpid {
@@ -123,7 +123,7 @@ std::vector<int64_t> Model::encode(const std::string& text) const {
   return ids;
 }
 
-RunResult Model::run(const Tensor& input, const RunOptions& options) {
+RunResult Model::run(const Tensor& input, const RunOptions& options) const {
   return impl_->engine->run(impl_->bindings(input), options);
 }
 
@@ -185,14 +185,14 @@ int64_t choose(const float* logits, int64_t count, double temperature, Random& r
 }  // namespace
 
 std::string Model::generate(const std::string& text, const GenerateOptions& options,
-                            const std::function<void(const std::string&)>& on_token) {
+                            const std::function<void(const std::string&)>& on_token) const {
   return generate(text, options, std::function<void(const GeneratedToken&)>([&](const GeneratedToken& token) {
                     if (on_token) on_token(token.piece);
                   }));
 }
 
 std::string Model::generate(const std::string& text, const GenerateOptions& options,
-                            const std::function<void(const GeneratedToken&)>& on_token) {
+                            const std::function<void(const GeneratedToken&)>& on_token) const {
   if (!(options.temperature >= 0))
     fail_call("generate: temperature is ", options.temperature, ", expected 0 or more");
   if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
@@ -221,7 +221,7 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
   return written;
 }
 
-Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) {
+Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) const {
   if (ids.empty()) fail_call("trace: no tokens given; give at least one");
   std::vector<Token> tokens;
   for (int64_t id : ids)
@@ -229,7 +229,7 @@ Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options)
   return impl_->record(one_row(ids), std::move(tokens), options);
 }
 
-Trace Model::trace(const std::string& text, const TraceOptions& options) {
+Trace Model::trace(const std::string& text, const TraceOptions& options) const {
   if (impl_->vectors.count() > 0) {
     std::vector<Token> tokens;
     for (int64_t i = 0; i < impl_->vectors.shape()[1].size; ++i)

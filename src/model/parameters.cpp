@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/random.h"
+#include "limpid/random.h"
 #include "model/impl.h"
 
 namespace limpid {

@@ -112,7 +112,7 @@ std::vector<std::string> Model::Impl::candidates(const std::vector<Token>& token
   return labels;
 }
 
-Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const TraceOptions& options) {
+Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const TraceOptions& options) const {
   const bool in_double = !parameters.empty() && parameters.begin()->second.dtype() == DType::f64;
   RunOptions run;
   run.plain = options.plain;

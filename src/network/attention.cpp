@@ -1,5 +1,5 @@
 // Attention as the paper draws it: one call a box.
-#include "core/random.h"
+#include "limpid/random.h"
 #include "network/parts.h"
 
 namespace limpid {

@@ -5,8 +5,8 @@
 // its name) and the element's place, so any order and any thread count drop the same ones, and the gradient
 // draws them again instead of keeping a mask.  What is dropped keeps its sign: a weight that is hidden (minus
 // zero, ops/scores.h) stays so.
-#include "core/random.h"
 #include "limpid/ops.h"
+#include "limpid/random.h"
 #include "ops/elementwise.h"
 
 namespace limpid {

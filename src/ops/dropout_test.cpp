@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "core/random.h"
 #include "limpid/ops.h"
+#include "limpid/random.h"
 
 namespace limpid {
 namespace {

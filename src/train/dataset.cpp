@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/random.h"
+#include "limpid/random.h"
 
 namespace limpid {
 

@@ -8,8 +8,8 @@
 #include "kernels/softmax.h"
 #include "limpid/files.h"
 #include "limpid/train.h"
-#include "train/adamw.h"
 #include "train/dataset.h"
+#include "train/optimizer.h"
 
 namespace limpid {
 
@@ -56,14 +56,14 @@ double seconds_since(Clock::time_point start) {
 
 }  // namespace
 
-struct Trainer::Impl {
+struct LIMPID_LOCAL Trainer::Impl {
   Impl(const Recipe& r, std::shared_ptr<const Tokenizer> t, const std::vector<std::string>& texts)
       : recipe(completed(r, *t)),
         data(recipe, *t, texts),
         text_digest(digest(texts)),
         model(Model::fresh(recipe.network, std::move(t), recipe.seed)),
         graph(operations()),
-        adam(recipe, model.graph(), model.parameters()) {
+        adam(model.graph(), model.parameters(), adamw_of(recipe)) {
     build(graph, recipe.network, Purpose::train);
     differentiate(graph, graph.handle(graph.require("loss")));
     for (const auto& [name, tensor] : model.parameters())
@@ -144,7 +144,7 @@ double Trainer::Impl::step() {
   const double loss = result["loss"].at({});
   if (!std::isfinite(loss))
     fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"), batch);
-  if (!std::isfinite(adam.step(model.parameters(), gradients, done + 1, learning_rate(recipe, done))))
+  if (!std::isfinite(adam.step(model.parameters(), gradients, learning_rate(schedule_of(recipe), done))))
     fail_not_finite("the gradient is not finite", batch);
   ++done;
   ++epoch_steps;
@@ -208,7 +208,7 @@ void Trainer::Impl::report(double epoch_seconds, double total_seconds) {
   if (data.holds_out()) e.validation = seen.loss;
   e.tokens_per_second = static_cast<double>(epoch_tokens) / std::max(1e-9, epoch_seconds);
   e.seconds = total_seconds;
-  e.learning_rate = learning_rate(recipe, done - 1);
+  e.learning_rate = learning_rate(schedule_of(recipe), done - 1);
   add(e);
   epoch_loss = 0;
   epoch_steps = epoch_tokens = 0;
@@ -351,6 +351,7 @@ Trainer::Trainer(const std::string& path, const std::vector<std::string>& texts)
   Impl& t = *impl_;
   if (!recipe.title.empty()) t.model.set_title(recipe.title);
   t.done = json.at("step").integer(0, k_most_count);
+  t.adam.steps = t.done;
   t.epoch_loss = json.at("epoch_loss").real();
   t.epoch_steps = json.at("epoch_steps").integer(0, k_most_count);
   t.epoch_tokens = json.at("epoch_tokens").integer(0, k_most_count);

@@ -17,7 +17,9 @@
 #include <string_view>
 #include <utility>
 
-namespace limpid {
+#include "limpid/api.h"
+
+namespace LIMPID_API limpid {
 
 // ---- by place ------------------------------------------------------------------------------------
 
@@ -97,4 +99,4 @@ class MersenneTwister {
   size_t next_ = k_size;
 };
 
-}  // namespace limpid
+}  // namespace LIMPID_API limpid
