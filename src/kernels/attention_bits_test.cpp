@@ -1,5 +1,5 @@
 // Law 3: which bits of attention depend on what.
-#include "kernels/attention_case.h"
+#include "kernels/test_attention.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // NaN, infinity, large scores, and rows that see nothing.
-#include "kernels/attention_case.h"
+#include "kernels/test_attention.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Attention against its meaning in double, over drawn shapes and options.
-#include "kernels/attention_case.h"
+#include "kernels/test_attention.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
