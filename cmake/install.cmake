@@ -76,8 +76,8 @@ function(limpid_install target LIMPID_PC_LIBS)
   install(EXPORT ${target}Targets NAMESPACE limpid:: FILE limpidTargets.cmake DESTINATION ${package_folder} ${ARGN})
   file(RELATIVE_PATH LIMPID_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   string(REGEX REPLACE "/$" "" LIMPID_PC_PREFIX "${LIMPID_PC_PREFIX}")
-  configure_file(cmake/limpid.pc.in ${PROJECT_BINARY_DIR}/${target}/limpid.pc @ONLY)
-  install(FILES ${PROJECT_BINARY_DIR}/${target}/limpid.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig ${ARGN})
+  configure_file(cmake/limpid.pc.in ${PROJECT_BINARY_DIR}/pkgconfig/${target}/limpid.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/pkgconfig/${target}/limpid.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig ${ARGN})
 endfunction()
 
 configure_package_config_file(cmake/limpidConfig.cmake.in ${PROJECT_BINARY_DIR}/limpidConfig.cmake
