@@ -31,7 +31,11 @@ struct AttentionOptions {
   int64_t width = 0;      // of a head
   int64_t out_width = 0;  // of the joining projection; 0: no projection, the joined heads come back
   Mask mask = Mask::none;
-  int64_t window = 0;
+  int64_t window = 0;  // keys at most window - 1 before the query; alone it hides nothing that comes after
+  // The position of query 0 among the keys: row t of x stands at first_query + t, row s of memory at s.  0:
+  // the first row of each is the same place, whatever their lengths (fused::forward counts from S - T).  With
+  // 4 rows of x that follow 10 kept in memory: 10.  Not with rotary positions, which turn both alike.
+  int64_t first_query = 0;
   double softcap = 0;
   bool bias = false;
   Positions positions = Positions::none;  // those that live in the scores, or turn queries and keys

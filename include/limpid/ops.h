@@ -89,9 +89,11 @@ Stage softcap(const Scope& in, Stage x, double cap);
 enum class Mask { none, causal };
 struct MaskOptions {
   Mask kind = Mask::causal;
-  /// Position of query 0 among the keys: query t sees keys s <= t + first_query.
+  /// Position of query 0 among the keys: a causal mask lets query t see keys s <= t + first_query.  0, not S
+  /// - T, where there are fewer queries than keys.
   int64_t first_query = 0;
-  /// Sliding window: keys s > t + first_query - window; 0 is no window.
+  /// Sliding window: keys s > t + first_query - window; 0 is no window.  It limits the past alone: without a
+  /// causal mask all later keys are seen.
   int64_t window = 0;
 };
 struct MaskInputs {

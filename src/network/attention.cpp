@@ -37,19 +37,20 @@ void turn(const Scope& in, Stage x, Heads& heads, const RotaryOptions& o) {
 
 // What a position adds to the scores, where positions live there.
 Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, const AttentionOptions& o) {
-  if (o.positions == Positions::alibi) return alibi((g / "biased_scores").as(Role::weights), scores);
+  if (o.positions == Positions::alibi)
+    return alibi((g / "biased_scores").as(Role::weights), scores, o.first_query);
   if (o.positions == Positions::relative_bias) {
     const Stage table =
         in.graph->parameter((in / "rel_bias").path, {{Axis::N, o.buckets}, {Axis::H, o.heads}},
                             {Init::Kind::normal, o.init, false});
-    const RelativeBiasOptions options = {o.mask != Mask::causal, o.bias_distance, 0};
+    const RelativeBiasOptions options = {o.mask != Mask::causal, o.bias_distance, o.first_query};
     return relative_bias((g / "biased_scores").as(Role::weights), scores, table, options);
   }
   if (o.positions == Positions::relative_keys) {
     const Stage table =
         in.graph->parameter((in / "W_rel").path, {{Axis::N, 2 * o.max_distance + 1}, {Axis::D, o.width}},
                             {Init::Kind::normal, o.init, false});
-    return relative_keys((g / "biased_scores").as(Role::weights), scores, q, table);
+    return relative_keys((g / "biased_scores").as(Role::weights), scores, q, table, o.first_query);
   }
   return scores;
 }
@@ -61,6 +62,7 @@ Options kernel_options(const Scope& in, const AttentionOptions& o) {
                      {"causal", o.mask == Mask::causal},
                      {"fused", !tables}};
   if (o.window) options.set("window", o.window);
+  if (o.first_query) options.set("first_query", o.first_query);
   if (o.softcap != 0) options.set("softcap", o.softcap);
   if (o.positions == Positions::alibi) options.set("alibi", true);
   if (o.dropout > 0) {  // as the stage pattern_dropout draws
@@ -73,6 +75,10 @@ Options kernel_options(const Scope& in, const AttentionOptions& o) {
 }  // namespace
 
 Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& o) {
+  if (o.positions == Positions::rotary && o.first_query != 0)
+    fail_call(in.path,
+              ": rotary positions turn queries and keys from position 0 on, expected first_query 0, not ",
+              o.first_query);
   Heads heads = projections(in, x, memory, o);
   if (o.positions == Positions::rotary) turn(in, x, heads, o.rotary);
   const auto [q, k, v] = heads;
@@ -87,7 +93,7 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   if (o.softcap != 0) scores = softcap((g / "capped_scores").as(Role::weights), scores, o.softcap);
   if (o.positions != Positions::relative_keys) scores = with_positions(g, in, scores, q, o);
   if (o.mask != Mask::none || o.window)
-    scores = mask((g / "scores").as(Role::weights), scores, {o.mask, 0, o.window});
+    scores = mask((g / "scores").as(Role::weights), scores, {o.mask, o.first_query, o.window});
   else
     in.graph->alias((in / "scores").path, scores);
   Stage pattern =
