@@ -88,7 +88,7 @@ struct Reader {
       if (std::find(known.begin(), known.end(), name) != known.end()) return;
       std::string list;
       for (const std::string& each : known) list += (list.empty() ? "" : ", ") + each;
-      json.source().fail(in_quotes(name), " is not a setting; there are ", list);
+      json.source().fail("'", visible_line(name), "' is not a setting; there are ", list);
     });
   }
 };
@@ -166,7 +166,7 @@ NetworkConfig network_from_json(std::string_view text) {
     describe_gpt(reader, c);
     config = c;
   } else {
-    source.fail(in_quotes(kind), " is not known; expected gpt or textbook");
+    source.fail("'", visible_line(kind), "' is not known; expected gpt or textbook");
   }
   reader.refuse_others();
   return config;

@@ -77,7 +77,7 @@ TEST_F(Gpt2Files, WrongOnesAreNamed) {
   EXPECT_HAS(refused(), "line 1");
   write("vocab.bpe", "h e\n");
   write("encoder.json", "{\"he\": 3");
-  EXPECT_HAS(refused(), "encoder.json is not a JSON object");
+  EXPECT_HAS(refused(), "encoder.json: it is not JSON");
   write("encoder.json", "{\"he\": 256}");
   EXPECT_HAS(refused(), "has 1 tokens, the merges make 258");
 }

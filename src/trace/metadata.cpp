@@ -130,7 +130,7 @@ std::shared_ptr<const Graph> graph_of(const JsonValue& json, const std::string& 
   try {
     return std::make_shared<const Graph>(graph_from_json(json.json().dump(), operations()));
   } catch (const std::exception& error) {  // whatever an operation makes of impossible options
-    fail_work("trace ", file, ": ", visible(error.what()));
+    fail_work("trace ", file, ": ", visible_line(error.what()));
   }
 }
 

@@ -193,7 +193,7 @@ void Trainer::Impl::report_start() {
   e.loss = data.holds_out() ? measure({data.batch(0)}).loss : seen.loss;
   e.accuracy = seen.accuracy;
   if (data.holds_out()) e.validation = seen.loss;
-  e.learning_rate = learning_rate(recipe, 0);
+  e.learning_rate = learning_rate(schedule_of(recipe), 0);
   add(e);
 }
 
