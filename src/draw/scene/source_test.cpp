@@ -44,7 +44,7 @@ TEST(SourceTest, NumbersOfTheTrace) {
 }
 
 TEST(SourceTest, NoNegativeZeroAndNamesForWhatIsNotFinite) {
-  EXPECT_EQ(written(Source{.stage = "a"}, -0.001), "0.00");
+  EXPECT_EQ(written(Source{.stage = "a"}, -0.001), ">-0.01");
   EXPECT_EQ(written(Source{.stage = "a"}, -0.01), "-0.01");
   EXPECT_EQ(written(Source{.stage = "a"}, NAN), "NaN");
   EXPECT_EQ(written(Source{.stage = "a"}, -INFINITY), "-inf");
