@@ -110,7 +110,7 @@ left out; -1 is the last place.  TransformerLens names serve too.
   limpid explain "blocks.0.attn.pattern[0,2,3,1]"       head 2, token 3, token 1
   limpid explain "blocks.0.attn.pattern[H=2,T=3,S=1]"   the same
   limpid explain "logits[T=-1,V=312]"                   the last token's score
-  limpid explain "blocks.0.attn.W_Q.grad[5,2,7]"        a gradient: goes backward
+  limpid explain "blocks.0.attn.W_Q.grad[5,2,7]"        a gradient
 
 Examples:
   limpid explain "blocks.0.attn.pattern[0,2,3,1]" --text "Life is short"

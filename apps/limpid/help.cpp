@@ -19,7 +19,7 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
   limpid explain "blocks.0.attn.pattern[0,2,3,1]"
                                       the arithmetic behind one number
   limpid draw -o net.svg              its diagram, with the shapes on the edges
-  limpid quiz "Life is short"         questions about this run, and their answers
+  limpid quiz "Life is short"         questions about this run, and answers
   limpid generate "Life is short"     how the text could go on
   limpid train recipes/textbook.json  learns a few sentences in seconds
   limpid eval "Life is short"         how well a model predicts a text
