@@ -13,7 +13,7 @@ int main(int argc, char** argv) try {
   const limpid::Trace trace = model.trace(argc > 1 ? argv[1] : "Life is short", options);
 
   std::cout << "loss " << trace.metrics.at("loss") << "\n";
-  const limpid::Tensor& gradient = trace["blocks.0.resid_pre.grad"];  // [B,T,C]
+  const limpid::Tensor& gradient = trace["embed.grad"];  // [B,T,C]
   for (int64_t t = 0; t < gradient.shape().size(limpid::Axis::T); ++t) {
     double squares = 0;
     for (int64_t c = 0; c < gradient.shape().size(limpid::Axis::C); ++c)
