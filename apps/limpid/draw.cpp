@@ -59,7 +59,7 @@ void read_arguments(Call& call) {
   const bool log = call.figure == "training";
   const auto ends = [&](std::string_view end) { return call.file.ends_with(end); };
   if ((ends(".safetensors") || ends(".npz")) && !std::filesystem::exists(call.file))
-    fail_call(call.file, ": there is no such file");
+    fail_work(call.file, ": there is no such file");
   if (i < call.arguments.size() || (!call.file.empty() && !log && !is_trace_file(call.file)))
     fail_call("'", call.arguments.back(), "' is neither a figure nor a stored trace; expected ",
               figure_names(), ", or FILE.safetensors");

@@ -159,7 +159,7 @@ Editing: --edit changes a stage's value as soon as it is computed; what follows
 sees the change.  Brackets limit it to a part: one head, one token, and so on.
   --edit "blocks.0.attn.z[H=2]=zero"          switches head 2 off
   --edit "blocks.0.mlp_out=mean"              every number becomes their mean
-  --edit "blocks.0.mlp_out=mean:positions"    each feature its mean over the text
+  --edit "blocks.0.mlp_out=mean:positions"    each feature its own mean
   --edit "blocks.0.mlp_out=mean:lines.txt"    its mean over a file's sentences
   --edit "blocks.0.attn.v=scale:0.5"          halves the values
   --edit "blocks.1.attn.pattern=cut:3>0,3>1"  query 3 does not see keys 0 and 1
