@@ -153,7 +153,7 @@ TEST(FileWriter, says_what_is_wrong) {
   EXPECT_TRUE(holds(error_of([&] { FileWriter(folder / "none/f"); }),
                     {"cannot write", "none/f", "there is no folder", "/none"}));
   EXPECT_TRUE(
-      holds(error_of([&] { FileWriter{folder.path()}; }), {folder.path().string(), "is a folder"}));
+      holds(error_of([&] { FileWriter{folder.path()}; }), {folder.path().string(), "Is a directory"}));
   EXPECT_NE(error_of([&] { FileWriter(""); }), "");
   write_file_whole(folder / "f", "x");
   EXPECT_TRUE(holds(error_of([&] { FileWriter(folder / "f/g"); }), {"f/g", "Not a directory"}));
