@@ -93,7 +93,7 @@ class OtherFiles(Case):
     def test_a_table_of_numbers(self):
         said = json.loads(self.ok("info", write("t.csv", "word;x;y\nLife;1;2\nis;3;4\n"), "--json"))
         self.assertEqual((said["rows"], said["columns"], said["named_columns"], said["named_rows"]), (2, 2, True, True))
-        self.assertIn("line 2, column 2", self.ok("info", write("bad.csv", "a,b\n1,x\n")))
+        self.assertIn("line 2, column 2", " ".join(self.ok("info", write("bad.csv", "a,b\n1,x\n")).split()))
 
     def test_what_is_not_there(self):
         self.refused(1, "nofile", "info", "nofile.safetensors")
@@ -166,7 +166,7 @@ class Arrays(Case):
         table = self.ok("info", path("odd.safetensors"), "*")
         self.assertRegex(table, r"(?m)^v +f32 +\[1\] +7 +7 +7 +0 +0$")
         self.assertRegex(table, r"(?m)^w +f32 +\[2,3\] +-3 +4 +0\.5 +1 +1$")
-        self.refused(2, ["no array", "'w'" if False else "w"], "info", path("odd.safetensors"), "nosuch")
+        self.refused(2, ["no array", "it holds"], "info", path("odd.safetensors"), "nosuch")
 
     def test_a_name_and_a_file_without_arrays(self):
         self.refused(1, "an HTML page", "info", write("page.html", HTML), "w")

@@ -51,7 +51,7 @@ class Tables(Case):
         self.assertEqual(seen[0][1], ["X1", "X2"])
         self.assertEqual(self.vectors("1 2\n3 4\n", name="table.txt"), seen[0])
         self.assertEqual(self.vectors("1 \t2\n3\t4\n", "--separator", "tab"), seen[0])
-        self.refused(1, ["table.csv", "line 1, column 1", "'1;2'"], "trace", "--vectors", write("table.csv", "1;2\n"), "--separator", "comma")
+        self.refused(1, ["table.csv", "line 2, column 1", "'3;4'"], "trace", "--vectors", write("table.csv", "1;2\n3;4\n"), "--separator", "comma")
         self.refused(1, ["line 2 has 3 fields", "expected 2"], "trace", "--vectors", write("table.csv", "1 2\n3 4 5\n"))
         self.refused(1, ["line 2, column 2 ('y')", "'?'"], "trace", "--vectors", write("table.csv", "x y\n1 ?\n"))
         self.refused(2, ["--separator is 'dot'", "comma, semicolon, tab, blanks"], "trace", "--vectors", path("table.csv"), "--separator", "dot")

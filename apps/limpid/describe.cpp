@@ -176,6 +176,8 @@ void say_what_json_is(const std::string& path, Json& out) {
     return says("a text that begins like JSON", "it holds no arrays");
   }
   if (!json.is_object()) return;
+  if (json.contains("epoch") && json.contains("loss"))  // of one epoch
+    return says("the log of a training run", "limpid draw training " + path + " -o training.svg");
   if (json.contains("weight_map"))
     return says("the index of a model in several .safetensors files",
                 "look at the files it names, one by one; limpid reads models of one file");

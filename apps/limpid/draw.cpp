@@ -63,7 +63,7 @@ void read_arguments(Call& call) {
   const bool log = call.figure == "training";
   const auto ends = [&](std::string_view end) { return call.file.ends_with(end); };
   if ((ends(".safetensors") || ends(".npz")) && !std::filesystem::exists(call.file))
-    fail_call(call.file, ": there is no such file");
+    fail_work(call.file, ": there is no such file");
   if (call.figure == "heads" && i == call.arguments.size() && !call.file.empty() &&
       is_own_weights(call.file)) {
     call.draws_own = true;

@@ -47,6 +47,7 @@ void generate_json(Model& model, const std::string& text, const GenerateOptions&
 void generate(const Call& call, const Terminal& terminal) {
   const std::string text = text_of(call.text);
   Model model = open_model(call.model);
+  if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
   if (call.json) return generate_json(model, text, call.options);
   const auto show = [&](const std::string& piece) {
     print(terminal.output ? tame(piece) : piece);

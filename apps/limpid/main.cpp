@@ -79,10 +79,10 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(
           &error)) {  // "-o: 1 required TEXT missing", "-o: At Most 1 ..."
-    const std::string option = what.substr(0, what.find(':'));
-    if (const CLI::Option* given = find_option(app, option)) {
-      if (given->count() > 1) return join(option, " is given ", given->count(), " times; give it once", help);
-      return join(option, " needs a value after it", help);
+    const std::string name = what.substr(0, what.find(':'));
+    if (const CLI::Option* given = find_option(app, name)) {
+      if (given->count() > 1) return join(name, " is given ", given->count(), " times; give it once", help);
+      return join(name, " needs a value after it", help);
     }
   }
   return what + help;

@@ -230,7 +230,7 @@ The end of the page says what it changed: the likeliest next tokens before and
 after, and where each edited (or observed) stage moved most.
   --edit "blocks.0.attn.z[H=2]=zero"          switches head 2 off
   --edit "blocks.0.mlp_out=mean"              every number becomes their mean
-  --edit "blocks.0.mlp_out=mean:positions"    each feature its mean over the text
+  --edit "blocks.0.mlp_out=mean:positions"    each feature its own mean
   --edit "blocks.0.mlp_out=mean:lines.txt"    its mean over a file's sentences
   --edit "blocks.0.attn.v=scale:0.5"          halves the values
   --edit "blocks.1.attn.pattern=cut:3>0,3>1"  query 3 does not see keys 0 and 1

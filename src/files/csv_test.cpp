@@ -118,7 +118,9 @@ TEST(Csv, a_column_of_names_is_kept_apart) {
     EXPECT_EQ(t.labels, rows) << text;
     ASSERT_EQ(t.values.shape().text(), "[2,2]") << text;
     EXPECT_EQ(t.values.at({1, 1}), 4) << text;
-    if (!t.columns.empty()) EXPECT_EQ(t.columns, (Names{"x", "y"})) << text;
+    if (!t.columns.empty()) {
+      EXPECT_EQ(t.columns, (Names{"x", "y"})) << text;
+    }
   }
   EXPECT_EQ(numbers(",0,1\n0,5,6\n1,7,8\n").labels, (Names{"0", "1"}));  // numbers as names: pandas' index
   EXPECT_EQ(numbers("7,1\n8,2\n", {.labels = CsvLabels::present}).labels, (Names{"7", "8"}));

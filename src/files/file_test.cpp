@@ -77,7 +77,7 @@ TEST(ReadFile, reads_pipes_and_files_that_do_not_know_their_size) {
 TEST(ReadFile, says_what_is_wrong) {
   const TestFolder folder;
   EXPECT_TRUE(holds(error_of([&] { read_file(folder / "none"); }), {"cannot read", "/none", "No such file"}));
-  EXPECT_TRUE(holds(error_of([&] { read_file(folder.path()); }), {folder.path().string(), "Is a directory"}));
+  EXPECT_TRUE(holds(error_of([&] { read_file(folder.path()); }), {folder.path().string(), "is a folder"}));
   EXPECT_TRUE(holds(error_of([&] { read_file(""); }), {"cannot read"}));
 }
 

@@ -84,7 +84,9 @@ TEST(Inspect, CountsWhatIsNotFinite) {
     EXPECT_EQ(seen.least, -3);
     EXPECT_EQ(seen.most, 4);
     EXPECT_EQ(seen.mean, 0.5);
-    if (std::string(file) != "x.npy") EXPECT_EQ(numbers.at("none").finite(), 0);
+    if (std::string(file) != "x.npy") {
+      EXPECT_EQ(numbers.at("none").finite(), 0);
+    }
   }
 }
 
