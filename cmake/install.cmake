@@ -73,7 +73,7 @@ function(limpid_install target LIMPID_PC_LIBS)
   install(TARGETS ${target} EXPORT ${target}Targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} ${ARGN}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ${ARGN})
   set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/limpid)
-  install(EXPORT ${target}Targets NAMESPACE limpid:: FILE limpidTargets.cmake DESTINATION ${package_folder} ${ARGN})
+  install(EXPORT ${target}Targets NAMESPACE limpid:: FILE ${target}Targets.cmake DESTINATION ${package_folder} ${ARGN})
   file(RELATIVE_PATH LIMPID_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   string(REGEX REPLACE "/$" "" LIMPID_PC_PREFIX "${LIMPID_PC_PREFIX}")
   configure_file(cmake/limpid.pc.in ${PROJECT_BINARY_DIR}/pkgconfig/${target}/limpid.pc @ONLY)

@@ -248,6 +248,7 @@ TEST(Page, a_number_changes_when_its_cell_does_and_no_other_does) {
   int seen = 0;
   for (const auto& [name, tensor] : before.values) {
     if (tensor.dtype() != DType::f64 || tensor.count() == 0 || name == "blocks.0.attn.joined") continue;
+    if (name.ends_with(".lse_rest")) continue;  // shown where it is not too small to be seen
     Trace after = before;
     Index first(static_cast<size_t>(tensor.shape().rank()), 0);
     const double old_value = tensor.at(first);

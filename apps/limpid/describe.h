@@ -8,12 +8,12 @@ namespace limpid::command {
 
 using Json = nlohmann::ordered_json;
 
-/// A model, trace, checkpoint, arrays; or whatever else the path is: "kind", "what" and "advice" then.  Throws
+/// A model, trace, checkpoint, arrays; or whatever else the path is: "kind", "what" and "advice" then. Throws
 /// Error{work} for a file that is damaged, or not there.
 Json describe(const std::string& path);
 
-/// The arrays whose names fit the pattern (* stands for anything), with least, most, mean, and the number of NaN
-/// and infinities.  Throws Error{call} where none fits.
+/// The arrays whose names fit the pattern (* stands for anything), with least, most, mean, and the number of
+/// NaN and infinities.  Throws Error{call} where none fits.
 Json describe_arrays(const std::string& path, const std::string& pattern);
 
 /// Bytes for people: "497.8 MB".

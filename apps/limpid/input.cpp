@@ -284,7 +284,8 @@ Input vectors_input(const NetworkCall& call) {
 
 Input walk_input(const NetworkCall& call, const std::string& text) {
   if (text.find_first_not_of(" \t\r\n\v\f") == text.npos)
-    fail_call("the text is only white space, which holds no word; give at least one, such as \"Life is short\"");
+    fail_call(
+        "the text is only white space, which holds no word; give at least one, such as \"Life is short\"");
   TextbookConfig config = textbook_config(call);
   config.context = static_cast<int64_t>(word_tokenizer_from(text)->encode(text).size());
   return {Model::textbook_walk(text, config, call.seed), text, {}};

@@ -20,7 +20,7 @@ namespace {
 enum Status { k_done = 0, k_work_failed = 1, k_call_was_wrong = 2 };
 
 int complain(const std::string& what, Status status) {
-  std::fflush(stdout);  // what was printed stands before what went wrong
+  std::fflush(stdout);                // what was printed stands before what went wrong
   constexpr size_t k_longest = 4000;  // a message may hold a name from a file, of any length and any bytes
   std::string line = what.substr(0, k_longest);
   for (char& c : line)
@@ -53,9 +53,10 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   if (option != extras.end()) return join("'", *option, "' is not an option of ", called(app), help);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
-      return join("'", extras.front(),
-                  "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, info and bench",
-                  help);
+      return join(
+          "'", extras.front(),
+          "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, info and bench",
+          help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
   }

@@ -12,8 +12,8 @@ struct OwnWeightsCall {
   std::string tokens, rows, columns;  // labels: words with blanks between them, or a file with one a line
 };
 
-/// Whether `file` holds arrays that are no trace of limpid's: a .npy or .csv file, or a .npz or .safetensors file
-/// without a trace's metadata.
+/// Whether `file` holds arrays that are no trace of limpid's: a .npy or .csv file, or a .npz or .safetensors
+/// file without a trace's metadata.
 bool is_own_weights(const std::string& file);
 
 /// Reads them.  Throws Error{call} for an array that is not there, for labels that do not fit, and for

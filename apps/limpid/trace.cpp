@@ -235,8 +235,8 @@ after, and where each edited (or observed) stage moved most.
   --edit "blocks.0.attn.v=scale:0.5"          halves the values
   --edit "blocks.1.attn.pattern=cut:3>0,3>1"  query 3 does not see keys 0 and 1
   --edit "embed=replace:other.safetensors"    takes the value of another trace
-  --edit "embed=replace:array.npy"            or of a NumPy file: of the stage's
-                                              shape, or the part's, or its last axes
+  --edit "embed=replace:array.npy"            or of a NumPy file, shaped as
+                                              the stage, the part or its rows
 
 Examples:
   limpid trace "Life is short"

@@ -119,8 +119,8 @@ Scene training_scene(const std::vector<TrainingReport>&, const std::string& titl
 /// A deck for one sentence, in teaching order: the network built up one step a page, attention with its
 /// numbers, every head, what comes next, the key insight, and a quiz made from this run whose answers stand
 /// in the notes.  It is for a hall: slides of 13.333 by 7.5 inches, no text under 18 pt but the numbers of
-/// grids.  A layer and a head of -1: the head that chooses most sharply for the token, which is the one that the
-/// insight is about.  The trace should hold everything (an observation of "*"), with its parameters.
+/// grids.  A layer and a head of -1: the head that chooses most sharply for the token, which is the one that
+/// the insight is about.  The trace should hold everything (an observation of "*"), with its parameters.
 std::vector<Slide> lecture(const Trace&, const FigureOptions& = {});
 
 // ---- painters ------------------------------------------------------------------------------------

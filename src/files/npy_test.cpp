@@ -128,8 +128,9 @@ TEST(Npy, a_wrong_header_is_named) {
 }
 
 TEST(Npy, what_is_no_npy_is_named) {
-  EXPECT_TRUE(holds(error_of([] { read(""); }), {"x.npy", "0 bytes", "too short"}));
-  EXPECT_TRUE(holds(error_of([] { read("PK\3\4 this is a zip file"); }), {"not a .npy file"}));
+  EXPECT_TRUE(holds(error_of([] { read(""); }), {"x.npy", "0 bytes", "expected a .npy file"}));
+  EXPECT_TRUE(holds(error_of([] { read("PK\3\4 this is a zip file"); }),
+                    {"is a zip archive", "expected a .npy file"}));
   EXPECT_TRUE(holds(error_of([] { read(std::string("\x93NUMPY\4\0\1\0\0\0", 12)); }), {"version 4.0"}));
   EXPECT_TRUE(holds(error_of([] { read(std::string("\x93NUMPY\2\0\xff\xff", 10)); }), {"too short"}));
   EXPECT_TRUE(holds(error_of([] { read(std::string("\x93NUMPY\2\0\xff\xff\xff\xff", 12)); }),

@@ -67,7 +67,7 @@ TEST_F(Conformance, every_case_gives_what_the_reference_gives) {
   const std::map<std::string, std::vector<std::string>> words = {
       {"MetadataIncompleteBuffer", {"test", "bytes"}},
       {"HeaderTooLarge", {"header too large", "100000000"}},
-      {"HeaderTooSmall", {"header too small", "0 bytes"}},
+      {"HeaderTooSmall", {"is empty", "0 bytes"}},
       {"InvalidHeaderLength", {"invalid header length", "60 bytes", "0 follow"}},
       {"InvalidHeader", {"not UTF-8", "byte 0"}},
       {"InvalidHeaderDeserialization", {"header is not JSON", "byte 2"}},

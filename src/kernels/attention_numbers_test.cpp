@@ -2,8 +2,8 @@
 // sums do not forget however long they are, and what is finite stays so on the way to a finite answer.
 #include <gtest/gtest.h>
 
-#include "kernels/test_attention.h"
 #include "kernels/attention_window.h"
+#include "kernels/test_attention.h"
 
 namespace limpid::kernels {
 namespace {

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "limpid/random.h"
 #include "kernels/attention.h"
 #include "kernels/test_helpers.h"
 #include "limpid/error.h"
+#include "limpid/random.h"
 
 namespace limpid::kernels::testing {
 

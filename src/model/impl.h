@@ -25,7 +25,9 @@ struct LIMPID_LOCAL Model::Impl {
   std::map<std::string, ConstView> bindings(const Tensor& input) const;
   std::string hash() const;
   std::vector<std::string> candidates(const std::vector<Token>&) const;
-  Trace record(const Tensor& input, std::vector<Token> tokens, const TraceOptions&) const;
+  /// `text`: what the tokens are of; empty for vectors and bare ids.
+  Trace record(const Tensor& input, std::vector<Token> tokens, const TraceOptions&,
+               const std::string& text = "") const;
 };
 
 /// Puts parameters into a model; throws Error{work} naming one that is missing, left over or of another

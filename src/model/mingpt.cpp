@@ -164,12 +164,14 @@ Activation activation_of(const JsonValue& json, const GptConfig& c, bool in_firs
 
 GptConfig config_of(StateDict& file, const std::map<std::string, std::string>& metadata,
                     const LoadOptions& options, std::vector<std::string>& notes) {
-  GptConfig c = config_of_shapes(file);
   const JsonSource source{file.path() + ": the configuration in the metadata cannot be read"};
   const auto found = metadata.find("config");
   const Json document = found == metadata.end() ? Json(Json::object()) : parse_json(found->second, source);
   const JsonValue json(document, source);
   if (!document.is_object()) json.unexpected("an object");
+  for (const char* key : {"n_layer", "n_head", "n_embd", "vocab_size", "block_size"})
+    if (json.has(key)) json.at(key).integer(1, k_most_size);
+  GptConfig c = config_of_shapes(file);
   std::string why;
   check_setting(json, "n_layer", c.layers, file.path());
   check_setting(json, "n_embd", c.width, file.path());

@@ -250,8 +250,7 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
           {static_cast<int64_t>(i), visible(impl_->words[i]), places.spans[i].begin, places.spans[i].end});
       ids.push_back(static_cast<int64_t>(i));
     }
-    Trace trace = impl_->record(one_row(ids), std::move(tokens), options);
-    trace.text = text;
+    Trace trace = impl_->record(one_row(ids), std::move(tokens), options, text);
     if (const std::string note = note_of_repeats(impl_->words); !note.empty()) trace.notes.push_back(note);
     return trace;
   }
@@ -262,9 +261,7 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
     tokens.push_back(
         {ids[i], impl_->tokenizer->label(ids[i]), encoding.spans[i].begin, encoding.spans[i].end});
   name_split_characters(text, tokens);
-  Trace trace = impl_->record(one_row(ids), std::move(tokens), options);
-  trace.text = text;
-  return trace;
+  return impl_->record(one_row(ids), std::move(tokens), options, text);
 }
 
 }  // namespace limpid

@@ -112,7 +112,8 @@ std::vector<std::string> Model::Impl::candidates(const std::vector<Token>& token
   return labels;
 }
 
-Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const TraceOptions& options) const {
+Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const TraceOptions& options,
+                          const std::string& text) const {
   const bool in_double = !parameters.empty() && parameters.begin()->second.dtype() == DType::f64;
   RunOptions run;
   run.plain = options.plain;
@@ -141,6 +142,7 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
                                " at a time, so expect less of it"));
   trace.notes.insert(trace.notes.end(), notes.begin(), notes.end());
   trace.engine_version = k_version;
+  trace.text = text;
   trace.title = title;
   trace.tokens = std::move(tokens);
   trace.token_word = vectors.count() > 0 ? "vector"

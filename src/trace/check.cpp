@@ -72,7 +72,8 @@ class Shapes {
     if (axis < 0 || index == trace.values.end() || index->second.count() != stored[axis].size)
       fail(name, "is ", stored.text(), ", expected rows with as many positions in '", name, ".index'");
     const Shape& expected = (*this)[value];
-    const int64_t last = index->second.count() ? static_cast<int64_t>(index->second.at({index->second.count() - 1})) : 0;
+    const int64_t last =
+        index->second.count() ? static_cast<int64_t>(index->second.at({index->second.count() - 1})) : 0;
     if (axis < expected.rank() && expected[axis].size >= 0 && last >= expected[axis].size)
       fail(name, "has a row at position ", last, ", expected positions below ", expected[axis].size);
     if (axis < expected.rank()) stored[axis].size = expected[axis].size;

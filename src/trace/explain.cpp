@@ -159,8 +159,7 @@ class Values {
     }
     owned_.emplace_back(DType::f32, Shape{whole[0], whole[1], {Axis::T, 1}, whole[3]});
     const std::string& name = graph_.value(value).name;
-    if (!rebuild(moved, in, out, {}, name.substr(group->name.size() + 1), {0, 1},
-                 owned_.back().view()))
+    if (!rebuild(moved, in, out, {}, name.substr(group->name.size() + 1), {0, 1}, owned_.back().view()))
       fail_missing(value);
     rebuilt_ = true;
     return owned_.back();

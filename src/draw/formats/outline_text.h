@@ -24,7 +24,7 @@ struct OutlineEdge {
   Role role = Role::plain;
   bool dashed = false;
   bool severed = false;  // without an arrow: what it enters was edited
-  std::string hint;  // where the number of the label comes from
+  std::string hint;      // where the number of the label comes from
 };
 
 struct StructureOutline {
@@ -33,7 +33,8 @@ struct StructureOutline {
   Nesting nesting;
 };
 
-/// Boxes, connectors and frames; then grids, and the arrows from one to another.  A text that stands beside one connector and no other is that edge's label.
+/// Boxes, connectors and frames; then grids, and the arrows from one to another.  A text that stands beside
+/// one connector and no other is that edge's label.
 StructureOutline outlined(const Scene&);
 
 /// The connector that a text stands beside; -1: none.

@@ -210,7 +210,8 @@ class Painter {
       out_ += join("<path d=\"", path, "\"",
                    heat(grid.role, static_cast<double>(level) / draw::k_heat_levels), "/>\n");
     // Cells that are large enough to be looked at one by one stand apart.
-    if (std::min(grid.cell_width(), grid.cell_height()) >= 8 && !grid.source.stage.empty()) paint_cell_borders(grid);
+    if (std::min(grid.cell_width(), grid.cell_height()) >= 8 && !grid.source.stage.empty())
+      paint_cell_borders(grid);
     for (const SceneText& text : grid.texts) paint_text(text);
     out_ += "</g>\n";
   }

@@ -124,7 +124,7 @@ void TextDrawing::connector(TextCanvas& page, const SceneConnector& c) const {
     page.line(way[i].column, way[i].row, way[i + 1].column, way[i + 1].row, c.residual);
   page.letter(way.back().column, way.back().row,
               c.severed               ? "┊"
-              : enters == Side::left    ? "▶"
+              : enters == Side::left  ? "▶"
               : enters == Side::top   ? "▼"
               : enters == Side::right ? "◀"
                                       : "▲");
