@@ -39,7 +39,7 @@ constexpr Figure k_figures[] = {
     {"attention", "the inside of one attention layer", false},
     {"token", "one token's way through a head, with its numbers", true},
     {"matrices", "one head as the matrices it multiplies", true},
-    {"heads", "who looks at whom, in every head (or of one --layer; or one --head)", true},
+    {"heads", "who looks at whom, in every head, one --layer, or one --head", true},
     {"training", "loss and accuracy of a training run's log.jsonl", false},
     {"slides", "a deck of all of these for one sentence", true},
 };
