@@ -1,7 +1,8 @@
-# limpid_folder(NAME [LIGHT] SOURCES a.cpp ... TESTS a_test.cpp ...)
+# limpid_folder(NAME [LIGHT] [HARDENED] SOURCES a.cpp ... TESTS a_test.cpp ...)
 #
 # Adds one folder of src/ to the library, and its tests (which sit beside their source) as the
-# program test_NAME.  LIGHT: it computes little, and is optimised less.  Folders are listed in src/CMakeLists.txt.
+# program test_NAME.  LIGHT: it computes little, and is optimised less.  HARDENED: it reads what comes from outside
+# (cmake/flags.cmake says what that adds).  Folders are listed in src/CMakeLists.txt.
 if(LIMPID_TESTS)
   find_package(GTest REQUIRED)
   find_package(rapidcheck CONFIG REQUIRED)
@@ -9,12 +10,17 @@ if(LIMPID_TESTS)
 endif()
 
 function(limpid_folder name)
-  cmake_parse_arguments(arg "LIGHT" "" "SOURCES;TESTS" ${ARGN})
+  cmake_parse_arguments(arg "LIGHT;HARDENED" "" "SOURCES;TESTS" ${ARGN})
   list(TRANSFORM arg_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   target_sources(limpid PRIVATE ${arg_SOURCES})
+  set(options "")
   if(arg_LIGHT)
-    set_source_files_properties(${arg_SOURCES} TARGET_DIRECTORY limpid PROPERTIES COMPILE_OPTIONS "${LIMPID_LIGHT}")
+    list(APPEND options ${LIMPID_LIGHT})
   endif()
+  if(arg_HARDENED)
+    list(APPEND options ${LIMPID_HARDENED})
+  endif()
+  set_source_files_properties(${arg_SOURCES} TARGET_DIRECTORY limpid PROPERTIES COMPILE_OPTIONS "${options}")
   if(LIMPID_TESTS AND arg_TESTS)
     limpid_test(test_${name} ${arg_TESTS})
   endif()
