@@ -45,14 +45,14 @@ CONFINED = {
     "hwy/": ["kernels"],  # the reference arithmetic is plain loops
     "immintrin.h": [],
     "arm_neon.h": [],
-    "omp.h": [],  # its idle threads spin (docs/decisions/0010)
+    "omp.h": [],  # its idle threads spin (docs/decisions/0011)
     "thread": ["core", "*_test.cpp"],  # one parallel_for above everything
     "nlohmann/": ["src", "apps"],  # never an installed header: every user would need it
     "gtest/": ["*_test.cpp", "test_*.h"],
     "rapidcheck": ["*_test.cpp", "test_*.h"],
 }
 
-# JSON from outside is read by these alone (docs/decisions/0010); what to_json just wrote may be read as it is.
+# JSON from outside is read by these alone (docs/decisions/0012); what to_json just wrote may be read as it is.
 READS_JSON = ["src/core/json.cpp", "src/files/safetensors_json.cpp"]
 PARSED = re.compile(r"\b(?:json|Json)::(?:sax_)?parse\((?!.*\bto_json\()")
 

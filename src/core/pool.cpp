@@ -36,7 +36,7 @@ namespace limpid {
 namespace {
 
 // How long to look for work before sleeping.  A chain of kernels has gaps of a few microseconds, and waking a
-// thread takes more (docs/decisions/0010).
+// thread takes more (docs/decisions/0011).
 constexpr std::chrono::microseconds k_spin{20};
 
 // Under ThreadSanitizer tasks are dealt out in turn, so that every thread has some however short they are: a

@@ -1,4 +1,4 @@
-// The threads behind parallel_for (docs/decisions/0010-a-pool-of-our-own.md).
+// The threads behind parallel_for (docs/decisions/0011-a-pool-of-our-own.md).
 #pragma once
 
 #include "core/threads.h"
