@@ -7,6 +7,7 @@ Slow, and needs the packages of `scripts/install-deps.sh formats`, python-pptx (
 Files stay in build/formats, to be looked at.  What cannot be installed is skipped, and said.
 """
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -84,13 +85,14 @@ def fit_of(width, height):
 
 
 def words_of(pdf):
-    """Each page's words and the middles of their boxes, in points."""
+    """Each page's words, the middles of their boxes and these boxes' heights, in points."""
     html = must("pdftotext", "-bbox", pdf, "-")
     pages = []
     for page in re.findall(r"<page.*?</page>", html, re.S):
         # A figure that is no page of a deck is fitted into a slide of 960 by 540 pt.
         scale, dx, dy = fit_of(*map(float, re.search(r'width="([^"]+)" height="([^"]+)"', page).groups()))
-        pages.append([(text, dx + scale * (float(a) + float(c)) / 2, dy + scale * (float(b) + float(d)) / 2) for a, b, c, d, text in re.findall(
+        pages.append([(text, dx + scale * (float(a) + float(c)) / 2, dy + scale * (float(b) + float(d)) / 2,
+                       scale * (float(d) - float(b))) for a, b, c, d, text in re.findall(
             r'<word xMin="([^"]+)" yMin="([^"]+)" xMax="([^"]+)" yMax="([^"]+)">(.*?)</word>', page)])
     return pages
 
@@ -130,11 +132,12 @@ class Ink:
                 spread[y] |= wide[near]
         return spread
 
-    def alone(self, other, reach=3):
-        """The share of this page's ink that has none of the other's near it."""
+    def alone(self, other, above, reach=3):
+        """The share of this page's ink over the height `above` that has none of the other's near it."""
         near = other.spread(reach)
-        ink = sum(bin(row).count("1") for row in self.rows)
-        left = sum(bin(row & ~near[y]).count("1") for y, row in enumerate(self.rows) if y < other.height)
+        rows = self.rows[:min(above, other.height)]
+        ink = sum(bin(row).count("1") for row in rows)
+        left = sum(bin(row & ~near[y]).count("1") for y, row in enumerate(rows))
         return left / max(1, ink)
 
 
@@ -154,21 +157,25 @@ def libreoffice():
     must("soffice", f"-env:UserInstallation=file://{WORK}/profile", "--headless", "--convert-to", "pdf", "--outdir", folder,
          *(WORK / f"{name}.pptx" for name in FIGURES), timeout=600)
     for name in FIGURES:
+        # Below lie a deck's equations: programs draw a shifted run smaller or larger.
+        compared = SLIDE[1] - 90 if name == "slides" else SLIDE[1]
         ours, theirs = words_of(WORK / f"{name}.pdf"), words_of(folder / f"{name}.pdf")
         faults = [] if len(ours) == len(theirs) else [f"{len(theirs)} pages, expected {len(ours)}"]
         for number, (page, other) in enumerate(zip(ours, theirs), 1):
-            for text, x, y in page:
-                if name == "slides" and y > SLIDE[1] - 90:
-                    continue  # equations: programs draw a shifted run smaller or larger
-                if not any(t == text and abs(x - u) < 10 and abs(y - v) < 4 for t, u, v in other):
-                    near = [(round(u - x), round(v - y)) for t, u, v in other if t == text]
+            for text, x, y, height in page:
+                if y > compared:
+                    continue
+                # LibreOffice's lines lie a twentieth of the type's size lower, and its boxes are taller.
+                lower = max(4, height / 8)
+                if not any(t == text and abs(x - u) < 10 and abs(y - v) < lower for t, u, v, _ in other):
+                    near = [(round(u - x), round(v - y)) for t, u, v, _ in other if t == text]
                     faults.append(f"page {number}: '{text}' at {x:.0f},{y:.0f} is not there"
                                   + (f", but {near[0]} away" if near else ""))
         check(f"{name}.pptx in LibreOffice: every word where the figure has it", faults)
         faults = []
         for number, (one, other) in enumerate(zip(pages_of(WORK / f"{name}.pdf", f"{name}-ours"),
                                                   pages_of(folder / f"{name}.pdf", f"{name}-theirs")), 1):
-            lost, added = one.alone(other), other.alone(one)
+            lost, added = one.alone(other, compared), other.alone(one, compared)
             if max(lost, added) > 0.01:
                 faults.append(f"page {number}: {lost:.1%} of the figure's ink is missing, {added:.1%} is new")
         check(f"{name}.pptx in LibreOffice looks like the figure", faults)
@@ -217,7 +224,8 @@ def latex():
     folder = WORK / "latex"
     folder.mkdir(exist_ok=True)
     for name in FIGURES:
-        done = run("pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"-output-directory={folder}", WORK / f"{name}.tex")
+        done = run("pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"-output-directory={folder}", WORK / f"{name}.tex",
+                   env={**os.environ, "max_print_line": "1000"})  # else it breaks its messages, and long paths with them
         faults = re.findall(r"^!.*", done.stdout, re.M) or ([done.stdout[-300:]] if done.returncode else [])
         pages = len(re.findall(r"\\begin\{tikzpicture\}", (WORK / f"{name}.tex").read_text()))
         if not faults and f"({pages} page" not in done.stdout:
