@@ -110,10 +110,19 @@ void print_table(Paper& paper, const Reading& reading, const ConstView& numbers,
   const std::vector<std::string> labels =
       row_labels(reading, row.axis, shown.positions, std::min<size_t>(20, paper.columns() / 4));
   const bool named = !reading.label(column.axis, 0).empty();
-  const Figures figures = figures_of(rows, shown.index, std::min<int64_t>(column.size, 64), options.decimals);
-  size_t width = figures.width();
-  if (named) width = std::max(width, heading_width(reading, column.axis, std::min<int64_t>(column.size, 64)));
-  const Layout at = layout(paper, labels.empty() ? 0 : display_width(labels[0]), width, column.size);
+  // As many columns as fit with the width that they need; those that are not shown widen none.
+  Figures figures({}, options.decimals);
+  Layout at;
+  const int64_t most = std::min<int64_t>(column.size, 64);
+  for (int64_t columns = most;; --columns) {
+    figures = figures_of(rows, shown.index, columns, options.decimals);
+    size_t width = figures.width();
+    if (named) width = std::max(width, heading_width(reading, column.axis, columns));
+    at = layout(paper, labels.empty() ? 0 : display_width(labels[0]), width, column.size);
+    if (at.shown < columns && columns > 1) continue;
+    if (columns < most) at.shown = columns;
+    break;
+  }
   if (named) print_headings(paper, reading, column.axis, at);
   for (size_t i = 0; i < shown.index.size(); ++i) {
     if (shown.index[i] == k_gap) {
