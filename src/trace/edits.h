@@ -38,7 +38,8 @@ class Edits {
     return of(value, Scope{head, -1, true});
   }
 
-  /// The edges, query and key, cut from a layer's scores for this head.
+  /// The edges, query and key, cut from a layer's scores for this head; none where the trace is shown by
+  /// words, for an edge leads from token to token.
   std::vector<std::pair<int64_t, int64_t>> cut(int64_t layer, int64_t head) const;
   bool is_cut(int64_t layer, int64_t head, int64_t query, int64_t key) const;
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "draw/figures/canvas.h"
+#include "trace/words.h"
 
 namespace limpid::draw {
 
@@ -93,6 +94,14 @@ void WeightMaps::require(int layer, int head) const {
   if (head < 0 || head >= heads(layer))
     fail_call("head ", head, " does not exist: these weights have ",
               heads(layer) == 1 ? "one head, 0" : join("the heads 0 to ", heads(layer) - 1));
+}
+
+std::string WeightMaps::note() const {
+  if (own_) return sums_ ? "" : " Rows do not add up to 1.";
+  return words_of_pieces(reading_->trace()) ? " Of a word that the tokenizer split, the weights of its "
+                                              "pieces are added where it is looked at "
+                                              "and averaged where it looks."
+                                            : "";
 }
 
 std::optional<Matrix> WeightMaps::weights(int64_t layer, int64_t head) const {

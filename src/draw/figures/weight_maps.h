@@ -32,7 +32,7 @@ class WeightMaps {
   const std::string& thing() const { return thing_; }
   const std::string& title() const { return title_; }  // the sentence in quotes, or a name
   /// What is to be said of the weights; may be empty.
-  std::string note() const { return sums_ ? "" : " Rows do not add up to 1."; }
+  std::string note() const;
   /// Whether the weights of a head, or the scores they are made of, were edited in the run.
   bool edited(int64_t layer, int64_t head) const;
   /// The run that they are of, or null.
