@@ -2,9 +2,12 @@
 // that its numbers do not fulfil.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "core/utf8.h"
 #include "draw_number_helpers.h"
+#include "limpid/model.h"
 
 namespace limpid {
 namespace {
@@ -106,6 +109,91 @@ TEST(DrawEditsTest, EveryFigureSaysWhatWasEdited) {
         EXPECT_EQ(number_faults(scene), "") << name << ", " << c.edit;
     }
   }
+}
+
+// A page of the deck of the first head, by its title.
+Slide page_of(const std::vector<Slide>& pages, const std::string& title) {
+  for (const Slide& page : pages)
+    if (page.title.find(title) != std::string::npos) return page;
+  ADD_FAILURE() << "no page " << title;
+  return {};
+}
+
+TEST(DrawEditsTest, TheLineOfADecksPageMeetsNothing) {
+  for (const char* edit : {"blocks.0.attn.q=zero", "blocks.0.attn.pattern=cut:3>0"})
+    for (const Slide& page : lecture(run({edit_of(edit)}))) {
+      const auto of = std::find_if(page.scene.texts.begin(), page.scene.texts.end(),
+                                   [](const SceneText& t) { return t.kind == SceneText::Kind::legend; });
+      ASSERT_NE(of, page.scene.texts.end()) << page.title;
+      const Rect line = of->bounds();
+      for (const Labelled& each : all_texts(page.scene)) {
+        const Rect other = each.text.bounds();
+        if (each.text.text == of->text) continue;
+        EXPECT_FALSE(line.x < other.right() && other.x < line.right() && line.y < other.bottom() &&
+                     other.y < line.bottom())
+            << page.title << ": " << each.text.text;
+      }
+    }
+}
+
+TEST(DrawEditsTest, StepsOfTheDeckAreMarked) {
+  const std::vector<Slide> pages = lecture(run({edit_of("blocks.0.attn.q=zero")}));
+  const Slide page = page_of(pages, "Inside of attention: Linear Transform (Q)");
+  const SceneBox& main = page.scene.boxes.at(0);
+  EXPECT_TRUE(main.lit);
+  EXPECT_EQ(main.edit, "set to 0");
+  EXPECT_NE(main.texts.back().text.find("set to 0"), std::string::npos);
+  for (const SceneConnector& c : page.scene.connectors)
+    EXPECT_EQ(c.severed, !page.scene.boxes[static_cast<size_t>(c.to)].edit.empty()) << c.value;
+  EXPECT_TRUE(says(page.scene, "Without the edit: Q = X W"));
+  EXPECT_TRUE(says(page.scene, "A dotted line"));
+  const std::string svg = to_svg(page.scene), tikz = paint({page}, format_named("tikz"));
+  EXPECT_NE(svg.find("stroke-width=\"2.6\" stroke-dasharray=\"4 3\""), svg.npos);
+  EXPECT_NE(tikz.find(",dotted]"), tikz.npos);
+  EXPECT_NE(tikz.find(",dashed"), tikz.npos);
+  for (size_t at = tikz.find(",dotted]"); at != tikz.npos; at = tikz.find(",dotted]", at + 1))
+    EXPECT_EQ(tikz.substr(tikz.rfind('\n', at), at - tikz.rfind('\n', at)).find("-latex"), std::string::npos);
+  // What reads it follows from the edited numbers.
+  EXPECT_FALSE(says(page_of(pages, "Inside of attention: Linear Transform (K)").scene, "Without the edit"));
+}
+
+TEST(DrawEditsTest, NumbersOfTheDeckClaimNoEquation) {
+  const auto all = [](const std::string& edit) { return lecture(run({edit_of(edit)})); };
+  const std::vector<Slide> q = all("blocks.0.attn.q=scale:0.5");
+  EXPECT_TRUE(says(page_of(q, "The numbers: queries").scene, "Without the edit: Q = X W"));
+  EXPECT_FALSE(says(page_of(q, "The numbers: keys").scene, "Without the edit"));
+  for (const Slide& page : q)
+    for (const Labelled& each : all_texts(page.scene)) {
+      EXPECT_TRUE(is_utf8(each.text.text)) << page.title;
+      for (const SceneRun& run : each.text.runs) EXPECT_TRUE(is_utf8(run.text)) << page.title;
+    }
+  const std::vector<Slide> scores = all("blocks.0.attn.scores=scale:2");
+  EXPECT_TRUE(says(page_of(scores, "The numbers: scores").scene, "Without the edit"));
+  EXPECT_FALSE(says(page_of(scores, "The numbers: weights").scene, "Without the edit"));
+  EXPECT_TRUE(says(page_of(scores, "who it looks at").scene, "Edited on the way"));
+  const std::vector<Slide> z = all("blocks.0.attn.z=zero");
+  EXPECT_TRUE(says(page_of(z, "what it gathers").scene, "is not the sum of the values"));
+  EXPECT_TRUE(says(page_of(z, "what it gathers").scene, "Without the edit"));
+  EXPECT_FALSE(says(page_of(z, "who it looks at").scene, "Edited on the way"));
+  EXPECT_TRUE(says(page_of(all("probs=scale:0.5"), "What comes after").scene, "were edited"));
+}
+
+// Cut edges lead from token to token: of a word made of several, no cell is crossed, and no token is named.
+TEST(DrawEditsTest, WordsOfAnEditedRun) {
+  Model model = Model::builtin();
+  TraceOptions options;
+  options.edits = {edit_of("blocks.0.attn.pattern=cut:2>0"), edit_of("blocks.0.attn.q[T=2]=zero")};
+  const Trace words = in_words(model.trace("Life is short", options));
+  ASSERT_EQ(words.tokens.size(), 3u);  // of 4 tokens
+  const Scene scene = head_scene(words);
+  EXPECT_FALSE(says(scene, "\xc3\x97"));
+  const std::string said = all_words(scene);
+  EXPECT_NE(said.find("edge cut: 2>0 (of tokens)"), said.npos) << said;
+  EXPECT_EQ(said.find("word 2"), said.npos) << said;
+  EXPECT_NE(said.find("added where it is looked at and averaged where it looks"), said.npos) << said;
+  const std::string heads = all_words(heads_pages(words)[0].scene);
+  EXPECT_NE(heads.find("added where it is looked at and averaged where it looks"), heads.npos) << heads;
+  EXPECT_EQ(all_words(head_scene(model.trace("Life is short"))).find("averaged"), std::string::npos);
 }
 
 TEST(DrawEditsTest, EveryPageOfTheDeckSaysIt) {

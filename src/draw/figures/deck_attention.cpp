@@ -51,6 +51,7 @@ void all_heads(std::vector<Slide>& pages, const Reading& reading, const FigureOp
           std::min((area.height - k_column_head) / static_cast<double>(r.last - r.first) - k_panel_gap,
                    (area.width - k_row_head) / static_cast<double>(c.last - c.first) - k_panel_gap);
       Scene scene;
+      bool pooled = false;
       const double pitch = panel + k_panel_gap;
       for (int64_t h = c.first; h < c.last; ++h)
         scene.texts.push_back(text_at(TextKind::index, panel < 110 ? std::to_string(h) : join("head ", h),
@@ -72,6 +73,7 @@ void all_heads(std::vector<Slide>& pages, const Reading& reading, const FigureOp
           grid.name = join("layer ", layer, ", head ", h);
           grid.role = Role::weights;
           grid.low = 0;
+          if (weights->columns <= k_most_in_words && grid.high <= 1) grid.high = 1;  // heads are compared
           grid.rect = {k_row_head + pitch * static_cast<double>(h - c.first), y, panel, panel};
           if (layer == o.layer && h == o.head)
             scene.bars.push_back({"the head of these pages",
@@ -79,18 +81,21 @@ void all_heads(std::vector<Slide>& pages, const Reading& reading, const FigureOp
                                   Role::weights,
                                   1,
                                   std::nullopt});
+          pooled = pooled || grid.pooled();
           scene.grids.push_back(std::move(grid));
         }
       }
+      PageWords said = words;  // the foot's last line has room for it
+      if (pooled) said.foot += " Cells are means of several.";
       scene.width = k_row_head + pitch * static_cast<double>(c.last - c.first);
       scene.height = k_column_head + pitch * static_cast<double>(r.last - r.first);
       scene.steps.push_back(
           {join("Each head as a small map of its weights, layers from top to bottom, heads from "
                 "left to right; the more a cell stands out, the larger its weight. ",
-                words.foot),
+                said.foot),
            0, false, false});
       scene.description = told(scene.steps);
-      pages.push_back(page_of(words, scene));
+      pages.push_back(page_of(said, scene));
     }
 }
 

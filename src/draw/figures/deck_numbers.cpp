@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "draw/figures/deck.h"
+#include "draw/figures/edits.h"
 #include "draw/figures/legend.h"
 #include "draw/scene/typeset.h"
 
@@ -27,6 +28,7 @@ Equation slice(const Equation& e, size_t first, size_t last) {
   };
   out.signs = between(e.signs);
   out.under = between(e.under);
+  out.severed = std::find(out.signs.begin(), out.signs.end(), k_severed) != out.signs.end();
   return out;
 }
 
@@ -48,7 +50,8 @@ std::vector<NumbersPage> pages_of(const Reading& reading, const FigureOptions& o
   for (Equation e : equations_of(reading, o.layer, o.head)) {
     shorten(e);
     if (e.line == Equation::Line::projection && e.parts.size() > 1) {
-      const std::string symbol = e.parts.back().symbol;
+      std::string symbol = e.parts.back().symbol;
+      if (symbol.starts_with(k_pencil)) symbol.erase(0, k_pencil.size());
       const bool bias = reading.graph().find(join(blocks, "b_", symbol)) >= 0;
       const std::string what = symbol == "Q" ? "queries" : symbol == "K" ? "keys" : "values";
       out.push_back(
@@ -68,9 +71,19 @@ std::vector<NumbersPage> pages_of(const Reading& reading, const FigureOptions& o
   return out;
 }
 
+// As large as the page with these words lets it be.
+Scene drawn(const Equation& figure, const PageWords& words, const std::string& name, const Edits& edits) {
+  const Rect area = figure_area(words);
+  Scene scene;
+  add_equation(scene, figure, fitting({figure}, {area.width / k_scale - 4, area.height / k_scale - 4}, 0),
+               name, {0, 0}, edits);
+  return scene;
+}
+
 }  // namespace
 
 void add_numbers(std::vector<Slide>& pages, const Reading& reading, const FigureOptions& o) {
+  const Edits edits(reading.trace());
   int line = 0;
   for (const NumbersPage& page : pages_of(reading, o)) {
     PageWords words = {page.title, join(page.figure.words, ". Layer ", o.layer, ", head ", o.head, "."),
@@ -78,11 +91,15 @@ void add_numbers(std::vector<Slide>& pages, const Reading& reading, const Figure
     if (page.figure.line == Equation::Line::scores && page.figure.parts.size() == 2)
       words.foot = join("Softmax turns every row of scores into weights that add up to 1. Layer ", o.layer,
                         ", head ", o.head, ".");
-    const Rect area = figure_area(words);
-    const EquationForm form =
-        fitting({page.figure}, {area.width / k_scale - 4, area.height / k_scale - 4}, 0);
-    Scene scene;
-    add_equation(scene, page.figure, form, join("line ", ++line), {0, 0}, Edits(reading.trace()));
+    if (page.figure.severed) {
+      words.foot += " What follows the bar was edited: it is not computed from what stands before it.";
+      words.equation = k_unedited + words.equation;
+    }
+    Scene scene = drawn(page.figure, words, join("line ", ++line), edits);
+    if (std::any_of(scene.grids.begin(), scene.grids.end(), [](const SceneGrid& g) { return g.pooled(); })) {
+      words.foot += " Cells are means of several.";
+      scene = drawn(page.figure, words, join("line ", line), edits);
+    }
     double right = 0, bottom = 0;
     for (SceneText& text : scene.texts) {
       if (text.text.find('_') != text.text.npos &&
@@ -113,7 +130,8 @@ struct Key {
 
 class TokenPages {
  public:
-  TokenPages(const Reading& reading, const FigureOptions& o) : reading_(reading), o_(o) {
+  TokenPages(const Reading& reading, const FigureOptions& o)
+      : reading_(reading), edits_(reading.trace()), o_(o) {
     const auto value = [&](const char* name, Axis rows, Axis columns) {
       auto m = matrix_of(reading.trace(), join("blocks.", o.layer, ".attn.", name), rows, columns, o.head,
                          reading.heads(o.layer));
@@ -159,10 +177,11 @@ class TokenPages {
   void rest(Scene& scene, double y) {
     if (rest_.empty()) return;
     const Source source = pattern_->source_at(query_, rest_[0].place);
-    SceneText text =
-        text_at(TextKind::number,
-                join(rest_.size(), " more, each with a weight of at most ", written(source, rest_[0].weight)),
-                {0, y + 26}, Anchor::start, Role::plain, k_hall_size);
+    const std::string most = written(source, rest_[0].weight);
+    SceneText text = text_at(
+        TextKind::number,
+        join(rest_.size(), " more, each with a weight ", most.starts_with("<") ? "" : "of at most ", most),
+        {0, y + 26}, Anchor::start, Role::plain, k_hall_size);
     text.sources = {source};
     scene.texts.push_back(text);
   }
@@ -170,10 +189,13 @@ class TokenPages {
   std::string word(int64_t place) const { return word_of(reading_, Axis::S, place, k_word, k_word_width); }
 
   void scores(std::vector<Slide>& pages) {
+    const std::string edit = edit_of_weights();
     const std::string said = join(
-        "Its query against every key: dot product, scaled, and softmax makes weights that "
-        "add up to 1. Layer ",
-        o_.layer, ", head ", o_.head, ".");
+        edit.empty()
+            ? "Its query against every key: dot product, scaled, and softmax makes weights that add up to 1."
+            : join("Its query against every key. Edited on the way (", elided(edit, k_hall_size, 500),
+                   "): what is marked is not computed from what stands before it."),
+        " Layer ", o_.layer, ", head ", o_.head, ".");
     PageWords words = {join("\"", name_, "\": who it looks at"), said, "", ""};
     const Rect area = figure_area(words);
     std::vector<Key> keys = heaviest(rows_in(area.height - k_header));
@@ -188,13 +210,14 @@ class TokenPages {
       text.at.y = 28;
       scene.texts.push_back(std::move(text));
     };
-    header(text_at(TextKind::name, "key", {0, 0}, Anchor::start, Role::key, k_hall_size));
-    if (dot_)
-      header(typeset(text_at(TextKind::name, "q . k", {dot_x, 0}, Anchor::end, Role::weights, k_hall_size)));
-    if (scaled_)
-      header(typeset(text_at(TextKind::name, "q . k / sqrt(D)", {scaled_x, 0}, Anchor::end, Role::weights,
-                             k_hall_size)));
-    header(text_at(TextKind::name, "weight", {weight_x, 0}, Anchor::end, Role::weights, k_hall_size));
+    const auto column = [&](const std::string& words_of_it, double x) {
+      header(typeset(text_at(TextKind::name, words_of_it, {x, 0}, Anchor::end, Role::weights, k_hall_size)));
+    };
+    header(text_at(TextKind::name, pencil(edit_of("k", false)) + "key", {0, 0}, Anchor::start, Role::key,
+                   k_hall_size));
+    if (dot_) column(edit_of("raw_scores").empty() ? "q . k" : k_pencil + "score", dot_x);
+    if (scaled_) column(edit_of("scaled_scores").empty() ? "q . k / sqrt(D)" : k_pencil + "scaled", scaled_x);
+    column(pencil(edit) + "weight", weight_x);
     scene.steps.push_back({join("The query of \"", name_, "\" against the keys:"), 0, false, false});
     double y = k_header;
     for (const Key& key : keys) {
@@ -232,6 +255,12 @@ class TokenPages {
                        join("Each value counts by its weight; their sum is the output. Layer ", o_.layer,
                             ", head ", o_.head, "."),
                        "z[t] = sum_s A[t,s] v[s]", ""};
+    const std::string edit = edit_of("z");
+    if (!edit.empty()) {
+      words.foot = join("The output was edited (", elided(edit, k_hall_size, 500),
+                        "): it is not the sum of the values. Layer ", o_.layer, ", head ", o_.head, ".");
+      words.equation = k_unedited + words.equation;
+    }
     const Rect area = figure_area(words);
     constexpr double k_sum = 66;
     std::vector<Key> keys = heaviest(rows_in(area.height - k_sum));
@@ -269,10 +298,12 @@ class TokenPages {
     rule.faint = true;
     scene.lines.push_back(rule);
     scene.texts.push_back(
-        text_at(TextKind::name, join("output for \"", elided(name_, k_hall_size, 180), "\""),
+        text_at(TextKind::name, join(pencil(edit), "output for \"", elided(name_, k_hall_size, 170), "\""),
                 {0, y + 16 + 25 + 0.36 * k_number}, Anchor::start, Role::value, k_hall_size));
     strip(scene, z_->row(query_), "output", {strip_x, y + 16, area.width - strip_x, 50 - 2}, range);
-    scene.steps.push_back({join("Together they are the output for \"", name_, "\"."), 0, false, true});
+    scene.steps.push_back({edit.empty() ? join("Together they are the output for \"", name_, "\".")
+                                        : join("The output for \"", name_, "\" was edited: ", edit, "."),
+                           0, false, true});
     scene.width = area.width;
     scene.height = y + k_sum;
     finish(pages, words, std::move(scene));
@@ -307,7 +338,21 @@ class TokenPages {
     pages.push_back(page_of(words, scene));
   }
 
+  // What an edit made of this head of a value, in the query's row where it counts queries; cut edges are in
+  // what the mask leaves.
+  std::string edit_of(const char* name, bool by_query = true) const {
+    return edits_.of(join("blocks.", o_.layer, ".attn.", name), {o_.head, by_query ? query_ : -1, false});
+  }
+  std::string edit_of_weights() const {
+    std::string out;
+    for (const char* name : {"raw_scores", "scaled_scores", "scores", "pattern"})
+      if (const std::string edit = edit_of(name); !edit.empty()) out += (out.empty() ? "" : "; ") + edit;
+    return out;
+  }
+  static std::string pencil(const std::string& edit) { return edit.empty() ? "" : k_pencil; }
+
   const Reading& reading_;
+  Edits edits_;
   FigureOptions o_;
   int64_t query_ = 0;
   std::string name_;

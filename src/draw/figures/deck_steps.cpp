@@ -5,6 +5,7 @@
 #include <set>
 
 #include "draw/figures/deck.h"
+#include "draw/figures/edits.h"
 #include "draw/figures/legend.h"
 #include "draw/layout/layout.h"
 
@@ -12,7 +13,7 @@ namespace limpid::draw {
 
 namespace {
 
-constexpr double k_label = 28, k_column = 300, k_between = 150, k_row = 84, k_box = 68;
+constexpr double k_label = 25, k_column = 284, k_between = 174, k_row = 88, k_box = 74;
 constexpr double k_most_map = 230, k_least_map = 40, k_map_gap = 24;
 constexpr size_t k_most_rows = 4;
 
@@ -40,7 +41,7 @@ std::string shape_of(const Scene& scene, int box) {
 // One end of a step's edges.
 struct Neighbour {
   int box = 0;
-  bool residual = false;
+  bool residual = false, severed = false;
   Role role = Role::plain;
   std::string value;
 };
@@ -54,12 +55,13 @@ class StepPage {
   Scene local() {
     std::vector<Neighbour> sources, next;
     for (const SceneConnector& c : network_.connectors) {
-      if (c.to == box_) add(sources, {c.from, c.residual, c.role, c.value});
-      if (c.from == box_) add(next, {c.to, c.residual, c.role, c.value});
+      if (c.to == box_) add(sources, {c.from, c.residual, c.severed, c.role, c.value});
+      if (c.from == box_) add(next, {c.to, c.residual, c.severed, c.role, c.value});
     }
     const size_t rows = std::max<size_t>({sources.size(), next.size(), 1});
-    const double height = std::max(static_cast<double>(rows) * k_row - (k_row - k_box), 120.0);
     const SceneBox& self = network_.boxes[static_cast<size_t>(box_)];
+    const double height =
+        std::max(static_cast<double>(rows) * k_row - (k_row - k_box), self.edit.empty() ? 120.0 : 190.0);
     SceneBox main = box_of(self, {k_column + k_between, 0, k_column, height}, 30);
     main.lit = true;
     main.look = SceneBox::Look::stage;
@@ -86,19 +88,50 @@ class StepPage {
     box.look = from.look;
     box.role = from.role;
     box.rect = rect;
-    const auto most = static_cast<size_t>(std::max(1.0, rect.height / (1.2 * size)));
-    std::vector<std::string> lines = wrapped(clean(label_of(from)), size, rect.width - 24);
+    box.edit = from.edit;
+    // "✎ set to 0" below the name where there is room; the pencil alone where there is not.
+    const double room = rect.width - 24;
+    const bool roomy = rect.height > 2 * k_box;
+    const std::string pencil = from.edit.empty() || roomy ? "" : k_pencil;
+    std::vector<std::string> edit;
+    if (roomy && !from.edit.empty()) edit = lines_of(k_pencil + from.edit, k_hall_size, room, 2);
+    const double below = 1.15 * k_hall_size * static_cast<double>(edit.size());
+    const auto most = static_cast<size_t>(std::max(1.0, (rect.height - below) / (1.2 * size)));
+    const std::vector<std::string> lines = lines_of(pencil + clean(label_of(from)), size, room, most);
+    const double pitch = 1.15 * size, all = pitch * static_cast<double>(lines.size()) + below;
+    double y = rect.centre().y - all / 2 + pitch / 2 + 0.36 * size;
+    for (const std::string& line : lines) {
+      box.texts.push_back(text_at(bare(from) ? TextKind::token : TextKind::label, line, {rect.centre().x, y},
+                                  Anchor::middle, Role::plain, size));
+      y += pitch;
+    }
+    for (const std::string& line : edit) {
+      box.texts.push_back(
+          text_at(TextKind::count, line, {rect.centre().x, y}, Anchor::middle, Role::plain, k_hall_size));
+      y += 1.15 * k_hall_size;
+    }
+    return box;
+  }
+
+  static std::vector<std::string> lines_of(const std::string& words, double size, double width, size_t most) {
+    std::vector<std::string> lines = wrapped(words, size, width);
     if (lines.size() > most) {
       lines.resize(most);
-      lines.back() = elided(lines.back() + " \xe2\x80\xa6", size, rect.width - 24);
+      lines.back() = elided(lines.back() + " \xe2\x80\xa6", size, width);
     }
-    const double first =
-        rect.centre().y - 1.15 * size * (static_cast<double>(lines.size()) - 1) / 2 + 0.36 * size;
-    for (size_t i = 0; i < lines.size(); ++i)
-      box.texts.push_back(text_at(bare(from) ? TextKind::token : TextKind::label, lines[i],
-                                  {rect.centre().x, first + 1.15 * size * static_cast<double>(i)},
-                                  Anchor::middle, Role::plain, size));
-    return box;
+    return lines;
+  }
+
+  // A word or a result has no border: its place is no wider than itself, so that the arrow reaches it.
+  static void close_up(SceneBox& box, bool left) {
+    double width = 0;
+    for (const SceneText& text : box.texts) width = std::max(width, text_width(text.text, text.size));
+    const double x = box.rect.x;
+    width = std::min(box.rect.width, width + 24);
+    if (left) box.rect.x = box.rect.right() - width;
+    box.rect.width = width;
+    const double by = box.rect.centre().x - (x + k_column / 2);
+    for (SceneText& text : box.texts) text.at.x += by;
   }
 
   void join_side(const std::vector<Neighbour>& list, bool left, double height) {
@@ -106,18 +139,19 @@ class StepPage {
     for (size_t i = 0; i < list.size(); ++i) {
       const double y = height / 2 + k_row * (static_cast<double>(i) - (count - 1) / 2);
       const Rect rect = {left ? 0 : 2 * (k_column + k_between), y - k_box / 2, k_column, k_box};
-      SceneBox box = box_of(network_.boxes[static_cast<size_t>(list[i].box)], rect, k_label - 2);
-      if (!left) box.look = SceneBox::Look::bare;  // not built yet
+      SceneBox box = box_of(network_.boxes[static_cast<size_t>(list[i].box)], rect, k_label);
+      if (bare(box)) close_up(box, left);
       const auto other = static_cast<int>(scene_.boxes.size());
       SceneConnector c;
       c.role = list[i].role;
       c.residual = list[i].residual;
+      c.severed = list[i].severed;
       c.value = list[i].value;
       c.width = 2.4;
       c.from = left ? other : 0;
       c.to = left ? 0 : other;
       SceneBox& main = scene_.boxes[0];
-      const Point here = {left ? rect.right() : rect.x, y},
+      const Point here = {left ? box.rect.right() : box.rect.x, y},
                   there = {left ? main.rect.x : main.rect.right(), y};
       box.ports.push_back({left ? Side::right : Side::left, here});
       (left ? c.to_port : c.from_port) = static_cast<int>(main.ports.size());
@@ -138,7 +172,8 @@ class StepPage {
   Scene scene_;
 };
 
-// The network as far as these boxes, without a word: small, so that one sees where the step stands.
+// The network as far as these boxes, without a word: small, so that one sees where the step stands.  What is
+// still to come is a pale place without an edge.
 Scene map_of(const Scene& network, const std::set<int>& shown, int lit, Point room) {
   Scene map;
   std::map<int, int> place;
@@ -160,6 +195,14 @@ Scene map_of(const Scene& network, const std::set<int>& shown, int lit, Point ro
     c.width = 2.6;
     map.connectors.push_back(std::move(c));
   }
+  for (size_t i = 0; i < network.boxes.size(); ++i) {
+    if (shown.count(static_cast<int>(i)) > 0) continue;
+    SceneBox box;
+    box.name = "to come: " + network.boxes[i].name;
+    box.look = SceneBox::Look::filled;
+    box.rect = network.boxes[i].rect;
+    map.boxes.push_back(std::move(box));
+  }
   double right = 1, top = INFINITY, bottom = -INFINITY;  // of the whole, so that the map stands still
   for (const SceneBox& box : network.boxes) {
     right = std::max(right, box.rect.right() + k_margin);
@@ -172,6 +215,19 @@ Scene map_of(const Scene& network, const std::set<int>& shown, int lit, Point ro
   map.width = room.x;
   map.height = scale * (bottom - top);
   return map;
+}
+
+// An equation is not claimed of an edited value, and a dotted line says what it is.
+void say_edits(PageWords& words, const Scene& network, int lit) {
+  const bool edited = !network.boxes[static_cast<size_t>(lit)].edit.empty();
+  if (edited && !words.equation.empty()) words.equation = k_unedited + words.equation;
+  for (const SceneConnector& c : network.connectors)
+    if (c.severed && (c.from == lit || c.to == lit)) {
+      words.foot +=
+          join(words.foot.empty() ? "" : " ",
+               "A dotted line leads to an edited value, which is not computed from what stands before it.");
+      return;
+    }
 }
 
 }  // namespace
@@ -199,6 +255,7 @@ void add_steps(std::vector<Slide>& pages, const Scene& network, const std::strin
     if (number == steps.size())
       for (size_t i = 0; i < network.boxes.size(); ++i) shown.insert(static_cast<int>(i));
     PageWords words = {join(title, ": ", label_of(box)), box.caption, box.equation, ""};
+    say_edits(words, network, lit);
     words.notes = join("Step ", number, " of ", steps.size(), ": ", steps[number - 1]->text);
     const Rect area = figure_area(words);
     Scene scene = StepPage(network, lit).local();

@@ -12,6 +12,7 @@ namespace {
 
 constexpr double k_least_cross = 13;  // a cell in which a cross can be written
 constexpr double k_page_line = 24;    // of a deck, on a page 1280 wide: 18 pt
+constexpr double k_page_number = 72;  // what the number of a deck's page takes
 constexpr double k_widest_line = 1e4;
 
 void say_first(Scene& scene, const Edits& edits) {
@@ -44,9 +45,10 @@ void add_edits(Scene& scene, const Edits& edits, bool drawn) {
 void mark_page(Slide& page, const Edits& edits) {
   if (edits.empty()) return;
   const std::string line = edits.line();
-  page.scene.texts.push_back(text_at(TextKind::legend,
-                                     elided(clean(k_pencil + line), k_page_line, page.scene.width - 80),
-                                     {40, 28}, Anchor::start, Role::plain, k_page_line));
+  // At the foot, in the line of the page number, where neither heading nor figure stands.
+  page.scene.texts.push_back(text_at(
+      TextKind::legend, elided(clean(k_pencil + line), k_page_line, page.scene.width - 80 - k_page_number),
+      {40, page.scene.height - 14}, Anchor::start, Role::plain, k_page_line));
   say_first(page.scene, edits);
   page.notes = line + " " + page.notes;
 }

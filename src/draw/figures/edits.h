@@ -14,6 +14,9 @@ inline const std::string k_pencil = "\xe2\x9c\x8e ";
 /// Between what a stage reads and an edited value, in place of an equals sign or an arrow.
 inline const std::string k_severed = "\xe2\x94\x8a";
 
+/// Before an equation that an edited value does not fulfil.
+inline const std::string k_unedited = "Without the edit: ";
+
 /// Says below the figure (where it is `drawn`) and in its words what was edited in the run; the page grows.
 /// Does nothing where nothing was.
 void add_edits(Scene&, const Edits&, bool drawn = true);

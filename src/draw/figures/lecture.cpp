@@ -131,6 +131,10 @@ class Lecture {
         title,
         join("One probability for each of ", probs->columns, " candidates; all together they add up to 1."),
         of_words ? "p[v] = exp(x[v]) / sum_v' exp(x[v'])" : "", ""};
+    if (const std::string edit = edits_.of("probs", {-1, o_.token, true}); !edit.empty()) {
+      words.foot = join("The probabilities were edited: ", edit, ".");
+      if (!words.equation.empty()) words.equation = k_unedited + words.equation;
+    }
     const Rect area = figure_area(words);
     const size_t count = std::min<size_t>(best.size(), 8);
     std::partial_sort(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(count), best.end(),

@@ -101,8 +101,8 @@ class Insight {
     if (!first) return;
     Source even = weights->row(o_.token).whole(Source::Of::evenness);
     even.extent.back() = at->keys;
-    const std::string value = join("(", written(even, reading_.trace()), ")");
-    say(join("Looking everywhere alike would give its weights an entropy of 1; they have ", value, ": ",
+    const std::string value = written(even, reading_.trace());
+    say(join("Looking everywhere alike would give its weights an entropy of 1; theirs is ", value, ": ",
              sharpness(at->evenness)),
         {{even, value}});
   }

@@ -133,13 +133,15 @@ class Painter {
     const std::string tint =
         painted("fill", draw::tint(box.role, Theme::light), draw::tint(box.role, Theme::dark),
                 "tint-" + std::string(name(box.role)));
+    const std::string dashes = box.edit.empty() ? "" : " stroke-dasharray=\"4 3\"";
     if (box.look == SceneBox::Look::stage && box.lit) {
       rectangle(box.rect, 7, tint);
-      rectangle(box.rect, 7, " fill=\"none\"" + stroke(draw::paint_of(box.role)) + " stroke-width=\"2.6\"");
-    } else if (box.look == SceneBox::Look::stage)
       rectangle(box.rect, 7,
-                bordered(draw::paint_named("box"), draw::paint_of(box.role)) + " stroke-width=\"1.6\"" +
-                    (box.edit.empty() ? "" : " stroke-dasharray=\"4 3\""));
+                " fill=\"none\"" + stroke(draw::paint_of(box.role)) + " stroke-width=\"2.6\"" + dashes);
+    } else if (box.look == SceneBox::Look::stage)
+      rectangle(
+          box.rect, 7,
+          bordered(draw::paint_named("box"), draw::paint_of(box.role)) + " stroke-width=\"1.6\"" + dashes);
     if (box.look == SceneBox::Look::filled) rectangle(box.rect, 7, tint);
     for (const SceneText& text : box.texts) paint_text(text);
     out_ += "</g>\n";

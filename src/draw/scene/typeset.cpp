@@ -48,6 +48,12 @@ class Setter {
     return in_.size();
   }
 
+  // Behind the whole letter of UTF-8 that begins there.
+  size_t letter_end(size_t at) const {
+    for (++at; at < in_.size() && (static_cast<unsigned char>(in_[at]) & 0xc0) == 0x80;) ++at;
+    return at;
+  }
+
   // What follows _ or ^: a bracketed group, a number, or a word.
   void script(Level level) {
     if (at_ < in_.size() && in_[at_] == '(') {
@@ -58,7 +64,8 @@ class Setter {
     }
     size_t end = at_;
     while (end < in_.size() && (letter(in_[end]) || digit(in_[end]) || in_[end] == '\'')) ++end;
-    until(std::max(end, std::min(at_ + 1, in_.size())), level);
+    if (end == at_ && end < in_.size()) end = letter_end(end);  // a sign of its own
+    until(end, level);
   }
 
   void word(size_t end, Level level) {
@@ -147,8 +154,7 @@ class Setter {
         put(k_dot, level);
         ++at_;
       } else {
-        size_t stop = at_ + 1;  // a whole letter of UTF-8
-        while (stop < end && (static_cast<unsigned char>(in_[stop]) & 0xc0) == 0x80) ++stop;
+        const size_t stop = std::min(letter_end(at_), end);
         put(in_.substr(at_, stop - at_), level);
         at_ = stop;
       }

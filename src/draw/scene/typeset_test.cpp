@@ -48,6 +48,7 @@ TEST(TypesetTest, AnythingIsText) {
        {"", "_", "^", "[", "a[", "a[b", "a_", "a^(", "sqrt(", "sum_", "W_E[token t]", "ü[1]"})
     EXPECT_NO_THROW(typeset(std::string_view(text))) << text;
   EXPECT_EQ(shown("W_E[token t]"), "/W/_{/E/}[token /t/]");
+  EXPECT_EQ(shown("W_\xe2\x9c\x8e Q"), "/W/_{\xe2\x9c\x8e} /Q/");  // a script is a whole letter
 }
 
 TEST(TypesetTest, ScriptsAreNarrower) {

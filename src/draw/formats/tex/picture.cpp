@@ -156,6 +156,7 @@ class Painter {
     if (box.look == SceneBox::Look::stage)
       looks += join(",draw=", named(paint_of(box.role)), ",line width=", points(box.lit ? 2.6 : 1.6),
                     ",fill=", box.lit ? tint_name(box.role) : named("box"));
+    if (box.look == SceneBox::Look::stage && !box.edit.empty()) looks += ",dashed";
     if (box.look == SceneBox::Look::filled) looks += ",fill=" + tint_name(box.role);
     if (!label.lines.empty()) {
       looks += join(",align=center,", font(label.lines[0]->size), ",text=", text_name(*label.lines[0]));
@@ -216,8 +217,12 @@ class Painter {
     for (size_t i = 1; i + 1 < c.points.size(); ++i) way += " -- " + place(c.points[i]);
     way += " -- " +
            on_border(box_names_[to], b.rect, c.points.back(), b.ports[static_cast<size_t>(c.to_port)].side);
-    line(join("\\draw[", c.arrow ? "-latex," : "", named(paint_of(c.role)), ",line width=", points(c.width),
-              ",rounded corners=", points(5), c.residual ? ",dashed" : "", "] ", way, ";"),
+    line(join("\\draw[", c.arrow && !c.severed ? "-latex," : "", named(paint_of(c.role)),
+              ",line width=", points(c.width), ",rounded corners=", points(5),
+              c.severed    ? ",dotted"
+              : c.residual ? ",dashed"
+                           : "",
+              "] ", way, ";"),
          "value " + c.value);
   }
 
