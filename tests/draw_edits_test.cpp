@@ -178,6 +178,17 @@ TEST(DrawEditsTest, NumbersOfTheDeckClaimNoEquation) {
   EXPECT_TRUE(says(page_of(all("probs=scale:0.5"), "What comes after").scene, "were edited"));
 }
 
+// A label above what the edit was stands where the scene has it, not in the middle of its node.
+TEST(DrawEditsTest, LabelsInTikzStandAboveWhatTheEditWas) {
+  const Scene scene = network_scene(run({edit_of("blocks.0.attn.q=zero")}));
+  const std::string tikz = paint({{scene, "", ""}}, format_named("tikz"));
+  EXPECT_NE(tikz.find("{Linear}; % kind label"),
+            tikz.npos);  // of Q: a line each, for they are not in the middle
+  EXPECT_NE(tikz.find("{Linear\\\\Transform (K)}; % kind label"), tikz.npos);
+  EXPECT_NE(tikz.find("{$\\star$ "), tikz.npos);
+  EXPECT_EQ(tikz.find("\\limpidletter{"), tikz.npos);
+}
+
 // Cut edges lead from token to token: of a word made of several, no cell is crossed, and no token is named.
 TEST(DrawEditsTest, WordsOfAnEditedRun) {
   Model model = Model::builtin();

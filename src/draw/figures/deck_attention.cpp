@@ -10,6 +10,7 @@ namespace limpid::draw {
 namespace {
 
 constexpr double k_least_panel = 44, k_panel_gap = 12, k_row_head = 130, k_column_head = 36;
+constexpr double k_number_cell = 66;  // in which a number can be written
 constexpr double k_small_cell = 2.5;  // of a map that is looked at as a whole
 constexpr int64_t k_most_places = 120;
 
@@ -31,6 +32,20 @@ std::vector<Span> parts_of(int64_t count, double room) {
   const std::vector<int64_t> at = even_bins(count, (count + most - 1) / most);
   for (size_t i = 0; i + 1 < at.size(); ++i) out.push_back({at[i], at[i + 1]});
   return out;
+}
+
+// In cells that have the room; of a map so large no cell is pooled.
+void write_numbers(SceneGrid& grid, const Matrix& weights) {
+  const double size = std::clamp((grid.cell_width() - 12) / text_width("<0.01", 1), k_hall_cell_size, 28.0);
+  for (int64_t r = 0; r < grid.rows; ++r)
+    for (int64_t c = 0; c < grid.columns; ++c)
+      if (const auto shade = grid.shade(r, c)) {
+        const Point middle = grid.cell(r, c).centre();
+        SceneText text = number_at(weights.source_at(r, c), weights.at(r, c),
+                                   {middle.x, middle.y + 0.36 * size}, Anchor::middle, grid.role, size);
+        text.ground = *shade;
+        grid.texts.push_back(text);
+      }
 }
 
 void all_heads(std::vector<Slide>& pages, const Reading& reading, const FigureOptions& o) {
@@ -81,6 +96,8 @@ void all_heads(std::vector<Slide>& pages, const Reading& reading, const FigureOp
                                   Role::weights,
                                   1,
                                   std::nullopt});
+          if (grid.columns > 0 && panel / static_cast<double>(grid.columns) >= k_number_cell)
+            write_numbers(grid, *weights);
           pooled = pooled || grid.pooled();
           scene.grids.push_back(std::move(grid));
         }

@@ -16,6 +16,7 @@ namespace limpid::draw {
 namespace {
 
 constexpr double k_point = 0.75;               // of a unit of the scene
+constexpr double k_off_middle = 3;             // of a label, from its box's
 constexpr int64_t k_most_single_cells = 1200;  // more are drawn in runs of one colour
 
 std::string number(double value) { return number_text(std::round(value * 100) / 100); }
@@ -158,12 +159,16 @@ class Painter {
                     ",fill=", box.lit ? tint_name(box.role) : named("box"));
     if (box.look == SceneBox::Look::stage && !box.edit.empty()) looks += ",dashed";
     if (box.look == SceneBox::Look::filled) looks += ",fill=" + tint_name(box.role);
-    if (!label.lines.empty()) {
+    // A node writes its text in its middle; what stands above something else is written where it stands.
+    const bool apart = std::abs(label.lower) > k_off_middle;
+    if (!label.lines.empty() && !apart) {
       looks += join(",align=center,", font(label.lines[0]->size), ",text=", text_name(*label.lines[0]));
       for (const SceneText* each : label.lines) words += (words.empty() ? "" : "\\\\") + tex_text(*each);
     }
     line(node(box_names_[i], box.rect, looks, words),
-         label.lines.empty() ? "box " + box.name : "kind " + std::string(name(label.lines[0]->kind)));
+         words.empty() ? "box " + box.name : "kind " + std::string(name(label.lines[0]->kind)));
+    if (apart)
+      for (const SceneText* text : label.lines) paint_text(*text);
     for (const SceneText* text : beside_label(box, label)) paint_text(*text);
   }
 
