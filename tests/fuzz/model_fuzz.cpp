@@ -17,13 +17,24 @@ Tensor zeros(const std::vector<int64_t>& sizes) {
 TensorFile state_dict(std::string config) {
   TensorFile file;
   file.metadata["config"] = std::move(config);
-  for (const auto& [name, shape] : std::map<std::string, std::vector<int64_t>>{
-           {"wte.weight", {5, 4}}, {"wpe.weight", {6, 4}}, {"ln_f.weight", {4}}, {"ln_f.bias", {4}},
-           {"lm_head.weight", {5, 4}}, {"h.0.ln_1.weight", {4}}, {"h.0.ln_1.bias", {4}},
-           {"h.0.ln_2.weight", {4}}, {"h.0.ln_2.bias", {4}}, {"h.0.attn.c_attn.weight", {12, 4}},
-           {"h.0.attn.c_attn.bias", {12}}, {"h.0.attn.c_proj.weight", {4, 4}},
-           {"h.0.attn.c_proj.bias", {4}}, {"h.0.mlp.c_fc.weight", {16, 4}}, {"h.0.mlp.c_fc.bias", {16}},
-           {"h.0.mlp.c_proj.weight", {4, 16}}, {"h.0.mlp.c_proj.bias", {4}}})
+  for (const auto& [name, shape] :
+       std::map<std::string, std::vector<int64_t>>{{"wte.weight", {5, 4}},
+                                                   {"wpe.weight", {6, 4}},
+                                                   {"ln_f.weight", {4}},
+                                                   {"ln_f.bias", {4}},
+                                                   {"lm_head.weight", {5, 4}},
+                                                   {"h.0.ln_1.weight", {4}},
+                                                   {"h.0.ln_1.bias", {4}},
+                                                   {"h.0.ln_2.weight", {4}},
+                                                   {"h.0.ln_2.bias", {4}},
+                                                   {"h.0.attn.c_attn.weight", {12, 4}},
+                                                   {"h.0.attn.c_attn.bias", {12}},
+                                                   {"h.0.attn.c_proj.weight", {4, 4}},
+                                                   {"h.0.attn.c_proj.bias", {4}},
+                                                   {"h.0.mlp.c_fc.weight", {16, 4}},
+                                                   {"h.0.mlp.c_fc.bias", {16}},
+                                                   {"h.0.mlp.c_proj.weight", {4, 16}},
+                                                   {"h.0.mlp.c_proj.bias", {4}}})
     file.tensors.emplace(name, zeros(shape));
   return file;
 }
