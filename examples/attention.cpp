@@ -6,6 +6,7 @@
 #include <iostream>
 
 int main() try {
+  std::cout.precision(4);  // of what is printed below
   using limpid::Axis, limpid::DType, limpid::Tensor;
   namespace fused = limpid::fused;
   const int64_t T = 4096, D = 64;

@@ -56,7 +56,9 @@ class OtherFiles(Case):
             self.assertEqual(said["kind"], kind, name)
             self.assertIn(what, said["what"])
             self.assertEqual(said["bytes"], len(content))
-        self.assertIn("weights_only=True", self.ok("info", path("model.pt")))
+        page = self.ok("info", path("model.pt"))
+        self.assertIn("weights_only=True", page)
+        self.assertNotIn("limpid info", page)  # the command is here
         self.assertIn("497774208 bytes", " ".join(self.ok("info", path("pointer.safetensors")).split()))
 
     def test_readers_say_it_too(self):
@@ -95,6 +97,18 @@ class OtherFiles(Case):
         self.assertEqual((said["rows"], said["columns"], said["named_columns"], said["named_rows"]), (2, 2, True, True))
         self.assertIn("line 2, column 2", " ".join(self.ok("info", write("bad.csv", "a,b\n1,x\n")).split()))
 
+    def test_a_file_that_was_cut_short(self):
+        whole = array_files.safetensors({"w": [1.0] * 40})
+        for name, content in (("short.safetensors", whole[:20]), ("shorter.safetensors", whole[:5]),
+                              ("short.npy", array_files.npy([1.0])[:30]), ("short.npz", array_files.npz({"w": [1.0]})[:60])):
+            self.refused(1, [name, "cut short"], "info", write(name, content))
+
+    def test_figures_of_other_files(self):
+        self.refused(1, ["a PyTorch checkpoint", "expected a stored trace"], "draw", "heads", write("w.pt", pytorch_zip()), "-o", path("w.svg"))
+        self.refused(1, ["limpid draw heads"], "draw", write("w.npy", array_files.npy([[1.0]])), "-o", path("w.svg"))
+        self.refused(1, "a decimal is written with a point", "trace", "--vectors", write("comma.csv", "1;2\n1,5;2\n"))
+        self.assertFalse(os.path.exists(path("w.svg")))
+
     def test_what_is_not_there(self):
         self.refused(1, "nofile", "info", "nofile.safetensors")
         self.refused(1, "nofile", "info", "nofile.pt")
@@ -116,6 +130,7 @@ class Folders(Case):
         self.refused(1, ["is a folder", "hub/model.safetensors"], "trace", "a", "--model", path("hub"))
         os.makedirs(path("empty"), exist_ok=True)
         self.assertIn("an empty folder", self.ok("info", path("empty")))
+        self.assertNotIn("what to do", self.ok("info", path("empty")))
         self.refused(1, ["is a folder", "limpid info"], "trace", "a", "--model", path("empty"))
 
     def test_the_folder_of_a_run(self):

@@ -127,7 +127,9 @@ class StateDicts(Case):
         arrays = named(state)
         mask = [[[[1.0] * CONTEXT] * CONTEXT]]
         arrays.update({f"transformer.h.{i}.attn.bias": mask for i in range(LAYERS)})
-        self.check(write("mingpt.safetensors", array_files.safetensors(arrays, MINGPT)), forward(state, exact=False))
+        file = write("mingpt.safetensors", array_files.safetensors(arrays, MINGPT))
+        self.check(file, forward(state, exact=False))
+        self.assertRegex(self.ok("info", file), r"parameters +576\n(.*\n)*numbers +648 in 31 tensors")  # masks are none
 
     def test_nanogpt(self):
         """Without biases, tied, compiled; its GELU is exact."""
@@ -161,6 +163,9 @@ class StateDicts(Case):
         file = write("bare.safetensors", array_files.safetensors(named(state)))
         call = ["trace", "--tokens", IDS, "--model", file]
         self.refused(2, ["bare.safetensors", "heads", "--heads N", "width, 4"], *call)
+        page = " ".join(self.ok("info", file).split())  # info names the option too
+        for words in ("a state dict with names of minGPT, nanoGPT or GPT-2", "--heads N"):
+            self.assertIn(words, page)
         self.refused(2, ["3 heads do not share a width of 4"], *call, "--heads", "3")
         self.refused(2, ["it has 2 heads", "leave --heads out"], "trace", "--tokens", IDS, "--model",
                      write("said.safetensors", array_files.safetensors(named(state), MINGPT)), "--heads", "4")

@@ -232,6 +232,7 @@ TEST(Explain, CellsAreNamedByOrderLettersAliasesAndFromTheEnd) {
   refused("blocks.1.attn.pattern[1,2]", "[B=1,H=4,T=13,S=13]");
   refused("blocks.1.attn.pattern[H=1,H=2]", "given twice");
   refused("blocks.1.attn.pattern", "which cell?");
+  refused("blocks.1.attn.pattern[9]", "1 of 4 places");
   refused("blocks.1.attn.pattern[0,0,0,0,0]", "5 places given");
   refused("blocks.1.attn.pattern[0,x,0,0]", "'x' is not a whole number");
   refused("blocks.1.attn.pattern[0,99999999999999999999,0,0]", "is not a whole number");

@@ -87,6 +87,11 @@ no_more_than() {  # no_more_than PROGRAM REGEX: what it links, beside the langua
 }
 same() { [ "$1" = "$2" ] || { echo "'$1', expected '$2'"; return 1; }; }
 
+shown_in_readme() {  # shown_in_readme PROGRAM: its output is a part of the README
+  python3 -c 'import sys; sys.exit(sys.stdin.read() not in open("README.md").read())' \
+    < <(LD_LIBRARY_PATH="$libraries" "$1")
+}
+
 check_kind() {  # check_kind KIND PREFIX LIBRARIES: LIBRARIES is what a program that only attends links
   local kind=$1 where=$2 how name libraries
   check "$kind: find_package(limpid)" with_cmake "$kind" "$where"
@@ -97,6 +102,7 @@ check_kind() {  # check_kind KIND PREFIX LIBRARIES: LIBRARIES is what a program 
     for name in $programs; do
       check "$kind: $name runs ($how)" env -C "$work" LD_LIBRARY_PATH="$libraries" "$work/$kind-$how/$name"
     done
+    check "$kind: the README shows what the attention example prints ($how)" shown_in_readme "$work/$kind-$how/attention"
     check "$kind: who attends links no more than that ($how)" no_more_than "$work/$kind-$how/attention" "$3"
     check "$kind: nor does the smallest program ($how)" no_more_than "$work/$kind-$how/tensor" "$3"
   done

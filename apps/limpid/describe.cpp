@@ -90,10 +90,19 @@ Json describe_foreign_model(const std::string& path) {
     const Model model = Model::load(path);
     return {{"kind", "model"},
             {"title", "a model in another program's names"},
-            {"network", Json::parse(to_json(model.config()))}};
-  } catch (const Error&) {
-    return {{"kind", "safetensors"}};
+            {"network", Json::parse(to_json(model.config()))},
+            {"parameters", model.parameter_count()}};
+  } catch (const Error& error) {
+    return {{"kind", "safetensors"},
+            {"what", "a state dict with names of minGPT, nanoGPT or GPT-2"},
+            {"advice", std::string("to run it as a model: ") + error.what()}};
   }
+}
+
+// minGPT, nanoGPT and GPT-2 call the embedding table so.
+bool names_gpt2(const ArrayList& list) {
+  return std::any_of(list.arrays.begin(), list.arrays.end(),
+                     [](const ArrayInfo& array) { return array.name.ends_with("wte.weight"); });
 }
 
 Json arrays_json(const ArrayList& list) {
@@ -123,7 +132,7 @@ Json describe_safetensors(const std::string& path, const ArrayList& list) {
   } else if (entry(k_trace_key)) {
     out["kind"] = "trace";
     out.update(describe_trace(load_trace(path)));
-  } else if (entry("config")) {  // another program's, which limpid may read
+  } else if (entry("config") || (all_readable(list) && names_gpt2(list))) {  // another program's
     out.update(describe_foreign_model(path));
   } else {
     out["kind"] = "safetensors";
@@ -227,8 +236,12 @@ Json describe_other(const std::string& path, const RecognizedFile& seen) {
   out["what"] = seen.what;
   out["bytes"] = fs::file_size(path);
   out["advice"] = seen.advice;
-  if (seen.kind == FileKind::pytorch || seen.kind == FileKind::pytorch_old)
+  if (seen.kind == FileKind::pytorch || seen.kind == FileKind::pytorch_old) {
+    out["advice"] =
+        "limpid runs nothing that is in a file, and so reads no pickles; whoever trusts the file writes its "
+        "tensors as safetensors by this command, in a Python that has torch and safetensors";
     out["command"] = k_convert_pytorch;
+  }
   if (seen.kind == FileKind::json) say_what_json_is(path, out);
   if (seen.kind == FileKind::text) count_text(path, out);
   return out;
@@ -272,7 +285,7 @@ std::string advice_for_folder(const fs::path& folder, const Json& files) {
   if (holds("pytorch_model.bin"))
     return "its numbers are a pickle, which limpid does not read: limpid info " +
            (folder / "pytorch_model.bin").string();
-  return "give one of its files";
+  return files.empty() ? "" : "give one of its files";
 }
 
 Json describe_folder(const std::string& path) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/label.h"
+#include "files/recognize.h"
 #include "limpid/commands.h"
 #include "limpid/files.h"
 #include "limpid/input.h"
@@ -68,6 +69,13 @@ void read_arguments(Call& call) {
       is_own_weights(call.file)) {
     call.draws_own = true;
     return;
+  }
+  if (i == call.arguments.size() && !call.file.empty() && !log && !is_trace_file(call.file) &&
+      std::filesystem::exists(call.file)) {
+    const RecognizedFile seen = recognize(std::filesystem::path(call.file));
+    fail_work(call.file, " is ", seen.what, ", expected a stored trace (.safetensors or .npz)",
+              is_own_weights(call.file) ? "; weights of your own are drawn by limpid draw heads FILE"
+                                        : (seen.advice.empty() ? "" : "; " + seen.advice));
   }
   if (i < call.arguments.size() || (!call.file.empty() && !log && !is_trace_file(call.file)))
     fail_call("'", call.arguments.back(), "' is neither a figure nor a stored trace; expected ",

@@ -122,7 +122,7 @@ void print_files(const Json& files) {
     names = std::max(names, display_width(file["name"].get<std::string>()));
     sizes = std::max(sizes, size_of(file).size());
   }
-  print("\n");
+  if (!files.empty()) print("\n");
   for (const Json& file : files)
     print(join(pad_to_width(file["name"].get<std::string>(), names), "  ", pad_to_width(size_of(file), sizes),
                "  ", visible_line(file["what"].get<std::string>()), "\n"));
@@ -139,7 +139,8 @@ void print_for_people(const std::string& path, const Json& json, int columns) {
   if (json.contains("files")) print_files(json["files"]);
   if (!json.contains("tensors")) return;
   const size_t tensors = json["tensors"].size();
-  lines.add(kind == "model" ? "parameters" : "numbers",
+  const bool own_model = kind == "model" && json.contains("written_by");
+  lines.add(own_model ? "parameters" : "numbers",
             join(json["numbers"].get<int64_t>(), " in ", tensors, tensors == 1 ? " tensor" : " tensors"));
   print("\n");
   print_tensors(json["tensors"], columns);

@@ -12,16 +12,24 @@
 // bits at any number of threads.  The pool's threads take no signals, and compute in the caller's
 // floating-point environment (rounding, subnormals).
 //
-// Calls from several threads at once.
+// Calls from several threads at once:
+//
 //   functions of fused::    yes; two calls may read the same memory, no call may write what another reads
+//
 //   Engine::run             yes, on one engine too: each run has working memory of its own (kept for the next
 //                           run, so an engine holds as much as the most runs it has had at once)
+//
 //   Model                   trace, run, generate and all that is const: yes, on one model too.  Not beside a
 //                           call that changes the model: parameters() of a model that is not const, set_title
+//
 //   Tokenizer               everything const: yes
+//
 //   Trainer, Optimizer      one thread at a time; different ones beside each other: yes
-//   Tensor, Graph, Trace, Scene   as containers of the standard library: reading together: yes; writing:
-//   alone set_threads             yes; a call that is running keeps the number that it began with
+//
+//   Tensor, Graph, Trace,   as containers of the standard library: reading together: yes; writing: alone
+//   Scene
+//
+//   set_threads             yes; a call that is running keeps the number that it began with
 //
 // fork().  The child has the calling thread alone, and may use limpid from there as the parent does: it makes
 // a pool of its own at its first call.  Engines, models and memory are copied and stay usable, unless another

@@ -224,6 +224,14 @@ std::vector<size_t> chosen_columns(const CsvOptions& options, const Row& header,
   return chosen;
 }
 
+// "1,5" is a number where decimals have a comma.
+bool has_decimal_comma(std::string field) {
+  const size_t comma = field.find(',');
+  if (comma == field.npos) return false;
+  field[comma] = '.';
+  return parse_number(field).has_value();
+}
+
 std::string where(std::string_view file, int64_t line, size_t column, const Row& header) {
   const std::string name = column < header.size() ? " (" + shown(header[column]) + ")" : "";
   return join(file, ": line ", line, ", column ", column + 1, name);
@@ -264,7 +272,8 @@ CsvNumbers read_csv(Bytes bytes, std::string_view name, const CsvOptions& option
       const auto value = parse_number(row[column]);
       if (!value)
         fail_work(where(name, line, column, names), ": ", shown(row[column]), " is not a number",
-                  row.size() == 1 ? join(" (fields are separated by ", layout.separated(), ")") : "");
+                  row.size() == 1 ? join(" (fields are separated by ", layout.separated(), ")") : "",
+                  has_decimal_comma(row[column]) ? "; a decimal is written with a point" : "");
       values.push_back(*value);
     }
     if (layout.labels) table.labels.push_back(std::move(row[0]));

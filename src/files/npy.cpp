@@ -211,7 +211,8 @@ uint64_t read_header(const ByteSource& source, Header& header) {
   uint64_t length = 0;
   for (size_t i = 0; i < length_bytes; ++i) length |= uint64_t{start[8 + i]} << (8 * i);
   if (length > source.size() - text_at)
-    fail_work(file, ": npy header of ", length, " bytes, only ", source.size() - text_at, " follow");
+    fail_work(file, ": npy header of ", length, " bytes, only ", source.size() - text_at,
+              " follow; the file was cut short");
   std::string text(length, '\0');
   source.read(text_at, std::as_writable_bytes(std::span(text)));
   header = HeaderParser(text, file).parse();

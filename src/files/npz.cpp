@@ -75,7 +75,7 @@ Archive open_archive(Source source, const std::string& name) {
   Archive archive(zip_open_from_source(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, &error.error));
   if (!archive && zip_error_code_zip(&error.error) == ZIP_ER_EXISTS)
     fail_work(name, ": two arrays of one name");
-  if (!archive) fail_work(name, ": not a .npz file: ", error.text());
+  if (!archive) fail_work(name, ": not a .npz file, or one that was cut short: ", error.text());
   source.release();  // the archive's from here
   return archive;
 }

@@ -11,11 +11,11 @@
 namespace limpid {
 
 const char* const k_convert_pytorch =
-    "python3 -c \"import sys, torch, safetensors.torch as s; "
-    "d = torch.load(sys.argv[1], map_location='cpu', weights_only=True); "
-    "d = d.get('model', d.get('state_dict', d)); "
-    "s.save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, sys.argv[2])\" "
-    "FILE.pt FILE.safetensors";
+    "python3 -c \"import json, sys, torch, safetensors.torch as s; "
+    "c = torch.load(sys.argv[1], map_location='cpu', weights_only=True); "
+    "d = c.get('model', c.get('state_dict', c)); a = c.get('model_args'); "
+    "s.save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, sys.argv[2], "
+    "{'config': json.dumps(a)} if a else None)\" FILE.pt FILE.safetensors";
 
 namespace {
 
@@ -73,8 +73,7 @@ struct Magic {
 constexpr const char* k_decompress = "unpack it first, and give what is inside";
 constexpr const char* k_no_pickle =
     "limpid runs nothing that is in a file, and so reads no pickles; whoever trusts the file writes its "
-    "tensors "
-    "as safetensors: `limpid info FILE` shows the command";
+    "tensors as safetensors: `limpid info FILE` shows the command";
 constexpr const char* k_other_model = "limpid does not read this format; take the model's .safetensors file";
 
 constexpr Magic k_magics[] = {

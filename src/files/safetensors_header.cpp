@@ -48,7 +48,8 @@ std::string read_header_text(const ByteSource& source) {
   const std::string& file = source.name();
   if (source.size() < k_length_bytes)
     fail_work(file, ": header too small: ", source.size(),
-              " bytes, a safetensors file starts with 8 bytes of header length");
+              " bytes, a safetensors file starts with 8 bytes of header length; the file was cut short, or "
+              "is none");
   std::array<unsigned char, k_length_bytes> raw;
   source.read(0, std::as_writable_bytes(std::span(raw)));
   uint64_t length = 0;
@@ -58,7 +59,7 @@ std::string read_header_text(const ByteSource& source) {
               " are allowed; this is probably no safetensors file");
   if (length > source.size() - k_length_bytes)
     fail_work(file, ": invalid header length: ", length, " bytes, only ", source.size() - k_length_bytes,
-              " follow");
+              " follow; the file was cut short, or is no safetensors file");
   std::string text(length, '\0');
   source.read(k_length_bytes, std::as_writable_bytes(std::span(text)));
   if (const size_t at = first_not_utf8(text); at != text.npos)

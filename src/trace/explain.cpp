@@ -66,7 +66,11 @@ Index index_in(const std::string& name, const Shape& shape, const CellName& cell
                                   ? join("place ", found)
                                   : std::string(1, static_cast<char>(shape[found].axis));
     if (at < 0 || at >= size)
-      fail_call(which, "=", place, " is outside, expected 0 to ", size - 1, ": ", axes_of(name, shape));
+      fail_call(which, "=", place, " is outside, expected 0 to ", size - 1,
+                axis == Axis::none && cell.places.size() < index.size()
+                    ? join(" (", cell.places.size(), " of ", index.size(), " places are given)")
+                    : "",
+                ": ", axes_of(name, shape));
     if (given[static_cast<size_t>(found)]) fail_call(which, " is given twice: ", axes_of(name, shape));
     index[static_cast<size_t>(found)] = at;
     given[static_cast<size_t>(found)] = true;

@@ -165,7 +165,8 @@ std::vector<std::string> read_texts(const Recipe& recipe, const std::string& fol
     if (part.take > 0) text.erase(byte_of_character(text, part.take));
     texts.push_back(std::move(text));
   }
-  if (texts.empty()) fail_call("train: no text; give a file, or list texts under \"data\" in the recipe");
+  if (texts.empty())
+    fail_call("train: no text; give files (--data FILE), or list texts under \"data\" in the recipe");
   return texts;
 }
 
