@@ -166,8 +166,8 @@ def libreoffice():
                 if y > compared:
                     continue
                 # LibreOffice's lines lie a twentieth of the type's size lower, and its boxes are taller.
-                lower = max(4, height / 8)
-                if not any(t == text and abs(x - u) < 10 and abs(y - v) < lower for t, u, v, _ in other):
+                theirs_at = y + height / 12
+                if not any(t == text and abs(x - u) < 10 and abs(theirs_at - v) < 4 for t, u, v, _ in other):
                     near = [(round(u - x), round(v - y)) for t, u, v, _ in other if t == text]
                     faults.append(f"page {number}: '{text}' at {x:.0f},{y:.0f} is not there"
                                   + (f", but {near[0]} away" if near else ""))

@@ -237,9 +237,7 @@ Json describe_other(const std::string& path, const RecognizedFile& seen) {
   out["bytes"] = fs::file_size(path);
   out["advice"] = seen.advice;
   if (seen.kind == FileKind::pytorch || seen.kind == FileKind::pytorch_old) {
-    out["advice"] =
-        "limpid runs nothing that is in a file, and so reads no pickles; whoever trusts the file writes its "
-        "tensors as safetensors by this command, in a Python that has torch and safetensors";
+    out["advice"] = join(k_no_pickles, " by this command, in a Python that has torch and safetensors");
     out["command"] = k_convert_pytorch;
   }
   if (seen.kind == FileKind::json) say_what_json_is(path, out);

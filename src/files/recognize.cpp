@@ -10,6 +10,10 @@
 
 namespace limpid {
 
+const char* const k_no_pickles =
+    "limpid runs nothing that is in a file, and so reads no pickles; whoever trusts the file writes its "
+    "tensors as safetensors";
+
 const char* const k_convert_pytorch =
     "python3 -c \"import json, sys, torch, safetensors.torch as s; "
     "c = torch.load(sys.argv[1], map_location='cpu', weights_only=True); "
@@ -71,9 +75,7 @@ struct Magic {
 };
 
 constexpr const char* k_decompress = "unpack it first, and give what is inside";
-constexpr const char* k_no_pickle =
-    "limpid runs nothing that is in a file, and so reads no pickles; whoever trusts the file writes its "
-    "tensors as safetensors: `limpid info FILE` shows the command";
+std::string pickle_advice() { return join(k_no_pickles, ": `limpid info FILE` shows the command"); }
 constexpr const char* k_other_model = "limpid does not read this format; take the model's .safetensors file";
 
 constexpr Magic k_magics[] = {
@@ -108,7 +110,8 @@ RecognizedFile zip_kind(const ByteSource& source, std::string_view start) {
   const uint64_t tail = std::min<uint64_t>(source.size(), k_zip_end);
   const std::string entries = std::string(start) + read_part(source, source.size() - tail, tail);
   if (has(entries, "/data.pkl") || has(entries, "constants.pkl"))
-    return {FileKind::pytorch, "a PyTorch checkpoint (torch.save: a zip with a pickle in it)", k_no_pickle};
+    return {FileKind::pytorch, "a PyTorch checkpoint (torch.save: a zip with a pickle in it)",
+            pickle_advice()};
   if (has(entries, ".npy") || start.starts_with("PK\5\6")) return {FileKind::npz, "NumPy arrays (.npz)", ""};
   if (has(entries, "model.weights.h5")) return {FileKind::hdf5, "a Keras model (.keras)", k_other_model};
   return {FileKind::zip, "a zip archive without NumPy arrays", k_decompress};
@@ -117,8 +120,8 @@ RecognizedFile zip_kind(const ByteSource& source, std::string_view start) {
 RecognizedFile pickle_kind(std::string_view start) {
   // torch.save before 1.6 begins with this number, pickled
   if (has(start.substr(0, 32), std::string_view("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10)))
-    return {FileKind::pytorch_old, "a PyTorch checkpoint (torch.save before 1.6: pickles)", k_no_pickle};
-  return {FileKind::pickle, "a Python pickle", k_no_pickle};
+    return {FileKind::pytorch_old, "a PyTorch checkpoint (torch.save before 1.6: pickles)", pickle_advice()};
+  return {FileKind::pickle, "a Python pickle", pickle_advice()};
 }
 
 // An ONNX file is a message whose first fields are ir_version (a small number) and the producer's name.

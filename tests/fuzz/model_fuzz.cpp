@@ -43,12 +43,10 @@ TensorFile state_dict(std::string config) {
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return fuzzed(data, size, [](std::string_view text) {
-    if (text.starts_with('#')) {
-      read_mingpt(state_dict(std::string(text.substr(1))), "fuzz", {});
-      return;
-    }
     constexpr size_t k_tensors = 30;  // of the file; a network has no more layers
-    const NetworkConfig config = describe_model(std::string(text), "fuzz").config;
+    const NetworkConfig config = text.starts_with('#')
+                                     ? read_mingpt(state_dict(std::string(text.substr(1))), "fuzz", {}).config
+                                     : describe_model(std::string(text), "fuzz").config;
     check_layers(config, k_tensors, "fuzz");
     Graph graph(operations());
     build(graph, config);
