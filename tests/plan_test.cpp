@@ -34,6 +34,43 @@ TEST(Plan, JoinsWhatFollowsAProduct) {
   EXPECT_FALSE(used("blocks.0.mlp.post.grad"));
 }
 
+// The last rows of the logits alone: the norm, the product and the probabilities of no other row are
+// computed, and the bits are those of the whole.
+TEST(Plan, ComputesTheRowsThatAreReadWhereStagesWorkByRows) {
+  const Built net(small_gpt(), Purpose::predict, 2, 6, 26);
+  const Engine engine(net.graph);
+  const RunResult whole = engine.run(net.views(), {.keep = {"logits", "probs", "blocks.0.resid_post"}});
+  RunOptions options;
+  options.observe = {
+      {"logits", Depth::rows, 0, {-1, 3}}, {"probs", Depth::rows, 0, {1}}, {"ln_final.*", Depth::shape}};
+  const RunResult some = engine.run(net.views(), options);
+  const int logits = net.graph.require("logits"), attended = net.graph.require("blocks.0.attn.z");
+  PlanRequest request;
+  request.rows[logits] = {3, 5};
+  std::map<int, Shape> shapes;
+  for (const auto& [name, tensor] : net.bound) shapes[net.graph.require(name)] = tensor.shape();
+  const Plan plan = make_plan(net.graph, bind_shapes(net.graph, shapes), request);
+  EXPECT_EQ(plan.shapes[static_cast<size_t>(logits)][1].size, 2);
+  EXPECT_TRUE(plan.sliced.count(net.graph.require("ln_final.normalized")));
+  EXPECT_EQ(plan.shapes[static_cast<size_t>(attended)][1].size, 6);
+  EXPECT_EQ(some.summaries.at("ln_final.normalized").shape,
+            (Shape{{Axis::B, 2}, {Axis::T, 6}, {Axis::C, 8}}));
+  for (const auto& [name, places] : {std::pair{"logits", std::vector<int64_t>{3, 5}}, {"probs", {1}}}) {
+    const Tensor &all = whole[name], &rows = some[std::string(name) + "@rows"];
+    ASSERT_EQ(rows.shape()[1].size, static_cast<int64_t>(places.size()));
+    for (int64_t b = 0; b < 2; ++b)
+      for (size_t i = 0; i < places.size(); ++i)
+        for (int64_t v = 0; v < all.shape()[2].size; ++v)
+          ASSERT_EQ(rows.at({b, static_cast<int64_t>(i), v}), all.at({b, places[i], v})) << name;
+  }
+  // Who reads all rows, or edits, gets all rows.
+  options.observe.push_back({"ln_final.normalized", Depth::summary});
+  options.edits = {edit_of("logits=scale:2")};
+  const RunResult edited = engine.run(net.views(), options);
+  EXPECT_EQ(edited.summaries.at("ln_final.normalized").count, 2 * 6 * 8);
+  EXPECT_EQ(edited["logits@rows"].at({1, 1, 4}), 2 * whole["logits"].at({1, 5, 4}));
+}
+
 // What a run with this memory says of it; nothing if it fits.
 std::string complaint(const Built& net, const std::map<std::string, View>& into) {
   RunOptions options;

@@ -1,6 +1,7 @@
 #include "engine/fast.h"
 
 #include <optional>
+#include <set>
 
 #include "kernels/kernel.h"
 #include "kernels/matmul.h"
@@ -130,6 +131,17 @@ Kernel kernel_in(const std::map<std::string, Kernel, std::less<>>& table, const 
 }
 
 }  // namespace
+
+bool works_by_rows(const Operation& op) {
+  // Of softmax and its like only those along what a row holds; attention's are inside a group.
+  static const std::set<std::string, std::less<>> all = {
+      "add",      "gate",  "gelu", "layer_norm", "linear",  "log_softmax", "relu",
+      "rms_norm", "scale", "silu", "softcap",    "softmax", "tanh"};
+  if (!all.contains(op.kind())) return false;
+  if (!op.kind().ends_with("softmax")) return true;
+  const std::string axis = op.options().word("axis", "S");
+  return axis != "S" && axis != "T";
+}
 
 bool takes_heads(const Operation& op) { return op.kind() == "linear" || op.kind() == "rotary"; }
 

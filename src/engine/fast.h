@@ -19,6 +19,10 @@ StageKernel stage_kernel(const Operation&);
 /// Does its kernel write [B,T,H,D] with any strides, and, where an input is of that shape, read it so?
 bool takes_heads(const Operation&);
 
+/// Does row t of each output depend on row t alone of the inputs that have rows (axis T)?  Then any rows can
+/// be computed without the others, and have the same bits.
+bool works_by_rows(const Operation&);
+
 /// Stages that run in the pass of the one before them: what each number of its first output goes through
 /// before it is written.  The numbers have the same bits as stage by stage.
 struct Finish {

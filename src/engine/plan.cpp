@@ -21,6 +21,7 @@ class Planner {
     choose_groups();
     find_needed();
     order();
+    slice_rows();
     join_chains();
     choose_layouts();
     place();
@@ -73,6 +74,7 @@ class Planner {
 
   void find_needed() {
     needed_values_ = request_.wanted;
+    for (const auto& [value, rows] : request_.rows) needed_values_.insert(value);
     for (int value : request_.streamed) {
       const int group = graph_.stage(graph_.value(value).stage).group;
       if (!fused(group)) {
@@ -128,6 +130,50 @@ class Planner {
     }
   }
 
+  // From the last step back: one that works by rows, of whose outputs nobody reads all rows, computes those
+  // that are wanted.
+  void slice_rows() {
+    std::set<int> whole = request_.wanted;  // values of which all rows are read
+    whole.insert(request_.edited.begin(), request_.edited.end());
+    std::vector<Plan::Step*> steps;
+    std::set<int64_t> rows;
+    int64_t length = 0;
+    for (auto step = plan_.steps.rbegin(); step != plan_.steps.rend(); ++step) {
+      if (slices(*step, whole, &length)) {
+        steps.push_back(&*step);
+        for (int output : step->outputs)
+          if (const auto found = request_.rows.find(output); found != request_.rows.end())
+            rows.insert(found->second.begin(), found->second.end());
+      } else {
+        whole.insert(step->inputs.begin(), step->inputs.end());
+      }
+    }
+    if (rows.empty() || 2 * static_cast<int64_t>(rows.size()) > length) return;
+    plan_.rows.assign(rows.begin(), rows.end());
+    plan_.length = length;
+    for (Plan::Step* step : steps) {
+      step->sliced = true;
+      for (int output : step->outputs) {
+        plan_.sliced.insert(output);
+        Shape& shape = plan_.shapes[static_cast<size_t>(output)];
+        shape[shape.find(Axis::T)].size = static_cast<int64_t>(rows.size());
+      }
+    }
+  }
+
+  bool slices(const Plan::Step& step, const std::set<int>& whole, int64_t* length) const {
+    if (step.group >= 0 || request_.plain || !works_by_rows(*graph_.stage(step.stage).operation))
+      return false;
+    for (int output : step.outputs) {
+      const int axis = shape_of(output).find(Axis::T);
+      if (axis < 0 || whole.count(output)) return false;
+      const int64_t size = shape_of(output)[axis].size;
+      if (*length != 0 && size != *length) return false;
+      *length = size;
+    }
+    return true;
+  }
+
   // A stage that only works on each number of another's output once more (an activation, a residual) does so
   // while that one has it in its hands, if all else that it reads is there by then.
   void join_chains() {
@@ -135,6 +181,7 @@ class Planner {
     for (const Plan::Step& step : plan_.steps)
       for (int input : step.inputs) ++readers[input];
     for (int value : request_.wanted) ++readers[value];
+    for (const auto& [value, rows] : request_.rows) ++readers[value];
     std::vector<Plan::Step> steps;
     std::map<int, size_t> made;  // values: by which of these steps
     for (const Plan::Step& step : plan_.steps) {
@@ -157,7 +204,7 @@ class Planner {
       const auto found = made.find(value);
       if (found == made.end() || request_.edited.count(value)) continue;
       const Plan::Step& step = steps[found->second];
-      if (!step.kernel || last_value(graph_, step) != value) continue;
+      if (!step.kernel || last_value(graph_, step) != value || step.sliced != next.sliced) continue;
       const Operation& first = *graph_.stage(step.stage).operation;
       std::vector<const Operation*> between;
       for (int stage : step.finish) between.push_back(graph_.stage(stage).operation.get());

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct PlanRequest {
   std::set<int> into;      // of these, the ones that go straight into the caller's memory
   std::set<int> edited;    // values that an edit changes
   std::set<int> streamed;  // weights that are watched while their group runs fused
+  // Of these only some rows are wanted: positions of T, rising (wanted holds those of which all are).
+  std::map<int, std::vector<int64_t>> rows;
   bool plain = false;
   DType real = DType::f32;
 };
@@ -36,6 +39,7 @@ struct Plan {
     int group = -1;  // ... or this whole group
     GroupKernel group_kernel = nullptr;
     std::vector<int> inputs, outputs;  // all that it reads from memory and writes there
+    bool sliced = false;               // computes Plan::rows alone
   };
   struct Place {
     bool used = false;
@@ -49,6 +53,12 @@ struct Plan {
   std::vector<Place> places;       // by value; unused for what the caller binds
   std::vector<int> needed_inputs;  // inputs and parameters that must be bound
   std::set<int> inside;            // wanted or edited values inside a fused group
+  // The end of a network works on each row alone (norm, logits, probabilities).  Where few of its rows are
+  // wanted, only these are computed: their positions, rising, and the values that hold them and no others
+  // (their T in `shapes` is the count of rows; `length` is what it would be).
+  std::vector<int64_t> rows;
+  std::set<int> sliced;
+  int64_t length = 0;
   size_t arena_bytes = 0;
 };
 

@@ -131,12 +131,23 @@ const Plan& Engine::Impl::plan_for(const std::map<int, Shape>& bound, const Plan
   for (int value : request.streamed) key += join(value, ' ');
   key += '|';
   for (int value : request.into) key += join(value, ' ');
+  key += '|';
+  for (const auto& [value, places] : request.rows) {
+    key += join(value, ':');
+    for (int64_t place : places) key += join(place, ' ');
+  }
   for (const auto& [value, shape] : bound)
     if (graph.value(value).kind == Value::Kind::input) key += join('|', value, shape.text());
   const std::lock_guard lock(mutex);
   const auto found = plans.find(key);
   if (found != plans.end()) return found->second;
-  return plans.emplace(key, make_plan(graph, bind_shapes(graph, bound), request)).first->second;
+  std::vector<Shape> shapes = bind_shapes(graph, bound);
+  PlanRequest resolved_request = request;
+  for (auto& [value, places] : resolved_request.rows) {
+    const Shape& shape = shapes[static_cast<size_t>(value)];
+    places = resolved(places, shape[rows_axis(shape)].size);
+  }
+  return plans.emplace(key, make_plan(graph, std::move(shapes), resolved_request)).first->second;
 }
 
 namespace {
@@ -153,8 +164,11 @@ class Run {
         bound_(std::move(bound)) {}
 
   RunResult run() {
-    for (int value : request_.shape)
-      result_.summaries[graph_.value(value).name].shape = plan_.shapes[static_cast<size_t>(value)];
+    for (int value : request_.shape) {
+      Shape& shape = result_.summaries[graph_.value(value).name].shape;
+      shape = plan_.shapes[static_cast<size_t>(value)];
+      if (plan_.sliced.count(value)) shape[shape.find(Axis::T)].size = plan_.length;
+    }
     for (int value : plan_.needed_inputs) look(value, bound_[static_cast<size_t>(value)], {});
     double whole = 0, done = 0;
     for (const Plan::Step& step : plan_.steps) whole += options_.progress ? work_of(step) : 0;
@@ -192,14 +206,30 @@ class Run {
     return plan_.places[static_cast<size_t>(value)].used ? place(value) : bound_[static_cast<size_t>(value)];
   }
 
+  // What a step reads: of a value of which there are more rows than a sliced step computes, a copy of these.
+  ConstView read_by(const Plan::Step& step, int value) {
+    const ConstView whole = read(value);
+    const int axis = whole.shape().find(Axis::T);
+    if (!step.sliced || plan_.sliced.count(value) || axis < 0) return whole;
+    const auto [found, is_new] = gathered_.try_emplace(value);
+    if (is_new) {
+      Shape shape = whole.shape();
+      shape[axis].size = static_cast<int64_t>(plan_.rows.size());
+      found->second = Tensor(whole.dtype(), shape);
+      for (size_t i = 0; i < plan_.rows.size(); ++i)
+        copy(whole.window(axis, plan_.rows[i], 1), part_of(found->second, axis, static_cast<int64_t>(i), 1));
+    }
+    return std::as_const(found->second).view();
+  }
+
   // The tensors of one call, whatever it calls.
   struct Call {
     std::vector<ConstView> in;
     std::vector<View> out;
   };
-  Call call(const std::vector<int>& inputs, const std::vector<int>& outputs) const {
+  Call call(const Plan::Step& step, const std::vector<int>& inputs, const std::vector<int>& outputs) {
     Call c;
-    for (int value : inputs) c.in.push_back(read(value));
+    for (int value : inputs) c.in.push_back(read_by(step, value));
     for (int value : outputs) c.out.push_back(place(value));
     return c;
   }
@@ -208,7 +238,7 @@ class Run {
     const StageInfo& stage = graph_.stage(step.stage);
     if (!step.finish.empty()) return run_chain(step, stage);
     const bool moves_nothing = plan_.places[static_cast<size_t>(stage.outputs[0])].same_as >= 0;
-    const Call c = call(stage.inputs, stage.outputs);
+    const Call c = call(step, stage.inputs, stage.outputs);
     if (step.kernel)
       run_as(stage, [&] { step.kernel(*stage.operation, c.in, c.out, options_.context); });
     else if (!moves_nothing)
@@ -223,9 +253,10 @@ class Run {
   void run_chain(const Plan::Step& step, const StageInfo& stage) {
     std::vector<int> outputs = stage.outputs;
     outputs[0] = last_value(graph_, step);
-    const Call c = call(stage.inputs, outputs);
+    const Call c = call(step, stage.inputs, outputs);
     const Finish finish = finish_of(
-        graph_, step, [this](int value) { return read(value); }, [this](int value) { return place(value); });
+        graph_, step, [&](int value) { return read_by(step, value); },
+        [this](int value) { return place(value); });
     run_as(stage, [&] { step.finishing(*stage.operation, c.in, c.out, finish); });
     for (int value : step.outputs) {
       edit(value, place(value));
@@ -235,7 +266,7 @@ class Run {
 
   void run_group(const Plan::Step& step) {
     const GroupInfo& group = graph_.groups()[static_cast<size_t>(step.group)];
-    Call c = call(group.inputs, group.outputs);
+    Call c = call(step, group.inputs, group.outputs);
     const int weights = watched_in(step.group);
     GroupWatch watch;
     if (weights >= 0)
@@ -444,10 +475,15 @@ class Run {
     if (request_.full.count(value)) result_.values[name] = Tensor::copy_of(view);
     if (const auto wanted = request_.rows.find(value); wanted != request_.rows.end()) {
       const int axis = rows_axis(view.shape());
-      const std::vector<int64_t> places = resolved(wanted->second, view.shape()[axis].size);
+      const bool sliced = plan_.sliced.count(value) > 0;
+      const std::vector<int64_t> places =
+          resolved(wanted->second, sliced ? plan_.length : view.shape()[axis].size);
       Tensor rows = room_for_rows(value, places);
-      for (size_t i = 0; i < places.size(); ++i)
-        copy(view.window(axis, places[i], 1), part_of(rows, axis, static_cast<int64_t>(i), 1));
+      for (size_t i = 0; i < places.size(); ++i) {
+        const auto row = std::lower_bound(plan_.rows.begin(), plan_.rows.end(), places[i]);
+        copy(view.window(axis, sliced ? row - plan_.rows.begin() : places[i], 1),
+             part_of(rows, axis, static_cast<int64_t>(i), 1));
+      }
       keep_rows(value, std::move(rows), places);
     }
     if (const auto into = request_.into.find(value);
@@ -471,6 +507,7 @@ class Run {
   const RunOptions& options_;
   std::byte* arena_;
   std::vector<ConstView> bound_;
+  std::map<int, Tensor> gathered_;  // rows of values of which more are computed than a sliced step reads
   RunResult result_;
 };
 
@@ -583,7 +620,7 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
   plan_request.plain = options.plain;
   plan_request.real = options.real;
   plan_request.wanted.insert(request.summary.begin(), request.summary.end());
-  for (const auto& [value, places] : request.rows) plan_request.wanted.insert(value);
+  plan_request.rows = request.rows;
   for (const auto& [value, edits] : request.edits) plan_request.edited.insert(value);
   for (const auto& [value, wanted] : request.streamed) plan_request.streamed.insert(value);
   for (const auto& [value, view] : request.into) {

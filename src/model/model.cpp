@@ -207,8 +207,8 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
     if (window < ids.size() && !slides && options.on_slide) options.on_slide(context);
     slides = window < ids.size();
     const std::vector<int64_t> seen(ids.end() - static_cast<std::ptrdiff_t>(window), ids.end());
-    const RunResult result = run(one_row(seen), {.keep = {"logits"}});
-    const Tensor& logits = result["logits"];
+    const RunResult result = run(one_row(seen), {.observe = {{"logits", Depth::rows, 0, {-1}}}});
+    const Tensor& logits = result["logits@rows"];
     const int64_t vocabulary = logits.shape().size(Axis::V);
     const float* const last = logits.data<float>() + logits.count() - vocabulary;
     ids.push_back(choose(last, vocabulary, options.temperature, random));

@@ -126,8 +126,13 @@ void number_pages(std::vector<Slide>& pages) {
                                            Role::plain, k_hall_size));
 }
 
+int deck_layer(int64_t length, const FigureOptions& o) {
+  return o.layer < 0 && length > k_most_tokens_to_choose ? 0 : o.layer;
+}
+
 FigureOptions chosen(const Reading& reading, FigureOptions o) {
   if (o.token < 0) o.token = static_cast<int>(reading.length()) - 1;
+  o.layer = deck_layer(reading.length(), o);
   if (o.head < 0) {
     const Look* best = nullptr;
     const std::vector<Look> looks = looks_of(reading, o.token);

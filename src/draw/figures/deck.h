@@ -41,6 +41,12 @@ std::string word_of(const Reading&, Axis, int64_t place, double size, double wid
 /// The layer, head and token that a deck is about.  Where none was asked for (-1) it is the head that chooses
 /// most sharply for the token, which is the one that the key insight is about.
 FigureOptions chosen(const Reading&, FigureOptions);
+/// A deck that was not told its layer chooses the one of the sharpest head; of a longer text than this it
+/// shows layer 0, because the choice would need the matrices of every layer in memory (of 20,000 tokens and
+/// the built-in model 430 MB).
+constexpr int64_t k_most_tokens_to_choose = 4096;
+/// The layer that was asked for, that rule's, or -1: to be chosen from what was seen.
+int deck_layer(int64_t length, const FigureOptions&);
 
 // ---- its parts, in teaching order ----------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 // What each figure reads of a run, so that a run computes that and no more.
 #include <algorithm>
 
+#include "draw/figures/deck.h"
 #include "limpid/draw.h"
 #include "trace/reading.h"
 
@@ -87,8 +88,8 @@ std::vector<Observation> lecture_reads(const Graph& graph, int64_t length, const
   }
   // A deck that was not told its layer chooses it by what it sees.
   FigureOptions of = o;
-  for (int64_t layer = std::max(o.layer, 0); layer < (o.layer < 0 ? layers_of(graph) : o.layer + 1);
-       ++layer) {
+  const int told = draw::deck_layer(length, o);
+  for (int64_t layer = std::max(told, 0); layer < (told < 0 ? layers_of(graph) : told + 1); ++layer) {
     of.layer = static_cast<int>(layer);
     add(out, token_reads(graph, length, of));
     add(out, matrices_reads(graph, length, of));
