@@ -13,6 +13,7 @@ set(LIMPID_PUBLIC_HEADERS
   files.h
   graph.h
   model.h
+  architecture.h
   network.h
   ops.h
   optimizer.h

@@ -309,7 +309,7 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
   if (call.textbook() || call.tokens.empty()) return input_of_text(call, text_of(argument));
   if (argument) fail_call("a text and --tokens exclude each other; leave one out");
   Input input{open_model(call), "", call.tokens};
-  const int64_t vocabulary = std::visit([](const auto& c) { return c.vocabulary; }, input.model.config());
+  const int64_t vocabulary = vocabulary_of(input.model.config());
   for (int64_t id : input.tokens)
     if (id < 0 || id >= vocabulary)
       fail_call("--tokens: ", id, " is not a token; this model has 0 to ", vocabulary - 1);

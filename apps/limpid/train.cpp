@@ -107,9 +107,9 @@ void check_unfinished(const Folder& folder, const std::string& command) {
 
 void check_same(const Recipe& given, const Trainer& trainer, const std::string& checkpoint) {
   Recipe before = trainer.recipe();
-  std::visit([](auto& network) { network.vocabulary = 0; }, before.network);
+  set_vocabulary(before.network, 0);
   Recipe now = given;
-  std::visit([](auto& network) { network.vocabulary = 0; }, now.network);
+  set_vocabulary(now.network, 0);
   const auto then = Json::parse(to_json(before)), wanted = Json::parse(to_json(now));
   for (const auto& [name, value] : wanted.items())
     if (value != then.at(name))

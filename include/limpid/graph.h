@@ -282,6 +282,9 @@ class Graph {
   Scope scope(std::string_view path = "") { return {this, std::string(path), -1, std::nullopt, {}}; }
   Stage input(const std::string& name, Shape, DType = DType::f32);
   Stage parameter(const std::string& name, Shape, Init);
+  /// From now on a parameter whose name starts with `prefix` is the one that starts with `other` instead,
+  /// which is there already: layers that share their weights.
+  void share_parameters(const std::string& prefix, const std::string& other);
   /// Applies an operation.  The stage's name is the scope's path; throws Error{call} naming the stage if
   /// the name is taken or the shapes do not fit.
   Stage add(const Scope&, const std::string& kind, const Options&, const std::vector<Stage>& inputs);
@@ -315,6 +318,7 @@ class Graph {
   std::vector<GroupInfo> groups_;
   std::map<std::string, int, std::less<>> by_name_;
   std::map<std::string, int> aliases_;
+  std::vector<std::pair<std::string, std::string>> shared_;  // prefixes of parameters: this is that
 };
 
 /// A group being built: `Group g(in, "attention", options, {q, k, v}); softmax(g / "pattern", ...)`.

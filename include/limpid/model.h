@@ -45,6 +45,12 @@ struct LoadOptions {
   std::shared_ptr<const Tokenizer> tokenizer;
 };
 
+/// Texts of different lengths, as token ids, that are run at once.
+struct TokenBatch {
+  std::vector<std::vector<int64_t>> ids;    // none empty
+  std::vector<std::vector<int64_t>> types;  // of the tokens, where the network has types; empty: all 0
+};
+
 struct GenerateOptions {
   int64_t tokens = 64;
   double temperature = 0;  // 0: always the likeliest token
@@ -132,12 +138,19 @@ class Model {
   Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {}) const;
   /// Runs a batch of token ids [B,T] (or vectors [B,T,C]) and returns the engine's result.
   RunResult run(const Tensor& input, const RunOptions&) const;
+  /// Runs texts of different lengths at once: rows [B,T] as long as the longest; what a value holds behind a
+  /// text's end means nothing.  A text's own rows are those that it has alone.
+  RunResult run(const TokenBatch&, const RunOptions&) const;
 
   /// The text that the model continues with; on_token is called with each piece as it comes.
   std::string generate(const std::string& text, const GenerateOptions&,
                        const std::function<void(const std::string&)>& on_token = {}) const;
   std::string generate(const std::string& text, const GenerateOptions&,
                        const std::function<void(const GeneratedToken&)>& on_token) const;
+
+  /// The tokens that the model continues these with; needs no tokenizer.
+  std::vector<int64_t> generate(const std::vector<int64_t>& tokens, const GenerateOptions&,
+                                const std::function<void(const GeneratedToken&)>& on_token = {}) const;
 
   /// Throws Error{call} for a text of fewer than two tokens, a network that does not predict the next token,
   /// or one that sees the tokens it would predict.
@@ -148,6 +161,7 @@ class Model {
   struct Impl;
   explicit Model(std::unique_ptr<Impl>);
   static Model from_file(TensorFile, const std::string& path, const LoadOptions& = {});
+  static Model from_folder(const std::string& path, const LoadOptions&);
   std::unique_ptr<Impl> impl_;
 };
 

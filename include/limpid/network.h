@@ -1,4 +1,4 @@
-// Networks: the textbook's figure, and the decoder everybody trains.
+// Networks: the textbook's figure, the decoder everybody trains, and any other (architecture.h).
 //
 // A configuration is plain data (and JSON); build() writes the network down as a graph, once.
 #pragma once
@@ -7,52 +7,10 @@
 #include <variant>
 
 #include "limpid/api.h"
+#include "limpid/architecture.h"
 #include "limpid/ops.h"
 
 namespace LIMPID_API limpid {
-
-/// How a network learns where a word stands.
-enum class Positions { none, learned, sinusoidal, rotary, alibi, relative_bias, relative_keys };
-std::string_view name(Positions);
-enum class Norm { layer, rms };
-std::string_view name(Norm);
-/// What the feed-forward layer bends by; swiglu gates one product by another.
-enum class Activation { gelu, gelu_tanh, relu, silu, swiglu };
-std::string_view name(Activation);
-/// What stands at the end: the next word at every place, a class or a number a sequence.
-enum class Head { next_word, classes, regression };
-std::string_view name(Head);
-
-// ---- attention -----------------------------------------------------------------------------------
-
-struct AttentionOptions {
-  int64_t heads = 1;
-  int64_t kv_heads = 0;   // 0: as many as heads
-  int64_t width = 0;      // of a head
-  int64_t out_width = 0;  // of the joining projection; 0: no projection, the joined heads come back
-  Mask mask = Mask::none;
-  int64_t window = 0;  // keys at most window - 1 before the query; alone it hides nothing that comes after
-  // The position of query 0 among the keys: row t of x stands at first_query + t, row s of memory at s.  0:
-  // the first row of each is the same place, whatever their lengths (fused::forward counts from S - T).  With
-  // 4 rows of x that follow 10 kept in memory: 10.  Not with rotary positions, which turn both alike.
-  int64_t first_query = 0;
-  double softcap = 0;
-  bool bias = false;
-  Positions positions = Positions::none;  // those that live in the scores, or turn queries and keys
-  RotaryOptions rotary;
-  int64_t max_distance = 16;    // relative_keys: positions further apart than this look alike
-  int64_t buckets = 32;         // relative_bias
-  int64_t bias_distance = 128;  // relative_bias: from here on, one bucket
-  double init = 0.02;           // deviation of the weights at the start
-  double out_init = 0.02;       // of the joining projection
-  double dropout = 0;           // of the weights, when training
-  std::string each = "word";    // what a row of x is, for the captions: "word", "vector"
-};
-
-/// The paper's figure 2 (Vaswani 2017): x [B,T,C] asks, memory [B,S,C] answers (the same stage for
-/// self-attention) -> [B,T,out_width].  Stages in/q, /k, /v, /raw_scores, ..., /pattern, /z and
-/// in.beside("attn_out").
-Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions&);
 
 // ---- the networks --------------------------------------------------------------------------------
 
@@ -94,7 +52,22 @@ struct GptConfig {
   double attention_dropout = 0;  // of the attention weights, when training
 };
 
-using NetworkConfig = std::variant<TextbookConfig, GptConfig>;
+/// The same network in parts.
+Architecture architecture_of(const GptConfig&);
+
+using NetworkConfig = std::variant<TextbookConfig, GptConfig, Architecture>;
+
+/// The longest sequence a network is made for; the largest number where there is no end.
+int64_t context_of(const NetworkConfig&);
+/// Does that end come from a table of positions, so that nothing longer can be run?
+bool has_learned_positions(const NetworkConfig&);
+int64_t vocabulary_of(const NetworkConfig&);
+void set_vocabulary(NetworkConfig&, int64_t);
+/// How many layers, and how many heads the first has.
+int64_t layers_of(const NetworkConfig&);
+int64_t heads_of(const NetworkConfig&);
+/// Does every place predict the token after it, seeing none of those to come?
+bool predicts_next_token(const NetworkConfig&);
 
 /// As JSON, {"network": "gpt", "layers": 4, ...}, and back; throws Error{call} naming an unknown or
 /// impossible setting.
@@ -102,8 +75,12 @@ std::string to_json(const NetworkConfig&);
 NetworkConfig network_from_json(std::string_view json);
 
 enum class Purpose {
-  predict,  // inputs "tokens" [B,T] (or "vectors" [B,T,C]) -> "logits", "probs" (or "prediction")
-  train,    // also input "targets", output "loss"; with dropout
+  // Inputs "tokens" [B,T] (or "vectors" [B,T,C]) -> "logits", "probs" (or "prediction").  An Architecture
+  // without
+  // a causal mask also takes "lengths" [B] (i64: what follows is padding), one with token types "token_types"
+  // [B,T].
+  predict,
+  train,  // also input "targets", output "loss"; with dropout
 };
 
 /// Writes the network into an empty graph.  Throws Error{call} naming an impossible setting.

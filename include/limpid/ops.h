@@ -7,6 +7,8 @@
 #pragma once
 
 #include <limits>
+#include <optional>
+#include <vector>
 
 #include "limpid/api.h"
 #include "limpid/graph.h"
@@ -34,10 +36,30 @@ struct RotaryOptions {
   int64_t width = 0;  // how many of the D numbers of a head turn (even)
   double base = 10000;
   Pairing pairing = Pairing::halves;
+  // How far pair i turns from one position to the next, in radians, in place of base^(-2 i / width): scaled
+  // rotary positions (linear, Llama 3, YaRN) are such a list.  Empty, or width / 2 numbers.
+  std::vector<double> frequencies = {};
+  double magnitude = 1;  // of cos and sin (YaRN's attention factor)
 };
 
+/// The scaled frequencies of rotary positions, and YaRN's magnitude.
+enum class RotaryScaling { linear, llama3, yarn };
+struct RotaryScalingOptions {
+  RotaryScaling kind = RotaryScaling::linear;
+  double factor = 1;                     // how many times longer than it was trained for
+  double low_frequency_factor = 1;       // llama3
+  double high_frequency_factor = 4;      // llama3
+  double original_context = 8192;        // llama3, yarn: what it was trained for
+  double beta_fast = 32, beta_slow = 1;  // yarn: turns within the original context, below and above
+  bool truncate = true;                  // yarn: the range of pairs between them is rounded to whole pairs
+  std::optional<double> attention_factor = {};  // yarn; none: 0.1 ln(factor) + 1
+};
+/// Fills `frequencies` and `magnitude` from width and base (linear: kaiokendev 2023; llama3: Llama 3.1's
+/// reference; yarn: Peng 2023, eq. 17 to 22).
+RotaryOptions scaled(RotaryOptions, const RotaryScalingOptions&);
+
 /// The angles of rotary positions (Su 2021): x [B,T,...] (for T) -> outputs "cos", "sin" [T,E], E = width
-/// / 2.
+/// / 2, times the magnitude.
 Stage rotary_angles(const Scope& in, Stage x, const RotaryOptions&);
 
 /// Turns each pair of numbers of a head by its position's angle: x [B,T,H,D] (or S, G), cos and sin [P,E],
@@ -54,6 +76,8 @@ struct RelativeBiasOptions {
   int64_t max_distance = 128;
   int64_t first_query = 0;
 };
+/// The bucket, of `buckets`, of a key so far ahead of its query (s - t - first_query).
+int64_t relative_bucket(int64_t ahead, int64_t buckets, const RelativeBiasOptions&);
 /// Adds table[bucket(s - t), h] to scores (T5, Raffel 2019, 2.1): scores [B,H,T,S], table [N,H] -> [B,H,T,S].
 Stage relative_bias(const Scope& in, Stage scores, Stage table, const RelativeBiasOptions&);
 
@@ -95,6 +119,8 @@ struct MaskOptions {
   /// Sliding window: keys s > t + first_query - window; 0 is no window.  It limits the past alone: without a
   /// causal mask all later keys are seen.
   int64_t window = 0;
+  /// Keys s <= t + first_query + window_after; none: no limit.
+  std::optional<int64_t> window_after = {};
 };
 struct MaskInputs {
   Stage lengths;  // [B] i64: keys from lengths[b] on are padding

@@ -21,7 +21,7 @@ kernels::HeadStrides strides_of(const ConstView& x) {  // [B,T,H,D]
 // The arguments, and what they point to.
 struct Call {
   kernels::AttentionArgs args;
-  std::vector<float> slopes;
+  std::vector<float> slopes, distances;
 
   Call(const GroupInfo& group, Inputs in, const RunContext& context) {
     const Shape &q = in[0].shape(), &k = in[1].shape(), &v = in[2].shape();
@@ -37,7 +37,11 @@ struct Call {
     args.softcap = static_cast<float>(o.real("softcap"));
     args.causal = o.flag("causal");
     args.window = o.integer("window");
+    if (o.has("window_after")) args.window_after = o.integer("window_after");
     args.first_query = o.integer("first_query");
+    size_t next = 3;
+    if (o.flag("lengths")) set_lengths(in[next++]);
+    if (o.flag("relative_bias")) set_relative_bias(in[next++], o);
     if (o.flag("alibi")) {
       for (int64_t h = 0; h < args.shape.heads; ++h)
         slopes.push_back(static_cast<float>(alibi_slope(h, args.shape.heads)));
@@ -48,7 +52,36 @@ struct Call {
     args.stream = static_cast<uint32_t>(o.integer("stream"));
     args.step = static_cast<uint32_t>(context.step);
   }
+
+ private:
+  void set_lengths(const ConstView& lengths) {
+    args.key_lengths = lengths.data<int64_t>();
+    for (int64_t b = 0; b < args.shape.batch; ++b)
+      if (args.key_lengths[b] < 0 || args.key_lengths[b] > args.shape.keys)
+        fail_call("lengths[", b, "] is ", args.key_lengths[b], ", expected 0 to ", args.shape.keys,
+                  ", the number of keys");
+  }
+
+  // The bucket's number for every distance that there is, once, in place of every cell.
+  void set_relative_bias(const ConstView& table, const Options& o) {
+    const int64_t first = o.integer("first_query"), heads = args.shape.heads, buckets = table.shape()[0].size;
+    const RelativeBiasOptions options = {o.flag("bidirectional"), o.integer("max_distance", 128), first};
+    args.least_distance = first - (args.shape.keys - 1);
+    args.distances_head = args.shape.queries + args.shape.keys - 1;
+    distances.resize(static_cast<size_t>(heads * args.distances_head));
+    for (int64_t i = 0; i < args.distances_head; ++i) {
+      const int64_t row = relative_bucket(-(args.least_distance + i), buckets, options);
+      for (int64_t h = 0; h < heads; ++h)
+        distances[static_cast<size_t>(h * args.distances_head + i)] = table.data<float>()[row * heads + h];
+    }
+    args.distances = distances.data();
+  }
 };
+
+// Inputs of a group after q, k and v.
+size_t extra_inputs(const GroupInfo& group) {
+  return size_t{group.options.flag("lengths")} + size_t{group.options.flag("relative_bias")};
+}
 
 kernels::AttentionObservation observation(GroupWatch* watch) {
   kernels::AttentionObservation o;
@@ -77,17 +110,18 @@ void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext&
   launch(kernels::AttentionForward(call.args, observation(watch)));
 }
 
-// q, k, v, z, lse, lse_rest, dz -> dq, dk, dv
+// q, k, v, (lengths), z, lse, lse_rest, dz -> dq, dk, dv
 void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
                         GroupWatch*) {
   Call call(group, in, context);
-  call.args.z = const_cast<float*>(in[3].data<float>());  // read only, in the gradient
-  call.args.z_at = strides_of(in[3]);
-  call.args.lse = const_cast<float*>(in[4].data<float>());
-  call.args.lse_rest = const_cast<float*>(in[5].data<float>());
+  const size_t z = 3 + extra_inputs(group);
+  call.args.z = const_cast<float*>(in[z].data<float>());  // read only, in the gradient
+  call.args.z_at = strides_of(in[z]);
+  call.args.lse = const_cast<float*>(in[z + 1].data<float>());
+  call.args.lse_rest = const_cast<float*>(in[z + 2].data<float>());
   kernels::AttentionGradients g;
-  g.dz = in[6].data<float>();
-  g.dz_at = strides_of(in[6]);
+  g.dz = in[z + 3].data<float>();
+  g.dz_at = strides_of(in[z + 3]);
   g.dq = out[0].data<float>();
   g.dk = out[1].data<float>();
   g.dv = out[2].data<float>();
@@ -127,8 +161,12 @@ bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& c
 
 GroupKernel group_kernel(const GroupInfo& group) {
   // The kernels take the gradient of every input, or none: a group with a frozen one runs stage by stage.
-  if (group.kind == "attention" && group.inputs.size() == 3 && group.outputs.size() == 3) return attention;
-  if (group.kind == "attention_gradient" && group.inputs.size() == 7 && group.outputs.size() == 3)
+  // That of a relative bias' table is taken stage by stage too.
+  const size_t inputs = 3 + extra_inputs(group);
+  if (group.kind == "attention" && group.inputs.size() == inputs && group.outputs.size() == 3)
+    return attention;
+  if (group.kind == "attention_gradient" && group.inputs.size() == inputs + 4 && group.outputs.size() == 3 &&
+      !group.options.flag("relative_bias"))
     return attention_gradient;
   return nullptr;
 }

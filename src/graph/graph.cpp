@@ -95,7 +95,19 @@ Stage Graph::input(const std::string& name, Shape shape, DType dtype) {
   return handle(static_cast<int>(values_.size()) - 1);
 }
 
+void Graph::share_parameters(const std::string& prefix, const std::string& other) {
+  shared_.emplace_back(prefix, other);
+}
+
 Stage Graph::parameter(const std::string& name, Shape shape, Init init) {
+  for (const auto& [prefix, other] : shared_) {
+    if (!name.starts_with(prefix)) continue;
+    const Stage same = handle(require(other + name.substr(prefix.size())));
+    if (!same.shape().same_sizes(shape))
+      fail_call("'", name, "' is ", shape.text(), ", but shares its numbers with '", same.name(), "' ",
+                same.shape().text());
+    return same;
+  }
   values_.push_back({"", std::move(shape), DType::f32, Value::Kind::parameter, -1, 0, init});
   rename(static_cast<int>(values_.size()) - 1, name);
   return handle(static_cast<int>(values_.size()) - 1);

@@ -24,9 +24,9 @@ ModelDescription describe_model(const std::string& text, const std::string& path
 }
 
 void check_layers(const NetworkConfig& config, size_t tensors, const std::string& path) {
-  const auto* gpt = std::get_if<GptConfig>(&config);
-  if (gpt && gpt->layers > static_cast<int64_t>(tensors))
-    fail_work(path, ": its network has ", gpt->layers, " layers, but the file holds only ", tensors,
+  if (const auto* parts = std::get_if<Architecture>(&config); parts && parts->stack.shared) return;
+  if (layers_of(config) > static_cast<int64_t>(tensors))
+    fail_work(path, ": its network has ", layers_of(config), " layers, but the file holds only ", tensors,
               " tensors");
 }
 

@@ -14,6 +14,8 @@ constexpr int64_t k_window = 1024;  // of networks that know no context
 // Whether each position sees only those before it, and predicts the next.
 void check_predicts(const NetworkConfig& config) {
   const auto* textbook = std::get_if<TextbookConfig>(&config);
+  if (!textbook && !predicts_next_token(config))
+    fail_call("eval: this network does not predict the next token");
   if (!textbook) return;
   if (textbook->head != Head::next_word || textbook->vectors)
     fail_call("eval: this network does not predict the next token");
@@ -43,13 +45,13 @@ Evaluation Model::evaluate(const std::vector<int64_t>& ids, const EvaluateOption
   if (ids.size() < 2)
     fail_call("eval: the text is ", ids.size(), ids.size() == 1 ? " token" : " tokens",
               " long; each token is predicted from those before it, so give at least two");
-  const auto* gpt = std::get_if<GptConfig>(&impl_->config);
+  const int64_t context = context_of(impl_->config);
   Evaluation e;
-  e.window = options.window != 0 ? options.window : gpt ? gpt->context : k_window;
+  e.window = options.window != 0 ? options.window : context < INT64_MAX ? context : k_window;
   e.stride = options.stride != 0 ? options.stride : std::max<int64_t>(e.window / 2, 1);
   if (e.window < 2) fail_call("eval: a window of ", e.window, " tokens, expected at least 2");
-  if (gpt && gpt->positions == Positions::learned && e.window > gpt->context)
-    fail_call("eval: a window of ", e.window, " tokens, but this model has positions for ", gpt->context);
+  if (has_learned_positions(impl_->config) && e.window > context)
+    fail_call("eval: a window of ", e.window, " tokens, but this model has positions for ", context);
   if (e.stride < 1 || e.stride >= e.window)
     fail_call("eval: a stride of ", e.stride, " tokens, expected 1 to ", e.window - 1,
               ", less than the window of ", e.window);

@@ -7,6 +7,7 @@
 #include "limpid/files.h"
 #include "limpid/version.h"
 #include "model/description.h"
+#include "model/hub.h"
 #include "model/impl.h"
 #include "text/padded.h"
 
@@ -80,7 +81,22 @@ std::string first_names(const TensorFile& file) {
 }  // namespace
 
 Model Model::load(const std::string& path, const LoadOptions& options) {
+  if (is_hub_folder(path)) return from_folder(path, options);
   return from_file(read_model_file(path), path, options);
+}
+
+Model Model::from_folder(const std::string& path, const LoadOptions& options) {
+  if (options.heads || options.activation)
+    fail_call(path, ": its config.json says how many heads and which activation it has; leave ",
+              options.heads ? "--heads" : "--activation", " out");
+  HubModel hub = read_hub_folder(path);
+  auto impl = std::make_unique<Impl>(hub.architecture,
+                                     fitting(options.tokenizer, hub.architecture.inputs.vocabulary, path),
+                                     std::filesystem::path(path).lexically_normal().filename().string());
+  set_parameters(*impl->graph, impl->parameters, std::move(hub.parameters), path);
+  if (std::string note = note_on_parameters(impl->parameters); !note.empty())
+    impl->notes.push_back(std::move(note));
+  return Model(std::move(impl));
 }
 
 Model Model::builtin() {

@@ -22,7 +22,13 @@ struct LIMPID_LOCAL Model::Impl {
   std::vector<std::string> vector_names;  // empty: X1, X2, ...
 
   const char* input_name() const { return vectors.count() > 0 ? "vectors" : "tokens"; }
-  std::map<std::string, ConstView> bindings(const Tensor& input) const;
+  /// What a run reads: the parameters, the input, and what the network wants to know besides: lengths (all
+  /// whole, unless given) and token types (all 0, unless given).
+  struct Bound {
+    std::map<std::string, ConstView> views;
+    std::vector<Tensor> owned;
+  };
+  Bound bindings(const Tensor& input) const;
   std::string hash() const;
   std::vector<std::string> candidates(const std::vector<Token>&) const;
   /// `text`: what the tokens are of; empty for vectors and bare ids.

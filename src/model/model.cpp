@@ -17,10 +17,19 @@ Model::Impl::Impl(NetworkConfig c, std::shared_ptr<const Tokenizer> t, std::stri
   engine = std::make_unique<Engine>(*graph);
 }
 
-std::map<std::string, ConstView> Model::Impl::bindings(const Tensor& input) const {
-  std::map<std::string, ConstView> bound;
-  for (const auto& [name, tensor] : parameters) bound[name] = tensor;
-  bound[input_name()] = input;
+Model::Impl::Bound Model::Impl::bindings(const Tensor& input) const {
+  Bound bound;
+  bound.owned.reserve(2);  // the views point there
+  for (const auto& [name, tensor] : parameters) bound.views[name] = tensor;
+  bound.views[input_name()] = input;
+  const auto add = [&](const char* name, Shape shape, int64_t value) {
+    if (graph->find(name) < 0) return;
+    Tensor& made = bound.owned.emplace_back(DType::i64, std::move(shape));
+    std::fill_n(made.data<int64_t>(), made.count(), value);
+    bound.views[name] = made;
+  };
+  add("lengths", {{Axis::B, input.shape()[0].size}}, input.shape()[1].size);
+  add("token_types", {{Axis::B, input.shape()[0].size}, {Axis::T, input.shape()[1].size}}, 0);
   return bound;
 }
 
@@ -123,21 +132,50 @@ std::vector<int64_t> Model::encode(const std::string& text) const {
   return ids;
 }
 
+RunResult Model::run(const TokenBatch& batch, const RunOptions& options) const {
+  const auto rows = static_cast<int64_t>(batch.ids.size());
+  if (rows == 0) fail_call("run: the batch is empty; give at least one text");
+  if (!batch.types.empty() && batch.types.size() != batch.ids.size())
+    fail_call("run: token types of ", batch.types.size(), " texts, expected ", rows, ", one list a text");
+  size_t longest = 0;
+  for (size_t b = 0; b < batch.ids.size(); ++b) {
+    if (batch.ids[b].empty()) fail_call("run: text ", b, " of the batch is empty; give at least one token");
+    if (!batch.types.empty() && batch.types[b].size() != batch.ids[b].size())
+      fail_call("run: text ", b, " has ", batch.ids[b].size(), " tokens and ", batch.types[b].size(),
+                " token types");
+    longest = std::max(longest, batch.ids[b].size());
+  }
+  const Shape shape = {{Axis::B, rows}, {Axis::T, static_cast<int64_t>(longest)}};
+  // Padding is token 0: whatever stands there is not seen.
+  const auto padded = [&](const std::vector<std::vector<int64_t>>& lists) {
+    Tensor out(DType::i64, shape);
+    std::fill_n(out.data<int64_t>(), out.count(), 0);
+    for (size_t b = 0; b < lists.size(); ++b)
+      std::copy(lists[b].begin(), lists[b].end(), out.data<int64_t>() + b * longest);
+    return out;
+  };
+  const Tensor ids = padded(batch.ids);
+  Impl::Bound bound = impl_->bindings(ids);
+  Tensor lengths(DType::i64, shape.part(0, 1)), types;
+  for (size_t b = 0; b < batch.ids.size(); ++b)
+    lengths.data<int64_t>()[b] = static_cast<int64_t>(batch.ids[b].size());
+  if (bound.views.count("lengths")) bound.views["lengths"] = lengths;
+  if (!batch.types.empty()) {
+    if (!bound.views.count("token_types")) fail_call("run: this network has no token types");
+    types = padded(batch.types);
+    bound.views["token_types"] = types;
+  }
+  return impl_->engine->run(bound.views, options);
+}
+
 RunResult Model::run(const Tensor& input, const RunOptions& options) const {
-  return impl_->engine->run(impl_->bindings(input), options);
+  return impl_->engine->run(impl_->bindings(input).views, options);
 }
 
 namespace {
 
 Tensor one_row(const std::vector<int64_t>& ids) {
   return Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, static_cast<int64_t>(ids.size())}}, ids);
-}
-
-// How many tokens it was trained on at once; the textbook's network has an end only where its positions do.
-int64_t trained_context(const NetworkConfig& config) {
-  if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->context;
-  const auto& textbook = std::get<TextbookConfig>(config);
-  return textbook.positions == Positions::learned ? textbook.context : INT64_MAX;
 }
 
 // Which rows the first word that stands several times reads, beside what a dictionary would keep.
@@ -193,13 +231,23 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
 
 std::string Model::generate(const std::string& text, const GenerateOptions& options,
                             const std::function<void(const GeneratedToken&)>& on_token) const {
+  std::string written;
+  generate(encode(text), options, [&](const GeneratedToken& token) {
+    written += token.piece;
+    if (on_token) on_token(token);
+  });
+  return written;
+}
+
+std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const GenerateOptions& options,
+                                     const std::function<void(const GeneratedToken&)>& on_token) const {
   if (!(options.temperature >= 0))
     fail_call("generate: temperature is ", options.temperature, ", expected 0 or more");
   if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
-  std::vector<int64_t> ids = encode(text);
+  if (tokens.empty()) fail_call("generate: no tokens given; give at least one");
+  std::vector<int64_t> ids = tokens;
   Random random(options.seed, stream_named("generate"));
-  std::string written;
-  const int64_t context = trained_context(impl_->config);
+  const int64_t context = context_of(impl_->config);
   bool slides = false;
   for (int64_t n = 0; n < options.tokens; ++n) {
     // Past what the model was trained on, it goes on from the latest tokens.
@@ -212,13 +260,14 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
     const int64_t vocabulary = logits.shape().size(Axis::V);
     const float* const last = logits.data<float>() + logits.count() - vocabulary;
     ids.push_back(choose(last, vocabulary, options.temperature, random));
+    if (!on_token) continue;
+    std::string piece;
     // Words are written with a space between; the other tokens hold their own.
-    const std::string piece = (impl_->tokenizer->kind() == "words" ? " " : "") +
-                              impl_->tokenizer->decode(std::span(&ids.back(), 1));
-    written += piece;
-    if (on_token) on_token({ids.back(), piece, probability(last, vocabulary, ids.back())});
+    if (const Tokenizer* tokenizer = impl_->tokenizer.get())
+      piece = (tokenizer->kind() == "words" ? " " : "") + tokenizer->decode(std::span(&ids.back(), 1));
+    on_token({ids.back(), piece, probability(last, vocabulary, ids.back())});
   }
-  return written;
+  return {ids.begin() + static_cast<std::ptrdiff_t>(tokens.size()), ids.end()};
 }
 
 Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) const {

@@ -73,6 +73,7 @@ std::string word_for_token(const Tokenizer* tokenizer) {
 std::shared_ptr<Graph> with_gradients(const NetworkConfig& config) {
   NetworkConfig still = config;
   if (auto* gpt = std::get_if<GptConfig>(&still)) gpt->dropout = gpt->attention_dropout = 0;
+  if (auto* parts = std::get_if<Architecture>(&still)) *parts = without_dropout(*parts);
   auto graph = std::make_shared<Graph>(operations());
   build(*graph, still, Purpose::train);
   differentiate(*graph, graph->handle(graph->require("loss")));
@@ -86,11 +87,6 @@ Tensor next_tokens(const Tensor& tokens) {
   for (int64_t i = 0; i < count; ++i)
     targets.data<int64_t>()[i] = i + 1 < count ? tokens.data<int64_t>()[i + 1] : -1;
   return targets;
-}
-
-bool predicts_next_token(const NetworkConfig& config) {
-  const auto* textbook = std::get_if<TextbookConfig>(&config);
-  return !textbook || (textbook->head == Head::next_word && !textbook->vectors);
 }
 
 }  // namespace
@@ -124,7 +120,8 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   std::shared_ptr<const Graph> shown = graph;
   Engine* runner = engine.get();
   std::unique_ptr<Engine> backward;
-  std::map<std::string, ConstView> bound = bindings(input);
+  Bound given = bindings(input);
+  std::map<std::string, ConstView>& bound = given.views;
   Tensor targets;
   if (options.gradients) {
     if (!predicts_next_token(config))
@@ -135,11 +132,10 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
     targets = next_tokens(input);
     bound["targets"] = targets;
   }
-  const auto* gpt = std::get_if<GptConfig>(&config);
   const int64_t length = input.shape()[1].size;
-  if (gpt && length > gpt->context)
-    trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ", gpt->context,
-                               " at a time, so expect less of it"));
+  if (!std::holds_alternative<TextbookConfig>(config) && length > context_of(config))
+    trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ",
+                               context_of(config), " at a time, so expect less of it"));
   trace.notes.insert(trace.notes.end(), notes.begin(), notes.end());
   trace.engine_version = k_version;
   trace.text = text;
@@ -159,9 +155,12 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   if (options.reads)
     run.observe = options.reads(trace);
   else
-    run.observe = options.observe.empty()
-                      ? default_observations(*shown, length, gpt ? gpt->heads : 1, trace.notes)
-                      : options.observe;
+    run.observe =
+        options.observe.empty()
+            ? default_observations(*shown, length,
+                                   std::holds_alternative<TextbookConfig>(config) ? 1 : heads_of(config),
+                                   trace.notes)
+            : options.observe;
   if (options.reads || !options.observe.empty())
     for (const Observation& o : run.observe) trace.observed.push_back(to_text(o));
   run.progress = options.progress;

@@ -29,42 +29,70 @@ Heads projections(const Scope& in, Stage x, Stage memory, const AttentionOptions
       project((in / "v").as(Role::value).saying(value), memory, "V", {key_heads, width}, keys)};  // [B,S,G,D]
 }
 
+// Each head's row of numbers by itself, or the rows of all heads as one.
+Stage normed(const Scope& in, Stage x, const AttentionOptions& o) {
+  if (!o.query_key_norm_joins_heads) return normalize(in, x, *o.query_key_norm);
+  const Stage whole = normalize(
+      in, merge_heads(in.beside(in.path.ends_with("q_norm") ? "q_row" : "k_row"), x), *o.query_key_norm);
+  return split_heads(in / "heads", whole, x.shape()[2].size);
+}
+
 void turn(const Scope& in, Stage x, Heads& heads, const RotaryOptions& o) {
   const Stage cos = rotary_angles(in / "rotary", x, o), sin = cos.output("sin");  // [T,E]
   heads.q = rotary((in / "rot_q").as(Role::query), heads.q, cos, sin, o);         // [B,T,H,D]
   heads.k = rotary((in / "rot_k").as(Role::key), heads.k, cos, sin, o);           // [B,S,G,D]
 }
 
+RelativeBiasOptions bias_options(const AttentionOptions& o) {
+  return {o.mask != Mask::causal, o.bias_distance, o.first_query};
+}
+
+// The table of a relative bias, which layers may share.
+Stage bias_table(const Scope& in, const AttentionOptions& o) {
+  if (o.positions != Positions::relative_bias) return {};
+  if (!o.bias_table.empty())
+    if (const int shared = in.graph->find(o.bias_table); shared >= 0) return in.graph->handle(shared);
+  return in.graph->parameter(o.bias_table.empty() ? (in / "rel_bias").path : o.bias_table,
+                             {{Axis::N, o.buckets}, {Axis::H, o.heads}}, {Init::Kind::normal, o.init, false});
+}
+
 // What a position adds to the scores, where positions live there.
-Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, const AttentionOptions& o) {
+Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, Stage table,
+                     const AttentionOptions& o) {
   if (o.positions == Positions::alibi)
     return alibi((g / "biased_scores").as(Role::weights), scores, o.first_query);
   if (o.positions == Positions::relative_bias) {
-    const Stage table =
-        in.graph->parameter((in / "rel_bias").path, {{Axis::N, o.buckets}, {Axis::H, o.heads}},
-                            {Init::Kind::normal, o.init, false});
-    const RelativeBiasOptions options = {o.mask != Mask::causal, o.bias_distance, o.first_query};
-    return relative_bias((g / "biased_scores").as(Role::weights), scores, table, options);
+    return relative_bias((g / "biased_scores").as(Role::weights), scores, table, bias_options(o));
   }
   if (o.positions == Positions::relative_keys) {
-    const Stage table =
+    const Stage rows =
         in.graph->parameter((in / "W_rel").path, {{Axis::N, 2 * o.max_distance + 1}, {Axis::D, o.width}},
                             {Init::Kind::normal, o.init, false});
-    return relative_keys((g / "biased_scores").as(Role::weights), scores, q, table, o.first_query);
+    return relative_keys((g / "biased_scores").as(Role::weights), scores, q, rows, o.first_query);
   }
   return scores;
 }
 
-Options kernel_options(const Scope& in, const AttentionOptions& o) {
-  // The fused group has no input for the tables of these.
-  const bool tables = o.positions == Positions::relative_bias || o.positions == Positions::relative_keys;
-  Options options = {{"scale", 1 / std::sqrt(static_cast<double>(o.width))},
+double scale_of(const AttentionOptions& o) {
+  return o.scale != 0 ? o.scale : 1 / std::sqrt(static_cast<double>(o.width));
+}
+
+// What the fused kernels are told; inputs of the group after q, k and v: the lengths, the bias table.
+Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths) {
+  Options options = {{"scale", scale_of(o)},
                      {"causal", o.mask == Mask::causal},
-                     {"fused", !tables}};
+                     {"fused", o.positions != Positions::relative_keys}};  // no input for its table
   if (o.window) options.set("window", o.window);
+  if (o.window_after) options.set("window_after", *o.window_after);
   if (o.first_query) options.set("first_query", o.first_query);
   if (o.softcap != 0) options.set("softcap", o.softcap);
   if (o.positions == Positions::alibi) options.set("alibi", true);
+  if (lengths) options.set("lengths", true);
+  if (o.positions == Positions::relative_bias) {
+    options.set("relative_bias", true);
+    options.set("bidirectional", bias_options(o).bidirectional);
+    options.set("max_distance", o.bias_distance);
+  }
   if (o.dropout > 0) {  // as the stage pattern_dropout draws
     options.set("dropout", o.dropout);
     options.set("stream", int64_t{stream_named((in / "pattern_dropout").path)});
@@ -74,26 +102,37 @@ Options kernel_options(const Scope& in, const AttentionOptions& o) {
 
 }  // namespace
 
-Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& o) {
+Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& o, Stage lengths) {
   if (o.positions == Positions::rotary && o.first_query != 0)
     fail_call(in.path,
               ": rotary positions turn queries and keys from position 0 on, expected first_query 0, not ",
               o.first_query);
   Heads heads = projections(in, x, memory, o);
+  if (o.query_key_norm) {
+    heads.q = normed((in / "q_norm").as(Role::query), heads.q, o);  // [B,T,H,D]
+    heads.k = normed((in / "k_norm").as(Role::key), heads.k, o);    // [B,S,G,D]
+  }
   if (o.positions == Positions::rotary) turn(in, x, heads, o.rotary);
   const auto [q, k, v] = heads;
+  const Stage table = bias_table(in, o);
+  std::vector<Stage> inputs = {q, k, v};
+  if (lengths) inputs.push_back(lengths);
+  if (table) inputs.push_back(table);
 
-  Group g(in, "attention", kernel_options(in, o), {q, k, v});             // run fused; seen stage by stage
+  Group g(in, "attention", kernel_options(in, o, static_cast<bool>(lengths)),
+          inputs);                                                        // run fused; seen stage by stage
   Stage scores = raw_scores((g / "raw_scores").as(Role::weights), q, k);  // [B,H,T,S]   q . k
-  if (o.positions == Positions::relative_keys) scores = with_positions(g, in, scores, q, o);
+  if (o.positions == Positions::relative_keys) scores = with_positions(g, in, scores, q, table, o);
   const Note smaller = {"", join("Z / sqrt(D), D=", o.width),
                         "Keeps the scores from growing with the width of a head."};
-  scores = scale((g / "scaled_scores").as(Role::weights).saying(smaller), scores,
-                 1 / std::sqrt(static_cast<double>(o.width)));
+  const Note other = {"", join("Z ", o.scale), "Keeps the scores in the range that softmax separates well."};
+  scores = scale((g / "scaled_scores").as(Role::weights).saying(o.scale != 0 ? other : smaller), scores,
+                 scale_of(o));
   if (o.softcap != 0) scores = softcap((g / "capped_scores").as(Role::weights), scores, o.softcap);
-  if (o.positions != Positions::relative_keys) scores = with_positions(g, in, scores, q, o);
-  if (o.mask != Mask::none || o.window)
-    scores = mask((g / "scores").as(Role::weights), scores, {o.mask, o.first_query, o.window});
+  if (o.positions != Positions::relative_keys) scores = with_positions(g, in, scores, q, table, o);
+  if (o.mask != Mask::none || o.window || o.window_after || lengths)
+    scores = mask((g / "scores").as(Role::weights), scores, {o.mask, o.first_query, o.window, o.window_after},
+                  {.lengths = lengths});
   else
     in.graph->alias((in / "scores").path, scores);
   Stage pattern =
@@ -105,11 +144,11 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
 
   const Stage joined = merge_heads(in / "joined", z);  // [B,T,C]
   if (o.out_width == 0) return joined;
-  const Note note = {"Linear Transform (O)", o.bias ? "O = z W_O + b_O" : "O = z W_O",
+  const Note note = {"Linear Transform (O)", o.out_bias ? "O = z W_O + b_O" : "O = z W_O",
                      "Joins what the heads have gathered."};
   return project(in.beside("attn_out").saying(note), joined, (in / "W_O").path, {{Axis::C, o.out_width}},
                  {.init = o.out_init,
-                  .bias = o.bias,
+                  .bias = o.out_bias,
                   .from = {{Axis::H, o.heads}, {Axis::D, o.width}},
                   .bias_name = (in / "b_O").path});  // [B,T,C]
 }

@@ -1,5 +1,7 @@
 #include "network/build.h"
 
+#include <algorithm>
+
 #include "network/parts.h"
 
 namespace limpid {
@@ -40,33 +42,132 @@ void check(const GptConfig& c) {
       fail_call("gpt: dropout is ", rate, ", expected at least 0 and less than 1");
 }
 
+void check(const BlockOptions& o, const std::string& of, int64_t width) {
+  const AttentionOptions& a = o.attention;
+  if (a.heads < 1 || a.width < 1)
+    fail_call(of, ": ", a.heads, " heads of width ", a.width, ", expected at least 1 of at least 1");
+  if (a.kv_heads < 0 || (a.kv_heads > 0 && a.heads % a.kv_heads != 0))
+    fail_call(of, ": ", a.heads, " heads cannot share ", a.kv_heads, " key/value heads; expected a divisor");
+  if (a.positions == Positions::rotary &&
+      (a.rotary.width < 2 || a.rotary.width > a.width || a.rotary.width % 2 != 0))
+    fail_call(of, ": rotary positions turn ", a.rotary.width, " of the ", a.width,
+              " numbers of a head, expected an even number of them");
+  if (a.out_width != width)
+    fail_call(of, ": attention gives rows of ", a.out_width, ", expected the model's width ", width);
+  if (o.feed_forward.width < 1)
+    fail_call(of, ": the feed-forward width is ", o.feed_forward.width, ", expected at least 1");
+}
+
+void check(const Architecture& a) {
+  const std::string of = a.family.empty() ? "network" : a.family;
+  if (a.inputs.vocabulary < 1 || a.inputs.width < 1)
+    fail_call(of, ": vocabulary ", a.inputs.vocabulary, " and width ", a.inputs.width,
+              ", expected at least 1");
+  if (a.stack.layers < 1 || a.stack.layers > k_most_layers)
+    fail_call(of, ": layers is ", a.stack.layers, ", expected 1 to ", k_most_layers);
+  const auto kinds = static_cast<int64_t>(a.stack.blocks.size());
+  if (kinds == 0) fail_call(of, ": its stack has no block");
+  for (int64_t which : a.stack.pattern)
+    if (which < 0 || which >= kinds) fail_call(of, ": the pattern names block ", which, " of ", kinds);
+  for (const BlockOptions& block : a.stack.blocks) check(block, of, a.inputs.width);
+  if (a.inputs.positions == Positions::learned && a.inputs.context < 1)
+    fail_call(of, ": context is ", a.inputs.context, ", expected at least 1");
+  const Head kind = a.head.kind;
+  if ((kind == Head::classes || kind == Head::regression || kind == Head::token_classes) &&
+      a.head.outputs < 1)
+    fail_call(of, ": outputs is ", a.head.outputs, ", expected how many classes or numbers the head gives");
+}
+
+bool causal(const Architecture& a) {
+  return std::all_of(a.stack.blocks.begin(), a.stack.blocks.end(),
+                     [](const BlockOptions& block) { return block.attention.mask == Mask::causal; });
+}
+
 }  // namespace
 
-void predict_words(const Scope& in, Stage x, Stage tied, int64_t vocabulary, bool training,
-                   const std::string& each) {
-  const Note note = {"Output Layer", tied ? "logits = x W_E^T" : "logits = x W_U",
-                     join("One score per ", each, " that could come next.")};
-  const Scope here = (in / "logits").saying(note);
-  const Stage logits = tied ? linear(here, x, tied, {}, {.transposed = true})  // [B,T,V]
-                            : project(here, x, "unembed.W_U", {{Axis::V, vocabulary}}, {});
-  softmax((in / "probs")
-              .saying({"", "p = softmax(logits)",
-                       join("The scores become the probabilities of the next ", each, ".")}),
-          logits, Axis::V);
-  if (training)
-    cross_entropy(in / "loss", logits,
-                  in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}}, DType::i64));
+Architecture without_dropout(Architecture a) {
+  a.dropout = 0;
+  for (BlockOptions& block : a.stack.blocks) block.attention.dropout = 0;
+  return a;
+}
+
+void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
+  const bool training = purpose == Purpose::train;
+  const Architecture a = training ? given : without_dropout(given);
+  const Scope in = graph.scope();
+  const int64_t table_width = a.inputs.embedding_width ? a.inputs.embedding_width : a.inputs.width;
+  const Stage table = graph.parameter("embed.W_E", {{Axis::V, a.inputs.vocabulary}, {Axis::C, table_width}},
+                                      {Init::Kind::normal, 0.02, true});
+  BlockContext context{.width = a.inputs.width, .dropout = a.dropout};
+  context.out_init = a.stack.blocks[0].attention.out_init;
+  Stage x = dropped(token_inputs(in, a.inputs, table), a.dropout);  // [B,T,C]
+  if (!causal(a)) context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+  x = stack(in, x, a.stack, context);  // [B,T,C]
+  graph.alias("last_hidden_state", x);
+  head(in, x, a.head, table, a, context.lengths, training);  // "logits" [B,T,V], ...
 }
 
 void build(Graph& graph, const NetworkConfig& config, Purpose purpose) {
   if (const auto* textbook = std::get_if<TextbookConfig>(&config)) {
     check(*textbook);
     build_textbook(graph, *textbook, purpose);
-  } else {
-    const auto& gpt = std::get<GptConfig>(config);
-    check(gpt);
-    build_gpt(graph, gpt, purpose);
+    return;
   }
+  if (const auto* gpt = std::get_if<GptConfig>(&config)) {
+    check(*gpt);
+    build_parts(graph, architecture_of(*gpt), purpose);
+    return;
+  }
+  check(std::get<Architecture>(config));
+  build_parts(graph, std::get<Architecture>(config), purpose);
+}
+
+int64_t context_of(const NetworkConfig& config) {
+  if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->context;
+  if (const auto* parts = std::get_if<Architecture>(&config))
+    return parts->inputs.context > 0 ? parts->inputs.context : INT64_MAX;
+  const auto& textbook = std::get<TextbookConfig>(config);
+  return textbook.positions == Positions::learned ? textbook.context : INT64_MAX;
+}
+
+bool has_learned_positions(const NetworkConfig& config) {
+  if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->positions == Positions::learned;
+  if (const auto* parts = std::get_if<Architecture>(&config))
+    return parts->inputs.positions == Positions::learned;
+  return std::get<TextbookConfig>(config).positions == Positions::learned;
+}
+
+int64_t vocabulary_of(const NetworkConfig& config) {
+  if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->vocabulary;
+  if (const auto* parts = std::get_if<Architecture>(&config)) return parts->inputs.vocabulary;
+  return std::get<TextbookConfig>(config).vocabulary;
+}
+
+void set_vocabulary(NetworkConfig& config, int64_t vocabulary) {
+  if (auto* parts = std::get_if<Architecture>(&config)) parts->inputs.vocabulary = vocabulary;
+  if (auto* gpt = std::get_if<GptConfig>(&config)) gpt->vocabulary = vocabulary;
+  if (auto* textbook = std::get_if<TextbookConfig>(&config)) textbook->vocabulary = vocabulary;
+}
+
+int64_t layers_of(const NetworkConfig& config) {
+  if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->layers;
+  if (const auto* parts = std::get_if<Architecture>(&config)) return parts->stack.layers;
+  return 1;
+}
+
+int64_t heads_of(const NetworkConfig& config) {
+  if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->heads;
+  if (const auto* parts = std::get_if<Architecture>(&config))
+    return parts->stack.blocks.empty() ? 1 : parts->stack.blocks[0].attention.heads;
+  return std::get<TextbookConfig>(config).heads;
+}
+
+bool predicts_next_token(const NetworkConfig& config) {
+  if (const auto* textbook = std::get_if<TextbookConfig>(&config))
+    return textbook->head == Head::next_word && !textbook->vectors;
+  if (const auto* parts = std::get_if<Architecture>(&config))
+    return parts->head.kind == Head::next_word && causal(*parts);
+  return true;
 }
 
 }  // namespace limpid

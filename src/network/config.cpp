@@ -1,5 +1,6 @@
 // Configurations as JSON.  Every setting is listed once, in describe(); a file may leave any out.
 #include <algorithm>
+#include <optional>
 
 #include "core/json.h"
 #include "core/label.h"
@@ -28,9 +29,20 @@ const Words<Activation> k_activations = {{{Activation::gelu, "gelu"},
                                           {Activation::gelu_tanh, "gelu_tanh"},
                                           {Activation::relu, "relu"},
                                           {Activation::silu, "silu"},
-                                          {Activation::swiglu, "swiglu"}}};
-const Words<Head> k_heads = {
-    {{Head::next_word, "next_word"}, {Head::classes, "classes"}, {Head::regression, "regression"}}};
+                                          {Activation::swiglu, "swiglu"},
+                                          {Activation::tanh, "tanh"},
+                                          {Activation::quick_gelu, "quick_gelu"},
+                                          {Activation::relu_squared, "relu_squared"}}};
+const Words<Head> k_heads = {{{Head::next_word, "next_word"},
+                              {Head::classes, "classes"},
+                              {Head::regression, "regression"},
+                              {Head::masked_word, "masked_word"},
+                              {Head::token_classes, "token_classes"},
+                              {Head::none, "none"}}};
+const Words<NormPlace> k_norm_places = {{{NormPlace::before, "before"},
+                                         {NormPlace::after, "after"},
+                                         {NormPlace::both, "both"},
+                                         {NormPlace::output, "output"}}};
 const Words<Pairing> k_pairings = {{{Pairing::halves, "halves"}, {Pairing::interleaved, "interleaved"}}};
 const Words<Mask> k_masks = {{{Mask::none, "none"}, {Mask::causal, "causal"}}};
 const Words<Pool> k_pools = {{{Pool::first, "first"}, {Pool::mean, "mean"}, {Pool::last, "last"}}};
@@ -52,11 +64,35 @@ struct Writer {
   void operator()(const char* name, const E& value, const Words<E>& words) {
     json[name] = word_of(words, value);
   }
+  template <class T, class Describe>
+  void part(const char* name, const T& value, const Describe& describe) {
+    Writer inner;
+    inner.json = Json::object();
+    describe(inner, value);
+    json[name] = std::move(inner.json);
+  }
+  template <class T, class Describe>
+  void part(const char* name, const std::optional<T>& value, const Describe& describe) {
+    if (value) part(name, *value, describe);
+  }
+  template <class T, class Describe>
+  void parts(const char* name, const std::vector<T>& values, const Describe& describe) {
+    json[name] = Json::array();
+    for (const T& value : values) {
+      Writer inner;
+      inner.json = Json::object();
+      describe(inner, value);
+      json[name].push_back(std::move(inner.json));
+    }
+  }
+  void operator()(const char* name, const std::optional<int64_t>& value) {
+    if (value) json[name] = *value;
+  }
 };
 
 struct Reader {
   JsonValue json;
-  std::vector<std::string> known = {"network"};
+  std::vector<std::string> known = {};
   bool given(const char* name) {
     known.push_back(name);
     return json.has(name);
@@ -69,6 +105,48 @@ struct Reader {
   }
   void operator()(const char* name, bool& value) {
     if (given(name)) value = json.at(name).boolean();
+  }
+  void operator()(const char* name, std::string& value) {
+    if (given(name)) value = json.at(name).text();
+  }
+  void operator()(const char* name, std::optional<int64_t>& value) {
+    if (given(name)) value = json.at(name).integer(0, k_most_size);
+  }
+  void operator()(const char* name, std::vector<int64_t>& values) {
+    if (!given(name)) return;
+    values.clear();
+    json.at(name).each_item([&](const JsonValue& item) { values.push_back(item.integer(0, k_most_size)); });
+  }
+  void operator()(const char* name, std::vector<double>& values) {
+    if (!given(name)) return;
+    values.clear();
+    json.at(name).each_item([&](const JsonValue& item) { values.push_back(item.real()); });
+  }
+  template <class T, class Describe>
+  void part(const char* name, T& value, const Describe& describe) {
+    if (!given(name)) return;
+    Reader inner{json.at(name)};
+    describe(inner, value);
+    inner.refuse_others();
+  }
+  template <class T, class Describe>
+  void part(const char* name, std::optional<T>& value, const Describe& describe) {
+    value.reset();
+    if (!given(name)) return;
+    value.emplace();
+    Reader inner{json.at(name)};
+    describe(inner, *value);
+    inner.refuse_others();
+  }
+  template <class T, class Describe>
+  void parts(const char* name, std::vector<T>& values, const Describe& describe) {
+    if (!given(name)) return;
+    values.clear();
+    json.at(name).each_item([&](const JsonValue& item) {
+      Reader inner{item};
+      describe(inner, values.emplace_back());
+      inner.refuse_others();
+    });
   }
   template <class E>
   void operator()(const char* name, E& value, const Words<E>& words) {
@@ -130,8 +208,113 @@ void describe_gpt(Visitor& v, Config& c) {
   v("attention_dropout", c.attention_dropout);
 }
 
+// ---- the parts of any network ---------------------------------------------------------------------
+
+const auto describe_norm = [](auto& v, auto& c) {
+  v("kind", c.kind, k_norms);
+  v("epsilon", c.epsilon);
+  v("bias", c.bias);
+};
+
+const auto describe_rotary = [](auto& v, auto& c) {
+  v("width", c.width);
+  v("base", c.base);
+  v("pairing", c.pairing, k_pairings);
+  v("frequencies", c.frequencies);
+  v("magnitude", c.magnitude);
+};
+
+const auto describe_attention = [](auto& v, auto& c) {
+  v("heads", c.heads);
+  v("kv_heads", c.kv_heads);
+  v("width", c.width);
+  v("out_width", c.out_width);
+  v("mask", c.mask, k_masks);
+  v("window", c.window);
+  v("window_after", c.window_after);
+  v("scale", c.scale);
+  v("softcap", c.softcap);
+  v("bias", c.bias);
+  v("out_bias", c.out_bias);
+  v.part("query_key_norm", c.query_key_norm, describe_norm);
+  v("query_key_norm_joins_heads", c.query_key_norm_joins_heads);
+  v("positions", c.positions, k_positions);
+  v.part("rotary", c.rotary, describe_rotary);
+  v("max_distance", c.max_distance);
+  v("buckets", c.buckets);
+  v("bias_distance", c.bias_distance);
+  v("bias_table", c.bias_table);
+  v("init", c.init);
+  v("out_init", c.out_init);
+  v("dropout", c.dropout);
+  v("each", c.each);
+};
+
+const auto describe_feed_forward = [](auto& v, auto& c) {
+  v("width", c.width);
+  v("activation", c.activation, k_activations);
+  v("gated", c.gated);
+  v("bias", c.bias);
+};
+
+const auto describe_block = [](auto& v, auto& c) {
+  v("norms", c.norms, k_norm_places);
+  v.part("norm", c.norm, describe_norm);
+  v("parallel", c.parallel);
+  v("shared_norm", c.shared_norm);
+  v.part("attention", c.attention, describe_attention);
+  v.part("feed_forward", c.feed_forward, describe_feed_forward);
+  v("residual_scale", c.residual_scale);
+};
+
+const auto describe_stack = [](auto& v, auto& c) {
+  v("layers", c.layers);
+  v.parts("blocks", c.blocks, describe_block);
+  v("pattern", c.pattern);
+  v("shared", c.shared);
+  v.part("final_norm", c.final_norm, describe_norm);
+};
+
+const auto describe_inputs = [](auto& v, auto& c) {
+  v("vocabulary", c.vocabulary);
+  v("width", c.width);
+  v("embedding_width", c.embedding_width);
+  v("projects_sum", c.projects_sum);
+  v("projection_bias", c.projection_bias);
+  v("scale", c.scale);
+  v("positions", c.positions, k_positions);
+  v("context", c.context);
+  v("token_types", c.token_types);
+  v.part("norm", c.norm, describe_norm);
+};
+
+const auto describe_head = [](auto& v, auto& c) {
+  v("kind", c.kind, k_heads);
+  v("tied", c.tied);
+  v("bias", c.bias);
+  v("softcap", c.softcap);
+  v("scale", c.scale);
+  v("transform", c.transform);
+  v("activation", c.activation, k_activations);
+  v("transform_bias", c.transform_bias);
+  v.part("transform_norm", c.transform_norm, describe_norm);
+  v("pool", c.pool, k_pools);
+  v("outputs", c.outputs);
+};
+
+template <class Visitor, class Config>
+void describe_parts(Visitor& v, Config& c) {
+  v("family", c.family);
+  v.part("inputs", c.inputs, describe_inputs);
+  v.part("stack", c.stack, describe_stack);
+  v.part("head", c.head, describe_head);
+  v("dropout", c.dropout);
+  v("each", c.each);
+}
+
 }  // namespace
 
+std::string_view name(NormPlace p) { return word_of(k_norm_places, p); }
 std::string_view name(Positions p) { return word_of(k_positions, p); }
 std::string_view name(Norm n) { return word_of(k_norms, n); }
 std::string_view name(Activation a) { return word_of(k_activations, a); }
@@ -142,9 +325,12 @@ std::string to_json(const NetworkConfig& config) {
   if (const auto* textbook = std::get_if<TextbookConfig>(&config)) {
     writer.json["network"] = "textbook";
     describe_textbook(writer, *textbook);
-  } else {
+  } else if (const auto* gpt = std::get_if<GptConfig>(&config)) {
     writer.json["network"] = "gpt";
-    describe_gpt(writer, std::get<GptConfig>(config));
+    describe_gpt(writer, *gpt);
+  } else {
+    writer.json["network"] = "parts";
+    describe_parts(writer, std::get<Architecture>(config));
   }
   return writer.json.dump();
 }
@@ -153,9 +339,9 @@ NetworkConfig network_from_json(std::string_view text) {
   const JsonSource source{"network", Error::Kind::call};
   const Json json = parse_json(text, source);
   if (!json.is_object() || !json.contains("network") || !json["network"].is_string())
-    source.fail("the configuration must be an object with \"network\": \"gpt\" or \"textbook\"");
+    source.fail("the configuration must be an object with \"network\": \"gpt\", \"textbook\" or \"parts\"");
   const std::string kind = json["network"].get<std::string>();
-  Reader reader{JsonValue(json, source)};
+  Reader reader{JsonValue(json, source), {"network"}};
   NetworkConfig config;
   if (kind == "textbook") {
     TextbookConfig c;
@@ -165,8 +351,12 @@ NetworkConfig network_from_json(std::string_view text) {
     GptConfig c;
     describe_gpt(reader, c);
     config = c;
+  } else if (kind == "parts") {
+    Architecture c;
+    describe_parts(reader, c);
+    config = c;
   } else {
-    source.fail("'", visible_line(kind), "' is not known; expected gpt or textbook");
+    source.fail("'", visible_line(kind), "' is not known; expected gpt, textbook or parts");
   }
   reader.refuse_others();
   return config;

@@ -17,13 +17,17 @@ Stage project(const Scope& in, Stage x, const std::string& weight, Shape to, con
   return linear(in, x, w, b, {.in_axes = from.rank(), .transposed = false, .keys = o.keys});
 }
 
-Stage normalize(const Scope& in, Stage x, Norm norm, double epsilon, bool bias) {
+Stage normalize(const Scope& in, Stage x, const NormOptions& o) {
   const Shape width = x.shape().part(x.shape().rank() - 1, 1);
   const Stage w = in.graph->parameter((in / "w").path, width, {Init::Kind::ones, 0, false});
-  if (norm == Norm::rms) return rms_norm(in, x, w, epsilon);
+  if (o.kind == Norm::rms) return rms_norm(in, x, w, o.epsilon);
   Stage b;
-  if (bias) b = in.graph->parameter((in / "b").path, width, {Init::Kind::zeros, 0, false});
-  return layer_norm(in, x, w, b, epsilon);
+  if (o.bias) b = in.graph->parameter((in / "b").path, width, {Init::Kind::zeros, 0, false});
+  return layer_norm(in, x, w, b, o.epsilon);
+}
+
+Stage dropped(Stage x, double rate) {
+  return rate > 0 ? dropout(x.graph->scope(x.name() + "_dropout"), x, rate) : x;
 }
 
 }  // namespace limpid

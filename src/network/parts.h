@@ -19,7 +19,16 @@ struct Projection {
 /// full name.
 Stage project(const Scope& in, Stage x, const std::string& weight, Shape to, const Projection&);
 
-/// The norm of a network's choice, with gain (and bias for layer norm); parameters NAME.w, NAME.b.
-Stage normalize(const Scope& in, Stage x, Norm, double epsilon, bool bias);
+/// The norm over the last axis, with gain (and bias for layer norm); parameters NAME.w, NAME.b.
+Stage normalize(const Scope& in, Stage x, const NormOptions&);
+
+/// Feed-forward: stages in/pre, in/post (gated: in/gate, in/up too) and in.beside("mlp_out").
+Stage feed_forward(const Scope& in, Stage x, const FeedForwardOptions&, int64_t width, double out_init);
+
+/// act(x), stage `in`.
+Stage activate(const Scope& in, Stage x, Activation);
+
+/// What a layer adds, dropped out when training.
+Stage dropped(Stage x, double rate);
 
 }  // namespace limpid

@@ -87,7 +87,7 @@ void build_textbook(Graph& graph, const TextbookConfig& c, Purpose purpose) {
     const Note even = {"Norm", "(x - mean) / scale",
                        join("Brings every ", each(c), "'s numbers to the same size.")};
     out = add((block / "resid_mid").saying(sum), x, out);  // [B,T,C]
-    out = normalize((block / "ln1").saying(even), out, Norm::layer, 1e-5, true);
+    out = normalize((block / "ln1").saying(even), out, {});
   }
   if (c.head == Head::next_word) predict_words_untied(in, out, c, training);
   if (c.head == Head::classes) predict_class(in, out, c, training);

@@ -13,6 +13,7 @@ namespace {
 struct Sight {
   bool causal = false;
   int64_t first_query = 0, window = 0;
+  std::optional<int64_t> window_after = {};
   const int64_t* lengths = nullptr;
   const bool* allowed = nullptr;
   int allowed_rank = 0;
@@ -22,6 +23,7 @@ struct Sight {
     const int64_t place = t + first_query;
     if (causal && s > place) return false;
     if (window > 0 && s <= place - window) return false;
+    if (window_after && s > place + *window_after) return false;
     if (lengths && s >= lengths[b]) return false;
     if (!allowed) return true;
     int64_t row = t;
@@ -43,6 +45,9 @@ class MaskBase : public Operation {
     const std::string word = options.word("kind", "causal");
     if (word != "causal" && word != "none") fail_call("mask kind is '", word, "', expected causal or none");
     if (window_ < 0) fail_call("window is ", window_, ", expected at least 1, or 0 for none");
+    if (options.has("window_after")) window_after_ = options.integer("window_after");
+    if (window_after_ && *window_after_ < 0)
+      fail_call("window_after is ", *window_after_, ", expected at least 0");
   }
   Role role() const override { return Role::weights; }
 
@@ -72,7 +77,7 @@ class MaskBase : public Operation {
 
   Sight sight(Inputs in) const {
     const Shape& scores = in[0].shape();
-    Sight see{causal_, first_query_, window_};
+    Sight see{causal_, first_query_, window_, window_after_};
     see.heads = scores[1].size, see.queries = scores[2].size, see.keys = scores[3].size;
     if (lengths_) {
       see.lengths = in[1].data<int64_t>();
@@ -111,6 +116,7 @@ class MaskBase : public Operation {
     const std::string place = text_of_query("t", first_query_);
     if (causal_) also("s <= " + place);
     if (window_ > 0) also(join("s > ", place, " - ", window_));
+    if (window_after_) also(join("s <= ", place, " + ", *window_after_));
     if (lengths_) also("s < length");
     if (allowed_) also("allowed[t,s]");
     return text;
@@ -118,6 +124,7 @@ class MaskBase : public Operation {
 
   bool causal_, lengths_, allowed_;
   int64_t first_query_, window_;
+  std::optional<int64_t> window_after_;
 };
 
 class MaskScores final : public MaskBase {
@@ -133,6 +140,8 @@ class MaskScores final : public MaskBase {
       return "A token may look at itself and a few before it; all other scores become -inf.";
     if (causal_)
       return "A token may look at itself and those before it; the scores of later ones become -inf.";
+    if (window_ > 0 && window_after_)
+      return "A token may look at itself and a few on both sides; all other scores become -inf.";
     return "Scores of tokens that must not be looked at become -inf, which softmax turns into a weight of 0.";
   }
 
@@ -172,6 +181,7 @@ Stage mask(const Scope& in, Stage scores, const MaskOptions& o, const MaskInputs
   Options options = {{"kind", std::string(o.kind == Mask::causal ? "causal" : "none")}};
   if (o.first_query != 0) options.set("first_query", o.first_query);
   if (o.window != 0) options.set("window", o.window);
+  if (o.window_after) options.set("window_after", *o.window_after);
   std::vector<Stage> inputs = {scores};
   if (given.lengths) {
     options.set("lengths", true);
@@ -198,6 +208,7 @@ void register_mask(Registry& all) {
                {{{"window", int64_t{2}}}, {{square}}},
                {{{"kind", none}}, {{scores}}},
                {{{"kind", none}, {"window", int64_t{1}}}, {{scores}}},
+               {{{"kind", none}, {"window", int64_t{2}}, {"window_after", int64_t{1}}}, {{square}}},
                {{{"kind", none}, {"lengths", true}}, {{scores}, lengths}},
                {{{"kind", none}, {"allowed", true}}, {{scores}, {pairs, DType::boolean}}},
                {{{"allowed", true}}, {{scores}, {of_batch, DType::boolean}}},

@@ -29,21 +29,10 @@ class RelativeBiasBase : public Operation {
                 buckets, " buckets count exactly");
   }
 
-  // Buckets for one direction, and how many of them hold one distance each.
-  int64_t one_way(int64_t buckets) const { return bidirectional_ ? buckets / 2 : buckets; }
-  int64_t exact(int64_t buckets) const { return one_way(buckets) / 2; }
+  int64_t exact(int64_t buckets) const { return (bidirectional_ ? buckets / 2 : buckets) / 2; }
 
-  // In float as T5 computes it, so that a distance at the edge of a bucket falls on the same side.
   int64_t bucket(int64_t t, int64_t s, int64_t buckets) const {
-    const int64_t ahead = s - (t + first_query_), own = one_way(buckets), small = exact(buckets);
-    const int64_t first = bidirectional_ && ahead > 0 ? own : 0;
-    const int64_t distance = bidirectional_ ? std::abs(ahead) : std::max<int64_t>(-ahead, 0);
-    if (distance < small) return first + distance;
-    const double span = std::log(static_cast<double>(max_distance_) / static_cast<double>(small));
-    const float part =
-        std::log(static_cast<float>(distance) / static_cast<float>(small)) / static_cast<float>(span);
-    const auto step = static_cast<int64_t>(part * static_cast<float>(own - small));
-    return first + std::min(small + step, own - 1);
+    return relative_bucket(s - (t + first_query_), buckets, {bidirectional_, max_distance_, first_query_});
   }
 
   bool bidirectional_;
@@ -133,6 +122,20 @@ class RelativeBiasTableGradient final : public RelativeBiasBase {
 };
 
 }  // namespace
+
+// In float as T5 computes it, so that a distance at the edge of a bucket falls on the same side.
+int64_t relative_bucket(int64_t ahead, int64_t buckets, const RelativeBiasOptions& o) {
+  const int64_t own = o.bidirectional ? buckets / 2 : buckets;  // of one direction
+  const int64_t small = own / 2;                                // that hold one distance each
+  const int64_t first = o.bidirectional && ahead > 0 ? own : 0;
+  const int64_t distance = o.bidirectional ? std::abs(ahead) : std::max<int64_t>(-ahead, 0);
+  if (distance < small) return first + distance;
+  const double span = std::log(static_cast<double>(o.max_distance) / static_cast<double>(small));
+  const float part =
+      std::log(static_cast<float>(distance) / static_cast<float>(small)) / static_cast<float>(span);
+  const auto step = static_cast<int64_t>(part * static_cast<float>(own - small));
+  return first + std::min(small + step, own - 1);
+}
 
 Stage relative_bias(const Scope& in, Stage scores, Stage table, const RelativeBiasOptions& o) {
   Options options = {{"bidirectional", o.bidirectional}, {"max_distance", o.max_distance}};

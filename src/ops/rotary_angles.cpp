@@ -1,5 +1,8 @@
 // Rotary angles: how far each pair of numbers of a head turns at each position (Su 2021).  Pair i turns by
-// t / base^(2 i / width): the first pairs fast, the last ones slowly, like the hands of a clock.
+// t / base^(2 i / width): the first pairs fast, the last ones slowly, like the hands of a clock.  Scaled
+// rotary positions turn by frequencies of their own.
+#include <numbers>
+
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -15,13 +18,28 @@ double pace(double base, int64_t i, int64_t width) {
 class RotaryAngles final : public Operation {
  public:
   explicit RotaryAngles(const Options& options)
-      : width_(options.integer("width")), base_(options.real("base", 10000)) {
+      : width_(options.integer("width")),
+        base_(options.real("base", 10000)),
+        magnitude_(options.real("magnitude", 1)) {
     if (width_ < 2 || width_ % 2 != 0)
       fail_call("width is ", width_, ", expected an even number of at least 2");
     if (!(base_ > 0)) fail_call("base is ", base_, ", expected more than 0");
+    if (!std::isfinite(magnitude_)) fail_call("magnitude is ", magnitude_, ", expected a finite number");
+    if (!options.has("frequencies")) return;
+    const OptionValue& given = options.all().at("frequencies");
+    if (const auto* reals = std::get_if<std::vector<double>>(&given)) frequencies_ = *reals;
+    if (const auto* whole = std::get_if<std::vector<int64_t>>(&given))
+      frequencies_.assign(whole->begin(), whole->end());
+    if (static_cast<int64_t>(frequencies_.size()) != width_ / 2)
+      fail_call("frequencies are ", frequencies_.size(), " numbers, expected ", width_ / 2, ", one a pair");
+    for (double each : frequencies_)
+      if (!std::isfinite(each)) fail_call("a frequency is ", each, ", expected finite numbers");
   }
   std::string label() const override { return "Rotary Angles"; }
-  std::string equation() const override { return join("angle[t,i] = t / ", base_, "^(2 i / ", width_, ")"); }
+  std::string equation() const override {
+    return frequencies_.empty() ? join("angle[t,i] = t / ", base_, "^(2 i / ", width_, ")")
+                                : "angle[t,i] = t frequency[i]";
+  }
   std::string caption() const override {
     return "The further on a token stands, the more its numbers turn: the first pairs fast, the last ones "
            "slowly.";
@@ -40,9 +58,9 @@ class RotaryAngles final : public Operation {
       const auto cos = out[0].as<R>(), sin = out[1].as<R>();
       for (int64_t t = 0; t < out[0].shape()[0].size; ++t)
         for (int64_t i = 0; i < width_ / 2; ++i) {
-          const double angle = static_cast<double>(t) / pace(base_, i, width_);
-          cos(t, i) = static_cast<R>(std::cos(angle));
-          sin(t, i) = static_cast<R>(std::sin(angle));
+          const double angle = angle_of(t, i);
+          cos(t, i) = static_cast<R>(magnitude_ * std::cos(angle));
+          sin(t, i) = static_cast<R>(magnitude_ * std::sin(angle));
         }
     });
   }
@@ -50,27 +68,88 @@ class RotaryAngles final : public Operation {
   void gradient(GradientContext&) const override {}  // x is read for its length only
 
   Expr explain(Inputs, const Cell& out, const RunContext&) const override {
-    const Expr angle = Expr(static_cast<double>(out.index[0])) / Expr(pace(base_, out.index[1], width_));
-    return Expr::call(out.output == 0 ? Expr::Function::cos : Expr::Function::sin, {angle});
+    const Expr t(static_cast<double>(out.index[0]));
+    const Expr angle = frequencies_.empty() ? t / Expr(pace(base_, out.index[1], width_))
+                                            : t * Expr(frequencies_[static_cast<size_t>(out.index[1])]);
+    const Expr turned = Expr::call(out.output == 0 ? Expr::Function::cos : Expr::Function::sin, {angle});
+    return magnitude_ == 1 ? turned : Expr(magnitude_) * turned;
   }
 
  private:
+  double angle_of(int64_t t, int64_t i) const {
+    return frequencies_.empty() ? static_cast<double>(t) / pace(base_, i, width_)
+                                : static_cast<double>(t) * frequencies_[static_cast<size_t>(i)];
+  }
+
   int64_t width_;
-  double base_;
+  double base_, magnitude_;
+  std::vector<double> frequencies_;
 };
 
 }  // namespace
 
 Stage rotary_angles(const Scope& in, Stage x, const RotaryOptions& o) {
-  return in.graph->add(in, "rotary_angles", {{"width", o.width}, {"base", o.base}}, {x});
+  Options options = {{"width", o.width}, {"base", o.base}};
+  if (!o.frequencies.empty()) options.set("frequencies", o.frequencies);
+  if (o.magnitude != 1) options.set("magnitude", o.magnitude);
+  return in.graph->add(in, "rotary_angles", options, {x});
+}
+
+namespace {
+
+// The pair that turns `turns` times within the original context.
+double pair_of_turns(double turns, double context, const RotaryOptions& o) {
+  return static_cast<double>(o.width) * std::log(context / (turns * 2 * std::numbers::pi)) /
+         (2 * std::log(o.base));
+}
+
+double llama3_frequency(double frequency, const RotaryScalingOptions& s) {
+  const double length = 2 * std::numbers::pi / frequency;
+  const double low = s.original_context / s.low_frequency_factor,
+               high = s.original_context / s.high_frequency_factor;
+  if (length < high) return frequency;
+  if (length > low) return frequency / s.factor;
+  const double smooth = (s.original_context / length - s.low_frequency_factor) /
+                        (s.high_frequency_factor - s.low_frequency_factor);
+  return (1 - smooth) * frequency / s.factor + smooth * frequency;
+}
+
+}  // namespace
+
+RotaryOptions scaled(RotaryOptions o, const RotaryScalingOptions& s) {
+  if (!(s.factor > 0)) fail_call("rotary scaling: factor is ", s.factor, ", expected more than 0");
+  const int64_t pairs = o.width / 2;
+  double low = pair_of_turns(s.beta_fast, s.original_context, o),
+         high = pair_of_turns(s.beta_slow, s.original_context, o);
+  if (s.truncate) low = std::floor(low), high = std::ceil(high);
+  low = std::max(low, 0.0);
+  high = std::min(high, static_cast<double>(o.width - 1));
+  if (low == high) high += 0.001;
+  o.frequencies.clear();
+  for (int64_t i = 0; i < pairs; ++i) {
+    const double own = 1 / pace(o.base, i, o.width);
+    double frequency = own / s.factor;
+    if (s.kind == RotaryScaling::llama3) frequency = llama3_frequency(own, s);
+    if (s.kind == RotaryScaling::yarn) {
+      const double interpolated = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+      frequency = interpolated * own / s.factor + (1 - interpolated) * own;
+    }
+    o.frequencies.push_back(frequency);
+  }
+  if (s.kind == RotaryScaling::yarn)
+    o.magnitude = s.attention_factor.value_or(s.factor <= 1 ? 1 : 0.1 * std::log(s.factor) + 1);
+  return o;
 }
 
 void register_rotary_angles(Registry& all) {
   const Shape ids = {{Axis::B, 2}, {Axis::T, 5}}, x = {{Axis::B, 1}, {Axis::T, 300}, {Axis::C, 2}};
   const Example::Input tokens = {ids, DType::i64, 0, 9};
-  all.add<RotaryAngles>("rotary_angles",
-                        {{{{"width", int64_t{6}}}, {tokens}},
-                         {{{"width", int64_t{2}}, {"base", 500.0}}, {{x, DType::f32, -1, 1, false}}}});
+  all.add<RotaryAngles>(
+      "rotary_angles",
+      {{{{"width", int64_t{6}}}, {tokens}},
+       {{{"width", int64_t{4}}, {"frequencies", std::vector<double>{0.5, 0.01}}, {"magnitude", 1.2}},
+        {tokens}},
+       {{{"width", int64_t{2}}, {"base", 500.0}}, {{x, DType::f32, -1, 1, false}}}});
 }
 
 }  // namespace limpid

@@ -31,13 +31,8 @@ std::shared_ptr<const Tokenizer> tokenizer_for(const Recipe& recipe, const std::
   return train_bpe(views, recipe.vocabulary);
 }
 
-NetworkConfig with_vocabulary(NetworkConfig config, int64_t vocabulary) {
-  std::visit([&](auto& c) { c.vocabulary = vocabulary; }, config);
-  return config;
-}
-
 Recipe completed(Recipe recipe, const Tokenizer& tokenizer) {
-  recipe.network = with_vocabulary(recipe.network, tokenizer.vocabulary());
+  set_vocabulary(recipe.network, tokenizer.vocabulary());
   return recipe;
 }
 

@@ -1,0 +1,163 @@
+// Any self-attention network as data: inputs, a stack of blocks, a head.  build() (network.h) turns the data into
+// a graph; a family of real models (model/families) is how a config.json reads into this data.
+//
+//   Architecture a;
+//   a.inputs = {.vocabulary = 100, .width = 32};
+//   a.stack.layers = 2;
+//   a.stack.blocks = {BlockOptions{...}};
+//   a.head = {.kind = Head::next_word, .tied = true};
+//   Graph graph(operations());
+//   build(graph, a);
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "limpid/api.h"
+#include "limpid/ops.h"
+
+namespace LIMPID_API limpid {
+
+/// How a network learns where a word stands.
+enum class Positions { none, learned, sinusoidal, rotary, alibi, relative_bias, relative_keys };
+std::string_view name(Positions);
+enum class Norm { layer, rms };
+std::string_view name(Norm);
+/// What the feed-forward layer bends by; swiglu is a gated silu.
+enum class Activation { gelu, gelu_tanh, relu, silu, swiglu, tanh, quick_gelu, relu_squared };
+std::string_view name(Activation);
+/// What stands at the end: the next word or the hidden word at every place, classes or numbers a sequence,
+/// classes a token, or nothing (the last hidden state is what the network gives).
+enum class Head { next_word, classes, regression, masked_word, token_classes, none };
+std::string_view name(Head);
+
+/// (x - mean) / scale * w + b, or x / scale * w (rms), over the width; scale = sqrt(variance + epsilon).
+struct NormOptions {
+  Norm kind = Norm::layer;
+  double epsilon = 1e-5;
+  bool bias = true;  // of a layer norm
+};
+
+// ---- attention -----------------------------------------------------------------------------------
+
+struct AttentionOptions {
+  int64_t heads = 1;
+  int64_t kv_heads = 0;   // 0: as many as heads
+  int64_t width = 0;      // of a head
+  int64_t out_width = 0;  // of the joining projection; 0: no projection, the joined heads come back
+  Mask mask = Mask::none;
+  int64_t window = 0;  // keys at most window - 1 before the query; alone it hides nothing that comes after
+  // Keys at most so many after the query (with a window and no causal mask: a symmetric one); none: no limit.
+  std::optional<int64_t> window_after = {};
+  // The position of query 0 among the keys: row t of x stands at first_query + t, row s of memory at s.  0:
+  // the first row of each is the same place, whatever their lengths (fused::forward counts from S - T).  With
+  // 4 rows of x that follow 10 kept in memory: 10.  Not with rotary positions, which turn both alike.
+  int64_t first_query = 0;
+  double scale = 0;  // of the dot products; 0: 1 / sqrt(width)
+  double softcap = 0;
+  bool bias = false;      // of queries, keys and values
+  bool out_bias = false;  // of the joining projection
+  // Queries and keys go through a norm of their own: each head's by itself, or all heads as one row.
+  std::optional<NormOptions> query_key_norm = {};
+  bool query_key_norm_joins_heads = false;
+  Positions positions = Positions::none;  // those that live in the scores, or turn queries and keys
+  RotaryOptions rotary = {};
+  int64_t max_distance = 16;    // relative_keys: positions further apart than this look alike
+  int64_t buckets = 32;         // relative_bias
+  int64_t bias_distance = 128;  // relative_bias: from here on, one bucket
+  std::string bias_table = "";  // relative_bias: the table's name, where layers share it; empty: in/rel_bias
+  double init = 0.02;           // deviation of the weights at the start
+  double out_init = 0.02;       // of the joining projection
+  double dropout = 0;           // of the weights, when training
+  std::string each = "word";    // what a row of x is, for the captions: "word", "vector"
+};
+
+/// The paper's figure 2 (Vaswani 2017): x [B,T,C] asks, memory [B,S,C] answers (the same stage for
+/// self-attention) -> [B,T,out_width].  Stages in/q, /k, /v, /raw_scores, ..., /pattern, /z and
+/// in.beside("attn_out").  `lengths` [B] i64, or none: rows of memory from lengths[b] on are padding.
+Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions&, Stage lengths = {});
+
+// ---- the parts -----------------------------------------------------------------------------------
+
+/// y = act(x W_in) W_out, or gated: (act(x W_in) * (x W_up)) W_out.
+struct FeedForwardOptions {
+  int64_t width = 0;
+  Activation activation = Activation::gelu;
+  bool gated = false;
+  bool bias = true;
+};
+
+/// Where a block's norms stand.
+enum class NormPlace {
+  before,  // x + f(norm(x))          GPT-2, Llama
+  after,   // norm(x + f(x))          Vaswani 2017, BERT
+  both,    // x + norm(f(norm(x)))    Gemma 2
+  output,  // x + norm(f(x))          OLMo 2
+};
+std::string_view name(NormPlace);
+
+/// Attention, then feed-forward, each added to what it read.
+struct BlockOptions {
+  NormPlace norms = NormPlace::before;
+  NormOptions norm = {};
+  bool parallel = false;     // both read the same x, and are added together
+  bool shared_norm = false;  // parallel: one norm serves both
+  AttentionOptions attention = {};
+  FeedForwardOptions feed_forward = {};
+  double residual_scale = 1;  // of what attention and feed-forward add
+};
+
+struct Stack {
+  int64_t layers = 0;
+  /// Layer l is blocks[pattern[l % pattern.size()]]; an empty pattern stands for {0}.
+  std::vector<BlockOptions> blocks = {};
+  std::vector<int64_t> pattern = {};
+  bool shared = false;  // every layer has the parameters of the first (ALBERT)
+  std::optional<NormOptions> final_norm = {};
+
+  const BlockOptions& block(int64_t layer) const;
+};
+
+/// Tokens [B,T] -> [B,T,width].
+struct TokenInputs {
+  int64_t vocabulary = 0;
+  int64_t width = 0;            // of the model
+  int64_t embedding_width = 0;  // of the table; 0: the model's; else a projection follows:
+  bool projects_sum = false;    // of all that is added up (ALBERT), or of the words alone (OPT 350m)
+  bool projection_bias = true;
+  double scale = 1;  // of the embedding
+  Positions positions = Positions::none;
+  int64_t context = 0;      // longest sequence it is made for; rows of a learned position table
+  int64_t token_types = 0;  // rows of a table of token types, which are an input; 0: none
+  std::optional<NormOptions> norm = {};
+};
+
+/// What the last hidden state goes through.
+struct HeadOptions {
+  Head kind = Head::next_word;
+  bool tied = true;  // words: the embedding table is the last matrix
+  bool bias = false;
+  double softcap = 0;  // of the logits
+  double scale = 1;    // of the logits
+  // Words: a layer of the embedding's width before the last matrix (BERT); a classifier's: of the model's.
+  bool transform = false;
+  Activation activation = Activation::gelu;
+  bool transform_bias = true;
+  std::optional<NormOptions> transform_norm = {};
+  Pool pool = Pool::first;  // classes, regression
+  int64_t outputs = 0;      // classes, or numbers
+};
+
+struct Architecture {
+  std::string family = "";  // for people: "llama"
+  TokenInputs inputs;
+  Stack stack;
+  HeadOptions head;
+  double dropout = 0;  // of the embedding and of what each layer adds, when training
+  std::string each = "token";
+};
+
+/// The same with no dropout, of the attention weights neither.
+Architecture without_dropout(Architecture);
+
+}  // namespace LIMPID_API limpid

@@ -1,0 +1,91 @@
+// BERT (Devlin 2018) and what its descendants share.
+#include "model/families/family.h"
+
+namespace limpid {
+
+namespace {
+
+// What the class named in config.json puts behind the last hidden state.
+HeadOptions head_of(const HubConfig& c, const NormOptions& norm) {
+  HeadOptions head;
+  head.kind = Head::none;
+  if (c.is_for("ForMaskedLM") || c.is_for("ForPreTraining")) {
+    head.kind = Head::masked_word;
+    head.tied = c.flag("tie_word_embeddings", true);
+    head.bias = head.transform = true;
+    head.activation = c.activation("hidden_act", "gelu");
+    head.transform_norm = norm;
+  } else if (c.is_for("ForSequenceClassification")) {
+    head.kind = Head::classes;
+    head.bias = head.transform = true;
+    head.activation = Activation::tanh;
+    head.outputs = c.classes();
+  } else if (c.is_for("ForTokenClassification")) {
+    head.kind = Head::token_classes;
+    head.bias = true;
+    head.outputs = c.classes();
+  }
+  return head;
+}
+
+TensorTable tensors(const HubConfig&, const Architecture&) { return bert_tensors("bert."); }
+
+}  // namespace
+
+Architecture bert_architecture(const HubConfig& c) {
+  const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
+  const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-12)};
+  const std::string positions = c.word("position_embedding_type", "absolute");
+  if (positions != "absolute")
+    c.fail(join("'position_embedding_type' is '", positions, "', which limpid has no part for"));
+  c.refuse("is_decoder");
+  c.refuse("add_cross_attention");
+  BlockOptions block;
+  block.norms = NormPlace::after;
+  block.norm = norm;
+  block.attention.heads = heads;
+  block.attention.width = width / heads;
+  block.attention.out_width = width;
+  block.attention.bias = block.attention.out_bias = true;
+  block.attention.each = "token";
+  block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu")};
+  Architecture a;
+  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .positions = Positions::learned,
+              .context = c.size("max_position_embeddings", 512), .token_types = c.size("type_vocab_size", 2),
+              .norm = norm};
+  a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}};
+  a.head = head_of(c, norm);
+  return a;
+}
+
+TensorTable bert_tensors(const std::string& name) {
+  TensorTable t;
+  t.prefixes = {name, ""};
+  t.table("embed.W_E", "embeddings.word_embeddings.weight");
+  t.table("pos_embed.W_pos", "embeddings.position_embeddings.weight");
+  t.table("token_type_embed.W_type", "embeddings.token_type_embeddings.weight");
+  t.norm("ln_embed", "embeddings.LayerNorm");
+  t.projection("attn", "Q", "encoder.layer.*.attention.self.query");
+  t.projection("attn", "K", "encoder.layer.*.attention.self.key");
+  t.projection("attn", "V", "encoder.layer.*.attention.self.value");
+  t.projection("attn", "O", "encoder.layer.*.attention.output.dense");
+  t.norm("blocks.*.ln1", "encoder.layer.*.attention.output.LayerNorm");
+  t.projection("mlp", "in", "encoder.layer.*.intermediate.dense");
+  t.projection("mlp", "out", "encoder.layer.*.output.dense");
+  t.norm("blocks.*.ln2", "encoder.layer.*.output.LayerNorm");
+  t.linear("head.W", "cls.predictions.transform.dense.weight");
+  t.vector("head.b", "cls.predictions.transform.dense.bias");
+  t.norm("ln_head", "cls.predictions.transform.LayerNorm");
+  t.linear("unembed.W_U", "cls.predictions.decoder.weight");
+  t.vector("unembed.b_U", "cls.predictions.bias");
+  t.linear("head.W", "pooler.dense.weight");
+  t.vector("head.b", "pooler.dense.bias");
+  t.linear("unembed.W_U", "classifier.weight");
+  t.vector("unembed.b_U", "classifier.bias");
+  t.ignored.insert(t.ignored.end(), {"*pooler.dense.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*"});
+  return t;
+}
+
+Family family_bert() { return {"bert", {}, bert_architecture, tensors}; }
+
+}  // namespace limpid

@@ -1,0 +1,76 @@
+// DistilBERT (Sanh 2019): BERT with no token types, under names of its own.
+#include "model/families/family.h"
+
+namespace limpid {
+
+namespace {
+
+Architecture architecture(const HubConfig& c) {
+  const int64_t width = c.size("dim"), heads = c.size("n_heads");
+  const NormOptions norm = {Norm::layer, 1e-12};
+  BlockOptions block;
+  block.norms = NormPlace::after;
+  block.norm = norm;
+  block.attention.heads = heads;
+  block.attention.width = width / heads;
+  block.attention.out_width = width;
+  block.attention.bias = block.attention.out_bias = true;
+  block.attention.each = "token";
+  block.feed_forward = {c.size("hidden_dim"), c.activation("activation", "gelu")};
+  Architecture a;
+  // A sinusoidal table is stored like a learned one.
+  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .positions = Positions::learned,
+              .context = c.size("max_position_embeddings", 512), .norm = norm};
+  a.stack = {.layers = c.size("n_layers"), .blocks = {block}};
+  a.head.kind = Head::none;
+  if (c.is_for("ForMaskedLM")) {
+    a.head.kind = Head::masked_word;
+    a.head.bias = a.head.transform = true;
+    a.head.activation = c.activation("activation", "gelu");
+    a.head.transform_norm = norm;
+    a.head.tied = c.flag("tie_word_embeddings", true);
+  } else if (c.is_for("ForSequenceClassification")) {
+    a.head.kind = Head::classes;
+    a.head.bias = a.head.transform = true;
+    a.head.activation = Activation::relu;
+    a.head.outputs = c.classes();
+  } else if (c.is_for("ForTokenClassification")) {
+    a.head.kind = Head::token_classes;
+    a.head.bias = true;
+    a.head.outputs = c.classes();
+  }
+  return a;
+}
+
+TensorTable tensors(const HubConfig&, const Architecture&) {
+  TensorTable t;
+  t.prefixes = {"distilbert.", ""};
+  t.table("embed.W_E", "embeddings.word_embeddings.weight");
+  t.table("pos_embed.W_pos", "embeddings.position_embeddings.weight");
+  t.norm("ln_embed", "embeddings.LayerNorm");
+  t.projection("attn", "Q", "transformer.layer.*.attention.q_lin");
+  t.projection("attn", "K", "transformer.layer.*.attention.k_lin");
+  t.projection("attn", "V", "transformer.layer.*.attention.v_lin");
+  t.projection("attn", "O", "transformer.layer.*.attention.out_lin");
+  t.norm("blocks.*.ln1", "transformer.layer.*.sa_layer_norm");
+  t.projection("mlp", "in", "transformer.layer.*.ffn.lin1");
+  t.projection("mlp", "out", "transformer.layer.*.ffn.lin2");
+  t.norm("blocks.*.ln2", "transformer.layer.*.output_layer_norm");
+  t.linear("head.W", "vocab_transform.weight");
+  t.vector("head.b", "vocab_transform.bias");
+  t.norm("ln_head", "vocab_layer_norm");
+  t.linear("unembed.W_U", "vocab_projector.weight");
+  t.vector("unembed.b_U", "vocab_projector.bias");
+  t.linear("head.W", "pre_classifier.weight");
+  t.vector("head.b", "pre_classifier.bias");
+  t.linear("unembed.W_U", "classifier.weight");
+  t.vector("unembed.b_U", "classifier.bias");
+  t.ignored.insert(t.ignored.end(), {"vocab_*", "*classifier.*"});
+  return t;
+}
+
+}  // namespace
+
+Family family_distilbert() { return {"distilbert", {}, architecture, tensors}; }
+
+}  // namespace limpid

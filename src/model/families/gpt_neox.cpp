@@ -1,0 +1,56 @@
+// GPT-NeoX and Pythia (Black 2022): q, k and v of a head side by side, a part of each head turned.
+#include "model/families/family.h"
+
+namespace limpid {
+
+namespace {
+
+Architecture architecture(const HubConfig& c) {
+  const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
+  const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-5)};
+  BlockOptions block;
+  block.norm = norm;
+  block.parallel = c.flag("use_parallel_residual", true);
+  block.attention.heads = heads;
+  block.attention.width = width / heads;
+  block.attention.out_width = width;
+  block.attention.mask = Mask::causal;
+  block.attention.bias = block.attention.out_bias = c.flag("attention_bias", true);
+  block.attention.positions = Positions::rotary;
+  block.attention.rotary = rotary_of(c, block.attention.width);
+  if (!c.has("rope_parameters") && !c.has("rotary_pct"))
+    block.attention.rotary.width = block.attention.width / 8 * 2;  // a quarter, the library's
+  block.attention.each = "token";
+  block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu")};
+  Architecture a;
+  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 2048)};
+  a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
+  a.head.tied = c.flag("tie_word_embeddings", false);
+  if (c.is_for("Model")) a.head.kind = Head::none;
+  return a;
+}
+
+TensorTable tensors(const HubConfig&, const Architecture& a) {
+  const AttentionOptions& attention = a.stack.blocks[0].attention;
+  TensorTable t;
+  t.prefixes = {"gpt_neox.", ""};
+  t.table("embed.W_E", "embed_in.weight");
+  t.norm("blocks.*.ln1", "layers.*.input_layernorm");
+  for (const auto& [name, part] : {std::pair{"Q", 0}, {"K", 1}, {"V", 2}})
+    t.projection("attn", name, "layers.*.attention.query_key_value",
+                 {attention.heads, 3, part, part + 1, attention.width});
+  t.projection("attn", "O", "layers.*.attention.dense");
+  t.norm("blocks.*.ln2", "layers.*.post_attention_layernorm");
+  t.projection("mlp", "in", "layers.*.mlp.dense_h_to_4h");
+  t.projection("mlp", "out", "layers.*.mlp.dense_4h_to_h");
+  t.norm("ln_final", "final_layer_norm");
+  t.linear("unembed.W_U", "embed_out.weight");
+  t.ignored.insert(t.ignored.end(), {"*layers.*.attention.bias", "embed_out.weight"});
+  return t;
+}
+
+}  // namespace
+
+Family family_gpt_neox() { return {"gpt_neox", {}, architecture, tensors}; }
+
+}  // namespace limpid

@@ -1,0 +1,53 @@
+// GPT-J (Wang 2021): attention and feed-forward side by side behind one norm; rotary pairs interleaved.
+#include "model/families/family.h"
+
+namespace limpid {
+
+namespace {
+
+Architecture architecture(const HubConfig& c) {
+  const int64_t width = c.size("n_embd"), heads = c.size("n_head");
+  const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
+  BlockOptions block;
+  block.norm = norm;
+  block.parallel = block.shared_norm = true;
+  block.attention.heads = heads;
+  block.attention.width = width / heads;
+  block.attention.out_width = width;
+  block.attention.mask = Mask::causal;
+  block.attention.positions = Positions::rotary;
+  block.attention.rotary = {c.size("rotary_dim", block.attention.width), 10000, Pairing::interleaved};
+  block.attention.each = "token";
+  block.feed_forward = {c.size("n_inner", 4 * width), c.activation("activation_function", "gelu_new")};
+  Architecture a;
+  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .context = c.size("n_positions", 2048)};
+  a.stack = {.layers = c.size("n_layer"), .blocks = {block}, .final_norm = norm};
+  a.head.tied = c.flag("tie_word_embeddings", false);
+  a.head.bias = true;
+  if (c.is_for("Model")) a.head.kind = Head::none;
+  return a;
+}
+
+TensorTable tensors(const HubConfig&, const Architecture&) {
+  TensorTable t;
+  t.prefixes = {"transformer.", ""};
+  t.table("embed.W_E", "wte.weight");
+  t.norm("blocks.*.ln1", "h.*.ln_1");
+  t.projection("attn", "Q", "h.*.attn.q_proj");
+  t.projection("attn", "K", "h.*.attn.k_proj");
+  t.projection("attn", "V", "h.*.attn.v_proj");
+  t.projection("attn", "O", "h.*.attn.out_proj");
+  t.projection("mlp", "in", "h.*.mlp.fc_in");
+  t.projection("mlp", "out", "h.*.mlp.fc_out");
+  t.norm("ln_final", "ln_f");
+  t.linear("unembed.W_U", "lm_head.weight");
+  t.vector("unembed.b_U", "lm_head.bias");
+  t.ignored.insert(t.ignored.end(), {"*h.*.attn.bias", "*h.*.attn.embed_positions"});
+  return t;
+}
+
+}  // namespace
+
+Family family_gptj() { return {"gptj", {}, architecture, tensors}; }
+
+}  // namespace limpid

@@ -1,0 +1,58 @@
+// Llama (Touvron 2023, Dubey 2024) and what its descendants share.
+#include "model/families/family.h"
+
+namespace limpid {
+
+Architecture llama_architecture(const HubConfig& c) {
+  const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
+  const NormOptions norm = {Norm::rms, c.real("rms_norm_eps", 1e-6), false};
+  AttentionOptions attention;
+  attention.heads = heads;
+  attention.kv_heads = c.size("num_key_value_heads", heads);
+  attention.width = c.size("head_dim", width / heads);
+  attention.out_width = width;
+  attention.mask = Mask::causal;
+  attention.bias = attention.out_bias = c.flag("attention_bias", false);
+  attention.positions = Positions::rotary;
+  attention.rotary = rotary_of(c, attention.width);
+  attention.each = "token";
+  BlockOptions block;
+  block.norm = norm;
+  block.attention = attention;
+  block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "silu"), true,
+                        c.flag("mlp_bias", false)};
+  Architecture a;
+  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 2048)};
+  a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
+  a.head.tied = c.flag("tie_word_embeddings", false);
+  if (c.is_for("Model")) a.head.kind = Head::none;
+  return a;
+}
+
+TensorTable llama_tensors() {
+  TensorTable t;
+  t.prefixes = {"model.", ""};
+  t.table("embed.W_E", "embed_tokens.weight");
+  t.norm("blocks.*.ln1", "layers.*.input_layernorm");
+  for (const auto& [ours, theirs] : {std::pair{"Q", "q"}, {"K", "k"}, {"V", "v"}, {"O", "o"}})
+    t.projection("attn", ours, std::string("layers.*.self_attn.") + theirs + "_proj");
+  t.norm("blocks.*.ln2", "layers.*.post_attention_layernorm");
+  t.projection("mlp", "in", "layers.*.mlp.gate_proj");
+  t.projection("mlp", "up", "layers.*.mlp.up_proj");
+  t.projection("mlp", "out", "layers.*.mlp.down_proj");
+  t.norm("ln_final", "norm");
+  t.linear("unembed.W_U", "lm_head.weight");
+  t.vector("unembed.b_U", "lm_head.bias");
+  t.ignored.push_back("lm_head.weight");  // of a tied model, stored all the same
+  return t;
+}
+
+namespace {
+
+TensorTable tensors(const HubConfig&, const Architecture&) { return llama_tensors(); }
+
+}  // namespace
+
+Family family_llama() { return {"llama", {}, llama_architecture, tensors}; }
+
+}  // namespace limpid

@@ -1,0 +1,37 @@
+// RoBERTa (Liu 2019) and XLM-RoBERTa: BERT whose positions count from pad id + 1, with heads of other names.
+#include "model/families/family.h"
+
+namespace limpid {
+
+namespace {
+
+int64_t unused_positions(const HubConfig& c) { return c.size("pad_token_id", 1) + 1; }
+
+Architecture architecture(const HubConfig& c) {
+  Architecture a = bert_architecture(c);
+  a.inputs.context -= unused_positions(c);
+  return a;
+}
+
+TensorTable tensors(const HubConfig& c, const Architecture&) {
+  TensorTable t = bert_tensors("roberta.");
+  for (TensorRule& rule : t.rules)
+    if (rule.ours == "pos_embed.W_pos") rule.skip_rows = unused_positions(c);
+  t.linear("head.W", "lm_head.dense.weight");
+  t.vector("head.b", "lm_head.dense.bias");
+  t.norm("ln_head", "lm_head.layer_norm");
+  t.linear("unembed.W_U", "lm_head.decoder.weight");
+  t.vector("unembed.b_U", "lm_head.bias");
+  t.linear("head.W", "classifier.dense.weight");
+  t.vector("head.b", "classifier.dense.bias");
+  t.linear("unembed.W_U", "classifier.out_proj.weight");
+  t.vector("unembed.b_U", "classifier.out_proj.bias");
+  t.ignored.push_back("lm_head.*");
+  return t;
+}
+
+}  // namespace
+
+Family family_roberta() { return {"roberta", {"xlm-roberta", "camembert"}, architecture, tensors}; }
+
+}  // namespace limpid

@@ -1,0 +1,207 @@
+// From the tensors of a file, under their names and layouts, to parameters under ours.
+#include "model/families/tensors.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "core/label.h"
+#include "tensor/dispatch.h"
+
+namespace limpid {
+
+void TensorTable::norm(const std::string& ours, const std::string& theirs, double offset) {
+  add({ours + ".w", theirs + ".weight", TensorRule::Layout::vector, {}, offset});
+  vector(ours + ".b", theirs + ".bias");
+}
+
+void TensorTable::projection(const std::string& here, const std::string& name, const std::string& theirs,
+                             Part part) {
+  linear("blocks.*." + here + ".W_" + name, theirs + ".weight", part);
+  vector("blocks.*." + here + ".b_" + name, theirs + ".bias", part);
+}
+
+namespace {
+
+// What the star of a pattern stands for in a name; nothing if the name does not fit.
+std::optional<std::string> star_of(const std::string& pattern, const std::string& name) {
+  const size_t star = pattern.find('*');
+  if (star == std::string::npos) return pattern == name ? std::optional(std::string()) : std::nullopt;
+  const std::string_view head = std::string_view(pattern).substr(0, star), tail = std::string_view(pattern).substr(star + 1);
+  if (name.size() < head.size() + tail.size() || !name.starts_with(head) || !name.ends_with(tail)) return std::nullopt;
+  const std::string stands = name.substr(head.size(), name.size() - head.size() - tail.size());
+  if (stands.empty() || !std::all_of(stands.begin(), stands.end(), [](char c) { return c >= '0' && c <= '9'; }))
+    return std::nullopt;
+  return stands;
+}
+
+std::string with_star(std::string pattern, const std::string& star) {
+  if (const size_t at = pattern.find('*'); at != std::string::npos) pattern.replace(at, 1, star);
+  return pattern;
+}
+
+// Whether the name fits a pattern in which each star stands for anything.
+bool fits_pattern(std::string_view pattern, std::string_view name) {
+  if (pattern.empty()) return name.empty();
+  if (pattern[0] != '*') return !name.empty() && name[0] == pattern[0] && fits_pattern(pattern.substr(1), name.substr(1));
+  for (size_t i = 0; i <= name.size(); ++i)
+    if (fits_pattern(pattern.substr(1), name.substr(i))) return true;
+  return false;
+}
+
+class Mapper {
+ public:
+  Mapper(const TensorTable& table, const NamedTensors& file) : table_(table), file_(file) {
+    const auto names = file.names();
+    for (const std::string& name : names) left_.insert(name);
+    for (const std::string& prefix : table.prefixes) {
+      prefix_ = prefix;
+      for (const TensorRule& rule : table.rules)
+        if (file.has(prefix + with_star(rule.theirs, "0"))) return;
+    }
+    prefix_ = table.prefixes.front();
+  }
+
+  Tensor parameter(const Value& value) {
+    for (const TensorRule& rule : table_.rules) {
+      const auto star = star_of(rule.ours, value.name);
+      if (!star) continue;
+      const std::string name = found(with_star(rule.theirs, *star));
+      if (name.empty()) {
+        missing_ = prefix_ + with_star(rule.theirs, *star);
+        continue;  // another rule may name it otherwise
+      }
+      used_.insert(name);
+      return read(rule, name, value);
+    }
+    if (!missing_.empty()) fail_work(file_.path(), ": tensor '", missing_, "' is missing");
+    fail_work(file_.path(), ": nothing in the file is called what '", value.name, "' needs");
+  }
+
+  // Every tensor must have been read, or be known as none that is needed.
+  void require_all_used() const {
+    for (const std::string& name : left_) {
+      if (used_.count(name)) continue;
+      const auto known = [&](const std::string& pattern) { return fits_pattern(pattern, name); };
+      if (std::any_of(table_.ignored.begin(), table_.ignored.end(), known)) continue;
+      fail_work(file_.path(), ": tensor '", visible_line(name), "' ", shape_text(name),
+                " belongs to nothing that its config.json describes");
+    }
+  }
+
+ private:
+  std::string shape_text(const std::string& name) const { return file_.shape(name).text(); }
+
+  // The name under which the tensor stands in the file: with the prefix or without, a norm's also as gamma
+  // and beta (TensorFlow's, in old files).
+  std::string found(const std::string& theirs) const {
+    for (const std::string& prefix : {prefix_, std::string()}) {
+      const std::string name = prefix + theirs;
+      if (file_.has(name)) return name;
+      for (const auto& [now, before] : {std::pair{".weight", ".gamma"}, {".bias", ".beta"}})
+        if (name.ends_with(now))
+          if (const std::string old = name.substr(0, name.size() - std::string_view(now).size()) + before; file_.has(old))
+            return old;
+    }
+    return "";
+  }
+
+  [[noreturn]] void wrong_shape(const std::string& name, const Shape& is, const std::string& expected) const {
+    fail_work(file_.path(), ": tensor '", visible_line(name), "' is ", is.text(), ", expected ", expected);
+  }
+
+  Tensor read(const TensorRule& rule, const std::string& name, const Value& value) const {
+    const Shape& own = value.shape;
+    const Tensor stored = file_.read(name);
+    if (!is_floating(stored.dtype()))
+      fail_work(file_.path(), ": tensor '", visible_line(name), "' holds ", limpid::name(stored.dtype()),
+                " numbers, expected floating ones");
+    Tensor from = stored.to(DType::f32);
+    Tensor out(DType::f32, own);
+    switch (rule.layout) {
+      case TensorRule::Layout::as_is:
+        rows(rule, name, from, out);
+        break;
+      case TensorRule::Layout::linear:
+        matrix(rule, name, from, out);
+        break;
+      case TensorRule::Layout::vector:
+        numbers(rule, name, from, out);
+        break;
+    }
+    if (rule.offset != 0)
+      for (int64_t i = 0; i < out.count(); ++i) out.data<float>()[i] += static_cast<float>(rule.offset);
+    return out;
+  }
+
+  void rows(const TensorRule& rule, const std::string& name, const Tensor& from, Tensor& out) const {
+    const int64_t each = out.shape().rank() ? out.count() / std::max<int64_t>(1, out.shape()[0].size) : 1;
+    const int64_t skipped = rule.skip_rows * each;
+    Shape expected = Shape::unnamed(out.shape().sizes());
+    if (expected.rank() > 0) expected[0].size += rule.skip_rows;
+    if (!from.shape().same_sizes(expected)) wrong_shape(name, from.shape(), expected.text());
+    std::copy_n(from.data<float>() + skipped, out.count(), out.data<float>());
+  }
+
+  // Calls f(output, where it is stored) for the outputs that the part means, in order.
+  template <class F>
+  static void each_output(const Part& part, int64_t outputs, F&& f) {
+    const Part p = part.inner ? part : Part{1, outputs, 0, outputs, 1};
+    int64_t to = 0;
+    for (int64_t o = 0; o < p.outer; ++o)
+      for (int64_t i = p.begin; i < p.end; ++i)
+        for (int64_t d = 0; d < p.width; ++d) f(to++, (o * p.inner + i) * p.width + d);
+  }
+  static int64_t stored_outputs(const Part& part, int64_t outputs) {
+    return part.inner ? part.outer * part.inner * part.width : outputs;
+  }
+  void require_part(const Part& part, const std::string& name, int64_t outputs) const {
+    if (part.inner && part.outer * (part.end - part.begin) * part.width != outputs)
+      fail_work(file_.path(), ": tensor '", visible_line(name), "' does not divide into the parts that its config.json describes");
+  }
+
+  // w of ours is [in..., out...]: W_O has two axes in, all others one.
+  void matrix(const TensorRule& rule, const std::string& name, const Tensor& from, Tensor& out) const {
+    const Shape& own = out.shape();
+    const bool joins = own.rank() == 3 && own[0].axis == Axis::H;
+    const int64_t in = joins ? own[0].size * own[1].size : own[0].size, outputs = out.count() / std::max<int64_t>(in, 1);
+    require_part(rule.part, name, outputs);
+    const int64_t stored = stored_outputs(rule.part, outputs);
+    const Shape expected = table_.linear_in_first ? Shape::unnamed({in, stored}) : Shape::unnamed({stored, in});
+    if (!from.shape().same_sizes(expected)) wrong_shape(name, from.shape(), expected.text());
+    const float* x = from.data<float>();
+    float* y = out.data<float>();
+    each_output(rule.part, outputs, [&](int64_t to, int64_t at) {
+      if (table_.linear_in_first)
+        for (int64_t k = 0; k < in; ++k) y[k * outputs + to] = x[k * stored + at];
+      else
+        for (int64_t k = 0; k < in; ++k) y[k * outputs + to] = x[at * in + k];
+    });
+  }
+
+  void numbers(const TensorRule& rule, const std::string& name, const Tensor& from, Tensor& out) const {
+    require_part(rule.part, name, out.count());
+    const int64_t stored = stored_outputs(rule.part, out.count());
+    if (from.shape().rank() != 1 || from.count() != stored)
+      wrong_shape(name, from.shape(), Shape::unnamed({stored}).text());
+    each_output(rule.part, out.count(),
+                [&](int64_t to, int64_t at) { out.data<float>()[to] = from.data<float>()[at]; });
+  }
+
+  const TensorTable& table_;
+  const NamedTensors& file_;
+  std::string prefix_, missing_;
+  std::set<std::string> left_, used_;
+};
+
+}  // namespace
+
+std::map<std::string, Tensor> parameters_of(const Graph& graph, const TensorTable& table, const NamedTensors& file) {
+  Mapper mapper(table, file);
+  std::map<std::string, Tensor> out;
+  for (const Value& value : graph.values())
+    if (value.kind == Value::Kind::parameter) out[value.name] = mapper.parameter(value);
+  mapper.require_all_used();
+  return out;
+}
+
+}  // namespace limpid

@@ -1,0 +1,57 @@
+// A block: attention, then feed-forward, each added to what it read.
+#include "network/build.h"
+#include "network/parts.h"
+
+namespace limpid {
+
+namespace {
+
+// x + f, f scaled where the network asks for it.
+Stage add_to(const Scope& in, const Note& note, Stage x, Stage f, double factor) {
+  if (factor != 1) f = scale(in.graph->scope(f.name() + "_scaled"), f, factor);
+  return add(in.saying(note), x, f);
+}
+
+const Note k_before_attention = {"", "", "Brings every token's numbers to the same size before attention."};
+const Note k_before_feed_forward = {"", "",
+                                    "Brings every token's numbers to the same size before the feed-forward layer."};
+const Note k_after_attention = {"", "", "Brings every token's numbers to the same size after attention."};
+const Note k_after_feed_forward = {"", "",
+                                   "Brings every token's numbers to the same size after the feed-forward layer."};
+const Note k_mid = {"Add", "x + attention", "Adds what attention gathered to what the token already was."};
+const Note k_post = {"Add", "x + feed-forward",
+                     "Adds what the feed-forward layer found to what the token already was."};
+
+}  // namespace
+
+Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext& c) {
+  const auto attend = [&](Stage a) {
+    return dropped(attention(in / "attn", a, a, o.attention, c.lengths), c.dropout);
+  };
+  const auto forward = [&](Stage a) {
+    return dropped(feed_forward(in / "mlp", a, o.feed_forward, c.width, c.out_init), c.dropout);
+  };
+  const auto norm = [&](const char* name, const Note& note, Stage a) {
+    return normalize((in / name).saying(note), a, o.norm);
+  };
+  const double factor = o.residual_scale;
+  if (o.parallel) {
+    const Stage a = norm("ln1", k_before_attention, x);                                     // [B,T,C]
+    const Stage f = o.shared_norm ? a : norm("ln2", k_before_feed_forward, x);              // [B,T,C]
+    const Stage mid = add_to(in / "resid_mid", k_mid, x, attend(a), factor);                // [B,T,C]
+    return add_to(in / "resid_post", k_post, mid, forward(f), factor);                      // [B,T,C]
+  }
+  const bool before = o.norms == NormPlace::before || o.norms == NormPlace::both;
+  const bool inside = o.norms == NormPlace::both || o.norms == NormPlace::output;
+  Stage a = attend(before ? norm("ln1", k_before_attention, x) : x);
+  if (inside) a = norm(before ? "ln1_post" : "ln1", k_after_attention, a);
+  x = add_to(in / "resid_mid", k_mid, x, a, factor);
+  if (o.norms == NormPlace::after) x = norm("ln1", k_after_attention, x);
+  Stage f = forward(before ? norm("ln2", k_before_feed_forward, x) : x);
+  if (inside) f = norm(before ? "ln2_post" : "ln2", k_after_feed_forward, f);
+  x = add_to(in / "resid_post", k_post, x, f, factor);
+  if (o.norms == NormPlace::after) x = norm("ln2", k_after_feed_forward, x);
+  return x;
+}
+
+}  // namespace limpid

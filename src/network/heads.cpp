@@ -1,0 +1,93 @@
+// The end of a network: what is predicted from the last hidden state.
+#include "network/build.h"
+#include "network/parts.h"
+
+namespace limpid {
+
+namespace {
+
+void loss_of(const Scope& in, Stage logits, Shape targets) {
+  cross_entropy(in / "loss", logits, in.graph->input("targets", targets, DType::i64));
+}
+
+// A layer of its own before the last matrix: act(x W + b), then a norm.
+Stage transformed(const Scope& in, Stage x, const HeadOptions& o, int64_t width) {
+  x = project(in / "transform", x, "head.W", {{Axis::C, width}}, {.bias = o.transform_bias, .bias_name = "head.b"});
+  x = activate(in / "transformed", x, o.activation);
+  return o.transform_norm ? normalize(in / "ln_head", x, *o.transform_norm) : x;
+}
+
+// Logits of words, after the scale and the cap that some networks have.
+Stage words(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Architecture& a) {
+  const int64_t vocabulary = a.inputs.vocabulary;
+  const std::string each = a.each;
+  const Note note = {"Output Layer", o.tied ? "logits = x W_E^T" : "logits = x W_U",
+                     o.kind == Head::masked_word ? join("One score per ", each, " that could stand here.")
+                                                 : join("One score per ", each, " that could come next.")};
+  const int changes = int{o.scale != 1} + int{o.softcap != 0};
+  const auto at = [&](int left, const char* name) { return in / (left == 0 ? "logits" : name); };
+  Stage b;
+  if (o.bias) b = in.graph->parameter("unembed.b_U", {{Axis::V, vocabulary}}, {Init::Kind::zeros, 0, false});
+  Stage w = table;
+  if (!o.tied)
+    w = in.graph->parameter("unembed.W_U", {{Axis::C, x.shape()[2].size}, {Axis::V, vocabulary}},
+                            {Init::Kind::normal, 0.02, true});
+  Stage logits = linear(at(changes, "raw_logits").saying(note), x, w, b, {.transposed = o.tied});
+  if (o.scale != 1) logits = scale(at(changes - 1, "scaled_logits"), logits, o.scale);
+  if (o.softcap != 0) logits = softcap(in / "logits", logits, o.softcap);
+  return logits;
+}
+
+}  // namespace
+
+void predict_words(const Scope& in, Stage x, Stage tied, int64_t vocabulary, bool training,
+                   const std::string& each) {
+  const Note note = {"Output Layer", tied ? "logits = x W_E^T" : "logits = x W_U",
+                     join("One score per ", each, " that could come next.")};
+  const Scope here = (in / "logits").saying(note);
+  const Stage logits = tied ? linear(here, x, tied, {}, {.transposed = true})  // [B,T,V]
+                            : project(here, x, "unembed.W_U", {{Axis::V, vocabulary}}, {});
+  softmax((in / "probs")
+              .saying({"", "p = softmax(logits)",
+                       join("The scores become the probabilities of the next ", each, ".")}),
+          logits, Axis::V);
+  if (training) loss_of(in, logits, {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}});
+}
+
+void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Architecture& a, Stage lengths,
+          bool training) {
+  const Shape places = {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}};
+  if (o.kind == Head::none) return;
+  if (o.kind == Head::next_word || o.kind == Head::masked_word) {
+    const int64_t width = a.inputs.embedding_width ? a.inputs.embedding_width : a.inputs.width;
+    if (o.transform) x = transformed(in, x, o, width);
+    const Stage logits = words(in, x, o, table, a);  // [B,T,V]
+    const char* said = o.kind == Head::next_word ? "The scores become the probabilities of the next "
+                                                 : "The scores become the probabilities of what stands here, each a ";
+    softmax((in / "probs").saying({"", "p = softmax(logits)", join(said, a.each, ".")}), logits, Axis::V);
+    if (training) loss_of(in, logits, places);
+    return;
+  }
+  if (o.kind == Head::token_classes) {
+    if (o.transform) x = transformed(in, x, o, a.inputs.width);
+    const Stage logits = project((in / "logits").saying({"", "logits = x W_U", "One score a class, for every token."}), x,
+                                 "unembed.W_U", {{Axis::V, o.outputs}}, {.bias = o.bias, .bias_name = "unembed.b_U"});
+    if (o.outputs > 1) softmax(in / "probs", logits, Axis::V);
+    if (training) loss_of(in, logits, places);
+    return;
+  }
+  Stage row = pool(in / "pooled", x, o.pool, lengths);  // [B,C]
+  if (o.transform) row = transformed(in, row, o, a.inputs.width);
+  const bool classes = o.kind == Head::classes;
+  const Note note = {"", "y = x W_U", classes ? "One score a class." : "The numbers the network predicts."};
+  const Stage y = project((in / (classes ? "logits" : "prediction")).saying(note), row, "unembed.W_U",
+                          {{Axis::V, o.outputs}}, {.bias = o.bias, .bias_name = "unembed.b_U"});
+  if (classes) softmax(in / "probs", y, Axis::V);
+  if (!training) return;
+  if (classes)
+    loss_of(in, y, {{Axis::B, k_symbolic}});
+  else
+    mean_squared_error(in / "loss", y, in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, o.outputs}}));
+}
+
+}  // namespace limpid

@@ -1,0 +1,80 @@
+// What a network reads: tokens, and where they stand.
+#include "network/build.h"
+#include "network/parts.h"
+
+namespace limpid {
+
+namespace {
+
+const Init k_small = {Init::Kind::normal, 0.02, true};
+
+class TokenBuilder {
+ public:
+  TokenBuilder(const Scope& in, const TokenInputs& o)
+      : in_(in), o_(o), projects_(o.embedding_width && o.embedding_width != o.width) {
+    adds_types_ = o.token_types > 0;
+    adds_positions_ = o.positions == Positions::learned || o.positions == Positions::sinusoidal;
+    steps_ = int{adds_types_} + int{adds_positions_} + int{o.norm.has_value()} + int{projects_ && o.projects_sum};
+  }
+
+  Stage build(Stage table) {
+    Stage x = embedding(in_ / "embed", graph().input("tokens", rows(), DType::i64), table);  // [B,T,C]
+    if (projects_ && !o_.projects_sum) x = project_to_model(in_ / "embed_proj", x);          // [B,T,C]
+    if (o_.scale != 1) x = scale(in_ / "scaled_embed", x, o_.scale);
+    if (adds_types_) x = add(next("typed_embed", k_typed), x, types());
+    if (adds_positions_) x = add(next("embed_sum", k_placed), x, positions(x));
+    if (o_.norm) x = normalize(next("ln_embed", k_normed), x, *o_.norm);
+    if (projects_ && o_.projects_sum) x = project_to_model(next("embed_proj", {}), x);
+    if (x.name() != k_first) graph().alias(k_first, x);
+    return x;
+  }
+
+ private:
+  static constexpr const char* k_first = "blocks.0.resid_pre";
+  inline static const Note k_typed = {"Add", "x + token type",
+                                      "A token is what it is and which of the texts it belongs to."};
+  inline static const Note k_placed = {"Add", "x + position", "A token is what it is and where it stands."};
+  inline static const Note k_normed = {"", "", "Brings every token's numbers to the same size."};
+
+  Graph& graph() const { return *in_.graph; }
+  static Shape rows() { return {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}}; }
+  int64_t width() const { return projects_ && o_.projects_sum ? o_.embedding_width : o_.width; }
+
+  // The last sum is what the first block reads, and is called so; a norm has outputs of its own names.
+  Scope next(const char* name, const Note& note) {
+    --steps_;
+    const bool sum = name == std::string_view("typed_embed") || name == std::string_view("embed_sum");
+    return (in_ / (steps_ == 0 && sum ? k_first : name)).saying(note);
+  }
+
+  Stage project_to_model(const Scope& in, Stage x) const {
+    return project(in, x, "embed.W_proj", {{Axis::C, o_.width}},
+                   {.bias = o_.projection_bias, .bias_name = "embed.b_proj"});
+  }
+
+  Stage types() const {
+    const Stage table = graph().parameter("token_type_embed.W_type",
+                                          {{Axis::N, o_.token_types}, {Axis::C, width()}}, k_small);
+    return embedding(in_ / "token_type_embed", graph().input("token_types", rows(), DType::i64), table);
+  }
+
+  Stage positions(Stage x) const {
+    if (o_.positions == Positions::sinusoidal) return sinusoidal_positions(in_ / "pos_embed", x);
+    const Stage table =
+        graph().parameter("pos_embed.W_pos", {{Axis::P, o_.context}, {Axis::C, width()}}, k_small);
+    return learned_positions(in_ / "pos_embed", x, table);
+  }
+
+  const Scope& in_;
+  const TokenInputs& o_;
+  bool projects_, adds_types_ = false, adds_positions_ = false;
+  int steps_ = 0;  // that are still to come
+};
+
+}  // namespace
+
+Stage token_inputs(const Scope& in, const TokenInputs& o, Stage table) {
+  return TokenBuilder(in, o).build(table);
+}
+
+}  // namespace limpid

@@ -1,0 +1,172 @@
+// Families of real models: folders of the hub, read and run by what a user calls, held to what transformers
+// computed for the same weights (LIMPID_DATA: conformance/families).
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "data.h"
+#include "limpid/model.h"
+
+namespace limpid {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Case {
+  std::string name;
+  double logits = 2e-5;  // tolerance, of max(1, |value|)
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
+class Families : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    folder = data_folder("conformance/families/" + GetParam().name);
+    if (folder.empty()) GTEST_SKIP() << "no conformance/families/" << GetParam().name << " (LIMPID_DATA names the data folder)";
+    golden = read_safetensors(folder / "golden.safetensors").tensors;
+    golden2 = read_safetensors(folder / "golden2.safetensors").tensors;
+  }
+
+  Model model() const { return Model::load(folder.string()); }
+
+  fs::path folder;
+  std::map<std::string, Tensor> golden, golden2;
+};
+
+std::vector<int64_t> row_of(const Tensor& ids, int64_t row, int64_t first = 0, int64_t end = -1) {
+  const int64_t width = ids.shape()[1].size;
+  std::vector<int64_t> out;
+  for (int64_t i = first; i < (end < 0 ? width : end); ++i) out.push_back(static_cast<int64_t>(ids.at({row, i})));
+  return out;
+}
+
+// The largest difference, as a share of max(1, |expected|).
+double difference(const ConstView& got, const ConstView& expected) {
+  const Tensor a = Tensor::copy_of(got).to(DType::f64), b = Tensor::copy_of(expected).to(DType::f64);
+  if (a.count() != b.count()) return 1e30;
+  double worst = 0;
+  for (int64_t i = 0; i < a.count(); ++i) {
+    const double d = std::abs(a.data<double>()[i] - b.data<double>()[i]) / std::max(1.0, std::abs(b.data<double>()[i]));
+    if (!(d <= worst)) worst = d;
+  }
+  return worst;
+}
+
+std::string output_of(const Model& model) { return model.graph().find("logits") >= 0 ? "logits" : "last_hidden_state"; }
+
+TEST_P(Families, GiveTheReferencesNumbers) {
+  const Model m = model();
+  const Trace trace = m.trace(row_of(golden.at("in.input_ids"), 0), {});
+  EXPECT_LE(difference(trace[output_of(m)], golden.at("out.logits")), GetParam().logits);
+  int layers = 0;
+  for (; golden.count(join("out.attentions.", layers)); ++layers)
+    EXPECT_LE(difference(trace[join("blocks.", layers, ".attn.pattern")], golden.at(join("out.attentions.", layers))), 2e-5)
+        << "layer " << layers;
+  EXPECT_EQ(layers, 2);
+  for (int i = 0; i <= layers; ++i) {
+    const std::string name = i == layers ? "last_hidden_state" : join("blocks.", i, ".resid_pre");
+    EXPECT_LE(difference(trace[name], golden2.at(join("out.hidden_states.", i))), 2e-5) << name;
+  }
+}
+
+// What is padded, on either side, is a list of texts of different lengths here.
+TEST_P(Families, RunABatchOfDifferentLengths) {
+  const Model m = model();
+  const Tensor &ids = golden2.at("in.input_ids"), &seen = golden2.at("in.attention_mask"), &expected = golden2.at("out.logits");
+  TokenBatch batch;
+  std::vector<int64_t> first;
+  for (int64_t b = 0; b < 2; ++b) {
+    int64_t begin = 0, end = ids.shape()[1].size;
+    while (seen.at({b, begin}) == 0) ++begin;
+    while (seen.at({b, end - 1}) == 0) --end;
+    batch.ids.push_back(row_of(ids, b, begin, end));
+    first.push_back(begin);
+  }
+  const RunResult result = m.run(batch, {.keep = {"logits"}});
+  const Tensor& got = result["logits"];
+  for (int64_t b = 0; b < 2; ++b) {
+    const auto length = static_cast<int64_t>(batch.ids[static_cast<size_t>(b)].size());
+    EXPECT_LE(difference(got.view().window(0, b, 1).window(1, 0, length),
+                         expected.view().window(0, b, 1).window(1, first[static_cast<size_t>(b)], length)),
+              GetParam().logits)
+        << "text " << b;
+    // Alone it has the same bits.
+    const TokenBatch one = {{batch.ids[static_cast<size_t>(b)]}, {}};
+    const Tensor alone = Tensor::copy_of(got.view().window(0, b, 1).window(1, 0, length));
+    const RunResult again = m.run(one, {.keep = {"logits"}});
+    EXPECT_EQ(std::memcmp(alone.raw(), again["logits"].raw(), alone.bytes()), 0) << "text " << b;
+  }
+  if (!golden2.count("in.pair.token_type_ids")) return;
+  const TokenBatch pair = {{row_of(golden2.at("in.pair.input_ids"), 0)}, {row_of(golden2.at("in.pair.token_type_ids"), 0)}};
+  const RunResult typed = m.run(pair, {.keep = {"last_hidden_state"}});
+  const std::string last = m.graph().value(m.graph().require("last_hidden_state")).name;
+  EXPECT_LE(difference(typed[last], golden2.at("out.pair.last_hidden_state")), 2e-5);
+}
+
+TEST_P(Families, WriteTheReferencesTokens) {
+  if (!golden2.count("in.prompt_ids")) GTEST_SKIP() << "it writes no text";
+  const Model m = model();
+  GenerateOptions options;
+  options.tokens = golden2.at("out.generated_ids").count();
+  EXPECT_EQ(m.generate(row_of(golden2.at("in.prompt_ids"), 0), options), row_of(golden2.at("out.generated_ids"), 0));
+}
+
+// The gradients of the reference stand in a file under the names of the weights: read as if they were weights.
+TEST_P(Families, HaveTheReferencesGradients) {
+  const fs::path file = folder / "golden_grad.safetensors";
+  if (!fs::exists(file)) GTEST_SKIP() << "the reference has no gradients";
+  TensorFile content = read_safetensors(file);
+  const Tensor ids = content.tensors.at("in.input_ids"), labels = content.tensors.at("in.labels"), loss = content.tensors.at("loss");
+  std::erase_if(content.tensors, [](const auto& e) {
+    return e.first.starts_with("in.") || e.first.starts_with("out.") || e.first == "loss";
+  });
+  const fs::path copy = fs::temp_directory_path() / join("limpid-gradients-", ::getpid());
+  fs::create_directories(copy);
+  fs::copy_file(folder / "config.json", copy / "config.json", fs::copy_options::overwrite_existing);
+  write_safetensors(copy / "model.safetensors", content);
+  const Model m = model(), expected = Model::load(copy.string());
+  fs::remove_all(copy);
+
+  Graph graph(operations());
+  build(graph, m.config(), Purpose::train);
+  differentiate(graph, graph.handle(graph.require("loss")));
+  const bool next = predicts_next_token(m.config());
+  Tensor targets(DType::i64, ids.shape()), tokens = ids.to(DType::i64), types(DType::i64, ids.shape());
+  const int64_t rows = ids.shape()[0].size, length = ids.shape()[1].size;
+  for (int64_t b = 0; b < rows; ++b)
+    for (int64_t t = 0; t < length; ++t) {
+      const int64_t at = next ? t + 1 : t;
+      targets.data<int64_t>()[b * length + t] = at < length ? static_cast<int64_t>(labels.at({b, at})) : -1;
+      types.data<int64_t>()[b * length + t] = 0;
+    }
+  const Tensor lengths = Tensor::of<int64_t>({{Axis::B, rows}}, std::vector<int64_t>(static_cast<size_t>(rows), length));
+  std::map<std::string, ConstView> bound = {{"tokens", tokens}, {"targets", targets}};
+  if (graph.find("lengths") >= 0) bound["lengths"] = lengths;
+  if (graph.find("token_types") >= 0) bound["token_types"] = types;
+  for (const auto& [name, tensor] : m.parameters()) bound[name] = tensor;
+  RunOptions options;
+  options.keep.push_back("loss");
+  for (const auto& [name, tensor] : m.parameters()) options.keep.push_back(name + ".grad");
+  const RunResult result = Engine(graph).run(bound, options);
+  EXPECT_NEAR(result["loss"].at({}), loss.at({0}), 1e-5);
+  for (const auto& [name, tensor] : expected.parameters())
+    EXPECT_LE(difference(result[name + ".grad"], tensor), 5e-6) << name;
+}
+
+std::string name_of(const testing::TestParamInfo<Case>& info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Decoders, Families,
+                         testing::Values(Case{"gpt2"}, Case{"gpt_neo"}, Case{"gptj"}, Case{"gpt_neox"}, Case{"opt"}, Case{"bloom"},
+                                         Case{"llama"}, Case{"mistral"}, Case{"qwen2"}, Case{"qwen3"}, Case{"gemma"},
+                                         Case{"gemma2"}, Case{"gemma3_text"}, Case{"phi3"}, Case{"starcoder2"}),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Encoders, Families,
+                         testing::Values(Case{"bert"}, Case{"distilbert"}, Case{"roberta"}, Case{"albert"}, Case{"electra"},
+                                         Case{"mpnet"}),
+                         name_of);
+
+}  // namespace
+}  // namespace limpid
