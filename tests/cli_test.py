@@ -49,6 +49,9 @@ class Calls(Case):
     def test_version(self):
         self.assertRegex(self.ok("--version"), r"^limpid \d+\.\d+\.\d+, (avx512|avx2|neon|plain), \d+ threads?\n$")
         self.assertIn("1 thread\n", self.ok("--version", "--threads", "1"))
+        with open(os.path.join(SOURCE, "CHANGELOG.md")) as changes:
+            newest = re.search(r"^## (\d+\.\d+\.\d+)", changes.read(), re.M)[1]
+        self.assertIn(f"limpid {newest}, ", self.ok("--version"))
 
     def test_wrong_calls(self):
         self.refused(2, ["'paint' is not a command", "trace"], "paint")
