@@ -68,17 +68,18 @@ if(LIMPID_LINKS_AS_NEEDED)
 endif()
 target_link_libraries(limpid INTERFACE $<INSTALL_INTERFACE:-Wl,${needed}>)
 
-# limpid_install(TARGET LIBS [COMPONENT name EXCLUDE_FROM_ALL]): a library and what find_package and pkg-config say of
-# it.  limpid.pc finds its prefix from its own place, so that an installed tree can be moved.
-function(limpid_install target LIMPID_PC_LIBS)
+# limpid_install(TARGET MODULE LIBS [COMPONENT name EXCLUDE_FROM_ALL]): a library and what find_package and pkg-config
+# (as MODULE) say of it.  MODULE.pc finds its prefix from its own place, so that an installed tree can be moved.
+function(limpid_install target LIMPID_PC_MODULE LIMPID_PC_LIBS)
   install(TARGETS ${target} EXPORT ${target}Targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} ${ARGN}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ${ARGN})
   set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/limpid)
   install(EXPORT ${target}Targets NAMESPACE limpid:: FILE ${target}Targets.cmake DESTINATION ${package_folder} ${ARGN})
   file(RELATIVE_PATH LIMPID_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   string(REGEX REPLACE "/$" "" LIMPID_PC_PREFIX "${LIMPID_PC_PREFIX}")
-  configure_file(cmake/limpid.pc.in ${PROJECT_BINARY_DIR}/pkgconfig/${target}/limpid.pc @ONLY)
-  install(FILES ${PROJECT_BINARY_DIR}/pkgconfig/${target}/limpid.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig ${ARGN})
+  configure_file(cmake/limpid.pc.in ${PROJECT_BINARY_DIR}/pkgconfig/${LIMPID_PC_MODULE}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/pkgconfig/${LIMPID_PC_MODULE}.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig ${ARGN})
 endfunction()
 
 configure_package_config_file(cmake/limpidConfig.cmake.in ${PROJECT_BINARY_DIR}/limpidConfig.cmake
@@ -89,12 +90,16 @@ install(FILES ${PROJECT_BINARY_DIR}/limpidConfig.cmake ${PROJECT_BINARY_DIR}/lim
 
 # Both kinds have their rules, so that the test can have both from one build; the other kind is a component that
 # plain `cmake --install` leaves out: cmake --build B --target limpid_shared; cmake --install B --component limpid_shared
+# Their files have names of their own, so that both can stand in one prefix: for pkg-config `limpid` is what plain
+# `cmake --install` installs, and the component is limpid-shared or limpid-static.  The archive is named by its path:
+# -llimpid would take the shared library that stands beside it.
+set(archive "\${libdir}/liblimpid.a -Wl,${needed}")
 if(BUILD_SHARED_LIBS)
-  limpid_install(limpid_shared "-llimpid")
-  limpid_install(limpid "-llimpid -Wl,${needed}" COMPONENT limpid EXCLUDE_FROM_ALL)
+  limpid_install(limpid_shared limpid "-llimpid")
+  limpid_install(limpid limpid-static "${archive}" COMPONENT limpid EXCLUDE_FROM_ALL)
 else()
-  limpid_install(limpid "-llimpid -Wl,${needed}")
-  limpid_install(limpid_shared "-llimpid" COMPONENT limpid_shared EXCLUDE_FROM_ALL)
+  limpid_install(limpid limpid "${archive}")
+  limpid_install(limpid_shared limpid-shared "-llimpid" COMPONENT limpid_shared EXCLUDE_FROM_ALL)
 endif()
 
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -64,15 +64,16 @@ with_cmake() {  # with_cmake KIND PREFIX: the consumer, and the examples by the 
       -DCMAKE_RUNTIME_OUTPUT_DIRECTORY="$work/$1-cmake" && cmake --build "$work/$1-$(basename $folder)" || return
   done
 }
-pkg() {  # pkg PREFIX ARGUMENTS...: pkg-config of that copy alone
-  local folder
-  folder=$(find "$1" -name limpid.pc -printf '%h')
-  shift
-  PKG_CONFIG_PATH=$folder pkg-config "$@" limpid
+pkg() {  # pkg KIND PREFIX ARGUMENTS...: pkg-config of that copy alone
+  local folder module=limpid
+  [ "$1" != shared ] || module=limpid-shared
+  folder=$(find "$2" -name $module.pc -printf '%h')
+  shift 2
+  PKG_CONFIG_PATH=$folder pkg-config "$@" $module
 }
 with_pkg_config() {  # with_pkg_config KIND PREFIX
   local program flags
-  flags=$(pkg "$2" --cflags --libs)
+  flags=$(pkg "$1" "$2" --cflags --libs)
   mkdir -p "$work/$1-pkg"
   for program in tests/consumer/*.cpp examples/*.cpp; do
     # shellcheck disable=SC2086  # a list of flags
@@ -96,7 +97,7 @@ check_kind() {  # check_kind KIND PREFIX LIBRARIES: LIBRARIES is what a program 
   local kind=$1 where=$2 how name libraries
   check "$kind: find_package(limpid)" with_cmake "$kind" "$where"
   check "$kind: pkg-config limpid" with_pkg_config "$kind" "$where"
-  check "$kind: users get no definitions" same "$(pkg "$where" --cflags-only-other)" ""
+  check "$kind: users get no definitions" same "$(pkg "$kind" "$where" --cflags-only-other)" ""
   libraries=$(dirname "$(find "$where" -name 'liblimpid.*' | head -n 1)")
   for how in cmake pkg; do
     for name in $programs; do
@@ -113,7 +114,19 @@ check_kind static "$prefix" libhwy
 shared=$work/shared
 install_shared() {
   cmake --build "$build" --target limpid_shared && cmake --install "$build" --prefix "$shared" &&
-    cmake --install "$build" --component limpid_shared --prefix "$shared" && find "$shared" -name 'liblimpid.a' -delete
+    cmake --install "$build" --component limpid_shared --prefix "$work/alone" &&
+    cp -r "$work/alone/." "$shared"
+}
+# Each kind's files have names of their own: neither install takes one of the other's away.
+no_file_of_both() { same "$(comm -12 <(files_in "$prefix") <(files_in "$work/alone"))" ""; }
+files_in() { (cd "$1" && find . ! -type d | sort); }
+in_one_prefix() {  # what each name of pkg-config means where both are installed: the archive, the shared library
+  same "$(pkg static "$shared" --libs)" "$(pkg static "$prefix" --libs | sed "s|$prefix|$shared|g")" &&
+    no_more_than "$work/both" libhwy
+}
+archive_beside_shared() {
+  # shellcheck disable=SC2046  # a list of flags
+  g++ -std=c++20 tests/consumer/tensor.cpp -o "$work/both" $(pkg static "$shared" --cflags --libs)
 }
 exports() {  # what public headers declare, with Error's type information; nothing of the inside, no other library
   local library symbols
@@ -128,8 +141,12 @@ exports() {  # what public headers declare, with Error's type information; nothi
   ! grep -E '^. (typeinfo for |vtable for )?(limpid::(kernels|parallel|run_tasks|run_on_pool|allocate|make_plan)|hwy::|nlohmann::)' <<<"$symbols"
 }
 check "shared: installs" install_shared
+check "no file is installed by both kinds" no_file_of_both
+check "both: the archive links beside the shared library" archive_beside_shared
+check "both: pkg-config limpid is the archive" in_one_prefix
+find "$shared" -name 'liblimpid.a' -delete
 check "shared: exports its interface and no more" exports
-check "shared: pkg-config asks for nothing else" same "$(pkg "$shared" --libs-only-l | xargs)" "-llimpid"
+check "shared: pkg-config asks for nothing else" same "$(pkg shared "$shared" --libs-only-l | xargs)" "-llimpid"
 check_kind shared "$shared" liblimpid
 
 if [ -f "$build/limpid.1" ]; then
