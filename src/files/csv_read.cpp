@@ -281,7 +281,10 @@ CsvNumbers read_csv(Bytes bytes, std::string_view name, const CsvOptions& option
   });
   if (rows == 0) chosen = chosen_columns(options, header, header.size(), name, layout.labels);
   if (layout.labels && !header.empty()) header.erase(header.begin());
-  table.columns = options.columns.empty() ? std::move(header) : options.columns;
+  if (options.columns.empty())
+    table.columns = std::move(header);
+  else
+    table.columns = options.columns;
   table.values = Tensor::of(Shape::unnamed({rows, static_cast<int64_t>(chosen.size())}), values);
   return table;
 }
