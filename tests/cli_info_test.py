@@ -183,6 +183,17 @@ class Arrays(Case):
         self.assertRegex(table, r"(?m)^w +f32 +\[2,3\] +-3 +4 +0\.5 +1 +1$")
         self.refused(2, ["no array", "it holds"], "info", path("odd.safetensors"), "nosuch")
 
+    def test_a_number_has_the_digits_of_its_type(self):
+        tenths = [("h", "F16", [2], struct.pack("<2e", 0.1, 65504)), ("b", "BF16", [2], struct.pack("<2H", 0x3dcd, 0xbeab)),
+                  ("d", "F64", [2], struct.pack("<2d", 0.1, 1 / 3))]
+        file = write("tenths.safetensors", array_files.safetensors({"f": [0.1, 0.7, 1e-7]}, raw=tenths))
+        most = {t["name"]: (t["least"], t["most"]) for t in json.loads(self.ok("info", file, "*", "--json"))}
+        self.assertEqual(most, {"f": (1e-7, 0.7), "h": (0.1, 65500), "b": (-0.334, 0.1), "d": (0.1, 1 / 3)})
+        self.assertEqual(struct.unpack("<H", struct.pack("<e", 65500)), struct.unpack("<H", struct.pack("<e", 65504)))
+        page = self.ok("info", file, "f")
+        for line in ("least       1e-07\n", "most        0.7\n", "mean        0.26666668\n"):
+            self.assertIn(line, page)
+
     def test_a_name_and_a_file_without_arrays(self):
         self.refused(1, "an HTML page", "info", write("page.html", HTML), "w")
 

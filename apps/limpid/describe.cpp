@@ -2,6 +2,7 @@
 #include "limpid/describe.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "core/json.h"
@@ -323,6 +324,30 @@ Json describe_folder(const std::string& path) {
   return out;
 }
 
+// The number with the fewest digits that reads back as the same 16-bit one.
+template <class Half>
+double shortest_half(double value, Half (*rounded)(float)) {
+  constexpr int k_most_digits = 9;  // of any float
+  const auto same = [&](double x) {
+    return to_float(rounded(static_cast<float>(x))) == to_float(rounded(static_cast<float>(value)));
+  };
+  for (int digits = 0; digits < k_most_digits; ++digits) {
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::scientific, digits);
+    if (const auto shorter = parse_number({text, end.ptr}); shorter && same(*shorter)) return *shorter;
+  }
+  return value;
+}
+
+// The number with the fewest digits that reads back as the same number of that type: 0.1f is 0.1, not
+// 0.10000000149011612.
+double shortest(double value, DType dtype) {
+  if (dtype == DType::f32) return parse_number(number_text(static_cast<float>(value))).value_or(value);
+  if (dtype == DType::bf16) return shortest_half(value, to_bf16);
+  if (dtype == DType::f16) return shortest_half(value, to_f16);
+  return value;
+}
+
 }  // namespace
 
 std::string size_text(uint64_t bytes) {
@@ -364,12 +389,14 @@ Json describe_arrays(const std::string& path, const std::string& pattern) {
     Json json = tensor_json(array);
     if (array.unreadable.empty()) {
       const auto number = [&](long double x) -> Json {
-        if (is_floating(array.dtype)) return static_cast<double>(x);
+        if (is_floating(array.dtype)) return shortest(static_cast<double>(x), array.dtype);
         return static_cast<int64_t>(x);
       };
       json["least"] = numbers.finite() ? number(numbers.least) : Json();
       json["most"] = numbers.finite() ? number(numbers.most) : Json();
-      json["mean"] = numbers.finite() ? Json(numbers.mean) : Json();
+      // Of 16-bit numbers the mean has more digits than they have.
+      const DType mean = is_floating(array.dtype) && array.dtype != DType::f64 ? DType::f32 : DType::f64;
+      json["mean"] = numbers.finite() ? Json(shortest(numbers.mean, mean)) : Json();
       json["nan"] = numbers.nan;
       json["infinite"] = numbers.infinite;
     }

@@ -28,7 +28,8 @@ std::string plain_text(const Json& value) {
 std::string settings(const Json& object) {
   std::string out;
   for (const auto& [name, value] : object.items()) {
-    const bool empty = value == 0 || value == false || value == "" || value.is_structured();
+    const bool no_text = value.is_string() && value.get_ref<const std::string&>().empty();
+    const bool empty = value == 0 || value == false || no_text || value.is_structured();
     if (!empty) out += (out.empty() ? "" : ", ") + name + " " + plain_text(value);
   }
   return out;
@@ -133,8 +134,8 @@ void print_for_people(const std::string& path, const Json& json, int columns) {
   const std::string kind = json["kind"];
   print(join(visible_line(path), ": ", visible_line(what_of(json)), "\n"));
   print_fields(lines, json);
-  if (json.contains("advice") && json["advice"] != "")
-    lines.add("what to do", visible_line(json["advice"].get<std::string>()));
+  if (const std::string advice = json.value("advice", ""); !advice.empty())
+    lines.add("what to do", visible_line(advice));
   if (json.contains("command")) print("\n" + json["command"].get<std::string>() + "\n");
   if (json.contains("files")) print_files(json["files"]);
   if (!json.contains("tensors")) return;
