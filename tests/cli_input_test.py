@@ -176,6 +176,18 @@ class Evaluations(Case):
         self.refused(1, "nofile", "eval", "--file", "nofile.txt")
         self.ok("eval", "Life is short")
 
+    def test_a_long_text_shows_a_bar_in_a_terminal_only(self):
+        file = write("book.txt", TEXT * 2)
+        call = ["eval", "--file", file, "--stride", "1", "--window", "200"]
+        status, shown = in_terminal(*call, columns=100)
+        self.assertEqual(status, 0, shown)
+        self.assertRegex(shown, r"\r\x1b\[K[█▏▎▍▌▋▊▉ ]+ +\d+%  window \d+ of \d+")
+        windows = re.search(r"window \d+ of (\d+)", shown)[1]
+        self.assertIn(f"{windows} windows of 200 tokens", shown)
+        result = shown[shown.index("model "):]
+        self.assertNotIn("\r", result)  # the bar is gone before the result
+        self.assertNotIn("%  window", self.ok(*call))
+
 
 class ForPrograms(Case):
     def test_generate(self):

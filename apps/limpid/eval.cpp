@@ -8,6 +8,7 @@
 #include "limpid/commands.h"
 #include "limpid/files.h"
 #include "limpid/input.h"
+#include "limpid/run_bar.h"
 
 namespace limpid::command {
 
@@ -73,13 +74,17 @@ void print_json(const std::string& title, const Evaluation& e) {
   print(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
-void eval(const Call& call) {
+void eval(const Call& call, const Terminal& terminal) {
   if (call.text && !call.file.empty()) fail_call("a text and --file exclude each other; leave one out");
   const std::string text = call.file.empty() ? text_of(call.text) : read_file(call.file);
   if (text.empty()) fail_work(call.file, " is empty; give a file with a text of at least two tokens");
   Model model = open_model(call.model);
   if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
-  const Evaluation e = model.evaluate(text, call.options);
+  EvaluateOptions options = call.options;
+  std::optional<RunBar> bar(std::in_place, terminal);
+  options.progress = [&](double done, const std::string& next) { bar->show(done, next); };
+  const Evaluation e = model.evaluate(text, options);
+  bar.reset();  // gone before the result stands there
   call.json ? print_json(model.title(), e) : print_for_people(model.title(), e);
 }
 
@@ -112,7 +117,7 @@ Work add_eval(CLI::App& app) {
       "  limpid eval \"Life is short, art is long\"\n"
       "  limpid eval --file book.txt --model my/model.safetensors\n"
       "  limpid eval --file book.txt --json\n");
-  return [call](const Terminal&) { eval(*call); };
+  return [call](const Terminal& terminal) { eval(*call, terminal); };
 }
 
 }  // namespace limpid::command

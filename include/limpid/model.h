@@ -72,6 +72,8 @@ struct GeneratedToken {
 struct EvaluateOptions {
   int64_t window = 0;  // tokens; 0: as many as the model was trained on (networks without a context: 1,024)
   int64_t stride = 0;  // tokens; 0: half a window
+  /// As RunOptions', over all windows: `done` from 0 to 1, and which window is read.
+  std::function<void(double done, const std::string& next)> progress;
 };
 
 /// How well a model predicts a text: each token but the first, from those before it.

@@ -56,12 +56,19 @@ Evaluation Model::evaluate(const std::vector<int64_t>& ids, const EvaluateOption
     fail_call("eval: a stride of ", e.stride, " tokens, expected 1 to ", e.window - 1,
               ", less than the window of ", e.window);
   const auto length = static_cast<int64_t>(ids.size());
+  const int64_t windows = 1 + (std::max<int64_t>(length - e.window, 0) + e.stride - 1) / e.stride;
+  RunOptions run_options{.keep = {"logits"}};
+  if (options.progress)
+    run_options.progress = [&](double done, const std::string&) {
+      options.progress((static_cast<double>(e.windows) + done) / static_cast<double>(windows),
+                       join("window ", e.windows + 1, " of ", windows));
+    };
   int64_t scored = 1;  // the first token is predicted from nothing
   for (int64_t begin = 0; scored < length; begin += e.stride) {
     const int64_t end = std::min(begin + e.window, length);
     Tensor input(DType::i64, {{Axis::B, 1}, {Axis::T, end - begin}});
     std::copy(ids.begin() + begin, ids.begin() + end, input.data<int64_t>());
-    const RunResult result = run(input, {.keep = {"logits"}});
+    const RunResult result = run(input, run_options);
     const Tensor& logits = result["logits"];
     const int64_t vocabulary = logits.shape().size(Axis::V);
     for (; scored < end; ++scored) {
