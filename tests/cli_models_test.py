@@ -231,6 +231,10 @@ class NotFinite(Case):
         notes = json.loads(done.stdout)["notes"]
         self.assertIn("NaN at blocks.1.mlp.W_in[2,5]", notes[0])
         self.assertIn("first stage that is not finite is blocks.1.mlp.pre: NaN at blocks.1.mlp.pre[0,0,5]", notes[1])
+        first = {"stage": "blocks.1.mlp.pre", "cell": [0, 0, 5], "value": "nan"}
+        self.assertEqual(json.loads(done.stdout)["not_finite"], first)
+        self.ok("trace", "--tokens", IDS, "--model", file, "-o", path("nan-trace.safetensors"))
+        self.assertEqual(json.loads(self.ok("trace", path("nan-trace.safetensors"), "--json"))["not_finite"], first)
 
     def test_a_page_names_the_first_stage_that_was_not_finite(self):
         def overflow(state):  # finite parameters whose product is not
@@ -247,6 +251,7 @@ class NotFinite(Case):
     def test_masked_scores_are_finite_enough(self):
         file = self.model("fine.safetensors", lambda state: None)
         self.assertNotIn("not finite", self.ok("trace", "--tokens", IDS, "--model", file))
+        self.assertNotIn("not_finite", json.loads(self.ok("trace", "--tokens", IDS, "--model", file, "--json")))
         self.assertNotIn("not finite", self.ok("trace", "--tokens", IDS, "--model", file, "--edit", "blocks.0.attn.pattern=cut:2>0"))
 
 

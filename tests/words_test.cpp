@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cmath>
+#include <filesystem>
 
 #include "limpid/model.h"
 
@@ -52,6 +55,26 @@ TEST(Words, AreFoundInAnyText) {
     EXPECT_EQ(words.tokens.front().begin, 0u);
     EXPECT_EQ(words.tokens.back().end, std::string(text).size());
     EXPECT_EQ(words["blocks.0.attn.pattern"].shape()[2].size, static_cast<int64_t>(words.tokens.size()));
+  }
+}
+
+// A field says it, not the words of a note; a trace by tokens, as every trace of before, has no such field.
+TEST(Words, AreKnownAfterTheyWereStored) {
+  Model model = Model::builtin();
+  const Trace tokens = model.trace("sch\xc3\xb6n don't"), words = in_words(tokens);
+  EXPECT_FALSE(tokens.words_of_pieces);
+  EXPECT_TRUE(words.words_of_pieces);
+  EXPECT_EQ(to_json(tokens).find("words_of_pieces"), std::string::npos);
+  for (const char* ending : {".safetensors", ".npz"}) {
+    const std::string path =
+        (std::filesystem::temp_directory_path() / join("limpid_words_", ::getpid(), ending)).string();
+    Trace silent = words;
+    silent.notes.clear();
+    save(silent, path);
+    EXPECT_TRUE(load_trace(path).words_of_pieces);
+    save(tokens, path);
+    EXPECT_FALSE(load_trace(path).words_of_pieces);
+    std::filesystem::remove(path);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,13 @@ struct Token {
   int64_t id = 0;
   std::string label;          // for people: valid UTF-8, one line
   size_t begin = 0, end = 0;  // the bytes of the text it covers
+};
+
+/// The first stage of a run whose value held a NaN or an infinity.  The -inf of masked scores is none.
+struct NotFinite {
+  std::string stage;
+  double value = 0;           // NaN, or an infinity
+  std::vector<int64_t> cell;  // the place of the first one in the stage's value; empty: not looked for
 };
 
 struct Trace {
@@ -34,6 +42,10 @@ struct Trace {
   std::vector<std::string> notes;
   std::map<std::string, int64_t> numbers;  // seeds and settings: "seed", "plain"
   std::map<std::string, double> metrics;   // "loss", ...
+  std::optional<NotFinite> not_finite;     // where a value that was seen is not
+  // Some word stands for several tokens (in_words): places are not those that the run, its edits and its
+  // graph count by.
+  bool words_of_pieces = false;
 
   bool has(const std::string& name) const;
   /// The value of that name (aliases accepted); throws Error{call} saying what the trace holds.

@@ -55,12 +55,6 @@ ForeignModel read_mingpt(TensorFile, const std::string& path, const LoadOptions&
 
 /// "its parameters hold 3 numbers that are not finite, ..."; empty if all are.
 std::string note_on_parameters(const std::map<std::string, Tensor>&);
-/// The first stage of a run whose value was not finite.  The -inf of masked scores does not count.
-struct NotFinite {
-  std::string stage;
-  double value = 0;           // NaN, or an infinity
-  std::vector<int64_t> cell;  // where in the stage's value the first one stands; empty: not looked for
-};
 /// The first stage of this run whose value is not finite, if something that was `seen` is not: the run is
 /// made again, looking at every stage.  `length`: tokens of the sentence.
 std::optional<NotFinite> first_not_finite(Engine&, const Graph&,

@@ -165,8 +165,8 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
     for (const Observation& o : run.observe) trace.observed.push_back(to_text(o));
   run.progress = options.progress;
   RunResult result = runner->run(bound, run);
-  if (const auto first = first_not_finite(*runner, *shown, bound, run, length, result))
-    trace.notes.push_back(note_on(*first));
+  trace.not_finite = first_not_finite(*runner, *shown, bound, run, length, result);
+  if (trace.not_finite) trace.notes.push_back(note_on(*trace.not_finite));
   trace.values = std::move(result.values);
   trace.summaries = std::move(result.summaries);
   if (const auto loss = trace.values.find("loss"); loss != trace.values.end())

@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "core/label.h"
-#include "trace/words.h"
 
 namespace limpid {
 
@@ -82,7 +81,7 @@ void Edits::add(const std::string& text) {
   try {
     one.edit = parsed(text);
     one.action = action_words(one.edit);
-    if (one.edit.action == Edit::Action::cut && words_of_pieces(trace_)) one.action += " (of tokens)";
+    if (one.edit.action == Edit::Action::cut && trace_.words_of_pieces) one.action += " (of tokens)";
     if (trace_.graph) one.values = values_of(*trace_.graph, one.edit);
   } catch (const Error&) {
     one.values.clear();
@@ -147,7 +146,7 @@ std::string Edits::part_words(const One& one, int64_t head) const {
     if (axis == Axis::H) word = join("head ", place);
     if (axis == Axis::G) word = join("key head ", place);
     if ((axis == Axis::T || axis == Axis::S) && place >= 0 &&
-        place < static_cast<int64_t>(trace_.tokens.size()) && !words_of_pieces(trace_))
+        place < static_cast<int64_t>(trace_.tokens.size()) && !trace_.words_of_pieces)
       word = join(visible_line(trace_.token_word), " ", place, " \"",
                   visible_line(trace_.tokens[static_cast<size_t>(place)].label), "\"");
     out += (out.empty() ? "" : ", ") + word;
@@ -173,7 +172,7 @@ std::string Edits::of(const std::string& value, const Scope& scope) const {
 
 std::vector<std::pair<int64_t, int64_t>> Edits::cut(int64_t layer, int64_t head) const {
   std::vector<std::pair<int64_t, int64_t>> out;
-  if (!trace_.graph || words_of_pieces(trace_)) return out;
+  if (!trace_.graph || trace_.words_of_pieces) return out;
   for (const char* name : {"raw_scores", "scaled_scores", "scores"}) {
     const int id = trace_.graph->find(join("blocks.", layer, ".attn.", name));
     for (const One& one : all_)

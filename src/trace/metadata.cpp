@@ -126,6 +126,12 @@ Summary summary_of(const JsonValue& json) {
   return s;
 }
 
+NotFinite not_finite_of(const JsonValue& json) {
+  NotFinite out{text_of(json.at("stage")), number_of(json.at("value")), {}};
+  json.at("cell").each_item([&](const JsonValue& place) { out.cell.push_back(place.integer(0)); });
+  return out;
+}
+
 std::shared_ptr<const Graph> graph_of(const JsonValue& json, const std::string& file) {
   try {
     return std::make_shared<const Graph>(graph_from_json(json.json().dump(), operations()));
@@ -165,22 +171,26 @@ std::string metadata_json(const Trace& trace) {
   if (!trace.graph) fail_call("trace: a trace without its graph cannot be stored");
   Json metrics = Json::object();
   for (const auto& [name, value] : trace.metrics) metrics[name] = number_json(value);
-  const Json out = {{"schema", k_trace_schema},
-                    {"engine", trace.engine_version},
-                    {"title", text_json(trace.title)},
-                    {"model_hash", trace.model_hash},
-                    {"text", text_json(trace.text)},
-                    {"token_word", trace.token_word},
-                    {"tokens", tokens_json(trace.tokens)},
-                    {"vocabulary", texts_json(trace.vocabulary)},
-                    {"observed", texts_json(trace.observed)},
-                    {"edited", texts_json(trace.edited)},
-                    {"notes", texts_json(trace.notes)},
-                    {"numbers", Json(trace.numbers)},
-                    {"metrics", std::move(metrics)},
-                    {"summaries", summaries_json(trace.summaries)},
-                    {"axes", axes_json(trace)},
-                    {"graph", Json::parse(to_json(*trace.graph))}};
+  Json out = {{"schema", k_trace_schema},
+              {"engine", trace.engine_version},
+              {"title", text_json(trace.title)},
+              {"model_hash", trace.model_hash},
+              {"text", text_json(trace.text)},
+              {"token_word", trace.token_word},
+              {"tokens", tokens_json(trace.tokens)},
+              {"vocabulary", texts_json(trace.vocabulary)},
+              {"observed", texts_json(trace.observed)},
+              {"edited", texts_json(trace.edited)},
+              {"notes", texts_json(trace.notes)},
+              {"numbers", Json(trace.numbers)},
+              {"metrics", std::move(metrics)},
+              {"summaries", summaries_json(trace.summaries)},
+              {"axes", axes_json(trace)},
+              {"graph", Json::parse(to_json(*trace.graph))}};
+  if (trace.words_of_pieces) out["words_of_pieces"] = true;
+  if (const auto& first = trace.not_finite)
+    out["not_finite"] = {
+        {"stage", first->stage}, {"cell", first->cell}, {"value", number_json(first->value)}};
   return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -210,6 +220,8 @@ Trace trace_of_metadata(std::string_view text, const std::string& file) {
   in.at("summaries").each_entry([&](const std::string& name, const JsonValue& value) {
     trace.summaries[name] = summary_of(value);
   });
+  if (in.has("words_of_pieces")) trace.words_of_pieces = in.at("words_of_pieces").boolean();
+  if (in.has("not_finite")) trace.not_finite = not_finite_of(in.at("not_finite"));
   trace.graph = graph_of(in.at("graph"), file);
   return trace;
 }

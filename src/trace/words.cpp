@@ -5,16 +5,10 @@
 #include "core/utf8.h"
 #include "limpid/trace.h"
 #include "trace/reading.h"
-#include "trace/words.h"
 
 namespace limpid {
 
 namespace {
-
-// By this note a trace is known that is shown by words, also after it was stored.
-constexpr std::string_view k_words_note =
-    ": the weights of a word's pieces are added where it is looked at and averaged where it looks; what is "
-    "expected next is what its last piece expects";
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -114,11 +108,6 @@ std::vector<Observation> word_reads(const Graph& graph) {
   return out;
 }
 
-bool words_of_pieces(const Trace& trace) {
-  return std::any_of(trace.notes.begin(), trace.notes.end(),
-                     [](const std::string& note) { return note.ends_with(k_words_note); });
-}
-
 Trace in_words(const Trace& trace) {
   if (trace.text.empty() || !trace.graph)
     fail_call("words: this trace is not of a text, so there are no words to show its tokens as");
@@ -143,9 +132,12 @@ Trace in_words(const Trace& trace) {
     else if (name == "probs" && shape.rank() == 3 && shape[1].axis == Axis::T)
       out.values[name] = last_rows(tensor, words);
   }
-  if (words.size() < trace.tokens.size())
+  out.words_of_pieces = words.size() < trace.tokens.size();
+  if (out.words_of_pieces)
     out.notes.push_back(
-        join(trace.tokens.size(), " tokens are shown as ", words.size(), " words", k_words_note));
+        join(trace.tokens.size(), " tokens are shown as ", words.size(),
+             " words: the weights of a word's pieces are added where it is looked at and averaged where it "
+             "looks; what is expected next is what its last piece expects"));
   return out;
 }
 

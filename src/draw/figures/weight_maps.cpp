@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "draw/figures/canvas.h"
-#include "trace/words.h"
 
 namespace limpid::draw {
 
@@ -98,10 +97,10 @@ void WeightMaps::require(int layer, int head) const {
 
 std::string WeightMaps::note() const {
   if (own_) return sums_ ? "" : " Rows do not add up to 1.";
-  return words_of_pieces(reading_->trace()) ? " Of a word that the tokenizer split, the weights of its "
-                                              "pieces are added where it is looked at "
-                                              "and averaged where it looks."
-                                            : "";
+  return reading_->trace().words_of_pieces ? " Of a word that the tokenizer split, the weights of its "
+                                             "pieces are added where it is looked at "
+                                             "and averaged where it looks."
+                                           : "";
 }
 
 std::optional<Matrix> WeightMaps::weights(int64_t layer, int64_t head) const {
