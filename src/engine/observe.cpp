@@ -159,4 +159,9 @@ Summary summarize(const ConstView& value, const ConstView& masked_scores) {
 
 Summary summarize(const ConstView& value) { return summarize(value, {}); }
 
+int rows_axis(const Shape& shape) {
+  const int t = shape.find(Axis::T);
+  return t >= 0 ? t : shape.find(Axis::S);
+}
+
 }  // namespace limpid

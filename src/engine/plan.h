@@ -2,8 +2,8 @@
 //
 // Invariants: a step reads only what earlier steps, or the caller, have written; two temporaries whose lives
 // overlap never share a byte; nothing here depends on the number of threads or on what is observed, but for
-// values that are looked at inside a group, which are computed beside it (run.cpp) and never instead of it,
-// and for numbers inside a chain of stages that run in one pass, which are written down only if somebody
+// values that are looked at inside a group, which are computed beside it (beside.cpp) and never instead of
+// it, and for numbers inside a chain of stages that run in one pass, which are written down only if somebody
 // reads them.
 #pragma once
 
