@@ -85,6 +85,35 @@ class Explain(Case):
             self.assertEqual(self.ok("trace", path("walk.safetensors"), "--explain", cell), ran)
         self.refused(2, "is a stored trace", "explain", "probs[2,1]", path("walk.safetensors"), "--seed", "3")
 
+    def test_a_label_is_a_place(self):
+        walk = ["a b a c", *WALK]
+        one = json.loads(self.ok("explain", "probs[T=3,V=1]", *walk, "--json"))
+        for cell in ("probs[T=c,V=b]", "probs[c,b]", "probs[0, c, b]", 'probs[T="c",V="b"]', "probs[V=b,T=-1]"):
+            self.assertEqual(json.loads(self.ok("explain", cell, *walk, "--json")), one)
+        second = json.loads(self.ok("explain", "blocks.0.attn.pattern[T=c,S=a#2]", *walk, "--json"))
+        self.assertEqual(second[0]["index"], [0, 0, 3, 2])
+        self.refused(2, ["'a' is there 2 times on T, at 0, 2", "a#1"], "explain", "probs[T=a,V=b]", *walk)
+        self.refused(2, "it is there 2 times on T", "explain", "probs[T=a#3,V=b]", *walk)
+        self.refused(2, ["no place of V is called 'x'", "'a' (0), 'b' (1)", "'c' (3)"], "explain", "probs[T=c,V=x]", *walk)
+        self.refused(2, "the places of H have no words", "explain", "blocks.0.attn.pattern[H=a,T=c,S=b]", *walk)
+
+    def test_a_label_is_what_pages_show(self):
+        trace = json.loads(self.ok("trace", "Life is short, 3", "--json", "--observe", "embed:summary"))
+        labels, words = [t["label"] for t in trace["tokens"]], trace["vocabulary"]
+        for label in labels:
+            written = f'"{label}"'  # a comma, a digit
+            for cell in (f"probs[T={written},V={written}]", f"probs[{labels.index(label)},{words.index(label)}]"):
+                why = json.loads(self.ok("explain", cell, "Life is short, 3", "--json"))[0]
+                self.assertEqual(why["index"], [0, labels.index(label), words.index(label)])
+        self.refused(2, ["no place of V is called 'nosuchword'", "of 2048"], "explain", "logits[T=-1,V=nosuchword]")
+
+    def test_trace_explain_has_a_sentence_in_a_terminal(self):
+        cell = "blocks.0.attn.pattern[0,2,3,1]"
+        status, shown = in_terminal("trace", "--explain", cell, "--color", "never")
+        self.assertEqual(status, 0, shown)
+        self.assertEqual(shown.split("\r\x1b[K")[-1], self.ok("explain", cell, "Life is short"))
+        self.assertEqual(self.ok("trace", "--explain", cell, stdin="Art is long now"), self.ok("explain", cell, "Art is long now"))
+
     def test_a_model_of_ones_own_and_its_gradients(self):
         model = ["--model", path("gpt/model.safetensors")]
         why = json.loads(self.ok("explain", "blocks.1.attn.W_Q.grad[3,1,2]", "Life knows", *model, "--json"))[0]

@@ -106,10 +106,12 @@ void explain_call(const CLI::App& sub, const Call& call, const Terminal& termina
 constexpr const char* k_footer =
     R"(CELL is the name of a stage's value (or of a parameter) and a place on each of
 its axes: by their order, or by their letters.  The sentence's own axis B may be
-left out; -1 is the last place.  TransformerLens names serve too.
+left out; -1 is the last place; on T, S and V a token's label is a place too
+(V="3" where it looks like a number).  TransformerLens names serve too.
   limpid explain "blocks.0.attn.pattern[0,2,3,1]"       head 2, token 3, token 1
   limpid explain "blocks.0.attn.pattern[H=2,T=3,S=1]"   the same
   limpid explain "logits[T=-1,V=312]"                   the last token's score
+  limpid explain "logits[T=short,V=·of]"                a score, by labels
   limpid explain "blocks.0.attn.W_Q.grad[5,2,7]"        a gradient
 
 Examples:

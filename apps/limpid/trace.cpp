@@ -1,6 +1,8 @@
 // limpid trace: a sentence from word to next-word probability, every stage of the way.
 #include "limpid/trace.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <climits>
 
@@ -192,6 +194,13 @@ void trace_lines(const Call& call, const Terminal& terminal) {
   }
 }
 
+// --explain is `limpid explain`: without a text, and where none can be piped in, the sentence is the same.
+std::optional<std::string> text_to_trace(const Call& call) {
+  const bool given = call.argument || !call.network.tokens.empty() || !call.network.vectors.empty();
+  if (!given && !call.explain.empty() && isatty(STDIN_FILENO)) return "Life is short";
+  return call.argument;
+}
+
 void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
   const bool stored = call.argument && is_trace_file(*call.argument);
   if (stored && is_model_file(*call.argument))
@@ -204,7 +213,7 @@ void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
   if (stored) {
     seen = load_trace(*call.argument);
   } else {
-    Input input = input_of(call.network, call.argument);
+    Input input = input_of(call.network, text_to_trace(call));
     const NamedEdits edits = read_edits(call.edit, input);
     seen = run(input, edits, call, terminal);
     runs = compare(input, edits, call, seen);
@@ -281,8 +290,10 @@ Work add_trace(CLI::App& app) {
       ->check(CLI::Validator(
           [](std::string& given) { return given.empty() ? "give an index or a word" : std::string(); }, ""))
       ->group(view);
-  sub->add_option("--explain", call->explain,
-                  "The arithmetic behind one number, NAME[PLACES]; more in `limpid explain --help`.")
+  sub->add_option(
+         "--explain", call->explain,
+         "The arithmetic behind one number, NAME[PLACES]; more in `limpid explain --help`.  In a terminal "
+         "the sentence is \"Life is short\" unless another is given.")
       ->type_name("CELL")
       ->group(view);
   sub->add_option("--decimals", call->decimals,

@@ -19,11 +19,18 @@ namespace LIMPID_API limpid {
 
 /// A cell as a caller writes it.
 struct CellName {
-  std::string name;                              // of a value; TransformerLens names are accepted
-  std::vector<std::pair<Axis, int64_t>> places;  // Axis::none: by its order; below zero: from the end
+  struct Place {
+    Axis axis = Axis::none;  // none: by its order
+    int64_t index = 0;       // below zero: from the end
+    std::string word;        // not empty: the place of T, S or V that has this label
+  };
+  std::string name;  // of a value; TransformerLens names are accepted
+  std::vector<Place> places;
 };
-/// "blocks.0.attn.pattern[0,2,3,1]", "blocks.0.attn.pattern[H=2,T=3,S=1]", "loss".  Throws Error{call} for
-/// brackets that do not close and places that are no whole numbers.
+/// "blocks.0.attn.pattern[0,2,3,1]", "blocks.0.attn.pattern[H=2,T=3,S=1]", "logits[T=short,V=·of]",
+/// "loss". Words are labels of tokens as pages show them, or without the mark of their space; WORD#2 is the
+/// second of several.  In quotes is a word, whatever it looks like: V="3", V=",".  Throws Error{call} for
+/// brackets that do not close; what a word or number stands for is looked up by explain().
 CellName cell_named(const std::string& text);
 
 /// The values that explaining a cell of this value reads: the value itself, what its stage reads and, with a

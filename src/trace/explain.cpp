@@ -1,8 +1,7 @@
-// One number of a trace: its address, the cells it was computed from, and whether an edit changed it.
+// One number of a trace: the cells it was computed from, and whether an edit changed it.
 #include "limpid/explain.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <deque>
 #include <optional>
@@ -10,79 +9,13 @@
 
 #include "engine/edit.h"
 #include "engine/fast.h"
+#include "trace/cell.h"
 
 namespace limpid {
 
 namespace {
 
 bool is_square(const Shape& shape) { return shape.find(Axis::T) >= 0 && shape.find(Axis::S) >= 0; }
-
-// ---- addresses -------------------------------------------------------------------------------------
-
-int64_t whole_number(std::string_view text, const std::string& cell) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty())
-    fail_call("cell '", cell, "': '", text,
-              "' is not a whole number; expected such as [0,2,3,1] or [H=2,T=3,S=1]");
-  return value;
-}
-
-std::string without_spaces(std::string_view text) {
-  std::string out;
-  for (char c : text)
-    if (c != ' ') out += c;
-  return out;
-}
-
-// "attn.pattern is [B=1,H=6,T=4,S=4]", and how a cell of it is written.
-std::string axes_of(const std::string& name, const Shape& shape) {
-  std::string numbers, letters;
-  for (const Dim& dim : shape) {
-    numbers += (numbers.empty() ? "" : ",") + std::to_string(std::max<int64_t>(dim.size - 1, 0));
-    if (dim.axis != Axis::none && dim.size != 1)
-      letters += join(letters.empty() ? "" : ",", static_cast<char>(dim.axis), "=",
-                      std::max<int64_t>(dim.size - 1, 0));
-  }
-  if (shape.rank() == 0) return join(name, " is a single number; leave the brackets out");
-  return join(name, " is ", shape.text(), "; its last cell is ", name, "[", numbers, "]",
-              letters.empty() ? "" : join(" or ", name, "[", letters, "]"));
-}
-
-Index index_in(const std::string& name, const Shape& shape, const CellName& cell) {
-  Index index(static_cast<size_t>(shape.rank()), 0);
-  std::vector<bool> given(index.size(), false);
-  // Of a single sentence the batch may be left out.
-  const bool batch = shape.rank() > 0 && shape[0].axis == Axis::B && shape[0].size == 1;
-  size_t next = batch && cell.places.size() + 1 == index.size() ? 1 : 0;
-  for (const auto& [axis, place] : cell.places) {
-    const int found = axis == Axis::none ? static_cast<int>(next++) : shape.find(axis);
-    if (axis != Axis::none && found < 0)
-      fail_call("there is no axis ", static_cast<char>(axis), " here: ", axes_of(name, shape));
-    if (static_cast<size_t>(found) >= index.size())
-      fail_call(cell.places.size(), " places given: ", axes_of(name, shape));
-    const int64_t size = shape[found].size, at = place < 0 ? place + size : place;
-    const std::string which = shape[found].axis == Axis::none
-                                  ? join("place ", found)
-                                  : std::string(1, static_cast<char>(shape[found].axis));
-    if (at < 0 || at >= size)
-      fail_call(which, "=", place, " is outside, expected 0 to ", size - 1,
-                axis == Axis::none && cell.places.size() < index.size()
-                    ? join(" (", cell.places.size(), " of ", index.size(), " places are given)")
-                    : "",
-                ": ", axes_of(name, shape));
-    if (given[static_cast<size_t>(found)]) fail_call(which, " is given twice: ", axes_of(name, shape));
-    index[static_cast<size_t>(found)] = at;
-    given[static_cast<size_t>(found)] = true;
-  }
-  for (int i = 0; i < shape.rank(); ++i)
-    if (!given[static_cast<size_t>(i)] && shape[i].size != 1)
-      fail_call(
-          "which cell? ",
-          shape[i].axis == Axis::none ? join("place ", i) : std::string(1, static_cast<char>(shape[i].axis)),
-          " is not given: ", axes_of(name, shape));
-  return index;
-}
 
 // ---- values, as the trace has them -------------------------------------------------------------------
 
@@ -251,28 +184,6 @@ const Expr* largest_cell(const Graph& graph, const Explanation& why, const std::
 
 }  // namespace
 
-CellName cell_named(const std::string& text) {
-  const size_t open = text.rfind('['), last = text.find_last_not_of(' ');
-  if (open == std::string::npos) {
-    if (text.find(']') != std::string::npos) fail_call("cell '", text, "': the bracket ] was never opened");
-    return {text.substr(0, last + 1), {}};
-  }
-  if (text[last] != ']')
-    fail_call("cell '", text, "': expected NAME[PLACES], such as blocks.0.attn.pattern[0,2,3,1]");
-  CellName cell{text.substr(0, open), {}};
-  const std::string list = without_spaces(std::string_view(text).substr(open + 1, last - open - 1));
-  for (size_t at = 0; at < list.size();) {
-    const size_t comma = std::min(list.find(',', at), list.size());
-    const std::string_view item = std::string_view(list).substr(at, comma - at);
-    const bool letter = item.size() > 2 && item[1] == '=';
-    cell.places.push_back({letter ? static_cast<Axis>(item[0]) : Axis::none,
-                           whole_number(letter ? item.substr(2) : item, text)});
-    at = comma + 1;
-  }
-  if (cell.name.empty()) fail_call("cell '", text, "': no name stands before the bracket");
-  return cell;
-}
-
 std::vector<std::string> values_explaining(const Graph& graph, const std::string& name, int depth,
                                            bool streamed) {
   std::set<int> all = {graph.require(name)}, layer = all;
@@ -304,7 +215,7 @@ std::vector<Explanation> explain(const Trace& trace, const CellName& cell, int d
   const int value = graph.require(cell.name);
   const std::string& name = graph.value(value).name;
   std::vector<Explanation> out = {
-      explain_one(trace, value, index_in(name, Values(trace).shape(value), cell))};
+      explain_one(trace, value, index_of(cell, name, Values(trace).shape(value), trace))};
   while (static_cast<int>(out.size()) < depth) {
     const Explanation& last = out.back();
     const std::vector<const Expr*> cells = last.arithmetic.cells();

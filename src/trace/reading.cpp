@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/label.h"
+#include "engine/observe.h"
 #include "trace/figures.h"
 
 namespace limpid {
@@ -43,11 +44,6 @@ ConstView first_of_batch(const Tensor& tensor) {
   const ConstView view = tensor.view();
   if (view.shape().rank() == 0 || view.shape()[0].axis != Axis::B) return view;
   return view.window(0, 0, 1).reshaped(view.shape().part(1, view.shape().rank() - 1));
-}
-
-int rows_axis(const Shape& shape) {
-  const int t = shape.find(Axis::T);
-  return t >= 0 ? t : shape.find(Axis::S);
 }
 
 }  // namespace
