@@ -99,6 +99,22 @@ class Figures(unittest.TestCase):
             sizes = [float(s) for s in re.findall(r'font-size="([\d.]+)"', svg)]
             self.assertGreaterEqual(min(sizes), 8 - 0.01, figure)  # 6 pt
 
+    def test_a_training_run_in_a_column(self):
+        log = write("log.jsonl", "".join(json.dumps({"epoch": i, "step": 10 * i, "loss": 3 / i, "accuracy": 1 - 0.9 / i, "validation": 3.2 / i,
+                    "observation": "improving: the validation loss fell by 0.123 (0.246 every 100 steps)"}) + "\n" for i in range(1, 9)))
+        svg = self.svg("training", log, "--width", "240pt")
+        self.assertAlmostEqual(float(re.search(r' width="([\d.]+)"', svg)[1]), 320, delta=0.1)
+        self.assertGreaterEqual(min(float(s) for s in re.findall(r'font-size="([\d.]+)"', svg)), 8 - 0.01)
+        self.assertRegex(svg, r"steps\)<")  # the end of what the run said
+        self.assertNotIn("\u2026", svg)
+
+    def test_a_deck_of_whole_words(self):
+        done = limpid("draw", "slides", "--text", "Das Leben ist sch\u00f6n", "--words", "-o", path("words.md"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("averaged where it looks", read("words.md").decode())
+        done = limpid("draw", "token", "--words", "-o", path("token.svg"))
+        self.assertIn("--words is for the figure heads, slides", done.stderr)
+
     def test_too_narrow_a_column_is_an_error_that_says_the_least(self):
         done = limpid("draw", "network", "--width", "20pt", "-o", path("n.svg"))
         self.assertEqual(done.returncode, 2)

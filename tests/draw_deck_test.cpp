@@ -2,6 +2,8 @@
 // run.
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include "draw_number_helpers.h"
 
 namespace limpid {
@@ -129,6 +131,22 @@ TEST(DrawDeckTest, OneStepAPage) {
 }
 
 // Of 26 words the title is as large as it fits, and nothing of it is lost; of 200 its end is.
+// What the network reads are tokens: no page claims its steps for words.
+TEST(DrawDeckTest, WholeWords) {
+  Model model = Model::builtin();
+  const std::vector<Slide> pages = lecture(in_words(model.trace("Das Leben ist sch\xc3\xb6n, don't worry")));
+  expect_good_deck(pages, "words");
+  EXPECT_TRUE(has_title(pages, "Every head"));
+  EXPECT_TRUE(has_title(pages, "What comes after \"worry\""));
+  EXPECT_TRUE(says(pages[0].scene, "sch\xc3\xb6n"));
+  EXPECT_TRUE(says(pages[0].scene, "averaged where it looks"));
+  const std::regex as_many_as_words("\\b7\\b");
+  for (const Slide& page : pages)
+    for (const SceneText& text : page.scene.texts)
+      if (text.kind == SceneText::Kind::shape)
+        EXPECT_FALSE(std::regex_search(text.text, as_many_as_words)) << page.title << ": " << text.text;
+}
+
 TEST(DrawDeckTest, LongTitlesWrap) {
   std::string text;
   for (int i = 0; i < 26; ++i) text += join(i ? " " : "", "word", i);

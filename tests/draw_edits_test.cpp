@@ -379,6 +379,8 @@ TEST(DrawEditsTest, CutCellsAreCrossed) {
   EXPECT_EQ(crosses(matrices_scene(trace)), 3 * 2);        // scores, weights, weights
   EXPECT_EQ(crosses(heads_pages(trace)[0].scene), 2 * 2);  // of both heads
   EXPECT_TRUE(says(token_scene(trace), "edge cut"));
+  for (const Slide& page : lecture(trace))
+    if (page.title.starts_with("Every head")) EXPECT_EQ(crosses(page.scene), 2 * 2);
 }
 
 TEST(DrawEditsTest, AStoredEditThatNobodyUnderstandsIsSaidAsItIs) {

@@ -230,6 +230,43 @@ std::string log_of(int epochs) {
   return lines;
 }
 
+// Laid out anew, not made small: the plots stand below one another, and what the run said goes on below.
+TEST(DrawNumbersTest, TrainingRunsInAColumn) {
+  for (double points : {150.0, 240.0, 500.0}) {
+    Scene scene = training_scene(training_reports(log_of(30)), "A run", layout_width(points));
+    expect_good(scene, join(points, " pt"));
+    fit_width(scene, points);
+    EXPECT_LE(scene.height, 700 / 0.75) << points;
+    EXPECT_EQ(scene.width, points / 0.75);
+    EXPECT_TRUE(says(scene, "validation loss: best"));
+  }
+}
+
+// As high as the text of an A4 page at most.
+TEST(DrawNumbersTest, MatricesInAColumn) {
+  for (int64_t length : {3, 12, 40})
+    for (double points : {240.0, 345.0, 500.0}) {
+      FigureOptions o;
+      o.width = layout_width(points);
+      Scene scene = matrices_scene(run_of(small(1, 2, 16), length), o);
+      fit_width(scene, points);
+      EXPECT_LE(scene.height, 700 / 0.75) << length << " tokens, " << points << " pt";
+    }
+}
+
+// A word stands upright where it is wider than its column.
+TEST(DrawNumbersTest, NoLabelOfAMapIsCutForItsNeighbour) {
+  Trace trace = run_of(small(1, 2, 16), 4);
+  const std::vector<std::string> words = {"sch\xc3\xb6nes", "Wetter", "tomorrow", "a"};
+  rename_tokens(trace, words);
+  const Scene scene = head_scene(trace);
+  for (const std::string& word : words) {
+    int columns = 0;
+    for (const SceneText& text : scene.texts) columns += text.upright && text.text == word;
+    EXPECT_EQ(columns, 1) << word;
+  }
+}
+
 TEST(DrawNumbersTest, TrainingRuns) {
   for (int epochs : {1, 2, 3, 10, 100, 1000}) {
     const Scene scene = training_scene(training_reports(log_of(epochs)), "A run");

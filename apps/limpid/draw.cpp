@@ -106,7 +106,7 @@ void check(const CLI::App& sub, const Call& call) {
   only("--head", {"token", "matrices", "heads", "slides"});
   only("--token", {"token", "slides"});
   only("--open", {"network"});
-  only("--words", {"heads"});
+  only("--words", {"heads", "slides"});
   only("--params", {"network", "attention"});
   for (const char* option : {"--rows", "--columns", "--array"}) {
     only(option, {"heads"});
@@ -231,7 +231,8 @@ std::vector<Slide> pages_of(const Call& call, const Format& format) {
   if (call.draws_own) return own_pages(call);
   if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
   if (call.figure == "training")
-    return one(training_scene(training_reports(read_file(call.file)), "Training of " + run_name(call.file)));
+    return one(training_scene(training_reports(read_file(call.file)), "Training of " + run_name(call.file),
+                              figure_options(call, Trace()).width));
   const Trace trace = call.words ? in_words(trace_of(call)) : trace_of(call);
   const FigureOptions options = figure_options(call, trace);
   if (call.figure == "token") return one(token_scene(trace, options));

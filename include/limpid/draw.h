@@ -103,8 +103,9 @@ Scene head_scene(const OwnWeights&, const FigureOptions& = {});
 
 /// How wide a figure may be laid out so that it fits `points` with its text (12) at least 6 pt.
 double layout_width(double points);
-/// The figure made `points` wide; what is narrower stands in the middle.  Throws Error{call} saying the least
-/// width that serves, where its smallest text would come out below 6 pt.
+/// The figure made `points` wide, and at most as high as the text of an A4 page (700 pt) where its own text
+/// then still has 6 pt; what is narrower stands in the middle.  Throws Error{call} saying the least width
+/// that serves, where its smallest text would come out below 6 pt.
 void fit_width(Scene&, double points);
 
 /// One report of a training run: its numbers by name ("epoch", "loss", "accuracy", "validation", ...).
@@ -114,7 +115,8 @@ struct TrainingReport {
 };
 /// From the lines that `limpid train` writes (log.jsonl).  Throws Error{work} naming the line that is none.
 std::vector<TrainingReport> training_reports(std::string_view json_lines);
-Scene training_scene(const std::vector<TrainingReport>&, const std::string& title = "");
+/// At most about `width` wide: of a narrow one the plots stand below one another.
+Scene training_scene(const std::vector<TrainingReport>&, const std::string& title = "", double width = 1240);
 
 /// A deck for one sentence, in teaching order: the network built up one step a page, attention with its
 /// numbers, every head, what comes next, the key insight, and a quiz made from this run whose answers stand

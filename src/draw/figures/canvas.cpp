@@ -30,7 +30,6 @@ SceneText number_at(const Source& source, double number, Point at, Anchor anchor
 namespace {
 
 constexpr double k_row_label = 15;  // the least height for a label of a row
-constexpr double k_upright = 34;    // columns narrower than this have their labels upright
 constexpr double k_label_gap = 6;
 
 }  // namespace
@@ -76,9 +75,8 @@ void label_rows(Scene& scene, const SceneGrid& grid, const Labels& labels, int64
   }
 }
 
-bool stands(const Labels& labels, double pitch) {
-  return pitch < k_upright && label_width(labels) + 6 > pitch;
-}
+// Labels of columns stand upright where some word has no room beside its neighbours: none is cut for that.
+bool stands(const Labels& labels, double pitch) { return label_width(labels) + 6 > pitch; }
 
 void label_columns(Scene& scene, const SceneGrid& grid, const Labels& labels, int64_t places, Role role) {
   const double pitch = grid.rect.width / static_cast<double>(places);

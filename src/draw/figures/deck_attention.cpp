@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "draw/figures/deck.h"
+#include "draw/figures/edits.h"
 #include "draw/figures/legend.h"
 
 namespace limpid::draw {
@@ -58,6 +59,7 @@ void all_heads(std::vector<Slide>& pages, const Reading& reading, const FigureOp
                           o.head, ", the head of these pages."),
                      "", ""};
   const Rect area = figure_area(words);
+  const Edits edits(reading.trace());
   const std::vector<Span> rows = parts_of(reading.layers(), area.height - k_column_head),
                           columns = parts_of(heads, area.width - k_row_head);
   for (const Span& r : rows)
@@ -100,6 +102,7 @@ void all_heads(std::vector<Slide>& pages, const Reading& reading, const FigureOp
             write_numbers(grid, *weights);
           pooled = pooled || grid.pooled();
           scene.grids.push_back(std::move(grid));
+          mark_cut(scene, SceneGrid(scene.grids.back()), edits, layer, h, k_hall_cell_size);
         }
       }
       PageWords said = words;  // the foot's last line has room for it

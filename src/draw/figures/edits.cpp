@@ -10,7 +10,6 @@ namespace limpid::draw {
 
 namespace {
 
-constexpr double k_least_cross = 13;  // a cell in which a cross can be written
 constexpr double k_page_line = 24;    // of a deck, on a page 1280 wide: 18 pt
 constexpr double k_page_number = 72;  // what the number of a deck's page takes
 constexpr double k_widest_line = 1e4;
@@ -53,7 +52,8 @@ void mark_page(Slide& page, const Edits& edits) {
   page.notes = line + " " + page.notes;
 }
 
-int mark_cut(Scene& scene, const SceneGrid& grid, const Edits& edits, int64_t layer, int64_t head) {
+int mark_cut(Scene& scene, const SceneGrid& grid, const Edits& edits, int64_t layer, int64_t head,
+             double size) {
   const auto place = [](const std::vector<int64_t>& at, int64_t i) {
     const auto after = std::upper_bound(at.begin(), at.end(), i);
     return after == at.begin() || after == at.end() ? -1 : static_cast<int64_t>(after - at.begin()) - 1;
@@ -66,10 +66,10 @@ int mark_cut(Scene& scene, const SceneGrid& grid, const Edits& edits, int64_t la
     if (row < 0 || column < 0) continue;
     ++marked;
     const Rect cell = grid.cell(row, column);
-    if (std::min(cell.width, cell.height) >= k_least_cross && found != scene.grids.end()) {
+    if (std::min(cell.width, cell.height) >= size + 1 && found != scene.grids.end()) {
       found->texts.push_back(text_at(TextKind::name, "\xc3\x97",
-                                     {cell.centre().x, cell.centre().y + 0.36 * k_small_size},
-                                     Anchor::middle));
+                                     {cell.centre().x, cell.centre().y + 0.36 * size}, Anchor::middle,
+                                     Role::plain, size));
       continue;
     }
     for (const bool down : {true, false}) {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "draw/scene/text.h"
 #include "limpid/scene.h"
 #include "trace/edits.h"
 
@@ -24,8 +25,8 @@ void add_edits(Scene&, const Edits&, bool drawn = true);
 /// The same as a line of a page of a deck: "Edited run: ...", and in its words and notes.
 void mark_page(Slide&, const Edits&);
 
-/// A cross on every cell of the grid whose edge was cut: the weights or scores of this layer and head.
-/// Returns how many it marked.
-int mark_cut(Scene&, const SceneGrid&, const Edits&, int64_t layer, int64_t head);
+/// A cross on every cell of the grid whose edge was cut: the weights or scores of this layer and head; of
+/// that size, or as two lines in a cell without the room.  Returns how many it marked.
+int mark_cut(Scene&, const SceneGrid&, const Edits&, int64_t layer, int64_t head, double size = k_small_size);
 
 }  // namespace limpid::draw

@@ -47,6 +47,13 @@ class Lecture {
   void sentence() {
     const std::vector<std::string> labels = token_labels(reading_);
     const auto said = [&](size_t drawn) {
+      const std::string some = drawn < labels.size() ? join(" The first ", drawn, " are drawn.") : "";
+      if (trace_.words_of_pieces)
+        return join(
+            "The network reads tokens; here they stand together as ", labels.size(),
+            " words: weights of a word's pieces are added where it is looked at and averaged where it "
+            "looks.",
+            some);
       return join("The sentence is cut into ", labels.size(), " ", reading_.thing(Axis::T),
                   labels.size() == 1 ? "" : "s", ". Each is a place of the sequence that the network reads",
                   drawn < labels.size() ? join("; the first ", drawn, " are drawn.") : ".");

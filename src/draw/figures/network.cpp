@@ -213,11 +213,13 @@ Scene network_scene(const Graph& graph, const SceneOptions& asked) {
 }
 
 SceneOptions draw::of_run(const Trace& trace, SceneOptions options) {
-  options.tokens = trace.tokens;
-  options.token_word = trace.token_word;
-  const auto count = static_cast<int64_t>(trace.tokens.size());
-  options.sizes.try_emplace(Axis::T, count);
-  options.sizes.try_emplace(Axis::S, count);
+  if (!trace.words_of_pieces) {  // else the network read other places than those that the trace shows
+    options.tokens = trace.tokens;
+    options.token_word = trace.token_word;
+    const auto count = static_cast<int64_t>(trace.tokens.size());
+    options.sizes.try_emplace(Axis::T, count);
+    options.sizes.try_emplace(Axis::S, count);
+  }
   const Edits edits(trace);
   if (!edits.empty() && trace.graph)
     for (size_t i = 0; i < trace.graph->values().size(); ++i)

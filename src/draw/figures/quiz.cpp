@@ -123,7 +123,7 @@ class Insight {
     const std::string p = join("(", written(first, probs->at(row, one)), ")"),
                       q = join("(", written(second, probs->at(row, two)), ")");
     say(join(words ? join("After \"", label_of(reading_, Axis::T, row), "\" the likeliest next ",
-                          reading_.thing(Axis::T))
+                          reading_.trace().words_of_pieces ? "token" : reading_.thing(Axis::T))
                    : std::string("The likeliest class"),
              " is \"", label_of(reading_, Axis::V, one), "\" ", p, ", then \"",
              label_of(reading_, Axis::V, two), "\" ", q, "."),

@@ -41,6 +41,8 @@ std::vector<TrainingReport> training_reports(std::string_view lines) {
 namespace {
 
 constexpr double k_plot_width = 500, k_plot_height = 240, k_axis = 62;
+constexpr double k_least_plot = 160;  // wide
+constexpr double k_tick = 60;         // between two labels of the epochs
 
 double number(const TrainingReport& report, const std::string& key) {
   const auto found = report.numbers.find(key);
@@ -76,10 +78,10 @@ std::string tick_text(double value, double step) {
 
 class Plot {
  public:
-  Plot(Scene& scene, const std::vector<TrainingReport>& run, Point at, std::string title)
-      : scene_(scene), run_(run), area_{at.x + k_axis, at.y + 26, k_plot_width, k_plot_height} {
-    scene_.texts.push_back(
-        text_at(TextKind::title, title, {at.x, at.y + 12}, Anchor::start, Role::plain, k_title_size));
+  Plot(Scene& scene, const std::vector<TrainingReport>& run, Point at, double width, const std::string& title)
+      : scene_(scene), run_(run), area_{at.x + k_axis, at.y + 26, width, k_plot_height} {
+    scene_.texts.push_back(text_at(TextKind::title, elided(title, k_title_size, k_axis + width),
+                                   {at.x, at.y + 12}, Anchor::start, Role::plain, k_title_size));
   }
 
   void draw(const std::vector<Curve>& curves, bool share) {
@@ -121,7 +123,9 @@ class Plot {
       scene_.texts.push_back(
           text_at(TextKind::tick, tick_text(v, step), {area_.x - 8, y_of(v) + 4}, Anchor::end));
     }
-    const size_t count = run_.size(), most = 8, stride = std::max<size_t>(1, (count + most - 1) / most);
+    const size_t count = run_.size(),
+                 most = std::clamp<size_t>(static_cast<size_t>(area_.width / k_tick), 2, 8),
+                 stride = std::max<size_t>(1, (count + most - 1) / most);
     for (size_t i = 0; i < count; i += stride) {
       const double epoch = number(run_[i], "epoch");
       scene_.texts.push_back(text_at(TextKind::tick,
@@ -164,8 +168,10 @@ class Plot {
     scene_.marks.push_back({{x_of(best), y_of(v)}, curve.role});
     // The key of the curve, with its best number, below the plot.
     const double y = area_.bottom() + 58 + 20 * place;
+    // Below a narrow plot the words begin where its axis does.
+    const double x = area_.width < k_plot_width ? area_.x - k_axis : area_.x;
     SceneLine key;
-    key.points = {{area_.x, y - 4}, {area_.x + 26, y - 4}};
+    key.points = {{x, y - 4}, {x + 26, y - 4}};
     key.role = curve.role;
     key.width = 2;
     key.dashed = curve.dashed;
@@ -174,7 +180,7 @@ class Plot {
       return Source{.stage = curve.key, .index = {static_cast<int64_t>(i)}, .format = "%.3f"};
     };
     const double epoch = number(run_[best], "epoch");
-    SceneText text = text_at(TextKind::number, "", {area_.x + 34, y}, Anchor::start);
+    SceneText text = text_at(TextKind::number, "", {x + 34, y}, Anchor::start);
     text.text = join(curve.words, ": best ", written(source(best), v), " (epoch ",
                      tick_text(std::isfinite(epoch) ? epoch : static_cast<double>(best), 1), "), last ",
                      written(source(last), number(run_[last], curve.key)));
@@ -210,23 +216,32 @@ std::vector<size_t> telling(const std::vector<TrainingReport>& run) {
 
 }  // namespace
 
-Scene training_scene(const std::vector<TrainingReport>& run, const std::string& title) {
+Scene training_scene(const std::vector<TrainingReport>& run, const std::string& title, double width) {
   if (run.empty()) fail_call("training: there are no reports to draw");
   Scene scene;
   scene.title = title.empty() ? "A training run" : clean(title);
-  scene.texts.push_back(text_at(TextKind::heading, elided(scene.title, 16, 1000), {k_margin, k_margin + 14},
-                                Anchor::start, Role::plain, 16));
+  const double room = width - 2 * k_margin;
+  const bool narrow = room < 2 * (k_axis + k_plot_width) + 40;  // the plots stand below one another
+  const double plot = narrow ? std::clamp(room - k_axis, k_least_plot, k_plot_width) : k_plot_width;
+  scene.texts.push_back(text_at(TextKind::heading, elided(scene.title, 16, std::min(room, 1000.0)),
+                                {k_margin, k_margin + 14}, Anchor::start, Role::plain, 16));
   scene.steps.push_back(
       {join(scene.title, ", ", run.size(), run.size() == 1 ? " report:" : " reports:"), 0, false, false});
-  const double top = k_margin + 40;
+  double top = k_margin + 40;
   std::vector<Curve> losses = {{"loss", "training loss", Role::plain, false}};
   if (has(run, "validation")) losses.push_back({"validation", "validation loss", Role::weights, true});
-  Plot(scene, run, {k_margin, top}, "Loss, nats per token").draw(losses, false);
-  if (has(run, "accuracy"))
-    Plot(scene, run, {k_margin + k_axis + k_plot_width + 40, top},
-         "Accuracy: how often the likeliest was right")
+  const auto height = [](size_t curves) {
+    return k_plot_height + 26 + 58 + 20 * static_cast<double>(curves) + 10;
+  };
+  Plot(scene, run, {k_margin, top}, plot, "Loss, nats per token").draw(losses, false);
+  double y = top + height(losses.size());
+  if (has(run, "accuracy")) {
+    if (narrow) top = y + 10;
+    Plot(scene, run, {narrow ? k_margin : k_margin + k_axis + k_plot_width + 40, top}, plot,
+         narrow ? "Accuracy" : "Accuracy: how often the likeliest was right")
         .draw({{"accuracy", "accuracy", Role::weights, false}}, true);
-  double y = top + k_plot_height + 26 + 58 + 20 * static_cast<double>(losses.size()) + 10;
+    y = std::max(y, top + height(1));
+  }
   const std::vector<size_t> said = telling(run);
   if (!said.empty()) {
     scene.texts.push_back(text_at(TextKind::title, "What the run said", {k_margin, y + 12}, Anchor::start,
@@ -238,15 +253,18 @@ Scene training_scene(const std::vector<TrainingReport>& run, const std::string& 
     scene.texts.push_back(text_at(
         TextKind::index, join("epoch ", tick_text(std::isfinite(epoch) ? epoch : static_cast<double>(i), 1)),
         {k_margin, y}));
-    SceneText text =
-        text_at(TextKind::number, elided(run[i].observation, k_small_size, 980), {k_margin + 90, y});
-    text.sources = {{.stage = "observation", .index = {static_cast<int64_t>(i)}, .format = "text"}};
-    scene.texts.push_back(text);
+    Scene words;
+    const double height_of_words =
+        add_paragraph(words, TextKind::number, run[i].observation,
+                      {k_margin + 90, y - k_ascent * k_small_size}, std::clamp(room - 90, 120.0, 980.0));
+    for (SceneText& text : words.texts)
+      text.sources = {{.stage = "observation", .index = {static_cast<int64_t>(i)}, .format = "text"}};
+    append(scene, words);
     scene.steps.push_back(
         {join("After epoch ", tick_text(std::isfinite(epoch) ? epoch : static_cast<double>(i), 1), ": ",
               run[i].observation, "."),
          0, false, true});
-    y += 20;
+    y += std::max(20.0, height_of_words + 4);
   }
   fit_page(scene);
   scene.description = told(scene.steps);
