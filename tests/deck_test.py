@@ -11,8 +11,8 @@ import tempfile
 import zipfile
 import xml.etree.ElementTree as ET
 
-import formats_test as files
-from formats_test import A, EMU, P, check, results, run
+import figure_files as files
+from figure_files import A, EMU, P, check, results, run
 
 SLIDE = (12192000, 6858000)  # 13.333 by 7.5 inches
 LEAST, LEAST_IN_CELL = 1800, 1200  # hundredths of a point

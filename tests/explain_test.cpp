@@ -12,28 +12,15 @@
 #include <set>
 #include <sstream>
 
-#include "limpid/model.h"
+#include "byte_gpt.h"
 
 namespace limpid {
 namespace {
 
 using Json = nlohmann::json;
 
-GptConfig small_gpt() {
-  GptConfig c;
-  c.vocabulary = 256;
-  c.layers = 2;
-  c.heads = 4;
-  c.kv_heads = 2;
-  c.width = 32;
-  c.context = 64;
-  c.positions = Positions::rotary;
-  return c;
-}
-
 Trace gpt(const GptConfig& config, const TraceOptions& options) {
-  return Model::fresh(config, std::shared_ptr<const Tokenizer>(byte_tokenizer()), 3)
-      .trace("Life is short", options);
+  return byte_model(config).trace("Life is short", options);
 }
 
 // How large the numbers are that add up: rounding is a share of this, not of a sum that cancels.
@@ -102,12 +89,12 @@ void expect_every_stage_explained(const Trace& trace, double tolerance, size_t a
 }
 
 TEST(Explain, EveryStageOfAGptWithGradientsCombinesToWhatTheRunHolds) {
-  GptConfig learned = small_gpt();
+  GptConfig learned = byte_gpt(2);
   learned.positions = Positions::learned;
   learned.norm = Norm::rms;
   learned.activation = Activation::swiglu;
   learned.bias = false;
-  for (const GptConfig& config : {small_gpt(), learned})
+  for (const GptConfig& config : {byte_gpt(2), learned})
     expect_every_stage_explained(gpt(config, {.parameters = true, .gradients = true}), 3e-6, 100);
 }
 
@@ -121,7 +108,7 @@ TEST(Explain, EveryStageOfTheTextbookWithGradientsCombinesInDouble) {
 }
 
 TEST(Explain, RowsThatStreamedAreRebuilt) {
-  Model model = Model::fresh(small_gpt(), std::shared_ptr<const Tokenizer>(byte_tokenizer()), 3);
+  Model model = byte_model(byte_gpt(2));
   const Trace whole = model.trace("Life is short", TraceOptions{});
   TraceOptions options;
   for (const std::string& name : values_explaining(model.graph(), "blocks.1.attn.pattern", 2, true)) {
@@ -147,13 +134,13 @@ TEST(Explain, RowsThatStreamedAreRebuilt) {
 
 TEST(Explain, AStoredTraceExplainsWhatItHolds) {
   const std::string path = testing::TempDir() + join("explain_", getpid(), ".safetensors");
-  const Trace trace = gpt(small_gpt(), {.parameters = true});
+  const Trace trace = gpt(byte_gpt(2), {.parameters = true});
   save(trace, path);
   const Trace again = load_trace(path);
   std::filesystem::remove(path);
   for (const char* cell : {"blocks.0.attn.q[0,3,2,1]", "probs[3,7]", "blocks.1.ln2.normalized[T=-1,C=-1]"})
     EXPECT_EQ(to_json(again, explain(again, cell, 3)), to_json(trace, explain(trace, cell, 3)));
-  const Trace bare = gpt(small_gpt(), {});
+  const Trace bare = gpt(byte_gpt(2), {});
   EXPECT_NO_THROW(explain(bare, "blocks.0.attn.pattern[0,0,1,1]"));
   try {
     explain(bare, "blocks.0.attn.q[0,3,2,1]");
@@ -165,7 +152,7 @@ TEST(Explain, AStoredTraceExplainsWhatItHolds) {
 
 TEST(Explain, AnEditedNumberSaysSoAndNoEqualsSignIsDrawn) {
   const Trace trace =
-      gpt(small_gpt(),
+      gpt(byte_gpt(2),
           {.edits = {edit_of("blocks.0.attn.z[H=2]=zero"), edit_of("blocks.1.attn.pattern=cut:3>1")}});
   const std::vector<Explanation> zero = explain(trace, "blocks.0.attn.z[T=3,H=2,D=1]");
   EXPECT_EQ(zero[0].edited, "blocks.0.attn.z[H=2]=zero");
@@ -186,7 +173,7 @@ TEST(Explain, AnEditedNumberSaysSoAndNoEqualsSignIsDrawn) {
 
 // The count and the sum of what is left out are printed, so that all adds up.
 TEST(Explain, ALongSumShowsItsLargestTermsAndAddsUpTheRest) {
-  const Trace trace = gpt(small_gpt(), {.parameters = true});
+  const Trace trace = gpt(byte_gpt(2), {.parameters = true});
   const std::vector<Explanation> why = explain(trace, "blocks.0.attn.q[0,3,2,1]");
   const std::string text = page(trace, why, {.columns = 120, .decimals = 6, .most_rows = 5});
   EXPECT_NE(text.find("sum 1: 33 terms, the 5 largest by magnitude"), std::string::npos) << text;
@@ -209,7 +196,7 @@ TEST(Explain, ALongSumShowsItsLargestTermsAndAddsUpTheRest) {
 }
 
 TEST(Explain, CellsAreNamedByOrderLettersAliasesAndFromTheEnd) {
-  const Trace trace = gpt(small_gpt(), {});
+  const Trace trace = gpt(byte_gpt(2), {});
   const double value = explain(trace, "blocks.1.attn.pattern[0,2,12,4]")[0].value;
   for (const char* cell : {"blocks.1.attn.pattern[2,12,4]", "blocks.1.attn.pattern[H=2,T=12,S=4]",
                            "blocks.1.attn.pattern[S=4, T=12, H=2]", "blocks.1.attn.hook_pattern[0,2,-1,4]",
@@ -242,7 +229,7 @@ TEST(Explain, CellsAreNamedByOrderLettersAliasesAndFromTheEnd) {
 }
 
 TEST(Explain, DepthFollowsTheLargestNumber) {
-  const Trace trace = gpt(small_gpt(), {.parameters = true});
+  const Trace trace = gpt(byte_gpt(2), {.parameters = true});
   const std::vector<Explanation> chain = explain(trace, "blocks.0.attn.scaled_scores[H=1,T=5,S=2]", 3);
   ASSERT_EQ(chain.size(), 3u);
   EXPECT_EQ(chain[1].name, "blocks.0.attn.raw_scores");

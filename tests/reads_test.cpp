@@ -6,27 +6,11 @@
 #include <cstring>
 #include <filesystem>
 
+#include "byte_gpt.h"
 #include "limpid/draw.h"
-#include "limpid/model.h"
 
 namespace limpid {
 namespace {
-
-GptConfig small_gpt() {
-  GptConfig c;
-  c.vocabulary = 256;
-  c.layers = 3;
-  c.heads = 4;
-  c.kv_heads = 2;
-  c.width = 32;
-  c.context = 64;
-  c.positions = Positions::rotary;
-  return c;
-}
-
-Model small_model() {
-  return Model::fresh(small_gpt(), std::shared_ptr<const Tokenizer>(byte_tokenizer()), 3);
-}
 
 std::string text_of_length(int64_t length) {
   std::string text;
@@ -45,7 +29,7 @@ Trace read_by(Model& model, const std::string& text, const Reads& reads) {
 int64_t length_of(const Trace& trace) { return static_cast<int64_t>(trace.tokens.size()); }
 
 TEST(Reads, APageOfWhatItReadsIsThatOfTheWholeTrace) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   for (const int64_t length : {1, 2, 8, 23, 24, 25, 26, 40, 130})
     for (const int layer : {-1, 0, 2})
       for (const int rows : {2, 8, 30}) {
@@ -61,7 +45,7 @@ TEST(Reads, APageOfWhatItReadsIsThatOfTheWholeTrace) {
 }
 
 TEST(Reads, APageOfALongTextKeepsNothingThatGrowsWithItsSquare) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   const PageOptions options;
   size_t bytes[2];
   for (const int64_t length : {400, 800}) {
@@ -74,7 +58,7 @@ TEST(Reads, APageOfALongTextKeepsNothingThatGrowsWithItsSquare) {
 }
 
 TEST(Reads, ATokensPageReadsItsOwnRow) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   for (const int64_t length : {1, 5, 90})
     for (const int token : {0, static_cast<int>(length) - 1}) {
       const std::string text = text_of_length(length);
@@ -87,7 +71,7 @@ TEST(Reads, ATokensPageReadsItsOwnRow) {
 // The bytes of the figure from what it reads, and from everything.
 void expect_same_figure(const std::string& text, const Reads& reads,
                         const std::function<std::vector<Slide>(const Trace&)>& figure) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   const Format& svg = format_named("svg");
   const std::vector<Slide> some = figure(read_by(model, text, reads)), all = figure(model.trace(text));
   ASSERT_EQ(some.size(), all.size());
@@ -144,7 +128,7 @@ void expect_numbers(const Scene& scene, const Trace& trace) {
 }
 
 TEST(Reads, EveryFigureOfALongTextIsDrawnFromWhatItReads) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   FigureOptions o;
   o.layer = 2;
   const std::string text = text_of_length(700);
@@ -165,7 +149,7 @@ TEST(Reads, EveryFigureOfALongTextIsDrawnFromWhatItReads) {
 // ---- the engine's depths --------------------------------------------------------------------------------
 
 TEST(Rows, HaveTheBitsOfTheWholeValue) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   const std::string text = text_of_length(37);
   const Trace all = model.trace(text);
   const std::vector<int64_t> places = {0, 1, 2, 17, -2, -1, 99};  // what is not there is left out
@@ -197,7 +181,7 @@ TEST(Rows, HaveTheBitsOfTheWholeValue) {
 }
 
 TEST(Rows, OfAnEditedGroupAreThoseOfTheEditedValue) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   const std::string text = text_of_length(20);
   TraceOptions options;
   options.edits = {edit_of("blocks.0.attn.scores[H=1]=scale:0.5")};
@@ -211,7 +195,7 @@ TEST(Rows, OfAnEditedGroupAreThoseOfTheEditedValue) {
 }
 
 TEST(Rows, AreKeptInAFile) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   TraceOptions options;
   options.observe = {{"blocks.1.attn.*", Depth::rows, 0, {3, -1}}, {"*resid_post", Depth::shape}};
   const Trace before = model.trace(text_of_length(30), options);
@@ -229,7 +213,7 @@ TEST(Rows, AreKeptInAFile) {
 }
 
 TEST(Shape, NeedsNoRun) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   TraceOptions options;
   int steps = 0;
   options.progress = [&](double, const std::string&) { ++steps; };
@@ -241,7 +225,7 @@ TEST(Shape, NeedsNoRun) {
 }
 
 TEST(Progress, RisesFromNothingToNearlyAll) {
-  Model model = small_model();
+  Model model = byte_model(byte_gpt(3));
   TraceOptions options;
   double last = -1;
   std::vector<std::string> names;

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 
-import formats_test as files
-from formats_test import Trace, check, number_faults, results, run
+import figure_files as files
+from figure_files import Trace, check, number_faults, results, run
 
 NODE = re.compile(r"^  \\node\[[^\n]*?\] (?:\([^)]*\) )?at \([^)]*\) \{(.*)\}; % (source|kind) (.*)$", re.M)
 
