@@ -178,12 +178,12 @@ class Evaluations(Case):
 
     def test_a_long_text_shows_a_bar_in_a_terminal_only(self):
         file = write("book.txt", TEXT * 2)
-        call = ["eval", "--file", file, "--stride", "1", "--window", "200"]
+        call = ["eval", "--file", file, "--stride", "1", "--window", "100"]
         status, shown = in_terminal(*call, columns=100)
         self.assertEqual(status, 0, shown)
         self.assertRegex(shown, r"\r\x1b\[K[█▏▎▍▌▋▊▉ ]+ +\d+%  window \d+ of \d+")
         windows = re.search(r"window \d+ of (\d+)", shown)[1]
-        self.assertIn(f"{windows} windows of 200 tokens", shown)
+        self.assertIn(f"{windows} windows of 100 tokens", shown)
         result = shown[shown.index("model "):]
         self.assertNotIn("\r", result)  # the bar is gone before the result
         self.assertNotIn("%  window", self.ok(*call))
