@@ -33,14 +33,21 @@ struct Built {
       }
       const int64_t limit = std::visit([&](const auto& c) { return limit_of(c, value.name); }, config);
       Tensor ids(DType::i64, shape);
+      // With a window, rows far behind the end of a text would see nothing.
+      const int64_t least = value.name == "lengths" ? length - 1 : 0,
+                    most = value.name == "lengths" ? length : limit - 1;
       for (int64_t i = 0; i < ids.count(); ++i)
-        ids.data<int64_t>()[i] = std::uniform_int_distribution<int64_t>(0, limit - 1)(random);
+        ids.data<int64_t>()[i] = std::uniform_int_distribution<int64_t>(least, most)(random);
       bound[value.name] = ids;
     }
   }
   static int64_t limit_of(const GptConfig& c, const std::string&) { return c.vocabulary; }
   static int64_t limit_of(const TextbookConfig& c, const std::string& name) {
     return name == "targets" && c.outputs > 0 ? c.outputs : c.vocabulary;
+  }
+  static int64_t limit_of(const Architecture& a, const std::string& name) {
+    if (name == "token_types") return a.inputs.token_types;
+    return name == "targets" && a.head.outputs > 0 ? a.head.outputs : a.inputs.vocabulary;
   }
   static Tensor drawn(const Shape& shape, std::mt19937_64& random, double around) {
     Tensor t(DType::f64, shape);

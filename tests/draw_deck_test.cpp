@@ -54,8 +54,9 @@ void expect_good_deck(const std::vector<Slide>& pages, const std::string& which)
     }
     for (const SceneLine& line : page.scene.lines)
       for (const LineEnd& end : {line.from, line.to})
-        if (end.on == LineEnd::On::box)
+        if (end.on == LineEnd::On::box) {
           EXPECT_LT(static_cast<size_t>(end.index), page.scene.boxes.size()) << where;
+        }
   }
 }
 

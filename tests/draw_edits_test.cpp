@@ -380,7 +380,9 @@ TEST(DrawEditsTest, CutCellsAreCrossed) {
   EXPECT_EQ(crosses(heads_pages(trace)[0].scene), 2 * 2);  // of both heads
   EXPECT_TRUE(says(token_scene(trace), "edge cut"));
   for (const Slide& page : lecture(trace))
-    if (page.title.starts_with("Every head")) EXPECT_EQ(crosses(page.scene), 2 * 2);
+    if (page.title.starts_with("Every head")) {
+      EXPECT_EQ(crosses(page.scene), 2 * 2);
+    }
 }
 
 TEST(DrawEditsTest, AStoredEditThatNobodyUnderstandsIsSaidAsItIs) {

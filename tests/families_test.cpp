@@ -25,7 +25,8 @@ class Families : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     folder = data_folder("conformance/families/" + GetParam().name);
-    if (folder.empty()) GTEST_SKIP() << "no conformance/families/" << GetParam().name << " (LIMPID_DATA names the data folder)";
+    if (folder.empty())
+      GTEST_SKIP() << "no conformance/families/" << GetParam().name << " (LIMPID_DATA names the data folder)";
     golden = read_safetensors(folder / "golden.safetensors").tensors;
     golden2 = read_safetensors(folder / "golden2.safetensors").tensors;
   }
@@ -39,7 +40,8 @@ class Families : public testing::TestWithParam<Case> {
 std::vector<int64_t> row_of(const Tensor& ids, int64_t row, int64_t first = 0, int64_t end = -1) {
   const int64_t width = ids.shape()[1].size;
   std::vector<int64_t> out;
-  for (int64_t i = first; i < (end < 0 ? width : end); ++i) out.push_back(static_cast<int64_t>(ids.at({row, i})));
+  for (int64_t i = first; i < (end < 0 ? width : end); ++i)
+    out.push_back(static_cast<int64_t>(ids.at({row, i})));
   return out;
 }
 
@@ -49,13 +51,16 @@ double difference(const ConstView& got, const ConstView& expected) {
   if (a.count() != b.count()) return 1e30;
   double worst = 0;
   for (int64_t i = 0; i < a.count(); ++i) {
-    const double d = std::abs(a.data<double>()[i] - b.data<double>()[i]) / std::max(1.0, std::abs(b.data<double>()[i]));
+    const double d =
+        std::abs(a.data<double>()[i] - b.data<double>()[i]) / std::max(1.0, std::abs(b.data<double>()[i]));
     if (!(d <= worst)) worst = d;
   }
   return worst;
 }
 
-std::string output_of(const Model& model) { return model.graph().find("logits") >= 0 ? "logits" : "last_hidden_state"; }
+std::string output_of(const Model& model) {
+  return model.graph().find("logits") >= 0 ? "logits" : "last_hidden_state";
+}
 
 TEST_P(Families, GiveTheReferencesNumbers) {
   const Model m = model();
@@ -63,7 +68,9 @@ TEST_P(Families, GiveTheReferencesNumbers) {
   EXPECT_LE(difference(trace[output_of(m)], golden.at("out.logits")), GetParam().logits);
   int layers = 0;
   for (; golden.count(join("out.attentions.", layers)); ++layers)
-    EXPECT_LE(difference(trace[join("blocks.", layers, ".attn.pattern")], golden.at(join("out.attentions.", layers))), 2e-5)
+    EXPECT_LE(difference(trace[join("blocks.", layers, ".attn.pattern")],
+                         golden.at(join("out.attentions.", layers))),
+              2e-5)
         << "layer " << layers;
   EXPECT_EQ(layers, 2);
   for (int i = 0; i <= layers; ++i) {
@@ -75,7 +82,8 @@ TEST_P(Families, GiveTheReferencesNumbers) {
 // What is padded, on either side, is a list of texts of different lengths here.
 TEST_P(Families, RunABatchOfDifferentLengths) {
   const Model m = model();
-  const Tensor &ids = golden2.at("in.input_ids"), &seen = golden2.at("in.attention_mask"), &expected = golden2.at("out.logits");
+  const Tensor &ids = golden2.at("in.input_ids"), &seen = golden2.at("in.attention_mask"),
+               &expected = golden2.at("out.logits");
   TokenBatch batch;
   std::vector<int64_t> first;
   for (int64_t b = 0; b < 2; ++b) {
@@ -100,7 +108,8 @@ TEST_P(Families, RunABatchOfDifferentLengths) {
     EXPECT_EQ(std::memcmp(alone.raw(), again["logits"].raw(), alone.bytes()), 0) << "text " << b;
   }
   if (!golden2.count("in.pair.token_type_ids")) return;
-  const TokenBatch pair = {{row_of(golden2.at("in.pair.input_ids"), 0)}, {row_of(golden2.at("in.pair.token_type_ids"), 0)}};
+  const TokenBatch pair = {{row_of(golden2.at("in.pair.input_ids"), 0)},
+                           {row_of(golden2.at("in.pair.token_type_ids"), 0)}};
   const RunResult typed = m.run(pair, {.keep = {"last_hidden_state"}});
   const std::string last = m.graph().value(m.graph().require("last_hidden_state")).name;
   EXPECT_LE(difference(typed[last], golden2.at("out.pair.last_hidden_state")), 2e-5);
@@ -111,15 +120,18 @@ TEST_P(Families, WriteTheReferencesTokens) {
   const Model m = model();
   GenerateOptions options;
   options.tokens = golden2.at("out.generated_ids").count();
-  EXPECT_EQ(m.generate(row_of(golden2.at("in.prompt_ids"), 0), options), row_of(golden2.at("out.generated_ids"), 0));
+  EXPECT_EQ(m.generate(row_of(golden2.at("in.prompt_ids"), 0), options),
+            row_of(golden2.at("out.generated_ids"), 0));
 }
 
-// The gradients of the reference stand in a file under the names of the weights: read as if they were weights.
+// The gradients of the reference stand in a file under the names of the weights: read as if they were
+// weights.
 TEST_P(Families, HaveTheReferencesGradients) {
   const fs::path file = folder / "golden_grad.safetensors";
   if (!fs::exists(file)) GTEST_SKIP() << "the reference has no gradients";
   TensorFile content = read_safetensors(file);
-  const Tensor ids = content.tensors.at("in.input_ids"), labels = content.tensors.at("in.labels"), loss = content.tensors.at("loss");
+  const Tensor ids = content.tensors.at("in.input_ids"), labels = content.tensors.at("in.labels"),
+               loss = content.tensors.at("loss");
   std::erase_if(content.tensors, [](const auto& e) {
     return e.first.starts_with("in.") || e.first.starts_with("out.") || e.first == "loss";
   });
@@ -142,7 +154,8 @@ TEST_P(Families, HaveTheReferencesGradients) {
       targets.data<int64_t>()[b * length + t] = at < length ? static_cast<int64_t>(labels.at({b, at})) : -1;
       types.data<int64_t>()[b * length + t] = 0;
     }
-  const Tensor lengths = Tensor::of<int64_t>({{Axis::B, rows}}, std::vector<int64_t>(static_cast<size_t>(rows), length));
+  const Tensor lengths =
+      Tensor::of<int64_t>({{Axis::B, rows}}, std::vector<int64_t>(static_cast<size_t>(rows), length));
   std::map<std::string, ConstView> bound = {{"tokens", tokens}, {"targets", targets}};
   if (graph.find("lengths") >= 0) bound["lengths"] = lengths;
   if (graph.find("token_types") >= 0) bound["token_types"] = types;
@@ -159,13 +172,14 @@ TEST_P(Families, HaveTheReferencesGradients) {
 std::string name_of(const testing::TestParamInfo<Case>& info) { return info.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(Decoders, Families,
-                         testing::Values(Case{"gpt2"}, Case{"gpt_neo"}, Case{"gptj"}, Case{"gpt_neox"}, Case{"opt"}, Case{"bloom"},
-                                         Case{"llama"}, Case{"mistral"}, Case{"qwen2"}, Case{"qwen3"}, Case{"gemma"},
-                                         Case{"gemma2"}, Case{"gemma3_text"}, Case{"phi3"}, Case{"starcoder2"}),
+                         testing::Values(Case{"gpt2"}, Case{"gpt_neo"}, Case{"gptj"}, Case{"gpt_neox"},
+                                         Case{"opt"}, Case{"bloom"}, Case{"llama"}, Case{"mistral"},
+                                         Case{"qwen2"}, Case{"qwen3"}, Case{"gemma"}, Case{"gemma2"},
+                                         Case{"gemma3_text"}, Case{"phi3"}, Case{"starcoder2"}),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(Encoders, Families,
-                         testing::Values(Case{"bert"}, Case{"distilbert"}, Case{"roberta"}, Case{"albert"}, Case{"electra"},
-                                         Case{"mpnet"}),
+                         testing::Values(Case{"bert"}, Case{"distilbert"}, Case{"roberta"}, Case{"albert"},
+                                         Case{"electra"}, Case{"mpnet"}),
                          name_of);
 
 }  // namespace

@@ -74,6 +74,79 @@ std::vector<Named> networks() {
     c.vectors = true;
     c.pool = Pool::last;
   });
+  const auto parts = [&](const char* name, auto change) {
+    Architecture a = architecture_of(small_gpt());
+    a.inputs.positions = a.stack.blocks[0].attention.positions = Positions::none;
+    change(a, a.stack.blocks[0], a.stack.blocks[0].attention);
+    all.push_back({std::string("parts_") + name, a});
+  };
+  using Block = BlockOptions;
+  using Attention = AttentionOptions;
+  parts("bert", [](Architecture& a, Block& block, Attention& attention) {
+    a.inputs.token_types = 2;
+    a.inputs.norm = NormOptions{};
+    a.inputs.positions = Positions::learned;
+    a.stack.final_norm.reset();
+    block.norms = NormPlace::after;
+    attention.mask = Mask::none;
+    a.head = {.kind = Head::masked_word, .bias = true, .transform = true, .transform_norm = NormOptions{}};
+  });
+  parts("shared_narrow_embedding", [](Architecture& a, Block&, Attention& attention) {
+    a.inputs.embedding_width = 6;
+    a.inputs.projects_sum = a.stack.shared = true;
+    a.inputs.norm = NormOptions{};
+    attention.mask = Mask::none;
+    a.head = {.kind = Head::token_classes, .transform = true, .outputs = 3};
+  });
+  parts("norms_around_caps_and_windows", [](Architecture& a, Block& block, Attention& attention) {
+    a.inputs.scale = 1.5;
+    block.norms = NormPlace::both;
+    attention.softcap = 2;
+    attention.scale = 0.3;
+    attention.query_key_norm = NormOptions{Norm::rms, 1e-6};
+    attention.positions = Positions::rotary;
+    attention.rotary =
+        scaled({attention.width, 10000}, {.kind = RotaryScaling::yarn, .factor = 4, .original_context = 16});
+    Block local = block;
+    local.attention.window = 2;
+    a.stack.blocks.push_back(local);
+    a.stack.pattern = {1, 0};
+    a.head.softcap = 3;
+  });
+  parts("norms_of_the_output", [](Architecture& a, Block& block, Attention& attention) {
+    block.norms = NormPlace::output;
+    block.residual_scale = 0.5;
+    attention.query_key_norm = NormOptions{Norm::rms, 1e-6};
+    attention.query_key_norm_joins_heads = true;
+    a.head.scale = 0.25;
+  });
+  parts("parallel_quick_gelu", [](Architecture&, Block& block, Attention&) {
+    block.parallel = true;
+    block.feed_forward.activation = Activation::quick_gelu;
+  });
+  parts("parallel_shared_norm_gated", [](Architecture& a, Block& block, Attention&) {
+    block.parallel = block.shared_norm = true;
+    block.feed_forward.gated = true;
+    block.feed_forward.activation = Activation::gelu_tanh;
+    a.head.tied = false;
+    a.head.bias = true;
+  });
+  parts("shared_relative_bias_and_classes", [](Architecture& a, Block&, Attention& attention) {
+    attention.mask = Mask::none;
+    attention.positions = Positions::relative_bias;
+    attention.bias_table = "relative_attention_bias";
+    a.head = {
+        .kind = Head::classes, .bias = true, .transform = true, .activation = Activation::tanh, .outputs = 3};
+  });
+  parts("symmetric_window", [](Architecture& a, Block& block, Attention& attention) {
+    block.feed_forward.activation = Activation::relu_squared;
+    attention.mask = Mask::none;
+    attention.window = 2;
+    attention.window_after = 1;
+    attention.positions = Positions::rotary;
+    attention.rotary = {attention.width, 160000};
+    a.head.kind = Head::masked_word;
+  });
   return all;
 }
 

@@ -1,12 +1,18 @@
 // Traces to look at.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <map>
+#include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "byte_gpt.h"
+#include "core/utf8.h"
+#include "core/width.h"
 #include "engine/reference.h"
 #include "limpid/model.h"
 
@@ -72,6 +78,29 @@ inline Trace training_step() {
       trace.values[value.name] = values[i];
   }
   return trace;
+}
+
+inline std::string without_colour(const std::string& text) {
+  static const std::regex k_code("\x1b\\[[0-9;]*m");
+  return std::regex_replace(text, k_code, "");
+}
+
+inline std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// No line is too wide, nothing on it moves the cursor, and all of it is UTF-8.
+inline void expect_fits(const std::string& page, const PageOptions& options, const std::string& what) {
+  for (const std::string& line : lines_of(options.colour ? without_colour(page) : page)) {
+    ASSERT_LE(display_width(line), static_cast<size_t>(options.columns)) << what << ": " << line;
+    ASSERT_TRUE(is_utf8(line)) << what;
+    for (char c : line)
+      ASSERT_TRUE(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) << what << ": " << line;
+    ASSERT_TRUE(options.colour || line.empty() || line.back() != ' ') << what << ": '" << line << "'";
+  }
 }
 
 }  // namespace limpid

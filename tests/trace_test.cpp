@@ -17,29 +17,6 @@ namespace {
 
 // ---- pages ---------------------------------------------------------------------------------------
 
-std::string without_colour(const std::string& text) {
-  static const std::regex k_code("\x1b\\[[0-9;]*m");
-  return std::regex_replace(text, k_code, "");
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
-// No line is too wide, nothing on it moves the cursor, and all of it is UTF-8.
-void expect_fits(const std::string& page, const PageOptions& options, const std::string& what) {
-  for (const std::string& line : lines_of(options.colour ? without_colour(page) : page)) {
-    ASSERT_LE(display_width(line), static_cast<size_t>(options.columns)) << what << ": " << line;
-    ASSERT_TRUE(is_utf8(line)) << what;
-    for (char c : line)
-      ASSERT_TRUE(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) << what << ": " << line;
-    ASSERT_TRUE(options.colour || line.empty() || line.back() != ' ') << what << ": '" << line << "'";
-  }
-}
-
 void expect_all_pages_fit(const Trace& trace, const std::string& what) {
   for (int columns : {30, 40, 57, 80, 120, 200})
     for (bool colour : {false, true}) {

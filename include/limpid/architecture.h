@@ -1,5 +1,5 @@
-// Any self-attention network as data: inputs, a stack of blocks, a head.  build() (network.h) turns the data into
-// a graph; a family of real models (model/families) is how a config.json reads into this data.
+// Any self-attention network as data: inputs, a stack of blocks, a head.  build() (network.h) turns the data
+// into a graph; a family of real models (model/families) is how a config.json reads into this data.
 //
 //   Architecture a;
 //   a.inputs = {.vocabulary = 100, .width = 32};
@@ -102,6 +102,7 @@ struct BlockOptions {
   NormOptions norm = {};
   bool parallel = false;     // both read the same x, and are added together
   bool shared_norm = false;  // parallel: one norm serves both
+  bool first_norm = true;    // before: attention's; ModernBERT's first block has none
   AttentionOptions attention = {};
   FeedForwardOptions feed_forward = {};
   double residual_scale = 1;  // of what attention and feed-forward add

@@ -46,7 +46,9 @@ class Differentiator {
     if (parts.size() > 1) {
       int group = group_of(total);
       for (size_t i = 0; i < parts.size(); ++i) {
-        graph_.rename(parts[i].gradient.value, name + ".via." + parts[i].from);
+        // A stage that reads a value twice (x * x) sends two gradients back.
+        const bool again = i > 0 && parts[i].from == parts[i - 1].from;
+        graph_.rename(parts[i].gradient.value, join(name, ".via.", parts[i].from, again ? ".again" : ""));
         if (group_of(parts[i].gradient) != group) group = -1;
       }
       for (size_t i = 1; i < parts.size(); ++i) {

@@ -47,9 +47,10 @@ HubModel read_hub_folder(const std::string& path) {
   model.architecture.family = family.name;
   const SafetensorsFile file(fs::path(path) / "model.safetensors");
   // Before anything of its size is made: as many layers as the file can hold.
-  if (model.architecture.stack.layers > static_cast<int64_t>(file.names().size()) && !model.architecture.stack.shared)
-    fail_work(config_path, ": the network has ", model.architecture.stack.layers, " layers, but ", file.path(),
-              " holds only ", file.names().size(), " tensors");
+  if (model.architecture.stack.layers > static_cast<int64_t>(file.names().size()) &&
+      !model.architecture.stack.shared)
+    fail_work(config_path, ": the network has ", model.architecture.stack.layers, " layers, but ",
+              file.path(), " holds only ", file.names().size(), " tensors");
   Graph graph(operations());
   try {
     build(graph, model.architecture);

@@ -13,11 +13,11 @@ Stage add_to(const Scope& in, const Note& note, Stage x, Stage f, double factor)
 }
 
 const Note k_before_attention = {"", "", "Brings every token's numbers to the same size before attention."};
-const Note k_before_feed_forward = {"", "",
-                                    "Brings every token's numbers to the same size before the feed-forward layer."};
+const Note k_before_feed_forward = {
+    "", "", "Brings every token's numbers to the same size before the feed-forward layer."};
 const Note k_after_attention = {"", "", "Brings every token's numbers to the same size after attention."};
-const Note k_after_feed_forward = {"", "",
-                                   "Brings every token's numbers to the same size after the feed-forward layer."};
+const Note k_after_feed_forward = {
+    "", "", "Brings every token's numbers to the same size after the feed-forward layer."};
 const Note k_mid = {"Add", "x + attention", "Adds what attention gathered to what the token already was."};
 const Note k_post = {"Add", "x + feed-forward",
                      "Adds what the feed-forward layer found to what the token already was."};
@@ -36,14 +36,14 @@ Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext&
   };
   const double factor = o.residual_scale;
   if (o.parallel) {
-    const Stage a = norm("ln1", k_before_attention, x);                                     // [B,T,C]
-    const Stage f = o.shared_norm ? a : norm("ln2", k_before_feed_forward, x);              // [B,T,C]
-    const Stage mid = add_to(in / "resid_mid", k_mid, x, attend(a), factor);                // [B,T,C]
-    return add_to(in / "resid_post", k_post, mid, forward(f), factor);                      // [B,T,C]
+    const Stage a = norm("ln1", k_before_attention, x);                         // [B,T,C]
+    const Stage f = o.shared_norm ? a : norm("ln2", k_before_feed_forward, x);  // [B,T,C]
+    const Stage mid = add_to(in / "resid_mid", k_mid, x, attend(a), factor);    // [B,T,C]
+    return add_to(in / "resid_post", k_post, mid, forward(f), factor);          // [B,T,C]
   }
   const bool before = o.norms == NormPlace::before || o.norms == NormPlace::both;
   const bool inside = o.norms == NormPlace::both || o.norms == NormPlace::output;
-  Stage a = attend(before ? norm("ln1", k_before_attention, x) : x);
+  Stage a = attend(before && o.first_norm ? norm("ln1", k_before_attention, x) : x);
   if (inside) a = norm(before ? "ln1_post" : "ln1", k_after_attention, a);
   x = add_to(in / "resid_mid", k_mid, x, a, factor);
   if (o.norms == NormPlace::after) x = norm("ln1", k_after_attention, x);

@@ -262,6 +262,7 @@ const auto describe_block = [](auto& v, auto& c) {
   v.part("norm", c.norm, describe_norm);
   v("parallel", c.parallel);
   v("shared_norm", c.shared_norm);
+  v("first_norm", c.first_norm);
   v.part("attention", c.attention, describe_attention);
   v.part("feed_forward", c.feed_forward, describe_feed_forward);
   v("residual_scale", c.residual_scale);

@@ -44,8 +44,8 @@ Stage feed_forward(const Scope& in, Stage x, const FeedForwardOptions& o, int64_
                        "Writes what was detected back in the width of the model."};
   Stage h = project((in / "pre").saying(widen), x, "in", wide, {.bias = o.bias});  // [B,T,F]
   if (o.gated || o.activation == Activation::swiglu) {
-    const Stage open = activate(in / "gate", h, o.activation);                                          // [B,T,F]
-    h = gate(in / "post", open, project(in / "up", x, "up", wide, {.bias = o.bias}));                   // [B,T,F]
+    const Stage open = activate(in / "gate", h, o.activation);                         // [B,T,F]
+    h = gate(in / "post", open, project(in / "up", x, "up", wide, {.bias = o.bias}));  // [B,T,F]
   } else {
     h = activate((in / "post").saying(bent), h, o.activation);  // [B,T,F]
   }

@@ -12,7 +12,8 @@ void loss_of(const Scope& in, Stage logits, Shape targets) {
 
 // A layer of its own before the last matrix: act(x W + b), then a norm.
 Stage transformed(const Scope& in, Stage x, const HeadOptions& o, int64_t width) {
-  x = project(in / "transform", x, "head.W", {{Axis::C, width}}, {.bias = o.transform_bias, .bias_name = "head.b"});
+  x = project(in / "transform", x, "head.W", {{Axis::C, width}},
+              {.bias = o.transform_bias, .bias_name = "head.b"});
   x = activate(in / "transformed", x, o.activation);
   return o.transform_norm ? normalize(in / "ln_head", x, *o.transform_norm) : x;
 }
@@ -62,16 +63,18 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
     const int64_t width = a.inputs.embedding_width ? a.inputs.embedding_width : a.inputs.width;
     if (o.transform) x = transformed(in, x, o, width);
     const Stage logits = words(in, x, o, table, a);  // [B,T,V]
-    const char* said = o.kind == Head::next_word ? "The scores become the probabilities of the next "
-                                                 : "The scores become the probabilities of what stands here, each a ";
+    const char* said = o.kind == Head::next_word
+                           ? "The scores become the probabilities of the next "
+                           : "The scores become the probabilities of what stands here, each a ";
     softmax((in / "probs").saying({"", "p = softmax(logits)", join(said, a.each, ".")}), logits, Axis::V);
     if (training) loss_of(in, logits, places);
     return;
   }
   if (o.kind == Head::token_classes) {
     if (o.transform) x = transformed(in, x, o, a.inputs.width);
-    const Stage logits = project((in / "logits").saying({"", "logits = x W_U", "One score a class, for every token."}), x,
-                                 "unembed.W_U", {{Axis::V, o.outputs}}, {.bias = o.bias, .bias_name = "unembed.b_U"});
+    const Stage logits =
+        project((in / "logits").saying({"", "logits = x W_U", "One score a class, for every token."}), x,
+                "unembed.W_U", {{Axis::V, o.outputs}}, {.bias = o.bias, .bias_name = "unembed.b_U"});
     if (o.outputs > 1) softmax(in / "probs", logits, Axis::V);
     if (training) loss_of(in, logits, places);
     return;
@@ -87,7 +90,8 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
   if (classes)
     loss_of(in, y, {{Axis::B, k_symbolic}});
   else
-    mean_squared_error(in / "loss", y, in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, o.outputs}}));
+    mean_squared_error(in / "loss", y,
+                       in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, o.outputs}}));
 }
 
 }  // namespace limpid

@@ -14,7 +14,8 @@ class TokenBuilder {
       : in_(in), o_(o), projects_(o.embedding_width && o.embedding_width != o.width) {
     adds_types_ = o.token_types > 0;
     adds_positions_ = o.positions == Positions::learned || o.positions == Positions::sinusoidal;
-    steps_ = int{adds_types_} + int{adds_positions_} + int{o.norm.has_value()} + int{projects_ && o.projects_sum};
+    steps_ =
+        int{adds_types_} + int{adds_positions_} + int{o.norm.has_value()} + int{projects_ && o.projects_sum};
   }
 
   Stage build(Stage table) {

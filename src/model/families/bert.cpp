@@ -50,8 +50,11 @@ Architecture bert_architecture(const HubConfig& c) {
   block.attention.each = "token";
   block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu")};
   Architecture a;
-  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .positions = Positions::learned,
-              .context = c.size("max_position_embeddings", 512), .token_types = c.size("type_vocab_size", 2),
+  a.inputs = {.vocabulary = c.size("vocab_size"),
+              .width = width,
+              .positions = Positions::learned,
+              .context = c.size("max_position_embeddings", 512),
+              .token_types = c.size("type_vocab_size", 2),
               .norm = norm};
   a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}};
   a.head = head_of(c, norm);
@@ -82,7 +85,8 @@ TensorTable bert_tensors(const std::string& name) {
   t.vector("head.b", "pooler.dense.bias");
   t.linear("unembed.W_U", "classifier.weight");
   t.vector("unembed.b_U", "classifier.bias");
-  t.ignored.insert(t.ignored.end(), {"*pooler.dense.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*"});
+  t.ignored.insert(t.ignored.end(),
+                   {"*pooler.dense.*", "cls.seq_relationship.*", "cls.predictions.*", "classifier.*"});
   return t;
 }
 

@@ -6,7 +6,8 @@ namespace limpid {
 namespace {
 
 Architecture architecture(const HubConfig& c) {
-  const int64_t width = c.has("hidden_size") ? c.size("hidden_size") : c.size("n_embed"), heads = c.size("n_head");
+  const int64_t width = c.has("hidden_size") ? c.size("hidden_size") : c.size("n_embed"),
+                heads = c.size("n_head");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
   c.refuse("apply_residual_connection_post_layernorm");
   BlockOptions block;

@@ -55,12 +55,20 @@ Activation HubConfig::activation(const std::string& key, const std::string& othe
     if (name == given) return activation;
     list += (list.empty() ? "" : ", ") + name;
   }
-  fail(join("'", key, "' is '", visible_line(given), "', an activation that limpid does not have; it has ", list));
+  fail(join("'", key, "' is '", visible_line(given), "', an activation that limpid does not have; it has ",
+            list));
 }
 
 std::vector<std::string> HubConfig::words(const std::string& key) const {
   std::vector<std::string> out;
   if (has(key)) json_.at(key).each_item([&](const JsonValue& item) { out.push_back(item.text()); });
+  return out;
+}
+
+std::vector<int64_t> HubConfig::integers(const std::string& key) const {
+  std::vector<int64_t> out;
+  if (has(key))
+    json_.at(key).each_item([&](const JsonValue& item) { out.push_back(item.integer(0, k_most_size)); });
   return out;
 }
 
@@ -91,8 +99,9 @@ RotaryOptions with_scaling(const HubConfig& c, const HubConfig& rope, RotaryOpti
   if (kind == "default") return rotary;
   RotaryScalingOptions s;
   s.factor = rope.real("factor", 1);
-  s.original_context = rope.real("original_max_position_embeddings",
-                                 c.real("original_max_position_embeddings", c.real("max_position_embeddings", 2048)));
+  s.original_context =
+      rope.real("original_max_position_embeddings",
+                c.real("original_max_position_embeddings", c.real("max_position_embeddings", 2048)));
   if (kind == "linear") return scaled(rotary, s);
   if (kind == "llama3") {
     s.kind = RotaryScaling::llama3;
@@ -114,7 +123,8 @@ RotaryOptions with_scaling(const HubConfig& c, const HubConfig& rope, RotaryOpti
   }
   // Up to the original context dynamic scaling changes nothing.
   if (kind == "dynamic") return rotary;
-  c.fail(join("rotary scaling '", visible_line(kind), "' is not known; limpid has linear, dynamic, llama3 and yarn"));
+  c.fail(join("rotary scaling '", visible_line(kind),
+              "' is not known; limpid has linear, dynamic, llama3 and yarn"));
 }
 
 }  // namespace
@@ -151,8 +161,9 @@ const Family& family_of(const HubConfig& c) {
     if (family.name == type || std::count(family.also.begin(), family.also.end(), type)) return family;
     list += (list.empty() ? "" : ", ") + family.name;
   }
-  c.fail(type.empty() ? "'model_type' is missing, so it is not said what kind of model this is"
-                      : join("model_type '", visible_line(type), "' is no family that limpid knows; it knows ", list));
+  c.fail(type.empty()
+             ? "'model_type' is missing, so it is not said what kind of model this is"
+             : join("model_type '", visible_line(type), "' is no family that limpid knows; it knows ", list));
 }
 
 }  // namespace limpid

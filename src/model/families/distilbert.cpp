@@ -19,8 +19,11 @@ Architecture architecture(const HubConfig& c) {
   block.feed_forward = {c.size("hidden_dim"), c.activation("activation", "gelu")};
   Architecture a;
   // A sinusoidal table is stored like a learned one.
-  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .positions = Positions::learned,
-              .context = c.size("max_position_embeddings", 512), .norm = norm};
+  a.inputs = {.vocabulary = c.size("vocab_size"),
+              .width = width,
+              .positions = Positions::learned,
+              .context = c.size("max_position_embeddings", 512),
+              .norm = norm};
   a.stack = {.layers = c.size("n_layers"), .blocks = {block}};
   a.head.kind = Head::none;
   if (c.is_for("ForMaskedLM")) {

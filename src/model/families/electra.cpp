@@ -10,8 +10,11 @@ Architecture architecture(const HubConfig& c) {
   a.inputs.embedding_width = c.size("embedding_size", a.inputs.width);
   a.inputs.projects_sum = true;
   if (c.is_for("ForPreTraining")) {
-    a.head = {.kind = Head::token_classes, .bias = true, .transform = true,
-              .activation = c.activation("hidden_act", "gelu"), .outputs = 1};
+    a.head = {.kind = Head::token_classes,
+              .bias = true,
+              .transform = true,
+              .activation = c.activation("hidden_act", "gelu"),
+              .outputs = 1};
   } else if (c.is_for("ForMaskedLM")) {
     a.head.activation = Activation::gelu;
   } else if (c.is_for("ForSequenceClassification")) {

@@ -1,7 +1,7 @@
 // A family of real models: how its config.json reads as an Architecture, and what its tensors are called.
 //
-// A family is one file here, FOO.cpp, that defines `Family family_FOO()`; the list in src/model/CMakeLists.txt
-// is all that knows it (docs/adding-a-family.md).
+// A family is one file here, FOO.cpp, that defines `Family family_FOO()`; the list in
+// src/model/CMakeLists.txt is all that knows it (docs/adding-a-family.md).
 #pragma once
 
 #include <optional>
@@ -32,6 +32,7 @@ class HubConfig {
   /// "gelu", "gelu_new", "silu", "quick_gelu", ... as the hub calls them.
   Activation activation(const std::string& key, const std::string& otherwise) const;
   std::vector<std::string> words(const std::string& key) const;
+  std::vector<int64_t> integers(const std::string& key) const;
   /// The object under a key.
   HubConfig at(const std::string& key) const { return {json_.at(key), path_}; }
   /// A setting that limpid has no part for: an error unless it is absent, null, or false (0, "").
@@ -72,8 +73,8 @@ void set_blocks(Stack& stack, const std::vector<std::string>& types, Make&& make
 // ---- tensors -------------------------------------------------------------------------------------
 
 /// A part of a joined tensor: its outputs are [outer, inner, width], and of inner the places [begin, end) are
-/// meant.  Rows of q in a stack of q, k and v: {1, 3 C, 0, C, 1}; of heads with q, k, v side by side (GPT-NeoX):
-/// {H, 3, 0, 1, D}.  inner = 0: the whole tensor.
+/// meant.  Rows of q in a stack of q, k and v: {1, 3 C, 0, C, 1}; of heads with q, k, v side by side
+/// (GPT-NeoX): {H, 3, 0, 1, D}.  inner = 0: the whole tensor.
 struct Part {
   int64_t outer = 1, inner = 0, begin = 0, end = 0, width = 1;
 };
@@ -97,7 +98,7 @@ class TensorTable {
   /// What may stand in front of all their names: the first under which a tensor of the table is found.
   std::vector<std::string> prefixes = {""};
   /// Tensors that are no parameters, or of heads that are not used; a star stands for anything.
-  std::vector<std::string> ignored = {"*.rotary_emb.inv_freq", "*.position_ids", "*.masked_bias"};
+  std::vector<std::string> ignored = {"*inv_freq", "*.position_ids", "*.masked_bias"};
   bool linear_in_first = false;  // linear weights are stored [in,out] (GPT-2)
 
   void add(TensorRule rule) { rules.push_back(std::move(rule)); }
@@ -113,7 +114,8 @@ class TensorTable {
   /// OURS.w and .b from THEIRS.weight and .bias.
   void norm(const std::string& ours, const std::string& theirs, double offset = 0);
   /// "attn.W_Q", "b_Q": W and b of one projection, blocks.*.HERE.W_NAME, from THEIRS.weight and .bias.
-  void projection(const std::string& here, const std::string& name, const std::string& theirs, Part part = {});
+  void projection(const std::string& here, const std::string& name, const std::string& theirs,
+                  Part part = {});
 
   std::vector<TensorRule> rules;
 };
@@ -129,15 +131,16 @@ Architecture bert_architecture(const HubConfig&);
 TensorTable bert_tensors(const std::string& name);
 
 struct Family {
-  std::string name;                            // model_type
-  std::vector<std::string> also = {};          // other model_types that mean the same
+  std::string name;                    // model_type
+  std::vector<std::string> also = {};  // other model_types that mean the same
   Architecture (*architecture)(const HubConfig&) = nullptr;
   TensorTable (*tensors)(const HubConfig&, const Architecture&) = nullptr;
 };
 
 /// All of this build.
 const std::vector<Family>& families();
-/// The family of a config.json; throws Error{work} naming a model_type that no family has, and those there are.
+/// The family of a config.json; throws Error{work} naming a model_type that no family has, and those there
+/// are.
 const Family& family_of(const HubConfig&);
 
 }  // namespace limpid

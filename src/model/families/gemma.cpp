@@ -48,7 +48,8 @@ Architecture gemma2(const HubConfig& c) { return with_windows(c, gemma(c), layer
 Architecture gemma3(const HubConfig& c) {
   Architecture a = gemma(c);
   a.stack.blocks[0].attention.query_key_norm = a.stack.blocks[0].norm;
-  return with_windows(c, std::move(a), layer_types(c), c.size("sliding_window_pattern", c.size("_sliding_window_pattern", 6)));
+  return with_windows(c, std::move(a), layer_types(c),
+                      c.size("sliding_window_pattern", c.size("_sliding_window_pattern", 6)));
 }
 
 TensorTable tensors(const HubConfig&, const Architecture& a) {

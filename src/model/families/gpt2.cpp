@@ -21,7 +21,9 @@ Architecture architecture(const HubConfig& c) {
   block.attention.each = "token";
   block.feed_forward = {c.size("n_inner", 4 * width), c.activation("activation_function", "gelu_new")};
   Architecture a;
-  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .positions = Positions::learned,
+  a.inputs = {.vocabulary = c.size("vocab_size"),
+              .width = width,
+              .positions = Positions::learned,
               .context = c.size("n_positions", c.size("n_ctx", 1024))};
   a.stack = {.layers = c.size("n_layer"), .blocks = {block}, .final_norm = norm};
   a.head.tied = c.flag("tie_word_embeddings", true);

@@ -17,9 +17,12 @@ Architecture architecture(const HubConfig& c) {
   block.attention.out_bias = true;
   block.attention.scale = 1;
   block.attention.each = "token";
-  block.feed_forward = {c.size("intermediate_size", 4 * width), c.activation("activation_function", "gelu_new")};
+  block.feed_forward = {c.size("intermediate_size", 4 * width),
+                        c.activation("activation_function", "gelu_new")};
   Architecture a;
-  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .positions = Positions::learned,
+  a.inputs = {.vocabulary = c.size("vocab_size"),
+              .width = width,
+              .positions = Positions::learned,
               .context = c.size("max_position_embeddings", 2048)};
   a.stack = {.layers = c.size("num_layers"), .final_norm = norm};
   std::vector<std::string> types = c.words("attention_layers");

@@ -23,7 +23,8 @@ Architecture architecture(const HubConfig& c) {
   block.attention.each = "token";
   block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu")};
   Architecture a;
-  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 2048)};
+  a.inputs = {
+      .vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 2048)};
   a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
   a.head.tied = c.flag("tie_word_embeddings", false);
   if (c.is_for("Model")) a.head.kind = Head::none;

@@ -25,8 +25,11 @@ Architecture architecture(const HubConfig& c) {
   block.feed_forward = {c.size("ffn_dim"), c.activation("activation_function", "relu"), false, bias};
   Architecture a;
   const int64_t table = c.size("word_embed_proj_dim", width);
-  if (table != width) c.fail(join("'word_embed_proj_dim' is ", table, ", which limpid has for a hidden_size alike only"));
-  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .positions = Positions::learned,
+  if (table != width)
+    c.fail(join("'word_embed_proj_dim' is ", table, ", which limpid has for a hidden_size alike only"));
+  a.inputs = {.vocabulary = c.size("vocab_size"),
+              .width = width,
+              .positions = Positions::learned,
               .context = c.size("max_position_embeddings", 2048)};
   a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}};
   if (before && !c.flag("_remove_final_layer_norm", false)) a.stack.final_norm = norm;

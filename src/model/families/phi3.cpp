@@ -15,7 +15,8 @@ Architecture architecture(const HubConfig& c) {
 
 TensorTable tensors(const HubConfig&, const Architecture& a) {
   const AttentionOptions& o = a.stack.blocks[0].attention;
-  const int64_t heads = o.heads, kv = o.kv_heads, all = heads + 2 * kv, wide = a.stack.blocks[0].feed_forward.width;
+  const int64_t heads = o.heads, kv = o.kv_heads, all = heads + 2 * kv,
+                wide = a.stack.blocks[0].feed_forward.width;
   TensorTable t = llama_tensors();
   const std::string joined = "layers.*.self_attn.qkv_proj", both = "layers.*.mlp.gate_up_proj";
   t.projection("attn", "Q", joined, {1, all, 0, heads, o.width});

@@ -14,7 +14,8 @@ Architecture architecture(const HubConfig& c) {
   if (types.empty()) {  // older files: windows from max_window_layers on, where they are used
     const int64_t first = c.size("max_window_layers", a.stack.layers);
     for (int64_t layer = 0; layer < a.stack.layers; ++layer)
-      types.push_back(c.flag("use_sliding_window", false) && layer >= first ? "sliding_attention" : "full_attention");
+      types.push_back(c.flag("use_sliding_window", false) && layer >= first ? "sliding_attention"
+                                                                            : "full_attention");
   }
   a.stack.blocks.clear();
   set_blocks(a.stack, types, [&](const std::string& type) {

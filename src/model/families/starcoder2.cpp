@@ -9,12 +9,14 @@ Architecture architecture(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   const bool bias = c.flag("use_bias", true);
   const NormOptions norm = {Norm::layer, c.real("norm_epsilon", 1e-5)};
-  if (c.word("norm_type", "layer_norm") != "layer_norm") c.fail("'norm_type' is no layer_norm, which limpid expects here");
+  if (c.word("norm_type", "layer_norm") != "layer_norm")
+    c.fail("'norm_type' is no layer_norm, which limpid expects here");
   BlockOptions& block = a.stack.blocks[0];
   block.norm = norm;
   block.attention.bias = block.attention.out_bias = bias;
   block.attention.window = c.size("sliding_window", 0);
-  block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu_pytorch_tanh"), false, bias};
+  block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu_pytorch_tanh"), false,
+                        bias};
   a.stack.final_norm = norm;
   a.head.tied = c.flag("tie_word_embeddings", true);
   return a;

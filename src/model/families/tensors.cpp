@@ -26,10 +26,13 @@ namespace {
 std::optional<std::string> star_of(const std::string& pattern, const std::string& name) {
   const size_t star = pattern.find('*');
   if (star == std::string::npos) return pattern == name ? std::optional(std::string()) : std::nullopt;
-  const std::string_view head = std::string_view(pattern).substr(0, star), tail = std::string_view(pattern).substr(star + 1);
-  if (name.size() < head.size() + tail.size() || !name.starts_with(head) || !name.ends_with(tail)) return std::nullopt;
+  const std::string_view head = std::string_view(pattern).substr(0, star),
+                         tail = std::string_view(pattern).substr(star + 1);
+  if (name.size() < head.size() + tail.size() || !name.starts_with(head) || !name.ends_with(tail))
+    return std::nullopt;
   const std::string stands = name.substr(head.size(), name.size() - head.size() - tail.size());
-  if (stands.empty() || !std::all_of(stands.begin(), stands.end(), [](char c) { return c >= '0' && c <= '9'; }))
+  if (stands.empty() ||
+      !std::all_of(stands.begin(), stands.end(), [](char c) { return c >= '0' && c <= '9'; }))
     return std::nullopt;
   return stands;
 }
@@ -42,7 +45,8 @@ std::string with_star(std::string pattern, const std::string& star) {
 // Whether the name fits a pattern in which each star stands for anything.
 bool fits_pattern(std::string_view pattern, std::string_view name) {
   if (pattern.empty()) return name.empty();
-  if (pattern[0] != '*') return !name.empty() && name[0] == pattern[0] && fits_pattern(pattern.substr(1), name.substr(1));
+  if (pattern[0] != '*')
+    return !name.empty() && name[0] == pattern[0] && fits_pattern(pattern.substr(1), name.substr(1));
   for (size_t i = 0; i <= name.size(); ++i)
     if (fits_pattern(pattern.substr(1), name.substr(i))) return true;
   return false;
@@ -99,7 +103,8 @@ class Mapper {
       if (file_.has(name)) return name;
       for (const auto& [now, before] : {std::pair{".weight", ".gamma"}, {".bias", ".beta"}})
         if (name.ends_with(now))
-          if (const std::string old = name.substr(0, name.size() - std::string_view(now).size()) + before; file_.has(old))
+          if (const std::string old = name.substr(0, name.size() - std::string_view(now).size()) + before;
+              file_.has(old))
             return old;
     }
     return "";
@@ -156,17 +161,20 @@ class Mapper {
   }
   void require_part(const Part& part, const std::string& name, int64_t outputs) const {
     if (part.inner && part.outer * (part.end - part.begin) * part.width != outputs)
-      fail_work(file_.path(), ": tensor '", visible_line(name), "' does not divide into the parts that its config.json describes");
+      fail_work(file_.path(), ": tensor '", visible_line(name),
+                "' does not divide into the parts that its config.json describes");
   }
 
   // w of ours is [in..., out...]: W_O has two axes in, all others one.
   void matrix(const TensorRule& rule, const std::string& name, const Tensor& from, Tensor& out) const {
     const Shape& own = out.shape();
     const bool joins = own.rank() == 3 && own[0].axis == Axis::H;
-    const int64_t in = joins ? own[0].size * own[1].size : own[0].size, outputs = out.count() / std::max<int64_t>(in, 1);
+    const int64_t in = joins ? own[0].size * own[1].size : own[0].size,
+                  outputs = out.count() / std::max<int64_t>(in, 1);
     require_part(rule.part, name, outputs);
     const int64_t stored = stored_outputs(rule.part, outputs);
-    const Shape expected = table_.linear_in_first ? Shape::unnamed({in, stored}) : Shape::unnamed({stored, in});
+    const Shape expected =
+        table_.linear_in_first ? Shape::unnamed({in, stored}) : Shape::unnamed({stored, in});
     if (!from.shape().same_sizes(expected)) wrong_shape(name, from.shape(), expected.text());
     const float* x = from.data<float>();
     float* y = out.data<float>();
@@ -195,7 +203,8 @@ class Mapper {
 
 }  // namespace
 
-std::map<std::string, Tensor> parameters_of(const Graph& graph, const TensorTable& table, const NamedTensors& file) {
+std::map<std::string, Tensor> parameters_of(const Graph& graph, const TensorTable& table,
+                                            const NamedTensors& file) {
   Mapper mapper(table, file);
   std::map<std::string, Tensor> out;
   for (const Value& value : graph.values())

@@ -21,8 +21,8 @@ class NamedTensors {
   virtual std::string path() const = 0;
 };
 
-/// Every parameter of the graph, in f32.  Throws Error{work} naming a tensor that is missing, of another shape, or
-/// left over.
+/// Every parameter of the graph, in f32.  Throws Error{work} naming a tensor that is missing, of another
+/// shape, or left over.
 std::map<std::string, Tensor> parameters_of(const Graph&, const TensorTable&, const NamedTensors&);
 
 }  // namespace limpid

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Families of real models beside transformers: tiny networks with drawn weights, made and run by the library, then by limpid.
+
+  build/peers-venv/bin/python tests/transformers_families.py build/dev/limpid [FAMILY ...]
+
+Each family is one configuration or several (its options), width 32, 2 to 4 layers.  Compared through the command: the logits
+(or the last hidden state) and the attention weights of every layer, within 2e-5 of max(1, |value|).  Where transformers is not
+installed the test skips (exit status 77): bench/peers/install.sh installs it.
+"""
+import contextlib
+import io
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import torch
+    import transformers
+    from safetensors.torch import load_file
+except ImportError as missing:
+    print(f"skipped: {missing} (bench/peers/install.sh installs it)")
+    sys.exit(77)
+
+SMALL = dict(hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, max_position_embeddings=64)
+LLAMA = dict(SMALL, num_key_value_heads=2)
+GPT = dict(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=97)
+
+
+def rope(**more):
+    return {"rope_theta": 10000.0, **more}
+
+
+# Family -> (class of the configuration, class of the model, several sets of options).
+CASES = {
+    "gpt2": ("GPT2Config", "GPT2LMHeadModel", [dict(GPT), dict(GPT, n_inner=40, activation_function="relu", scale_attn_weights=False)]),
+    "gpt_neo": ("GPTNeoConfig", "GPTNeoForCausalLM", [dict(hidden_size=32, num_layers=4, num_heads=4, vocab_size=97, max_position_embeddings=64,
+                                                         attention_types=[[["global", "local"], 2]], window_size=4)]),
+    "gptj": ("GPTJConfig", "GPTJForCausalLM", [dict(GPT, rotary_dim=4), dict(GPT, rotary_dim=8, n_inner=40)]),
+    "gpt_neox": ("GPTNeoXConfig", "GPTNeoXForCausalLM", [dict(SMALL), dict(SMALL, use_parallel_residual=False, attention_bias=False)]),
+    "opt": ("OPTConfig", "OPTForCausalLM", [dict(hidden_size=32, ffn_dim=37, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, word_embed_proj_dim=32,
+                                               max_position_embeddings=64),
+                                          dict(hidden_size=32, ffn_dim=37, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, word_embed_proj_dim=32,
+                                               max_position_embeddings=64, do_layer_norm_before=False)]),
+    "bloom": ("BloomConfig", "BloomForCausalLM", [dict(hidden_size=32, n_layer=2, n_head=4, vocab_size=97), dict(hidden_size=48, n_layer=2, n_head=6, vocab_size=97)]),
+    "llama": ("LlamaConfig", "LlamaForCausalLM", [
+        dict(LLAMA), dict(LLAMA, tie_word_embeddings=True, attention_bias=True, mlp_bias=True, head_dim=16),
+        dict(LLAMA, rope_parameters=rope(rope_type="linear", factor=4.0)),
+        dict(LLAMA, rope_parameters=rope(rope_type="dynamic", factor=2.0)),
+        dict(LLAMA, rope_parameters=rope(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)),
+        dict(LLAMA, rope_parameters=rope(rope_type="yarn", factor=4.0, original_max_position_embeddings=16))]),
+    "mistral": ("MistralConfig", "MistralForCausalLM", [dict(LLAMA, sliding_window=4), dict(LLAMA, sliding_window=None)]),
+    "qwen2": ("Qwen2Config", "Qwen2ForCausalLM", [dict(LLAMA), dict(LLAMA, num_hidden_layers=4, use_sliding_window=True, sliding_window=4, max_window_layers=2)]),
+    "qwen3": ("Qwen3Config", "Qwen3ForCausalLM", [dict(LLAMA, head_dim=8), dict(LLAMA, head_dim=16, attention_bias=True)]),
+    "gemma": ("GemmaConfig", "GemmaForCausalLM", [dict(LLAMA, head_dim=8)]),
+    "gemma2": ("Gemma2Config", "Gemma2ForCausalLM", [dict(LLAMA, num_hidden_layers=4, head_dim=8, query_pre_attn_scalar=8, attn_logit_softcapping=2.0, sliding_window=4)]),
+    "gemma3_text": ("Gemma3TextConfig", "Gemma3ForCausalLM", [dict(LLAMA, num_hidden_layers=7, head_dim=8, query_pre_attn_scalar=8, sliding_window=4)]),
+    "phi": ("PhiConfig", "PhiForCausalLM", [dict(SMALL), dict(LLAMA, rope_parameters=rope(rope_type="default", partial_rotary_factor=0.25))]),
+    "phi3": ("Phi3Config", "Phi3ForCausalLM", [dict(LLAMA, pad_token_id=0), dict(LLAMA, pad_token_id=0, sliding_window=4)]),
+    "falcon": ("FalconConfig", "FalconForCausalLM", [
+        dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, vocab_size=97),
+        dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, new_decoder_architecture=True, num_kv_heads=2, bias=True),
+        dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, multi_query=False, parallel_attn=False, bias=True)]),
+    "stablelm": ("StableLmConfig", "StableLmForCausalLM", [dict(LLAMA), dict(LLAMA, use_qkv_bias=True, use_parallel_residual=True)]),
+    "olmo2": ("Olmo2Config", "Olmo2ForCausalLM", [dict(LLAMA)]),
+    "starcoder2": ("Starcoder2Config", "Starcoder2ForCausalLM", [dict(LLAMA, sliding_window=4), dict(LLAMA, use_bias=False)]),
+    "cohere": ("CohereConfig", "CohereForCausalLM", [dict(LLAMA, pad_token_id=0)]),
+    "granite": ("GraniteConfig", "GraniteForCausalLM", [dict(LLAMA, embedding_multiplier=3.0, attention_multiplier=0.2, residual_multiplier=0.5, logits_scaling=4.0)]),
+    "smollm3": ("SmolLM3Config", "SmolLM3ForCausalLM", [dict(LLAMA, num_hidden_layers=5, pad_token_id=0)]),
+    "bert": ("BertConfig", "BertForMaskedLM", [dict(SMALL), dict(SMALL, hidden_act="relu")]),
+    "bert classes": ("BertConfig", "BertForSequenceClassification", [dict(SMALL, num_labels=3)]),
+    "bert tokens": ("BertConfig", "BertForTokenClassification", [dict(SMALL, num_labels=5)]),
+    "bert alone": ("BertConfig", "BertModel", [dict(SMALL)]),
+    "distilbert": ("DistilBertConfig", "DistilBertForMaskedLM", [dict(dim=32, hidden_dim=37, n_layers=2, n_heads=4, vocab_size=97, max_position_embeddings=64)]),
+    "distilbert classes": ("DistilBertConfig", "DistilBertForSequenceClassification", [dict(dim=32, hidden_dim=37, n_layers=2, n_heads=4, vocab_size=97, max_position_embeddings=64)]),
+    "roberta": ("RobertaConfig", "RobertaForMaskedLM", [dict(SMALL, pad_token_id=1)]),
+    "roberta classes": ("RobertaConfig", "RobertaForSequenceClassification", [dict(SMALL, pad_token_id=1)]),
+    "xlm-roberta": ("XLMRobertaConfig", "XLMRobertaForMaskedLM", [dict(SMALL, pad_token_id=1)]),
+    "albert": ("AlbertConfig", "AlbertForMaskedLM", [dict(SMALL, embedding_size=16)]),
+    "albert classes": ("AlbertConfig", "AlbertForSequenceClassification", [dict(SMALL, embedding_size=16)]),
+    "electra": ("ElectraConfig", "ElectraForPreTraining", [dict(SMALL, embedding_size=16), dict(SMALL, embedding_size=32)]),
+    "electra words": ("ElectraConfig", "ElectraForMaskedLM", [dict(SMALL, embedding_size=16)]),
+    "electra classes": ("ElectraConfig", "ElectraForSequenceClassification", [dict(SMALL, embedding_size=16)]),
+    "mpnet": ("MPNetConfig", "MPNetForMaskedLM", [dict(SMALL)]),
+    "esm": ("EsmConfig", "EsmForMaskedLM", [dict(SMALL, position_embedding_type="rotary", pad_token_id=1, mask_token_id=2, token_dropout=False)]),
+    "modernbert": ("ModernBertConfig", "ModernBertForMaskedLM", [dict(SMALL, num_hidden_layers=4, local_attention=6, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+                                                                      cls_token_id=1, sep_token_id=2)]),
+}
+
+LENGTH = 13
+passed = failed = 0
+
+
+def drawn(model):
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1:
+                parameter.normal_(0, 0.16)
+            else:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+    model.tie_weights()
+
+
+def worst(got, expected):
+    if got.numel() != expected.numel():
+        return float("inf")
+    got, expected = got.double().flatten(), expected.double().flatten()
+    return ((got - expected).abs() / expected.abs().clamp(min=1)).max().item()
+
+
+def check(program, family, config_name, model_name, options, folder):
+    options = dict(options, attn_implementation="eager")
+    for unused in ("bos_token_id", "eos_token_id"):
+        options.setdefault(unused, 3)
+    model = getattr(transformers, model_name)(getattr(transformers, config_name)(**options)).eval()
+    drawn(model)
+    with contextlib.redirect_stderr(io.StringIO()):
+        model.save_pretrained(folder)
+    torch.manual_seed(2)
+    ids = torch.randint(4, 97, (1, LENGTH))
+    with torch.no_grad():
+        reference = model(ids, output_attentions=True)
+    out = folder / "trace.safetensors"
+    done = subprocess.run([program, "trace", "--model", folder, "--tokens", ",".join(map(str, ids[0].tolist())), "--observe", "*", "-o", out],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        return f"limpid: {done.stderr.strip()}"
+    trace = load_file(out)
+    key = "logits" if "logits" in reference else "last_hidden_state"
+    name = key if key in trace else next((n for n in ("ln_final.normalized", f"blocks.{model.config.num_hidden_layers - 1}.ln2.normalized") if n in trace), key)
+    differences = {key: worst(trace[name], reference[key])}
+    for layer, weights in enumerate(reference.attentions):
+        differences[f"pattern {layer}"] = worst(trace[f"blocks.{layer}.attn.pattern"], weights)
+    wrong = {name: f"{value:.1e}" for name, value in differences.items() if not value <= 2e-5}
+    return f"parts from transformers: {wrong}" if wrong else ""
+
+
+def main():
+    global passed, failed
+    program = pathlib.Path(sys.argv[1]).resolve()
+    wanted = sys.argv[2:]
+    for family, (config_name, model_name, sets) in CASES.items():
+        if wanted and family not in wanted:
+            continue
+        for i, options in enumerate(sets):
+            with tempfile.TemporaryDirectory() as folder:
+                what = f"{family}, options {i}"
+                try:
+                    wrong = check(program, family, config_name, model_name, options, pathlib.Path(folder))
+                except Exception as error:  # the library's own
+                    wrong = f"transformers: {type(error).__name__}: {error}"
+            passed += not wrong
+            failed += bool(wrong)
+            if wrong:
+                print(f"FAILED {what}: {wrong}")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    transformers.logging.set_verbosity_error()
+    sys.exit(main())
