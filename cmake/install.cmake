@@ -20,8 +20,10 @@ set(LIMPID_PUBLIC_HEADERS
   random.h
   scene.h
   tensor.h
+  tensor_source.h
   text.h
   threads.h
+  torch_file.h
   trace.h
   train.h
 )

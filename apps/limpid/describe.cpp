@@ -11,6 +11,7 @@
 #include "core/utf8.h"
 #include "files/inspect.h"
 #include "files/recognize.h"
+#include "files/torch/pickle.h"
 #include "limpid/error.h"
 #include "limpid/files.h"
 #include "limpid/model.h"
@@ -143,6 +144,13 @@ Json describe_safetensors(const std::string& path, const ArrayList& list) {
   return out;
 }
 
+void add_arrays(const ArrayList& list, Json& out) {
+  out["tensors"] = arrays_json(list);
+  int64_t numbers = 0;
+  for (const Json& tensor : out["tensors"]) numbers += tensor["count"].get<int64_t>();
+  out["numbers"] = numbers;
+}
+
 Json describe_arrays_file(const std::string& path, FileKind kind) {
   const ArrayList list = list_arrays(path);
   Json out;
@@ -157,10 +165,27 @@ Json describe_arrays_file(const std::string& path, FileKind kind) {
   } else {
     out = describe_safetensors(path, list);
   }
-  out["tensors"] = arrays_json(list);
-  int64_t numbers = 0;
-  for (const Json& tensor : out["tensors"]) numbers += tensor["count"].get<int64_t>();
-  out["numbers"] = numbers;
+  add_arrays(list, out);
+  return out;
+}
+
+// A checkpoint of PyTorch's: a zip, or as it was before 1.6.
+Json describe_torch(const std::string& path, const RecognizedFile& seen) {
+  Json out;
+  out["kind"] = std::string(name(seen.kind));
+  out["what"] = seen.what;
+  out["bytes"] = fs::file_size(path);
+  out["advice"] = "to run it as a model, write its tensors as safetensors by this command, in a Python that has torch and safetensors";
+  out["command"] = k_convert_pytorch;
+  try {
+    const ArrayList list = list_arrays(path);
+    const Json values = parse_json(list.values, {path + ": its values"});
+    out["metadata"] = values.is_object() ? values : Json{{"value", values}};
+    add_arrays(list, out);
+  } catch (const torch::PickleRefusal& refusal) {
+    out["refused"] = refusal.what();
+    out["advice"] = "where it is trusted, write its tensors as safetensors by this command, in a Python that has torch and safetensors";
+  }
   return out;
 }
 
@@ -237,8 +262,8 @@ Json describe_other(const std::string& path, const RecognizedFile& seen) {
   out["what"] = seen.what;
   out["bytes"] = fs::file_size(path);
   out["advice"] = seen.advice;
-  if (seen.kind == FileKind::pytorch || seen.kind == FileKind::pytorch_old) {
-    out["advice"] = join(k_no_pickles, " by this command, in a Python that has torch and safetensors");
+  if (seen.kind == FileKind::pickle) {
+    out["advice"] = join(k_no_functions, " by this command, in a Python that has torch and safetensors");
     out["command"] = k_convert_pytorch;
   }
   if (seen.kind == FileKind::json) say_what_json_is(path, out);
@@ -282,8 +307,7 @@ std::string advice_for_folder(const fs::path& folder, const Json& files) {
     return "a training run that is not done; go on with its recipe and --resume";
   if (holds("model.safetensors.index.json")) return "a model in several files, which limpid does not read";
   if (holds("pytorch_model.bin"))
-    return "its numbers are a pickle, which limpid does not read: limpid info " +
-           (folder / "pytorch_model.bin").string();
+    return "limpid info " + (folder / "pytorch_model.bin").string();
   return files.empty() ? "" : "give one of its files";
 }
 
@@ -371,6 +395,9 @@ Json describe(const std::string& path) {
     case FileKind::npy:
     case FileKind::npz:
       return describe_arrays_file(path, seen.kind);
+    case FileKind::pytorch:
+    case FileKind::pytorch_old:
+      return describe_torch(path, seen);
     case FileKind::folder:
       return describe_folder(path);
     case FileKind::binary:  // damaged, or nothing known: its reader says where

@@ -73,11 +73,14 @@ struct SafetensorsInfo {
     std::string name;
     DType dtype = DType::f32;
     Shape shape;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0;   // in the file
     uint64_t offset = 0;  // of its first byte, from the start of the file
-    /// The type's name in the file where limpid has no such type ("F8_E4M3", "U64"), else empty.  `dtype`
+    /// The type's name in the file where limpid has no such type ("U64", "F4"), else empty.  `dtype`
     /// then means nothing, and reading the tensor is an error; the file's other tensors can be read.
     std::string unreadable;
+    /// The type's name in the file where it is read as another: "F8_E4M3" and "F8_E5M2" (OCP 8-bit floats) as
+    /// bf16, which holds each of their numbers exactly; else empty.
+    std::string stored;
   };
   std::vector<Entry> entries;  // in the order of their bytes in the file
   std::map<std::string, std::string> metadata;
@@ -92,7 +95,7 @@ SafetensorsInfo inspect_safetensors(const std::filesystem::path& path);
 
 /// Every tensor.  All that the reference implementation rejects is rejected (a header over 100 MB or longer
 /// than the file, holes, overlaps, offsets that disagree with shape and type, bytes left over, ...), and so
-/// are keys given twice, more than 8 axes, and types that limpid does not have (U64, F8_E4M3, ...).  A byte
+/// are keys given twice, more than 8 axes, and types that limpid does not have (U64, F4, ...).  A byte
 /// of a BOOL tensor that is neither 0 nor 1 is read as true.
 TensorFile read_safetensors(const std::filesystem::path& path);
 /// The same from memory; `name` stands for the file in messages.

@@ -4,12 +4,15 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "files/byte_source.h"
+#include "files/float8.h"
 #include "files/npy.h"
 #include "files/npz.h"
 #include "files/recognize.h"
 #include "files/safetensors_header.h"
+#include "limpid/torch_file.h"
 #include "tensor/dispatch.h"
 
 namespace limpid {
@@ -23,6 +26,12 @@ constexpr size_t k_piece = size_t{1} << 20;  // a multiple of every type's size
 class Counter {
  public:
   Counter(DType dtype, bool swapped) : dtype_(dtype), swapped_(swapped) {}
+
+  void add_float8(Float8 type, Bytes bytes) {
+    wide_.resize(bytes.size());
+    widen(type, bytes, wide_.data());
+    add(std::as_writable_bytes(std::span(wide_)));
+  }
 
   void add(std::span<std::byte> bytes) {
     const size_t size = byte_size(dtype_);
@@ -76,29 +85,36 @@ class Counter {
   ArrayNumbers numbers_{.least = std::numeric_limits<long double>::infinity(),
                         .most = -std::numeric_limits<long double>::infinity()};
   long double sum_ = 0;
+  std::vector<bf16> wide_;
 };
 
-ArrayNumbers count_numbers(const ByteSource& source, uint64_t offset, uint64_t bytes, DType dtype,
-                           bool swapped) {
-  Counter counter(dtype, swapped);
+ArrayNumbers count_numbers(const ByteSource& source, uint64_t offset, uint64_t bytes, Counter counter,
+                           std::optional<Float8> float8 = {}) {
   std::vector<std::byte> piece(std::min<uint64_t>(bytes, k_piece));
   for (uint64_t done = 0; done < bytes;) {
     const std::span part(piece.data(), std::min<uint64_t>(bytes - done, k_piece));
     source.read(offset + done, part);
-    counter.add(part);
+    float8 ? counter.add_float8(*float8, part) : counter.add(part);
     done += part.size();
   }
   return counter.result();
 }
 
-// ---- the three kinds of file -----------------------------------------------------------------------------
+// ---- the kinds of file -----------------------------------------------------------------------------
 
 ArrayInfo info_of(const SafetensorsInfo::Entry& entry) {
   ArrayInfo info{entry.name, std::string(name(entry.dtype)), "", entry.dtype, entry.shape, entry.bytes};
+  if (!entry.stored.empty()) info.type = entry.stored;
   if (!entry.unreadable.empty()) {
     info.type = entry.unreadable;
     info.unreadable = "limpid has no type " + entry.unreadable;
   }
+  return info;
+}
+
+ArrayInfo info_of(const TorchInfo::Entry& entry) {
+  ArrayInfo info{entry.name, std::string(name(entry.dtype)), entry.unreadable, entry.dtype, entry.shape, entry.bytes};
+  if (!entry.stored.empty()) info.type = entry.stored;
   return info;
 }
 
@@ -119,8 +135,27 @@ void measure_safetensors(const ByteSource& source, const Wanted& wanted, const E
   for (const auto& entry : read_safetensors_header(source).entries) {
     if (!wanted(entry.name)) continue;
     const ArrayInfo info = info_of(entry);
-    each(info, info.unreadable.empty() ? count_numbers(source, entry.offset, entry.bytes, entry.dtype, false)
-                                       : ArrayNumbers());
+    if (!info.unreadable.empty())
+      each(info, {});
+    else
+      each(info, count_numbers(source, entry.offset, entry.bytes, Counter(entry.dtype, false),
+                               float8_named(entry.stored)));
+  }
+}
+
+void measure_torch(const std::filesystem::path& path, const Wanted& wanted, const Each& each) {
+  const TorchReader reader(path);
+  for (const auto& entry : reader.info().entries) {
+    if (!wanted(entry.name)) continue;
+    const ArrayInfo info = info_of(entry);
+    if (!info.unreadable.empty()) {
+      each(info, {});
+      continue;
+    }
+    Tensor tensor = reader.read(entry.name);
+    Counter counter(tensor.dtype(), false);
+    counter.add(std::span(static_cast<std::byte*>(tensor.raw()), tensor.bytes()));
+    each(info, counter.result());
   }
 }
 
@@ -129,7 +164,7 @@ void measure_npy(const ByteSource& source, const Each& each) {
   const ArrayInfo info = info_of("", header);
   if (!info.unreadable.empty()) return each(info, {});
   check_npy_size(header, source.size() - header.data_at, source.name());
-  each(info, count_numbers(source, header.data_at, info.bytes, header.dtype, header.big_endian));
+  each(info, count_numbers(source, header.data_at, info.bytes, Counter(header.dtype, header.big_endian)));
 }
 
 // The header of an entry lies within its first piece.
@@ -165,12 +200,16 @@ void visit_npz(const std::filesystem::path& path, const Wanted& wanted, const Ea
   });
 }
 
+bool is_torch(FileKind kind) { return kind == FileKind::pytorch || kind == FileKind::pytorch_old; }
+
 FileKind kind_of(const std::filesystem::path& path) {
   const RecognizedFile seen = recognize(path);
   switch (seen.kind) {
     case FileKind::safetensors:
     case FileKind::npy:
     case FileKind::npz:
+    case FileKind::pytorch:
+    case FileKind::pytorch_old:
       return seen.kind;
     case FileKind::binary:
       if (path.extension() == ".npy") return FileKind::npy;  // damaged: its reader says where
@@ -193,6 +232,10 @@ ArrayList list_arrays(const std::filesystem::path& path) {
     visit_npz(
         path, [](const std::string&) { return true; },
         [&](const ArrayInfo& info, const ArrayNumbers&) { list.arrays.push_back(info); }, false);
+  } else if (is_torch(kind)) {
+    const TorchInfo info = inspect_torch(path);
+    list.values = info.values;
+    for (const auto& entry : info.entries) list.arrays.push_back(info_of(entry));
   } else {
     const SafetensorsInfo info = inspect_safetensors(path);
     list.metadata = info.metadata;
@@ -205,6 +248,7 @@ void measure_arrays(const std::filesystem::path& path, const Wanted& wanted, con
   const FileKind kind = kind_of(path);
   if (kind == FileKind::npy) return measure_npy(*open_source(path), each);
   if (kind == FileKind::npz) return visit_npz(path, wanted, each, true);
+  if (is_torch(kind)) return measure_torch(path, wanted, each);
   measure_safetensors(*open_source(path), wanted, each);
 }
 

@@ -1,5 +1,5 @@
-// What a file of arrays holds, without reading all of it into memory: .safetensors, .npz, .npy, told apart by
-// content.
+// What a file of arrays holds, without reading all of it into memory: .safetensors, .npz, .npy, PyTorch's
+// checkpoints, told apart by content.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,7 @@ namespace limpid {
 
 struct ArrayInfo {
   std::string name;        // "" for the one array of a .npy file
-  std::string type;        // limpid's name of the type ("f32"), or the file's own where limpid has none
+  std::string type;        // limpid's name of the type ("f32"), or the file's own where limpid has none (or reads it as another)
   std::string unreadable;  // why limpid cannot read it; empty: it can
   DType dtype = DType::f32;
   Shape shape;
@@ -21,10 +21,11 @@ struct ArrayInfo {
 struct ArrayList {
   std::vector<ArrayInfo> arrays;
   std::map<std::string, std::string> metadata;  // of a .safetensors file
+  std::string values;                           // of a PyTorch checkpoint: its plain values, JSON
 };
 
 /// Every array of the file, those of types that limpid does not have too.  Throws Error{work} for a file that
-/// is none of the three (saying what it is), or damaged.
+/// is none of these (saying what it is), or damaged.
 ArrayList list_arrays(const std::filesystem::path&);
 
 /// Numbers counted one after another, as they stream by.

@@ -1,6 +1,4 @@
 // NumPy's .npz: a zip of .npy files.  libzip does the zip.
-#include <zip.h>
-
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -11,6 +9,7 @@
 #include "files/npy.h"
 #include "files/npz.h"
 #include "files/recognize.h"
+#include "files/zip_handles.h"
 
 namespace limpid {
 
@@ -20,31 +19,7 @@ constexpr std::string_view k_suffix = ".npy";
 // 1980-01-01 00:00:00, a zip's first day: the same arrays give the same file on every day.
 constexpr zip_uint16_t k_dos_time = 0, k_dos_date = 1 << 5 | 1;
 
-struct ErrorText {
-  ErrorText() { zip_error_init(&error); }
-  ~ErrorText() { zip_error_fini(&error); }
-  zip_error_t error;
-  const char* text() { return zip_error_strerror(&error); }
-};
-
-struct Discard {
-  void operator()(zip_t* archive) const { zip_discard(archive); }
-};
-struct CloseEntry {
-  void operator()(zip_file_t* file) const { zip_fclose(file); }
-};
-struct FreeSource {
-  void operator()(zip_source_t* source) const { zip_source_free(source); }
-};
-using Archive = std::unique_ptr<zip_t, Discard>;
-using Entry = std::unique_ptr<zip_file_t, CloseEntry>;
-using Source = std::unique_ptr<zip_source_t, FreeSource>;
-
 // ---- reading -------------------------------------------------------------------------------------
-
-// Deflate makes a thousand bytes of one: what may come out of an archive in all.  Arrays of measured numbers
-// shrink to a half or a tenth; what shrinks to a hundredth and has more than 256 MB is a trap.
-constexpr uint64_t k_always_read = uint64_t{256} << 20, k_most_growth = 100;
 
 // The sizes a zip states are claims: memory grows with the bytes that really come out, of which `left` may.
 std::string read_entry(zip_t* archive, zip_uint64_t index, const std::string& shown, uint64_t& left) {
@@ -83,10 +58,8 @@ Archive open_archive(Source source, const std::string& name) {
 std::map<std::string, Tensor> read_archive(Source source, const std::string& name) {
   zip_stat_t whole;
   zip_stat_init(&whole);
-  uint64_t left = k_always_read;
-  if (zip_source_stat(source.get(), &whole) == 0 && (whole.valid & ZIP_STAT_SIZE) &&
-      whole.size < UINT64_MAX / k_most_growth)
-    left = std::max(left, k_most_growth * whole.size);
+  const bool stated = zip_source_stat(source.get(), &whole) == 0 && (whole.valid & ZIP_STAT_SIZE);
+  uint64_t left = stated ? most_unpacked(whole.size) : k_always_read;
   const Archive archive = open_archive(std::move(source), name);
   std::map<std::string, Tensor> arrays;
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);

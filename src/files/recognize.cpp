@@ -10,9 +10,9 @@
 
 namespace limpid {
 
-const char* const k_no_pickles =
-    "limpid runs nothing that is in a file, and so reads no pickles; whoever trusts the file writes its "
-    "tensors as safetensors";
+const char* const k_no_functions =
+    "limpid runs nothing from a file, and reads of a pickle tensors and plain values alone; whoever trusts the "
+    "file writes its tensors as safetensors";
 
 const char* const k_convert_pytorch =
     "python3 -c \"import json, sys, torch, safetensors.torch as s; "
@@ -75,7 +75,9 @@ struct Magic {
 };
 
 constexpr const char* k_decompress = "unpack it first, and give what is inside";
-std::string pickle_advice() { return join(k_no_pickles, ": `limpid info FILE` shows the command"); }
+std::string pickle_advice() { return join(k_no_functions, ": `limpid info FILE` shows the command"); }
+constexpr const char* k_torch_advice =
+    "`limpid info FILE` lists its tensors, and shows how they are written as safetensors";
 constexpr const char* k_other_model = "limpid does not read this format; take the model's .safetensors file";
 
 constexpr Magic k_magics[] = {
@@ -110,8 +112,7 @@ RecognizedFile zip_kind(const ByteSource& source, std::string_view start) {
   const uint64_t tail = std::min<uint64_t>(source.size(), k_zip_end);
   const std::string entries = std::string(start) + read_part(source, source.size() - tail, tail);
   if (has(entries, "/data.pkl") || has(entries, "constants.pkl"))
-    return {FileKind::pytorch, "a PyTorch checkpoint (torch.save: a zip with a pickle in it)",
-            pickle_advice()};
+    return {FileKind::pytorch, "a PyTorch checkpoint (torch.save: a zip with a pickle in it)", k_torch_advice};
   if (has(entries, ".npy") || start.starts_with("PK\5\6")) return {FileKind::npz, "NumPy arrays (.npz)", ""};
   if (has(entries, "model.weights.h5")) return {FileKind::hdf5, "a Keras model (.keras)", k_other_model};
   return {FileKind::zip, "a zip archive without NumPy arrays", k_decompress};
@@ -120,7 +121,7 @@ RecognizedFile zip_kind(const ByteSource& source, std::string_view start) {
 RecognizedFile pickle_kind(std::string_view start) {
   // torch.save before 1.6 begins with this number, pickled
   if (has(start.substr(0, 32), std::string_view("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10)))
-    return {FileKind::pytorch_old, "a PyTorch checkpoint (torch.save before 1.6: pickles)", pickle_advice()};
+    return {FileKind::pytorch_old, "a PyTorch checkpoint (torch.save before 1.6: pickles)", k_torch_advice};
   return {FileKind::pickle, "a Python pickle", pickle_advice()};
 }
 
@@ -201,7 +202,7 @@ RecognizedFile recognize(const ByteSource& source) {
   if (is_onnx(start)) return {FileKind::onnx, "an ONNX model", k_other_model};
   if (is_text(start, start.size() == source.size())) return text_kind(start);
   return {FileKind::binary, "a file of a kind that limpid does not know",
-          "limpid reads .safetensors, .npz and .npy files"};
+          "limpid reads .safetensors, .npz, .npy and PyTorch's .pt, .pth and .bin files"};
 }
 
 RecognizedFile recognize(const std::filesystem::path& path) {
@@ -215,8 +216,9 @@ void refuse_other_kinds(const ByteSource& source, FileKind expected) {
   const RecognizedFile seen = recognize(source);
   if (seen.kind == expected || seen.kind == FileKind::binary) return;
   const char* wanted = expected == FileKind::npy   ? "a .npy file"
-                       : expected == FileKind::npz ? "a .npz file"
-                                                   : "a .safetensors file";
+                       : expected == FileKind::npz     ? "a .npz file"
+                       : expected == FileKind::pytorch ? "a PyTorch checkpoint"
+                                                       : "a .safetensors file";
   fail_work(source.name(), " is ", seen.what, ", expected ", wanted, seen.advice.empty() ? "" : "; ",
             seen.advice);
 }

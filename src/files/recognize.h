@@ -53,8 +53,8 @@ RecognizedFile recognize(const ByteSource&);
 /// is wrong).
 void refuse_other_kinds(const ByteSource&, FileKind expected);
 
-/// Why no pickle is read, and what to do instead: a part of a sentence, which goes on with how.
-extern const char* const k_no_pickles;
+/// Why not all of a pickle is read, and what to do instead: a part of a sentence, which goes on with how.
+extern const char* const k_no_functions;
 /// How a trusted PyTorch checkpoint becomes a .safetensors file: one shell command.
 extern const char* const k_convert_pytorch;
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "files/float8.h"
 #include "files/safetensors_header.h"
 
 namespace limpid {
@@ -15,10 +16,25 @@ void make_booleans(std::span<std::byte> bytes) {
   for (std::byte& b : bytes) b = static_cast<std::byte>(b != std::byte{0});
 }
 
+void read_float8(const ByteSource& source, const SafetensorsInfo::Entry& entry, Float8 type, bf16* into) {
+  constexpr uint64_t k_piece = uint64_t{1} << 20;
+  std::vector<std::byte> piece(std::min(entry.bytes, k_piece));
+  for (uint64_t done = 0; done < entry.bytes;) {
+    const std::span part(piece.data(), std::min(entry.bytes - done, k_piece));
+    source.read(entry.offset + done, part);
+    widen(type, part, into + done);
+    done += part.size();
+  }
+}
+
 Tensor read_entry(const ByteSource& source, const SafetensorsInfo::Entry& entry) {
   if (!entry.unreadable.empty())
     fail_work(source.name(), ": tensor '", entry.name, "': ", unsupported_type(entry.unreadable));
   Tensor tensor(entry.dtype, entry.shape);
+  if (const auto float8 = float8_named(entry.stored)) {
+    read_float8(source, entry, *float8, tensor.data<bf16>());
+    return tensor;
+  }
   const std::span bytes(static_cast<std::byte*>(tensor.raw()), tensor.bytes());
   source.read(entry.offset, bytes);
   if (entry.dtype == DType::boolean) make_booleans(bytes);

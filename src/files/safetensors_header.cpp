@@ -27,14 +27,15 @@ void check_layout(const SafetensorsInfo& info, const std::string& file, uint64_t
                 entry.offset < end ? " overlap " : " leave a hole after ",
                 before ? "tensor '" + *before + "'" : "the header", ", expected to begin at ", end);
     // Of a type that is not ours only the place can be checked.
-    uint64_t needed = entry.unreadable.empty() ? byte_size(entry.dtype) : 1;
+    uint64_t needed = entry.unreadable.empty() && entry.stored.empty() ? byte_size(entry.dtype) : 1;
     for (const Dim& dim : entry.shape)
       if (__builtin_mul_overflow(needed, static_cast<uint64_t>(dim.size), &needed) || needed > INT64_MAX)
         fail_work(file, ": tensor '", entry.name, "': shape ", entry.shape.text(),
                   " overflows: more than any memory holds");
     if (entry.unreadable.empty() && entry.bytes != needed)
       fail_work(file, ": tensor '", entry.name, "': ", offsets, " are ", entry.bytes, " bytes, expected ",
-                needed, " for ", safetensors_name(entry.dtype), " ", entry.shape.text());
+                needed, " for ", entry.stored.empty() ? safetensors_name(entry.dtype) : std::string_view(entry.stored), " ",
+                entry.shape.text());
     end = entry.offset + entry.bytes;
     before = &entry.name;
   }

@@ -2,6 +2,7 @@
 
 #include "core/json.h"
 #include "core/label.h"
+#include "files/float8.h"
 #include "files/safetensors_header.h"
 
 namespace limpid {
@@ -179,6 +180,11 @@ bool HeaderParser::string(string_t& value) {
       entry_.dtype = type.dtype;
       return leave_value();
     }
+  if (float8_named(value) && !value.starts_with("float")) {  // PyTorch's names are none of this format
+    entry_.dtype = DType::bf16;
+    entry_.stored = value;
+    return leave_value();
+  }
   entry_.unreadable = value.empty() ? "\"\"" : value;
   return leave_value();
 }
@@ -281,7 +287,7 @@ void HeaderParser::finish_tensor() {
 std::string unsupported_type(std::string_view type) {
   std::string known;
   for (const TypeName& each : k_types) known += (known.empty() ? "" : ", ") + std::string(each.name);
-  return join("dtype ", type, " is not supported, expected one of ", known);
+  return join("dtype ", type, " is not supported, expected one of ", known, ", F8_E4M3, F8_E5M2");
 }
 
 std::string_view safetensors_name(DType dtype) {
