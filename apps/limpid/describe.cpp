@@ -175,7 +175,9 @@ Json describe_torch(const std::string& path, const RecognizedFile& seen) {
   out["kind"] = std::string(name(seen.kind));
   out["what"] = seen.what;
   out["bytes"] = fs::file_size(path);
-  out["advice"] = "to run it as a model, write its tensors as safetensors by this command, in a Python that has torch and safetensors";
+  out["advice"] =
+      "to run it as a model, write its tensors as safetensors by this command, in a Python that has torch "
+      "and safetensors";
   out["command"] = k_convert_pytorch;
   try {
     const ArrayList list = list_arrays(path);
@@ -184,7 +186,9 @@ Json describe_torch(const std::string& path, const RecognizedFile& seen) {
     add_arrays(list, out);
   } catch (const torch::PickleRefusal& refusal) {
     out["refused"] = refusal.what();
-    out["advice"] = "where it is trusted, write its tensors as safetensors by this command, in a Python that has torch and safetensors";
+    out["advice"] =
+        "where it is trusted, write its tensors as safetensors by this command, in a Python that has torch "
+        "and safetensors";
   }
   return out;
 }
@@ -306,8 +310,7 @@ std::string advice_for_folder(const fs::path& folder, const Json& files) {
   if (holds("checkpoint.safetensors"))
     return "a training run that is not done; go on with its recipe and --resume";
   if (holds("model.safetensors.index.json")) return "a model in several files, which limpid does not read";
-  if (holds("pytorch_model.bin"))
-    return "limpid info " + (folder / "pytorch_model.bin").string();
+  if (holds("pytorch_model.bin")) return "limpid info " + (folder / "pytorch_model.bin").string();
   return files.empty() ? "" : "give one of its files";
 }
 

@@ -1,5 +1,5 @@
-// A model's tensors by name, whatever they are kept in: one .safetensors file, several with an index, PyTorch's
-// checkpoints, one or several.  A loader of models asks this and knows no format.
+// A model's tensors by name, whatever they are kept in: one .safetensors file, several with an index,
+// PyTorch's checkpoints, one or several.  A loader of models asks this and knows no format.
 #pragma once
 
 #include "limpid/files.h"
@@ -29,12 +29,12 @@ class TensorSource {
   virtual std::vector<std::string> names() const = 0;
   /// The entry of that name, or null.
   virtual const Entry* find(std::string_view name) const = 0;
-  /// A copy of its numbers.  Throws Error{call} if there is no tensor of that name, Error{work} where it cannot be
-  /// read.  One thread at a time.
+  /// A copy of its numbers.  Throws Error{call} if there is no tensor of that name, Error{work} where it
+  /// cannot be read.  One thread at a time.
   virtual Tensor read(std::string_view name) const = 0;
-  /// What the file says beside its tensors: "__metadata__" of a .safetensors file; the plain values of a PyTorch
-  /// checkpoint, text as it is, others as JSON (nanoGPT's "model_args": {"n_layer":12,...}).  Of several files, the
-  /// first's that says a thing.
+  /// What the file says beside its tensors: "__metadata__" of a .safetensors file; the plain values of a
+  /// PyTorch checkpoint, text as it is, others as JSON (nanoGPT's "model_args": {"n_layer":12,...}).  Of
+  /// several files, the first's that says a thing.
   virtual const std::map<std::string, std::string>& metadata() const = 0;
 
  protected:
@@ -44,12 +44,12 @@ class TensorSource {
 /// Opens a file by its content, or a folder of the hub's: of model.safetensors, model.safetensors.index.json,
 /// pytorch_model.bin and pytorch_model.bin.index.json the first that is there.  An index may be given itself.
 ///
-/// A PyTorch checkpoint's model is what is meant: names are those of its state dict (without model_prefix(), see
-/// limpid/torch_file.h), and tensors beside it (an optimizer's) are left out.  A tensor that stands in a file but not in
-/// the index is read too.  Files are mapped: they must not become shorter meanwhile.
+/// A PyTorch checkpoint's model is what is meant: names are those of its state dict (without model_prefix(),
+/// see limpid/torch_file.h), and tensors beside it (an optimizer's) are left out.  A tensor that stands in a
+/// file but not in the index is read too.  Files are mapped: they must not become shorter meanwhile.
 ///
-/// Throws Error{work} for what is no such file; for an index that names a file which is not there, or not beside it,
-/// or which lacks a tensor; and for a tensor that two files hold.
+/// Throws Error{work} for what is no such file; for an index that names a file which is not there, or not
+/// beside it, or which lacks a tensor; and for a tensor that two files hold.
 std::unique_ptr<TensorSource> open_tensors(const std::filesystem::path& path);
 
 }  // namespace LIMPID_API limpid

@@ -113,7 +113,8 @@ ArrayInfo info_of(const SafetensorsInfo::Entry& entry) {
 }
 
 ArrayInfo info_of(const TorchInfo::Entry& entry) {
-  ArrayInfo info{entry.name, std::string(name(entry.dtype)), entry.unreadable, entry.dtype, entry.shape, entry.bytes};
+  ArrayInfo info{entry.name, std::string(name(entry.dtype)), entry.unreadable, entry.dtype, entry.shape,
+                 entry.bytes};
   if (!entry.stored.empty()) info.type = entry.stored;
   return info;
 }

@@ -10,8 +10,9 @@
 namespace limpid {
 
 struct ArrayInfo {
-  std::string name;        // "" for the one array of a .npy file
-  std::string type;        // limpid's name of the type ("f32"), or the file's own where limpid has none (or reads it as another)
+  std::string name;  // "" for the one array of a .npy file
+  std::string type;  // limpid's name of the type ("f32"), or the file's own where limpid has none (or reads
+                     // it as another)
   std::string unreadable;  // why limpid cannot read it; empty: it can
   DType dtype = DType::f32;
   Shape shape;

@@ -30,7 +30,7 @@ std::string npy(const std::string& descr, const std::string& shape, const std::s
 TEST(Inspect, OneArrayOfAnUnknownTypeDoesNotHideTheOthers) {
   const TestFolder folder;
   const std::string header =
-      R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f8":{"dtype":"F8_E4M3","shape":[2,3],"data_offsets":[8,14]},)"
+      R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f8":{"dtype":"F8_E8M0","shape":[2,3],"data_offsets":[8,14]},)"
       R"("z":{"dtype":"I32","shape":[1],"data_offsets":[14,18]}})";
   std::string bytes = std::string(1, static_cast<char>(header.size())) + std::string(7, '\0') + header;
   bytes += std::string("\0\0\x80\x3f\0\0\0\x40", 8) + "123456" + std::string("\7\0\0\0", 4);
@@ -38,16 +38,16 @@ TEST(Inspect, OneArrayOfAnUnknownTypeDoesNotHideTheOthers) {
   const auto arrays = listed(folder / "mixed.safetensors");
   ASSERT_EQ(arrays.size(), 3u);
   EXPECT_EQ(arrays.at("a").unreadable, "");
-  EXPECT_EQ(arrays.at("f8").type, "F8_E4M3");
+  EXPECT_EQ(arrays.at("f8").type, "F8_E8M0");
   EXPECT_EQ(arrays.at("f8").shape.text(), "[2,3]");
-  EXPECT_TRUE(holds(arrays.at("f8").unreadable, {"F8_E4M3"}));
+  EXPECT_TRUE(holds(arrays.at("f8").unreadable, {"F8_E8M0"}));
   const auto numbers = measured(folder / "mixed.safetensors");
   EXPECT_EQ(numbers.at("a").mean, 1.5);
   EXPECT_EQ(numbers.at("f8").count, 0);
   EXPECT_EQ(numbers.at("z").most, 7);
   SafetensorsReader reader(folder / "mixed.safetensors");
   EXPECT_EQ(reader.read("a").at({1}), 2);
-  EXPECT_TRUE(holds(error_of([&] { reader.read("f8"); }), {"'f8'", "F8_E4M3", "not supported"}));
+  EXPECT_TRUE(holds(error_of([&] { reader.read("f8"); }), {"'f8'", "F8_E8M0", "not supported"}));
   EXPECT_TRUE(
       holds(error_of([&] { read_safetensors(folder / "mixed.safetensors"); }), {"'f8'", "not supported"}));
 }

@@ -11,7 +11,8 @@
 namespace limpid {
 
 const char* const k_no_functions =
-    "limpid runs nothing from a file, and reads of a pickle tensors and plain values alone; whoever trusts the "
+    "limpid runs nothing from a file, and reads of a pickle tensors and plain values alone; whoever trusts "
+    "the "
     "file writes its tensors as safetensors";
 
 const char* const k_convert_pytorch =
@@ -112,7 +113,8 @@ RecognizedFile zip_kind(const ByteSource& source, std::string_view start) {
   const uint64_t tail = std::min<uint64_t>(source.size(), k_zip_end);
   const std::string entries = std::string(start) + read_part(source, source.size() - tail, tail);
   if (has(entries, "/data.pkl") || has(entries, "constants.pkl"))
-    return {FileKind::pytorch, "a PyTorch checkpoint (torch.save: a zip with a pickle in it)", k_torch_advice};
+    return {FileKind::pytorch, "a PyTorch checkpoint (torch.save: a zip with a pickle in it)",
+            k_torch_advice};
   if (has(entries, ".npy") || start.starts_with("PK\5\6")) return {FileKind::npz, "NumPy arrays (.npz)", ""};
   if (has(entries, "model.weights.h5")) return {FileKind::hdf5, "a Keras model (.keras)", k_other_model};
   return {FileKind::zip, "a zip archive without NumPy arrays", k_decompress};
@@ -215,7 +217,7 @@ RecognizedFile recognize(const std::filesystem::path& path) {
 void refuse_other_kinds(const ByteSource& source, FileKind expected) {
   const RecognizedFile seen = recognize(source);
   if (seen.kind == expected || seen.kind == FileKind::binary) return;
-  const char* wanted = expected == FileKind::npy   ? "a .npy file"
+  const char* wanted = expected == FileKind::npy       ? "a .npy file"
                        : expected == FileKind::npz     ? "a .npz file"
                        : expected == FileKind::pytorch ? "a PyTorch checkpoint"
                                                        : "a .safetensors file";

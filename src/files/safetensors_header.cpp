@@ -34,7 +34,8 @@ void check_layout(const SafetensorsInfo& info, const std::string& file, uint64_t
                   " overflows: more than any memory holds");
     if (entry.unreadable.empty() && entry.bytes != needed)
       fail_work(file, ": tensor '", entry.name, "': ", offsets, " are ", entry.bytes, " bytes, expected ",
-                needed, " for ", entry.stored.empty() ? safetensors_name(entry.dtype) : std::string_view(entry.stored), " ",
+                needed, " for ",
+                entry.stored.empty() ? safetensors_name(entry.dtype) : std::string_view(entry.stored), " ",
                 entry.shape.text());
     end = entry.offset + entry.bytes;
     before = &entry.name;

@@ -38,7 +38,8 @@ class TorchSource : public TensorList {
       : TensorList(path.string()), reader_(path), prefix_(model_prefix(reader_.info())) {
     for (const auto& entry : reader_.info().entries)
       if (entry.name.starts_with(prefix_))
-        add({entry.name.substr(prefix_.size()), entry.dtype, entry.shape, entry.stored, entry.unreadable, path});
+        add({entry.name.substr(prefix_.size()), entry.dtype, entry.shape, entry.stored, entry.unreadable,
+             path});
     const Json values = parse_json(reader_.info().values, {path.string() + ": its values"});
     if (!values.is_object()) return;
     for (const auto& [key, value] : values.items())
@@ -103,8 +104,10 @@ const TensorSource& ShardedSource::open_shard(const fs::path& index, const std::
                                               const std::string& file) {
   if (const auto found = shards_.find(file); found != shards_.end()) return *found->second;
   constexpr size_t k_most_shards = 10'000;  // the largest models have some 200
-  if (shards_.size() == k_most_shards) fail_work(index.string(), ": names more than ", k_most_shards, " files");
-  if (file.empty() || file == "." || file == ".." || file.find_first_of(std::string_view("/\\\0", 3)) != file.npos)
+  if (shards_.size() == k_most_shards)
+    fail_work(index.string(), ": names more than ", k_most_shards, " files");
+  if (file.empty() || file == "." || file == ".." ||
+      file.find_first_of(std::string_view("/\\\0", 3)) != file.npos)
     fail_work(index.string(), ": says that ", in_quotes(tensor), " is in ", in_quotes(file),
               ", expected the name of a file beside it");
   const fs::path path = index.parent_path() / file;

@@ -1,5 +1,5 @@
-// Where a checkpoint keeps its pickle and its numbers: a zip (torch.save since 1.6), or pickles and numbers one
-// after another (before).
+// Where a checkpoint keeps its pickle and its numbers: a zip (torch.save since 1.6), or pickles and numbers
+// one after another (before).
 #pragma once
 
 #include <memory>

@@ -11,7 +11,7 @@ namespace limpid::torch {
 
 namespace {
 
-constexpr int k_depth = 60;                             // the door of JSON takes 64 (core/json.h)
+constexpr int k_depth = 60;                            // the door of JSON takes 64 (core/json.h)
 constexpr uint64_t k_most_text = uint64_t{256} << 20;  // of names and values, each wherever it stands
 
 class Walk {
@@ -40,7 +40,8 @@ class Walk {
   void scalar(const Value&);
   void spend(uint64_t text, const std::string& path) {
     text_ += text;
-    if (text_ > k_most_text) fail(path, "names and values take more than ", k_most_text, " bytes when written out");
+    if (text_ > k_most_text)
+      fail(path, "names and values take more than ", k_most_text, " bytes when written out");
   }
   std::string key(const Value&, const std::string& path) const;
   static std::string quoted(std::string_view text) {
@@ -77,8 +78,10 @@ std::string Walk::key(const Value& value, const std::string& path) const {
       if (value.items.size() > 8) break;
       std::string all = "(";
       for (const Ref item : value.items) {
-        if (at(item).kind == Kind::tuple) fail(path, "a key is a tuple of tuples, expected a text or a number");
-        all += (all.size() > 1 ? ", " : "") + key(at(item), path);
+        if (at(item).kind == Kind::tuple)
+          fail(path, "a key is a tuple of tuples, expected a text or a number");
+        const char* quote = at(item).kind == Kind::text ? "'" : "";
+        all += (all.size() > 1 ? ", " : "") + join(quote, key(at(item), path), quote);
       }
       return all + ")";
     }
@@ -89,7 +92,8 @@ std::string Walk::key(const Value& value, const std::string& path) const {
 }
 
 bool Walk::value(Ref ref, const std::string& path, int depth) {
-  if (depth > k_depth) fail(path.substr(0, 60), "nested more than ", k_depth, " deep; perhaps it holds itself");
+  if (depth > k_depth)
+    fail(path.substr(0, 60), "nested more than ", k_depth, " deep; perhaps it holds itself");
   if (++visited_ > k_most_values)
     fail("", "more than ", k_most_values, " values when each is counted wherever it stands");
   const Value& held = at(ref);
@@ -190,7 +194,8 @@ void Walk::scalar(const Value& held) {
     case Kind::bytes: {
       out() += "{\"bytes\":\"";
       for (const char c : held.text)
-        for (const int shift : {4, 0}) out() += "0123456789abcdef"[static_cast<unsigned char>(c) >> shift & 15];
+        for (const int shift : {4, 0})
+          out() += "0123456789abcdef"[static_cast<unsigned char>(c) >> shift & 15];
       out() += "\"}";
       break;
     }

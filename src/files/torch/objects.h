@@ -5,6 +5,26 @@
 
 namespace limpid::torch {
 
+enum class Function : int64_t {
+  ordered_dict,
+  rebuild_tensor,
+  rebuild_tensor_v2,
+  rebuild_tensor_v3,
+  rebuild_parameter,
+  rebuild_parameter_with_state,
+  rebuild_from_type,
+  tensor_type,   // torch.Tensor, torch.nn.Parameter: what rebuild_from_type makes
+  storage_type,  // torch.FloatStorage, ...
+  size,
+  device,
+  encode,  // how bytes are pickled for Python 2
+  set,
+  bytes,
+};
+
+/// A name for a message, cut.
+inline std::string_view cut(std::string_view name) { return name.substr(0, 200); }
+
 class Objects {
  public:
   Objects(Bytes bytes, const std::string& name) : bytes_(bytes), name_(name) {}

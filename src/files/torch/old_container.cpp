@@ -1,5 +1,6 @@
-// torch.save before 1.6 (and since, when it is asked to): five pickles (a magic number, a version, the machine, the
-// values, the storages' keys), then each storage: how many numbers, and these (torch/serialization.py, _legacy_save).
+// torch.save before 1.6 (and since, when it is asked to): five pickles (a magic number, a version, the
+// machine, the values, the storages' keys), then each storage: how many numbers, and these
+// (torch/serialization.py, _legacy_save).
 #include <cstring>
 #include <unordered_map>
 
@@ -58,9 +59,11 @@ void OldContainer::check_start() {
   const Pickled machine = next_pickle();
   const Value& about = machine.values[machine.root];
   if (about.kind != Kind::dict)
-    fail_work(name_, ": what it says of the machine that wrote it is ", torch::name(about.kind), ", expected a dict");
+    fail_work(name_, ": what it says of the machine that wrote it is ", torch::name(about.kind),
+              ", expected a dict");
   for (size_t i = 0; i < about.items.size(); i += 2)
-    if (machine.values[about.items[i]].text == "little_endian" && machine.values[about.items[i + 1]].number == 0)
+    if (machine.values[about.items[i]].text == "little_endian" &&
+        machine.values[about.items[i + 1]].number == 0)
       fail_work(name_, ": its numbers are in big-endian byte order, limpid reads little-endian");
 }
 
@@ -73,7 +76,8 @@ void OldContainer::place_storages(const Pickled& keys) {
   for (const Ref ref : list.items) {
     const std::string_view key = keys.values[ref].text;
     const auto found = known.find(key);
-    if (found == known.end()) fail_work(name_, ": no tensor is of the storage '", shown(key), "' that it lists");
+    if (found == known.end())
+      fail_work(name_, ": no tensor is of the storage '", shown(key), "' that it lists");
     if (bytes_.size() - at_ < sizeof(uint64_t))
       fail_work(name_, ": ends before storage '", shown(key), "'; the file was cut short");
     uint64_t count = 0;

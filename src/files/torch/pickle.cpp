@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "core/label.h"
+#include "files/torch/literals.h"
 #include "files/torch/objects.h"
 
 namespace limpid::torch {
@@ -64,10 +65,6 @@ class Machine {
   [[noreturn]] void unknown(char opcode);
 
   void old_integer();
-  Ref long_integer();
-  Ref python2_text(std::string_view raw);
-  Ref quoted();
-  Ref escaped();
   void remember(uint64_t key, Ref);
   Ref recall(uint64_t key);
 
@@ -83,7 +80,8 @@ class Machine {
 
 std::string_view Machine::take(uint64_t count) {
   if (count > text_.size() - at_)
-    objects_.fail("it ends here, ", count, " bytes more were expected; the file was cut short, or is damaged");
+    objects_.fail("it ends here, ", count,
+                  " bytes more were expected; the file was cut short, or is damaged");
   const std::string_view part = text_.substr(at_, count);
   at_ += count;
   return part;
@@ -154,19 +152,6 @@ void Machine::old_integer() {
   push(objects_.add(Kind::integer, decimal<int64_t>("an integer")));
 }
 
-// LONG: "12L".
-Ref Machine::long_integer() {
-  std::string_view digits = line();
-  if (digits.ends_with('L')) digits.remove_suffix(1);
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error == std::errc() && end == digits.data() + digits.size()) return objects_.add(Kind::integer, value);
-  const size_t sign = digits.starts_with('-') ? 1 : 0;
-  if (digits.size() == sign || digits.find_first_not_of("0123456789", sign) != digits.npos)
-    objects_.fail("an integer is written ", in_quotes(digits));
-  return objects_.add_text(Kind::word, digits);
-}
-
 bool Machine::constant(char opcode) {
   switch (opcode) {
     case 'N':
@@ -178,7 +163,7 @@ bool Machine::constant(char opcode) {
     case 'I':
       return old_integer(), true;
     case 'L':
-      return push(long_integer()), true;
+      return push(add_long(objects_, line())), true;
     case 'J':
       return push(objects_.add(Kind::integer, number<int32_t>())), true;
     case 'K':
@@ -203,9 +188,9 @@ bool Machine::constant(char opcode) {
 bool Machine::text(char opcode) {
   switch (opcode) {
     case 'S':
-      return push(quoted()), true;
+      return push(add_quoted(objects_, line())), true;
     case 'V':
-      return push(escaped()), true;
+      return push(add_escaped(objects_, line())), true;
     case 'T':
       return push(objects_.add_text(Kind::text, take(number<uint32_t>()))), true;
     case 'U':
@@ -225,47 +210,6 @@ bool Machine::text(char opcode) {
     default:
       return false;
   }
-}
-
-// STRING: 'text' as Python 2 prints it; only what needs no escape, as no key of a state dict does.
-Ref Machine::quoted() {
-  const std::string_view written = line();
-  if (written.size() < 2 || written.front() != written.back() || (written[0] != '\'' && written[0] != '"') ||
-      written.find('\\') != written.npos)
-    objects_.fail("a text is written ", in_quotes(written), ", expected it in quotes and without escapes");
-  return objects_.add_text(Kind::text, written.substr(1, written.size() - 2));
-}
-
-// UNICODE: a line of latin-1 with \uXXXX and \UXXXXXXXX.
-Ref Machine::escaped() {
-  const std::string_view written = line();
-  std::string out;
-  const auto put = [&](uint32_t point) {
-    if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) objects_.fail("a text with a character that is none");
-    if (point < 0x80) return void(out += static_cast<char>(point));
-    const int more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
-    constexpr uint32_t k_lead[] = {0, 0xc0, 0xe0, 0xf0};
-    out += static_cast<char>(k_lead[more] | point >> (6 * more));
-    for (int i = more - 1; i >= 0; --i) out += static_cast<char>(0x80 | (point >> (6 * i) & 0x3f));
-  };
-  for (size_t i = 0; i < written.size(); ++i) {
-    const size_t digits = written[i] != '\\' || i + 1 == written.size() ? 0
-                          : written[i + 1] == 'u'                       ? 4
-                          : written[i + 1] == 'U'                       ? 8
-                                                                        : 0;
-    if (digits == 0) {
-      put(static_cast<unsigned char>(written[i]));
-      continue;
-    }
-    const std::string_view code = written.substr(std::min(i + 2, written.size()), digits);
-    uint32_t point = 0;
-    const auto [end, error] = std::from_chars(code.data(), code.data() + code.size(), point, 16);
-    if (code.size() != digits || error != std::errc() || end != code.data() + digits)
-      objects_.fail("a text is written ", in_quotes(written));
-    put(point);
-    i += 1 + digits;
-  }
-  return objects_.add_made(Kind::text, std::move(out));
 }
 
 bool Machine::container(char opcode) {
@@ -392,7 +336,8 @@ bool Machine::object(char opcode) {
       return push(objects_.persistent(pop())), true;
     case 'o':
     case '\x92':
-      objects_.refuse("a new object in a way that torch.save never does (opcode ", opcode == 'o' ? "OBJ" : "NEWOBJ_EX", ")");
+      objects_.refuse("a new object in a way that torch.save never does (opcode ",
+                      opcode == 'o' ? "OBJ" : "NEWOBJ_EX", ")");
     case 'P':
       objects_.refuse("an object of another program (opcode PERSID)");
     case '\x82':
@@ -410,7 +355,8 @@ bool Machine::object(char opcode) {
 void Machine::unknown(char opcode) {
   constexpr char k_digits[] = "0123456789abcdef";
   const auto byte = static_cast<unsigned char>(opcode);
-  objects_.fail("0x", k_digits[byte >> 4], k_digits[byte & 15], " is no opcode of a pickle; the file is damaged, or is none");
+  objects_.fail("0x", k_digits[byte >> 4], k_digits[byte & 15],
+                " is no opcode of a pickle; the file is damaged, or is none");
 }
 
 }  // namespace

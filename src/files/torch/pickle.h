@@ -1,5 +1,5 @@
-// A pickle as plain values and tensors.  Nothing in it is run: of Python's functions and classes the few below
-// are understood (torch.save needs them), each as what it stands for; any other is refused by its name.
+// A pickle as plain values and tensors.  Nothing in it is run: of Python's functions and classes the few
+// below are understood (torch.save needs them), each as what it stands for; any other is refused by its name.
 //
 // Values refer to each other by number, as a pickle's do through its memo: one may stand in many places, and
 // a list may hold itself.  Who walks them bounds depth and count (files/torch/contents.h).
@@ -50,14 +50,15 @@ struct Storage {
   uint64_t skipped = 0;  // numbers before it under that key (PyTorch before 0.4: a storage within another)
 };
 
-/// A look at a storage, held against the length the pickle claims for it: every number is one of the storage's.
+/// A look at a storage, held against the length the pickle claims for it: every number is one of the
+/// storage's.
 struct TensorValue {
   size_t storage = 0;
   const ElementType* type = nullptr;
-  uint64_t offset = 0;            // in numbers of `type`
-  std::vector<int64_t> sizes;     // at most k_max_rank, the product of the sizes fits an int64
-  std::vector<int64_t> strides;   // none is negative
-  std::string_view unreadable;    // why it is none of plain numbers; empty: it is
+  uint64_t offset = 0;           // in numbers of `type`
+  std::vector<int64_t> sizes;    // at most k_max_rank, the product of the sizes fits an int64
+  std::vector<int64_t> strides;  // none is negative
+  std::string_view unreadable;   // why it is none of plain numbers; empty: it is
 };
 
 struct Pickled {

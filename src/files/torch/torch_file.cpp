@@ -21,7 +21,8 @@ using torch::TensorValue;
 
 namespace {
 
-// A tensor may show one number many times (expand): of such, more is made than the file holds only up to this.
+// A tensor may show one number many times (expand): of such, more is made than the file holds only up to
+// this.
 constexpr uint64_t k_most_repeated = uint64_t{256} << 20;
 
 std::unique_ptr<Container> open_container(Bytes bytes, const std::string& name) {
@@ -93,7 +94,8 @@ struct TorchReader::State {
     if (count_of(tensor) == 0) return;
     const Storage& storage = container->pickled().storages[tensor.storage];
     const uint64_t there = container->storage_bytes(storage.key);
-    const uint64_t needed = storage.skipped * storage.type->bytes + (tensor.offset + last_of(tensor) + 1) * tensor.type->bytes;
+    const uint64_t needed =
+        storage.skipped * storage.type->bytes + (tensor.offset + last_of(tensor) + 1) * tensor.type->bytes;
     if (needed > there)
       fail_work(name, ": tensor ", in_quotes(tensor_name), " needs ", needed, " bytes of storage '",
                 visible_line(storage.key.substr(0, 200)), "', which has ", there);

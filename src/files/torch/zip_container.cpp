@@ -1,5 +1,5 @@
-// torch.save since 1.6: NAME/data.pkl, NAME/data/KEY for each storage, NAME/byteorder, in a zip whose entries are
-// stored as they are (caffe2/serialize/inline_container.h of PyTorch describes it).
+// torch.save since 1.6: NAME/data.pkl, NAME/data/KEY for each storage, NAME/byteorder, in a zip whose entries
+// are stored as they are (caffe2/serialize/inline_container.h of PyTorch describes it).
 #include "core/label.h"
 #include "files/torch/container.h"
 #include "files/zip_handles.h"
@@ -65,8 +65,9 @@ void ZipContainer::find_pickle() {
     const char* raw = zip_get_name(archive_.get(), static_cast<zip_uint64_t>(i), 0);
     const std::string_view entry = raw ? raw : "";
     if (entry.ends_with("/constants.pkl") || entry == "constants.pkl")
-      throw PickleRefusal(join(name_, ": a TorchScript program (torch.jit.save), which limpid does not run; save "
-                                      "the module's state_dict() with torch.save instead"));
+      throw PickleRefusal(join(name_,
+                               ": a TorchScript program (torch.jit.save), which limpid does not run; save "
+                               "the module's state_dict() with torch.save instead"));
     if (!entry.ends_with(k_pickle)) continue;
     const std::string_view prefix = entry.substr(0, entry.size() - k_pickle.size());
     if (!prefix.empty() && (prefix.back() != '/' || prefix.find('/') != prefix.size() - 1)) continue;
@@ -92,8 +93,10 @@ zip_stat_t ZipContainer::stat_of(const std::string& entry) const {
   zip_stat_init(&stat);
   if (entry.find('\0') != entry.npos || zip_stat(archive_.get(), entry.c_str(), 0, &stat) != 0)
     fail_work(name_, ": the zip has no entry '", shown(entry), "'");
-  constexpr zip_uint64_t k_needed = ZIP_STAT_INDEX | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
-  if ((stat.valid & k_needed) != k_needed) fail_work(name_, ": '", shown(entry), "' does not say how long it is");
+  constexpr zip_uint64_t k_needed =
+      ZIP_STAT_INDEX | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
+  if ((stat.valid & k_needed) != k_needed)
+    fail_work(name_, ": '", shown(entry), "' does not say how long it is");
   const bool stored = stat.comp_method == ZIP_CM_STORE;
   if (!stored && stat.comp_method != ZIP_CM_DEFLATE)
     fail_work(name_, ": '", shown(entry), "' is packed by method ", stat.comp_method,
