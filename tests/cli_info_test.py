@@ -13,13 +13,14 @@ import sys
 import zipfile
 
 import array_files
+import hostile_torch
 from cli_helpers import *
 
 
-def pytorch_zip(folder="archive"):
+def pytorch_zip(folder="archive", content=None):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file:
-        file.writestr(folder + "/data.pkl", pickle.dumps({"w": 1}))
+        file.writestr(folder + "/data.pkl", pickle.dumps({"w": 1}) if content is None else content)
         file.writestr(folder + "/data/0", bytes(64))
         file.writestr(folder + "/version", "3\n")
     return out.getvalue()
@@ -31,8 +32,8 @@ HTML = "<!doctype html>\n<html lang=\"en\"><head><title>model.safetensors</title
 OTHERS = [
     ("model.pt", pytorch_zip(), "pytorch", "a PyTorch checkpoint", "safetensors"),
     ("pytorch_model.bin", pytorch_zip("ckpt"), "pytorch", "a PyTorch checkpoint", "safetensors"),
-    ("old.pth", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.", "pytorch_old",
-     "a PyTorch checkpoint", "safetensors"),
+    ("old.pth", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}." + pickle.dumps({"w": 1}) +
+     b"\x80\x02].", "pytorch_old", "a PyTorch checkpoint", "safetensors"),
     ("meta.pkl", pickle.dumps({"stoi": {"a": 0}}), "pickle", "a Python pickle", "pickles"),
     ("page.safetensors", HTML, "html", "an HTML page", "/resolve/"),
     ("pointer.safetensors", LFS, "git_lfs_pointer", "a Git LFS pointer", "git lfs pull"),
@@ -59,6 +60,7 @@ class OtherFiles(Case):
         page = self.ok("info", path("model.pt"))
         self.assertIn("weights_only=True", page)
         self.assertNotIn("limpid info", page)  # the command is here
+        self.assertIn("w           1", page)
         self.assertIn("497774208 bytes", " ".join(self.ok("info", path("pointer.safetensors")).split()))
 
     def test_readers_say_it_too(self):
@@ -81,6 +83,11 @@ class OtherFiles(Case):
                 return (os.mkdir, (path("exploded"),))
         self.ok("info", write("bomb.pkl", pickle.dumps(Bomb())))
         self.refused(1, "pickle", "trace", "a", "--model", path("bomb.pkl"))
+        write("bomb.pt", pytorch_zip(content=pickle.dumps(Bomb())))
+        page = " ".join(self.ok("info", path("bomb.pt")).split())
+        for words in ("a PyTorch checkpoint", "asks for posix.mkdir", "runs nothing from a file", "weights_only=True"):
+            self.assertIn(words, page)
+        self.refused(1, ["asks for posix.mkdir"], "info", path("bomb.pt"), "w")
         self.assertFalse(os.path.exists(path("exploded")))
 
     def test_json_texts_are_told_apart(self):
@@ -147,16 +154,16 @@ class Arrays(Case):
 
     def test_one_unsupported_array_does_not_hide_the_others(self):
         file = write("mixed.safetensors", array_files.safetensors({"a": [1.0, 2.0]}, raw=[
-            ("f8", "F8_E4M3", [2, 3], bytes(6)), ("u64", "U64", [1], bytes(8))]))
+            ("f8", "F8_E8M0", [2, 3], bytes(6)), ("u64", "U64", [1], bytes(8))]))
         page = self.ok("info", file)
-        for words in ("a ", "F8_E4M3", "[2,3]", "not readable by limpid: limpid has no type F8_E4M3", "U64", "in 3 tensors"):
+        for words in ("a ", "F8_E8M0", "[2,3]", "not readable by limpid: limpid has no type F8_E8M0", "U64", "in 3 tensors"):
             self.assertIn(words, page)
         held = {t["name"]: t for t in json.loads(self.ok("info", file, "--json"))["tensors"]}
-        self.assertIn("F8_E4M3", held["f8"]["not_readable"])
+        self.assertIn("F8_E8M0", held["f8"]["not_readable"])
         self.assertNotIn("not_readable", held["a"])
         self.assertIn("mean        1.5", self.ok("info", file, "a"))
         self.assertIn("not readable by limpid", self.ok("info", file, "f8"))
-        self.refused(1, ["'f8'", "F8_E4M3", "not supported"], "trace", "--vectors", file)
+        self.refused(1, ["'f8'", "F8_E8M0", "not supported"], "trace", "--vectors", file)
 
         file = write("mixed.npz", array_files.npz({"a": [1.0, 2.0]}, raw=[
             ("c.npy", array_files.npy(descr="<c16", shape=[1], content=bytes(16))), ("notes.txt", "x")]))
@@ -164,6 +171,28 @@ class Arrays(Case):
         self.assertIn("<c16", held["c"]["not_readable"])
         self.assertIn("not an array", held["notes.txt"]["not_readable"])
         self.assertEqual(json.loads(self.ok("info", file, "a", "--json"))["most"], 2)
+
+    def test_floats_of_8_bits(self):
+        file = write("f8.safetensors", array_files.safetensors({}, raw=[("w", "F8_E4M3", [3], b"\x38\xb8\x7e"), ("v", "F8_E5M2", [2], b"\x3c\xfc")]))
+        held = {t["name"]: t for t in json.loads(self.ok("info", file, "--json"))["tensors"]}
+        self.assertEqual((held["w"]["dtype"], held["v"]["dtype"]), ("F8_E4M3", "F8_E5M2"))
+        self.assertNotIn("not_readable", held["w"])
+        said = json.loads(self.ok("info", file, "w", "--json"))
+        self.assertEqual((said["least"], said["most"], said["count"]), (-1, 448, 3))
+        self.assertEqual(json.loads(self.ok("info", file, "v", "--json"))["infinite"], 1)
+
+    def test_a_checkpoint_of_pytorch(self):
+        of = hostile_torch.storage
+        file = write("run.pt", hostile_torch.checkpoint(
+            b"}(" + hostile_torch.text("model") + b"}(" + hostile_torch.text("h.0.w") + hostile_torch.tensor(of(6), 0, (3, 2), (1, 3)) + b"u" +
+            hostile_torch.text("model_args") + b"}(" + hostile_torch.text("n_layer") + hostile_torch.integer(2) + b"uu"))
+        page = self.ok("info", file)
+        for words in ("a PyTorch checkpoint", "6 in 1 tensor", "model/h.0.w  f32", "[3,2]", '{"n_layer":2}'):
+            self.assertIn(words, page)
+        said = json.loads(self.ok("info", file, "model/h.0.w", "--json"))
+        self.assertEqual([said[key] for key in ("dtype", "shape", "least", "most", "mean")], ["f32", [3, 2], 0, 5, 2.5])
+        self.assertRegex(self.ok("info", file, "*"), r"f32 +\[3,2\] +0 +5 +2.5 +0 +0")
+        self.refused(2, ["no array", "model/h.0.w"], "info", file, "nosuch")
 
     def test_the_numbers_of_one_array(self):
         files = [(write("odd.safetensors", array_files.safetensors({"w": self.odd, "v": [7.0]})), ["w"]),

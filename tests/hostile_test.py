@@ -14,6 +14,8 @@ import sys
 import tempfile
 import zlib
 
+import hostile_torch
+
 PROGRAM = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/dev/limpid")
 MOST_MEMORY = 8 << 30  # of addresses: threads' stacks and reserved arenas count, so it is no measure of what is used
 SANITIZED = b"__asan_init" in open(PROGRAM, "rb").read()
@@ -121,6 +123,8 @@ case("a training log nested deep", 1, DEEP, "draw", "training", "log.jsonl", "-o
 case("a header nested deep", 1, "nested more than 64 deep", "info", "x.safetensors",
      x_safetensors=safetensors(header='{"t":{"dtype":"F32","shape":[0],"data_offsets":[0,0],"more":' + deep() + "}}"))
 case("a header of lists", 1, "the header is [...]", "info", "x.safetensors", x_safetensors=safetensors(header=deep()))
+
+CASES += hostile_torch.cases(archive, stored)
 
 # ---- recipes -------------------------------------------------------------------------------------------
 

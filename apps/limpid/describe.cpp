@@ -267,7 +267,10 @@ Json describe_other(const std::string& path, const RecognizedFile& seen) {
   out["bytes"] = fs::file_size(path);
   out["advice"] = seen.advice;
   if (seen.kind == FileKind::pickle) {
-    out["advice"] = join(k_no_functions, " by this command, in a Python that has torch and safetensors");
+    out["advice"] =
+        "limpid reads pickles only where torch.save wrote them; where it is trusted, its tensors are written "
+        "as safetensors by "
+        "this command, in a Python that has torch and safetensors";
     out["command"] = k_convert_pytorch;
   }
   if (seen.kind == FileKind::json) say_what_json_is(path, out);

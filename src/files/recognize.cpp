@@ -76,7 +76,10 @@ struct Magic {
 };
 
 constexpr const char* k_decompress = "unpack it first, and give what is inside";
-std::string pickle_advice() { return join(k_no_functions, ": `limpid info FILE` shows the command"); }
+constexpr const char* k_pickle_advice =
+    "limpid runs nothing from a file, and reads pickles only where torch.save wrote them; whoever trusts the "
+    "file writes its "
+    "tensors as safetensors: `limpid info FILE` shows the command";
 constexpr const char* k_torch_advice =
     "`limpid info FILE` lists its tensors, and shows how they are written as safetensors";
 constexpr const char* k_other_model = "limpid does not read this format; take the model's .safetensors file";
@@ -124,7 +127,7 @@ RecognizedFile pickle_kind(std::string_view start) {
   // torch.save before 1.6 begins with this number, pickled
   if (has(start.substr(0, 32), std::string_view("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10)))
     return {FileKind::pytorch_old, "a PyTorch checkpoint (torch.save before 1.6: pickles)", k_torch_advice};
-  return {FileKind::pickle, "a Python pickle", pickle_advice()};
+  return {FileKind::pickle, "a Python pickle", k_pickle_advice};
 }
 
 // An ONNX file is a message whose first fields are ir_version (a small number) and the producer's name.

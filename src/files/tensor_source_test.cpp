@@ -37,7 +37,7 @@ TEST(TensorSource, OneFile) {
   EXPECT_EQ(source->find("c"), nullptr);
   EXPECT_EQ(source->read("b").at({1}), 2);
   EXPECT_EQ(source->metadata().at("format"), "pt");
-  EXPECT_TRUE(holds(error_of([&] { source->read("c"); }, Error::Kind::call), {"m.safetensors", "'c'"}));
+  EXPECT_TRUE(holds(error_of([&] { source->read("c"); }, Error::Kind::call), {"m.safetensors", "\"c\""}));
 }
 
 TEST(TensorSource, ACheckpointIsItsModel) {
@@ -91,8 +91,8 @@ TEST(TensorSource, WrongIndexes) {
   std::filesystem::create_directory(folder / "inner");
   write(folder / "inner" / "3.safetensors", {{"v", row({1})}});
   for (const auto& [map, words] : std::vector<std::pair<std::string, std::string>>{
-           {R"({"v":"9.safetensors"})", "'v' is in '9.safetensors', which is not there"},
-           {R"({"x":"1.safetensors"})", "'x' is in '1.safetensors', which has no such tensor"},
+           {R"({"v":"9.safetensors"})", "\"v\" is in \"9.safetensors\", which is not there"},
+           {R"({"x":"1.safetensors"})", "\"x\" is in \"1.safetensors\", which has no such tensor"},
            {R"({"v":"../1.safetensors"})", "expected the name of a file beside it"},
            {R"({"v":"inner/3.safetensors"})", "expected the name of a file beside it"},
            {R"({"v":"/etc/passwd"})", "expected the name of a file beside it"},
@@ -101,7 +101,7 @@ TEST(TensorSource, WrongIndexes) {
            {R"({"v":"1.safetensors\u0000"})", "expected the name of a file beside it"},
            {R"({"v":"inner"})", "which is not there"},
            {R"({"v":"1.safetensors","w":"2.safetensors"})",
-            "'v' is in 1.safetensors and in 2.safetensors, expected it once"},
+            "\"v\" is in 1.safetensors and in 2.safetensors, expected it once"},
            {R"({"v":"1.safetensors","v":"1.safetensors"})", "given twice"},
            {R"({"v":7})", "weight_map.v is 7"},
            {R"([])", "weight_map is a list"},

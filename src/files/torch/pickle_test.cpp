@@ -103,8 +103,8 @@ TEST(Pickle, WhatElseItAsksForIsRefusedByName) {
   EXPECT_TRUE(refused("\x82\1", "an object of Python's extension registry"));
   EXPECT_TRUE(refused("\x97", "a buffer outside the file"));
   EXPECT_TRUE(refused("](K\1e}b", "attributes of a list"));
-  EXPECT_TRUE(refused(call("_codecs", "encode", {text("x"), text("rot13")}), "the encoding 'rot13'"));
-  EXPECT_TRUE(refused(tuple({text("module"), "N", "N", "N"}) + "Q", "a saved 'module'"));
+  EXPECT_TRUE(refused(call("_codecs", "encode", {text("x"), text("rot13")}), "the encoding \"rot13\""));
+  EXPECT_TRUE(refused(tuple({text("module"), "N", "N", "N"}) + "Q", "a saved \"module\""));
 }
 
 TEST(Pickle, Damaged) {
@@ -116,7 +116,7 @@ TEST(Pickle, Damaged) {
            {"\x8e" + raw(UINT64_MAX) + ".", "ends here"},
            {"\x8b" + raw(UINT32_MAX) + ".", "ends here"},
            {"I12", "a line that does not end"},
-           {"Ix\n.", "an integer is written 'x'"},
+           {"Ix\n.", "an integer is written \"x\""},
            {"F1e\n.", "a float is written"},
            {"S'a\n.", "a text is written"},
            {"V\\ud800\n.", "a character that is none"},
@@ -128,7 +128,7 @@ TEST(Pickle, Damaged) {
            {pickle("N)R"), "what is called is None"},
            {pickle(global("torch", "Size") + "NR"), "the arguments of a call is None"},
            {pickle(dict({list({}), "N"})), "a key is a list"},
-           {pickle(dict({text("0"), "N", "K" + std::string(1, '\0'), "N"})), "two keys are written '0'"},
+           {pickle(dict({text("0"), "N", "K" + std::string(1, '\0'), "N"})), "two keys are written \"0\""},
        })
     EXPECT_TRUE(holds(error(bytes), {"x.pt", words})) << bytes;
 }
@@ -142,7 +142,12 @@ TEST(Pickle, TakesNoMoreThanItShould) {
   for (char i = 1; i < 50; ++i)
     doubling += "](h" + std::string(1, static_cast<char>(i - 1)) + "h" +
                 std::string(1, static_cast<char>(i - 1)) + "eq" + std::string(1, i);
-  EXPECT_TRUE(holds(error(pickle(doubling)), {"when each is counted wherever it stands"}));
+  EXPECT_TRUE(holds(error(pickle(doubling)), {"when written out"}));
+  std::string same = "](" + std::string(5000, 'N') +
+                     "eq\1"
+                     "0](";
+  for (int i = 0; i < 1000; ++i) same += "h\1";
+  EXPECT_TRUE(holds(error(pickle(same + "e")), {"when each is counted wherever it stands"}));
   std::string echo = text(std::string(1 << 20, 'x')) +
                      "q\1"
                      "0](";

@@ -38,7 +38,7 @@ TEST(TorchFile, BothForms) {
     EXPECT_EQ(reader.info().find("a.w")->bytes, 24u);
     EXPECT_EQ(all(reader.read("a.w")), (std::vector<double>{0, 1, 2, 3, 4, 5}));
     EXPECT_EQ(all(reader.read("a.b")), std::vector<double>{3});
-    EXPECT_TRUE(holds(error_of([&] { reader.read("c"); }, Error::Kind::call), {"x.pt", "'c'"}));
+    EXPECT_TRUE(holds(error_of([&] { reader.read("c"); }, Error::Kind::call), {"x.pt", "\"c\""}));
   }
 }
 
@@ -109,7 +109,7 @@ TEST(TorchFile, NamesOfWhatIsNested) {
   EXPECT_EQ(model_prefix(reader.info()), "model/");
   EXPECT_TRUE(
       holds(error(checkpoint(dict({text("a/b"), w, text("a"), dict({text("b"), w})}), {{"0", k_six}})),
-            {"'a/b'", "two tensors"}));
+            {"\"a/b\"", "two tensors"}));
 }
 
 TEST(TorchFile, AStorageWithinAnother) {  // PyTorch 0.3
@@ -139,10 +139,10 @@ TEST(TorchFile, TensorsThatAreNotAllThere) {
            {one(six(0, {0, 1LL << 40, 1LL << 40}, {0, 0, 0})), "more than any memory holds"},
            {one(six(0, {1LL << 40}, {0})), "so often that it takes"},
            {one(six(0, {1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1})), "9 axes"},
-           {one(claims_more), "tensor 'w' needs 400 bytes of storage '0', which has 24"},
+           {one(claims_more), "tensor \"w\" needs 400 bytes of storage '0', which has 24"},
            {one(tensor(storage("FloatStorage", "1", 6), 0, {6}, {1})), "no entry 'archive/data/1'"},
            {one(tensor(storage("FloatStorage", "../byteorder", 1), 0, {1}, {1})), "no entry"},
-           {checkpoint(dict({text("w"), six(0, {6}, {1})}), {{"0", k_six}}, "big"), "byte order 'big'"},
+           {checkpoint(dict({text("w"), six(0, {6}, {1})}), {{"0", k_six}}, "big"), "byte order \"big\""},
            {old_checkpoint(six(0, {6}, {1}), {{"0", 6, k_six}}, false), "big-endian"},
            {old_checkpoint(six(0, {6}, {1}), {{"0", 6, "short"}}), "6 numbers of 4 bytes, 5 bytes are left"},
            {old_checkpoint(six(0, {6}, {1}), {{"0", INT64_MAX, k_six}}), "bytes are left"},
