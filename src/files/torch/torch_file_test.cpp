@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "files/test_files.h"
 #include "files/torch/pickle_builder.h"
 
