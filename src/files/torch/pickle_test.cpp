@@ -61,7 +61,7 @@ TEST(Pickle, TheMemoAndTheStack) {
                       "1"
                       "0"
                       "0"),
-            "1");
+            "2");
   EXPECT_EQ(values_of("](K\1"
                       "2"
                       "e"),
