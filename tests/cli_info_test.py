@@ -191,7 +191,7 @@ class Arrays(Case):
             self.assertIn(words, page)
         said = json.loads(self.ok("info", file, "model/h.0.w", "--json"))
         self.assertEqual([said[key] for key in ("dtype", "shape", "least", "most", "mean")], ["f32", [3, 2], 0, 5, 2.5])
-        self.assertRegex(self.ok("info", file, "*"), r"f32 +\[3,2\] +0 +5 +2.5 +0 +0")
+        self.assertIn("mean        2.5", self.ok("info", file, "*"))
         self.refused(2, ["no array", "model/h.0.w"], "info", file, "nosuch")
 
     def test_the_numbers_of_one_array(self):
