@@ -11,6 +11,7 @@ set(LIMPID_PUBLIC_HEADERS
   error.h
   explain.h
   files.h
+  gguf.h
   graph.h
   model.h
   architecture.h

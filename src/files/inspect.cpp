@@ -8,6 +8,7 @@
 
 #include "files/byte_source.h"
 #include "files/float8.h"
+#include "files/gguf/header.h"
 #include "files/npy.h"
 #include "files/npz.h"
 #include "files/recognize.h"
@@ -100,6 +101,24 @@ ArrayNumbers count_numbers(const ByteSource& source, uint64_t offset, uint64_t b
   return counter.result();
 }
 
+ArrayNumbers count_quantized(const ByteSource& source, const GgufInfo::Entry& entry) {
+  const GgufBlock& block = block_of(entry.type);
+  const uint64_t most = k_piece / block.bytes * block.bytes;
+  Counter counter(DType::f32, false);
+  std::vector<std::byte> piece(std::min<uint64_t>(entry.bytes, most));
+  std::vector<float> numbers(piece.size() / block.bytes * static_cast<size_t>(block.numbers));
+  for (uint64_t done = 0; done < entry.bytes;) {
+    const std::span part(piece.data(), std::min<uint64_t>(entry.bytes - done, most));
+    source.read(entry.offset + done, part);
+    const std::span out =
+        std::span(numbers).first(part.size() / block.bytes * static_cast<size_t>(block.numbers));
+    dequantize(entry.type, part, out);
+    counter.add(std::as_writable_bytes(out));
+    done += part.size();
+  }
+  return counter.result();
+}
+
 // ---- the kinds of file -----------------------------------------------------------------------------
 
 ArrayInfo info_of(const SafetensorsInfo::Entry& entry) {
@@ -126,6 +145,16 @@ ArrayInfo info_of(const std::string& array, const NpyHeader& header) {
     return info;
   }
   info.bytes = static_cast<uint64_t>(header.shape.count()) * byte_size(header.dtype);
+  return info;
+}
+
+ArrayInfo info_of(const GgufInfo::Entry& entry) {
+  const GgufBlock& block = block_of(entry.type);
+  ArrayInfo info{entry.name, std::string(block.name), "", block.dtype, entry.shape, entry.bytes};
+  if (!block.readable)
+    info.unreadable = join("limpid does not read blocks of ", block.name);
+  else if (block.numbers == 1)
+    info.type = name(block.dtype);
   return info;
 }
 
@@ -157,6 +186,19 @@ void measure_torch(const std::filesystem::path& path, const Wanted& wanted, cons
     Counter counter(tensor.dtype(), false);
     counter.add(std::span(static_cast<std::byte*>(tensor.raw()), tensor.bytes()));
     each(info, counter.result());
+  }
+}
+
+void measure_gguf(const ByteSource& source, const Wanted& wanted, const Each& each) {
+  for (const auto& entry : read_gguf_header(source).entries) {
+    if (!wanted(entry.name)) continue;
+    const ArrayInfo info = info_of(entry);
+    if (!info.unreadable.empty())
+      each(info, {});
+    else if (block_of(entry.type).numbers > 1)
+      each(info, count_quantized(source, entry));
+    else
+      each(info, count_numbers(source, entry.offset, entry.bytes, info.dtype, false));
   }
 }
 
@@ -211,11 +253,13 @@ FileKind kind_of(const std::filesystem::path& path) {
     case FileKind::npz:
     case FileKind::pytorch:
     case FileKind::pytorch_old:
+    case FileKind::gguf:
       return seen.kind;
     case FileKind::binary:
       if (path.extension() == ".npy") return FileKind::npy;  // damaged: its reader says where
       if (path.extension() == ".npz") return FileKind::npz;
       if (path.extension() == ".safetensors") return FileKind::safetensors;
+      if (path.extension() == ".gguf") return FileKind::gguf;
       [[fallthrough]];
     default:
       fail_work(path.string(), " is ", seen.what, seen.advice.empty() ? "" : "; ", seen.advice);
@@ -237,6 +281,8 @@ ArrayList list_arrays(const std::filesystem::path& path) {
     const TorchInfo info = inspect_torch(path);
     list.values = info.values;
     for (const auto& entry : info.entries) list.arrays.push_back(info_of(entry));
+  } else if (kind == FileKind::gguf) {
+    for (const auto& entry : inspect_gguf(path).entries) list.arrays.push_back(info_of(entry));
   } else {
     const SafetensorsInfo info = inspect_safetensors(path);
     list.metadata = info.metadata;
@@ -250,6 +296,7 @@ void measure_arrays(const std::filesystem::path& path, const Wanted& wanted, con
   if (kind == FileKind::npy) return measure_npy(*open_source(path), each);
   if (kind == FileKind::npz) return visit_npz(path, wanted, each, true);
   if (is_torch(kind)) return measure_torch(path, wanted, each);
+  if (kind == FileKind::gguf) return measure_gguf(*open_source(path), wanted, each);
   measure_safetensors(*open_source(path), wanted, each);
 }
 

@@ -1,4 +1,4 @@
-// What a file of arrays holds, without reading all of it into memory: .safetensors, .npz, .npy, PyTorch's
+// What a file of arrays holds, without reading all of it into memory: .safetensors, .npz, .npy, .gguf, PyTorch's
 // checkpoints, told apart by content.
 #pragma once
 
@@ -12,16 +12,16 @@ namespace limpid {
 struct ArrayInfo {
   std::string name;  // "" for the one array of a .npy file
   std::string type;  // limpid's name of the type ("f32"), or the file's own where limpid has none (or reads
-                     // it as another)
+                     // it as another: "Q4_K")
   std::string unreadable;  // why limpid cannot read it; empty: it can
-  DType dtype = DType::f32;
+  DType dtype = DType::f32;  // of its numbers as they are read
   Shape shape;
-  uint64_t bytes = 0;  // of its numbers
+  uint64_t bytes = 0;  // of its numbers in the file
 };
 
 struct ArrayList {
   std::vector<ArrayInfo> arrays;
-  std::map<std::string, std::string> metadata;  // of a .safetensors file
+  std::map<std::string, std::string> metadata;  // of a .safetensors file (a .gguf file's: inspect_gguf)
   std::string values;                           // of a PyTorch checkpoint: its plain values, JSON
 };
 

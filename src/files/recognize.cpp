@@ -39,6 +39,7 @@ constexpr KindName k_names[] = {
     {FileKind::pytorch_old, "pytorch_old"},
     {FileKind::pickle, "pickle"},
     {FileKind::gguf, "gguf"},
+    {FileKind::ggml, "ggml"},
     {FileKind::hdf5, "hdf5"},
     {FileKind::onnx, "onnx"},
     {FileKind::zip, "zip"},
@@ -68,6 +69,7 @@ bool has(std::string_view text, std::string_view part) { return text.find(part) 
 
 // ---- by the first bytes ------------------------------------------------------------------------------
 
+// The number that a GGML file begins with is written little endian: "ggml" is "lmgg" in the file.
 struct Magic {
   std::string_view bytes;
   FileKind kind;
@@ -83,11 +85,15 @@ constexpr const char* k_pickle_advice =
 constexpr const char* k_torch_advice =
     "`limpid info FILE` lists its tensors, and shows how they are written as safetensors";
 constexpr const char* k_other_model = "limpid does not read this format; take the model's .safetensors file";
+constexpr const char* k_gguf_model =
+    "`limpid info` reads it, but limpid runs no model of this format; take the model's .safetensors file";
 
 constexpr Magic k_magics[] = {
     {"\x93NUMPY", FileKind::npy, "a NumPy array (.npy)", ""},
-    {"GGUF", FileKind::gguf, "a GGUF model (llama.cpp)", k_other_model},
-    {"ggml", FileKind::gguf, "a GGML model (llama.cpp, before GGUF)", k_other_model},
+    {"GGUF", FileKind::gguf, "a GGUF model (llama.cpp)", k_gguf_model},
+    {"lmgg", FileKind::ggml, "a GGML model (llama.cpp, before GGUF)", k_other_model},
+    {"fmgg", FileKind::ggml, "a GGML model (llama.cpp, before GGUF)", k_other_model},
+    {"tjgg", FileKind::ggml, "a GGML model (llama.cpp, before GGUF)", k_other_model},
     {"\x89HDF\r\n\x1a\n", FileKind::hdf5, "an HDF5 file (Keras writes its weights so)", k_other_model},
     {"\x1f\x8b", FileKind::gzip, "a gzip file", "unpack it first: gunzip -k FILE"},
     {"\x28\xb5\x2f\xfd", FileKind::archive, "a Zstandard file", k_decompress},
@@ -207,7 +213,7 @@ RecognizedFile recognize(const ByteSource& source) {
   if (is_onnx(start)) return {FileKind::onnx, "an ONNX model", k_other_model};
   if (is_text(start, start.size() == source.size())) return text_kind(start);
   return {FileKind::binary, "a file of a kind that limpid does not know",
-          "limpid reads .safetensors, .npz, .npy and PyTorch's .pt, .pth and .bin files"};
+          "limpid reads .safetensors, .npz, .npy, .gguf and PyTorch's .pt, .pth and .bin files"};
 }
 
 RecognizedFile recognize(const std::filesystem::path& path) {
@@ -222,6 +228,7 @@ void refuse_other_kinds(const ByteSource& source, FileKind expected) {
   if (seen.kind == expected || seen.kind == FileKind::binary) return;
   const char* wanted = expected == FileKind::npy       ? "a .npy file"
                        : expected == FileKind::npz     ? "a .npz file"
+                       : expected == FileKind::gguf    ? "a .gguf file"
                        : expected == FileKind::pytorch ? "a PyTorch checkpoint"
                                                        : "a .safetensors file";
   fail_work(source.name(), " is ", seen.what, ", expected ", wanted, seen.advice.empty() ? "" : "; ",

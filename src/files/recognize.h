@@ -17,6 +17,7 @@ enum class FileKind {
   pytorch_old,  // torch.save before: pickles one after another
   pickle,
   gguf,
+  ggml,  // llama.cpp's files before GGUF
   hdf5,
   onnx,
   zip,

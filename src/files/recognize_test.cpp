@@ -29,6 +29,7 @@ TEST(Recognize, KindsByTheirFirstBytes) {
       {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 497774208\n", K::lfs_pointer},
       {std::string("\x1f\x8b\10\0\0\0\0\0\0\3", 10), K::gzip},
       {std::string("GGUF\3\0\0\0", 8), K::gguf},
+      {std::string("tjgg\3\0\0\0", 8), K::ggml},
       {"\x89HDF\r\n\x1a\n", K::hdf5},
       {"  {\"a\": 1}", K::json},
       {"[1, 2]", K::json},
