@@ -162,6 +162,8 @@ Json describe_arrays_file(const std::string& path, FileKind kind) {
     if (trace) out.update(describe_trace(load_trace(path)));
   } else if (kind == FileKind::npy) {
     out["kind"] = "npy";
+  } else if (kind == FileKind::gguf) {
+    out = describe_gguf(path);
   } else {
     out = describe_safetensors(path, list);
   }
@@ -400,6 +402,7 @@ Json describe(const std::string& path) {
     case FileKind::safetensors:
     case FileKind::npy:
     case FileKind::npz:
+    case FileKind::gguf:
       return describe_arrays_file(path, seen.kind);
     case FileKind::pytorch:
     case FileKind::pytorch_old:
@@ -407,7 +410,8 @@ Json describe(const std::string& path) {
     case FileKind::folder:
       return describe_folder(path);
     case FileKind::binary:  // damaged, or nothing known: its reader says where
-      if (path.ends_with(".safetensors") || path.ends_with(".npy") || path.ends_with(".npz"))
+      if (path.ends_with(".safetensors") || path.ends_with(".npy") || path.ends_with(".npz") ||
+          path.ends_with(".gguf"))
         list_arrays(path);
       [[fallthrough]];
     default:

@@ -42,7 +42,8 @@ class Lines {
   void add(const std::string& name, const std::string& value) {
     constexpr size_t k_indent = 12;
     std::string line = pad_to_width(name, k_indent);
-    size_t width = k_indent;
+    if (display_width(name) >= k_indent) line += ' ';
+    size_t width = display_width(line);
     std::istringstream words(value);
     bool first = true;
     for (std::string word; words >> word; first = false) {
@@ -95,7 +96,8 @@ void print_fields(Lines& lines, const Json& json) {
     const std::vector<std::string> elsewhere = {"kind",  "what",    "advice", "command",
                                                 "files", "tensors", "numbers"};
     if (std::find(elsewhere.begin(), elsewhere.end(), name) != elsewhere.end() ||
-        (value.is_array() && value.empty()))
+        (value.is_array() && value.empty()) ||
+        (json["kind"] == "gguf" && (name == "metadata" || name == "parameters")))  // with the tensors below
       continue;
     if (name == "bytes") {
       lines.add("size", size_text(value));
@@ -129,6 +131,27 @@ void print_files(const Json& files) {
                "  ", visible_line(file["what"].get<std::string>()), "\n"));
 }
 
+// "array of 49152 strings"
+std::string gguf_value_text(const Json& value) {
+  if (!value.is_object()) return plain_text(value);
+  const std::string type = value["array_of"];
+  return join("array of ", value["count"].get<uint64_t>(), " ", type,
+              type == "string" || type == "bool" ? "s" : "");
+}
+
+// A line a key: they are long, and their values are cut at the width of the terminal (--json has them whole).
+void print_gguf_metadata(const Json& metadata, int columns) {
+  size_t keys = 0;
+  for (const auto& [key, value] : metadata.items()) keys = std::max(keys, display_width(visible_line(key)));
+  keys = std::min(keys, static_cast<size_t>(std::max(20, columns / 2)));
+  const size_t left = static_cast<size_t>(std::max(columns, 40)) - keys - 2;
+  print("\n");
+  for (const auto& [key, value] : metadata.items())
+    print(
+        join(pad_to_width(visible_line(key), keys), "  ", clip_to_width(gguf_value_text(value), left), "\n"));
+  if (!metadata.empty()) print("\n");
+}
+
 void print_for_people(const std::string& path, const Json& json, int columns) {
   Lines lines(columns);
   const std::string kind = json["kind"];
@@ -138,10 +161,11 @@ void print_for_people(const std::string& path, const Json& json, int columns) {
     lines.add("what to do", visible_line(advice));
   if (json.contains("command")) print("\n" + json["command"].get<std::string>() + "\n");
   if (json.contains("files")) print_files(json["files"]);
+  if (kind == "gguf") print_gguf_metadata(json["metadata"], columns);
   if (!json.contains("tensors")) return;
   const size_t tensors = json["tensors"].size();
-  const bool own_model = kind == "model" && json.contains("written_by");
-  lines.add(own_model ? "parameters" : "numbers",
+  const bool model = (kind == "model" && json.contains("written_by")) || kind == "gguf";
+  lines.add(model ? "parameters" : "numbers",
             join(json["numbers"].get<int64_t>(), " in ", tensors, tensors == 1 ? " tensor" : " tensors"));
   print("\n");
   print_tensors(json["tensors"], columns);
@@ -232,6 +256,7 @@ Work add_info(CLI::App& app) {
       "  limpid info model.safetensors blocks.0.attn.W_Q\n"
       "  limpid info model.safetensors \"*\"             every array, a line each\n"
       "  limpid info life.safetensors --json\n"
+      "  limpid info model.gguf                         its metadata and tensors, quantised or not\n"
       "  limpid info downloaded_model/\n");
   return [call](const Terminal& terminal) { info(*call, terminal); };
 }

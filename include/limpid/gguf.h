@@ -147,7 +147,7 @@ struct GgufInfo {
 /// The header alone, fully checked, read in small pieces whatever the size of the file; no tensor is read.
 /// After this every tensor lies within the file, apart from the others, with as many bytes as its type and
 /// shape need.  Besides what ggml refuses, these are errors: version 1 and big-endian files, arrays in
-/// arrays, names that are given twice or are not UTF-8, more than 65,536 keys or 262,144 tensors, and a
+/// arrays, names that are given twice or are not UTF-8, more than 16,384 keys or 262,144 tensors, and a
 /// header of more than 1 GiB.
 GgufInfo inspect_gguf(const std::filesystem::path& path);
 GgufInfo inspect_gguf(Bytes bytes, std::string_view name);

@@ -17,7 +17,7 @@ namespace {
 
 // Far beyond any model's; they bound the time and memory that a hostile file can take.
 constexpr uint64_t k_most_header = uint64_t{1} << 30;
-constexpr uint64_t k_most_keys = 1 << 16;
+constexpr uint64_t k_most_keys = 1 << 14;
 constexpr uint64_t k_most_tensors = 1 << 18;
 constexpr uint64_t k_most_key = 65'535;  // the format's limit
 constexpr uint64_t k_most_name = 1024;   // ggml's is 64 bytes, some programs' 128
