@@ -52,3 +52,25 @@ def npz(arrays, raw=()):
 
 
 NAN, INF = math.nan, math.inf
+
+
+def gguf_text(text):
+    text = text.encode() if isinstance(text, str) else text
+    return struct.pack("<Q", len(text)) + text
+
+
+def gguf(tensors, metadata=(), version=3, alignment=32):
+    """tensors: (name, number of the type, sizes outermost first, bytes); metadata: (key, number of the type, bytes)."""
+    header = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(metadata))
+    header += b"".join(gguf_text(key) + struct.pack("<I", kind) + value for key, kind, value in metadata)
+    data = b""
+    for name, kind, sizes, content in tensors:
+        data += bytes(-len(data) % alignment)
+        header += gguf_text(name) + struct.pack(f"<I{len(sizes)}QIQ", len(sizes), *reversed(sizes), kind, len(data))
+        data += content
+    return header + bytes(-len(header) % alignment) + data
+
+
+def gguf_array(kind, elements):
+    """The value of an array: its type's number is 9."""
+    return struct.pack("<IQ", kind, len(elements)) + b"".join(elements)

@@ -38,7 +38,7 @@ OTHERS = [
     ("page.safetensors", HTML, "html", "an HTML page", "/resolve/"),
     ("pointer.safetensors", LFS, "git_lfs_pointer", "a Git LFS pointer", "git lfs pull"),
     ("model.safetensors.gz", gzip.compress(b"x" * 100), "gzip", "a gzip file", "gunzip"),
-    ("model.gguf", b"GGUF" + struct.pack("<IQQ", 3, 10, 20), "gguf", "a GGUF model", ".safetensors"),
+    ("model.ggml", b"tjgg" + struct.pack("<I", 3) + bytes(40), "ggml", "a GGML model", ".safetensors"),
     ("numbers.json", '{"a": [1, 2]}', "json", "a JSON text", "no arrays"),
     ("poem.txt", "Life is short,\nart is long.\n", "text", "a text", "trace @"),
     ("nothing.safetensors", b"", "empty", "empty (0 bytes)", "did not finish"),
@@ -119,6 +119,62 @@ class OtherFiles(Case):
     def test_what_is_not_there(self):
         self.refused(1, "nofile", "info", "nofile.safetensors")
         self.refused(1, "nofile", "info", "nofile.pt")
+
+
+# Numbers of GGUF's types: of values u32 4, i32 5, f32 6, bool 7, string 8, array 9; of tensors F32 0, Q8_0 8, IQ2_XXS 16.
+GGUF = array_files.gguf(
+    [("token_embd.weight", 8, [3, 32], (struct.pack("<e", 0.5) + bytes(range(32))) * 3),
+     ("norm.weight", 0, [2], struct.pack("<2f", 1.5, array_files.NAN)), ("iq", 16, [256], bytes(66))],
+    [("general.architecture", 8, array_files.gguf_text("llama")), ("general.name", 8, array_files.gguf_text("A small\nmodel")),
+     ("llama.block_count", 4, struct.pack("<I", 30)), ("llama.rms", 6, struct.pack("<f", 1e-5)), ("flag", 7, b"\1"),
+     ("not a number", 6, struct.pack("<f", array_files.NAN)),
+     ("tokenizer.ggml.tokens", 9, array_files.gguf_array(8, [array_files.gguf_text(f"token {i}") for i in range(1000)])),
+     ("sections", 9, array_files.gguf_array(5, [struct.pack("<i", i) for i in (16, -24)])),
+     ("languages", 9, array_files.gguf_array(8, [array_files.gguf_text("en"), array_files.gguf_text("\x1b[2J")]))])
+
+
+class Gguf(Case):
+    def test_what_a_file_holds(self):
+        file = write("small.gguf", GGUF)
+        page = self.ok("info", file)
+        for words in ("a GGUF model (llama.cpp)", "version     3", "architecture llama", "name        A small\\nmodel",
+                      "types       Q8_0 1, F32 1, IQ2_XXS 1", "array of 1000 strings", "[16,-24]", "1e-05",
+                      "parameters  354 in 3 tensors", "not readable by limpid: limpid does not read blocks of IQ2_XXS"):
+            self.assertIn(words, page)
+        self.assertRegex(page, r"(?m)^llama\.block_count +30$")
+        self.assertRegex(page, r"(?m)^token_embd\.weight +Q8_0 +\[3,32\] +96$")
+        self.assertNotIn("\x1b", page)
+        said = json.loads(self.ok("info", file, "--json"))
+        self.assertEqual([said[key] for key in ("kind", "version", "architecture", "alignment", "parameters", "bytes")],
+                         ["gguf", 3, "llama", 32, 354, len(GGUF)])
+        self.assertEqual(said["types"], {"Q8_0": 1, "F32": 1, "IQ2_XXS": 1})
+        metadata = said["metadata"]
+        self.assertEqual(metadata["tokenizer.ggml.tokens"], {"array_of": "string", "count": 1000})
+        self.assertEqual([metadata[key] for key in ("sections", "llama.rms", "flag", "not a number", "general.name")],
+                         [[16, -24], 1e-5, True, "nan", "A small\nmodel"])
+        held = {t["name"]: t for t in said["tensors"]}
+        self.assertEqual((held["token_embd.weight"]["dtype"], held["token_embd.weight"]["shape"]), ("Q8_0", [3, 32]))
+        self.assertIn("not_readable", held["iq"])
+
+    def test_the_numbers_of_a_tensor(self):
+        file = write("small.gguf", GGUF)
+        said = json.loads(self.ok("info", file, "token_embd.weight", "--json"))
+        self.assertEqual([said[key] for key in ("count", "least", "most", "mean", "nan")], [96, 0, 15.5, 7.75, 0])
+        self.assertEqual(json.loads(self.ok("info", file, "norm.weight", "--json"))["nan"], 1)
+        self.assertIn("not readable by limpid", self.ok("info", file, "iq"))
+        self.assertEqual(len(self.ok("info", file, "*").splitlines()), 4)
+        self.refused(2, ["no array \"w\"", "token_embd.weight"], "info", file, "w")
+
+    def test_other_readers_say_what_it_is(self):
+        file = write("small.gguf", GGUF)
+        for call in (("trace", "a", "--model", file), ("generate", "a", "--model", file)):
+            self.refused(1, ["small.gguf is a GGUF model", "expected a .safetensors file", "runs no model of this format"], *call)
+
+    def test_damaged_files(self):
+        self.refused(1, ["short.gguf", "cut short"], "info", write("short.gguf", GGUF[:-1]))
+        self.refused(1, ["short.gguf", "tokenizer.ggml.tokens", "cut short"], "info", write("short.gguf", GGUF[:1000]))
+        self.refused(1, ["short.gguf", "cut short"], "info", path("short.gguf"), "norm.weight")
+        self.refused(1, ["odd.gguf", "expected \"GGUF\""], "info", write("odd.gguf", b"\1\2\3\4" + GGUF[4:]))
 
 
 class Folders(Case):

@@ -209,6 +209,17 @@ for name, content, words in (
         ("a field twice", npy("{'shape': (), 'shape': ()}"), "given twice"), ("nothing", b"", "is empty")):
     case("npy: " + name, 1, words, "trace", "--vectors", "x.npy", x_npy=content)
 
+# src/files/gguf/hostile_test.cpp has fifty more, of the reader itself.
+for name, content, words in (
+        ("2^64 - 1 tensors", b"GGUF" + struct.pack("<IQQ", 3, (1 << 64) - 1, 0), "at most 262144"),
+        ("16,000 keys that are not there", b"GGUF" + struct.pack("<IQQ", 3, 0, 16_000), "cut short"),
+        ("an array of 2^60 strings", b"GGUF" + struct.pack("<IQQQsIIQ", 3, 0, 1, 1, b"a", 9, 8, 1 << 60) + bytes(64), "values of type string"),
+        ("a tensor of a petabyte", b"GGUF" + struct.pack("<IQQQsIQIQ", 3, 1, 0, 1, b"w", 1, 1 << 50, 0, 0) + bytes(64), "cut short"),
+        ("a key of escapes", b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 4) + b"\x1b[2J" + struct.pack("<I", 99), "value of type 99"),
+        ("version 1", b"GGUF" + struct.pack("<III", 1, 0, 0), "version 1"),
+        ("a big-endian file", b"GGUF" + struct.pack(">IQQ", 3, 0, 0), "big-endian")):
+    case("gguf: " + name, 1, words, "info", "x.gguf", x_gguf=content)
+
 GOOD = array("(1,)", bytes(4))
 for name, content, words in (
         ("a bomb", bomb(300), "unpacks to more than"), ("no archive", b"PK\3\4 no", "zip archive"), ("empty", b"", "empty"),
