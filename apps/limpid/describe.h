@@ -12,8 +12,9 @@ using Json = nlohmann::ordered_json;
 /// Error{work} for a file that is damaged, or not there.
 Json describe(const std::string& path);
 
-/// A GGUF file: version, architecture, metadata (of an array of more than 8 values, or of long texts: "array_of" and
-/// "count"), how many tensors of each type; without the tensors, which describe() adds as of any file of arrays.
+/// A GGUF file: version, architecture, metadata (of an array of more than 8 values, or of long texts:
+/// "array_of" and "count"), how many tensors of each type; without the tensors, which describe() adds as of
+/// any file of arrays.
 Json describe_gguf(const std::string& path);
 
 /// The arrays whose names fit the pattern (* stands for anything), with least, most, mean, and the number of

@@ -126,8 +126,8 @@ struct GgufInfo {
   };
   std::string file;  // for messages
   uint32_t version = 3;
-  uint64_t alignment =
-      32;  // "general.alignment"; every tensor begins at a multiple of it, counted from the data
+  /// "general.alignment": every tensor begins at a multiple of it, counted from data_offset.
+  uint64_t alignment = 32;
   uint64_t data_offset = 0;  // where the tensors' data begins
   std::map<std::string, GgufValue, std::less<>> metadata;
   std::vector<Entry> entries;  // in the order of the file

@@ -61,7 +61,8 @@ void q4_1(const float* x, std::byte* at) {
   const float least = *low, d = (*high - least) / 15, by = inverse(d);
   at = store_half(at, d, "a scale of");
   at = store_half(at, least, "a least number of");
-  store_nibbles(x, at, [&](float value) { return static_cast<int>((value - least) * by + 0.5f); });
+  store_nibbles(x, at,
+                [&](float value) { return static_cast<int>(std::floor((value - least) * by + 0.5f)); });
 }
 
 }  // namespace
