@@ -45,6 +45,8 @@ struct LoadOptions {
   std::shared_ptr<const Tokenizer> tokenizer;
 };
 
+struct ForeignModel;  // another program's, as it was read
+
 /// Texts of different lengths, as token ids, that are run at once.
 struct TokenBatch {
   std::vector<std::vector<int64_t>> ids;    // none empty
@@ -163,7 +165,7 @@ class Model {
   struct Impl;
   explicit Model(std::unique_ptr<Impl>);
   static Model from_file(TensorFile, const std::string& path, const LoadOptions& = {});
-  static Model from_folder(const std::string& path, const LoadOptions&);
+  static Model from_foreign(ForeignModel, const std::string& path, const LoadOptions&);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -198,7 +198,7 @@ void measure_gguf(const ByteSource& source, const Wanted& wanted, const Each& ea
     else if (block_of(entry.type).numbers > 1)
       each(info, count_quantized(source, entry));
     else
-      each(info, count_numbers(source, entry.offset, entry.bytes, info.dtype, false));
+      each(info, count_numbers(source, entry.offset, entry.bytes, Counter(info.dtype, false)));
   }
 }
 

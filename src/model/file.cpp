@@ -7,7 +7,7 @@
 #include "limpid/files.h"
 #include "limpid/version.h"
 #include "model/description.h"
-#include "model/hub.h"
+#include "model/foreign.h"
 #include "model/impl.h"
 #include "text/padded.h"
 
@@ -80,22 +80,59 @@ std::string first_names(const TensorFile& file) {
 
 }  // namespace
 
+namespace {
+
+// Every tensor of a state dict, and what the file says beside them.
+TensorFile all_of(const TensorSource& source) {
+  TensorFile file;
+  for (const std::string& name : source.names()) file.tensors[name] = source.read(name);
+  file.metadata = source.metadata();
+  return file;
+}
+
+void refuse_options(const LoadOptions& options, const std::string& path) {
+  if (options.heads || options.activation)
+    fail_call(path, ": the file says itself how many heads and which activation it has; leave ",
+              options.heads ? "--heads" : "--activation", " out");
+}
+
+}  // namespace
+
 Model Model::load(const std::string& path, const LoadOptions& options) {
-  if (is_hub_folder(path)) return from_folder(path, options);
+  namespace fs = std::filesystem;
+  std::error_code none;
+  if (is_hub_folder(path)) {
+    refuse_options(options, path);
+    return from_foreign(read_hub_folder(path), path, options);
+  }
+  if (fs::is_directory(path, none)) return from_file(read_model_file(path), path, options);
+  const FileKind kind = recognize(fs::path(path)).kind;
+  if (kind == FileKind::gguf) {
+    refuse_options(options, path);
+    return from_foreign(read_gguf(path), path, options);
+  }
+  if (kind == FileKind::binary && is_llama2c_file(path)) {
+    refuse_options(options, path);
+    return from_foreign(read_llama2c_file(path), path, options);
+  }
+  const bool checkpoint = kind == FileKind::pytorch || kind == FileKind::pytorch_old;
+  if (checkpoint || (kind == FileKind::safetensors && !inspect_safetensors(path).metadata.count(k_model_key))) {
+    const std::unique_ptr<TensorSource> source = open_tensors(path);
+    if (is_llama2c(source->names())) {
+      refuse_options(options, path);
+      return from_foreign(read_llama2c(*source), path, options);
+    }
+    return from_file(all_of(*source), path, options);
+  }
   return from_file(read_model_file(path), path, options);
 }
 
-Model Model::from_folder(const std::string& path, const LoadOptions& options) {
-  if (options.heads || options.activation)
-    fail_call(path, ": its config.json says how many heads and which activation it has; leave ",
-              options.heads ? "--heads" : "--activation", " out");
-  HubModel hub = read_hub_folder(path);
-  auto impl = std::make_unique<Impl>(hub.architecture,
-                                     fitting(options.tokenizer, hub.architecture.inputs.vocabulary, path),
-                                     std::filesystem::path(path).lexically_normal().filename().string());
-  set_parameters(*impl->graph, impl->parameters, std::move(hub.parameters), path);
-  if (std::string note = note_on_parameters(impl->parameters); !note.empty())
-    impl->notes.push_back(std::move(note));
+Model Model::from_foreign(ForeignModel foreign, const std::string& path, const LoadOptions& options) {
+  const std::shared_ptr<const Tokenizer> own = options.tokenizer ? options.tokenizer : foreign.tokenizer;
+  auto impl = std::make_unique<Impl>(foreign.config, fitting(own, vocabulary_of(foreign.config), path), foreign.title);
+  set_parameters(*impl->graph, impl->parameters, std::move(foreign.parameters), path);
+  impl->notes = std::move(foreign.notes);
+  if (std::string note = note_on_parameters(impl->parameters); !note.empty()) impl->notes.push_back(std::move(note));
   return Model(std::move(impl));
 }
 
@@ -124,20 +161,15 @@ Model Model::from_file(TensorFile file, const std::string& path, const LoadOptio
       impl->notes.push_back(std::move(note));
     return Model(std::move(impl));
   }
-  if (is_mingpt(file.tensors)) {
-    const size_t tensors = file.tensors.size();
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : file.tensors) names.push_back(name);
+  if (is_mingpt(names)) {
     ForeignModel foreign = read_mingpt(std::move(file), path, options);
-    check_layers(foreign.config, tensors, path);
-    auto impl = std::make_unique<Impl>(foreign.config,
-                                       fitting(options.tokenizer, foreign.config.vocabulary, path), path);
-    set_parameters(*impl->graph, impl->parameters, std::move(foreign.parameters), path);
-    impl->notes = std::move(foreign.notes);
-    if (std::string note = note_on_parameters(impl->parameters); !note.empty())
-      impl->notes.push_back(std::move(note));
-    return Model(std::move(impl));
+    check_layers(foreign.config, names.size(), path);
+    return from_foreign(std::move(foreign), path, options);
   }
   fail_work(path, ": not a model that limpid reads (no \"", k_model_key,
-            "\" in its metadata, no names of minGPT, nanoGPT or GPT-2; it holds ", first_names(file),
+            "\" in its metadata, no names of minGPT, nanoGPT, GPT-2 or llama2.c; it holds ", first_names(file),
             "); see `limpid info ", path, "`");
 }
 

@@ -41,18 +41,6 @@ struct LIMPID_LOCAL Model::Impl {
 void set_parameters(const Graph&, std::map<std::string, Tensor>& into, std::map<std::string, Tensor> from,
                     const std::string& path);
 
-/// Another program's model, under a gpt network's names.
-struct ForeignModel {
-  GptConfig config;
-  std::map<std::string, Tensor> parameters;
-  std::vector<std::string> notes;
-};
-
-/// Whether these are the names of minGPT, nanoGPT or GPT-2 (h.0.attn.c_attn.weight ...), and the model.
-/// Throws Error{call} naming what neither the file nor the options say.
-bool is_mingpt(const std::map<std::string, Tensor>& tensors);
-ForeignModel read_mingpt(TensorFile, const std::string& path, const LoadOptions&);
-
 /// "its parameters hold 3 numbers that are not finite, ..."; empty if all are.
 std::string note_on_parameters(const std::map<std::string, Tensor>&);
 /// The first stage of this run whose value is not finite, if something that was `seen` is not: the run is

@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "core/json.h"
-#include "model/impl.h"
+#include "model/foreign.h"
 
 namespace limpid {
 
@@ -165,7 +165,8 @@ Activation activation_of(const JsonValue& json, const GptConfig& c, bool in_firs
 GptConfig config_of(StateDict& file, const std::map<std::string, std::string>& metadata,
                     const LoadOptions& options, std::vector<std::string>& notes) {
   const JsonSource source{file.path() + ": the configuration in the metadata cannot be read"};
-  const auto found = metadata.find("config");
+  auto found = metadata.find("config");
+  if (const auto args = metadata.find("model_args"); args != metadata.end()) found = args;  // nanoGPT's checkpoint
   const Json document = found == metadata.end() ? Json(Json::object()) : parse_json(found->second, source);
   const JsonValue json(document, source);
   if (!document.is_object()) json.unexpected("an object");
@@ -270,9 +271,9 @@ Tensors parameters_of(StateDict& file, const GptConfig& c) {
 
 }  // namespace
 
-bool is_mingpt(const Tensors& tensors) {
+bool is_mingpt(const std::vector<std::string>& names) {
   bool table = false, attention = false;
-  for (const auto& [name, tensor] : tensors) {
+  for (const std::string& name : names) {
     const std::string plain = plain_name(name);
     table |= plain == "wte.weight";
     attention |= plain == "h.0.attn.c_attn.weight";
@@ -283,8 +284,10 @@ bool is_mingpt(const Tensors& tensors) {
 ForeignModel read_mingpt(TensorFile content, const std::string& path, const LoadOptions& options) {
   StateDict file(std::move(content.tensors), path);
   ForeignModel model;
-  model.config = config_of(file, content.metadata, options, model.notes);
-  model.parameters = parameters_of(file, model.config);
+  const GptConfig config = config_of(file, content.metadata, options, model.notes);
+  model.config = config;
+  model.parameters = parameters_of(file, config);
+  model.title = path;
   return model;
 }
 

@@ -54,13 +54,13 @@ bool fits_pattern(std::string_view pattern, std::string_view name) {
 
 class Mapper {
  public:
-  Mapper(const TensorTable& table, const NamedTensors& file) : table_(table), file_(file) {
+  Mapper(const TensorTable& table, const TensorSource& file) : table_(table), file_(file) {
     const auto names = file.names();
     for (const std::string& name : names) left_.insert(name);
     for (const std::string& prefix : table.prefixes) {
       prefix_ = prefix;
       for (const TensorRule& rule : table.rules)
-        if (file.has(prefix + with_star(rule.theirs, "0"))) return;
+        if (file.find(prefix + with_star(rule.theirs, "0"))) return;
     }
     prefix_ = table.prefixes.front();
   }
@@ -77,8 +77,8 @@ class Mapper {
       used_.insert(name);
       return read(rule, name, value);
     }
-    if (!missing_.empty()) fail_work(file_.path(), ": tensor '", missing_, "' is missing");
-    fail_work(file_.path(), ": nothing in the file is called what '", value.name, "' needs");
+    if (!missing_.empty()) fail_work(file_.name(), ": tensor '", missing_, "' is missing");
+    fail_work(file_.name(), ": nothing in the file is called what '", value.name, "' needs");
   }
 
   // Every tensor must have been read, or be known as none that is needed.
@@ -87,38 +87,38 @@ class Mapper {
       if (used_.count(name)) continue;
       const auto known = [&](const std::string& pattern) { return fits_pattern(pattern, name); };
       if (std::any_of(table_.ignored.begin(), table_.ignored.end(), known)) continue;
-      fail_work(file_.path(), ": tensor '", visible_line(name), "' ", shape_text(name),
+      fail_work(file_.name(), ": tensor '", visible_line(name), "' ", shape_text(name),
                 " belongs to nothing that its config.json describes");
     }
   }
 
  private:
-  std::string shape_text(const std::string& name) const { return file_.shape(name).text(); }
+  std::string shape_text(const std::string& name) const { return file_.find(name)->shape.text(); }
 
   // The name under which the tensor stands in the file: with the prefix or without, a norm's also as gamma
   // and beta (TensorFlow's, in old files).
   std::string found(const std::string& theirs) const {
     for (const std::string& prefix : {prefix_, std::string()}) {
       const std::string name = prefix + theirs;
-      if (file_.has(name)) return name;
+      if (file_.find(name)) return name;
       for (const auto& [now, before] : {std::pair{".weight", ".gamma"}, {".bias", ".beta"}})
         if (name.ends_with(now))
           if (const std::string old = name.substr(0, name.size() - std::string_view(now).size()) + before;
-              file_.has(old))
+              file_.find(old))
             return old;
     }
     return "";
   }
 
   [[noreturn]] void wrong_shape(const std::string& name, const Shape& is, const std::string& expected) const {
-    fail_work(file_.path(), ": tensor '", visible_line(name), "' is ", is.text(), ", expected ", expected);
+    fail_work(file_.name(), ": tensor '", visible_line(name), "' is ", is.text(), ", expected ", expected);
   }
 
   Tensor read(const TensorRule& rule, const std::string& name, const Value& value) const {
     const Shape& own = value.shape;
     const Tensor stored = file_.read(name);
     if (!is_floating(stored.dtype()))
-      fail_work(file_.path(), ": tensor '", visible_line(name), "' holds ", limpid::name(stored.dtype()),
+      fail_work(file_.name(), ": tensor '", visible_line(name), "' holds ", limpid::name(stored.dtype()),
                 " numbers, expected floating ones");
     Tensor from = stored.to(DType::f32);
     Tensor out(DType::f32, own);
@@ -161,7 +161,7 @@ class Mapper {
   }
   void require_part(const Part& part, const std::string& name, int64_t outputs) const {
     if (part.inner && part.outer * (part.end - part.begin) * part.width != outputs)
-      fail_work(file_.path(), ": tensor '", visible_line(name),
+      fail_work(file_.name(), ": tensor '", visible_line(name),
                 "' does not divide into the parts that its config.json describes");
   }
 
@@ -196,7 +196,7 @@ class Mapper {
   }
 
   const TensorTable& table_;
-  const NamedTensors& file_;
+  const TensorSource& file_;
   std::string prefix_, missing_;
   std::set<std::string> left_, used_;
 };
@@ -204,7 +204,7 @@ class Mapper {
 }  // namespace
 
 std::map<std::string, Tensor> parameters_of(const Graph& graph, const TensorTable& table,
-                                            const NamedTensors& file) {
+                                            const TensorSource& file) {
   Mapper mapper(table, file);
   std::map<std::string, Tensor> out;
   for (const Value& value : graph.values())

@@ -1,0 +1,241 @@
+// llama.cpp's files: their metadata and names are read as the config.json and the names of the same family's folder on
+// the hub, so that a family is described once.
+#include "limpid/gguf.h"
+
+#include "core/json.h"
+#include "files/tensor_list.h"
+#include "model/families/tensors.h"
+#include "model/foreign.h"
+
+namespace limpid {
+
+namespace {
+
+struct Key {
+  const char *theirs, *ours;
+};
+
+// What a family calls in GGUF, and how the hub calls it.  A star in a tensor's name is the layer's number.
+struct GgufFamily {
+  const char* architecture;
+  const char* model_type;
+  std::vector<Key> settings, tensors;
+  bool interleaved = false;  // q and k are stored in the order of interleaved rotary pairs
+  bool gains_whole = false;  // gains that the hub stores less 1 are stored as they are
+};
+
+const std::vector<Key> k_llama_settings = {{"context_length", "max_position_embeddings"},
+                                           {"embedding_length", "hidden_size"},
+                                           {"block_count", "num_hidden_layers"},
+                                           {"feed_forward_length", "intermediate_size"},
+                                           {"attention.head_count", "num_attention_heads"},
+                                           {"attention.head_count_kv", "num_key_value_heads"},
+                                           {"attention.key_length", "head_dim"},
+                                           {"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
+                                           {"attention.sliding_window", "sliding_window"},
+                                           {"rope.freq_base", "rope_theta"},
+                                           {"vocab_size", "vocab_size"}};
+const std::vector<Key> k_llama_tensors = {{"token_embd.weight", "model.embed_tokens.weight"},
+                                          {"output_norm.weight", "model.norm.weight"},
+                                          {"output.weight", "lm_head.weight"},
+                                          {"blk.*.attn_norm.weight", "model.layers.*.input_layernorm.weight"},
+                                          {"blk.*.attn_q.weight", "model.layers.*.self_attn.q_proj.weight"},
+                                          {"blk.*.attn_q.bias", "model.layers.*.self_attn.q_proj.bias"},
+                                          {"blk.*.attn_k.weight", "model.layers.*.self_attn.k_proj.weight"},
+                                          {"blk.*.attn_k.bias", "model.layers.*.self_attn.k_proj.bias"},
+                                          {"blk.*.attn_v.weight", "model.layers.*.self_attn.v_proj.weight"},
+                                          {"blk.*.attn_v.bias", "model.layers.*.self_attn.v_proj.bias"},
+                                          {"blk.*.attn_output.weight", "model.layers.*.self_attn.o_proj.weight"},
+                                          {"blk.*.attn_q_norm.weight", "model.layers.*.self_attn.q_norm.weight"},
+                                          {"blk.*.attn_k_norm.weight", "model.layers.*.self_attn.k_norm.weight"},
+                                          {"blk.*.attn_qkv.weight", "model.layers.*.self_attn.qkv_proj.weight"},
+                                          {"blk.*.ffn_gate.weight", "model.layers.*.mlp.gate_proj.weight"},
+                                          {"blk.*.ffn_up.weight", "model.layers.*.mlp.up_proj.weight"},
+                                          {"blk.*.ffn_down.weight", "model.layers.*.mlp.down_proj.weight"},
+                                          {"blk.*.ffn_norm.weight", "model.layers.*.post_attention_layernorm.weight"}};
+const std::vector<Key> k_gpt2_settings = {{"context_length", "n_positions"},
+                                          {"embedding_length", "n_embd"},
+                                          {"block_count", "n_layer"},
+                                          {"feed_forward_length", "n_inner"},
+                                          {"attention.head_count", "n_head"},
+                                          {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
+                                          {"vocab_size", "vocab_size"}};
+const std::vector<Key> k_gpt2_tensors = {{"token_embd.weight", "wte.weight"},
+                                         {"position_embd.weight", "wpe.weight"},
+                                         {"output_norm.*", "ln_f.*"},
+                                         {"output.weight", "lm_head.weight"},
+                                         {"blk.*.attn_norm.weight", "h.*.ln_1.weight"},
+                                         {"blk.*.attn_norm.bias", "h.*.ln_1.bias"},
+                                         {"blk.*.attn_qkv.weight", "h.*.attn.c_attn.weight"},
+                                         {"blk.*.attn_qkv.bias", "h.*.attn.c_attn.bias"},
+                                         {"blk.*.attn_output.weight", "h.*.attn.c_proj.weight"},
+                                         {"blk.*.attn_output.bias", "h.*.attn.c_proj.bias"},
+                                         {"blk.*.ffn_norm.weight", "h.*.ln_2.weight"},
+                                         {"blk.*.ffn_norm.bias", "h.*.ln_2.bias"},
+                                         {"blk.*.ffn_up.weight", "h.*.mlp.c_fc.weight"},
+                                         {"blk.*.ffn_up.bias", "h.*.mlp.c_fc.bias"},
+                                         {"blk.*.ffn_down.weight", "h.*.mlp.c_proj.weight"},
+                                         {"blk.*.ffn_down.bias", "h.*.mlp.c_proj.bias"}};
+
+std::vector<Key> with(std::vector<Key> keys, const std::vector<Key>& more) {
+  keys.insert(keys.begin(), more.begin(), more.end());  // the first that fits counts
+  return keys;
+}
+
+const std::vector<GgufFamily>& gguf_families() {
+  const std::vector<Key> caps = {{"attn_logit_softcapping", "attn_logit_softcapping"},
+                                 {"final_logit_softcapping", "final_logit_softcapping"}};
+  const std::vector<Key> around = {{"blk.*.post_attention_norm.weight", "model.layers.*.post_attention_layernorm.weight"},
+                                   {"blk.*.ffn_norm.weight", "model.layers.*.pre_feedforward_layernorm.weight"},
+                                   {"blk.*.post_ffw_norm.weight", "model.layers.*.post_feedforward_layernorm.weight"}};
+  static const std::vector<GgufFamily> all = {
+      {"llama", "llama", k_llama_settings, k_llama_tensors, true},
+      {"qwen2", "qwen2", k_llama_settings, k_llama_tensors},
+      {"qwen3", "qwen3", k_llama_settings, k_llama_tensors},
+      {"gemma", "gemma", k_llama_settings, k_llama_tensors, false, true},
+      {"gemma2", "gemma2", with(k_llama_settings, caps), with(k_llama_tensors, around), false, true},
+      {"gemma3", "gemma3_text", with(k_llama_settings, caps), with(k_llama_tensors, around), false, true},
+      {"phi3", "phi3", k_llama_settings,
+       with(k_llama_tensors, {{"blk.*.ffn_up.weight", "model.layers.*.mlp.gate_up_proj.weight"}})},
+      {"gpt2", "gpt2", k_gpt2_settings, k_gpt2_tensors},
+  };
+  return all;
+}
+
+const GgufFamily& family_of(const GgufInfo& info) {
+  const std::string architecture = info.text("general.architecture").value_or("");
+  std::string list;
+  for (const GgufFamily& family : gguf_families()) {
+    if (family.architecture == architecture) return family;
+    list += join(list.empty() ? "" : ", ", family.architecture);
+  }
+  fail_work(info.file, ": general.architecture is '", architecture, "', which limpid does not read; it reads ", list);
+}
+
+// The metadata as the hub's config.json has it.
+Json config_of(const GgufInfo& info, const GgufFamily& family) {
+  Json config = {{"model_type", family.model_type}};
+  const std::string prefix = std::string(family.architecture) + ".";
+  for (const auto& [theirs, ours] : family.settings) {
+    const auto found = info.metadata.find(prefix + theirs);
+    if (found == info.metadata.end()) continue;
+    if (found->second.array)
+      fail_work(info.file, ": ", prefix, theirs, " is a list, one a layer, which limpid does not read");
+    if (const double* real = std::get_if<double>(&found->second.value))
+      config[ours] = *real;
+    else
+      config[ours] = info.integer(prefix + theirs).value();
+  }
+  const GgufInfo::Entry* table = info.find("token_embd.weight");
+  if (!table || table->shape.rank() != 2) fail_work(info.file, ": tensor 'token_embd.weight' is missing");
+  config["vocab_size"] = table->shape[0].size;
+  config["tie_word_embeddings"] = info.find("output.weight") == nullptr;
+  if (info.find("blk.0.attn_output.bias")) config["attention_bias"] = true;
+  const std::string scaling = info.text(prefix + "rope.scaling.type").value_or("none");
+  if (scaling == "linear")
+    config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", info.number(prefix + "rope.scaling.factor").value_or(1)}};
+  else if (scaling == "yarn")
+    config["rope_scaling"] = {
+        {"rope_type", "yarn"},
+        {"factor", info.number(prefix + "rope.scaling.factor").value_or(1)},
+        {"original_max_position_embeddings", info.integer(prefix + "rope.scaling.original_context_length").value_or(4096)}};
+  else if (scaling != "none")
+    fail_work(info.file, ": ", prefix, "rope.scaling.type is '", scaling, "', which limpid does not read");
+  return config;
+}
+
+// The file's tensors under the hub's names.
+class GgufTensors final : public TensorList {
+ public:
+  GgufTensors(const GgufReader& reader, const GgufFamily& family)
+      : TensorList(reader.info().file), reader_(reader) {
+    for (const GgufInfo::Entry& each : reader.info().entries) {
+      if (each.name == "rope_freqs.weight") continue;  // read with the settings
+      Entry entry;
+      entry.name = hub_name(family, each.name);
+      entry.shape = each.shape;
+      entry.dtype = block_of(each.type).dtype;
+      entry.file = name();
+      if (!block_of(each.type).readable) entry.unreadable = join("limpid does not read ", limpid::name(each.type));
+      theirs_[entry.name] = each.name;
+      add(std::move(entry));
+    }
+  }
+
+ private:
+  // blk.3.attn_q.weight -> model.layers.3.self_attn.q_proj.weight; others keep their name, and are left over.
+  static std::string hub_name(const GgufFamily& family, const std::string& given) {
+    for (const auto& [theirs, ours] : family.tensors) {
+      const std::string pattern = theirs;
+      const size_t star = pattern.find('*');
+      if (star == std::string::npos) {
+        if (pattern == given) return ours;
+        continue;
+      }
+      const std::string_view head = std::string_view(pattern).substr(0, star), tail = std::string_view(pattern).substr(star + 1);
+      if (given.size() <= head.size() + tail.size() || !given.starts_with(head) || !given.ends_with(tail)) continue;
+      const std::string stands = given.substr(head.size(), given.size() - head.size() - tail.size());
+      if (tail.size() > 0 && stands.find_first_not_of("0123456789") != std::string::npos) continue;
+      std::string out = ours;
+      return out.replace(out.find('*'), 1, stands);
+    }
+    return given;
+  }
+
+  Tensor read_entry(const Entry& entry) const override { return reader_.read(theirs_.at(entry.name)); }
+
+  const GgufReader& reader_;
+  std::map<std::string, std::string> theirs_;
+};
+
+// Llama 3's scaled rotary positions stand in the file as a number that each frequency is divided by.
+void divide_frequencies(const GgufReader& reader, Architecture& a) {
+  if (!reader.info().find("rope_freqs.weight")) return;
+  const Tensor by = reader.read("rope_freqs.weight").to(DType::f32);
+  for (BlockOptions& block : a.stack.blocks) {
+    RotaryOptions& rotary = block.attention.rotary;
+    if (by.count() != rotary.width / 2)
+      fail_work(reader.info().file, ": tensor 'rope_freqs.weight' is ", by.shape().text(), ", expected [", rotary.width / 2, "]");
+    rotary.frequencies.clear();
+    for (int64_t i = 0; i < by.count(); ++i)
+      rotary.frequencies.push_back(
+          std::pow(rotary.base, -2 * static_cast<double>(i) / static_cast<double>(rotary.width)) / by.data<float>()[i]);
+  }
+}
+
+}  // namespace
+
+ForeignModel read_gguf(const std::string& path) {
+  const GgufReader reader(path);
+  const GgufInfo& info = reader.info();
+  const GgufFamily& theirs = family_of(info);
+  const JsonSource source{path};
+  const Json document = config_of(info, theirs);
+  const HubConfig config(JsonValue(document, source), path);
+  const Family& family = limpid::family_of(config);
+  Architecture a = family.architecture(config);
+  a.family = family.name;
+  if (theirs.interleaved)
+    for (BlockOptions& block : a.stack.blocks) block.attention.rotary.pairing = Pairing::interleaved;
+  divide_frequencies(reader, a);
+  TensorTable table = family.tensors(config, a);
+  table.linear_in_first = false;
+  if (theirs.gains_whole)
+    for (TensorRule& rule : table.rules) rule.offset = 0;
+  const GgufTensors file(reader, theirs);
+  if (a.stack.layers > static_cast<int64_t>(info.entries.size()))
+    fail_work(path, ": its network has ", a.stack.layers, " layers, but the file holds only ", info.entries.size(), " tensors");
+  Graph graph(operations());
+  try {
+    build(graph, a);
+  } catch (const Error& error) {
+    fail_work(path, ": ", error.what());
+  }
+  ForeignModel model;
+  model.parameters = parameters_of(graph, table, file);
+  model.config = std::move(a);
+  model.title = info.text("general.name").value_or(path);
+  return model;
+}
+
+}  // namespace limpid
