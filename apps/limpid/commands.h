@@ -19,6 +19,7 @@ Work add_train(CLI::App& app);
 Work add_info(CLI::App& app);
 Work add_quiz(CLI::App& app);
 Work add_eval(CLI::App& app);
+Work add_tokens(CLI::App& app);
 Work add_bench(CLI::App& app);
 
 }  // namespace limpid::command

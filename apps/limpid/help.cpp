@@ -24,6 +24,7 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
   limpid train recipes/textbook.json  learns a few sentences in seconds
   limpid eval "Life is short"         how well a model predicts a text
   limpid info PATH                    what a file holds, of any kind
+  limpid tokens "Life is short"       how a tokenizer cuts a text
   limpid bench --quick                this machine's limits, and how close the
                                       kernels come
 

@@ -25,31 +25,36 @@ std::shared_ptr<const Tokenizer> tokenizer_in_model(const std::string& path) {
   return tokenizer_from_json(model.tokenizer()->to_json());
 }
 
+}  // namespace
+
 std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& given) {
   if (given == "bytes") return byte_tokenizer();
   if (const auto file = after(given, "characters")) return character_tokenizer_from(read_file(*file));
   if (const auto file = after(given, "words")) return word_tokenizer_from(read_file(*file));
   const fs::path path(given);
   std::error_code none;
-  if (fs::is_directory(path, none)) return load_gpt2_bpe(given);
-  const std::string name = path.filename().string();
-  if (name == "vocab.json" || name == "merges.txt" || name == "vocab.bpe" || name == "encoder.json")
-    return load_gpt2_bpe(path.has_parent_path() ? path.parent_path().string() : ".");
   const RecognizedFile seen = recognize(path);
   if (seen.kind == FileKind::safetensors) return tokenizer_in_model(given);
-  const char* expected =
-      "; expected a tokenizer of limpid's (JSON, or a model that has one), a folder with GPT-2's vocab.json "
-      "and "
-      "merges.txt, characters:TEXT (nanoGPT's sorted characters of that text), words:TEXT, or bytes";
-  if (seen.kind != FileKind::json) fail_work("--tokenizer ", given, " is ", seen.what, expected);
+  const bool foreign = seen.kind != FileKind::json && seen.kind != FileKind::text && seen.kind != FileKind::binary;
   try {
-    return tokenizer_from_json(read_file(path));
+    if (foreign && !fs::is_directory(path, none)) fail_work("it is ", seen.what);
+    return load_tokenizer(given);
   } catch (const Error& error) {
-    fail_work("--tokenizer ", given, ": ", error.what(), expected);
+    fail_work("--tokenizer ", given, ": ", error.what(),
+              "; expected a tokenizer (tokenizer.json, vocab.json with merges.txt, vocab.txt, a SentencePiece model, "
+              "limpid's JSON), a folder with one, a model that has one, characters:TEXT (nanoGPT's sorted characters "
+              "of that text), words:TEXT, or bytes");
   }
 }
 
-}  // namespace
+std::shared_ptr<const Tokenizer> open_tokenizer(const ModelCall& call) {
+  if (!call.tokenizer.empty()) return read_tokenizer(call.tokenizer);
+  std::error_code none;
+  if (fs::is_directory(call.model, none)) return load_tokenizer(call.model);
+  if (!call.model.empty()) return tokenizer_in_model(call.model);
+  const Model model = Model::builtin();
+  return tokenizer_from_json(model.tokenizer()->to_json());
+}
 
 void add_model_options(CLI::App& sub, ModelCall& call, const std::string& group) {
   sub.add_option("--model", call.model, "The model file; without it, the built-in model.")
@@ -57,8 +62,8 @@ void add_model_options(CLI::App& sub, ModelCall& call, const std::string& group)
       ->group(group);
   sub.add_option(
          "--tokenizer", call.tokenizer,
-         "The tokenizer of a model that comes without: limpid's JSON, a model that has one, a folder with "
-         "GPT-2's vocab.json and merges.txt, characters:TEXT, words:TEXT, or bytes.")
+         "The tokenizer of a model that comes without: limpid's JSON, a model that has one, a file or folder "
+         "as of Hugging Face (tokenizer.json, ...), characters:TEXT, words:TEXT, or bytes.")
       ->type_name("FILE")
       ->group(group);
   sub.add_option_function<std::string>(

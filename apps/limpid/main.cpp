@@ -55,7 +55,7 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
     if (chosen.empty())
       return join(
           "'", extras.front(),
-          "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, info and bench",
+          "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, info, tokens and bench",
           help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
@@ -125,6 +125,7 @@ int run(int argc, char** argv) {
   commands.emplace_back("train", add_train(app));
   commands.emplace_back("eval", add_eval(app));
   commands.emplace_back("info", add_info(app));
+  commands.emplace_back("tokens", add_tokens(app));
   commands.emplace_back("bench", add_bench(app));
 
   try {

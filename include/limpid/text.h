@@ -1,11 +1,13 @@
 // Text: bytes <-> token ids.
 //
-// A Tokenizer cuts a text into tokens and numbers them.  Four kinds:
+// A Tokenizer cuts a text into tokens and numbers them.  Four kinds are limpid's own:
 //   words       runs of non-space characters; a list of known words          "Life is" -> Life, is
 //   characters  Unicode code points; a list of known characters              "Life"    -> L, i, f, e
 //   bytes       the 256 byte values                                          "é"       -> 195, 169
 //   bpe         byte-level byte pair encoding, as GPT-2's (train_bpe)        "Life is" -> Life, ·is
 // bytes and bpe take any string of bytes, valid UTF-8 or not, and give the same bytes back.
+// load_tokenizer reads those of real models (tokenizer.json, vocab.txt, SentencePiece, tiktoken): bpe, wordpiece,
+// unigram and word_level.
 //
 // A tokenizer never changes after it is made: one may be used from many threads at once.
 #pragma once
@@ -35,10 +37,26 @@ struct Span {
 };
 
 /// A text as tokens: token i is ids[i] and covers the bytes spans[i].  Spans ascend and do not overlap;
-/// only `words` leaves bytes between them (the white space).
+/// of limpid's own kinds only `words` leaves bytes between them (the white space).  A loaded tokenizer may
+/// change a text first: spans are always bytes of the text as it was given, what was dropped is in none, a token
+/// that was put in ("▁" before the first word) covers none, and the tokens that one character became share it.
 struct Encoding {
   std::vector<int64_t> ids;
   std::vector<Span> spans;
+};
+
+/// One text, or a pair, as a model takes it.  The four lists are as long as one another.
+struct ModelInput {
+  std::vector<int64_t> ids;
+  std::vector<int64_t> type_ids;  // 0; 1 for the second text, where the tokenizer tells them apart
+  std::vector<Span> spans;        // of the token's own text; empty for tokens that were added
+  std::vector<int> text_of;       // 0: the first text's, 1: the second's, -1: added
+};
+
+/// The tokens with a meaning of their own, where a tokenizer names them.
+struct SpecialIds {
+  std::optional<int64_t> bos, eos, unk, sep, pad, cls, mask;
+  bool operator==(const SpecialIds&) const = default;
 };
 
 /// What the name of a special token, "<|endoftext|>" say, means where it stands in a text.
@@ -47,26 +65,42 @@ enum class Specials {
   as_tokens,  // the special token
 };
 
+struct EncodeOptions {
+  /// Whether the tokens that the model wants round a text are added ([CLS] and [SEP], say).
+  bool add_special = true;
+  Specials specials = Specials::as_text;
+};
+
+/// What decoding does with special tokens.
+enum class DecodeSpecials { keep, skip };
+
 class Tokenizer {
  public:
   virtual ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
 
-  /// "words", "characters", "bytes" or "bpe".
+  /// "words", "characters", "bytes", "bpe", "wordpiece", "unigram" or "word_level".
   virtual std::string kind() const = 0;
-  /// How many tokens there are; ids are 0 .. vocabulary()-1.
+  /// How many tokens there are; ids are 0 .. vocabulary()-1.  A loaded one may have ids without a token.
   virtual int64_t vocabulary() const = 0;
 
   /// The tokens of a text.  Throws Error{call} naming what cannot be encoded, and its place, where the
-  /// vocabulary lacks it (words, characters); bytes and bpe never throw.
+  /// vocabulary lacks it (words, characters); bytes and bpe never throw.  A loaded tokenizer that is not of bytes
+  /// takes what is no UTF-8 for U+FFFD, and throws Error{call} where its regular expression gives up.
   std::vector<int64_t> encode(std::string_view text, Specials specials = Specials::as_text) const;
   /// encode, and which bytes of the text each token covers.
   Encoding encode_with_spans(std::string_view text, Specials specials = Specials::as_text) const;
 
+  /// A text, or two, with the special tokens that the model wants.  limpid's own kinds add none.
+  ModelInput encode_for_model(std::string_view text, const EncodeOptions& options = {}) const;
+  ModelInput encode_for_model(std::string_view text, std::string_view second,
+                              const EncodeOptions& options = {}) const;
+
   /// The text of some tokens: their bytes one after another, words with one space between.  Undoes
-  /// encode exactly, but for the white space of `words`.  Throws Error{call} for an id out of range.
-  std::string decode(std::span<const int64_t> ids) const;
+  /// encode exactly, but for the white space of `words` and what a loaded tokenizer changes first.  Throws
+  /// Error{call} for an id out of range.  An id without a token says nothing.
+  std::string decode(std::span<const int64_t> ids, DecodeSpecials specials = DecodeSpecials::keep) const;
 
   /// The bytes of one token, which need not be valid UTF-8.  Throws Error{call} for an id out of range.
   std::string token_bytes(int64_t id) const;
@@ -79,6 +113,10 @@ class Tokenizer {
 
   /// The id of a special token by its name; nothing if there is no such token.
   virtual std::optional<int64_t> special(std::string_view name) const;
+  /// Whether a token is special.
+  virtual bool is_special(int64_t id) const;
+  /// The special tokens by what they mean.
+  virtual SpecialIds special_ids() const;
 
   /// The whole tokenizer as JSON text, to keep in a model file's metadata; tokenizer_from_json reads it.
   virtual std::string to_json() const = 0;
@@ -90,10 +128,34 @@ class Tokenizer {
   virtual void append(std::string_view text, Specials specials, Encoding& out) const = 0;
   virtual std::string bytes_of(int64_t id) const = 0;  // id is in range
   virtual std::string_view between() const { return ""; }
+  // The ids are in range.
+  virtual std::string text_of(std::span<const int64_t> ids, DecodeSpecials specials) const;
+  virtual ModelInput model_input(std::string_view text, const std::string_view* second,
+                                 const EncodeOptions& options) const;
 };
 
-/// The tokenizer whose to_json gave `json`.  Throws Error{work} naming what is wrong with the text:
-/// it comes out of a file.
+/// Decodes a text token by token, as a model writes it.  Nothing comes out that ends inside a character: its first
+/// bytes wait for the rest.  All that push and finish gave, one after another, is what decode gives.  The tokenizer
+/// outlives it.
+class StreamDecoder {
+ public:
+  explicit StreamDecoder(const Tokenizer& tokenizer, DecodeSpecials specials = DecodeSpecials::skip)
+      : tokenizer_(&tokenizer), specials_(specials) {}
+
+  /// What the token adds to the text; often nothing.  Throws Error{call} for an id out of range.
+  std::string push(int64_t id);
+  /// What is left, be it half a character.  The next push begins another text.
+  std::string finish();
+
+ private:
+  const Tokenizer* tokenizer_;
+  DecodeSpecials specials_;
+  std::vector<int64_t> ids_;  // the last tokens, enough to know how the next one reads
+  size_t given_ = 0;          // how much of what they say came out
+};
+
+/// The tokenizer whose to_json gave `json`, or that a tokenizer.json of Hugging Face describes.  Throws
+/// Error{work} naming what is wrong with the text: it comes out of a file.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
 // ---- words, characters, bytes --------------------------------------------------------------------
@@ -160,6 +222,35 @@ std::unique_ptr<Tokenizer> train_bpe(std::string_view text, int64_t vocabulary,
 /// the last "<|endoftext|>".  Where encoder.json (or vocab.json) lies beside it, the ids are checked
 /// against it.  Throws Error{work} where the files are missing or say something else.
 std::unique_ptr<Tokenizer> load_gpt2_bpe(const std::string& folder);
+
+// ---- tokenizers of real models ---------------------------------------------------------------------
+//
+// Everything becomes a pipeline: normalise, cut, encode, add special tokens; and back.
+
+/// A tokenizer from a file or a folder.  In a folder it looks for tokenizer.json (Hugging Face); tokenizer.model,
+/// spiece.model, sentencepiece.bpe.model, spm.model (SentencePiece); vocab.json with merges.txt, or encoder.json with
+/// vocab.bpe; vocab.txt (WordPiece); *.tiktoken; tok*.bin (llama2.c), in this order, and reads what
+/// tokenizer_config.json, special_tokens_map.json and added_tokens.json say beside it.  A file may be any of these, or
+/// limpid's own JSON.  Throws Error{work} naming the file, the place and what was expected.
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
+
+/// The tokenizer's part of a GGUF file's metadata: the values of the keys tokenizer.ggml.NAME.
+struct GgufTokenizerParts {
+  std::string model;                // "llama", "gpt2", "bert" or "t5"
+  std::string pre;                  // of gpt2: "gpt-2", "llama-bpe", "qwen2", "smollm", ...; empty: "default"
+  std::vector<std::string> tokens;  // by id
+  std::vector<float> scores;        // of llama and t5
+  std::vector<int32_t> types;       // token_type: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte
+  std::vector<std::string> merges;  // of gpt2: "a b"
+  SpecialIds special;               // bos_token_id, eos_token_id, unknown_token_id, seperator_token_id, ...
+  std::optional<bool> add_bos, add_eos;            // add_bos_token, add_eos_token; by the model where not said
+  std::optional<bool> add_space_prefix;            // likewise
+  std::optional<bool> remove_extra_whitespaces;    // likewise
+  std::string precompiled_charsmap;                // its bytes
+};
+
+/// Throws Error{work} that begins with `name`, which stands for the file.
+std::unique_ptr<Tokenizer> gguf_tokenizer(const GgufTokenizerParts& parts, const std::string& name);
 
 // ---- finding a word's tokens ---------------------------------------------------------------------
 

@@ -16,14 +16,47 @@ Encoding Tokenizer::encode_with_spans(std::string_view text, Specials specials) 
   return out;
 }
 
-std::string Tokenizer::decode(std::span<const int64_t> ids) const {
-  std::string text;
+ModelInput Tokenizer::encode_for_model(std::string_view text, const EncodeOptions& options) const {
+  return model_input(text, nullptr, options);
+}
+
+ModelInput Tokenizer::encode_for_model(std::string_view text, std::string_view second,
+                                       const EncodeOptions& options) const {
+  return model_input(text, &second, options);
+}
+
+ModelInput Tokenizer::model_input(std::string_view text, const std::string_view* second,
+                                  const EncodeOptions& options) const {
+  ModelInput out;
+  for (const std::string_view* each : {static_cast<const std::string_view*>(&text), second}) {
+    if (each == nullptr) continue;
+    const Encoding encoding = encode_with_spans(*each, options.specials);
+    const int which = each == second ? 1 : 0;
+    out.ids.insert(out.ids.end(), encoding.ids.begin(), encoding.ids.end());
+    out.spans.insert(out.spans.end(), encoding.spans.begin(), encoding.spans.end());
+    out.type_ids.resize(out.ids.size(), which);
+    out.text_of.resize(out.ids.size(), which);
+  }
+  return out;
+}
+
+std::string Tokenizer::decode(std::span<const int64_t> ids, DecodeSpecials specials) const {
   for (size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || ids[i] >= vocabulary()) {
       fail_call("decode: ids[", i, "] is ", ids[i], ", expected 0 <= id < ", vocabulary(), " (", kind(), ")");
     }
-    if (i > 0) text += between();
-    text += bytes_of(ids[i]);
+  }
+  return text_of(ids, specials);
+}
+
+std::string Tokenizer::text_of(std::span<const int64_t> ids, DecodeSpecials specials) const {
+  std::string text;
+  bool first = true;
+  for (const int64_t id : ids) {
+    if (specials == DecodeSpecials::skip && is_special(id)) continue;
+    if (!first) text += between();
+    text += bytes_of(id);
+    first = false;
   }
   return text;
 }
@@ -38,5 +71,9 @@ std::string Tokenizer::token_bytes(int64_t id) const {
 std::string Tokenizer::label(int64_t id) const { return visible(token_bytes(id)); }
 
 std::optional<int64_t> Tokenizer::special(std::string_view) const { return std::nullopt; }
+
+bool Tokenizer::is_special(int64_t) const { return false; }
+
+SpecialIds Tokenizer::special_ids() const { return {}; }
 
 }  // namespace limpid
