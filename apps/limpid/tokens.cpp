@@ -1,0 +1,93 @@
+// limpid tokens: how a tokenizer cuts a text.
+#include <algorithm>
+
+#include "core/json.h"
+#include "core/label.h"
+#include "core/width.h"
+#include "limpid/commands.h"
+#include "limpid/error.h"
+#include "limpid/input.h"
+#include "limpid/text.h"
+
+namespace limpid::command {
+
+namespace {
+
+struct Call {
+  std::optional<std::string> text, pair;
+  ModelCall from;
+  bool special = false, json = false;
+};
+
+Json tokens_json(const Tokenizer& tokenizer, const ModelInput& input) {
+  Json tokens = Json::array();
+  for (size_t i = 0; i < input.ids.size(); ++i) {
+    tokens.push_back({{"id", input.ids[i]},
+                      {"piece", tokenizer.label(input.ids[i])},
+                      {"begin", input.spans[i].begin},
+                      {"end", input.spans[i].end},
+                      {"text", input.text_of[i]},
+                      {"type", input.type_ids[i]},
+                      {"special", tokenizer.is_special(input.ids[i])}});
+  }
+  return {{"kind", tokenizer.kind()}, {"vocabulary", tokenizer.vocabulary()}, {"tokens", std::move(tokens)}};
+}
+
+void print_table(const Tokenizer& tokenizer, const ModelInput& input, bool pair) {
+  size_t widest = 5, longest = 2;
+  std::vector<std::string> labels;
+  for (const int64_t id : input.ids) {
+    labels.push_back(tokenizer.label(id));
+    widest = std::max(widest, display_width(labels.back()));
+    longest = std::max(longest, std::to_string(id).size());
+  }
+  const auto right = [](const std::string& text, size_t width) {
+    return std::string(width - std::min(width, text.size()), ' ') + text;
+  };
+  print(join("tokenizer ", tokenizer.kind(), ", ", tokenizer.vocabulary(), " tokens; the text is ", input.ids.size(),
+             input.ids.size() == 1 ? " token\n" : " tokens\n"));
+  if (input.ids.empty()) return;
+  print(join(right("id", longest), "  ", pad_to_width("piece", widest), "  bytes\n"));
+  for (size_t i = 0; i < input.ids.size(); ++i) {
+    const Span& span = input.spans[i];
+    const std::string place = input.text_of[i] < 0 ? "added" : join(span.begin, "-", span.end);
+    print(join(right(std::to_string(input.ids[i]), longest), "  ", pad_to_width(labels[i], widest), "  ", place,
+               pair && input.text_of[i] == 1 ? " of the second text" : "", "\n"));
+  }
+}
+
+void run(const Call& call) {
+  const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(call.from);
+  const std::string text = text_of(call.text);
+  const EncodeOptions options{call.special, call.special ? Specials::as_tokens : Specials::as_text};
+  const ModelInput input = call.pair ? tokenizer->encode_for_model(text, text_of(call.pair), options)
+                                     : tokenizer->encode_for_model(text, options);
+  if (call.json) {
+    print(tokens_json(*tokenizer, input).dump(2) + "\n");
+  } else {
+    print_table(*tokenizer, input, call.pair.has_value());
+  }
+}
+
+}  // namespace
+
+Work add_tokens(CLI::App& app) {
+  CLI::App* sub = app.add_subcommand(
+      "tokens", "How a tokenizer cuts a text: the id, the piece and the bytes of each token.");
+  const auto call = std::make_shared<Call>();
+  sub->add_option("TEXT", call->text, "The text; @FILE reads it from a file, - or nothing from standard input.");
+  sub->add_option("--model", call->from.model,
+                  "A model file of limpid's, or a folder with a tokenizer; without it, the built-in model.")
+      ->type_name("FILE");
+  sub->add_option("--tokenizer", call->from.tokenizer,
+                  "A tokenizer file, or a folder with one: tokenizer.json, vocab.json with merges.txt, vocab.txt, "
+                  "SentencePiece's .model, .tiktoken, llama2.c's tok*.bin, limpid's JSON, or what trace takes.")
+      ->type_name("FILE");
+  sub->add_option("--pair", call->pair, "A second text, for models that take two.")->type_name("TEXT");
+  sub->add_flag("--special", call->special,
+                "As the model takes it: with its special tokens round the text; their names in the text are tokens.");
+  sub->add_flag("--json", call->json, "The same for programs.");
+  return [call](const Terminal&) { run(*call); };
+}
+
+}  // namespace limpid::command
