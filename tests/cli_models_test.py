@@ -207,7 +207,7 @@ class StateDicts(Case):
         trace = json.loads(self.ok("trace", "cab", "--json", *call, "--tokenizer", stored))
         self.assertEqual([t["id"] for t in trace["tokens"]], [2, 0, 1])
         self.refused(2, ["256 tokens", "the model 7"], "trace", "a", *call, "--tokenizer", "bytes")
-        self.refused(1, ["--tokenizer", "expected a tokenizer"], "trace", "a", *call, "--tokenizer", write("x.txt", "abc"))
+        self.refused(1, ["--tokenizer", "[UNK]", "expected a tokenizer"], "trace", "a", *call, "--tokenizer", write("x.txt", "abc"))
         self.refused(1, ["pickle", "characters:TEXT"], "trace", "a", *call, "--tokenizer", write("meta.pkl", b"\x80\x04}."))
         self.refused(1, "nofile", "trace", "a", *call, "--tokenizer", "nofile.json")
 

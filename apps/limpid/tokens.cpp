@@ -16,7 +16,7 @@ namespace {
 struct Call {
   std::optional<std::string> text, pair;
   ModelCall from;
-  bool special = false, json = false;
+  bool special = false, json = false, ids = false;
 };
 
 Json tokens_json(const Tokenizer& tokenizer, const ModelInput& input) {
@@ -62,7 +62,11 @@ void run(const Call& call) {
   const EncodeOptions options{call.special, call.special ? Specials::as_tokens : Specials::as_text};
   const ModelInput input = call.pair ? tokenizer->encode_for_model(text, text_of(call.pair), options)
                                      : tokenizer->encode_for_model(text, options);
-  if (call.json) {
+  if (call.ids) {
+    std::string line;
+    for (const int64_t id : input.ids) line += (line.empty() ? "" : " ") + std::to_string(id);
+    print(line + "\n");
+  } else if (call.json) {
     print(tokens_json(*tokenizer, input).dump(2) + "\n");
   } else {
     print_table(*tokenizer, input, call.pair.has_value());
@@ -86,7 +90,13 @@ Work add_tokens(CLI::App& app) {
   sub->add_option("--pair", call->pair, "A second text, for models that take two.")->type_name("TEXT");
   sub->add_flag("--special", call->special,
                 "As the model takes it: with its special tokens round the text; their names in the text are tokens.");
+  sub->add_flag("--ids", call->ids, "The ids alone, on one line.");
   sub->add_flag("--json", call->json, "The same for programs.");
+  sub->footer(
+      "Examples:\n"
+      "  limpid tokens \"Life is short\"\n"
+      "  limpid tokens \"Life is short\" --tokenizer bert-base-uncased --special\n"
+      "  limpid tokens @book.txt --tokenizer tokenizer.json --ids");
   return [call](const Terminal&) { run(*call); };
 }
 

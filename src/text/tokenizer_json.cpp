@@ -83,7 +83,7 @@ std::unique_ptr<Tokenizer> read(std::string_view text) {
   const JsonSource source{"", Error::Kind::work};
   const json document = parse_json(text, source);
   if (!document.is_object()) fail_work("it is ", document.type_name(), ", expected an object");
-  if (!document.contains("kind") && document.contains("model")) return text::pipeline_from_json(document, source, text);
+  if (!document.contains("kind") && document.contains("model")) return text::pipeline_from_json(document, source);
   const json& kind = entry(document, "kind");
   if (kind == "words") return word_tokenizer(strings(array(document, "words"), "word"));
   if (kind == "characters") return character_tokenizer(strings(array(document, "characters"), "character"));

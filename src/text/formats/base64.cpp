@@ -1,5 +1,7 @@
 #include "text/formats/base64.h"
 
+#include <algorithm>
+
 #include <cstdint>
 
 #include "limpid/error.h"

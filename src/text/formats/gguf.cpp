@@ -1,4 +1,5 @@
 // The tokenizer that a GGUF file holds (ggml-org/ggml, docs/gguf.md, "Tokenizer").
+#include <algorithm>
 #include <cmath>
 
 #include "core/label.h"

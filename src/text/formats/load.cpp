@@ -1,4 +1,5 @@
 // The door to tokenizers in files: which format is it?
+#include <algorithm>
 #include <functional>
 
 #include "core/label.h"
@@ -47,7 +48,7 @@ std::unique_ptr<Tokenizer> read_json(const fs::path& path) {
   const std::string bytes = read_file(path);
   const Json document = parse_json(bytes, source);
   if (document.is_object() && !document.contains("kind") && document.contains("model")) {
-    return pipeline_from_json(document, source, bytes, roles(SideFiles::of(path.parent_path()), document));
+    return pipeline_from_json(document, source, roles(SideFiles::of(path.parent_path()), document));
   }
   if (document.is_object() && document.contains("kind")) {
     try {

@@ -1,4 +1,5 @@
 // SentencePiece's .model: a protocol buffer (google/sentencepiece, src/sentencepiece_model.proto).
+#include <algorithm>
 #include <limits>
 
 #include "core/label.h"

@@ -1,4 +1,5 @@
 // The JSON files that lie beside a vocabulary.
+#include <algorithm>
 #include <functional>
 
 #include "limpid/files.h"

@@ -1,4 +1,5 @@
 // tiktoken's files (a token in base64 and its rank on each line) and llama2.c's tok*.bin.
+#include <bit>
 #include <charconv>
 
 #include "core/label.h"

@@ -54,12 +54,12 @@ constexpr std::pair<const char*, Slot> k_slots[] = {
     {"bos", &SpecialIds::bos}, {"eos", &SpecialIds::eos}, {"unk", &SpecialIds::unk},  {"sep", &SpecialIds::sep},
     {"pad", &SpecialIds::pad}, {"cls", &SpecialIds::cls}, {"mask", &SpecialIds::mask}};
 
-std::string own_json(std::string_view text, const SpecialIds& special) {
+std::string own_json(const Json& document, const SpecialIds& special) {
   Json ids = Json::object();
   for (const auto& [name, slot] : k_slots) {
     if (special.*slot) ids[name] = *(special.*slot);
   }
-  return join("{\"kind\":\"pipeline\",\"special_ids\":", ids.dump(), ",\"tokenizer\":", text, "}");
+  return join("{\"kind\":\"pipeline\",\"special_ids\":", ids.dump(), ",\"tokenizer\":", document.dump(), "}");
 }
 
 }  // namespace
@@ -81,8 +81,7 @@ PatternText read_pattern(const JsonValue& v) {
   v.unexpected("{\"String\": ...} or {\"Regex\": ...}");
 }
 
-std::unique_ptr<Tokenizer> pipeline_from_json(const Json& json, const JsonSource& source, std::string_view text,
-                                              const SpecialIds& known) {
+std::unique_ptr<Tokenizer> pipeline_from_json(const Json& json, const JsonSource& source, const SpecialIds& known) {
   const JsonValue document(json, source);
   document.require_object();
   PipelineParts parts;
@@ -113,13 +112,8 @@ std::unique_ptr<Tokenizer> pipeline_from_json(const Json& json, const JsonSource
     }
   }
   parts.special_ids = special;
-  parts.json = own_json(text, special);
+  parts.json = own_json(json, special);
   return pipeline_tokenizer(std::move(parts));
-}
-
-std::unique_ptr<Tokenizer> pipeline_from_json(const Json& document, const JsonSource& source,
-                                              const SpecialIds& known) {
-  return pipeline_from_json(document, source, document.dump(), known);
 }
 
 std::unique_ptr<Tokenizer> pipeline_from_own_json(const Json& json, const JsonSource& source) {

@@ -40,11 +40,7 @@ bool has_value(const JsonValue& object, const std::string& key);
 bool boolean_or(const JsonValue& object, const std::string& key, bool otherwise);
 std::string text_or(const JsonValue& object, const std::string& key, std::string otherwise);
 
-/// What such a file describes.  `text` is the document as JSON, for to_json; `known` are special tokens that files
-/// beside it name.
-std::unique_ptr<Tokenizer> pipeline_from_json(const Json& document, const JsonSource& source, std::string_view text,
-                                              const SpecialIds& known = {});
-/// The same of a document that was just made.
+/// What such a file describes.  `known` are special tokens that files beside it name.
 std::unique_ptr<Tokenizer> pipeline_from_json(const Json& document, const JsonSource& source,
                                               const SpecialIds& known = {});
 /// The document that to_json gave: {"kind": "pipeline", ...}.

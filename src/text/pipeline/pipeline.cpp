@@ -1,5 +1,7 @@
 #include "text/pipeline/pipeline.h"
 
+#include <algorithm>
+
 #include "core/label.h"
 #include "text/pipeline/byte_alphabet.h"
 #include "text/utf8.h"
