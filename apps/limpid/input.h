@@ -33,8 +33,8 @@ Model open_model(const std::string& path);
 /// What --tokenizer names: a file or folder that load_tokenizer reads, a model of limpid's that has one,
 /// characters:TEXT, words:TEXT, or bytes.
 std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& given);
-/// The tokenizer that a call names by --tokenizer, else by --model (a model file, or a folder), else the built-in
-/// model's.
+/// The tokenizer that a call names by --tokenizer, else by --model (a model file, or a folder), else the
+/// built-in model's.
 std::shared_ptr<const Tokenizer> open_tokenizer(const ModelCall& call);
 
 /// Whether an argument names a stored trace: it ends with .safetensors or .npz, and is a file.  Throws

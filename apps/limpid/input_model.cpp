@@ -35,14 +35,17 @@ std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& given) {
   std::error_code none;
   const RecognizedFile seen = recognize(path);
   if (seen.kind == FileKind::safetensors) return tokenizer_in_model(given);
-  const bool foreign = seen.kind != FileKind::json && seen.kind != FileKind::text && seen.kind != FileKind::binary;
+  const bool foreign =
+      seen.kind != FileKind::json && seen.kind != FileKind::text && seen.kind != FileKind::binary;
   try {
     if (foreign && !fs::is_directory(path, none)) fail_work("it is ", seen.what);
     return load_tokenizer(given);
   } catch (const Error& error) {
     fail_work("--tokenizer ", given, ": ", error.what(),
-              "; expected a tokenizer (tokenizer.json, vocab.json with merges.txt, vocab.txt, a SentencePiece model, "
-              "limpid's JSON), a folder with one, a model that has one, characters:TEXT (nanoGPT's sorted characters "
+              "; expected a tokenizer (tokenizer.json, vocab.json with merges.txt, vocab.txt, a "
+              "SentencePiece model, "
+              "limpid's JSON), a folder with one, a model that has one, characters:TEXT (nanoGPT's sorted "
+              "characters "
               "of that text), words:TEXT, or bytes");
   }
 }

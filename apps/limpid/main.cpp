@@ -53,10 +53,10 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   if (option != extras.end()) return join("'", *option, "' is not an option of ", called(app), help);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
-      return join(
-          "'", extras.front(),
-          "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, info, tokens and bench",
-          help);
+      return join("'", extras.front(),
+                  "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, info, "
+                  "tokens and bench",
+                  help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
   }

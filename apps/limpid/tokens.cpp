@@ -44,15 +44,15 @@ void print_table(const Tokenizer& tokenizer, const ModelInput& input, bool pair)
   const auto right = [](const std::string& text, size_t width) {
     return std::string(width - std::min(width, text.size()), ' ') + text;
   };
-  print(join("tokenizer ", tokenizer.kind(), ", ", tokenizer.vocabulary(), " tokens; the text is ", input.ids.size(),
-             input.ids.size() == 1 ? " token\n" : " tokens\n"));
+  print(join("tokenizer ", tokenizer.kind(), ", ", tokenizer.vocabulary(), " tokens; the text is ",
+             input.ids.size(), input.ids.size() == 1 ? " token\n" : " tokens\n"));
   if (input.ids.empty()) return;
   print(join(right("id", longest), "  ", pad_to_width("piece", widest), "  bytes\n"));
   for (size_t i = 0; i < input.ids.size(); ++i) {
     const Span& span = input.spans[i];
     const std::string place = input.text_of[i] < 0 ? "added" : join(span.begin, "-", span.end);
-    print(join(right(std::to_string(input.ids[i]), longest), "  ", pad_to_width(labels[i], widest), "  ", place,
-               pair && input.text_of[i] == 1 ? " of the second text" : "", "\n"));
+    print(join(right(std::to_string(input.ids[i]), longest), "  ", pad_to_width(labels[i], widest), "  ",
+               place, pair && input.text_of[i] == 1 ? " of the second text" : "", "\n"));
   }
 }
 
@@ -79,17 +79,20 @@ Work add_tokens(CLI::App& app) {
   CLI::App* sub = app.add_subcommand(
       "tokens", "How a tokenizer cuts a text: the id, the piece and the bytes of each token.");
   const auto call = std::make_shared<Call>();
-  sub->add_option("TEXT", call->text, "The text; @FILE reads it from a file, - or nothing from standard input.");
+  sub->add_option("TEXT", call->text,
+                  "The text; @FILE reads it from a file, - or nothing from standard input.");
   sub->add_option("--model", call->from.model,
                   "A model file of limpid's, or a folder with a tokenizer; without it, the built-in model.")
       ->type_name("FILE");
-  sub->add_option("--tokenizer", call->from.tokenizer,
-                  "A tokenizer file, or a folder with one: tokenizer.json, vocab.json with merges.txt, vocab.txt, "
-                  "SentencePiece's .model, .tiktoken, llama2.c's tok*.bin, limpid's JSON, or what trace takes.")
+  sub->add_option(
+         "--tokenizer", call->from.tokenizer,
+         "A tokenizer file, or a folder with one: tokenizer.json, vocab.json with merges.txt, vocab.txt, "
+         "SentencePiece's .model, .tiktoken, llama2.c's tok*.bin, limpid's JSON, or what trace takes.")
       ->type_name("FILE");
   sub->add_option("--pair", call->pair, "A second text, for models that take two.")->type_name("TEXT");
-  sub->add_flag("--special", call->special,
-                "As the model takes it: with its special tokens round the text; their names in the text are tokens.");
+  sub->add_flag(
+      "--special", call->special,
+      "As the model takes it: with its special tokens round the text; their names in the text are tokens.");
   sub->add_flag("--ids", call->ids, "The ids alone, on one line.");
   sub->add_flag("--json", call->json, "The same for programs.");
   sub->footer(

@@ -6,8 +6,8 @@
 //   bytes       the 256 byte values                                          "é"       -> 195, 169
 //   bpe         byte-level byte pair encoding, as GPT-2's (train_bpe)        "Life is" -> Life, ·is
 // bytes and bpe take any string of bytes, valid UTF-8 or not, and give the same bytes back.
-// load_tokenizer reads those of real models (tokenizer.json, vocab.txt, SentencePiece, tiktoken): bpe, wordpiece,
-// unigram and word_level.
+// load_tokenizer reads those of real models (tokenizer.json, vocab.txt, SentencePiece, tiktoken): bpe,
+// wordpiece, unigram and word_level.
 //
 // A tokenizer never changes after it is made: one may be used from many threads at once.
 #pragma once
@@ -38,8 +38,9 @@ struct Span {
 
 /// A text as tokens: token i is ids[i] and covers the bytes spans[i].  Spans ascend and do not overlap;
 /// of limpid's own kinds only `words` leaves bytes between them (the white space).  A loaded tokenizer may
-/// change a text first: spans are always bytes of the text as it was given, what was dropped is in none, a token
-/// that was put in ("▁" before the first word) covers none, and the tokens that one character became share it.
+/// change a text first: spans are always bytes of the text as it was given, what was dropped is in none, a
+/// token that was put in ("▁" before the first word) covers none, and the tokens that one character became
+/// share it.
 struct Encoding {
   std::vector<int64_t> ids;
   std::vector<Span> spans;
@@ -86,8 +87,8 @@ class Tokenizer {
   virtual int64_t vocabulary() const = 0;
 
   /// The tokens of a text.  Throws Error{call} naming what cannot be encoded, and its place, where the
-  /// vocabulary lacks it (words, characters); bytes and bpe never throw.  A loaded tokenizer that is not of bytes
-  /// takes what is no UTF-8 for U+FFFD, and throws Error{call} where its regular expression gives up.
+  /// vocabulary lacks it (words, characters); bytes and bpe never throw.  A loaded tokenizer that is not of
+  /// bytes takes what is no UTF-8 for U+FFFD, and throws Error{call} where its regular expression gives up.
   std::vector<int64_t> encode(std::string_view text, Specials specials = Specials::as_text) const;
   /// encode, and which bytes of the text each token covers.
   Encoding encode_with_spans(std::string_view text, Specials specials = Specials::as_text) const;
@@ -134,9 +135,9 @@ class Tokenizer {
                                  const EncodeOptions& options) const;
 };
 
-/// Decodes a text token by token, as a model writes it.  Nothing comes out that ends inside a character: its first
-/// bytes wait for the rest.  All that push and finish gave, one after another, is what decode gives.  The tokenizer
-/// outlives it.
+/// Decodes a text token by token, as a model writes it.  Nothing comes out that ends inside a character: its
+/// first bytes wait for the rest.  All that push and finish gave, one after another, is what decode gives.
+/// The tokenizer outlives it.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, DecodeSpecials specials = DecodeSpecials::skip)
@@ -227,11 +228,12 @@ std::unique_ptr<Tokenizer> load_gpt2_bpe(const std::string& folder);
 //
 // Everything becomes a pipeline: normalise, cut, encode, add special tokens; and back.
 
-/// A tokenizer from a file or a folder.  In a folder it looks for tokenizer.json (Hugging Face); tokenizer.model,
-/// spiece.model, sentencepiece.bpe.model, spm.model (SentencePiece); vocab.json with merges.txt, or encoder.json with
-/// vocab.bpe; vocab.txt (WordPiece); *.tiktoken; tok*.bin (llama2.c), in this order, and reads what
-/// tokenizer_config.json, special_tokens_map.json and added_tokens.json say beside it.  A file may be any of these, or
-/// limpid's own JSON.  Throws Error{work} naming the file, the place and what was expected.
+/// A tokenizer from a file or a folder.  In a folder it looks for tokenizer.json (Hugging Face);
+/// tokenizer.model, spiece.model, sentencepiece.bpe.model, spm.model (SentencePiece); vocab.json with
+/// merges.txt, or encoder.json with vocab.bpe; vocab.txt (WordPiece); *.tiktoken; tok*.bin (llama2.c), in
+/// this order, and reads what tokenizer_config.json, special_tokens_map.json and added_tokens.json say beside
+/// it.  A file may be any of these, or limpid's own JSON.  Throws Error{work} naming the file, the place and
+/// what was expected.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
 /// The tokenizer's part of a GGUF file's metadata: the values of the keys tokenizer.ggml.NAME.
@@ -240,13 +242,13 @@ struct GgufTokenizerParts {
   std::string pre;                  // of gpt2: "gpt-2", "llama-bpe", "qwen2", "smollm", ...; empty: "default"
   std::vector<std::string> tokens;  // by id
   std::vector<float> scores;        // of llama and t5
-  std::vector<int32_t> types;       // token_type: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte
+  std::vector<int32_t> types;  // token_type: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte
   std::vector<std::string> merges;  // of gpt2: "a b"
   SpecialIds special;               // bos_token_id, eos_token_id, unknown_token_id, seperator_token_id, ...
-  std::optional<bool> add_bos, add_eos;            // add_bos_token, add_eos_token; by the model where not said
-  std::optional<bool> add_space_prefix;            // likewise
-  std::optional<bool> remove_extra_whitespaces;    // likewise
-  std::string precompiled_charsmap;                // its bytes
+  std::optional<bool> add_bos, add_eos;          // add_bos_token, add_eos_token; by the model where not said
+  std::optional<bool> add_space_prefix;          // likewise
+  std::optional<bool> remove_extra_whitespaces;  // likewise
+  std::string precompiled_charsmap;              // its bytes
 };
 
 /// Throws Error{work} that begins with `name`, which stands for the file.

@@ -83,14 +83,16 @@ std::unique_ptr<Tokenizer> read(std::string_view text) {
   const JsonSource source{"", Error::Kind::work};
   const json document = parse_json(text, source);
   if (!document.is_object()) fail_work("it is ", document.type_name(), ", expected an object");
-  if (!document.contains("kind") && document.contains("model")) return text::pipeline_from_json(document, source);
+  if (!document.contains("kind") && document.contains("model"))
+    return text::pipeline_from_json(document, source);
   const json& kind = entry(document, "kind");
   if (kind == "words") return word_tokenizer(strings(array(document, "words"), "word"));
   if (kind == "characters") return character_tokenizer(strings(array(document, "characters"), "character"));
   if (kind == "bytes") return byte_tokenizer();
   if (kind == "bpe") return read_bpe(document);
   if (kind == "pipeline") return text::pipeline_from_own_json(document, source);
-  fail_work("\"kind\" is ", described(kind), ", expected \"words\", \"characters\", \"bytes\", \"bpe\" or \"pipeline\"");
+  fail_work("\"kind\" is ", described(kind),
+            ", expected \"words\", \"characters\", \"bytes\", \"bpe\" or \"pipeline\"");
 }
 
 }  // namespace

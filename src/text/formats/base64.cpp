@@ -48,7 +48,8 @@ std::string to_base64(std::string_view bytes) {
   for (size_t at = 0; at < bytes.size(); at += 3) {
     uint32_t bits = 0;
     const size_t count = std::min<size_t>(3, bytes.size() - at);
-    for (size_t i = 0; i < 3; ++i) bits = bits << 8 | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0u);
+    for (size_t i = 0; i < 3; ++i)
+      bits = bits << 8 | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0u);
     for (size_t i = 0; i < 4; ++i) out += i <= count ? k_digits[bits >> (18 - 6 * i) & 63] : '=';
   }
   return out;

@@ -1,4 +1,5 @@
-// llama.cpp's conformance texts and the tokens it makes of them, with the vocabularies in their first formats.
+// llama.cpp's conformance texts and the tokens it makes of them, with the vocabularies in their first
+// formats.
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -42,7 +43,8 @@ void equal(const Tokenizer& tokenizer, const std::string& name) {
   const std::vector<std::string_view> lines = text::lines_of(outputs);
   ASSERT_EQ(inputs.size(), 46u);
   ASSERT_GE(lines.size(), inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i) EXPECT_EQ(tokenizer.encode(inputs[i]), numbers(lines[i])) << inputs[i];
+  for (size_t i = 0; i < inputs.size(); ++i)
+    EXPECT_EQ(tokenizer.encode(inputs[i]), numbers(lines[i])) << inputs[i];
 }
 
 TEST_P(Conformance, EqualsLlamaCpp) {
@@ -52,7 +54,8 @@ TEST_P(Conformance, EqualsLlamaCpp) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Vocabularies, Conformance,
-                         ::testing::Values(Case{"ggml-vocab-gpt-2.gguf", "gpt2"}, Case{"ggml-vocab-bert-bge.gguf", "bert"},
+                         ::testing::Values(Case{"ggml-vocab-gpt-2.gguf", "gpt2"},
+                                           Case{"ggml-vocab-bert-bge.gguf", "bert"},
                                            Case{"ggml-vocab-llama-spm.gguf", "llama2"}),
                          [](const auto& info) { return std::string(info.param.vocabulary); });
 

@@ -48,7 +48,9 @@ Json decoder_of(const PieceOptions& options) {
   if (options.byte_fallback) stages.push_back({{"type", "ByteFallback"}});
   stages.push_back({{"type", "Fuse"}});
   if (options.strips_first || options.strips_last) {
-    stages.push_back({{"type", "Strip"}, {"content", " "}, {"start", options.strips_first ? 1 : 0},
+    stages.push_back({{"type", "Strip"},
+                      {"content", " "},
+                      {"start", options.strips_first ? 1 : 0},
                       {"stop", options.strips_last ? 1 : 0}});
   }
   return {{"type", "Sequence"}, {"decoders", std::move(stages)}};
@@ -60,8 +62,10 @@ Json pieces_document(const std::vector<Piece>& pieces, const PieceOptions& optio
   Json added = Json::array();
   for (size_t id = 0; id < pieces.size(); ++id) {
     const Piece& piece = pieces[id];
-    if (!is_valid_utf8(piece.text)) fail_work("piece ", id, " is ", in_quotes(piece.text), ", expected UTF-8");
-    if (!std::isfinite(piece.score)) fail_work("piece ", id, " has the score ", piece.score, ", expected a number");
+    if (!is_valid_utf8(piece.text))
+      fail_work("piece ", id, " is ", in_quotes(piece.text), ", expected UTF-8");
+    if (!std::isfinite(piece.score))
+      fail_work("piece ", id, " has the score ", piece.score, ", expected a number");
     const bool special = piece.type == PieceType::control || piece.type == PieceType::unknown;
     if (piece.text.empty() || (!special && piece.type != PieceType::user_defined)) continue;
     Json token = added_token(piece.text, static_cast<int64_t>(id), special);
@@ -83,7 +87,9 @@ Json sentencepiece_normalizer_json(bool add_dummy_prefix, bool remove_extra_whit
 }
 
 Json byte_level_json(bool add_prefix_space, bool use_regex) {
-  return {{"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}, {"use_regex", use_regex},
+  return {{"type", "ByteLevel"},
+          {"add_prefix_space", add_prefix_space},
+          {"use_regex", use_regex},
           {"trim_offsets", false}};
 }
 
@@ -112,7 +118,9 @@ class Template {
     tokens_[name] = {{"id", name}, {"ids", Json::array({id})}};
   }
   Json done(Json single, Json pair) {
-    return {{"type", "TemplateProcessing"}, {"single", std::move(single)}, {"pair", std::move(pair)},
+    return {{"type", "TemplateProcessing"},
+            {"single", std::move(single)},
+            {"pair", std::move(pair)},
             {"special_tokens", std::move(tokens_)}};
   }
 

@@ -23,9 +23,9 @@ struct Piece {
 /// What surrounds the pieces.
 struct PieceOptions {
   bool unigram = false, byte_fallback = false, user_defined_verbatim = true;
-  Json normalizer;                  // or null
-  bool strips_first = true;         // the decoder takes one blank off the front
-  bool strips_last = false;         // and off the end
+  Json normalizer;           // or null
+  bool strips_first = true;  // the decoder takes one blank off the front
+  bool strips_last = false;  // and off the end
   bool add_bos = false, add_eos = false;
   SpecialIds special;
   std::optional<double> least_score;  // unigram
@@ -45,8 +45,8 @@ Json around_template(std::optional<int64_t> before, std::optional<int64_t> after
 /// [CLS] A [SEP], [CLS] A [SEP] B [SEP]
 Json bert_template(int64_t cls, int64_t sep);
 
-/// GPT-2's expression and those of later models, by the name llama.cpp has for them ("gpt-2", "llama-bpe", "qwen2").
-/// Empty: no such name.
+/// GPT-2's expression and those of later models, by the name llama.cpp has for them ("gpt-2", "llama-bpe",
+/// "qwen2"). Empty: no such name.
 std::vector<std::string> known_expressions(std::string_view name);
 std::string known_expression_names();
 

@@ -125,7 +125,8 @@ std::unique_ptr<Decoder> read_decoder(const JsonValue& v) {
     return decoder_sequence(std::move(stages));
   }
   if (type == "ByteLevel") return byte_level_decoder();
-  if (type == "WordPiece") return wordpiece_decoder(text_or(v, "prefix", "##"), boolean_or(v, "cleanup", true));
+  if (type == "WordPiece")
+    return wordpiece_decoder(text_or(v, "prefix", "##"), boolean_or(v, "cleanup", true));
   if (type == "Metaspace") return read_metaspace(v);
   if (type == "BPEDecoder") return bpe_decoder(text_or(v, "suffix", "</w>"));
   if (type == "ByteFallback") return byte_fallback_decoder();

@@ -25,21 +25,24 @@ struct SideFiles {
   /// true, false, or nothing said.
   std::optional<bool> flag(const std::string& name) const;
   std::string text(const std::string& name) const;
-  /// Every token that is added, special or not: entries of a tokenizer.json's added_tokens.  `id_of` knows the
-  /// vocabulary.
+  /// Every token that is added, special or not: entries of a tokenizer.json's added_tokens.  `id_of` knows
+  /// the vocabulary.
   Json added_tokens(const std::function<std::optional<int64_t>(const std::string&)>& id_of) const;
   SpecialIds ids(const std::function<std::optional<int64_t>(const std::string&)>& id_of) const;
 };
 
-std::unique_ptr<Tokenizer> read_sentencepiece(std::string_view bytes, const std::string& name, const SideFiles& beside);
-std::unique_ptr<Tokenizer> read_tiktoken(std::string_view bytes, const std::string& name, const SideFiles& beside);
+std::unique_ptr<Tokenizer> read_sentencepiece(std::string_view bytes, const std::string& name,
+                                              const SideFiles& beside);
+std::unique_ptr<Tokenizer> read_tiktoken(std::string_view bytes, const std::string& name,
+                                         const SideFiles& beside);
 /// llama2.c's tok*.bin.
 std::unique_ptr<Tokenizer> read_llama2c(std::string_view bytes, const std::string& name);
 /// vocab.json and merges.txt.
-std::unique_ptr<Tokenizer> read_vocab_merges(const std::filesystem::path& vocab, const std::filesystem::path& merges,
-                                             const SideFiles& beside);
+std::unique_ptr<Tokenizer> read_vocab_merges(const std::filesystem::path& vocab,
+                                             const std::filesystem::path& merges, const SideFiles& beside);
 /// vocab.txt of BERT.
-std::unique_ptr<Tokenizer> read_vocab_txt(std::string_view bytes, const std::string& name, const SideFiles& beside);
+std::unique_ptr<Tokenizer> read_vocab_txt(std::string_view bytes, const std::string& name,
+                                          const SideFiles& beside);
 
 /// Each line of a text without its end.
 std::vector<std::string_view> lines_of(std::string_view text);

@@ -32,7 +32,8 @@ void check_lengths(const GgufTokenizerParts& parts) {
     fail_work(parts.scores.size(), " scores for ", count, " tokens");
   }
   for (size_t id = 0; id < count; ++id) {
-    if (!is_valid_utf8(parts.tokens[id])) fail_work("token ", id, " is ", in_quotes(parts.tokens[id]), ", expected UTF-8");
+    if (!is_valid_utf8(parts.tokens[id]))
+      fail_work("token ", id, " is ", in_quotes(parts.tokens[id]), ", expected UTF-8");
   }
   const SpecialIds& s = parts.special;
   for (const auto& id : {s.bos, s.eos, s.unk, s.sep, s.pad, s.cls, s.mask}) {
@@ -43,7 +44,8 @@ void check_lengths(const GgufTokenizerParts& parts) {
 }
 
 std::vector<Piece> pieces_of(const GgufTokenizerParts& parts) {
-  if (parts.scores.empty()) fail_work("it has no scores, which a tokenizer of the kind ", parts.model, " needs");
+  if (parts.scores.empty())
+    fail_work("it has no scores, which a tokenizer of the kind ", parts.model, " needs");
   std::vector<Piece> pieces;
   for (size_t id = 0; id < parts.tokens.size(); ++id) {
     pieces.push_back({parts.tokens[id], parts.scores[id], type_of(parts, id)});
@@ -58,7 +60,8 @@ Json sentencepiece_document(const GgufTokenizerParts& parts) {
   options.unigram = unigram;
   options.byte_fallback = !unigram;
   options.user_defined_verbatim = false;  // llama.cpp looks for them in the text as it is given
-  options.normalizer = sentencepiece_normalizer_json(prefix, parts.remove_extra_whitespaces.value_or(unigram));
+  options.normalizer =
+      sentencepiece_normalizer_json(prefix, parts.remove_extra_whitespaces.value_or(unigram));
   if (!parts.precompiled_charsmap.empty()) {
     options.normalizer["precompiled_charsmap"] = to_base64(parts.precompiled_charsmap);
   }
@@ -79,7 +82,8 @@ Json added_of(const GgufTokenizerParts& parts) {
     const PieceType type = type_of(parts, id);
     const bool special = type == PieceType::control || type == PieceType::unknown;
     if (!special && type != PieceType::user_defined) continue;
-    if (!parts.tokens[id].empty()) added.push_back(added_token(parts.tokens[id], static_cast<int64_t>(id), special));
+    if (!parts.tokens[id].empty())
+      added.push_back(added_token(parts.tokens[id], static_cast<int64_t>(id), special));
   }
   return added;
 }
@@ -93,17 +97,19 @@ Json byte_level_document(const GgufTokenizerParts& parts) {
   const bool llama3 = expressions == known_expressions("llama-bpe");
   Json merges = Json::array();
   for (const std::string& merge : parts.merges) {
-    if (!is_valid_utf8(merge)) fail_work("merge ", merges.size(), " is ", in_quotes(merge), ", expected UTF-8");
+    if (!is_valid_utf8(merge))
+      fail_work("merge ", merges.size(), " is ", in_quotes(merge), ", expected UTF-8");
     merges.push_back(merge);
   }
   const bool bos = parts.add_bos.value_or(llama3), eos = parts.add_eos.value_or(false);
-  return {{"added_tokens", added_of(parts)},
-          {"pre_tokenizer", byte_level_cuts(expressions)},
-          {"post_processor", around_template(bos ? parts.special.bos : std::nullopt,
-                                             eos ? parts.special.eos : std::nullopt)},
-          {"decoder", {{"type", "ByteLevel"}}},
-          {"model",
-           {{"type", "BPE"}, {"vocab", parts.tokens}, {"merges", std::move(merges)}, {"ignore_merges", llama3}}}};
+  return {
+      {"added_tokens", added_of(parts)},
+      {"pre_tokenizer", byte_level_cuts(expressions)},
+      {"post_processor",
+       around_template(bos ? parts.special.bos : std::nullopt, eos ? parts.special.eos : std::nullopt)},
+      {"decoder", {{"type", "ByteLevel"}}},
+      {"model",
+       {{"type", "BPE"}, {"vocab", parts.tokens}, {"merges", std::move(merges)}, {"ignore_merges", llama3}}}};
 }
 
 // In GGUF the beginning of a word is marked ("▁play"), in vocab.txt what continues one is ("##ing").
@@ -135,13 +141,15 @@ Json bert_document(const GgufTokenizerParts& parts, SpecialIds& ids) {
   if (!ids.unk) ids.unk = id_of("[UNK]");
   if (!ids.mask) ids.mask = id_of("[MASK]");
   if (!ids.unk) fail_work("it names no unknown token and has no [UNK]");
-  Json document = {{"added_tokens", std::move(added)},
-                   {"normalizer", {{"type", "BertNormalizer"}}},
-                   {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-                   {"decoder", {{"type", "WordPiece"}}},
-                   {"model",
-                    {{"type", "WordPiece"}, {"vocab", tokens}, {"unk_token", tokens[static_cast<size_t>(*ids.unk)]}}}};
-  if (ids.cls && ids.sep && parts.add_bos.value_or(true)) document["post_processor"] = bert_template(*ids.cls, *ids.sep);
+  Json document = {
+      {"added_tokens", std::move(added)},
+      {"normalizer", {{"type", "BertNormalizer"}}},
+      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+      {"decoder", {{"type", "WordPiece"}}},
+      {"model",
+       {{"type", "WordPiece"}, {"vocab", tokens}, {"unk_token", tokens[static_cast<size_t>(*ids.unk)]}}}};
+  if (ids.cls && ids.sep && parts.add_bos.value_or(true))
+    document["post_processor"] = bert_template(*ids.cls, *ids.sep);
   return document;
 }
 

@@ -1,4 +1,5 @@
-// Tokenizer files that are wrong: each is one clear error, none a crash, a loop or memory for what is not there.
+// Tokenizer files that are wrong: each is one clear error, none a crash, a loop or memory for what is not
+// there.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -18,7 +19,9 @@ struct Wrong {
 };
 
 // A small file that is right but for what is put into it.
-std::string file(const std::string& more, const std::string& model = R"({"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]})") {
+std::string file(
+    const std::string& more,
+    const std::string& model = R"({"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]})") {
   return "{" + more + (more.empty() ? "" : ",") + "\"model\":" + model + "}";
 }
 std::string bpe(const std::string& vocab, const std::string& merges) {
@@ -46,51 +49,92 @@ const std::vector<Wrong>& table() {
       {"a merge of numbers", bpe(R"({"a":0})", "[[0,0]]"), "model.merges[0][0]"},
       {"a merge of what is no token", bpe(R"({"a":0})", R"(["a x"])"), "merge 0 has \"x\""},
       {"a merge into what is no token", bpe(R"({"a":0})", R"(["a a"])"), "merge 0 has \"aa\""},
-      {"an unknown token that is none", file("", R"({"type":"BPE","vocab":{"a":0},"merges":[],"unk_token":"?"})"), "unknown token \"?\""},
-      {"a prefix longer than what it begins", file("", R"({"type":"BPE","vocab":{"a":0},"merges":["a a"],"continuing_subword_prefix":"####"})"), "merge 0"},
+      {"an unknown token that is none",
+       file("", R"({"type":"BPE","vocab":{"a":0},"merges":[],"unk_token":"?"})"), "unknown token \"?\""},
+      {"a prefix longer than what it begins",
+       file("", R"({"type":"BPE","vocab":{"a":0},"merges":["a a"],"continuing_subword_prefix":"####"})"),
+       "merge 0"},
       {"WordPiece without its unknown token", file("", R"({"type":"WordPiece","vocab":{"a":0}})"), "[UNK]"},
-      {"a word length below 0", file("", R"({"type":"WordPiece","vocab":{"[UNK]":0},"max_input_chars_per_word":-4})"), "max_input_chars_per_word is -4"},
+      {"a word length below 0",
+       file("", R"({"type":"WordPiece","vocab":{"[UNK]":0},"max_input_chars_per_word":-4})"),
+       "max_input_chars_per_word is -4"},
       {"Unigram with an object", file("", R"({"type":"Unigram","vocab":{"a":0}})"), "model.vocab"},
-      {"Unigram with a score that is a word", file("", R"({"type":"Unigram","vocab":[["a","b"]]})"), "model.vocab[0][1]"},
+      {"Unigram with a score that is a word", file("", R"({"type":"Unigram","vocab":[["a","b"]]})"),
+       "model.vocab[0][1]"},
       {"Unigram with three", file("", R"({"type":"Unigram","vocab":[["a",0,0]]})"), "[piece, score]"},
-      {"an unk_id past the end", file("", R"({"type":"Unigram","vocab":[["a",0]],"unk_id":1})"), "unk_id is 1"},
-      {"an unknown normaliser", file(R"("normalizer":{"type":"Upper"})"), "normalizer.type is \"Upper\", expected"},
-      {"a normaliser in a list", file(R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"X"}]})"), "normalizer.normalizers[1].type is \"X\""},
+      {"an unk_id past the end", file("", R"({"type":"Unigram","vocab":[["a",0]],"unk_id":1})"),
+       "unk_id is 1"},
+      {"an unknown normaliser", file(R"("normalizer":{"type":"Upper"})"),
+       "normalizer.type is \"Upper\", expected"},
+      {"a normaliser in a list",
+       file(R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"X"}]})"),
+       "normalizer.normalizers[1].type is \"X\""},
       {"a normaliser without a type", file(R"("normalizer":{})"), "type"},
-      {"wrong base64", file(R"("normalizer":{"type":"Precompiled","precompiled_charsmap":"a?=="})"), "base64"},
-      {"a map that is cut", file(R"("normalizer":{"type":"Precompiled","precompiled_charsmap":"/////wAA"})"), "trie"},
-      {"a pattern of neither kind", file(R"("normalizer":{"type":"Replace","pattern":{"Glob":"*"},"content":""})"), "pattern"},
-      {"a regular expression without its end", file(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})"), "regular expression"},
-      {"a set without its end", file(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":"[a"},"behavior":"Isolated"})"), "set without"},
-      {"an unknown class", file(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\p{Nothing}"},"behavior":"Isolated"})"), "regular expression"},
-      {"parentheses without end", file(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":")" + std::string(5000, '(') + std::string(5000, ')') + R"("},"behavior":"Isolated"})"), "regular expression"},
-      {"an unknown behavior", file(R"("pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Burn"})"), "\"Burn\", expected Removed"},
-      {"an unknown pre-tokenizer", file(R"("pre_tokenizer":{"type":"Scissors"})"), "pre_tokenizer.type is \"Scissors\""},
-      {"a mark of two characters", file(R"("pre_tokenizer":{"type":"Metaspace","replacement":"__"})"), "one character"},
-      {"a flag that is a number", file(R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":1})"), "add_prefix_space is 1"},
+      {"wrong base64", file(R"("normalizer":{"type":"Precompiled","precompiled_charsmap":"a?=="})"),
+       "base64"},
+      {"a map that is cut", file(R"("normalizer":{"type":"Precompiled","precompiled_charsmap":"/////wAA"})"),
+       "trie"},
+      {"a pattern of neither kind",
+       file(R"("normalizer":{"type":"Replace","pattern":{"Glob":"*"},"content":""})"), "pattern"},
+      {"a regular expression without its end",
+       file(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated"})"),
+       "regular expression"},
+      {"a set without its end",
+       file(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":"[a"},"behavior":"Isolated"})"),
+       "set without"},
+      {"an unknown class",
+       file(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":"\\p{Nothing}"},"behavior":"Isolated"})"),
+       "regular expression"},
+      {"parentheses without end",
+       file(R"("pre_tokenizer":{"type":"Split","pattern":{"Regex":")" + std::string(5000, '(') +
+            std::string(5000, ')') + R"("},"behavior":"Isolated"})"),
+       "regular expression"},
+      {"an unknown behavior",
+       file(R"("pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"behavior":"Burn"})"),
+       "\"Burn\", expected Removed"},
+      {"an unknown pre-tokenizer", file(R"("pre_tokenizer":{"type":"Scissors"})"),
+       "pre_tokenizer.type is \"Scissors\""},
+      {"a mark of two characters", file(R"("pre_tokenizer":{"type":"Metaspace","replacement":"__"})"),
+       "one character"},
+      {"a flag that is a number", file(R"("pre_tokenizer":{"type":"ByteLevel","add_prefix_space":1})"),
+       "add_prefix_space is 1"},
       {"a length of nothing", file(R"("pre_tokenizer":{"type":"FixedLength","length":0})"), "length is 0"},
-      {"an unknown post-processor", file(R"("post_processor":{"type":"Polish"})"), "post_processor.type is \"Polish\""},
-      {"a template without its token", file(R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[X]","type_id":0}}],"pair":[],"special_tokens":{}})"), "[X]"},
-      {"a template with a token past the end", file(R"("post_processor":{"type":"BertProcessing","cls":["c",9],"sep":["s",1]})"), "token 9, expected an id below 3"},
-      {"a template of another text", file(R"("post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"C","type_id":0}}],"pair":[],"special_tokens":{}})"), "\"C\", expected A"},
+      {"an unknown post-processor", file(R"("post_processor":{"type":"Polish"})"),
+       "post_processor.type is \"Polish\""},
+      {"a template without its token",
+       file(
+           R"("post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[X]","type_id":0}}],"pair":[],"special_tokens":{}})"),
+       "[X]"},
+      {"a template with a token past the end",
+       file(R"("post_processor":{"type":"BertProcessing","cls":["c",9],"sep":["s",1]})"),
+       "token 9, expected an id below 3"},
+      {"a template of another text",
+       file(
+           R"("post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"C","type_id":0}}],"pair":[],"special_tokens":{}})"),
+       "\"C\", expected A"},
       {"an unknown decoder", file(R"("decoder":{"type":"Guess"})"), "decoder.type is \"Guess\""},
-      {"a decoder that strips nothing", file(R"("decoder":{"type":"Strip","content":"","start":1,"stop":0})"), "content"},
+      {"a decoder that strips nothing", file(R"("decoder":{"type":"Strip","content":"","start":1,"stop":0})"),
+       "content"},
       {"added tokens that are an object", file(R"("added_tokens":{"a":1})"), "added_tokens"},
       {"an added token without an id", file(R"("added_tokens":[{"content":"x"}])"), "added_tokens[0]"},
       {"an added token far away", file(R"("added_tokens":[{"content":"x","id":1000000000}])"), "1000000000"},
-      {"an id for two added tokens", file(R"("added_tokens":[{"content":"x","id":5},{"content":"y","id":5}])"), "have the id 5"},
-      {"an added token that is a book", file(R"("added_tokens":[{"content":")" + std::string(5000, 'x') + R"(","id":5}])"), "5000 bytes"},
+      {"an id for two added tokens",
+       file(R"("added_tokens":[{"content":"x","id":5},{"content":"y","id":5}])"), "have the id 5"},
+      {"an added token that is a book",
+       file(R"("added_tokens":[{"content":")" + std::string(5000, 'x') + R"(","id":5}])"), "5000 bytes"},
       {"nested too deep", "{\"model\":" + std::string(100, '[') + std::string(100, ']') + "}", "nested"},
       {"cut in the middle", R"({"model":{"type":"BPE","vocab":{"a")", "line"},
       {"limpid's own without a tokenizer", R"({"kind":"pipeline"})", "tokenizer"},
-      {"limpid's own with a wrong special id", R"({"kind":"pipeline","special_ids":{"eos":70},"tokenizer":)" + file("") + "}", "eos"},
+      {"limpid's own with a wrong special id",
+       R"({"kind":"pipeline","special_ids":{"eos":70},"tokenizer":)" + file("") + "}", "eos"},
   };
   return k_table;
 }
 
 TEST(HostileTokenizerJson, IsOneClearError) {
   ASSERT_GE(table().size(), 30u);
-  EXPECT_EQ(tokenizer_from_json(file(""))->encode("ab"), std::vector<int64_t>{2});  // the file itself is right
+  EXPECT_EQ(tokenizer_from_json(file(""))->encode("ab"),
+            std::vector<int64_t>{2});  // the file itself is right
   for (const Wrong& wrong : table()) {
     const std::string message = text::message_of(Error::Kind::work, [&] { tokenizer_from_json(wrong.json); });
     EXPECT_NE(message.find(wrong.said), std::string::npos) << wrong.what << ": " << message;
@@ -102,7 +146,8 @@ TEST(HostileTokenizerJson, IsOneClearError) {
 // ---- binary files
 
 std::string field(int number, std::string_view bytes) {
-  return std::string(1, static_cast<char>(number << 3 | 2)) + static_cast<char>(bytes.size()) + std::string(bytes);
+  return std::string(1, static_cast<char>(number << 3 | 2)) + static_cast<char>(bytes.size()) +
+         std::string(bytes);
 }
 std::string piece(std::string_view text, int type = 1) {
   return field(1, field(1, text) + std::string("\x15\0\0\x80\xbf", 5) + "\x18" + static_cast<char>(type));
@@ -160,13 +205,21 @@ TEST(HostileOthers, AreOneClearError) {
   EXPECT_HAS(llama2c(""), "ends at byte 0");
   EXPECT_HAS(llama2c(std::string(12, '\xff')), "ends at byte");
   EXPECT_HAS(llama2c(std::string("\x01\0\0\0\0\0\0\0\xff\0\0\0", 12)), "says 255 bytes");
-  EXPECT_HAS(text::message_of(Error::Kind::work, [&] { text::read_vocab_txt("a\nb\n", "vocab.txt", none); }), "[UNK]");
-  EXPECT_HAS(text::message_of(Error::Kind::work, [&] { text::read_vocab_txt("[UNK]\n\xff\n", "vocab.txt", none); }), "line 2");
-  EXPECT_HAS(text::message_of(Error::Kind::work, [] { load_tokenizer("no/such/file.json"); }), "no/such/file.json");
-  EXPECT_HAS(text::message_of(Error::Kind::work, [] { load_tokenizer(LIMPID_SOURCE_DIR "/src/text"); }), "looked for tokenizer.json");
-  EXPECT_HAS(text::message_of(Error::Kind::work, [] { load_tokenizer(LIMPID_SOURCE_DIR "/LICENSE"); }), "expected tokenizer.json");
+  EXPECT_HAS(text::message_of(Error::Kind::work, [&] { text::read_vocab_txt("a\nb\n", "vocab.txt", none); }),
+             "[UNK]");
+  EXPECT_HAS(
+      text::message_of(Error::Kind::work, [&] { text::read_vocab_txt("[UNK]\n\xff\n", "vocab.txt", none); }),
+      "line 2");
+  EXPECT_HAS(text::message_of(Error::Kind::work, [] { load_tokenizer("no/such/file.json"); }),
+             "no/such/file.json");
+  EXPECT_HAS(text::message_of(Error::Kind::work, [] { load_tokenizer(LIMPID_SOURCE_DIR "/src/text"); }),
+             "looked for tokenizer.json");
+  EXPECT_HAS(text::message_of(Error::Kind::work, [] { load_tokenizer(LIMPID_SOURCE_DIR "/LICENSE"); }),
+             "expected tokenizer.json");
   GgufTokenizerParts gguf;
-  const auto refused = [&] { return text::message_of(Error::Kind::work, [&] { gguf_tokenizer(gguf, "x.gguf"); }); };
+  const auto refused = [&] {
+    return text::message_of(Error::Kind::work, [&] { gguf_tokenizer(gguf, "x.gguf"); });
+  };
   EXPECT_HAS(refused(), "no tokens");
   gguf.tokens = {"a", "b"};
   EXPECT_HAS(refused(), "expected llama, gpt2, bert or t5");

@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 using namespace text;
 
 constexpr const char* k_looked_for =
-    "tokenizer.json; tokenizer.model, spiece.model, sentencepiece.bpe.model or spm.model; vocab.json with merges.txt; "
+    "tokenizer.json; tokenizer.model, spiece.model, sentencepiece.bpe.model or spm.model; vocab.json with "
+    "merges.txt; "
     "encoder.json with vocab.bpe; vocab.txt; *.tiktoken; tok*.bin";
 
 bool is_file(const fs::path& path) {
@@ -57,7 +58,8 @@ std::unique_ptr<Tokenizer> read_json(const fs::path& path) {
       source.fail(error.what());
     }
   }
-  source.fail("a JSON file without \"model\" or \"kind\", expected a tokenizer.json or one of limpid's tokenizers");
+  source.fail(
+      "a JSON file without \"model\" or \"kind\", expected a tokenizer.json or one of limpid's tokenizers");
 }
 
 // Llama 3's tokenizer.model is tiktoken's.
@@ -98,7 +100,8 @@ std::unique_ptr<Tokenizer> read_one(const fs::path& path) {
   fail_work("tokenizer: ", path.string(), " has no name that says its format; expected ", k_looked_for);
 }
 
-std::optional<fs::path> one_with(const fs::path& folder, const std::function<bool(const std::string&)>& fits) {
+std::optional<fs::path> one_with(const fs::path& folder,
+                                 const std::function<bool(const std::string&)>& fits) {
   std::vector<fs::path> found;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
@@ -110,7 +113,8 @@ std::optional<fs::path> one_with(const fs::path& folder, const std::function<boo
 
 std::unique_ptr<Tokenizer> read_folder(const fs::path& folder) {
   if (const auto file = first_of(folder, {"tokenizer.json"})) return read_json(*file);
-  if (const auto file = first_of(folder, {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "spm.model"})) {
+  if (const auto file =
+          first_of(folder, {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "spm.model"})) {
     return read_one(*file);
   }
   if (first_of(folder, {"merges.txt", "vocab.bpe"})) return read_pair(folder);

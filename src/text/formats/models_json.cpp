@@ -91,7 +91,8 @@ std::unique_ptr<TokenModel> read_unigram(const JsonValue& v, SpecialIds& special
   });
   parts.vocabulary = Vocabulary(std::move(entries));
   if (has_value(v, "unk_id")) {
-    parts.unk = static_cast<uint32_t>(v.at("unk_id").integer(0, std::max<int64_t>(parts.vocabulary.size() - 1, 0)));
+    parts.unk =
+        static_cast<uint32_t>(v.at("unk_id").integer(0, std::max<int64_t>(parts.vocabulary.size() - 1, 0)));
     special.unk = *parts.unk;
   }
   parts.byte_fallback = boolean_or(v, "byte_fallback", false);

@@ -1,5 +1,5 @@
-// Reading the wire format of protocol buffers (https://protobuf.dev/programming-guides/encoding/): one message, field
-// by field.  Nothing is copied; a length that points past the end is an error.
+// Reading the wire format of protocol buffers (https://protobuf.dev/programming-guides/encoding/): one
+// message, field by field.  Nothing is copied; a length that points past the end is an error.
 #pragma once
 
 #include <bit>
@@ -41,21 +41,28 @@ class ProtobufReader {
     field.number = key >> 3;
     field.wire = static_cast<int>(key & 7);
     switch (field.wire) {
-      case 0: field.value = varint(); break;
-      case 1: field.value = fixed(8); break;
-      case 5: field.value = fixed(4); break;
+      case 0:
+        field.value = varint();
+        break;
+      case 1:
+        field.value = fixed(8);
+        break;
+      case 5:
+        field.value = fixed(4);
+        break;
       case 2: {
         const uint64_t size = varint();
         if (size > bytes_.size() - at_) {
-          fail_work("field ", field.number, " at byte ", base_ + at_, " says ", size, " bytes, ", bytes_.size() - at_,
-                    " are left");
+          fail_work("field ", field.number, " at byte ", base_ + at_, " says ", size, " bytes, ",
+                    bytes_.size() - at_, " are left");
         }
         field.bytes = bytes_.substr(at_, static_cast<size_t>(size));
         field.at = base_ + at_;
         at_ += static_cast<size_t>(size);
         break;
       }
-      default: fail_work("wire type ", field.wire, " before byte ", base_ + at_, ", expected 0, 1, 2 or 5");
+      default:
+        fail_work("wire type ", field.wire, " before byte ", base_ + at_, ", expected 0, 1, 2 or 5");
     }
     if (field.wire != 2) field.at = base_ + at_;
     return true;
@@ -76,7 +83,8 @@ class ProtobufReader {
   uint64_t fixed(size_t size) {
     if (bytes_.size() - at_ < size) fail_work("it ends inside a number at byte ", base_ + at_);
     uint64_t value = 0;
-    for (size_t i = 0; i < size; ++i) value |= uint64_t{static_cast<unsigned char>(bytes_[at_ + i])} << (8 * i);
+    for (size_t i = 0; i < size; ++i)
+      value |= uint64_t{static_cast<unsigned char>(bytes_[at_ + i])} << (8 * i);
     at_ += size;
     return value;
   }

@@ -35,8 +35,8 @@ TEST_P(RealTokenizer, EqualsTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(HuggingFace, RealTokenizer,
-                         ::testing::Values("bert-base-uncased", "clip", "gpt-neox-20b", "roberta-base", "t5-small",
-                                           "whisper-tiny"),
+                         ::testing::Values("bert-base-uncased", "clip", "gpt-neox-20b", "roberta-base",
+                                           "t5-small", "whisper-tiny"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -32,7 +32,8 @@ Piece read_piece(std::string_view bytes, size_t base) {
     if (field.number == 2) piece.score = field.real();
     if (field.number == 3) {
       const int64_t type = field.integer();
-      if (type < 1 || type > 6) fail_work("piece ", in_quotes(piece.text), " has type ", type, ", expected 1 to 6");
+      if (type < 1 || type > 6)
+        fail_work("piece ", in_quotes(piece.text), " has type ", type, ", expected 1 to 6");
       piece.type = static_cast<PieceType>(type);
     }
   }
@@ -45,17 +46,31 @@ void read_trainer(std::string_view bytes, size_t base, ModelFile& file) {
     switch (field.number) {
       case 3: {
         const int64_t type = field.integer();
-        if (type < 1 || type > 4) fail_work("model_type is ", type, ", expected 1 (unigram), 2 (bpe), 3 (word) or 4 (char)");
+        if (type < 1 || type > 4)
+          fail_work("model_type is ", type, ", expected 1 (unigram), 2 (bpe), 3 (word) or 4 (char)");
         file.algorithm = static_cast<Algorithm>(type);
         break;
       }
-      case 24: file.whitespace_as_suffix = field.boolean(); break;
-      case 35: file.byte_fallback = field.boolean(); break;
-      case 40: file.unk = static_cast<int32_t>(field.integer()); break;
-      case 41: file.bos = static_cast<int32_t>(field.integer()); break;
-      case 42: file.eos = static_cast<int32_t>(field.integer()); break;
-      case 43: file.pad = static_cast<int32_t>(field.integer()); break;
-      default: break;
+      case 24:
+        file.whitespace_as_suffix = field.boolean();
+        break;
+      case 35:
+        file.byte_fallback = field.boolean();
+        break;
+      case 40:
+        file.unk = static_cast<int32_t>(field.integer());
+        break;
+      case 41:
+        file.bos = static_cast<int32_t>(field.integer());
+        break;
+      case 42:
+        file.eos = static_cast<int32_t>(field.integer());
+        break;
+      case 43:
+        file.pad = static_cast<int32_t>(field.integer());
+        break;
+      default:
+        break;
     }
   }
 }
@@ -64,11 +79,20 @@ void read_normalizer_spec(std::string_view bytes, size_t base, ModelFile& file) 
   ProtobufReader reader(bytes, base);
   for (ProtobufReader::Field field; reader.next(field);) {
     switch (field.number) {
-      case 2: file.charsmap = field.text(); break;
-      case 3: file.add_dummy_prefix = field.boolean(); break;
-      case 4: file.remove_extra_whitespaces = field.boolean(); break;
-      case 5: file.escape_whitespaces = field.boolean(); break;
-      default: break;
+      case 2:
+        file.charsmap = field.text();
+        break;
+      case 3:
+        file.add_dummy_prefix = field.boolean();
+        break;
+      case 4:
+        file.remove_extra_whitespaces = field.boolean();
+        break;
+      case 5:
+        file.escape_whitespaces = field.boolean();
+        break;
+      default:
+        break;
     }
   }
 }
@@ -103,6 +127,21 @@ std::optional<int64_t> special(const ModelFile& file, int64_t id, PieceType type
   return file.pieces[static_cast<size_t>(id)].type == type ? std::optional(id) : std::nullopt;
 }
 
+bool is_t5(const SideFiles& beside) {
+  return beside.model_type == "t5" || beside.model_type == "mt5" ||
+         beside.text("tokenizer_class").find("T5") == 0;
+}
+
+// These models number the pieces in another order than the file (fairseq's), which nothing in it says.
+void refuse_other_numbers(const SideFiles& beside) {
+  const std::string kind = beside.text("tokenizer_class") + " " + beside.model_type;
+  for (const char* word :
+       {"XLMRoberta", "xlm-roberta", "Camembert", "camembert", "MBart", "mbart", "XGLM", "xglm"}) {
+    if (kind.find(word) == kind.npos) continue;
+    fail_work("a ", word, " model numbers its pieces otherwise than the file; expected its tokenizer.json");
+  }
+}
+
 Json document_of(const ModelFile& file, const SideFiles& beside, SpecialIds& ids) {
   PieceOptions options;
   ids.unk = special(file, file.unk, PieceType::unknown);
@@ -116,8 +155,9 @@ Json document_of(const ModelFile& file, const SideFiles& beside, SpecialIds& ids
   options.strips_first = file.add_dummy_prefix && !file.whitespace_as_suffix;
   options.strips_last = file.add_dummy_prefix && file.whitespace_as_suffix;
   // The file does not say it.  Llama, Mistral and Gemma, whose models are of this kind, begin with <s>.
-  options.add_bos = beside.flag("add_bos_token").value_or(file.algorithm == Algorithm::bpe && file.byte_fallback);
-  options.add_eos = beside.flag("add_eos_token").value_or(false);
+  options.add_bos =
+      beside.flag("add_bos_token").value_or(file.algorithm == Algorithm::bpe && file.byte_fallback);
+  options.add_eos = beside.flag("add_eos_token").value_or(is_t5(beside));
   double least = std::numeric_limits<double>::infinity();
   for (const Piece& piece : file.pieces) {
     if (piece.type == PieceType::normal) least = std::min(least, piece.score);
@@ -136,10 +176,12 @@ Json document_of(const ModelFile& file, const SideFiles& beside, SpecialIds& ids
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> read_sentencepiece(std::string_view bytes, const std::string& name, const SideFiles& beside) {
+std::unique_ptr<Tokenizer> read_sentencepiece(std::string_view bytes, const std::string& name,
+                                              const SideFiles& beside) {
   const JsonSource source{name};
   try {
     SpecialIds ids;
+    refuse_other_numbers(beside);
     const ModelFile file = read_model_file(bytes);
     const Json document = document_of(file, beside, ids);
     return pipeline_from_json(document, source, ids);

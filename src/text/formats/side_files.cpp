@@ -84,15 +84,19 @@ Json SideFiles::added_tokens(const std::function<std::optional<int64_t>(const st
   };
   if (config.contains("added_tokens_decoder") && config["added_tokens_decoder"].is_object()) {
     for (const auto& [number, token] : config["added_tokens_decoder"].items()) {
-      const bool digits = !number.empty() && number.size() < 10 && number.find_first_not_of("0123456789") == number.npos;
-      if (!digits) fail_work("tokenizer_config.json: added_tokens_decoder has the id \"", number, "\", expected a number");
+      const bool digits =
+          !number.empty() && number.size() < 10 && number.find_first_not_of("0123456789") == number.npos;
+      if (!digits)
+        fail_work("tokenizer_config.json: added_tokens_decoder has the id \"", number,
+                  "\", expected a number");
       add(content_of(token), std::stoll(number), false, token);
     }
   }
   std::vector<std::string> roles;
   for (const char* role : k_roles) roles.push_back(token(role));
   for (const auto& [content, id] : added.items()) {
-    if (!id.is_number_unsigned()) fail_work("added_tokens.json: the id of \"", content, "\" is ", shown(id), ", expected a number");
+    if (!id.is_number_unsigned())
+      fail_work("added_tokens.json: the id of \"", content, "\" is ", shown(id), ", expected a number");
     const bool named = std::find(roles.begin(), roles.end(), content) != roles.end();
     add(content, id.get<int64_t>(), named, Json());
   }

@@ -53,7 +53,9 @@ std::unique_ptr<Normalizer> read_sentencepiece(const JsonValue& v) {
   options.escape_whitespaces = boolean_or(v, "escape_whitespaces", true);
   options.whitespace_as_suffix = boolean_or(v, "whitespace_as_suffix", false);
   if (has_value(v, "user_defined")) {
-    v.at("user_defined").each_item([&](const JsonValue& piece) { options.user_defined.push_back(piece.text()); });
+    v.at("user_defined").each_item([&](const JsonValue& piece) {
+      options.user_defined.push_back(piece.text());
+    });
   }
   return sentencepiece_normalizer(std::move(options));
 }
@@ -73,7 +75,8 @@ std::unique_ptr<PreTokenizer> read_split(const JsonValue& v) {
   const SplitBehavior behavior = read_behavior(v.at("behavior"));
   const bool invert = boolean_or(v, "invert", false);
   if (!pattern.regex) return split_pre_tokenizer(pattern.text, behavior, invert);
-  return at_place(v.at("pattern"), [&] { return split_pre_tokenizer(Regex(pattern.text), behavior, invert); });
+  return at_place(v.at("pattern"),
+                  [&] { return split_pre_tokenizer(Regex(pattern.text), behavior, invert); });
 }
 
 std::string one_character(const JsonValue& v) {
@@ -84,13 +87,18 @@ std::string one_character(const JsonValue& v) {
 
 std::unique_ptr<PreTokenizer> read_metaspace(const JsonValue& v) {
   std::string mark = has_value(v, "replacement") ? one_character(v.at("replacement")) : "\xE2\x96\x81";
-  PrependScheme scheme = boolean_or(v, "add_prefix_space", true) ? PrependScheme::always : PrependScheme::never;
+  PrependScheme scheme =
+      boolean_or(v, "add_prefix_space", true) ? PrependScheme::always : PrependScheme::never;
   if (has_value(v, "prepend_scheme")) {
     const std::string name = v.at("prepend_scheme").text();
-    if (name == "always") scheme = PrependScheme::always;
-    else if (name == "first") scheme = PrependScheme::first;
-    else if (name == "never") scheme = PrependScheme::never;
-    else v.at("prepend_scheme").unexpected("always, first or never");
+    if (name == "always")
+      scheme = PrependScheme::always;
+    else if (name == "first")
+      scheme = PrependScheme::first;
+    else if (name == "never")
+      scheme = PrependScheme::never;
+    else
+      v.at("prepend_scheme").unexpected("always, first or never");
   }
   return metaspace_pre_tokenizer(std::move(mark), scheme, boolean_or(v, "split", true));
 }
@@ -123,7 +131,8 @@ std::unique_ptr<Normalizer> read_normalizer(const JsonValue& v) {
   if (type == "NFKC") return unicode_normalizer(UnicodeForm::nfkc);
   if (type == "NFKD") return unicode_normalizer(UnicodeForm::nfkd);
   if (type == "Lowercase") return lowercase_normalizer();
-  if (type == "Strip") return strip_normalizer(boolean_or(v, "strip_left", true), boolean_or(v, "strip_right", true));
+  if (type == "Strip")
+    return strip_normalizer(boolean_or(v, "strip_left", true), boolean_or(v, "strip_right", true));
   if (type == "StripAccents") return strip_accents_normalizer();
   if (type == "Nmt") return nmt_normalizer();
   if (type == "Prepend") return prepend_normalizer(v.at("prepend").text());
@@ -132,7 +141,8 @@ std::unique_ptr<Normalizer> read_normalizer(const JsonValue& v) {
   if (type == "Precompiled") return read_precompiled(v);
   if (type == "SentencePiece") return read_sentencepiece(v);
   v.at("type").unexpected(
-      "Sequence, BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Nmt, Prepend, Replace, "
+      "Sequence, BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Nmt, Prepend, "
+      "Replace, "
       "ByteLevel or Precompiled");
 }
 
@@ -154,8 +164,9 @@ std::unique_ptr<PreTokenizer> read_pre_tokenizer(const JsonValue& v, bool map_by
                                                                          : SplitBehavior::isolated);
   }
   if (type == "Digits") {
-    return split_pre_tokenizer(&is_numeric, boolean_or(v, "individual_digits", false) ? SplitBehavior::isolated
-                                                                                      : SplitBehavior::contiguous);
+    return split_pre_tokenizer(&is_numeric, boolean_or(v, "individual_digits", false)
+                                                ? SplitBehavior::isolated
+                                                : SplitBehavior::contiguous);
   }
   if (type == "CharDelimiterSplit") {
     return split_pre_tokenizer(one_character(v.at("delimiter")), SplitBehavior::removed, false);
@@ -165,7 +176,8 @@ std::unique_ptr<PreTokenizer> read_pre_tokenizer(const JsonValue& v, bool map_by
         has_value(v, "length") ? static_cast<size_t>(v.at("length").integer(1, INT32_MAX)) : 5);
   }
   v.at("type").unexpected(
-      "Sequence, ByteLevel, Split, Metaspace, BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, Digits, "
+      "Sequence, ByteLevel, Split, Metaspace, BertPreTokenizer, Whitespace, WhitespaceSplit, Punctuation, "
+      "Digits, "
       "CharDelimiterSplit or FixedLength");
 }
 

@@ -30,7 +30,10 @@ const std::vector<Encoding>& encodings() {
       {"qwen", "qwen", {{"<|endoftext|>", 151643}, {"<|im_start|>", 151644}, {"<|im_end|>", 151645}}},
       {"cl100k",
        "cl100k_base",
-       {{"<|endoftext|>", 100257}, {"<|fim_prefix|>", 100258}, {"<|fim_middle|>", 100259}, {"<|fim_suffix|>", 100260},
+       {{"<|endoftext|>", 100257},
+        {"<|fim_prefix|>", 100258},
+        {"<|fim_middle|>", 100259},
+        {"<|fim_suffix|>", 100260},
         {"<|endofprompt|>", 100276}}},
       // Llama 3 calls its file tokenizer.model.
       {"tokenizer.model", "llama3", {{"<|begin_of_text|>", 128000}, {"<|end_of_text|>", 128001}}},
@@ -79,7 +82,8 @@ Json vocabulary_of(std::string_view bytes, Json& scores) {
   }
   if (read.empty()) fail_work("it has no tokens");
   if (greatest > Vocabulary::greatest_id(read.size())) {
-    fail_work("rank ", greatest, " for ", read.size(), " tokens, expected at most ", Vocabulary::greatest_id(read.size()));
+    fail_work("rank ", greatest, " for ", read.size(), " tokens, expected at most ",
+              Vocabulary::greatest_id(read.size()));
   }
   Json vocabulary(std::vector<Json>(static_cast<size_t>(greatest) + 1));
   scores = vocabulary;
@@ -116,7 +120,8 @@ class Binary {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> read_tiktoken(std::string_view bytes, const std::string& name, const SideFiles& beside) {
+std::unique_ptr<Tokenizer> read_tiktoken(std::string_view bytes, const std::string& name,
+                                         const SideFiles& beside) {
   const JsonSource source{name};
   try {
     const Encoding& encoding = encoding_of(name);
@@ -139,7 +144,10 @@ std::unique_ptr<Tokenizer> read_tiktoken(std::string_view bytes, const std::stri
         {"post_processor", around_template(add_bos ? ids.bos : std::nullopt, std::nullopt)},
         {"decoder", {{"type", "ByteLevel"}}},
         {"model",
-         {{"type", "BPE"}, {"vocab", std::move(vocabulary)}, {"scores", std::move(scores)}, {"ignore_merges", true}}}};
+         {{"type", "BPE"},
+          {"vocab", std::move(vocabulary)},
+          {"scores", std::move(scores)},
+          {"ignore_merges", true}}}};
     return pipeline_from_json(document, source, ids);
   } catch (const Error& error) {
     if (std::string_view(error.what()).starts_with(name)) throw;
@@ -158,7 +166,8 @@ std::unique_ptr<Tokenizer> read_llama2c(std::string_view bytes, const std::strin
       piece.score = std::bit_cast<float>(file.word());
       const uint32_t size = file.word();
       if (size > longest) {
-        fail_work("token ", pieces.size(), " says ", size, " bytes, expected at most ", longest, " (the file's first number)");
+        fail_work("token ", pieces.size(), " says ", size, " bytes, expected at most ", longest,
+                  " (the file's first number)");
       }
       const size_t id = pieces.size();
       const std::string text(file.take(size));
@@ -171,7 +180,8 @@ std::unique_ptr<Tokenizer> read_llama2c(std::string_view bytes, const std::strin
       }
       pieces.push_back(std::move(piece));
     }
-    if (pieces.size() < 3 + 256) fail_work("it has ", pieces.size(), " tokens, expected 3 special ones and 256 bytes at least");
+    if (pieces.size() < 3 + 256)
+      fail_work("it has ", pieces.size(), " tokens, expected 3 special ones and 256 bytes at least");
     PieceOptions options;
     options.byte_fallback = true;
     options.normalizer = sentencepiece_normalizer_json(true, false);

@@ -12,7 +12,8 @@ JsonValue stage(const JsonValue& document, const std::string& key) {
   return document.has(key) ? document.at(key) : JsonValue(k_null, document.source(), key);
 }
 
-std::vector<AddedToken> read_added(const JsonValue& list, const Vocabulary& vocabulary, const Normalizer* normalizer) {
+std::vector<AddedToken> read_added(const JsonValue& list, const Vocabulary& vocabulary,
+                                   const Normalizer* normalizer) {
   std::vector<AddedToken> tokens;
   if (list.json().is_null()) return tokens;
   const int64_t greatest = Vocabulary::greatest_id(static_cast<size_t>(vocabulary.size()) + list.size());
@@ -50,9 +51,10 @@ void check_ids(const PostProcessing& post, int64_t vocabulary, const JsonSource&
 }
 
 using Slot = std::optional<int64_t> SpecialIds::*;
-constexpr std::pair<const char*, Slot> k_slots[] = {
-    {"bos", &SpecialIds::bos}, {"eos", &SpecialIds::eos}, {"unk", &SpecialIds::unk},  {"sep", &SpecialIds::sep},
-    {"pad", &SpecialIds::pad}, {"cls", &SpecialIds::cls}, {"mask", &SpecialIds::mask}};
+constexpr std::pair<const char*, Slot> k_slots[] = {{"bos", &SpecialIds::bos},  {"eos", &SpecialIds::eos},
+                                                    {"unk", &SpecialIds::unk},  {"sep", &SpecialIds::sep},
+                                                    {"pad", &SpecialIds::pad},  {"cls", &SpecialIds::cls},
+                                                    {"mask", &SpecialIds::mask}};
 
 std::string own_json(const Json& document, const SpecialIds& special) {
   Json ids = Json::object();
@@ -81,7 +83,8 @@ PatternText read_pattern(const JsonValue& v) {
   v.unexpected("{\"String\": ...} or {\"Regex\": ...}");
 }
 
-std::unique_ptr<Tokenizer> pipeline_from_json(const Json& json, const JsonSource& source, const SpecialIds& known) {
+std::unique_ptr<Tokenizer> pipeline_from_json(const Json& json, const JsonSource& source,
+                                              const SpecialIds& known) {
   const JsonValue document(json, source);
   document.require_object();
   PipelineParts parts;

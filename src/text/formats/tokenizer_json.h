@@ -1,4 +1,5 @@
-// tokenizer.json of Hugging Face's tokenizers, and a few words of limpid's own in it for what other formats say:
+// tokenizer.json of Hugging Face's tokenizers, and a few words of limpid's own in it for what other formats
+// say:
 //   normalizer  "SentencePiece"   SentencePiece's normaliser with its options
 //   BPE         "scores"          instead of merges (BpeModelParts::scores); null: a piece that no text makes
 //   Unigram     "float", "least_score"; a score that is null

@@ -24,7 +24,8 @@ Json read_merges(const fs::path& path) {
     if (line.empty() || (number == 1 && line.starts_with("#version"))) continue;
     const size_t blank = line.find(' ');
     if (blank == line.npos || line.find(' ', blank + 1) != line.npos || !is_valid_utf8(line)) {
-      fail_work(path.string(), " line ", number, " is ", in_quotes(line), ", expected two tokens with one blank between");
+      fail_work(path.string(), " line ", number, " is ", in_quotes(line),
+                ", expected two tokens with one blank between");
     }
     merges.push_back(std::string(line));
   }
@@ -37,7 +38,8 @@ Style style_of(const SideFiles& beside, const IdOf& id_of) {
   const std::string kind = beside.text("tokenizer_class") + " " + beside.model_type;
   const auto has = [&](const char* word) { return kind.find(word) != kind.npos; };
   if (has("CLIP") || has("clip") || id_of("!</w>")) return Style::clip;
-  for (const char* word : {"Roberta", "roberta", "Bart", "bart", "Longformer", "longformer", "LED", "MPNet"}) {
+  for (const char* word :
+       {"Roberta", "roberta", "Bart", "bart", "Longformer", "longformer", "LED", "MPNet"}) {
     if (has(word)) return Style::roberta;
   }
   const bool unnamed = kind == " " && !beside.config.contains("bos_token");
@@ -47,10 +49,10 @@ Style style_of(const SideFiles& beside, const IdOf& id_of) {
 // The names that a vocabulary without JSON beside it is known by.
 void add_known(Json& added, Style style, const IdOf& id_of) {
   if (!added.empty()) return;
-  const std::vector<std::string> names = style == Style::gpt2 ? std::vector<std::string>{"<|endoftext|>"}
-                                         : style == Style::clip
-                                             ? std::vector<std::string>{"<|startoftext|>", "<|endoftext|>"}
-                                             : std::vector<std::string>{"<s>", "<pad>", "</s>", "<unk>", "<mask>"};
+  const std::vector<std::string> names =
+      style == Style::gpt2   ? std::vector<std::string>{"<|endoftext|>"}
+      : style == Style::clip ? std::vector<std::string>{"<|startoftext|>", "<|endoftext|>"}
+                             : std::vector<std::string>{"<s>", "<pad>", "</s>", "<unk>", "<mask>"};
   for (const std::string& name : names) {
     const auto id = id_of(name);
     if (!id) continue;
@@ -61,35 +63,40 @@ void add_known(Json& added, Style style, const IdOf& id_of) {
 }
 
 Json roberta_processing(int64_t cls, int64_t sep) {
-  return {{"type", "RobertaProcessing"}, {"cls", {"<s>", cls}}, {"sep", {"</s>", sep}}, {"trim_offsets", false}};
+  return {
+      {"type", "RobertaProcessing"}, {"cls", {"<s>", cls}}, {"sep", {"</s>", sep}}, {"trim_offsets", false}};
 }
 
-void finish_style(Json& document, Style style, const SideFiles& beside, const SpecialIds& ids, const IdOf& id_of) {
+void finish_style(Json& document, Style style, const SideFiles& beside, const SpecialIds& ids,
+                  const IdOf& id_of) {
   const auto or_id = [&](std::optional<int64_t> id, const char* name) { return id ? id : id_of(name); };
   if (style == Style::roberta) {
-    const auto cls = or_id(ids.cls ? ids.cls : ids.bos, "<s>"), sep = or_id(ids.sep ? ids.sep : ids.eos, "</s>");
+    const auto cls = or_id(ids.cls ? ids.cls : ids.bos, "<s>"),
+               sep = or_id(ids.sep ? ids.sep : ids.eos, "</s>");
     if (cls && sep) document["post_processor"] = roberta_processing(*cls, *sep);
   } else if (style == Style::clip) {
-    document["normalizer"] = {
-        {"type", "Sequence"},
-        {"normalizers",
-         {{{"type", "NFC"}},
-          {{"type", "Replace"}, {"pattern", {{"Regex", "\\s+"}}}, {"content", " "}},
-          {{"type", "Lowercase"}}}}};
+    document["normalizer"] = {{"type", "Sequence"},
+                              {"normalizers",
+                               {{{"type", "NFC"}},
+                                {{"type", "Replace"}, {"pattern", {{"Regex", "\\s+"}}}, {"content", " "}},
+                                {{"type", "Lowercase"}}}}};
     const Json split = {{"type", "Split"},
                         {"pattern",
-                         {{"Regex", "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|"
-                                    "[^\\s\\p{L}\\p{N}]+"}}},
+                         {{"Regex",
+                           "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|"
+                           "[^\\s\\p{L}\\p{N}]+"}}},
                         {"behavior", "Removed"},
                         {"invert", true}};
-    document["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {split, byte_level_json(false, true)}}};
+    document["pre_tokenizer"] = {{"type", "Sequence"},
+                                 {"pretokenizers", {split, byte_level_json(false, true)}}};
     document["model"]["end_of_word_suffix"] = "</w>";
     const auto bos = or_id(ids.bos, "<|startoftext|>"), eos = or_id(ids.eos, "<|endoftext|>");
     if (eos) document["model"]["unk_token"] = "<|endoftext|>";
     if (bos && eos) document["post_processor"] = roberta_processing(*bos, *eos);
   } else {
-    document["post_processor"] = around_template(beside.flag("add_bos_token").value_or(false) ? ids.bos : std::nullopt,
-                                                 beside.flag("add_eos_token").value_or(false) ? ids.eos : std::nullopt);
+    document["post_processor"] =
+        around_template(beside.flag("add_bos_token").value_or(false) ? ids.bos : std::nullopt,
+                        beside.flag("add_eos_token").value_or(false) ? ids.eos : std::nullopt);
   }
 }
 
@@ -107,7 +114,8 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
-std::unique_ptr<Tokenizer> read_vocab_merges(const fs::path& vocab, const fs::path& merges, const SideFiles& beside) {
+std::unique_ptr<Tokenizer> read_vocab_merges(const fs::path& vocab, const fs::path& merges,
+                                             const SideFiles& beside) {
   const JsonSource source{vocab.string()};
   const Json ids_json = parse_json(read_file(vocab), source);
   JsonValue(ids_json, source).require_object();
@@ -120,16 +128,16 @@ std::unique_ptr<Tokenizer> read_vocab_merges(const fs::path& vocab, const fs::pa
   const SpecialIds ids = beside.ids(id_of);
   Json added = beside.added_tokens(id_of);
   add_known(added, style, id_of);
-  Json document = {
-      {"added_tokens", std::move(added)},
-      {"pre_tokenizer", byte_level_json(beside.flag("add_prefix_space").value_or(false), true)},
-      {"decoder", {{"type", "ByteLevel"}}},
-      {"model", {{"type", "BPE"}, {"vocab", ids_json}, {"merges", read_merges(merges)}}}};
+  Json document = {{"added_tokens", std::move(added)},
+                   {"pre_tokenizer", byte_level_json(beside.flag("add_prefix_space").value_or(false), true)},
+                   {"decoder", {{"type", "ByteLevel"}}},
+                   {"model", {{"type", "BPE"}, {"vocab", ids_json}, {"merges", read_merges(merges)}}}};
   finish_style(document, style, beside, ids, id_of);
   return pipeline_from_json(document, source, ids);
 }
 
-std::unique_ptr<Tokenizer> read_vocab_txt(std::string_view bytes, const std::string& name, const SideFiles& beside) {
+std::unique_ptr<Tokenizer> read_vocab_txt(std::string_view bytes, const std::string& name,
+                                          const SideFiles& beside) {
   const JsonSource source{name};
   Json vocabulary = Json::array();
   std::unordered_map<std::string, int64_t> known;
@@ -158,16 +166,18 @@ std::unique_ptr<Tokenizer> read_vocab_txt(std::string_view bytes, const std::str
   const std::string unk = beside.token("unk");
   const auto accents = beside.flag("strip_accents");
   const bool lower = beside.flag("do_lower_case").value_or(true);
-  Json document = {
-      {"added_tokens", std::move(added)},
-      {"normalizer",
-       {{"type", "BertNormalizer"},
-        {"lowercase", lower},
-        {"strip_accents", accents ? Json(*accents) : Json()},
-        {"handle_chinese_chars", beside.flag("tokenize_chinese_chars").value_or(true)}}},
-      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-      {"decoder", {{"type", "WordPiece"}}},
-      {"model", {{"type", "WordPiece"}, {"vocab", std::move(vocabulary)}, {"unk_token", unk.empty() ? "[UNK]" : unk}}}};
+  Json document = {{"added_tokens", std::move(added)},
+                   {"normalizer",
+                    {{"type", "BertNormalizer"},
+                     {"lowercase", lower},
+                     {"strip_accents", accents ? Json(*accents) : Json()},
+                     {"handle_chinese_chars", beside.flag("tokenize_chinese_chars").value_or(true)}}},
+                   {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+                   {"decoder", {{"type", "WordPiece"}}},
+                   {"model",
+                    {{"type", "WordPiece"},
+                     {"vocab", std::move(vocabulary)},
+                     {"unk_token", unk.empty() ? "[UNK]" : unk}}}};
   if (ids.cls && ids.sep) document["post_processor"] = bert_template(*ids.cls, *ids.sep);
   return pipeline_from_json(document, source, ids);
 }

@@ -1,7 +1,9 @@
-// Byte pair encoding with any vocabulary (text/bpe.cpp is limpid's own, whose ids are the order of its merges).
+// Byte pair encoding with any vocabulary (text/bpe.cpp is limpid's own, whose ids are the order of its
+// merges).
 //
-// A piece begins as symbols: characters, or bytes.  The rule with the lowest rank joins two neighbours, the leftmost
-// pair first, until no rule fits.  The symbols are a linked list, a heap holds the pairs: n log n, however long a piece.
+// A piece begins as symbols: characters, or bytes.  The rule with the lowest rank joins two neighbours, the
+// leftmost pair first, until no rule fits.  The symbols are a linked list, a heap holds the pairs: n log n,
+// however long a piece.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -23,8 +25,11 @@ constexpr size_t k_longest_piece = 4096;  // of a vocabulary with scores: every 
 class Bpe final : public TokenModel {
  public:
   explicit Bpe(BpeModelParts parts)
-      : TokenModel(std::move(parts.vocabulary)), prefix_(std::move(parts.continuing_prefix)),
-        suffix_(std::move(parts.word_suffix)), fuse_unk_(parts.fuse_unk), of_bytes_(parts.of_bytes),
+      : TokenModel(std::move(parts.vocabulary)),
+        prefix_(std::move(parts.continuing_prefix)),
+        suffix_(std::move(parts.word_suffix)),
+        fuse_unk_(parts.fuse_unk),
+        of_bytes_(parts.of_bytes),
         ignore_merges_(parts.ignore_merges) {
     if (parts.unk) take_unk(*parts.unk);
     if (parts.byte_fallback) bytes_ = byte_tokens();
@@ -56,7 +61,8 @@ class Bpe final : public TokenModel {
   void take_merges(const std::vector<std::pair<std::string, std::string>>& merges) {
     const auto id = [&](const std::string& piece, size_t merge) {
       const auto found = vocabulary().id(piece);
-      if (!found) fail_work("bpe: merge ", merge, " has ", in_quotes(piece), ", which is not in the vocabulary");
+      if (!found)
+        fail_work("bpe: merge ", merge, " has ", in_quotes(piece), ", which is not in the vocabulary");
       return *found;
     };
     rules_.reserve(merges.size());
@@ -64,7 +70,8 @@ class Bpe final : public TokenModel {
       const auto& [left, right] = merges[i];
       const uint32_t a = id(left, i), b = id(right, i);
       if (right.size() < prefix_.size()) {
-        fail_work("bpe: merge ", i, " has ", in_quotes(right), ", expected one that begins with ", in_quotes(prefix_));
+        fail_work("bpe: merge ", i, " has ", in_quotes(right), ", expected one that begins with ",
+                  in_quotes(prefix_));
       }
       const uint32_t made = id(left + right.substr(prefix_.size()), i);
       table_.add(a, b, static_cast<uint32_t>(rules_.size()));
@@ -72,8 +79,8 @@ class Bpe final : public TokenModel {
     }
   }
 
-  // Every cut of every piece into two that a text can hold is a rule.  A character that is no piece can still be a
-  // part of one: it gets a number above the vocabulary's.
+  // Every cut of every piece into two that a text can hold is a rule.  A character that is no piece can still
+  // be a part of one: it gets a number above the vocabulary's.
   void take_scores(const std::vector<double>& scores) {
     std::vector<double> distinct;
     for (const double score : scores) {
@@ -171,7 +178,8 @@ class Bpe::Merger final : public TokenModel::Encoder {
   };
 
   bool whole(std::string_view piece, std::vector<Token>& out) const {
-    const auto id = model_.vocabulary().id(model_.of_bytes_ ? ByteAlphabet::get().written(piece) : std::string(piece));
+    const auto id =
+        model_.vocabulary().id(model_.of_bytes_ ? ByteAlphabet::get().written(piece) : std::string(piece));
     if (!id || holds(forbidden_, *id)) return false;
     out.push_back({*id, 0, static_cast<uint32_t>(piece.size())});
     return true;
@@ -214,11 +222,14 @@ class Bpe::Merger final : public TokenModel::Encoder {
   }
 
   // A character that is only a part of pieces was not joined.
-  void unknown(std::string_view piece, uint32_t begin, uint32_t end, size_t from, std::vector<Token>& out) const {
+  void unknown(std::string_view piece, uint32_t begin, uint32_t end, size_t from,
+               std::vector<Token>& out) const {
     if (!model_.bytes_.empty()) {
-      for (uint32_t i = begin; i < end; ++i) out.push_back({model_.bytes_[static_cast<unsigned char>(piece[i])], i, i + 1});
+      for (uint32_t i = begin; i < end; ++i)
+        out.push_back({model_.bytes_[static_cast<unsigned char>(piece[i])], i, i + 1});
     } else if (model_.unk_) {
-      const bool joins = model_.fuse_unk_ && out.size() > from && out.back().id == *model_.unk_ && out.back().end == begin;
+      const bool joins =
+          model_.fuse_unk_ && out.size() > from && out.back().id == *model_.unk_ && out.back().end == begin;
       if (joins) {
         out.back().end = end;
       } else {
@@ -238,7 +249,8 @@ class Bpe::Merger final : public TokenModel::Encoder {
       const auto rank = static_cast<uint32_t>(top >> 32), at = static_cast<uint32_t>(top);
       const uint32_t rule = rule_at(at);
       // Otherwise the pair is gone by now.
-      if (rule != PairTable::k_none && model_.rules_[rule].rank == rank) join_at(at, model_.rules_[rule].made);
+      if (rule != PairTable::k_none && model_.rules_[rule].rank == rank)
+        join_at(at, model_.rules_[rule].made);
     }
   }
 

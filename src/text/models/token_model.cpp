@@ -12,8 +12,8 @@ Vocabulary::Vocabulary(std::vector<std::pair<std::string, int64_t>> entries) {
   int64_t size = 0;
   for (const auto& [piece, id] : entries) {
     if (id < 0 || id > greatest) {
-      fail_work("vocabulary: token ", in_quotes(piece), " has the id ", id, ", expected 0 to ", greatest, " for ",
-                entries.size(), " tokens");
+      fail_work("vocabulary: token ", in_quotes(piece), " has the id ", id, ", expected 0 to ", greatest,
+                " for ", entries.size(), " tokens");
     }
     size = std::max(size, id + 1);
   }
@@ -22,7 +22,8 @@ Vocabulary::Vocabulary(std::vector<std::pair<std::string, int64_t>> entries) {
   for (auto& [piece, id] : entries) {
     const auto at = static_cast<size_t>(id);
     if (there_[at]) {
-      fail_work("vocabulary: tokens ", in_quotes(pieces_[at]), " and ", in_quotes(piece), " have the id ", id);
+      fail_work("vocabulary: tokens ", in_quotes(pieces_[at]), " and ", in_quotes(piece), " have the id ",
+                id);
     }
     there_[at] = true;
     longest_ = std::max(longest_, piece.size());

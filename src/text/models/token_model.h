@@ -84,8 +84,8 @@ struct BpeModelParts {
   Vocabulary vocabulary;
   /// What joins, the first first.
   std::vector<std::pair<std::string, std::string>> merges;
-  /// Instead of merges: the score of each id.  Two neighbours whose text is a piece join, the one with the highest
-  /// score first (SentencePiece, tiktoken).  NaN: the piece is not made by joining.
+  /// Instead of merges: the score of each id.  Two neighbours whose text is a piece join, the one with the
+  /// highest score first (SentencePiece, tiktoken).  NaN: the piece is not made by joining.
   std::vector<double> scores;
   std::optional<std::string> unk;
   std::string continuing_prefix, word_suffix;

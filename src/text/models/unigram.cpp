@@ -1,5 +1,5 @@
-// Unigram (Kudo 2018): the cut whose tokens' scores (logarithms of probabilities) have the greatest sum, found by
-// Viterbi's algorithm in one pass.
+// Unigram (Kudo 2018): the cut whose tokens' scores (logarithms of probabilities) have the greatest sum,
+// found by Viterbi's algorithm in one pass.
 #include <cmath>
 #include <limits>
 
@@ -17,7 +17,9 @@ constexpr double k_unk_penalty = 10;
 class Unigram final : public TokenModel {
  public:
   explicit Unigram(UnigramParts parts)
-      : TokenModel(std::move(parts.vocabulary)), scores_(std::move(parts.scores)), unk_(parts.unk),
+      : TokenModel(std::move(parts.vocabulary)),
+        scores_(std::move(parts.scores)),
+        unk_(parts.unk),
         in_float_(parts.in_float) {
     double least = std::numeric_limits<double>::infinity();
     for (int64_t id = 0; id < vocabulary().size(); ++id) {
@@ -101,7 +103,8 @@ class Unigram final : public TokenModel {
         return;
       }
       if (!model_.unk_) {
-        fail_call("tokenizer: it has no token for ", in_quotes(text.substr(token.begin, token.end - token.begin)),
+        fail_call("tokenizer: it has no token for ",
+                  in_quotes(text.substr(token.begin, token.end - token.begin)),
                   " and none for what is unknown");
       }
       out.push_back({*model_.unk_, token.begin, token.end});
@@ -128,7 +131,8 @@ std::unique_ptr<TokenModel> unigram_model(UnigramParts parts) {
     fail_work("unigram: ", parts.scores.size(), " scores for ", parts.vocabulary.size(), " pieces");
   }
   if (parts.unk && !parts.vocabulary.has(*parts.unk)) {
-    fail_work("unigram: the unknown token is ", *parts.unk, ", expected an id below ", parts.vocabulary.size());
+    fail_work("unigram: the unknown token is ", *parts.unk, ", expected an id below ",
+              parts.vocabulary.size());
   }
   return std::make_unique<Unigram>(std::move(parts));
 }

@@ -8,7 +8,8 @@ namespace {
 
 class WordLevel final : public TokenModel {
  public:
-  WordLevel(Vocabulary vocabulary, const std::optional<std::string>& unk) : TokenModel(std::move(vocabulary)) {
+  WordLevel(Vocabulary vocabulary, const std::optional<std::string>& unk)
+      : TokenModel(std::move(vocabulary)) {
     if (unk) unk_ = this->vocabulary().id(*unk);
   }
   std::string kind() const override { return "word_level"; }
@@ -23,7 +24,8 @@ class WordLevel final : public TokenModel {
     void encode(std::string_view piece, std::vector<Token>& out) override {
       auto id = model_.vocabulary().id(piece);
       if (!id || holds(forbidden_, *id)) id = model_.unk_;
-      if (!id) fail_call("tokenizer: it has neither a token ", in_quotes(piece), " nor one for unknown words");
+      if (!id)
+        fail_call("tokenizer: it has neither a token ", in_quotes(piece), " nor one for unknown words");
       out.push_back({*id, 0, static_cast<uint32_t>(piece.size())});
     }
 

@@ -1,5 +1,5 @@
-// WordPiece (Schuster, Nakajima 2012; as in BERT): from the left, the longest piece that fits.  A word with one
-// part that is in no piece is unknown as a whole.
+// WordPiece (Schuster, Nakajima 2012; as in BERT): from the left, the longest piece that fits.  A word with
+// one part that is in no piece is unknown as a whole.
 #include <algorithm>
 
 #include "core/label.h"
@@ -13,7 +13,8 @@ namespace {
 
 class WordPiece final : public TokenModel {
  public:
-  explicit WordPiece(WordPieceParts parts) : TokenModel(std::move(parts.vocabulary)), longest_word_(parts.longest_word) {
+  explicit WordPiece(WordPieceParts parts)
+      : TokenModel(std::move(parts.vocabulary)), longest_word_(parts.longest_word) {
     const auto unk = vocabulary().id(parts.unk);
     if (!unk) fail_work("wordpiece: the vocabulary lacks its unknown token ", in_quotes(parts.unk));
     unk_ = *unk;
@@ -56,11 +57,12 @@ class WordPiece final : public TokenModel {
       for (size_t at = 0; at < word.size();) {
         size_t longest = 0;
         uint32_t id = 0;
-        (at == 0 ? model_.begin_ : model_.inside_).each_prefix(word.substr(at), [&](size_t size, uint32_t found) {
-          if (holds(forbidden_, found)) return;
-          longest = size;
-          id = found;
-        });
+        (at == 0 ? model_.begin_ : model_.inside_)
+            .each_prefix(word.substr(at), [&](size_t size, uint32_t found) {
+              if (holds(forbidden_, found)) return;
+              longest = size;
+              id = found;
+            });
         if (longest == 0) return false;
         out.push_back({id, static_cast<uint32_t>(at), static_cast<uint32_t>(at + longest)});
         at += longest;

@@ -46,7 +46,8 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const AddedToken& token = tokens_[i];
     if (token.content.size() > k_longest || token.match.size() > k_longest) {
-      fail_work("added token ", token.id, " has ", token.content.size(), " bytes, expected at most ", k_longest);
+      fail_work("added token ", token.id, " has ", token.content.size(), " bytes, expected at most ",
+                k_longest);
     }
     const auto [at, fresh] = by_id_.try_emplace(token.id, i);
     if (!fresh && tokens_[at->second].content != token.content) {
@@ -59,7 +60,8 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
       some_[token.normalized] = true;
     }
     if (token.special) {
-      if (special_.size() <= static_cast<size_t>(token.id)) special_.resize(static_cast<size_t>(token.id) + 1);
+      if (special_.size() <= static_cast<size_t>(token.id))
+        special_.resize(static_cast<size_t>(token.id) + 1);
       special_[static_cast<size_t>(token.id)] = true;
     }
   }
@@ -82,7 +84,8 @@ const AddedToken* AddedTokens::at(std::string_view text, size_t at, bool normali
   return longest;
 }
 
-std::vector<AddedTokens::Place> AddedTokens::find(std::string_view text, bool normalized, bool specials) const {
+std::vector<AddedTokens::Place> AddedTokens::find(std::string_view text, bool normalized,
+                                                  bool specials) const {
   std::vector<Place> places;
   size_t done = 0;
   for (size_t from = 0; from < text.size();) {

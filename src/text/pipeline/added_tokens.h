@@ -1,5 +1,5 @@
-// Tokens that are looked for in a text as a whole before anything is cut: special ones, and others that a vocabulary
-// was given later.
+// Tokens that are looked for in a text as a whole before anything is cut: special ones, and others that a
+// vocabulary was given later.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// GPT-2's visible characters for bytes: the printable ones of Latin-1 as themselves, the others as U+0100 and on ("Ġ"
-// is the space).
+// GPT-2's visible characters for bytes: the printable ones of Latin-1 as themselves, the others as U+0100 and
+// on ("Ġ" is the space).
 #pragma once
 
 #include <array>

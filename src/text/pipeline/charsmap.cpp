@@ -83,8 +83,9 @@ class Precompiled final : public Normalizer {
     char32_t before = 0;
     each_character(text, [&](const Character& c, size_t at) {
       const bool plain = c.point < 0x80 && before < 0x80 && (c.point != '\n' || before != '\r');
-      if (at > begin && (plain || utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(before),
-                                                                    static_cast<utf8proc_int32_t>(c.point), &state))) {
+      if (at > begin &&
+          (plain || utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(before),
+                                                     static_cast<utf8proc_int32_t>(c.point), &state))) {
         cluster(text, begin, at, out);
         begin = at;
         state = 0;
@@ -122,6 +123,8 @@ class Precompiled final : public Normalizer {
 
 }  // namespace
 
-std::unique_ptr<Normalizer> charsmap_normalizer(Charsmap map) { return std::make_unique<Precompiled>(std::move(map)); }
+std::unique_ptr<Normalizer> charsmap_normalizer(Charsmap map) {
+  return std::make_unique<Precompiled>(std::move(map));
+}
 
 }  // namespace limpid::text

@@ -20,7 +20,7 @@ std::string replaced(std::string_view text, std::string_view what, std::string_v
 // Undoes the blanks that English does not have before its signs and endings.
 std::string cleaned_up(std::string text) {
   constexpr std::pair<std::string_view, std::string_view> k_endings[] = {
-      {" .", "."},     {" ?", "?"},     {" !", "!"},           {" ,", ","},     {" ' ", "'"},    {" n't", "n't"},
+      {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},   {" n't", "n't"},
       {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [what, with] : k_endings) {
     if (text.find(what) != text.npos) text = replaced(text, what, with);
@@ -106,7 +106,9 @@ int byte_of_name(std::string_view token) {
   return value;
 }
 
-std::unique_ptr<Decoder> decoder_sequence(Decoders stages) { return std::make_unique<Sequence>(std::move(stages)); }
+std::unique_ptr<Decoder> decoder_sequence(Decoders stages) {
+  return std::make_unique<Sequence>(std::move(stages));
+}
 
 std::unique_ptr<Decoder> byte_level_decoder() {
   return each([](std::string& token, size_t, size_t) {
@@ -123,7 +125,8 @@ std::unique_ptr<Decoder> wordpiece_decoder(std::string prefix, bool cleanup) {
 
 std::unique_ptr<Decoder> metaspace_decoder(std::string replacement, bool drop_first) {
   return each([replacement = std::move(replacement), drop_first](std::string& token, size_t i, size_t) {
-    if (token.find(replacement) != token.npos) token = replaced(token, replacement, i == 0 && drop_first ? "" : " ");
+    if (token.find(replacement) != token.npos)
+      token = replaced(token, replacement, i == 0 && drop_first ? "" : " ");
   });
 }
 
@@ -157,8 +160,8 @@ std::unique_ptr<Decoder> replace_decoder(std::string what, std::string with) {
 }
 
 std::unique_ptr<Decoder> replace_decoder(Regex what, std::string with) {
-  return each([what = std::make_shared<const Regex>(std::move(what)), with = std::move(with)](std::string& token, size_t,
-                                                                                              size_t) {
+  return each([what = std::make_shared<const Regex>(std::move(what)), with = std::move(with)](
+                  std::string& token, size_t, size_t) {
     if (!is_valid_utf8(token)) return;
     std::string out;
     size_t done = 0;

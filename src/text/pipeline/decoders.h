@@ -10,8 +10,8 @@
 
 namespace limpid::text {
 
-/// Never changes; used from many threads.  The text is what the tokens' strings are, one after another, after the
-/// decoder.  Bytes stay bytes: a token that is half a character gives half a character.
+/// Never changes; used from many threads.  The text is what the tokens' strings are, one after another, after
+/// the decoder.  Bytes stay bytes: a token that is half a character gives half a character.
 class Decoder {
  public:
   virtual ~Decoder() = default;

@@ -185,9 +185,11 @@ class Bert final : public Normalizer {
 };
 
 bool nmt(char32_t c, std::string& with) {
-  if ((c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F) return true;
-  const bool blank = c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 || (c >= 0x200B && c <= 0x200F) ||
-                     c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+  if ((c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) || c == 0x7F || c == 0x8F || c == 0x9F)
+    return true;
+  const bool blank = c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 ||
+                     (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 || c == 0x2581 ||
+                     c == 0xFEFF || c == 0xFFFD;
   if (blank) with = " ";
   return blank;
 }
@@ -207,12 +209,16 @@ std::unique_ptr<Normalizer> bert_normalizer(const BertNormalizerOptions& options
   return std::make_unique<Bert>(options);
 }
 std::unique_ptr<Normalizer> lowercase_normalizer() { return each(&lower); }
-std::unique_ptr<Normalizer> strip_normalizer(bool left, bool right) { return std::make_unique<Strip>(left, right); }
+std::unique_ptr<Normalizer> strip_normalizer(bool left, bool right) {
+  return std::make_unique<Strip>(left, right);
+}
 std::unique_ptr<Normalizer> strip_accents_normalizer() {
   return each([](char32_t c, std::string&) { return is_mark(c); });
 }
 std::unique_ptr<Normalizer> nmt_normalizer() { return each(&nmt); }
-std::unique_ptr<Normalizer> prepend_normalizer(std::string what) { return std::make_unique<Prepend>(std::move(what)); }
+std::unique_ptr<Normalizer> prepend_normalizer(std::string what) {
+  return std::make_unique<Prepend>(std::move(what));
+}
 std::unique_ptr<Normalizer> replace_normalizer(std::string what, std::string with) {
   return std::make_unique<ReplaceText>(std::move(what), std::move(with));
 }

@@ -67,8 +67,8 @@ class Charsmap {
   std::string blob_;
   size_t units_ = 0;  // of the trie
 };
-/// As Hugging Face applies it: grapheme cluster by grapheme cluster, where a cluster under 6 bytes has an entry, else
-/// character by character.
+/// As Hugging Face applies it: grapheme cluster by grapheme cluster, where a cluster under 6 bytes has an
+/// entry, else character by character.
 std::unique_ptr<Normalizer> charsmap_normalizer(Charsmap map);
 
 // ---- sentencepiece_normalizer.cpp

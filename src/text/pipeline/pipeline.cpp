@@ -72,7 +72,8 @@ class Pipeline final : public Tokenizer {
     tokens.reserve(ids.size());
     for (const int64_t id : ids) {
       if (specials == DecodeSpecials::skip && is_special(id)) continue;
-      if (parts_.added.by_id(id) != nullptr || parts_.model->vocabulary().has(id)) tokens.push_back(piece(id));
+      if (parts_.added.by_id(id) != nullptr || parts_.model->vocabulary().has(id))
+        tokens.push_back(piece(id));
     }
     parts_.decoder->apply(tokens);
     std::string text;
@@ -88,7 +89,10 @@ class Pipeline final : public Tokenizer {
 class Pipeline::Run {
  public:
   Run(const PipelineParts& parts, std::string_view text, Specials specials, Encoding& out)
-      : parts_(parts), text_(text), specials_(specials == Specials::as_tokens), out_(out),
+      : parts_(parts),
+        text_(text),
+        specials_(specials == Specials::as_tokens),
+        out_(out),
         encoder_(parts.model->encoder(specials_ ? nullptr : &parts.added.special())) {}
 
   void all() {
@@ -105,7 +109,7 @@ class Pipeline::Run {
     using is_transparent = void;
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
-  static constexpr size_t k_word = 128;          // longer pieces hardly come twice
+  static constexpr size_t k_word = 128;  // longer pieces hardly come twice
   static constexpr size_t k_words = size_t{1} << 20;
 
   // What is no UTF-8 becomes U+FFFD.

@@ -22,8 +22,8 @@ enum class TokenText {
 };
 
 struct PipelineParts {
-  std::unique_ptr<const Normalizer> normalizer;        // may be null
-  std::unique_ptr<const PreTokenizer> pre_tokenizer;   // may be null
+  std::unique_ptr<const Normalizer> normalizer;       // may be null
+  std::unique_ptr<const PreTokenizer> pre_tokenizer;  // may be null
   std::unique_ptr<const TokenModel> model;
   AddedTokens added;
   PostProcessing post;

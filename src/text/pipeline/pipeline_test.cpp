@@ -32,9 +32,10 @@ std::unique_ptr<Tokenizer> byte_level(const std::string& more = "") {
     if (c == "\"" || c == "\\") c = "\\" + c;
     vocab += "\"" + c + "\":" + std::to_string(byte) + ",";
   }
-  return tokenizer_from_json(R"({"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"decoder":{"type":"ByteLevel"},)" +
-                             more + R"("model":{"type":"BPE","vocab":{)" + vocab +
-                             R"("aa":256,"aaaa":257,"Ġa":258,"Ã©":259},"merges":["a a",["aa","aa"],"Ġ a","Ã ©"]}})");
+  return tokenizer_from_json(
+      R"({"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},"decoder":{"type":"ByteLevel"},)" +
+      more + R"("model":{"type":"BPE","vocab":{)" + vocab +
+      R"("aa":256,"aaaa":257,"Ġa":258,"Ã©":259},"merges":["a a",["aa","aa"],"Ġ a","Ã ©"]}})");
 }
 
 TEST(Pipeline, AddsSpecialTokensAndTellsTextsApart) {
@@ -125,7 +126,8 @@ TEST(StreamDecoder, NeverEndsInsideACharacter) {
 }
 
 TEST(StreamDecoder, LongTextsEqualDecode) {
-  const auto tokenizer = tokenizer_from_json(R"({"pre_tokenizer":{"type":"Metaspace"},"decoder":{"type":"Metaspace"},
+  const auto tokenizer =
+      tokenizer_from_json(R"({"pre_tokenizer":{"type":"Metaspace"},"decoder":{"type":"Metaspace"},
     "model":{"type":"Unigram","unk_id":0,"vocab":[["?",-9],["▁",-3],["▁a",-1],["b",-1],["▁▁",-2]]}})");
   Ids ids;
   for (int i = 0; i < 500; ++i) ids.push_back(i % 7 == 3 ? 1 : i % 5 == 2 ? 4 : 2 + i % 2);
@@ -145,7 +147,8 @@ TEST(Pipeline, AMillionOfOneLetter) {
   const auto scored = tokenizer_from_json(
       R"({"model":{"type":"BPE","vocab":["?","a","aa","aaa","aaaa"],"scores":[null,-9,-1,-2,-3],"unk_token":"?"}})");
   EXPECT_EQ(scored->encode(given).size(), given.size() / 4);
-  const auto unigram = tokenizer_from_json(R"({"model":{"type":"Unigram","unk_id":0,"vocab":[["?",-9],["a",-2],["aaa",-3]]}})");
+  const auto unigram = tokenizer_from_json(
+      R"({"model":{"type":"Unigram","unk_id":0,"vocab":[["?",-9],["a",-2],["aaa",-3]]}})");
   EXPECT_GT(unigram->encode(given).size(), given.size() / 3 - 1);
   const std::string marks = [] {
     std::string text = "a";
@@ -157,7 +160,8 @@ TEST(Pipeline, AMillionOfOneLetter) {
 }
 
 TEST(Bpe, WordsHaveBeginningsAndEnds) {
-  const auto clip = tokenizer_from_json(R"({"pre_tokenizer":{"type":"WhitespaceSplit"},"decoder":{"type":"BPEDecoder"},
+  const auto clip =
+      tokenizer_from_json(R"({"pre_tokenizer":{"type":"WhitespaceSplit"},"decoder":{"type":"BPEDecoder"},
     "model":{"vocab":{"a":0,"b</w>":1,"ab</w>":2,"a</w>":3},"merges":["a b</w>"],"end_of_word_suffix":"</w>"}})");
   EXPECT_EQ(clip->encode("ab a aa"), (Ids{2, 3, 0, 3}));
   EXPECT_EQ(clip->decode(Ids{2, 3}), "ab a");
@@ -168,7 +172,8 @@ TEST(Bpe, WordsHaveBeginningsAndEnds) {
 
 TEST(Bpe, UnknownCharacters) {
   const auto with = [](const char* more) {
-    return tokenizer_from_json(std::string(R"({"model":{"type":"BPE","vocab":{"?":0,"a":1},"merges":[])") + more + "}}");
+    return tokenizer_from_json(std::string(R"({"model":{"type":"BPE","vocab":{"?":0,"a":1},"merges":[])") +
+                               more + "}}");
   };
   EXPECT_EQ(with("")->encode("axya"), (Ids{1, 1}));
   EXPECT_EQ(with(R"(,"unk_token":"?")")->encode("axya"), (Ids{1, 0, 0, 1}));
@@ -176,7 +181,8 @@ TEST(Bpe, UnknownCharacters) {
 }
 
 TEST(WordLevel, KnowsWordsOrDoesNot) {
-  const auto words = tokenizer_from_json(R"({"pre_tokenizer":{"type":"Whitespace"},"model":{"vocab":{"?":0,"a":3},"unk_token":"?"}})");
+  const auto words = tokenizer_from_json(
+      R"({"pre_tokenizer":{"type":"Whitespace"},"model":{"vocab":{"?":0,"a":3},"unk_token":"?"}})");
   EXPECT_EQ(words->encode("a b a"), (Ids{3, 0, 3}));
   EXPECT_EQ(words->vocabulary(), 4);
   EXPECT_EQ(words->decode(Ids{3, 1, 3}), "a a");  // id 1 is a hole

@@ -102,7 +102,8 @@ class Metaspace final : public PreTokenizer {
 
  private:
   void write(const Pieces& pieces, std::string_view text, const Cut& cut, Rewriter& out) const {
-    const bool has_one = text[cut.begin] == ' ' || text.substr(cut.begin, cut.end - cut.begin).starts_with(replacement_);
+    const bool has_one =
+        text[cut.begin] == ' ' || text.substr(cut.begin, cut.end - cut.begin).starts_with(replacement_);
     const bool first = pieces.begins && cut.begin == 0;
     if (!has_one && (scheme_ == PrependScheme::always || (scheme_ == PrependScheme::first && first))) {
       out.insert(cut.begin, replacement_);
@@ -157,11 +158,12 @@ class FixedLength final : public PreTokenizer {
     std::vector<Cut> cuts;
     for (const Cut& piece : pieces.cuts) {
       size_t count = 0;
-      each_character(pieces.text.text().substr(piece.begin, piece.end - piece.begin), [&](const Character& c, size_t at) {
-        const auto begin = piece.begin + static_cast<uint32_t>(at);
-        if (count++ % length_ == 0) cuts.push_back({begin, begin});
-        cuts.back().end = begin + static_cast<uint32_t>(c.size);
-      });
+      each_character(pieces.text.text().substr(piece.begin, piece.end - piece.begin),
+                     [&](const Character& c, size_t at) {
+                       const auto begin = piece.begin + static_cast<uint32_t>(at);
+                       if (count++ % length_ == 0) cuts.push_back({begin, begin});
+                       cuts.back().end = begin + static_cast<uint32_t>(c.size);
+                     });
     }
     pieces.cuts = std::move(cuts);
   }
@@ -184,10 +186,13 @@ std::unique_ptr<PreTokenizer> bert_pre_tokenizer() {
 std::unique_ptr<PreTokenizer> byte_level_pre_tokenizer(const ByteLevelOptions& options) {
   return std::make_unique<ByteLevel>(options);
 }
-std::unique_ptr<PreTokenizer> metaspace_pre_tokenizer(std::string replacement, PrependScheme scheme, bool split) {
+std::unique_ptr<PreTokenizer> metaspace_pre_tokenizer(std::string replacement, PrependScheme scheme,
+                                                      bool split) {
   return std::make_unique<Metaspace>(std::move(replacement), scheme, split);
 }
 std::unique_ptr<PreTokenizer> whitespace_pre_tokenizer() { return std::make_unique<Whitespace>(); }
-std::unique_ptr<PreTokenizer> fixed_length_pre_tokenizer(size_t length) { return std::make_unique<FixedLength>(length); }
+std::unique_ptr<PreTokenizer> fixed_length_pre_tokenizer(size_t length) {
+  return std::make_unique<FixedLength>(length);
+}
 
 }  // namespace limpid::text

@@ -61,7 +61,8 @@ class Translator {
     if (letter == 'S' && !in_set) return one_of(k_space, true);
     if (letter == 'W' && !in_set) return one_of(k_word, true);
     if (letter == 'H' && !in_set) return one_of("0-9a-fA-F", true);
-    if (letter == 'u' && rest.size() >= 6 && rest.substr(2, 4).find_first_not_of("0123456789abcdefABCDEF") == rest.npos) {
+    if (letter == 'u' && rest.size() >= 6 &&
+        rest.substr(2, 4).find_first_not_of("0123456789abcdefABCDEF") == rest.npos) {
       out_ += join("\\x{", rest.substr(2, 4), "}");
       at_ += 6;
       return;
@@ -92,7 +93,8 @@ class Translator {
         const std::string inner = set();
         excluded += join("(?![", std::string_view(inner).substr(2), ")");
       } else if (rest.starts_with("&&")) {
-        fail_work("regular expression: && in a set at byte ", at_, ", which is supported before [^...] alone");
+        fail_work("regular expression: && in a set at byte ", at_,
+                  ", which is supported before [^...] alone");
       } else if (rest[0] == '[') {
         const std::string inner = set();  // a set in a set: their union
         if (inner.starts_with("[^") || inner.starts_with("(")) {
@@ -139,12 +141,13 @@ Regex::Regex(std::string_view pattern) : code_(std::make_unique<Code>()) {
   PCRE2_SIZE where = 0;
   // ^ and $ stand at every line, as in Oniguruma's Ruby syntax.
   code_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(own.data()), own.size(),
-                              PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &where,
-                              context.get());
+                              PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error,
+                              &where, context.get());
   if (code_->code == nullptr) {
     PCRE2_UCHAR message[200] = {};
     pcre2_get_error_message(error, message, sizeof message);
-    fail_work("regular expression ", in_quotes(own), ": ", reinterpret_cast<const char*>(message), " at byte ", where);
+    fail_work("regular expression ", in_quotes(own), ": ", reinterpret_cast<const char*>(message),
+              " at byte ", where);
   }
   pcre2_jit_compile(code_->code, PCRE2_JIT_COMPLETE);  // where it cannot, matching is slower and the same
 }
@@ -168,7 +171,8 @@ struct Regex::Matcher::State {
 };
 
 Regex::Matcher::Matcher(const Regex& regex)
-    : state_(new State{regex.code_->code, pcre2_match_data_create(1, nullptr), pcre2_match_context_create(nullptr)}) {
+    : state_(new State{regex.code_->code, pcre2_match_data_create(1, nullptr),
+                       pcre2_match_context_create(nullptr)}) {
   pcre2_set_match_limit(state_->context, k_steps);
   pcre2_set_heap_limit(state_->context, 256 << 10);  // KiB
 }
@@ -186,8 +190,8 @@ bool Regex::Matcher::next(std::string_view text, size_t from, Span& found) {
   if (matched < 0) {
     PCRE2_UCHAR message[200] = {};
     pcre2_get_error_message(matched, message, sizeof message);
-    fail_call("tokenizer: its regular expression gives up at byte ", from, " of a text of ", text.size(), ": ",
-              reinterpret_cast<const char*>(message));
+    fail_call("tokenizer: its regular expression gives up at byte ", from, " of a text of ", text.size(),
+              ": ", reinterpret_cast<const char*>(message));
   }
   const PCRE2_SIZE* place = pcre2_get_ovector_pointer(state_->data);
   found = {place[0], std::max(place[0], place[1])};  // \K in a lookahead can set the end before the beginning

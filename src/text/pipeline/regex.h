@@ -47,7 +47,8 @@ class Regex {
     }
   }
 
-  static constexpr uint32_t k_steps = 20'000'000;  // a tenth of a second or two; a sane pattern needs a few a byte
+  static constexpr uint32_t k_steps =
+      20'000'000;  // a tenth of a second or two; a sane pattern needs a few a byte
 
  private:
   static size_t next_character(std::string_view text, size_t at);

@@ -26,7 +26,8 @@ std::string cut(const char* json, std::string_view given) {
   text::read_pre_tokenizer(JsonValue(document, source), true)->apply(pieces);
   std::string out;
   for (const text::Cut& each : pieces.cuts) {
-    out += (out.empty() ? "" : "|") + std::string(pieces.text.text().substr(each.begin, each.end - each.begin));
+    out +=
+        (out.empty() ? "" : "|") + std::string(pieces.text.text().substr(each.begin, each.end - each.begin));
   }
   return out;
 }
@@ -57,7 +58,8 @@ TEST(Normalizers, DoWhatTheirNamesSay) {
   EXPECT_EQ(normalized(R"({"type":"ByteLevel"})", "é "), "Ã©Ġ");
   EXPECT_EQ(normalized(R"({"type":"BertNormalizer"})", "É中\x01\tA"), "e 中  a");
   EXPECT_EQ(normalized(R"({"type":"BertNormalizer","lowercase":false})", "É"), "É");
-  EXPECT_EQ(normalized(R"({"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"StripAccents"}]})", "é"), "e");
+  EXPECT_EQ(normalized(R"({"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"StripAccents"}]})", "é"),
+            "e");
   EXPECT_EQ(normalized(R"({"type":"SentencePiece"})", "  a  b "), "▁a▁b");
   EXPECT_EQ(normalized(R"({"type":"SentencePiece","remove_extra_whitespaces":false})", " a "), "▁▁a▁");
 }
@@ -99,9 +101,11 @@ TEST(Decoders, DoWhatTheirNamesSay) {
   EXPECT_EQ(decoded(R"({"type":"Metaspace"})", {"▁a", "▁b"}), "a b");
   EXPECT_EQ(decoded(R"({"type":"BPEDecoder"})", {"a</w>", "b", "c</w>"}), "a bc");
   EXPECT_EQ(decoded(R"({"type":"ByteFallback"})", {"<0xC3>", "<0xA9>", "a"}), "éa");
-  EXPECT_EQ(decoded(R"({"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]})",
-                    {"  a", " b"}),
-            " a b");
+  EXPECT_EQ(
+      decoded(
+          R"({"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]})",
+          {"  a", " b"}),
+      " a b");
   EXPECT_EQ(decoded(R"({"type":"Replace","pattern":{"String":"_"},"content":" "})", {"a_b"}), "a b");
   EXPECT_EQ(decoded(R"({"type":"CTC"})", {"<pad>", "h", "h", "<pad>", "i", "|", "|"}), "hi ");
 }

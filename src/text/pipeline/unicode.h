@@ -12,9 +12,9 @@ bool is_punctuation(char32_t point);  // ASCII's signs and Unicode's P
 bool is_numeric(char32_t point);      // N
 bool is_mark(char32_t point);         // M
 bool is_nonspacing_mark(char32_t point);
-bool is_control(char32_t point);       // C but for tab, line feed, return (BERT's clean_text)
+bool is_control(char32_t point);        // C but for tab, line feed, return (BERT's clean_text)
 bool is_cjk_ideograph(char32_t point);  // BERT's table of Chinese characters
-bool is_word(char32_t point);          // \w: letters, marks, digits, connectors
+bool is_word(char32_t point);           // \w: letters, marks, digits, connectors
 
 /// A character in lower case: one, or two for U+0130.
 void append_lower(char32_t point, std::string& out);

@@ -1,7 +1,8 @@
-// NFC, NFD, NFKC, NFKD with utf8proc, chunk by chunk, so that every byte of the result knows where it came from.
+// NFC, NFD, NFKC, NFKD with utf8proc, chunk by chunk, so that every byte of the result knows where it came
+// from.
 //
-// A chunk begins at a character that nothing before it can combine with: its decomposition begins with neither a
-// mark nor a vowel or final of Hangul (the only second halves of a composition).
+// A chunk begins at a character that nothing before it can combine with: its decomposition begins with
+// neither a mark nor a vowel or final of Hangul (the only second halves of a composition).
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -58,7 +59,8 @@ class Form final : public Normalizer {
   static void order_marks(std::vector<utf8proc_int32_t>& points) {
     for (auto at = points.begin(); at != points.end();) {
       at = std::find_if(at, points.end(), [](utf8proc_int32_t c) { return combining_class(c) != 0; });
-      const auto end = std::find_if(at, points.end(), [](utf8proc_int32_t c) { return combining_class(c) == 0; });
+      const auto end =
+          std::find_if(at, points.end(), [](utf8proc_int32_t c) { return combining_class(c) == 0; });
       std::stable_sort(at, end, [](utf8proc_int32_t a, utf8proc_int32_t b) {
         return combining_class(a) < combining_class(b);
       });
@@ -72,11 +74,12 @@ class Form final : public Normalizer {
     if (points.size() > 1) order_marks(points);
     auto size = static_cast<utf8proc_ssize_t>(points.size());
     if (compose_ && size > 1) {
-      size = utf8proc_normalize_utf32(
-          points.data(), size, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+      size = utf8proc_normalize_utf32(points.data(), size,
+                                      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
     }
     std::string with;
-    for (utf8proc_ssize_t i = 0; i < size; ++i) append_utf8(static_cast<char32_t>(points[static_cast<size_t>(i)]), with);
+    for (utf8proc_ssize_t i = 0; i < size; ++i)
+      append_utf8(static_cast<char32_t>(points[static_cast<size_t>(i)]), with);
     if (with == text.substr(begin, end - begin)) return out.keep(begin, end);
     out.replace(begin, end, with);
   }
