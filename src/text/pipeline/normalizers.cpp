@@ -136,7 +136,7 @@ class ByteLevel final : public Normalizer {
     Rewriter out(text);
     for (size_t at = 0; at < text.text().size(); ++at) {
       const std::string& with = alphabet.character(static_cast<uint8_t>(text.text()[at]));
-      if (with[0] == text.text()[at]) {
+      if (with.size() == 1) {
         out.keep(at, at + 1);
       } else {
         out.replace(at, at + 1, with);

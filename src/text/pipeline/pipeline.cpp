@@ -162,21 +162,20 @@ class Pipeline::Run {
   void normalize(const AlignedText& text) {
     if (text.text().empty()) return;
     const AlignedText normal = parts_.normalizer ? parts_.normalizer->apply(text) : text;
-    const bool begins = text.origin(0, 0).begin == 0;
-    if (!parts_.added.any(true)) return cut(normal, begins);
+    if (!parts_.added.any(true)) return cut(normal);
     for (const AddedTokens::Place& place : parts_.added.find(normal.text(), true, specials_)) {
       const auto [begin, end] = place.bytes;
       if (place.token != nullptr) {
         token(*place.token, normal.origin(begin, end));
       } else {
-        cut(normal.part(begin, end), begins && begin == 0);
+        cut(normal.part(begin, end));
       }
     }
   }
 
-  void cut(const AlignedText& text, bool begins) {
+  void cut(const AlignedText& text) {
     if (text.text().empty()) return;
-    Pieces pieces{text, {{0, static_cast<uint32_t>(text.text().size())}}, begins};
+    Pieces pieces{text, {{0, static_cast<uint32_t>(text.text().size())}}};
     if (parts_.pre_tokenizer) parts_.pre_tokenizer->apply(pieces);
     for (const Cut& each : pieces.cuts) piece(pieces.text, each);
   }

@@ -104,7 +104,7 @@ class Metaspace final : public PreTokenizer {
   void write(const Pieces& pieces, std::string_view text, const Cut& cut, Rewriter& out) const {
     const bool has_one =
         text[cut.begin] == ' ' || text.substr(cut.begin, cut.end - cut.begin).starts_with(replacement_);
-    const bool first = pieces.begins && cut.begin == 0;
+    const bool first = pieces.text.origin(cut.begin, cut.begin).begin == 0;
     if (!has_one && (scheme_ == PrependScheme::always || (scheme_ == PrependScheme::first && first))) {
       out.insert(cut.begin, replacement_);
     }

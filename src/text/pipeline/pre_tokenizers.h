@@ -20,7 +20,6 @@ struct Cut {
 struct Pieces {
   AlignedText text;
   std::vector<Cut> cuts;
-  bool begins = true;  // whether the original's first byte is in it
 };
 
 class PreTokenizer {

@@ -22,7 +22,7 @@ std::string normalized(const char* json, std::string_view given) {
 std::string cut(const char* json, std::string_view given) {
   const Json document = from(json);
   const JsonSource source{"test"};
-  text::Pieces pieces{AlignedText(given, 0), {{0, static_cast<uint32_t>(given.size())}}, true};
+  text::Pieces pieces{AlignedText(given, 0), {{0, static_cast<uint32_t>(given.size())}}};
   text::read_pre_tokenizer(JsonValue(document, source), true)->apply(pieces);
   std::string out;
   for (const text::Cut& each : pieces.cuts) {
