@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(Vocabularies, Conformance,
                          ::testing::Values(Case{"ggml-vocab-gpt-2.gguf", "gpt2"},
                                            Case{"ggml-vocab-bert-bge.gguf", "bert"},
                                            Case{"ggml-vocab-llama-spm.gguf", "llama2"}),
-                         [](const auto& info) { return std::string(info.param.vocabulary); });
+                         [](const auto& named) { return std::string(named.param.vocabulary); });
 
 // The same through the parts of a GGUF file, made of the vocabularies at hand.
 TEST(GgufTokenizer, EqualsLlamaCppForGpt2) {

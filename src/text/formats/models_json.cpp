@@ -32,7 +32,8 @@ std::vector<std::pair<std::string, std::string>> read_merges(const JsonValue& v)
   v.each_item([&](const JsonValue& merge) {
     if (merge.json().is_array()) {
       if (merge.size() != 2) merge.fail("has ", merge.size(), " tokens, expected 2");
-      merges.emplace_back(merge.at(size_t{0}).text(), merge.at(size_t{1}).text());
+      std::string left = merge.at(size_t{0}).text();
+      merges.emplace_back(std::move(left), merge.at(size_t{1}).text());
       return;
     }
     const std::string line = merge.text();

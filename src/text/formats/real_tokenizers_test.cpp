@@ -37,8 +37,8 @@ TEST_P(RealTokenizer, EqualsTheReference) {
 INSTANTIATE_TEST_SUITE_P(HuggingFace, RealTokenizer,
                          ::testing::Values("bert-base-uncased", "clip", "gpt-neox-20b", "roberta-base",
                                            "t5-small", "whisper-tiny"),
-                         [](const auto& info) {
-                           std::string name = info.param;
+                         [](const auto& named) {
+                           std::string name = named.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
