@@ -1,7 +1,7 @@
 // Whole pipelines: pairs, special tokens, spans, streams, long inputs.
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "limpid/files.h"
 #include "text/pipeline/byte_alphabet.h"
@@ -140,7 +140,7 @@ TEST(StreamDecoder, LongTextsEqualDecode) {
 // No input takes time quadratic in its length.
 TEST(Pipeline, AMillionOfOneLetter) {
   const std::string given(1 << 20, 'a');
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // processor time: other programs may be running
   const auto tokenizer = byte_level();
   EXPECT_EQ(tokenizer->encode(given).size(), given.size() / 4);
   EXPECT_EQ(bert()->encode(given), Ids{2});
@@ -156,7 +156,7 @@ TEST(Pipeline, AMillionOfOneLetter) {
     return text;
   }();
   EXPECT_GT(byte_level(R"("normalizer":{"type":"NFC"},)")->encode(marks).size(), 1000u);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+  EXPECT_LT((std::clock() - start) / CLOCKS_PER_SEC, 20);
 }
 
 TEST(Bpe, WordsHaveBeginningsAndEnds) {
