@@ -94,6 +94,8 @@ Work add_generate(CLI::App& app) {
       ->type_name("N");
   sub->add_flag("--json", call->json,
                 "Prints an object a token instead, and one of the whole text at the end.");
+  sub->add_flag("!--no-stop", call->options.stop_at_end,
+                "Goes on past the token with which the model ends a text.");
   add_model_options(*sub, call->model);
   sub->add_option("--heads", call->model.heads, "How many heads a model has that does not say so.")
       ->type_name("N");

@@ -57,6 +57,7 @@ struct GenerateOptions {
   int64_t tokens = 64;
   double temperature = 0;  // 0: always the likeliest token
   uint64_t seed = 0;
+  bool stop_at_end = true;  // at the token with which the tokenizer ends a text, where it has one
   /// Called once when the text outgrows the `context` tokens that the model reads at a time, and it goes on
   /// from the latest of them.
   std::function<void(int64_t context)> on_slide;
@@ -65,7 +66,8 @@ struct GenerateOptions {
 /// A token that the model wrote.
 struct GeneratedToken {
   int64_t id = 0;
-  std::string piece;       // its bytes, which need not be UTF-8; words with the space before them
+  // What it adds to the text: never half a character, so the first tokens of one may add nothing.
+  std::string piece;
   double probability = 0;  // that the model gave it, at temperature 1
 };
 
@@ -98,7 +100,8 @@ class Model {
  public:
   /// The small language model that limpid trained and carries with it.
   static Model builtin();
-  /// A model file: limpid's own, minGPT's or nanoGPT's (docs/model-files.md).  Throws Error{work} naming what
+  /// A model file: limpid's own; a folder of the hub (config.json, tensors, tokenizer); llama.cpp's .gguf; state dicts
+  /// of minGPT, nanoGPT and llama2.c, out of PyTorch's checkpoints too (docs/model-files.md).  Throws Error{work} naming what
   /// is wrong with it, Error{call} naming what it does not say and the option that does.
   static Model load(const std::string& path, const LoadOptions& = {});
   /// The textbook network over the words of one sentence, with NumPy's random numbers from this seed, in

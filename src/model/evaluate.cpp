@@ -87,8 +87,10 @@ Evaluation Model::evaluate(const std::string& text, const EvaluateOptions& optio
   const std::vector<int64_t> ids = encode(text);
   Evaluation e = evaluate(ids, options);
   // What was predicted: the text after its first token, the white space between words included.
-  const Encoding encoding = impl_->tokenizer->encode_with_spans(text);
-  const size_t begin = encoding.spans.front().end, end = encoding.spans.back().end;
+  const ModelInput input = impl_->tokenizer->encode_for_model(text);
+  const size_t begin = input.spans.front().end;
+  size_t end = begin;  // a token that was added covers nothing
+  for (const Span& span : input.spans) end = std::max(end, span.end);
   e.bytes = static_cast<int64_t>(end - begin);
   for (size_t at = begin; at < end; at += character_at(text, at).size) ++e.characters;
   return e;

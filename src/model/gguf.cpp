@@ -203,6 +203,31 @@ void divide_frequencies(const GgufReader& reader, Architecture& a) {
   }
 }
 
+std::shared_ptr<const Tokenizer> tokenizer_of(const GgufReader& reader) {
+  const GgufInfo& info = reader.info();
+  const std::string prefix = "tokenizer.ggml.";
+  const auto has = [&](const char* key) { return info.metadata.count(prefix + key) > 0; };
+  const auto id = [&](const char* key) { return info.integer(prefix + key); };
+  if (!has("model") || !has("tokens")) return nullptr;
+  GgufTokenizerParts parts;
+  parts.model = info.text(prefix + "model").value_or("");
+  parts.pre = info.text(prefix + "pre").value_or("");
+  parts.tokens = reader.strings(prefix + "tokens");
+  if (has("scores"))
+    for (double score : reader.numbers(prefix + "scores")) parts.scores.push_back(static_cast<float>(score));
+  if (has("token_type"))
+    for (int64_t type : reader.integers(prefix + "token_type")) parts.types.push_back(static_cast<int32_t>(type));
+  if (has("merges")) parts.merges = reader.strings(prefix + "merges");
+  parts.special = {.bos = id("bos_token_id"), .eos = id("eos_token_id"), .unk = id("unknown_token_id"),
+                   .sep = id("seperator_token_id"), .pad = id("padding_token_id"), .cls = id("cls_token_id"),
+                   .mask = id("mask_token_id")};
+  parts.add_bos = info.boolean(prefix + "add_bos_token");
+  parts.add_eos = info.boolean(prefix + "add_eos_token");
+  parts.add_space_prefix = info.boolean(prefix + "add_space_prefix");
+  parts.remove_extra_whitespaces = info.boolean(prefix + "remove_extra_whitespaces");
+  return gguf_tokenizer(parts, info.file);
+}
+
 }  // namespace
 
 ForeignModel read_gguf(const std::string& path) {
@@ -234,6 +259,7 @@ ForeignModel read_gguf(const std::string& path) {
   ForeignModel model;
   model.parameters = parameters_of(graph, table, file);
   model.config = std::move(a);
+  model.tokenizer = tokenizer_of(reader);
   model.title = info.text("general.name").value_or(path);
   return model;
 }

@@ -12,6 +12,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Whether a file that a tokenizer comes in lies there: a model may well come without.
+bool holds_tokenizer(const std::string& path) {
+  std::error_code none;
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "spm.model",
+                           "vocab.json", "encoder.json", "vocab.txt"})
+    if (fs::exists(fs::path(path) / name, none)) return true;
+  return false;
+}
+
 }  // namespace
 
 bool is_hub_folder(const std::string& path) {
@@ -41,6 +50,7 @@ ForeignModel read_hub_folder(const std::string& path) {
   ForeignModel model;
   model.parameters = parameters_of(graph, family.tensors(config, a), *file);
   model.config = std::move(a);
+  if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);
   model.title = fs::path(path).lexically_normal().filename().string();
   if (model.title.empty()) model.title = fs::path(path).lexically_normal().parent_path().filename().string();
   return model;

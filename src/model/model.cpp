@@ -123,7 +123,7 @@ std::string Model::Impl::hash() const {
 
 std::vector<int64_t> Model::encode(const std::string& text) const {
   if (!impl_->tokenizer) fail_call("this model has no tokenizer; give token ids instead of a text");
-  std::vector<int64_t> ids = impl_->tokenizer->encode(text);
+  std::vector<int64_t> ids = impl_->tokenizer->encode_for_model(text).ids;
   if (ids.empty() && text.empty()) fail_call("the text is empty; give at least one word");
   if (ids.empty())
     fail_call(
@@ -248,6 +248,14 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
   std::vector<int64_t> ids = tokens;
   Random random(options.seed, stream_named("generate"));
   const int64_t context = context_of(impl_->config);
+  // The tokens given first: what follows reads as it does behind them (a space, the rest of a character).
+  std::optional<StreamDecoder> text;
+  std::optional<int64_t> end;
+  if (const Tokenizer* tokenizer = impl_->tokenizer.get()) {
+    text.emplace(*tokenizer);
+    for (int64_t id : ids) text->push(id);
+    end = tokenizer->special_ids().eos;
+  }
   bool slides = false;
   for (int64_t n = 0; n < options.tokens; ++n) {
     // Past what the model was trained on, it goes on from the latest tokens.
@@ -259,13 +267,13 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
     const Tensor& logits = result["logits@rows"];
     const int64_t vocabulary = logits.shape().size(Axis::V);
     const float* const last = logits.data<float>() + logits.count() - vocabulary;
-    ids.push_back(choose(last, vocabulary, options.temperature, random));
+    const int64_t chosen = choose(last, vocabulary, options.temperature, random);
+    if (options.stop_at_end && end == chosen) break;
+    ids.push_back(chosen);
     if (!on_token) continue;
-    std::string piece;
-    // Words are written with a space between; the other tokens hold their own.
-    if (const Tokenizer* tokenizer = impl_->tokenizer.get())
-      piece = (tokenizer->kind() == "words" ? " " : "") + tokenizer->decode(std::span(&ids.back(), 1));
-    on_token({ids.back(), piece, probability(last, vocabulary, ids.back())});
+    std::string piece = text ? text->push(chosen) : "";
+    if (text && n + 1 == options.tokens) piece += text->finish();
+    on_token({chosen, piece, probability(last, vocabulary, chosen)});
   }
   return {ids.begin() + static_cast<std::ptrdiff_t>(tokens.size()), ids.end()};
 }
@@ -304,11 +312,10 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
     return trace;
   }
   const std::vector<int64_t> ids = encode(text);
-  const Encoding encoding = impl_->tokenizer->encode_with_spans(text);
+  const ModelInput input = impl_->tokenizer->encode_for_model(text);
   std::vector<Token> tokens;
   for (size_t i = 0; i < ids.size(); ++i)
-    tokens.push_back(
-        {ids[i], impl_->tokenizer->label(ids[i]), encoding.spans[i].begin, encoding.spans[i].end});
+    tokens.push_back({ids[i], impl_->tokenizer->label(ids[i]), input.spans[i].begin, input.spans[i].end});
   name_split_characters(text, tokens);
   return impl_->record(one_row(ids), std::move(tokens), options, text);
 }
