@@ -256,7 +256,7 @@ Work add_info(CLI::App& app) {
       "  limpid info model.safetensors blocks.0.attn.W_Q\n"
       "  limpid info model.safetensors \"*\"             every array, a line each\n"
       "  limpid info life.safetensors --json\n"
-      "  limpid info model.gguf                         its metadata and tensors, quantised or not\n"
+      "  limpid info model.gguf                         its metadata and tensors\n"
       "  limpid info downloaded_model/\n");
   return [call](const Terminal& terminal) { info(*call, terminal); };
 }

@@ -100,9 +100,10 @@ class Model {
  public:
   /// The small language model that limpid trained and carries with it.
   static Model builtin();
-  /// A model file: limpid's own; a folder of the hub (config.json, tensors, tokenizer); llama.cpp's .gguf; state dicts
-  /// of minGPT, nanoGPT and llama2.c, out of PyTorch's checkpoints too (docs/model-files.md).  Throws Error{work} naming what
-  /// is wrong with it, Error{call} naming what it does not say and the option that does.
+  /// A model file: limpid's own; a folder of the hub (config.json, tensors, tokenizer); llama.cpp's .gguf;
+  /// state dicts of minGPT, nanoGPT and llama2.c, out of PyTorch's checkpoints too (docs/model-files.md).
+  /// Throws Error{work} naming what is wrong with it, Error{call} naming what it does not say and the option
+  /// that does.
   static Model load(const std::string& path, const LoadOptions& = {});
   /// The textbook network over the words of one sentence, with NumPy's random numbers from this seed, in
   /// double: every occurrence of a word has its own row.

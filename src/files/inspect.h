@@ -1,5 +1,5 @@
-// What a file of arrays holds, without reading all of it into memory: .safetensors, .npz, .npy, .gguf, PyTorch's
-// checkpoints, told apart by content.
+// What a file of arrays holds, without reading all of it into memory: .safetensors, .npz, .npy, .gguf,
+// PyTorch's checkpoints, told apart by content.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@ struct ArrayInfo {
   std::string name;  // "" for the one array of a .npy file
   std::string type;  // limpid's name of the type ("f32"), or the file's own where limpid has none (or reads
                      // it as another: "Q4_K")
-  std::string unreadable;  // why limpid cannot read it; empty: it can
+  std::string unreadable;    // why limpid cannot read it; empty: it can
   DType dtype = DType::f32;  // of its numbers as they are read
   Shape shape;
   uint64_t bytes = 0;  // of its numbers in the file

@@ -116,12 +116,19 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
     return from_foreign(read_llama2c_file(path), path, options);
   }
   const bool checkpoint = kind == FileKind::pytorch || kind == FileKind::pytorch_old;
-  if (checkpoint || (kind == FileKind::safetensors && !inspect_safetensors(path).metadata.count(k_model_key))) {
+  if (checkpoint ||
+      (kind == FileKind::safetensors && !inspect_safetensors(path).metadata.count(k_model_key))) {
     const std::unique_ptr<TensorSource> source = open_tensors(path);
     if (is_llama2c(source->names())) {
       refuse_options(options, path);
       return from_foreign(read_llama2c(*source), path, options);
     }
+    if (checkpoint && !is_mingpt(source->names()))
+      fail_work(path, " is ", recognize(fs::path(path)).what,
+                ", but not a model that limpid reads by itself (it has no names of ",
+                "minGPT, nanoGPT, GPT-2 or llama2.c); give the folder it lies in, with its config.json; see "
+                "`limpid info ",
+                path, "`");
     return from_file(all_of(*source), path, options);
   }
   return from_file(read_model_file(path), path, options);
@@ -129,10 +136,12 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
 
 Model Model::from_foreign(ForeignModel foreign, const std::string& path, const LoadOptions& options) {
   const std::shared_ptr<const Tokenizer> own = options.tokenizer ? options.tokenizer : foreign.tokenizer;
-  auto impl = std::make_unique<Impl>(foreign.config, fitting(own, vocabulary_of(foreign.config), path), foreign.title);
+  auto impl = std::make_unique<Impl>(foreign.config, fitting(own, vocabulary_of(foreign.config), path),
+                                     foreign.title);
   set_parameters(*impl->graph, impl->parameters, std::move(foreign.parameters), path);
   impl->notes = std::move(foreign.notes);
-  if (std::string note = note_on_parameters(impl->parameters); !note.empty()) impl->notes.push_back(std::move(note));
+  if (std::string note = note_on_parameters(impl->parameters); !note.empty())
+    impl->notes.push_back(std::move(note));
   return Model(std::move(impl));
 }
 
@@ -169,8 +178,8 @@ Model Model::from_file(TensorFile file, const std::string& path, const LoadOptio
     return from_foreign(std::move(foreign), path, options);
   }
   fail_work(path, ": not a model that limpid reads (no \"", k_model_key,
-            "\" in its metadata, no names of minGPT, nanoGPT, GPT-2 or llama2.c; it holds ", first_names(file),
-            "); see `limpid info ", path, "`");
+            "\" in its metadata, no names of minGPT, nanoGPT, GPT-2 or llama2.c; it holds ",
+            first_names(file), "); see `limpid info ", path, "`");
 }
 
 }  // namespace limpid

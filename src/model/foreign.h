@@ -20,21 +20,21 @@ struct ForeignModel {
   std::vector<std::string> notes;
 };
 
-/// A folder of the hub: config.json, the tensors, the tokenizer.  Throws Error{work} naming the file and what is
-/// wrong with it.
+/// A folder of the hub: config.json, the tensors, the tokenizer.  Throws Error{work} naming the file and what
+/// is wrong with it.
 bool is_hub_folder(const std::string& path);
 ForeignModel read_hub_folder(const std::string& path);
 
 /// llama.cpp's files: metadata, tensors and the tokenizer in one.
 ForeignModel read_gguf(const std::string& path);
 
-/// State dicts of minGPT, nanoGPT and GPT-2 (h.0.attn.c_attn.weight ...).  Throws Error{call} naming what neither
-/// the file nor the options say.
+/// State dicts of minGPT, nanoGPT and GPT-2 (h.0.attn.c_attn.weight ...).  Throws Error{call} naming what
+/// neither the file nor the options say.
 bool is_mingpt(const std::vector<std::string>& names);
 ForeignModel read_mingpt(TensorFile, const std::string& path, const LoadOptions&);
 
-/// llama2.c: a state dict (layers.0.attention.wq.weight ...) whose metadata says the sizes, or the program's own
-/// .bin file (a header of seven numbers).
+/// llama2.c: a state dict (layers.0.attention.wq.weight ...) whose metadata says the sizes, or the program's
+/// own .bin file (a header of seven numbers).
 bool is_llama2c(const std::vector<std::string>& names);
 ForeignModel read_llama2c(const TensorSource&);
 bool is_llama2c_file(const std::string& path);

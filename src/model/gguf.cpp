@@ -1,5 +1,5 @@
-// llama.cpp's files: their metadata and names are read as the config.json and the names of the same family's folder on
-// the hub, so that a family is described once.
+// llama.cpp's files: their metadata and names are read as the config.json and the names of the same family's
+// folder on the hub, so that a family is described once.
 #include "limpid/gguf.h"
 
 #include "core/json.h"
@@ -35,31 +35,30 @@ const std::vector<Key> k_llama_settings = {{"context_length", "max_position_embe
                                            {"attention.sliding_window", "sliding_window"},
                                            {"rope.freq_base", "rope_theta"},
                                            {"vocab_size", "vocab_size"}};
-const std::vector<Key> k_llama_tensors = {{"token_embd.weight", "model.embed_tokens.weight"},
-                                          {"output_norm.weight", "model.norm.weight"},
-                                          {"output.weight", "lm_head.weight"},
-                                          {"blk.*.attn_norm.weight", "model.layers.*.input_layernorm.weight"},
-                                          {"blk.*.attn_q.weight", "model.layers.*.self_attn.q_proj.weight"},
-                                          {"blk.*.attn_q.bias", "model.layers.*.self_attn.q_proj.bias"},
-                                          {"blk.*.attn_k.weight", "model.layers.*.self_attn.k_proj.weight"},
-                                          {"blk.*.attn_k.bias", "model.layers.*.self_attn.k_proj.bias"},
-                                          {"blk.*.attn_v.weight", "model.layers.*.self_attn.v_proj.weight"},
-                                          {"blk.*.attn_v.bias", "model.layers.*.self_attn.v_proj.bias"},
-                                          {"blk.*.attn_output.weight", "model.layers.*.self_attn.o_proj.weight"},
-                                          {"blk.*.attn_q_norm.weight", "model.layers.*.self_attn.q_norm.weight"},
-                                          {"blk.*.attn_k_norm.weight", "model.layers.*.self_attn.k_norm.weight"},
-                                          {"blk.*.attn_qkv.weight", "model.layers.*.self_attn.qkv_proj.weight"},
-                                          {"blk.*.ffn_gate.weight", "model.layers.*.mlp.gate_proj.weight"},
-                                          {"blk.*.ffn_up.weight", "model.layers.*.mlp.up_proj.weight"},
-                                          {"blk.*.ffn_down.weight", "model.layers.*.mlp.down_proj.weight"},
-                                          {"blk.*.ffn_norm.weight", "model.layers.*.post_attention_layernorm.weight"}};
-const std::vector<Key> k_gpt2_settings = {{"context_length", "n_positions"},
-                                          {"embedding_length", "n_embd"},
-                                          {"block_count", "n_layer"},
-                                          {"feed_forward_length", "n_inner"},
-                                          {"attention.head_count", "n_head"},
-                                          {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
-                                          {"vocab_size", "vocab_size"}};
+const std::vector<Key> k_llama_tensors = {
+    {"token_embd.weight", "model.embed_tokens.weight"},
+    {"output_norm.weight", "model.norm.weight"},
+    {"output.weight", "lm_head.weight"},
+    {"blk.*.attn_norm.weight", "model.layers.*.input_layernorm.weight"},
+    {"blk.*.attn_q.weight", "model.layers.*.self_attn.q_proj.weight"},
+    {"blk.*.attn_q.bias", "model.layers.*.self_attn.q_proj.bias"},
+    {"blk.*.attn_k.weight", "model.layers.*.self_attn.k_proj.weight"},
+    {"blk.*.attn_k.bias", "model.layers.*.self_attn.k_proj.bias"},
+    {"blk.*.attn_v.weight", "model.layers.*.self_attn.v_proj.weight"},
+    {"blk.*.attn_v.bias", "model.layers.*.self_attn.v_proj.bias"},
+    {"blk.*.attn_output.weight", "model.layers.*.self_attn.o_proj.weight"},
+    {"blk.*.attn_q_norm.weight", "model.layers.*.self_attn.q_norm.weight"},
+    {"blk.*.attn_k_norm.weight", "model.layers.*.self_attn.k_norm.weight"},
+    {"blk.*.attn_qkv.weight", "model.layers.*.self_attn.qkv_proj.weight"},
+    {"blk.*.ffn_gate.weight", "model.layers.*.mlp.gate_proj.weight"},
+    {"blk.*.ffn_up.weight", "model.layers.*.mlp.up_proj.weight"},
+    {"blk.*.ffn_down.weight", "model.layers.*.mlp.down_proj.weight"},
+    {"blk.*.ffn_norm.weight", "model.layers.*.post_attention_layernorm.weight"}};
+const std::vector<Key> k_gpt2_settings = {
+    {"context_length", "n_positions"},  {"embedding_length", "n_embd"},
+    {"block_count", "n_layer"},         {"feed_forward_length", "n_inner"},
+    {"attention.head_count", "n_head"}, {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
+    {"vocab_size", "vocab_size"}};
 const std::vector<Key> k_gpt2_tensors = {{"token_embd.weight", "wte.weight"},
                                          {"position_embd.weight", "wpe.weight"},
                                          {"output_norm.*", "ln_f.*"},
@@ -85,9 +84,10 @@ std::vector<Key> with(std::vector<Key> keys, const std::vector<Key>& more) {
 const std::vector<GgufFamily>& gguf_families() {
   const std::vector<Key> caps = {{"attn_logit_softcapping", "attn_logit_softcapping"},
                                  {"final_logit_softcapping", "final_logit_softcapping"}};
-  const std::vector<Key> around = {{"blk.*.post_attention_norm.weight", "model.layers.*.post_attention_layernorm.weight"},
-                                   {"blk.*.ffn_norm.weight", "model.layers.*.pre_feedforward_layernorm.weight"},
-                                   {"blk.*.post_ffw_norm.weight", "model.layers.*.post_feedforward_layernorm.weight"}};
+  const std::vector<Key> around = {
+      {"blk.*.post_attention_norm.weight", "model.layers.*.post_attention_layernorm.weight"},
+      {"blk.*.ffn_norm.weight", "model.layers.*.pre_feedforward_layernorm.weight"},
+      {"blk.*.post_ffw_norm.weight", "model.layers.*.post_feedforward_layernorm.weight"}};
   static const std::vector<GgufFamily> all = {
       {"llama", "llama", k_llama_settings, k_llama_tensors, true},
       {"qwen2", "qwen2", k_llama_settings, k_llama_tensors},
@@ -109,7 +109,8 @@ const GgufFamily& family_of(const GgufInfo& info) {
     if (family.architecture == architecture) return family;
     list += join(list.empty() ? "" : ", ", family.architecture);
   }
-  fail_work(info.file, ": general.architecture is '", architecture, "', which limpid does not read; it reads ", list);
+  fail_work(info.file, ": general.architecture is '", architecture,
+            "', which limpid does not read; it reads ", list);
 }
 
 // The metadata as the hub's config.json has it.
@@ -126,6 +127,8 @@ Json config_of(const GgufInfo& info, const GgufFamily& family) {
     else
       config[ours] = info.integer(prefix + theirs).value();
   }
+  for (const char* needed : {"embedding_length", "block_count", "attention.head_count"})
+    if (!info.metadata.count(prefix + needed)) fail_work(info.file, ": '", prefix, needed, "' is missing");
   const GgufInfo::Entry* table = info.find("token_embd.weight");
   if (!table || table->shape.rank() != 2) fail_work(info.file, ": tensor 'token_embd.weight' is missing");
   config["vocab_size"] = table->shape[0].size;
@@ -133,12 +136,13 @@ Json config_of(const GgufInfo& info, const GgufFamily& family) {
   if (info.find("blk.0.attn_output.bias")) config["attention_bias"] = true;
   const std::string scaling = info.text(prefix + "rope.scaling.type").value_or("none");
   if (scaling == "linear")
-    config["rope_scaling"] = {{"rope_type", "linear"}, {"factor", info.number(prefix + "rope.scaling.factor").value_or(1)}};
+    config["rope_scaling"] = {{"rope_type", "linear"},
+                              {"factor", info.number(prefix + "rope.scaling.factor").value_or(1)}};
   else if (scaling == "yarn")
-    config["rope_scaling"] = {
-        {"rope_type", "yarn"},
-        {"factor", info.number(prefix + "rope.scaling.factor").value_or(1)},
-        {"original_max_position_embeddings", info.integer(prefix + "rope.scaling.original_context_length").value_or(4096)}};
+    config["rope_scaling"] = {{"rope_type", "yarn"},
+                              {"factor", info.number(prefix + "rope.scaling.factor").value_or(1)},
+                              {"original_max_position_embeddings",
+                               info.integer(prefix + "rope.scaling.original_context_length").value_or(4096)}};
   else if (scaling != "none")
     fail_work(info.file, ": ", prefix, "rope.scaling.type is '", scaling, "', which limpid does not read");
   return config;
@@ -156,7 +160,8 @@ class GgufTensors final : public TensorList {
       entry.shape = each.shape;
       entry.dtype = block_of(each.type).dtype;
       entry.file = name();
-      if (!block_of(each.type).readable) entry.unreadable = join("limpid does not read ", limpid::name(each.type));
+      if (!block_of(each.type).readable)
+        entry.unreadable = join("limpid does not read ", limpid::name(each.type));
       theirs_[entry.name] = each.name;
       add(std::move(entry));
     }
@@ -172,8 +177,10 @@ class GgufTensors final : public TensorList {
         if (pattern == given) return ours;
         continue;
       }
-      const std::string_view head = std::string_view(pattern).substr(0, star), tail = std::string_view(pattern).substr(star + 1);
-      if (given.size() <= head.size() + tail.size() || !given.starts_with(head) || !given.ends_with(tail)) continue;
+      const std::string_view head = std::string_view(pattern).substr(0, star),
+                             tail = std::string_view(pattern).substr(star + 1);
+      if (given.size() <= head.size() + tail.size() || !given.starts_with(head) || !given.ends_with(tail))
+        continue;
       const std::string stands = given.substr(head.size(), given.size() - head.size() - tail.size());
       if (tail.size() > 0 && stands.find_first_not_of("0123456789") != std::string::npos) continue;
       std::string out = ours;
@@ -195,11 +202,13 @@ void divide_frequencies(const GgufReader& reader, Architecture& a) {
   for (BlockOptions& block : a.stack.blocks) {
     RotaryOptions& rotary = block.attention.rotary;
     if (by.count() != rotary.width / 2)
-      fail_work(reader.info().file, ": tensor 'rope_freqs.weight' is ", by.shape().text(), ", expected [", rotary.width / 2, "]");
+      fail_work(reader.info().file, ": tensor 'rope_freqs.weight' is ", by.shape().text(), ", expected [",
+                rotary.width / 2, "]");
     rotary.frequencies.clear();
     for (int64_t i = 0; i < by.count(); ++i)
       rotary.frequencies.push_back(
-          std::pow(rotary.base, -2 * static_cast<double>(i) / static_cast<double>(rotary.width)) / by.data<float>()[i]);
+          std::pow(rotary.base, -2 * static_cast<double>(i) / static_cast<double>(rotary.width)) /
+          by.data<float>()[i]);
   }
 }
 
@@ -216,10 +225,15 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const GgufReader& reader) {
   if (has("scores"))
     for (double score : reader.numbers(prefix + "scores")) parts.scores.push_back(static_cast<float>(score));
   if (has("token_type"))
-    for (int64_t type : reader.integers(prefix + "token_type")) parts.types.push_back(static_cast<int32_t>(type));
+    for (int64_t type : reader.integers(prefix + "token_type"))
+      parts.types.push_back(static_cast<int32_t>(type));
   if (has("merges")) parts.merges = reader.strings(prefix + "merges");
-  parts.special = {.bos = id("bos_token_id"), .eos = id("eos_token_id"), .unk = id("unknown_token_id"),
-                   .sep = id("seperator_token_id"), .pad = id("padding_token_id"), .cls = id("cls_token_id"),
+  parts.special = {.bos = id("bos_token_id"),
+                   .eos = id("eos_token_id"),
+                   .unk = id("unknown_token_id"),
+                   .sep = id("seperator_token_id"),
+                   .pad = id("padding_token_id"),
+                   .cls = id("cls_token_id"),
                    .mask = id("mask_token_id")};
   parts.add_bos = info.boolean(prefix + "add_bos_token");
   parts.add_eos = info.boolean(prefix + "add_eos_token");
@@ -249,7 +263,8 @@ ForeignModel read_gguf(const std::string& path) {
     for (TensorRule& rule : table.rules) rule.offset = 0;
   const GgufTensors file(reader, theirs);
   if (a.stack.layers > static_cast<int64_t>(info.entries.size()))
-    fail_work(path, ": its network has ", a.stack.layers, " layers, but the file holds only ", info.entries.size(), " tensors");
+    fail_work(path, ": its network has ", a.stack.layers, " layers, but the file holds only ",
+              info.entries.size(), " tensors");
   Graph graph(operations());
   try {
     build(graph, a);

@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 // Whether a file that a tokenizer comes in lies there: a model may well come without.
 bool holds_tokenizer(const std::string& path) {
   std::error_code none;
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "spm.model",
-                           "vocab.json", "encoder.json", "vocab.txt"})
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+                           "spm.model", "vocab.json", "encoder.json", "vocab.txt"})
     if (fs::exists(fs::path(path) / name, none)) return true;
   return false;
 }
@@ -39,8 +39,8 @@ ForeignModel read_hub_folder(const std::string& path) {
   const std::unique_ptr<TensorSource> file = open_tensors(path);
   // Before anything of its size is made: as many layers as the file can hold.
   if (a.stack.layers > static_cast<int64_t>(file->names().size()) && !a.stack.shared)
-    fail_work(config_path, ": the network has ", a.stack.layers, " layers, but ", file->name(), " holds only ",
-              file->names().size(), " tensors");
+    fail_work(config_path, ": the network has ", a.stack.layers, " layers, but ", file->name(),
+              " holds only ", file->names().size(), " tensors");
   Graph graph(operations());
   try {
     build(graph, a);

@@ -1,7 +1,9 @@
-// llama2.c (Karpathy 2023): Llama with interleaved rotary pairs, as a state dict or as the program's own file.
+// llama2.c (Karpathy 2023): Llama with interleaved rotary pairs, as a state dict or as the program's own
+// file.
 //
-// The file (export.py, version 0): seven int32 (dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, negative
-// where the output table is its own, seq_len), then f32 tensors in the order of k_order, each of all layers together.
+// The file (export.py, version 0): seven int32 (dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size,
+// negative where the output table is its own, seq_len), then f32 tensors in the order of k_order, each of all
+// layers together.
 #include <cstring>
 
 #include "core/json.h"
@@ -62,14 +64,15 @@ TensorTable table() {
 
 void check(const Sizes& s, const std::string& path) {
   if (s.heads < 1 || s.kv_heads < 1 || s.width % s.heads != 0 || s.heads % s.kv_heads != 0)
-    fail_work(path, ": ", s.heads, " heads and ", s.kv_heads, " key/value heads do not share a width of ", s.width);
+    fail_work(path, ": ", s.heads, " heads and ", s.kv_heads, " key/value heads do not share a width of ",
+              s.width);
 }
 
 ForeignModel model_of(const Sizes& s, const TensorSource& file) {
   check(s, file.name());
   if (s.layers > static_cast<int64_t>(file.names().size()))
-    fail_work(file.name(), ": its network has ", s.layers, " layers, but the file holds only ", file.names().size(),
-              " tensors");
+    fail_work(file.name(), ": its network has ", s.layers, " layers, but the file holds only ",
+              file.names().size(), " tensors");
   ForeignModel model;
   const Architecture a = architecture_of(s);
   Graph graph(operations());
@@ -87,13 +90,14 @@ constexpr size_t k_header = 7 * sizeof(int32_t);
 // How many numbers follow the header, or nothing for sizes that no such file has.
 std::optional<uint64_t> numbers_of(const Sizes& s) {
   const auto most = [](int64_t size, int64_t limit) { return size >= 1 && size <= limit; };
-  if (!most(s.width, 1 << 16) || !most(s.hidden, 1 << 18) || !most(s.layers, 1000) || !most(s.heads, s.width) ||
-      !most(s.kv_heads, s.heads) || !most(s.vocabulary, 1 << 20) || !most(s.context, 1 << 20) ||
-      s.width % s.heads != 0 || s.heads % s.kv_heads != 0)
+  if (!most(s.width, 1 << 16) || !most(s.hidden, 1 << 18) || !most(s.layers, 1000) ||
+      !most(s.heads, s.width) || !most(s.kv_heads, s.heads) || !most(s.vocabulary, 1 << 20) ||
+      !most(s.context, 1 << 20) || s.width % s.heads != 0 || s.heads % s.kv_heads != 0)
     return {};
   const auto n = [](int64_t size) { return static_cast<uint64_t>(size); };
   const uint64_t kv = n(s.width / s.heads * s.kv_heads);
-  uint64_t numbers = n(s.vocabulary) * n(s.width) * (s.tied ? 1 : 2) + n(s.width) + n(s.context) * n(s.width / s.heads);
+  uint64_t numbers =
+      n(s.vocabulary) * n(s.width) * (s.tied ? 1 : 2) + n(s.width) + n(s.context) * n(s.width / s.heads);
   numbers += n(s.layers) * (2 * n(s.width) + 2 * n(s.width) * n(s.width) + 2 * n(s.width) * kv +
                             3 * n(s.width) * n(s.hidden));
   return numbers;
@@ -103,12 +107,14 @@ Sizes sizes_of(Bytes bytes) {
   int32_t header[7];
   std::memcpy(header, bytes.data(), k_header);
   const int64_t vocabulary = header[5];
-  return {header[0], header[1], header[2], header[3], header[4], std::abs(vocabulary), header[6], vocabulary > 0};
+  return {header[0], header[1],     header[2], header[3], header[4], std::abs(vocabulary),
+          header[6], vocabulary > 0};
 }
 
 class Llama2cFile final : public TensorList {
  public:
-  Llama2cFile(Bytes bytes, const std::string& path) : TensorList(path), bytes_(bytes), sizes(sizes_of(bytes)) {
+  Llama2cFile(Bytes bytes, const std::string& path)
+      : TensorList(path), bytes_(bytes), sizes(sizes_of(bytes)) {
     const Sizes& s = sizes;
     const int64_t kv = s.width / s.heads * s.kv_heads;
     place("tok_embeddings.weight", {s.vocabulary, s.width});
@@ -122,7 +128,8 @@ class Llama2cFile final : public TensorList {
     place_all("feed_forward.w2", {s.width, s.hidden});
     place_all("feed_forward.w3", {s.hidden, s.width});
     place("norm.weight", {s.width});
-    at_ += static_cast<size_t>(s.context * (s.width / s.heads)) * sizeof(float);  // angles, which are computed
+    at_ +=
+        static_cast<size_t>(s.context * (s.width / s.heads)) * sizeof(float);  // angles, which are computed
     if (!s.tied) place("output.weight", {s.vocabulary, s.width});
   }
 
@@ -137,7 +144,8 @@ class Llama2cFile final : public TensorList {
     add(std::move(entry));
   }
   void place_all(const std::string& part, const std::vector<int64_t>& sizes_of_axes) {
-    for (int64_t layer = 0; layer < sizes.layers; ++layer) place(join("layers.", layer, ".", part, ".weight"), sizes_of_axes);
+    for (int64_t layer = 0; layer < sizes.layers; ++layer)
+      place(join("layers.", layer, ".", part, ".weight"), sizes_of_axes);
   }
   Tensor read_entry(const Entry& entry) const override {
     Tensor out(DType::f32, entry.shape);
@@ -164,10 +172,13 @@ bool is_llama2c(const std::vector<std::string>& names) {
 ForeignModel read_llama2c(const TensorSource& file) {
   const auto& metadata = file.metadata();
   auto found = metadata.find("config");
-  if (found == metadata.end() || found->second.find("\"dim\"") == std::string::npos) found = metadata.find("model_args");
+  if (found == metadata.end() || found->second.find("\"dim\"") == std::string::npos)
+    found = metadata.find("model_args");
   if (found == metadata.end())
-    fail_work(file.name(), ": its tensors are llama2.c's, but its metadata has no \"config\" or \"model_args\", which say ",
-              "how many heads it has");
+    fail_work(
+        file.name(),
+        ": its tensors are llama2.c's, but its metadata has no \"config\" or \"model_args\", which say ",
+        "how many heads it has");
   const JsonSource source{file.name() + ": the configuration in the metadata cannot be read"};
   const Json document = parse_json(found->second, source);
   const JsonValue json(document, source);
@@ -182,7 +193,8 @@ ForeignModel read_llama2c(const TensorSource& file) {
   s.context = has("max_seq_len") ? size("max_seq_len") : 2048;
   const TensorSource::Entry* wide = file.find("layers.0.feed_forward.w1.weight");
   if (!wide) wide = file.find("_orig_mod.layers.0.feed_forward.w1.weight");
-  if (!wide || wide->shape.rank() != 2) fail_work(file.name(), ": tensor 'layers.0.feed_forward.w1.weight' is missing");
+  if (!wide || wide->shape.rank() != 2)
+    fail_work(file.name(), ": tensor 'layers.0.feed_forward.w1.weight' is missing");
   s.hidden = wide->shape[0].size;
   s.tied = document.contains("tied_output") ? json.at("tied_output").boolean() : true;
   return model_of(s, file);

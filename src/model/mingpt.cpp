@@ -166,7 +166,8 @@ GptConfig config_of(StateDict& file, const std::map<std::string, std::string>& m
                     const LoadOptions& options, std::vector<std::string>& notes) {
   const JsonSource source{file.path() + ": the configuration in the metadata cannot be read"};
   auto found = metadata.find("config");
-  if (const auto args = metadata.find("model_args"); args != metadata.end()) found = args;  // nanoGPT's checkpoint
+  if (const auto args = metadata.find("model_args"); args != metadata.end())
+    found = args;  // nanoGPT's checkpoint
   const Json document = found == metadata.end() ? Json(Json::object()) : parse_json(found->second, source);
   const JsonValue json(document, source);
   if (!document.is_object()) json.unexpected("an object");

@@ -428,8 +428,10 @@ Scene matrices_scene(const Trace& trace, const FigureOptions& o) {
   y += 30;
   // An A4 sheet in portrait, on which 12 is 7 pt: 922 by 1345.
   const bool narrow = o.width < k_narrow;
-  const Point room = {std::min(o.width, 922.0) - 2 * k_margin - (narrow ? 0 : 16),
-                      (o.height > 0 ? o.height : 1345) - 102};
+  const Point room = {std::min(o.width, 922.0) - 2 * k_margin - (narrow ? 0 : 16), (o.height > 0 ? o.height
+                                                                                    : narrow     ? 4000
+                                                                                                 : 1345) -
+                                                                                       102};
   const double wrap = narrow ? room.x : 0;
   EquationForm form = fitting(equations, room, 20 + 20, wrap);
   // The weights stand in the line of the output too: where once is enough for their numbers, there alone.

@@ -102,29 +102,31 @@ RotaryOptions with_scaling(const HubConfig& c, const HubConfig& rope, RotaryOpti
   s.original_context =
       rope.real("original_max_position_embeddings",
                 c.real("original_max_position_embeddings", c.real("max_position_embeddings", 2048)));
-  if (kind == "linear") return scaled(rotary, s);
-  if (kind == "llama3") {
-    s.kind = RotaryScaling::llama3;
+  static const std::vector<std::pair<std::string, RotaryScaling>> kinds = {
+      {"linear", RotaryScaling::linear}, {"llama3", RotaryScaling::llama3}, {"yarn", RotaryScaling::yarn}};
+  const auto found =
+      std::find_if(kinds.begin(), kinds.end(), [&](const auto& known) { return known.first == kind; });
+  // Up to the original context dynamic scaling changes nothing.
+  if (kind == "dynamic") return rotary;
+  if (found == kinds.end())
+    c.fail(join("rotary scaling '", visible_line(kind),
+                "' is not known; limpid has linear, dynamic, llama3 and yarn"));
+  s.kind = found->second;
+  if (s.kind == RotaryScaling::llama3) {
     s.low_frequency_factor = rope.real("low_freq_factor", 1);
     s.high_frequency_factor = rope.real("high_freq_factor", 4);
-    return scaled(rotary, s);
   }
-  if (kind == "yarn") {
+  if (s.kind == RotaryScaling::yarn) {
     rope.refuse("mscale");
     rope.refuse("mscale_all_dim");
-    s.kind = RotaryScaling::yarn;
     s.beta_fast = rope.real("beta_fast", 32);
     s.beta_slow = rope.real("beta_slow", 1);
     s.truncate = rope.flag("truncate", true);
     if (rope.has("attention_factor")) s.attention_factor = rope.real("attention_factor", 1);
     if (!rope.has("factor"))
       s.factor = c.real("max_position_embeddings", s.original_context) / s.original_context;
-    return scaled(rotary, s);
   }
-  // Up to the original context dynamic scaling changes nothing.
-  if (kind == "dynamic") return rotary;
-  c.fail(join("rotary scaling '", visible_line(kind),
-              "' is not known; limpid has linear, dynamic, llama3 and yarn"));
+  return scaled(rotary, s);
 }
 
 }  // namespace

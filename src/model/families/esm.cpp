@@ -24,11 +24,15 @@ Architecture architecture(const HubConfig& c) {
   block.attention.each = "token";
   block.feed_forward = {c.size("intermediate_size"), Activation::gelu};
   Architecture a;
-  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 1026)};
+  a.inputs = {
+      .vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 1026)};
   a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
   a.head.kind = Head::none;
   if (c.is_for("ForMaskedLM"))
-    a.head = {.kind = Head::masked_word, .tied = c.flag("tie_word_embeddings", true), .bias = true, .transform = true,
+    a.head = {.kind = Head::masked_word,
+              .tied = c.flag("tie_word_embeddings", true),
+              .bias = true,
+              .transform = true,
               .transform_norm = norm};
   return a;
 }
@@ -44,7 +48,8 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
   t.norm("ln_head", "lm_head.layer_norm");
   t.linear("unembed.W_U", "lm_head.decoder.weight");
   t.vector("unembed.b_U", "lm_head.bias");
-  t.ignored.insert(t.ignored.end(), {"*contact_head.*", "*embeddings.position_embeddings.weight", "lm_head.*"});
+  t.ignored.insert(t.ignored.end(),
+                   {"*contact_head.*", "*embeddings.position_embeddings.weight", "lm_head.*"});
   return t;
 }
 

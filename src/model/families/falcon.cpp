@@ -28,9 +28,11 @@ Architecture architecture(const HubConfig& c) {
   block.attention.positions = Positions::rotary;
   block.attention.rotary = rotary_of(c, block.attention.width);
   block.attention.each = "token";
-  block.feed_forward = {c.size("ffn_hidden_size", 4 * width), c.activation("activation", "gelu"), false, bias};
+  block.feed_forward = {c.size("ffn_hidden_size", 4 * width), c.activation("activation", "gelu"), false,
+                        bias};
   Architecture a;
-  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 2048)};
+  a.inputs = {
+      .vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 2048)};
   a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
   a.head.tied = c.flag("tie_word_embeddings", true);
   if (c.is_for("Model")) a.head.kind = Head::none;

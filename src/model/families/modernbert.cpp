@@ -1,5 +1,5 @@
-// ModernBERT (Warner 2024): a pre-norm encoder with gated layers, rotary positions, and windows on both sides in two
-// of three layers.  The first block has no norm before its attention.
+// ModernBERT (Warner 2024): a pre-norm encoder with gated layers, rotary positions, and windows on both sides
+// in two of three layers.  The first block has no norm before its attention.
 #include <algorithm>
 
 #include "model/families/family.h"
@@ -22,7 +22,9 @@ Architecture architecture(const HubConfig& c) {
   block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_activation", "gelu"), true,
                         c.flag("mlp_bias", false)};
   Architecture a;
-  a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 8192),
+  a.inputs = {.vocabulary = c.size("vocab_size"),
+              .width = width,
+              .context = c.size("max_position_embeddings", 8192),
               .norm = norm};
   a.stack = {.layers = c.size("num_hidden_layers"), .final_norm = norm};
   std::vector<std::string> types = layer_types(c);
@@ -36,7 +38,8 @@ Architecture architecture(const HubConfig& c) {
     made.first_norm = !type.starts_with("first ");
     const std::string kind = made.first_norm ? type : type.substr(6);
     const bool local = kind == "sliding_attention";
-    made.attention.rotary = {block.attention.width, c.real(local ? "local_rope_theta" : "global_rope_theta", local ? 10000 : 160000)};
+    made.attention.rotary = {block.attention.width, c.real(local ? "local_rope_theta" : "global_rope_theta",
+                                                           local ? 10000 : 160000)};
     if (c.has("rope_parameters")) made.attention.rotary = rotary_of(c, block.attention.width, kind);
     if (local) {
       const int64_t each_side = c.size("local_attention", 128) / 2;
@@ -47,9 +50,13 @@ Architecture architecture(const HubConfig& c) {
   });
   a.head.kind = Head::none;
   if (c.is_for("ForMaskedLM"))
-    a.head = {.kind = Head::masked_word, .tied = c.flag("tie_word_embeddings", true), .bias = c.flag("decoder_bias", true),
-              .transform = true, .activation = c.activation("classifier_activation", "gelu"),
-              .transform_bias = c.flag("classifier_bias", false), .transform_norm = norm};
+    a.head = {.kind = Head::masked_word,
+              .tied = c.flag("tie_word_embeddings", true),
+              .bias = c.flag("decoder_bias", true),
+              .transform = true,
+              .activation = c.activation("classifier_activation", "gelu"),
+              .transform_bias = c.flag("classifier_bias", false),
+              .transform_norm = norm};
   return a;
 }
 

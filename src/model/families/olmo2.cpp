@@ -1,4 +1,5 @@
-// OLMo 2 (OLMo 2024): Llama with norms of what attention and feed-forward give, and of queries and keys as whole rows.
+// OLMo 2 (OLMo 2024): Llama with norms of what attention and feed-forward give, and of queries and keys as
+// whole rows.
 #include "model/families/family.h"
 
 namespace limpid {

@@ -1,4 +1,5 @@
-// StableLM (Stability 2023): Llama with layer norms and a part of each head turned; side by side where asked for.
+// StableLM (Stability 2023): Llama with layer norms and a part of each head turned; side by side where asked
+// for.
 #include "model/families/family.h"
 
 namespace limpid {
