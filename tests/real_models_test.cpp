@@ -39,7 +39,8 @@ TEST_F(Stories, WritesThePublishedText) {
   options.tokens = 120;
   const std::string published = read_file(folder + "/stories260K.md");
   std::string written;
-  model->generate(std::vector<int64_t>{1}, options, [&](const GeneratedToken& token) { written += token.piece; });
+  model->generate(std::vector<int64_t>{1}, options,
+                  [&](const GeneratedToken& token) { written += token.piece; });
   ASSERT_FALSE(written.empty());
   if (written[0] == ' ') written.erase(0, 1);  // the space before the first word is not printed
   EXPECT_TRUE(written.starts_with("Once upon a time, there was a little girl named Lily."));

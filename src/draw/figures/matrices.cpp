@@ -385,7 +385,7 @@ void add_equation(Scene& scene, const Equation& e, const EquationForm& form, con
 
 namespace {
 
-constexpr double k_narrow = 700;  // a column of a paper: lines go on below
+constexpr double k_narrow = 780;  // a column of a paper: lines go on below
 
 // The scores' line without the weights, where they also begin the output's line; empty where they do not.
 std::vector<Equation> with_weights_once(std::vector<Equation> equations) {
