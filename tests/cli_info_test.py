@@ -188,7 +188,7 @@ class Folders(Case):
         write("hub/README.md", "# A model\n")
         page = self.ok("info", path("hub"))
         for words in ("a model's folder", "config.json", "(gpt2)", "a safetensors file, 1 tensor", "a PyTorch checkpoint",
-                      "onnx", "limpid info " + path("hub/model.safetensors")):
+                      "onnx", "--model " + path("hub")):
             self.assertIn(words, page.replace("\n            ", " "))
         files = {f["name"]: f["what"] for f in json.loads(self.ok("info", path("hub"), "--json"))["files"]}
         self.assertEqual(sorted(files), ["README.md", "config.json", "model.safetensors", "onnx", "pytorch_model.bin"])

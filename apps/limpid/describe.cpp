@@ -228,7 +228,7 @@ void say_what_json_is(const std::string& path, Json& out) {
                                    ? json["model_type"].get<std::string>()
                                    : "no model_type") +
                   ")";
-    out["advice"] = "the numbers are in the .safetensors file beside it";
+    out["advice"] = "its folder is the model: limpid trace \"Life is short\" --model FOLDER";
   } else if (json.contains("network")) {
     says("a recipe of limpid's", "limpid train " + path);
   } else if (json.contains("kind") && (json.contains("merges") || json.contains("words") ||
@@ -236,7 +236,7 @@ void say_what_json_is(const std::string& path, Json& out) {
     says("a tokenizer of limpid's", "give it as --tokenizer " + path);
   } else if (json.contains("model") && json.contains("added_tokens")) {
     says("a tokenizer of the hub (tokenizer.json)",
-         "limpid reads GPT-2's as a folder with vocab.json and merges.txt: --tokenizer FOLDER");
+         "give it as --tokenizer " + path);
   }
 }
 
@@ -307,6 +307,9 @@ std::string advice_for_folder(const fs::path& folder, const Json& files) {
   const auto holds = [&](const char* file) {
     return std::any_of(files.begin(), files.end(), [&](const Json& each) { return each["name"] == file; });
   };
+  const bool weights = holds("model.safetensors") || holds("model.safetensors.index.json") || holds("pytorch_model.bin") ||
+                       holds("pytorch_model.bin.index.json");
+  if (holds("config.json") && weights) return "limpid trace \"Life is short\" --model " + folder.string();
   if (holds("model.safetensors")) {
     const std::string model = (folder / "model.safetensors").string();
     return holds("checkpoint.safetensors") ? "limpid trace \"Life is short\" --model " + model
@@ -314,7 +317,7 @@ std::string advice_for_folder(const fs::path& folder, const Json& files) {
   }
   if (holds("checkpoint.safetensors"))
     return "a training run that is not done; go on with its recipe and --resume";
-  if (holds("model.safetensors.index.json")) return "a model in several files, which limpid does not read";
+  if (holds("model.safetensors.index.json")) return "the parts of a model, without its config.json";
   if (holds("pytorch_model.bin")) return "limpid info " + (folder / "pytorch_model.bin").string();
   return files.empty() ? "" : "give one of its files";
 }
