@@ -32,6 +32,11 @@ class Families : public testing::TestWithParam<Case> {
   }
 
   Model model() const { return Model::load(folder.string()); }
+  // What the file of gradients holds, and the gradients under our names.
+  std::pair<std::map<std::string, Tensor>, std::map<std::string, Tensor>> gradients_of(
+      const fs::path& file) const;
+  void expect_gradients(const Model&, const Graph&, std::map<std::string, ConstView> bound,
+                        const std::map<std::string, Tensor>& expected, double loss) const;
 
   fs::path folder;
   std::map<std::string, Tensor> golden, golden2;
@@ -126,12 +131,10 @@ TEST_P(Families, WriteTheReferencesTokens) {
 
 // The gradients of the reference stand in a file under the names of the weights: read as if they were
 // weights.
-TEST_P(Families, HaveTheReferencesGradients) {
-  const fs::path file = folder / "golden_grad.safetensors";
-  if (!fs::exists(file)) GTEST_SKIP() << "the reference has no gradients";
+std::pair<std::map<std::string, Tensor>, std::map<std::string, Tensor>> Families::gradients_of(
+    const fs::path& file) const {
   TensorFile content = read_safetensors(file);
-  const Tensor ids = content.tensors.at("in.input_ids"), labels = content.tensors.at("in.labels"),
-               loss = content.tensors.at("loss");
+  const std::map<std::string, Tensor> all = content.tensors;
   std::erase_if(content.tensors, [](const auto& e) {
     return e.first.starts_with("in.") || e.first.starts_with("out.") || e.first == "loss";
   });
@@ -139,9 +142,29 @@ TEST_P(Families, HaveTheReferencesGradients) {
   fs::create_directories(copy);
   fs::copy_file(folder / "config.json", copy / "config.json", fs::copy_options::overwrite_existing);
   write_safetensors(copy / "model.safetensors", content);
-  const Model m = model(), expected = Model::load(copy.string());
+  const std::map<std::string, Tensor> gradients = Model::load(copy.string()).parameters();
   fs::remove_all(copy);
+  return {all, gradients};
+}
 
+void Families::expect_gradients(const Model& m, const Graph& graph, std::map<std::string, ConstView> bound,
+                                const std::map<std::string, Tensor>& expected, double loss) const {
+  for (const auto& [name, tensor] : m.parameters()) bound[name] = tensor;
+  RunOptions options;
+  options.keep.push_back("loss");
+  for (const auto& [name, tensor] : m.parameters()) options.keep.push_back(name + ".grad");
+  const RunResult result = Engine(graph).run(bound, options);
+  EXPECT_NEAR(result["loss"].at({}), loss, 1e-5);
+  for (const auto& [name, tensor] : expected)
+    EXPECT_LE(difference(result[name + ".grad"], tensor), 5e-6) << name;
+}
+
+TEST_P(Families, HaveTheReferencesGradients) {
+  const fs::path file = folder / "golden_grad.safetensors";
+  if (!fs::exists(file)) GTEST_SKIP() << "the reference has no gradients";
+  const auto [content, expected] = gradients_of(file);
+  const Tensor &ids = content.at("in.input_ids"), &labels = content.at("in.labels");
+  const Model m = model();
   Graph graph(operations());
   build(graph, m.config(), Purpose::train);
   differentiate(graph, graph.handle(graph.require("loss")));
@@ -159,14 +182,53 @@ TEST_P(Families, HaveTheReferencesGradients) {
   std::map<std::string, ConstView> bound = {{"tokens", tokens}, {"targets", targets}};
   if (graph.find("lengths") >= 0) bound["lengths"] = lengths;
   if (graph.find("token_types") >= 0) bound["token_types"] = types;
-  for (const auto& [name, tensor] : m.parameters()) bound[name] = tensor;
-  RunOptions options;
-  options.keep.push_back("loss");
-  for (const auto& [name, tensor] : m.parameters()) options.keep.push_back(name + ".grad");
-  const RunResult result = Engine(graph).run(bound, options);
-  EXPECT_NEAR(result["loss"].at({}), loss.at({0}), 1e-5);
-  for (const auto& [name, tensor] : expected.parameters())
-    EXPECT_LE(difference(result[name + ".grad"], tensor), 5e-6) << name;
+  expect_gradients(m, graph, bound, expected, content.at("loss").at({0}));
+}
+
+// ---- images ----------------------------------------------------------------------------------------
+
+class Images : public Families {};
+
+TEST_P(Images, GiveTheReferencesNumbers) {
+  const Model m = model();
+  const Trace trace = m.trace(golden.at("in.pixel_values"));
+  EXPECT_LE(difference(trace["logits"], golden.at("out.logits")), GetParam().logits);
+  for (int layer = 0; layer < 2; ++layer) {
+    EXPECT_LE(
+        difference(trace[join("blocks.", layer, ".attn.pattern")], golden.at(join("out.attentions.", layer))),
+        2e-5);
+    EXPECT_LE(difference(trace[join("blocks.", layer, ".resid_pre")],
+                         golden2.at(join("out.hidden_states.", layer))),
+              2e-5);
+  }
+  EXPECT_LE(difference(trace["blocks.1.resid_post"], golden2.at("out.hidden_states.2")),
+            2e-5);  // before the norm
+  EXPECT_EQ(trace.tokens.front().label, "[CLS]");
+  EXPECT_EQ(trace.tokens.back().label, "3,3");
+  const std::string last = m.graph().value(m.graph().require("last_hidden_state")).name;
+  const RunResult batch = m.run(golden2.at("in.pixel_values"), {.keep = {"logits", last}});
+  EXPECT_LE(difference(batch["logits"], golden2.at("out.logits")), GetParam().logits);
+  EXPECT_LE(difference(batch[last], golden2.at("out.last_hidden_state")), 2e-5);
+}
+
+TEST_P(Images, HaveTheReferencesGradients) {
+  const fs::path file = folder / "golden_grad.safetensors";
+  if (!fs::exists(file)) GTEST_SKIP() << "the reference has no gradients";
+  const auto [content, expected] = gradients_of(file);
+  const Model m = model();
+  Graph graph(operations());
+  build(graph, m.config(), Purpose::train);
+  differentiate(graph, graph.handle(graph.require("loss")));
+  const Tensor targets = content.at("in.labels").to(DType::i64);
+  std::map<std::string, ConstView> bound = {{"pixels", content.at("in.pixel_values")}, {"targets", targets}};
+  expect_gradients(m, graph, bound, expected, content.at("loss").at({0}));
+}
+
+TEST_P(Images, RefuseWhatIsNoImage) {
+  const Model m = model();
+  EXPECT_THROW(m.trace(std::vector<int64_t>{1, 2}), Error);
+  EXPECT_THROW(m.trace("Life is short"), Error);
+  EXPECT_THROW(m.trace(Tensor(DType::f32, Shape::unnamed({1, 3, 16, 15}))), Error);
 }
 
 std::string name_of(const testing::TestParamInfo<Case>& info) { return info.param.name; }
@@ -177,6 +239,7 @@ INSTANTIATE_TEST_SUITE_P(Decoders, Families,
                                          Case{"qwen2"}, Case{"qwen3"}, Case{"gemma"}, Case{"gemma2"},
                                          Case{"gemma3_text"}, Case{"phi3"}, Case{"starcoder2"}),
                          name_of);
+INSTANTIATE_TEST_SUITE_P(Vision, Images, testing::Values(Case{"vit"}, Case{"deit"}), name_of);
 INSTANTIATE_TEST_SUITE_P(Encoders, Families,
                          testing::Values(Case{"bert"}, Case{"distilbert"}, Case{"roberta"}, Case{"albert"},
                                          Case{"electra"}, Case{"mpnet"}),

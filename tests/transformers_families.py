@@ -47,6 +47,7 @@ CASES = {
         dict(LLAMA), dict(LLAMA, tie_word_embeddings=True, attention_bias=True, mlp_bias=True, head_dim=16),
         dict(LLAMA, rope_parameters=rope(rope_type="linear", factor=4.0)),
         dict(LLAMA, rope_parameters=rope(rope_type="dynamic", factor=2.0)),
+        dict(LLAMA, max_position_embeddings=8, rope_parameters=rope(rope_type="dynamic", factor=2.0)),
         dict(LLAMA, rope_parameters=rope(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)),
         dict(LLAMA, rope_parameters=rope(rope_type="yarn", factor=4.0, original_max_position_embeddings=16))]),
     "mistral": ("MistralConfig", "MistralForCausalLM", [dict(LLAMA, sliding_window=4), dict(LLAMA, sliding_window=None)]),

@@ -235,8 +235,7 @@ void say_what_json_is(const std::string& path, Json& out) {
                                        json.contains("characters") || json["kind"] == "bytes")) {
     says("a tokenizer of limpid's", "give it as --tokenizer " + path);
   } else if (json.contains("model") && json.contains("added_tokens")) {
-    says("a tokenizer of the hub (tokenizer.json)",
-         "give it as --tokenizer " + path);
+    says("a tokenizer of the hub (tokenizer.json)", "give it as --tokenizer " + path);
   }
 }
 
@@ -307,8 +306,8 @@ std::string advice_for_folder(const fs::path& folder, const Json& files) {
   const auto holds = [&](const char* file) {
     return std::any_of(files.begin(), files.end(), [&](const Json& each) { return each["name"] == file; });
   };
-  const bool weights = holds("model.safetensors") || holds("model.safetensors.index.json") || holds("pytorch_model.bin") ||
-                       holds("pytorch_model.bin.index.json");
+  const bool weights = holds("model.safetensors") || holds("model.safetensors.index.json") ||
+                       holds("pytorch_model.bin") || holds("pytorch_model.bin.index.json");
   if (holds("config.json") && weights) return "limpid trace \"Life is short\" --model " + folder.string();
   if (holds("model.safetensors")) {
     const std::string model = (folder / "model.safetensors").string();

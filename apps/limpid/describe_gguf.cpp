@@ -6,6 +6,7 @@
 #include "core/number_text.h"
 #include "limpid/describe.h"
 #include "limpid/gguf.h"
+#include "model/foreign.h"
 
 namespace limpid::command {
 
@@ -87,6 +88,8 @@ Json describe_gguf(const std::string& path) {
     count = (count.is_null() ? 0 : count.get<int64_t>()) + 1;
   }
   out["types"] = types;
+  if (runs_gguf_architecture(info.text("general.architecture").value_or("")))
+    out["advice"] = "limpid trace \"Life is short\" --model " + path;
   out["metadata"] = Json::object();
   for (const auto& [key, value] : info.metadata) out["metadata"][key] = value_json(reader, key, value);
   return out;

@@ -34,7 +34,7 @@ std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& given) {
   const fs::path path(given);
   std::error_code none;
   const RecognizedFile seen = recognize(path);
-  if (seen.kind == FileKind::safetensors) return tokenizer_in_model(given);
+  if (seen.kind == FileKind::safetensors || seen.kind == FileKind::gguf) return tokenizer_in_model(given);
   const bool foreign =
       seen.kind != FileKind::json && seen.kind != FileKind::text && seen.kind != FileKind::binary;
   try {

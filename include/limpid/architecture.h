@@ -133,6 +133,17 @@ struct TokenInputs {
   std::optional<NormOptions> norm = {};
 };
 
+/// Images: pixels [B,channels,height,width] -> [B,T,width], a row a square, behind the learned tokens
+/// (Dosovitskiy 2020). A table of learned positions is added.
+struct PatchInputs {
+  int64_t channels = 3, height = 224, width = 224;  // of an image
+  int64_t size = 16;                                // of a square's side
+  bool bias = true;
+  std::vector<std::string> tokens = {};  // learned rows before the patches: "cls_token", ...
+
+  int64_t count() const { return static_cast<int64_t>(tokens.size()) + height / size * (width / size); }
+};
+
 /// What the last hidden state goes through.
 struct HeadOptions {
   Head kind = Head::next_word;
@@ -151,7 +162,8 @@ struct HeadOptions {
 
 struct Architecture {
   std::string family = "";  // for people: "llama"
-  TokenInputs inputs;
+  TokenInputs inputs;       // of images only the width counts
+  std::optional<PatchInputs> patches = {};
   Stack stack;
   HeadOptions head;
   double dropout = 0;  // of the embedding and of what each layer adds, when training

@@ -40,6 +40,10 @@ struct RotaryOptions {
   // rotary positions (linear, Llama 3, YaRN) are such a list.  Empty, or width / 2 numbers.
   std::vector<double> frequencies = {};
   double magnitude = 1;  // of cos and sin (YaRN's attention factor)
+  // In a text longer than the context the base grows with its length T (bloc97 2023, "dynamic NTK"):
+  // base (factor T / context - (factor - 1))^(width / (width - 2)).  0: it does not.
+  double dynamic_factor = 0;
+  int64_t dynamic_context = 0;
 };
 
 /// The scaled frequencies of rotary positions, and YaRN's magnitude.
@@ -84,6 +88,13 @@ Stage relative_bias(const Scope& in, Stage scores, Stage table, const RelativeBi
 /// Adds q[t] . table[clip(s - t, -K, K) + K] to scores (Shaw 2018): scores [B,H,T,S], q [B,T,H,D], table
 /// [N,D] with N = 2 K + 1 -> [B,H,T,S].
 Stage relative_keys(const Scope& in, Stage scores, Stage q, Stage table, int64_t first_query = 0);
+
+/// pixels [B,channels,height,width] -> [B,T,C]: squares of size by size, from the top left line by line; the
+/// numbers of one, channel by channel.  Height and width are multiples of the size.
+Stage patches(const Scope& in, Stage pixels, int64_t size);
+
+/// x [B,T,C], rows [N,C] -> [B,N+T,C]: the rows, then x.
+Stage prepend(const Scope& in, Stage x, Stage rows);
 
 // ---- products ------------------------------------------------------------------------------------
 

@@ -37,6 +37,9 @@ enum class Axis : char {
   P = 'P',   // rows of a position table
   N = 'N',   // buckets of a table of relative positions
   R = 'R',   // hops of attention pooling
+  K = 'K',   // colour channels of an image
+  Y = 'Y',   // its lines
+  X = 'X',   // its columns
 };
 
 /// A size that is not known until the network runs: it is bound, by its axis, at each run.

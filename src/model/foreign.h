@@ -27,6 +27,8 @@ ForeignModel read_hub_folder(const std::string& path);
 
 /// llama.cpp's files: metadata, tensors and the tokenizer in one.
 ForeignModel read_gguf(const std::string& path);
+/// Whether limpid runs a "general.architecture".
+bool runs_gguf_architecture(std::string_view architecture);
 
 /// State dicts of minGPT, nanoGPT and GPT-2 (h.0.attn.c_attn.weight ...).  Throws Error{call} naming what
 /// neither the file nor the options say.

@@ -2,6 +2,9 @@
 // folder on the hub, so that a family is described once.
 #include "limpid/gguf.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/json.h"
 #include "files/tensor_list.h"
 #include "model/families/tensors.h"
@@ -243,6 +246,12 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const GgufReader& reader) {
 }
 
 }  // namespace
+
+bool runs_gguf_architecture(std::string_view architecture) {
+  const auto& all = gguf_families();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const GgufFamily& family) { return family.architecture == architecture; });
+}
 
 ForeignModel read_gguf(const std::string& path) {
   const GgufReader reader(path);

@@ -21,7 +21,13 @@ struct LIMPID_LOCAL Model::Impl {
   Tensor vectors;                         // [1,T,C]
   std::vector<std::string> vector_names;  // empty: X1, X2, ...
 
-  const char* input_name() const { return vectors.count() > 0 ? "vectors" : "tokens"; }
+  bool sees_images() const {
+    const auto* parts = std::get_if<Architecture>(&config);
+    return parts && parts->patches;
+  }
+  const char* input_name() const {
+    return vectors.count() > 0 ? "vectors" : sees_images() ? "pixels" : "tokens";
+  }
   /// What a run reads: the parameters, the input, and what the network wants to know besides: lengths (all
   /// whole, unless given) and token types (all 0, unless given).
   struct Bound {

@@ -122,6 +122,7 @@ std::string Model::Impl::hash() const {
 }
 
 std::vector<int64_t> Model::encode(const std::string& text) const {
+  if (impl_->sees_images()) fail_call("this model reads images; give one instead of a text");
   if (!impl_->tokenizer) fail_call("this model has no tokenizer; give token ids instead of a text");
   std::vector<int64_t> ids = impl_->tokenizer->encode_for_model(text).ids;
   if (ids.empty() && text.empty()) fail_call("the text is empty; give at least one word");
@@ -279,11 +280,29 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
 }
 
 Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) const {
+  if (impl_->sees_images()) fail_call("this model reads images; give one instead of tokens");
   if (ids.empty()) fail_call("trace: no tokens given; give at least one");
   std::vector<Token> tokens;
   for (int64_t id : ids)
     tokens.push_back({id, impl_->tokenizer ? impl_->tokenizer->label(id) : std::to_string(id), 0, 0});
   return impl_->record(one_row(ids), std::move(tokens), options);
+}
+
+Trace Model::trace(const Tensor& pixels, const TraceOptions& options) const {
+  if (!impl_->sees_images()) fail_call("trace: this network reads no images");
+  const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
+  const Shape wanted = {{Axis::B, 1}, {Axis::K, o.channels}, {Axis::Y, o.height}, {Axis::X, o.width}};
+  if (!pixels.shape().same_sizes(wanted) || !is_floating(pixels.dtype()))
+    fail_call("trace: the image is ", name(pixels.dtype()), " ", pixels.shape().text(),
+              ", expected real numbers ", wanted.text());
+  std::vector<Token> tokens;
+  for (const std::string& name : o.tokens)
+    tokens.push_back(
+        {static_cast<int64_t>(tokens.size()), name == "cls_token" ? "[CLS]" : "[" + name + "]", 0, 0});
+  for (int64_t y = 0; y < o.height / o.size; ++y)
+    for (int64_t x = 0; x < o.width / o.size; ++x)
+      tokens.push_back({static_cast<int64_t>(tokens.size()), join(y, ",", x), 0, 0});
+  return impl_->record(pixels, std::move(tokens), options);
 }
 
 Trace Model::trace(const std::string& text, const TraceOptions& options) const {

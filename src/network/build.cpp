@@ -60,7 +60,17 @@ void check(const BlockOptions& o, const std::string& of, int64_t width) {
 
 void check(const Architecture& a) {
   const std::string of = a.family.empty() ? "network" : a.family;
-  if (a.inputs.vocabulary < 1 || a.inputs.width < 1)
+  if (a.patches) {
+    const PatchInputs& p = *a.patches;
+    if (p.channels < 1 || p.size < 1 || p.height < p.size || p.width < p.size || p.height % p.size != 0 ||
+        p.width % p.size != 0)
+      fail_call(of, ": images of ", p.channels, " channels, ", p.height, " by ", p.width,
+                " pixels, in squares of ", p.size,
+                ", expected a height and a width that the square's side divides");
+    if (a.head.kind == Head::next_word || a.head.kind == Head::masked_word)
+      fail_call(of, ": a network of images predicts no words");
+  }
+  if ((!a.patches && a.inputs.vocabulary < 1) || a.inputs.width < 1)
     fail_call(of, ": vocabulary ", a.inputs.vocabulary, " and width ", a.inputs.width,
               ", expected at least 1");
   if (a.stack.layers < 1 || a.stack.layers > k_most_layers)
@@ -96,12 +106,16 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   const Architecture a = training ? given : without_dropout(given);
   const Scope in = graph.scope();
   const int64_t table_width = a.inputs.embedding_width ? a.inputs.embedding_width : a.inputs.width;
-  const Stage table = graph.parameter("embed.W_E", {{Axis::V, a.inputs.vocabulary}, {Axis::C, table_width}},
-                                      {Init::Kind::normal, 0.02, true});
+  Stage table;
+  if (!a.patches)
+    table = graph.parameter("embed.W_E", {{Axis::V, a.inputs.vocabulary}, {Axis::C, table_width}},
+                            {Init::Kind::normal, 0.02, true});
   BlockContext context{.width = a.inputs.width, .dropout = a.dropout};
   context.out_init = a.stack.blocks[0].attention.out_init;
-  Stage x = dropped(token_inputs(in, a.inputs, table), a.dropout);  // [B,T,C]
-  if (!causal(a)) context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+  Stage x = a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
+                      : token_inputs(in, a.inputs, table);  // [B,T,C]
+  x = dropped(x, a.dropout);
+  if (!causal(a) && !a.patches) context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
   x = stack(in, x, a.stack, context);  // [B,T,C]
   graph.alias("last_hidden_state", x);
   head(in, x, a.head, table, a, context.lengths, training);  // "logits" [B,T,V], ...
@@ -125,7 +139,9 @@ void build(Graph& graph, const NetworkConfig& config, Purpose purpose) {
 int64_t context_of(const NetworkConfig& config) {
   if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->context;
   if (const auto* parts = std::get_if<Architecture>(&config))
-    return parts->inputs.context > 0 ? parts->inputs.context : INT64_MAX;
+    return parts->patches              ? parts->patches->count()
+           : parts->inputs.context > 0 ? parts->inputs.context
+                                       : INT64_MAX;
   const auto& textbook = std::get<TextbookConfig>(config);
   return textbook.positions == Positions::learned ? textbook.context : INT64_MAX;
 }

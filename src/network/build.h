@@ -11,6 +11,9 @@ void build_parts(Graph&, const Architecture&, Purpose);
 /// tokens [B,T] -> x [B,T,C], what the first block reads; `table` [V,E].
 Stage token_inputs(const Scope& in, const TokenInputs&, Stage table);
 
+/// pixels -> x [B,T,C].
+Stage patch_inputs(const Scope& in, const PatchInputs&, int64_t width);
+
 /// What every block of a stack shares.
 struct BlockContext {
   int64_t width = 0;  // of the model
@@ -22,11 +25,8 @@ struct BlockContext {
 Stage block(const Scope& in, Stage x, const BlockOptions&, const BlockContext&);
 Stage stack(const Scope& in, Stage x, const Stack&, const BlockContext&);
 
-/// x [B,T,C] -> "logits", "probs" [B,T,V]; when training, input "targets" [B,T] and "loss".  `tied` is the
-/// embedding table, or empty for a table of its own, unembed.W_U [C,V].
-void predict_words(const Scope& in, Stage x, Stage tied, int64_t vocabulary, bool training,
-                   const std::string& each = "word");
-/// The end of a network: "logits" and "probs" (words, classes), or "prediction" (numbers), or nothing.
+/// The end of a network: "logits" and "probs" (words, classes), or "prediction" (numbers), or nothing; when
+/// training, input "targets" and "loss".  `table` [V,E] is the embedding's.
 void head(const Scope& in, Stage x, const HeadOptions&, Stage table, const Architecture&, Stage lengths,
           bool training);
 

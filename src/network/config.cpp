@@ -117,6 +117,11 @@ struct Reader {
     values.clear();
     json.at(name).each_item([&](const JsonValue& item) { values.push_back(item.integer(0, k_most_size)); });
   }
+  void operator()(const char* name, std::vector<std::string>& values) {
+    if (!given(name)) return;
+    values.clear();
+    json.at(name).each_item([&](const JsonValue& item) { values.push_back(item.text()); });
+  }
   void operator()(const char* name, std::vector<double>& values) {
     if (!given(name)) return;
     values.clear();
@@ -222,6 +227,8 @@ const auto describe_rotary = [](auto& v, auto& c) {
   v("pairing", c.pairing, k_pairings);
   v("frequencies", c.frequencies);
   v("magnitude", c.magnitude);
+  v("dynamic_factor", c.dynamic_factor);
+  v("dynamic_context", c.dynamic_context);
 };
 
 const auto describe_attention = [](auto& v, auto& c) {
@@ -289,6 +296,15 @@ const auto describe_inputs = [](auto& v, auto& c) {
   v.part("norm", c.norm, describe_norm);
 };
 
+const auto describe_patches = [](auto& v, auto& c) {
+  v("channels", c.channels);
+  v("height", c.height);
+  v("width", c.width);
+  v("size", c.size);
+  v("bias", c.bias);
+  v("tokens", c.tokens);
+};
+
 const auto describe_head = [](auto& v, auto& c) {
   v("kind", c.kind, k_heads);
   v("tied", c.tied);
@@ -307,6 +323,7 @@ template <class Visitor, class Config>
 void describe_parts(Visitor& v, Config& c) {
   v("family", c.family);
   v.part("inputs", c.inputs, describe_inputs);
+  v.part("patches", c.patches, describe_patches);
   v.part("stack", c.stack, describe_stack);
   v.part("head", c.head, describe_head);
   v("dropout", c.dropout);

@@ -41,20 +41,6 @@ Stage words(const Scope& in, Stage x, const HeadOptions& o, Stage table, const A
 
 }  // namespace
 
-void predict_words(const Scope& in, Stage x, Stage tied, int64_t vocabulary, bool training,
-                   const std::string& each) {
-  const Note note = {"Output Layer", tied ? "logits = x W_E^T" : "logits = x W_U",
-                     join("One score per ", each, " that could come next.")};
-  const Scope here = (in / "logits").saying(note);
-  const Stage logits = tied ? linear(here, x, tied, {}, {.transposed = true})  // [B,T,V]
-                            : project(here, x, "unembed.W_U", {{Axis::V, vocabulary}}, {});
-  softmax((in / "probs")
-              .saying({"", "p = softmax(logits)",
-                       join("The scores become the probabilities of the next ", each, ".")}),
-          logits, Axis::V);
-  if (training) loss_of(in, logits, {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}});
-}
-
 void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Architecture& a, Stage lengths,
           bool training) {
   const Shape places = {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}};

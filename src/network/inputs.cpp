@@ -78,4 +78,22 @@ Stage token_inputs(const Scope& in, const TokenInputs& o, Stage table) {
   return TokenBuilder(in, o).build(table);
 }
 
+Stage patch_inputs(const Scope& in, const PatchInputs& o, int64_t width) {
+  Graph& graph = *in.graph;
+  const Stage pixels = graph.input(
+      "pixels", {{Axis::B, k_symbolic}, {Axis::K, o.channels}, {Axis::Y, o.height}, {Axis::X, o.width}});
+  const Note note = {"Linear Transform", o.bias ? "y = x W + b" : "y = x W",
+                     "Turns the numbers of a square into a row of the model's width."};
+  Stage x = patches(in / "patches", pixels, o.size);  // [B,T,K P P]
+  x = project((in / "patch_embed").saying(note), x, "patch_embed.W", {{Axis::C, width}},
+              {.bias = o.bias, .bias_name = "patch_embed.b"});  // [B,T,C]
+  for (auto name = o.tokens.rbegin(); name != o.tokens.rend(); ++name)
+    x = prepend(in / *name, x,
+                graph.parameter(*name + ".w", {{Axis::N, 1}, {Axis::C, width}}, k_small));  // [B,1+T,C]
+  const Stage rows = graph.parameter("pos_embed.W_pos", {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
+  return add((in / "blocks.0.resid_pre")
+                 .saying({"Add", "x + position", "A patch is what it shows and where it stands."}),
+             x, learned_positions(in / "pos_embed", x, rows));
+}
+
 }  // namespace limpid

@@ -44,8 +44,17 @@ AttentionOptions attention_options(const TextbookConfig& c) {
   return o;
 }
 
-void predict_words_untied(const Scope& in, Stage x, const TextbookConfig& c, bool training) {
-  predict_words(in, x, {}, c.vectors ? c.outputs : c.vocabulary, training, each(c));
+void predict_words(const Scope& in, Stage x, const TextbookConfig& c, bool training) {
+  const Note scores = {"Output Layer", "logits = x W_U",
+                       join("One score per ", each(c), " that could come next.")};
+  const Note shares = {"", "p = softmax(logits)",
+                       join("The scores become the probabilities of the next ", each(c), ".")};
+  const Stage logits = project((in / "logits").saying(scores), x, "unembed.W_U",
+                               {{Axis::V, c.vectors ? c.outputs : c.vocabulary}}, {});  // [B,T,V]
+  softmax((in / "probs").saying(shares), logits, Axis::V);
+  if (training)
+    cross_entropy(in / "loss", logits,
+                  in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}}, DType::i64));
 }
 
 Stage pooled(const Scope& in, Stage x, const TextbookConfig& c) {
@@ -89,7 +98,7 @@ void build_textbook(Graph& graph, const TextbookConfig& c, Purpose purpose) {
     out = add((block / "resid_mid").saying(sum), x, out);  // [B,T,C]
     out = normalize((block / "ln1").saying(even), out, {});
   }
-  if (c.head == Head::next_word) predict_words_untied(in, out, c, training);
+  if (c.head == Head::next_word) predict_words(in, out, c, training);
   if (c.head == Head::classes) predict_class(in, out, c, training);
   if (c.head == Head::regression) predict_number(in, out, c, training);
 }

@@ -20,7 +20,12 @@ class RotaryAngles final : public Operation {
   explicit RotaryAngles(const Options& options)
       : width_(options.integer("width")),
         base_(options.real("base", 10000)),
-        magnitude_(options.real("magnitude", 1)) {
+        magnitude_(options.real("magnitude", 1)),
+        dynamic_factor_(options.real("dynamic_factor")),
+        dynamic_context_(options.integer("dynamic_context")) {
+    if (dynamic_factor_ != 0 && (!(dynamic_factor_ >= 1) || dynamic_context_ < 1 || width_ < 4))
+      fail_call("dynamic_factor is ", dynamic_factor_, " and dynamic_context ", dynamic_context_,
+                ", expected at least 1 each, and a width of at least 4");
     if (width_ < 2 || width_ % 2 != 0)
       fail_call("width is ", width_, ", expected an even number of at least 2");
     if (!(base_ > 0)) fail_call("base is ", base_, ", expected more than 0");
@@ -58,7 +63,7 @@ class RotaryAngles final : public Operation {
       const auto cos = out[0].as<R>(), sin = out[1].as<R>();
       for (int64_t t = 0; t < out[0].shape()[0].size; ++t)
         for (int64_t i = 0; i < width_ / 2; ++i) {
-          const double angle = angle_of(t, i);
+          const double angle = angle_of(t, i, out[0].shape()[0].size);
           cos(t, i) = static_cast<R>(magnitude_ * std::cos(angle));
           sin(t, i) = static_cast<R>(magnitude_ * std::sin(angle));
         }
@@ -67,22 +72,30 @@ class RotaryAngles final : public Operation {
 
   void gradient(GradientContext&) const override {}  // x is read for its length only
 
-  Expr explain(Inputs, const Cell& out, const RunContext&) const override {
+  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
     const Expr t(static_cast<double>(out.index[0]));
-    const Expr angle = frequencies_.empty() ? t / Expr(pace(base_, out.index[1], width_))
-                                            : t * Expr(frequencies_[static_cast<size_t>(out.index[1])]);
+    const Expr angle = frequencies_.empty()
+                           ? t / Expr(pace(base_for(in[0].shape()[1].size), out.index[1], width_))
+                           : t * Expr(frequencies_[static_cast<size_t>(out.index[1])]);
     const Expr turned = Expr::call(out.output == 0 ? Expr::Function::cos : Expr::Function::sin, {angle});
     return magnitude_ == 1 ? turned : Expr(magnitude_) * turned;
   }
 
  private:
-  double angle_of(int64_t t, int64_t i) const {
-    return frequencies_.empty() ? static_cast<double>(t) / pace(base_, i, width_)
+  double base_for(int64_t length) const {
+    if (dynamic_factor_ == 0 || length <= dynamic_context_) return base_;
+    const double longer = static_cast<double>(length) / static_cast<double>(dynamic_context_);
+    const double width = static_cast<double>(width_);
+    return base_ * std::pow(dynamic_factor_ * longer - (dynamic_factor_ - 1), width / (width - 2));
+  }
+  double angle_of(int64_t t, int64_t i, int64_t length) const {
+    return frequencies_.empty() ? static_cast<double>(t) / pace(base_for(length), i, width_)
                                 : static_cast<double>(t) * frequencies_[static_cast<size_t>(i)];
   }
 
   int64_t width_;
-  double base_, magnitude_;
+  double base_, magnitude_, dynamic_factor_;
+  int64_t dynamic_context_;
   std::vector<double> frequencies_;
 };
 
@@ -92,6 +105,10 @@ Stage rotary_angles(const Scope& in, Stage x, const RotaryOptions& o) {
   Options options = {{"width", o.width}, {"base", o.base}};
   if (!o.frequencies.empty()) options.set("frequencies", o.frequencies);
   if (o.magnitude != 1) options.set("magnitude", o.magnitude);
+  if (o.dynamic_factor != 0) {
+    options.set("dynamic_factor", o.dynamic_factor);
+    options.set("dynamic_context", o.dynamic_context);
+  }
   return in.graph->add(in, "rotary_angles", options, {x});
 }
 
@@ -149,6 +166,7 @@ void register_rotary_angles(Registry& all) {
       {{{{"width", int64_t{6}}}, {tokens}},
        {{{"width", int64_t{4}}, {"frequencies", std::vector<double>{0.5, 0.01}}, {"magnitude", 1.2}},
         {tokens}},
+       {{{"width", int64_t{6}}, {"dynamic_factor", 2.0}, {"dynamic_context", int64_t{3}}}, {tokens}},
        {{{"width", int64_t{2}}, {"base", 500.0}}, {{x, DType::f32, -1, 1, false}}}});
 }
 

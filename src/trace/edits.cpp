@@ -41,6 +41,16 @@ std::string action_words(const Edit& edit) {
   return "edited";
 }
 
+// "NAME=mean:positions (...)" and "NAME=mean:FILE (...)", which an edit holds as the numbers that were put
+// in; empty for any other.
+std::string mean_words(const std::string& text) {
+  constexpr std::string_view k_mean = "=mean:";
+  const size_t at = text.find(k_mean);
+  if (at == std::string::npos) return "";
+  const size_t begin = at + k_mean.size();
+  return "set to the mean over " + visible_line(text.substr(begin, text.find(" (", begin) - begin));
+}
+
 // A trace says "NAME=replace" without the file, which edit_of asks for.
 Edit parsed(const std::string& text) {
   std::string file;
@@ -80,7 +90,7 @@ void Edits::add(const std::string& text) {
   One one;
   try {
     one.edit = parsed(text);
-    one.action = action_words(one.edit);
+    one.action = mean_words(text).empty() ? action_words(one.edit) : mean_words(text);
     if (one.edit.action == Edit::Action::cut && trace_.words_of_pieces) one.action += " (of tokens)";
     if (trace_.graph) one.values = values_of(*trace_.graph, one.edit);
   } catch (const Error&) {

@@ -11,6 +11,8 @@ namespace limpid {
 
 namespace {
 
+constexpr size_t k_longest_quoted = 160;  // bytes of a text that a question repeats whole
+
 // Two decimals, more where the number is small.
 std::string format_of(double value) {
   int decimals = 2;
@@ -143,11 +145,13 @@ class Quiz {
       labels.push_back(label(Axis::V, best[static_cast<size_t>(i)].second));
     choose(q, labels);
     const bool last = query_ + 1 == reading_.length();
-    q.text = words ? join("Which ", reading_.thing(Axis::T), " does the network expect after ",
-                          last ? reading_.sentence()
-                               : join("\"", label(Axis::T, query_), "\" (place ", query_, ")"),
-                          "?")
-                   : std::string("Which class does the network expect?");
+    q.text =
+        words ? join("Which ", reading_.thing(Axis::T), " does the network expect after ",
+                     last && reading_.sentence().size() <= k_longest_quoted ? reading_.sentence()
+                     : last ? join("\"... ", label(Axis::T, query_), "\", the last ", reading_.thing(Axis::T))
+                            : join("\"", label(Axis::T, query_), "\" (place ", query_, ")"),
+                     "?")
+              : std::string("Which class does the network expect?");
     const Cited p = cited(trace_, "probs", {{Axis::T, query_}, {Axis::V, best[0].second}});
     q.explanation = join("\"", labels[0], "\", with a probability of ", p.text, ".");
     q.sources = {p.source};

@@ -190,12 +190,14 @@ class TokenPages {
 
   void scores(std::vector<Slide>& pages) {
     const std::string edit = edit_of_weights();
-    const std::string said = join(
-        edit.empty()
-            ? "Its query against every key: dot product, scaled, and softmax makes weights that add up to 1."
-            : join("Its query against every key. Edited on the way (", elided(edit, k_hall_size, 500),
-                   "): what is marked is not computed from what stands before it."),
-        " Layer ", o_.layer, ", head ", o_.head, ".");
+    const std::string said =
+        join(edit.empty()
+                 ? join("Its query against every key: dot product, scaled, and softmax makes weights that "
+                        "add up to 1.",
+                        cut_words())
+                 : join("Its query against every key. Edited on the way (", elided(edit, k_hall_size, 500),
+                        "): what is marked is not computed from what stands before it."),
+             " Layer ", o_.layer, ", head ", o_.head, ".");
     PageWords words = {join("\"", name_, "\": who it looks at"), said, "", ""};
     const Rect area = figure_area(words);
     std::vector<Key> keys = heaviest(rows_in(area.height - k_header));
@@ -348,6 +350,13 @@ class TokenPages {
     for (const char* name : {"raw_scores", "scaled_scores", "scores", "pattern"})
       if (const std::string edit = edit_of(name); !edit.empty()) out += (out.empty() ? "" : "; ") + edit;
     return out;
+  }
+  // The keys whose edges an edit took away: they are not among those that the query sees.
+  std::string cut_words() const {
+    std::string out;
+    for (const auto& [query, key] : edits_.cut(o_.layer, o_.head))
+      if (query == query_) out += join(out.empty() ? " \xc3\x97 edges cut: " : ", ", "\"", word(key), "\"");
+    return out.empty() ? "" : out + ".";
   }
   static std::string pencil(const std::string& edit) { return edit.empty() ? "" : k_pencil; }
 

@@ -194,9 +194,12 @@ SceneGrid grid_of(const Matrix& m, const Matrix* mask, int64_t most_rows, int64_
       int64_t seen = 0, count = 0;
       for (int64_t i = rows[static_cast<size_t>(r)]; i < rows[static_cast<size_t>(r) + 1]; ++i)
         for (int64_t k = columns[static_cast<size_t>(c)]; k < columns[static_cast<size_t>(c) + 1]; ++k) {
+          const bool visible = !masks || scores(i, k) != taken;
+          seen += visible;
+          // A masked score is no number to take a mean of; a masked weight is 0, and counts.
+          if (!visible && !std::isfinite(numbers(i, k))) continue;
           sum += numbers(i, k);
           ++count;
-          seen += !masks || scores(i, k) != taken;
         }
       const double mean = sum / static_cast<double>(std::max<int64_t>(count, 1));
       grid.values.push_back(mean);

@@ -41,6 +41,7 @@ std::vector<TrainingReport> training_reports(std::string_view lines) {
 namespace {
 
 constexpr double k_plot_width = 500, k_plot_height = 240, k_axis = 62;
+constexpr double k_last_tick = 16;    // half of the last epoch's number, which stands beyond the plot
 constexpr double k_least_plot = 160;  // wide
 constexpr double k_tick = 60;         // between two labels of the epochs
 
@@ -222,7 +223,8 @@ Scene training_scene(const std::vector<TrainingReport>& run, const std::string& 
   scene.title = title.empty() ? "A training run" : clean(title);
   const double room = width - 2 * k_margin;
   const bool narrow = room < 2 * (k_axis + k_plot_width) + 40;  // the plots stand below one another
-  const double plot = narrow ? std::clamp(room - k_axis, k_least_plot, k_plot_width) : k_plot_width;
+  const double plot =
+      narrow ? std::clamp(room - k_axis - k_last_tick, k_least_plot, k_plot_width) : k_plot_width;
   scene.texts.push_back(text_at(TextKind::heading, elided(scene.title, 16, std::min(room, 1000.0)),
                                 {k_margin, k_margin + 14}, Anchor::start, Role::plain, 16));
   scene.steps.push_back(

@@ -106,8 +106,11 @@ RotaryOptions with_scaling(const HubConfig& c, const HubConfig& rope, RotaryOpti
       {"linear", RotaryScaling::linear}, {"llama3", RotaryScaling::llama3}, {"yarn", RotaryScaling::yarn}};
   const auto found =
       std::find_if(kinds.begin(), kinds.end(), [&](const auto& known) { return known.first == kind; });
-  // Up to the original context dynamic scaling changes nothing.
-  if (kind == "dynamic") return rotary;
+  if (kind == "dynamic") {
+    rotary.dynamic_factor = s.factor;
+    rotary.dynamic_context = c.size("max_position_embeddings", 2048);
+    return rotary;
+  }
   if (found == kinds.end())
     c.fail(join("rotary scaling '", visible_line(kind),
                 "' is not known; limpid has linear, dynamic, llama3 and yarn"));

@@ -138,12 +138,21 @@ class Mapper {
     return out;
   }
 
+  // [1,1,C] is [C].
+  static Shape without_ones(const Shape& shape) {
+    std::vector<int64_t> sizes;
+    for (const Dim& dim : shape)
+      if (dim.size != 1) sizes.push_back(dim.size);
+    return Shape::unnamed(sizes);
+  }
+
   void rows(const TensorRule& rule, const std::string& name, const Tensor& from, Tensor& out) const {
     const int64_t each = out.shape().rank() ? out.count() / std::max<int64_t>(1, out.shape()[0].size) : 1;
     const int64_t skipped = rule.skip_rows * each;
     Shape expected = Shape::unnamed(out.shape().sizes());
     if (expected.rank() > 0) expected[0].size += rule.skip_rows;
-    if (!from.shape().same_sizes(expected)) wrong_shape(name, from.shape(), expected.text());
+    if (!without_ones(from.shape()).same_sizes(without_ones(expected)))
+      wrong_shape(name, from.shape(), expected.text());
     std::copy_n(from.data<float>() + skipped, out.count(), out.data<float>());
   }
 
@@ -175,7 +184,11 @@ class Mapper {
     const int64_t stored = stored_outputs(rule.part, outputs);
     const Shape expected =
         table_.linear_in_first ? Shape::unnamed({in, stored}) : Shape::unnamed({stored, in});
-    if (!from.shape().same_sizes(expected)) wrong_shape(name, from.shape(), expected.text());
+    // A convolution's [out,channels,height,width] is a matrix too.
+    const bool fits = from.shape().rank() >= 2 && from.shape()[0].size == expected[0].size &&
+                      from.count() == expected.count() &&
+                      (from.shape().rank() == 2 || !table_.linear_in_first);
+    if (!fits) wrong_shape(name, from.shape(), expected.text());
     const float* x = from.data<float>();
     float* y = out.data<float>();
     each_output(rule.part, outputs, [&](int64_t to, int64_t at) {
