@@ -11,6 +11,7 @@ namespace {
 // As many as the deepest that was published (DeepNet).  A graph has some 25 stages a layer, so a number in a
 // file must not ask for billions of them.
 constexpr int64_t k_most_layers = 1000;
+constexpr int64_t k_most_width = 1 << 24;  // a thousand times what was published
 
 void check(const TextbookConfig& c) {
   if (!c.vectors && c.vocabulary < 1)
@@ -44,6 +45,11 @@ void check(const GptConfig& c) {
 
 void check(const BlockOptions& o, const std::string& of, int64_t width) {
   const AttentionOptions& a = o.attention;
+  // Products of a few sizes stay numbers of 64 bits.
+  if (a.heads > k_most_width || a.width > k_most_width || a.heads * a.width > k_most_width ||
+      o.feed_forward.width > k_most_width)
+    fail_call(of, ": ", a.heads, " heads of width ", a.width, " and a feed-forward width of ",
+              o.feed_forward.width, ", expected rows of at most ", k_most_width, " numbers");
   if (a.heads < 1 || a.width < 1)
     fail_call(of, ": ", a.heads, " heads of width ", a.width, ", expected at least 1 of at least 1");
   if (a.kv_heads < 0 || (a.kv_heads > 0 && a.heads % a.kv_heads != 0))
@@ -62,7 +68,8 @@ void check(const Architecture& a) {
   const std::string of = a.family.empty() ? "network" : a.family;
   if (a.patches) {
     const PatchInputs& p = *a.patches;
-    if (p.channels < 1 || p.size < 1 || p.height < p.size || p.width < p.size || p.height % p.size != 0 ||
+    if (p.channels > 4096 || p.size > 4096 || p.height > (1 << 16) || p.width > (1 << 16) || p.channels < 1 ||
+        p.size < 1 || p.height < p.size || p.width < p.size || p.height % p.size != 0 ||
         p.width % p.size != 0)
       fail_call(of, ": images of ", p.channels, " channels, ", p.height, " by ", p.width,
                 " pixels, in squares of ", p.size,

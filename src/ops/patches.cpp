@@ -1,5 +1,5 @@
-// Patches: an image is cut into squares, and the numbers of each square are one row (Dosovitskiy 2020, 3.1).  A linear
-// layer over them is what libraries compute as a convolution whose stride is its width.
+// Patches: an image is cut into squares, and the numbers of each square are one row (Dosovitskiy 2020, 3.1).
+// A linear layer over them is what libraries compute as a convolution whose stride is its width.
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -37,7 +37,9 @@ class Patches final : public PatchesBase {
   std::string equation() const override {
     return join("x[t] = the numbers of square t, ", size_, " by ", size_, ", of every channel");
   }
-  std::string caption() const override { return "Cuts the image into squares; each is read as one row of numbers."; }
+  std::string caption() const override {
+    return "Cuts the image into squares; each is read as one row of numbers.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 1, 1);
@@ -46,8 +48,10 @@ class Patches final : public PatchesBase {
       return height == k_symbolic || width == k_symbolic ? k_symbolic : height / size_ * (width / size_);
     };
     const int64_t channels = in[0][1].size;
-    return {{"", {in[0][0], {Axis::T, count(in[0][2].size, in[0][3].size)},
-                  {Axis::C, channels == k_symbolic ? k_symbolic : channels * size_ * size_}}}};
+    return {{"",
+             {in[0][0],
+              {Axis::T, count(in[0][2].size, in[0][3].size)},
+              {Axis::C, channels == k_symbolic ? k_symbolic : channels * size_ * size_}}}};
   }
 
   void run(Inputs in, Outputs out, const RunContext&) const override {
@@ -103,8 +107,9 @@ class PatchesGradient final : public PatchesBase {
 
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
     const int64_t across = in[1].shape()[3].size / size_, y = out.index[2], x = out.index[3];
-    return cell(in, 0, {out.index[0], y / size_ * across + x / size_,
-                        (out.index[1] * size_ + y % size_) * size_ + x % size_});
+    return cell(in, 0,
+                {out.index[0], y / size_ * across + x / size_,
+                 (out.index[1] * size_ + y % size_) * size_ + x % size_});
   }
 };
 

@@ -1,5 +1,5 @@
-// Prepend: learned rows that stand before those of the input, the same in every sequence: the class token of a vision
-// transformer (Dosovitskiy 2020), which gathers what the whole image says.
+// Prepend: learned rows that stand before those of the input, the same in every sequence: the class token of
+// a vision transformer (Dosovitskiy 2020), which gathers what the whole image says.
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -18,7 +18,9 @@ class Prepend final : public Operation {
   explicit Prepend(const Options&) {}
   std::string label() const override { return "Class Token"; }
   std::string equation() const override { return "y = rows, then x"; }
-  std::string caption() const override { return "Puts learned rows before the others, to gather what the whole says."; }
+  std::string caption() const override {
+    return "Puts learned rows before the others, to gather what the whole says.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 2, 2);
@@ -36,7 +38,8 @@ class Prepend final : public Operation {
       const int64_t first = in[1].shape()[0].size;
       for (int64_t b = 0; b < shape[0].size; ++b)
         for (int64_t t = 0; t < shape[1].size; ++t)
-          for (int64_t c = 0; c < shape[2].size; ++c) y(b, t, c) = t < first ? rows(t, c) : x(b, t - first, c);
+          for (int64_t c = 0; c < shape[2].size; ++c)
+            y(b, t, c) = t < first ? rows(t, c) : x(b, t - first, c);
     });
   }
 
@@ -57,7 +60,9 @@ class PrependInputGradient final : public Operation {
   explicit PrependInputGradient(const Options&) {}
   std::string label() const override { return "Class Token Gradient (x)"; }
   std::string equation() const override { return "dx = dy without the rows put before it"; }
-  std::string caption() const override { return "The rows behind the learned ones get their own gradient back."; }
+  std::string caption() const override {
+    return "The rows behind the learned ones get their own gradient back.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 2, 2);
@@ -86,7 +91,9 @@ class PrependRowsGradient final : public Operation {
   explicit PrependRowsGradient(const Options&) {}
   std::string label() const override { return "Class Token Gradient"; }
   std::string equation() const override { return "drows[n] = sum_b dy[b,n]"; }
-  std::string caption() const override { return "A learned row learns from every sequence that it stands before."; }
+  std::string caption() const override {
+    return "A learned row learns from every sequence that it stands before.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 2, 2);
@@ -107,7 +114,8 @@ class PrependRowsGradient final : public Operation {
   }
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
     std::vector<Expr> terms;
-    for (int64_t b = 0; b < in[0].shape()[0].size; ++b) terms.push_back(cell(in, 0, {b, out.index[0], out.index[1]}));
+    for (int64_t b = 0; b < in[0].shape()[0].size; ++b)
+      terms.push_back(cell(in, 0, {b, out.index[0], out.index[1]}));
     return Expr::sum(terms);
   }
 };

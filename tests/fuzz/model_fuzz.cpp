@@ -1,7 +1,7 @@
 // What a model file says of its model: our own description, or another program's configuration (after a '#').
 #include "fuzz.h"
 #include "model/description.h"
-#include "model/impl.h"
+#include "model/foreign.h"
 
 namespace {
 

@@ -56,7 +56,7 @@ Architecture bert_architecture(const HubConfig& c) {
               .context = c.size("max_position_embeddings", 512),
               .token_types = c.size("type_vocab_size", 2),
               .norm = norm};
-  a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}};
+  a.stack = {.layers = c.layers("num_hidden_layers"), .blocks = {block}};
   a.head = head_of(c, norm);
   return a;
 }

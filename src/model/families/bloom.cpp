@@ -22,7 +22,7 @@ Architecture architecture(const HubConfig& c) {
   block.feed_forward = {4 * width, Activation::gelu_tanh};
   Architecture a;
   a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .norm = norm};
-  a.stack = {.layers = c.size("n_layer"), .blocks = {block}, .final_norm = norm};
+  a.stack = {.layers = c.layers("n_layer"), .blocks = {block}, .final_norm = norm};
   a.head.tied = c.flag("tie_word_embeddings", true);
   if (c.is_for("Model")) a.head.kind = Head::none;
   return a;

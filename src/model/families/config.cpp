@@ -9,6 +9,7 @@ namespace limpid {
 namespace {
 
 constexpr int64_t k_most_size = (int64_t{1} << 31) - 1;
+constexpr int64_t k_most_layers = 1000;  // as network/build.cpp
 
 }  // namespace
 
@@ -21,6 +22,11 @@ int64_t HubConfig::size(const std::string& key) const {
 
 int64_t HubConfig::size(const std::string& key, int64_t otherwise) const {
   return has(key) ? json_.at(key).integer(0, k_most_size) : otherwise;
+}
+
+int64_t HubConfig::layers(const std::string& key) const {
+  if (!has(key)) fail("'" + key + "' is missing");
+  return json_.at(key).integer(1, k_most_layers);
 }
 
 double HubConfig::real(const std::string& key, double otherwise) const {

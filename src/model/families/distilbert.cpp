@@ -24,7 +24,7 @@ Architecture architecture(const HubConfig& c) {
               .positions = Positions::learned,
               .context = c.size("max_position_embeddings", 512),
               .norm = norm};
-  a.stack = {.layers = c.size("n_layers"), .blocks = {block}};
+  a.stack = {.layers = c.layers("n_layers"), .blocks = {block}};
   a.head.kind = Head::none;
   if (c.is_for("ForMaskedLM")) {
     a.head.kind = Head::masked_word;

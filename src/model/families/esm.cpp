@@ -26,7 +26,7 @@ Architecture architecture(const HubConfig& c) {
   Architecture a;
   a.inputs = {
       .vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 1026)};
-  a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
+  a.stack = {.layers = c.layers("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
   a.head.kind = Head::none;
   if (c.is_for("ForMaskedLM"))
     a.head = {.kind = Head::masked_word,

@@ -1,4 +1,6 @@
 // Falcon (Almazrouei 2023): attention and feed-forward side by side; q, k and v of a key head side by side.
+#include <algorithm>
+
 #include "model/families/family.h"
 
 namespace limpid {
@@ -20,7 +22,9 @@ Architecture architecture(const HubConfig& c) {
   block.parallel = new_decoder(c) || c.flag("parallel_attn", true);
   block.shared_norm = block.parallel && !two_norms(c);
   block.attention.heads = heads;
-  block.attention.kv_heads = new_decoder(c) ? c.size("num_kv_heads", heads) : one_key_head(c) ? 1 : heads;
+  block.attention.kv_heads = new_decoder(c)    ? std::max<int64_t>(c.size("num_kv_heads", heads), 1)
+                             : one_key_head(c) ? 1
+                                               : heads;
   block.attention.width = width / heads;
   block.attention.out_width = width;
   block.attention.mask = Mask::causal;
@@ -33,7 +37,7 @@ Architecture architecture(const HubConfig& c) {
   Architecture a;
   a.inputs = {
       .vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 2048)};
-  a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
+  a.stack = {.layers = c.layers("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
   a.head.tied = c.flag("tie_word_embeddings", true);
   if (c.is_for("Model")) a.head.kind = Head::none;
   return a;

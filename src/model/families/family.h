@@ -26,6 +26,8 @@ class HubConfig {
   /// A size, at least 1, that must be there (under one of these names), or `otherwise`.
   int64_t size(const std::string& key) const;
   int64_t size(const std::string& key, int64_t otherwise) const;
+  /// How many layers: at least 1, and no more than any network has.
+  int64_t layers(const std::string& key) const;
   double real(const std::string& key, double otherwise) const;
   bool flag(const std::string& key, bool otherwise) const;
   std::string word(const std::string& key, const std::string& otherwise) const;

@@ -1,5 +1,6 @@
 // Gemma 1, 2 and 3 (text): gains that are stored less 1, a scaled embedding, and from the second on norms
 // before and after, caps, windows in every other layer, and another rotary base there.
+#include <algorithm>
 #include <cmath>
 
 #include "model/families/family.h"
@@ -28,7 +29,8 @@ Architecture with_windows(const HubConfig& c, Architecture a, std::vector<std::s
   a.head.softcap = c.real("final_logit_softcapping", 0);
   if (types.empty())
     for (int64_t layer = 0; layer < a.stack.layers; ++layer)
-      types.push_back((layer + 1) % every != 0 ? "sliding_attention" : "full_attention");
+      types.push_back((layer + 1) % std::max<int64_t>(every, 1) != 0 ? "sliding_attention"
+                                                                     : "full_attention");
   a.stack.blocks.clear();
   set_blocks(a.stack, types, [&](const std::string& type) {
     BlockOptions made = block;

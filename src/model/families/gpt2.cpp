@@ -25,7 +25,7 @@ Architecture architecture(const HubConfig& c) {
               .width = width,
               .positions = Positions::learned,
               .context = c.size("n_positions", c.size("n_ctx", 1024))};
-  a.stack = {.layers = c.size("n_layer"), .blocks = {block}, .final_norm = norm};
+  a.stack = {.layers = c.layers("n_layer"), .blocks = {block}, .final_norm = norm};
   a.head.tied = c.flag("tie_word_embeddings", true);
   if (c.is_for("Model") && !c.is_for("LMHeadModel")) a.head.kind = Head::none;
   return a;

@@ -24,7 +24,7 @@ Architecture architecture(const HubConfig& c) {
               .width = width,
               .positions = Positions::learned,
               .context = c.size("max_position_embeddings", 2048)};
-  a.stack = {.layers = c.size("num_layers"), .final_norm = norm};
+  a.stack = {.layers = c.layers("num_layers"), .final_norm = norm};
   std::vector<std::string> types = c.words("attention_layers");
   if (types.empty()) types = {"global", "local"};
   set_blocks(a.stack, types, [&](const std::string& type) {

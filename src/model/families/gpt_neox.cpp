@@ -25,7 +25,7 @@ Architecture architecture(const HubConfig& c) {
   Architecture a;
   a.inputs = {
       .vocabulary = c.size("vocab_size"), .width = width, .context = c.size("max_position_embeddings", 2048)};
-  a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
+  a.stack = {.layers = c.layers("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
   a.head.tied = c.flag("tie_word_embeddings", false);
   if (c.is_for("Model")) a.head.kind = Head::none;
   return a;

@@ -21,7 +21,7 @@ Architecture architecture(const HubConfig& c) {
   block.feed_forward = {c.size("n_inner", 4 * width), c.activation("activation_function", "gelu_new")};
   Architecture a;
   a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .context = c.size("n_positions", 2048)};
-  a.stack = {.layers = c.size("n_layer"), .blocks = {block}, .final_norm = norm};
+  a.stack = {.layers = c.layers("n_layer"), .blocks = {block}, .final_norm = norm};
   a.head.tied = c.flag("tie_word_embeddings", false);
   a.head.bias = true;
   if (c.is_for("Model")) a.head.kind = Head::none;

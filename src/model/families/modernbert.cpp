@@ -26,7 +26,7 @@ Architecture architecture(const HubConfig& c) {
               .width = width,
               .context = c.size("max_position_embeddings", 8192),
               .norm = norm};
-  a.stack = {.layers = c.size("num_hidden_layers"), .final_norm = norm};
+  a.stack = {.layers = c.layers("num_hidden_layers"), .final_norm = norm};
   std::vector<std::string> types = layer_types(c);
   const int64_t every = std::max<int64_t>(c.size("global_attn_every_n_layers", 3), 1);
   if (types.empty())

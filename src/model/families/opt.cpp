@@ -31,7 +31,7 @@ Architecture architecture(const HubConfig& c) {
               .width = width,
               .positions = Positions::learned,
               .context = c.size("max_position_embeddings", 2048)};
-  a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}};
+  a.stack = {.layers = c.layers("num_hidden_layers"), .blocks = {block}};
   if (before && !c.flag("_remove_final_layer_norm", false)) a.stack.final_norm = norm;
   a.head.tied = c.flag("tie_word_embeddings", true);
   if (c.is_for("Model")) a.head.kind = Head::none;

@@ -1,4 +1,5 @@
-// ViT (Dosovitskiy 2020) and DeiT (Touvron 2020): patches of an image behind a class token, a pre-norm encoder.
+// ViT (Dosovitskiy 2020) and DeiT (Touvron 2020): patches of an image behind a class token, a pre-norm
+// encoder.
 #include "model/families/family.h"
 
 namespace limpid {
@@ -20,12 +21,14 @@ Architecture vit(const HubConfig& c) {
   Architecture a;
   const int64_t side = c.size("image_size", 224);
   a.inputs.width = width;
-  a.patches = PatchInputs{c.size("num_channels", 3), side, side, c.size("patch_size", 16), true, {"cls_token"}};
-  a.stack = {.layers = c.size("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
+  a.patches =
+      PatchInputs{c.size("num_channels", 3), side, side, c.size("patch_size", 16), true, {"cls_token"}};
+  a.stack = {.layers = c.layers("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
   a.each = "patch";
   a.head = {.kind = Head::none, .tied = false};
   if (c.is_for("ForImageClassification"))
-    a.head = {.kind = Head::classes, .tied = false, .bias = true, .pool = Pool::first, .outputs = c.classes()};
+    a.head = {
+        .kind = Head::classes, .tied = false, .bias = true, .pool = Pool::first, .outputs = c.classes()};
   return a;
 }
 
@@ -33,7 +36,9 @@ Architecture deit(const HubConfig& c) {
   Architecture a = vit(c);
   a.patches->tokens.push_back("distillation_token");
   if (c.is_for("ForImageClassificationWithTeacher"))
-    c.fail("'architectures' names DeiTForImageClassificationWithTeacher, whose two classifiers limpid has no part for");
+    c.fail(
+        "'architectures' names DeiTForImageClassificationWithTeacher, whose two classifiers limpid has no "
+        "part for");
   return a;
 }
 
