@@ -2,6 +2,7 @@
 #include "fuzz.h"
 #include "model/description.h"
 #include "model/foreign.h"
+#include "model/impl.h"
 
 namespace {
 
