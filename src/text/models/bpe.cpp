@@ -91,7 +91,7 @@ class Bpe final : public TokenModel {
     for (int64_t id = 0; id < vocabulary().size(); ++id) {
       const double score = scores[static_cast<size_t>(id)];
       const std::string& piece = vocabulary().piece(id);
-      if (std::isnan(score) || vocabulary().id(piece) != static_cast<uint32_t>(id)) continue;
+      if (std::isnan(score) || piece.empty() || vocabulary().id(piece) != static_cast<uint32_t>(id)) continue;
       if (piece.size() > k_longest_piece) {
         fail_work("bpe: token ", id, " has ", piece.size(), " bytes, expected at most ", k_longest_piece);
       }
