@@ -122,6 +122,20 @@ Stage rows_of(Graph& graph, const std::string& name, Axis axis) {
   return graph.input(name, {{Axis::B, k_symbolic}, {axis, k_symbolic}, {Axis::C, 8}});
 }
 
+// The lengths of a batch's texts are an input of the group, but nothing that is attended to.
+TEST(DrawTest, AnEncodersAttentionIsSelfAttention) {
+  Architecture a = architecture_of(gpt(1, 2, 16));
+  a.stack.blocks[0].attention.mask = Mask::none;
+  a.head.kind = Head::masked_word;
+  Graph graph(operations());
+  build(graph, a);
+  const Scene scene = network_scene(graph);
+  ASSERT_GE(scene.frames.size(), 1u);
+  bool found = false;
+  for (const SceneFrame& frame : scene.frames) found = found || frame.title.text == "Self-Attention, 2 heads";
+  EXPECT_TRUE(found);
+}
+
 TEST(DrawTest, CrossAttentionHasTwoInputs) {
   Graph graph(operations());
   const Stage x = rows_of(graph, "tokens", Axis::T), memory = rows_of(graph, "memory", Axis::S);

@@ -9,6 +9,7 @@
 
 #include "data.h"
 #include "limpid/model.h"
+#include "limpid/trace.h"
 
 namespace limpid {
 namespace {
@@ -82,6 +83,14 @@ TEST_P(Families, GiveTheReferencesNumbers) {
     const std::string name = i == layers ? "last_hidden_state" : join("blocks.", i, ".resid_pre");
     EXPECT_LE(difference(trace[name], golden2.at(join("out.hidden_states.", i))), 2e-5) << name;
   }
+}
+
+TEST_P(Families, AreSavedAsLimpidsOwn) {
+  const Model m = model();
+  const fs::path file = fs::temp_directory_path() / join("limpid-family-", ::getpid(), ".safetensors");
+  m.save(file.string());
+  EXPECT_EQ(Model::load(file.string()).hash(), m.hash());
+  fs::remove(file);
 }
 
 // What is padded, on either side, is a list of texts of different lengths here.
@@ -183,6 +192,24 @@ TEST_P(Families, HaveTheReferencesGradients) {
   if (graph.find("lengths") >= 0) bound["lengths"] = lengths;
   if (graph.find("token_types") >= 0) bound["token_types"] = types;
   expect_gradients(m, graph, bound, expected, content.at("loss").at({0}));
+}
+
+// A network of hidden words says what stands at a place; no page speaks of a next token.
+TEST(HiddenWords, PredictNoNextToken) {
+  Architecture a;
+  a.inputs = {.vocabulary = 256, .width = 8};
+  BlockOptions block;
+  block.attention.heads = 2;
+  block.attention.width = 4;
+  block.attention.out_width = 8;
+  block.feed_forward.width = 12;
+  a.stack = {.layers = 1, .blocks = {block}};
+  a.head.kind = Head::masked_word;
+  const Trace trace = Model::fresh(a, byte_tokenizer(), 3).trace("Life");
+  for (const std::string& said : {page(trace, {}), key_insight(trace)}) {
+    EXPECT_EQ(said.find("next"), std::string::npos) << said;
+    EXPECT_NE(said.find("t \"e\""), std::string::npos) << said;  // At "e", The likeliest at "e"
+  }
 }
 
 // ---- images ----------------------------------------------------------------------------------------

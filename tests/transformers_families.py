@@ -77,6 +77,7 @@ CASES = {
     "roberta": ("RobertaConfig", "RobertaForMaskedLM", [dict(SMALL, pad_token_id=1)]),
     "roberta classes": ("RobertaConfig", "RobertaForSequenceClassification", [dict(SMALL, pad_token_id=1)]),
     "xlm-roberta": ("XLMRobertaConfig", "XLMRobertaForMaskedLM", [dict(SMALL, pad_token_id=1)]),
+    "camembert": ("CamembertConfig", "CamembertForMaskedLM", [dict(SMALL, pad_token_id=1)]),
     "albert": ("AlbertConfig", "AlbertForMaskedLM", [dict(SMALL, embedding_size=16)]),
     "albert classes": ("AlbertConfig", "AlbertForSequenceClassification", [dict(SMALL, embedding_size=16)]),
     "electra": ("ElectraConfig", "ElectraForPreTraining", [dict(SMALL, embedding_size=16), dict(SMALL, embedding_size=32)]),

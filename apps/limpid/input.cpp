@@ -301,6 +301,13 @@ CLI::Validator from_zero() {
           ""};
 }
 
+namespace {
+
+constexpr const char* k_reads_images =
+    "this model reads images, which limpid takes from C++ alone so far (Model::trace)";
+
+}  // namespace
+
 Input input_of(const NetworkCall& call, const std::optional<std::string>& argument) {
   if (!call.vectors.empty()) {
     if (argument) fail_call("a text and --vectors exclude each other; leave one out");
@@ -310,6 +317,7 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
   if (argument) fail_call("a text and --tokens exclude each other; leave one out");
   Input input{open_model(call), "", call.tokens};
   const int64_t vocabulary = vocabulary_of(input.model.config());
+  if (reads_images(input.model.config())) fail_call(k_reads_images);
   for (int64_t id : input.tokens)
     if (id < 0 || id >= vocabulary)
       fail_call("--tokens: ", id, " is not a token; this model has 0 to ", vocabulary - 1);
@@ -319,6 +327,7 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
 Input input_of_text(const NetworkCall& call, const std::string& text) {
   if (call.textbook()) return walk_input(call, text);
   Input input{open_model(call), text, {}};
+  if (reads_images(input.model.config())) fail_call(k_reads_images);
   if (!input.model.tokenizer())
     fail_call(
         "this model has no tokenizer; give it as --tokenizer FILE, or token ids instead of a text: "

@@ -353,6 +353,10 @@ class GradientContext {
 
 // ---- names ---------------------------------------------------------------------------------------
 
+/// A second name of "probs" where each place's are of the token that stands there, or of its class, and not
+/// of the next token: pages and figures say so.
+inline constexpr const char* k_probs_of_token = "probs_of_token";
+
 /// The name limpid uses for what may be a TransformerLens name: blocks.0.attn.hook_q, hook_embed,
 /// ("q", 6) and q6 become blocks.0.attn.q, embed, blocks.6.attn.q.  Other names come back unchanged.
 std::string canonical_name(std::string_view name);

@@ -63,6 +63,8 @@ int64_t context_of(const NetworkConfig&);
 bool has_learned_positions(const NetworkConfig&);
 int64_t vocabulary_of(const NetworkConfig&);
 void set_vocabulary(NetworkConfig&, int64_t);
+/// Are its inputs images (PatchInputs), and not tokens or vectors?
+bool reads_images(const NetworkConfig&);
 /// How many layers, and how many heads the first has.
 int64_t layers_of(const NetworkConfig&);
 int64_t heads_of(const NetworkConfig&);

@@ -84,10 +84,9 @@ Evaluation Model::evaluate(const std::vector<int64_t>& ids, const EvaluateOption
 }
 
 Evaluation Model::evaluate(const std::string& text, const EvaluateOptions& options) const {
-  const std::vector<int64_t> ids = encode(text);
-  Evaluation e = evaluate(ids, options);
+  const ModelInput input = impl_->input_of(text);
+  Evaluation e = evaluate(input.ids, options);
   // What was predicted: the text after its first token, the white space between words included.
-  const ModelInput input = impl_->tokenizer->encode_for_model(text);
   const size_t begin = input.spans.front().end;
   size_t end = begin;  // a token that was added covers nothing
   for (const Span& span : input.spans) end = std::max(end, span.end);

@@ -1,5 +1,6 @@
 // Model files: one .safetensors with the parameters by name, and in __metadata__ "limpid.model" the rest as
 // JSON.
+#include <algorithm>
 #include <filesystem>
 
 #include "core/json.h"
@@ -70,17 +71,18 @@ std::shared_ptr<const Tokenizer> fitting(std::shared_ptr<const Tokenizer> tokeni
   return padded_tokenizer(std::move(tokenizer), vocabulary);
 }
 
-std::string first_names(const TensorFile& file) {
-  std::string names;
-  int left = 3;
-  for (const auto& [name, tensor] : file.tensors)
-    if (left-- > 0) names += (names.empty() ? "'" : ", '") + name + "'";
-  return names.empty() ? "no tensors" : names;
+[[noreturn]] void fail_no_model(const std::string& path, FileKind kind,
+                                const std::vector<std::string>& names) {
+  const char* const wanted = "no names of minGPT, nanoGPT, GPT-2 or llama2.c";
+  if (kind == FileKind::pytorch || kind == FileKind::pytorch_old)
+    fail_work(path, " is ", recognize(std::filesystem::path(path)).what,
+              ", but not a model that limpid reads by itself (it has ", wanted,
+              "); give the folder it lies in, with its config.json; see `limpid info ", path, "`");
+  std::string first;
+  for (size_t i = 0; i < std::min<size_t>(names.size(), 3); ++i) first += (i ? ", '" : "'") + names[i] + "'";
+  fail_work(path, ": not a model that limpid reads (no \"", k_model_key, "\" in its metadata, ", wanted,
+            "; it holds ", first.empty() ? "no tensors" : first, "); see `limpid info ", path, "`");
 }
-
-}  // namespace
-
-namespace {
 
 // Every tensor of a state dict, and what the file says beside them.
 TensorFile all_of(const TensorSource& source) {
@@ -123,12 +125,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
       refuse_options(options, path);
       return from_foreign(read_llama2c(*source), path, options);
     }
-    if (checkpoint && !is_mingpt(source->names()))
-      fail_work(path, " is ", recognize(fs::path(path)).what,
-                ", but not a model that limpid reads by itself (it has no names of ",
-                "minGPT, nanoGPT, GPT-2 or llama2.c); give the folder it lies in, with its config.json; see "
-                "`limpid info ",
-                path, "`");
+    if (!is_mingpt(source->names())) fail_no_model(path, kind, source->names());
     return from_file(all_of(*source), path, options);
   }
   return from_file(read_model_file(path), path, options);
@@ -156,14 +153,10 @@ Model Model::from_file(TensorFile file, const std::string& path, const LoadOptio
   if (description != file.metadata.end()) {
     ModelDescription described = describe_model(description->second, path);
     check_layers(described.config, file.tensors.size(), path);
-    if (options.heads || options.activation)
-      fail_call(
-          path,
-          ": it is a model of limpid's and says itself how many heads and which activation it has; leave ",
-          options.heads ? "--heads" : "--activation", " out");
+    refuse_options(options, path);
     if (options.tokenizer) described.tokenizer = options.tokenizer;
-    if (const auto* gpt = std::get_if<GptConfig>(&described.config))
-      described.tokenizer = fitting(described.tokenizer, gpt->vocabulary, path);
+    if (!std::holds_alternative<TextbookConfig>(described.config))
+      described.tokenizer = fitting(described.tokenizer, vocabulary_of(described.config), path);
     auto impl = std::make_unique<Impl>(described.config, described.tokenizer, described.title);
     set_parameters(*impl->graph, impl->parameters, std::move(file.tensors), path);
     if (std::string note = note_on_parameters(impl->parameters); !note.empty())
@@ -177,9 +170,7 @@ Model Model::from_file(TensorFile file, const std::string& path, const LoadOptio
     check_layers(foreign.config, names.size(), path);
     return from_foreign(std::move(foreign), path, options);
   }
-  fail_work(path, ": not a model that limpid reads (no \"", k_model_key,
-            "\" in its metadata, no names of minGPT, nanoGPT, GPT-2 or llama2.c; it holds ",
-            first_names(file), "); see `limpid info ", path, "`");
+  fail_no_model(path, FileKind::safetensors, names);
 }
 
 }  // namespace limpid

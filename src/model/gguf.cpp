@@ -64,7 +64,8 @@ const std::vector<Key> k_gpt2_settings = {
     {"vocab_size", "vocab_size"}};
 const std::vector<Key> k_gpt2_tensors = {{"token_embd.weight", "wte.weight"},
                                          {"position_embd.weight", "wpe.weight"},
-                                         {"output_norm.*", "ln_f.*"},
+                                         {"output_norm.weight", "ln_f.weight"},
+                                         {"output_norm.bias", "ln_f.bias"},
                                          {"output.weight", "lm_head.weight"},
                                          {"blk.*.attn_norm.weight", "h.*.ln_1.weight"},
                                          {"blk.*.attn_norm.bias", "h.*.ln_1.bias"},
@@ -173,22 +174,8 @@ class GgufTensors final : public TensorList {
  private:
   // blk.3.attn_q.weight -> model.layers.3.self_attn.q_proj.weight; others keep their name, and are left over.
   static std::string hub_name(const GgufFamily& family, const std::string& given) {
-    for (const auto& [theirs, ours] : family.tensors) {
-      const std::string pattern = theirs;
-      const size_t star = pattern.find('*');
-      if (star == std::string::npos) {
-        if (pattern == given) return ours;
-        continue;
-      }
-      const std::string_view head = std::string_view(pattern).substr(0, star),
-                             tail = std::string_view(pattern).substr(star + 1);
-      if (given.size() <= head.size() + tail.size() || !given.starts_with(head) || !given.ends_with(tail))
-        continue;
-      const std::string stands = given.substr(head.size(), given.size() - head.size() - tail.size());
-      if (tail.size() > 0 && stands.find_first_not_of("0123456789") != std::string::npos) continue;
-      std::string out = ours;
-      return out.replace(out.find('*'), 1, stands);
-    }
+    for (const auto& [theirs, ours] : family.tensors)
+      if (const auto star = star_of(theirs, given)) return with_star(ours, *star);
     return given;
   }
 
@@ -271,17 +258,8 @@ ForeignModel read_gguf(const std::string& path) {
   if (theirs.gains_whole)
     for (TensorRule& rule : table.rules) rule.offset = 0;
   const GgufTensors file(reader, theirs);
-  if (a.stack.layers > static_cast<int64_t>(info.entries.size()))
-    fail_work(path, ": its network has ", a.stack.layers, " layers, but the file holds only ",
-              info.entries.size(), " tensors");
-  Graph graph(operations());
-  try {
-    build(graph, a);
-  } catch (const Error& error) {
-    fail_work(path, ": ", error.what());
-  }
   ForeignModel model;
-  model.parameters = parameters_of(graph, table, file);
+  model.parameters = parameters_of(a, table, file, path);
   model.config = std::move(a);
   model.tokenizer = tokenizer_of(reader);
   model.title = info.text("general.name").value_or(path);

@@ -37,18 +37,8 @@ ForeignModel read_hub_folder(const std::string& path) {
   Architecture a = family.architecture(config);
   a.family = family.name;
   const std::unique_ptr<TensorSource> file = open_tensors(path);
-  // Before anything of its size is made: as many layers as the file can hold.
-  if (a.stack.layers > static_cast<int64_t>(file->names().size()) && !a.stack.shared)
-    fail_work(config_path, ": the network has ", a.stack.layers, " layers, but ", file->name(),
-              " holds only ", file->names().size(), " tensors");
-  Graph graph(operations());
-  try {
-    build(graph, a);
-  } catch (const Error& error) {
-    fail_work(config_path, ": ", error.what());
-  }
   ForeignModel model;
-  model.parameters = parameters_of(graph, family.tensors(config, a), *file);
+  model.parameters = parameters_of(a, family.tensors(config, a), *file, config_path);
   model.config = std::move(a);
   if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);
   model.title = fs::path(path).lexically_normal().filename().string();

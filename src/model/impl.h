@@ -21,12 +21,8 @@ struct LIMPID_LOCAL Model::Impl {
   Tensor vectors;                         // [1,T,C]
   std::vector<std::string> vector_names;  // empty: X1, X2, ...
 
-  bool sees_images() const {
-    const auto* parts = std::get_if<Architecture>(&config);
-    return parts && parts->patches;
-  }
   const char* input_name() const {
-    return vectors.count() > 0 ? "vectors" : sees_images() ? "pixels" : "tokens";
+    return vectors.count() > 0 ? "vectors" : reads_images(config) ? "pixels" : "tokens";
   }
   /// What a run reads: the parameters, the input, and what the network wants to know besides: lengths (all
   /// whole, unless given) and token types (all 0, unless given).
@@ -35,6 +31,9 @@ struct LIMPID_LOCAL Model::Impl {
     std::vector<Tensor> owned;
   };
   Bound bindings(const Tensor& input) const;
+  /// The tokens of a text, never none; throws Error{call} for an empty text and for what the tokenizer cannot
+  /// read.
+  ModelInput input_of(const std::string& text) const;
   std::string hash() const;
   std::vector<std::string> candidates(const std::vector<Token>&) const;
   /// `text`: what the tokens are of; empty for vectors and bare ids.

@@ -70,15 +70,10 @@ void check(const Sizes& s, const std::string& path) {
 
 ForeignModel model_of(const Sizes& s, const TensorSource& file) {
   check(s, file.name());
-  if (s.layers > static_cast<int64_t>(file.names().size()))
-    fail_work(file.name(), ": its network has ", s.layers, " layers, but the file holds only ",
-              file.names().size(), " tensors");
   ForeignModel model;
   const Architecture a = architecture_of(s);
-  Graph graph(operations());
-  build(graph, a);
   model.config = a;
-  model.parameters = parameters_of(graph, table(), file);
+  model.parameters = parameters_of(a, table(), file, file.name());
   model.title = file.name();
   return model;
 }

@@ -121,17 +121,19 @@ std::string Model::Impl::hash() const {
   return out;
 }
 
-std::vector<int64_t> Model::encode(const std::string& text) const {
-  if (impl_->sees_images()) fail_call("this model reads images; give one instead of a text");
-  if (!impl_->tokenizer) fail_call("this model has no tokenizer; give token ids instead of a text");
-  std::vector<int64_t> ids = impl_->tokenizer->encode_for_model(text).ids;
-  if (ids.empty() && text.empty()) fail_call("the text is empty; give at least one word");
-  if (ids.empty())
+ModelInput Model::Impl::input_of(const std::string& text) const {
+  if (reads_images(config)) fail_call("this model reads images; give one instead of a text");
+  if (!tokenizer) fail_call("this model has no tokenizer; give token ids instead of a text");
+  ModelInput input = tokenizer->encode_for_model(text);
+  if (input.ids.empty() && text.empty()) fail_call("the text is empty; give at least one word");
+  if (input.ids.empty())
     fail_call(
         "the text is only white space, which this model's tokenizer of words does not see; "
         "give at least one word");
-  return ids;
+  return input;
 }
+
+std::vector<int64_t> Model::encode(const std::string& text) const { return impl_->input_of(text).ids; }
 
 RunResult Model::run(const TokenBatch& batch, const RunOptions& options) const {
   const auto rows = static_cast<int64_t>(batch.ids.size());
@@ -280,7 +282,7 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
 }
 
 Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) const {
-  if (impl_->sees_images()) fail_call("this model reads images; give one instead of tokens");
+  if (reads_images(impl_->config)) fail_call("this model reads images; give one instead of tokens");
   if (ids.empty()) fail_call("trace: no tokens given; give at least one");
   std::vector<Token> tokens;
   for (int64_t id : ids)
@@ -289,7 +291,7 @@ Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options)
 }
 
 Trace Model::trace(const Tensor& pixels, const TraceOptions& options) const {
-  if (!impl_->sees_images()) fail_call("trace: this network reads no images");
+  if (!reads_images(impl_->config)) fail_call("trace: this network reads no images");
   const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
   const Shape wanted = {{Axis::B, 1}, {Axis::K, o.channels}, {Axis::Y, o.height}, {Axis::X, o.width}};
   if (!pixels.shape().same_sizes(wanted) || !is_floating(pixels.dtype()))
@@ -330,13 +332,13 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
     if (const std::string note = note_of_repeats(impl_->words); !note.empty()) trace.notes.push_back(note);
     return trace;
   }
-  const std::vector<int64_t> ids = encode(text);
-  const ModelInput input = impl_->tokenizer->encode_for_model(text);
+  const ModelInput input = impl_->input_of(text);
   std::vector<Token> tokens;
-  for (size_t i = 0; i < ids.size(); ++i)
-    tokens.push_back({ids[i], impl_->tokenizer->label(ids[i]), input.spans[i].begin, input.spans[i].end});
+  for (size_t i = 0; i < input.ids.size(); ++i)
+    tokens.push_back(
+        {input.ids[i], impl_->tokenizer->label(input.ids[i]), input.spans[i].begin, input.spans[i].end});
   name_split_characters(text, tokens);
-  return impl_->record(one_row(ids), std::move(tokens), options, text);
+  return impl_->record(one_row(input.ids), std::move(tokens), options, text);
 }
 
 }  // namespace limpid

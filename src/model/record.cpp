@@ -132,7 +132,7 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
     targets = next_tokens(input);
     bound["targets"] = targets;
   }
-  const int64_t length = sees_images() ? context_of(config) : input.shape()[1].size;
+  const int64_t length = reads_images(config) ? context_of(config) : input.shape()[1].size;
   if (!std::holds_alternative<TextbookConfig>(config) && length > context_of(config))
     trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ",
                                context_of(config), " at a time, so expect less of it"));
@@ -141,10 +141,10 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   trace.text = text;
   trace.title = title;
   trace.tokens = std::move(tokens);
-  trace.token_word = vectors.count() > 0 ? "vector"
-                     : sees_images()     ? "patch"
-                     : words.empty()     ? word_for_token(tokenizer.get())
-                                         : "word";
+  trace.token_word = vectors.count() > 0    ? "vector"
+                     : reads_images(config) ? "patch"
+                     : words.empty()        ? word_for_token(tokenizer.get())
+                                            : "word";
   trace.model_hash = hash();
   trace.vocabulary = candidates(trace.tokens);
   trace.graph = shown;

@@ -172,6 +172,11 @@ void set_vocabulary(NetworkConfig& config, int64_t vocabulary) {
   if (auto* textbook = std::get_if<TextbookConfig>(&config)) textbook->vocabulary = vocabulary;
 }
 
+bool reads_images(const NetworkConfig& config) {
+  const auto* parts = std::get_if<Architecture>(&config);
+  return parts && parts->patches;
+}
+
 int64_t layers_of(const NetworkConfig& config) {
   if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->layers;
   if (const auto* parts = std::get_if<Architecture>(&config)) return parts->stack.layers;

@@ -52,7 +52,9 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
     const char* said = o.kind == Head::next_word
                            ? "The scores become the probabilities of the next "
                            : "The scores become the probabilities of what stands here, each a ";
-    softmax((in / "probs").saying({"", "p = softmax(logits)", join(said, a.each, ".")}), logits, Axis::V);
+    const Stage probs =
+        softmax((in / "probs").saying({"", "p = softmax(logits)", join(said, a.each, ".")}), logits, Axis::V);
+    if (o.kind == Head::masked_word) in.graph->alias(k_probs_of_token, probs);
     if (training) loss_of(in, logits, places);
     return;
   }
@@ -61,7 +63,7 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
     const Stage logits =
         project((in / "logits").saying({"", "logits = x W_U", "One score a class, for every token."}), x,
                 "unembed.W_U", {{Axis::V, o.outputs}}, {.bias = o.bias, .bias_name = "unembed.b_U"});
-    if (o.outputs > 1) softmax(in / "probs", logits, Axis::V);
+    if (o.outputs > 1) in.graph->alias(k_probs_of_token, softmax(in / "probs", logits, Axis::V));
     if (training) loss_of(in, logits, places);
     return;
   }

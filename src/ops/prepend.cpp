@@ -54,19 +54,24 @@ class Prepend final : public Operation {
   }
 };
 
-// dx: what comes back to the rows of x.  Inputs dY, and x for its shape.
-class PrependInputGradient final : public Operation {
+// Inputs dY, and what the gradient is of, for its shape.
+class PrependGradient : public Operation {
  public:
-  explicit PrependInputGradient(const Options&) {}
+  explicit PrependGradient(const Options&) {}
+  std::vector<Output> shape(const std::vector<Shape>& in) const override {
+    require_inputs(in, 2, 2);
+    return {{"", in[1]}};
+  }
+};
+
+// dx: what comes back to the rows of x.
+class PrependInputGradient final : public PrependGradient {
+ public:
+  using PrependGradient::PrependGradient;
   std::string label() const override { return "Class Token Gradient (x)"; }
   std::string equation() const override { return "dx = dy without the rows put before it"; }
   std::string caption() const override {
     return "The rows behind the learned ones get their own gradient back.";
-  }
-
-  std::vector<Output> shape(const std::vector<Shape>& in) const override {
-    require_inputs(in, 2, 2);
-    return {{"", in[1]}};
   }
   void run(Inputs in, Outputs out, const RunContext&) const override {
     on_real(out[0], [&]<class R>() {
@@ -85,19 +90,14 @@ class PrependInputGradient final : public Operation {
   }
 };
 
-// drows: the sum over the sequences, which share them.  Inputs dY, and the rows for their shape.
-class PrependRowsGradient final : public Operation {
+// drows: the sum over the sequences, which share them.
+class PrependRowsGradient final : public PrependGradient {
  public:
-  explicit PrependRowsGradient(const Options&) {}
+  using PrependGradient::PrependGradient;
   std::string label() const override { return "Class Token Gradient"; }
   std::string equation() const override { return "drows[n] = sum_b dy[b,n]"; }
   std::string caption() const override {
     return "A learned row learns from every sequence that it stands before.";
-  }
-
-  std::vector<Output> shape(const std::vector<Shape>& in) const override {
-    require_inputs(in, 2, 2);
-    return {{"", in[1]}};
   }
   void run(Inputs in, Outputs out, const RunContext&) const override {
     on_real(out[0], [&]<class R>() {

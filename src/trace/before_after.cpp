@@ -155,7 +155,7 @@ void print_next(Paper& paper, const Reading& reading, const std::vector<Candidat
   label = std::min(label, std::max<size_t>(8, paper.columns() / 3));
   const Figures figures(numbers, decimals);
   const size_t width = std::max<size_t>(figures.width() + 1, 6) + 2;
-  Line& heading = paper.line(4).add(reading.length() > 0 ? "likeliest next" : "likeliest", Ink::faint);
+  Line& heading = paper.line(4).add(reading.predicts_next() ? "likeliest next" : "likeliest", Ink::faint);
   size_t end = 4 + std::max<size_t>(label, 14);
   for (const char* title : {"before", "after", "change"}) heading.right(title, end += width, Ink::faint);
   for (const Candidate& c : next) {

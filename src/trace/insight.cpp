@@ -137,9 +137,7 @@ std::string predicted(const Reading& reading) {
     if (at(v) > at(best)) best = v;
   for (int64_t v = 0; v < count; ++v)
     if (v != best && (second < 0 || at(v) > at(second))) second = v;
-  std::string out = words ? join("After ", quoted(reading.label(Axis::T, last)), " the likeliest next ",
-                                 reading.thing(Axis::T), " is ")
-                          : std::string("The likeliest class is ");
+  std::string out = reading.likeliest(quoted(reading.label(Axis::T, last)), reading.thing(Axis::T)) + " is ";
   out += quoted(reading.label(Axis::V, best)) + " (" + hundredths(at(best)) + ")";
   if (second >= 0 && at(second) > 0)
     out += join(", ", times(at(best) / at(second)), " times as likely as ",

@@ -195,7 +195,7 @@ void print_small_layer(Paper& paper, const Reading& reading, int64_t layer, bool
         k_indent, Ink::faint);
 }
 
-// ---- the next word -------------------------------------------------------------------------------
+// ---- what is predicted -------------------------------------------------------------------------------
 
 void print_next(Paper& paper, const Reading& reading, const PageOptions& options) {
   const std::optional<Rows>& probs = reading.rows(reading.graph().find("probs"));
@@ -207,9 +207,10 @@ void print_next(Paper& paper, const Reading& reading, const PageOptions& options
   const ConstView row =
       rank == 2 ? probs->numbers.window(0, at, 1).reshaped({probs->numbers.shape()[1]}) : probs->numbers;
   if (rank == 2)
-    paper.line(k_indent).add(
-        "The next " + reading.thing(Axis::T) + " after \"" + reading.label(Axis::T, last) + "\":",
-        Ink::heading);
+    paper.line(k_indent).add((reading.predicts_next() ? "The next " + reading.thing(Axis::T) + " after"
+                                                      : std::string("The likeliest at")) +
+                                 " \"" + reading.label(Axis::T, last) + "\":",
+                             Ink::heading);
   else
     paper.line(k_indent).add("The likeliest first:", Ink::heading);
   print_bars(paper, reading, row, options);

@@ -145,13 +145,20 @@ class Quiz {
       labels.push_back(label(Axis::V, best[static_cast<size_t>(i)].second));
     choose(q, labels);
     const bool last = query_ + 1 == reading_.length();
-    q.text =
-        words ? join("Which ", reading_.thing(Axis::T), " does the network expect after ",
-                     last && reading_.sentence().size() <= k_longest_quoted ? reading_.sentence()
-                     : last ? join("\"... ", label(Axis::T, query_), "\", the last ", reading_.thing(Axis::T))
-                            : join("\"", label(Axis::T, query_), "\" (place ", query_, ")"),
-                     "?")
-              : std::string("Which class does the network expect?");
+    const std::string place = join("\"", label(Axis::T, query_), "\" (place ", query_, ")"),
+                      ending =
+                          join("\"... ", label(Axis::T, query_), "\", the last ", reading_.thing(Axis::T));
+    const bool whole = last && reading_.sentence().size() <= k_longest_quoted;
+    if (!words)
+      q.text = "Which class does the network expect?";
+    else if (!reading_.predicts_next())
+      q.text = join("What does the network find likeliest at ", place, "?");
+    else
+      q.text = join("Which ", reading_.thing(Axis::T), " does the network expect after ",
+                    whole  ? reading_.sentence()
+                    : last ? ending
+                           : place,
+                    "?");
     const Cited p = cited(trace_, "probs", {{Axis::T, query_}, {Axis::V, best[0].second}});
     q.explanation = join("\"", labels[0], "\", with a probability of ", p.text, ".");
     q.sources = {p.source};

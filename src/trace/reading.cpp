@@ -125,6 +125,14 @@ bool Reading::predicts_each() const {
   return probs >= 0 && graph().value(probs).shape.find(Axis::T) >= 0;
 }
 
+bool Reading::predicts_next() const { return predicts_each() && graph().find(k_probs_of_token) < 0; }
+
+std::string Reading::likeliest(const std::string& quoted, const std::string& thing) const {
+  if (!predicts_each()) return "The likeliest class";
+  return predicts_next() ? join("After ", quoted, " the likeliest next ", thing)
+                         : join("At ", quoted, " the likeliest");
+}
+
 void Reading::require_layer(int layer) const {
   if (layer >= 0 && layer < layers_) return;
   if (layers_ == 0) fail_call("layer ", layer, " does not exist: this network has no layers");

@@ -53,6 +53,12 @@ class Reading {
 
   /// Whether there are probabilities for each position (what comes next) and not once for all (a class).
   bool predicts_each() const;
+  /// Of these, whether a position's are of the next token; else they are of the one that stands there, or of
+  /// its class.
+  bool predicts_next() const;
+  /// "After "short" the likeliest next token", "At "short" the likeliest", "The likeliest class"; `quoted`
+  /// names the position.
+  std::string likeliest(const std::string& quoted, const std::string& thing) const;
 
   // ---- words
   int64_t length() const { return size(Axis::T).value_or(static_cast<int64_t>(trace_.tokens.size())); }

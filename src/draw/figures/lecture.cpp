@@ -132,7 +132,8 @@ class Lecture {
     std::vector<int64_t> best;
     for (int64_t v = 0; v < probs->columns; ++v) best.push_back(v);
     const std::string title =
-        of_words ? join("What comes after \"", word_of(reading_, Axis::T, row, 36, 400), "\"")
+        of_words ? join(reading_.predicts_next() ? "What comes after \"" : "The likeliest at \"",
+                        word_of(reading_, Axis::T, row, 36, 400), "\"")
                  : std::string("The answer");
     PageWords words = {
         title,

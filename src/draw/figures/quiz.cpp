@@ -122,9 +122,8 @@ class Insight {
     const Source first = probs->source_at(row, one), second = probs->source_at(row, two);
     const std::string p = join("(", written(first, probs->at(row, one)), ")"),
                       q = join("(", written(second, probs->at(row, two)), ")");
-    say(join(words ? join("After \"", label_of(reading_, Axis::T, row), "\" the likeliest next ",
-                          reading_.trace().words_of_pieces ? "token" : reading_.thing(Axis::T))
-                   : std::string("The likeliest class"),
+    say(join(reading_.likeliest(join("\"", label_of(reading_, Axis::T, row), "\""),
+                                reading_.trace().words_of_pieces ? "token" : reading_.thing(Axis::T)),
              " is \"", label_of(reading_, Axis::V, one), "\" ", p, ", then \"",
              label_of(reading_, Axis::V, two), "\" ", q, "."),
         {{first, p}, {second, q}});

@@ -110,7 +110,9 @@ std::string counted(int64_t count, const std::string& word) {
 std::string title_of(const Graph& graph, const GroupInfo& info, const Framed& frame, const Outline& outline) {
   std::set<int> sources;
   for (const Edge& e : outline.edges)
-    if (has(frame, e.to) && !has(frame, e.from) && !outline.nodes[static_cast<size_t>(e.from)].constant)
+    if (e.value >= 0 &&
+        is_floating(graph.value(e.value).dtype) &&  // the lengths of texts are no place to attend to
+        has(frame, e.to) && !has(frame, e.from) && !outline.nodes[static_cast<size_t>(e.from)].constant)
       sources.insert(e.from);
   const Heads heads = heads_of(graph, info);
   std::string title = clean(capitalized(info.kind));

@@ -5,20 +5,23 @@ namespace limpid {
 
 namespace {
 
-// What the class named in config.json puts behind the last hidden state.
-HeadOptions head_of(const HubConfig& c, const NormOptions& norm) {
+TensorTable tensors(const HubConfig&, const Architecture&) { return bert_tensors("bert."); }
+
+}  // namespace
+
+HeadOptions encoder_head(const HubConfig& c, const NormOptions& norm, Activation words, Activation classes) {
   HeadOptions head;
   head.kind = Head::none;
   if (c.is_for("ForMaskedLM") || c.is_for("ForPreTraining")) {
     head.kind = Head::masked_word;
     head.tied = c.flag("tie_word_embeddings", true);
     head.bias = head.transform = true;
-    head.activation = c.activation("hidden_act", "gelu");
+    head.activation = words;
     head.transform_norm = norm;
   } else if (c.is_for("ForSequenceClassification")) {
     head.kind = Head::classes;
     head.bias = head.transform = true;
-    head.activation = Activation::tanh;
+    head.activation = classes;
     head.outputs = c.classes();
   } else if (c.is_for("ForTokenClassification")) {
     head.kind = Head::token_classes;
@@ -28,10 +31,6 @@ HeadOptions head_of(const HubConfig& c, const NormOptions& norm) {
   return head;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) { return bert_tensors("bert."); }
-
-}  // namespace
-
 Architecture bert_architecture(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-12)};
@@ -40,14 +39,8 @@ Architecture bert_architecture(const HubConfig& c) {
     c.fail(join("'position_embedding_type' is '", positions, "', which limpid has no part for"));
   c.refuse("is_decoder");
   c.refuse("add_cross_attention");
-  BlockOptions block;
+  BlockOptions block = block_of(width, heads, norm, Mask::none, true);
   block.norms = NormPlace::after;
-  block.norm = norm;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.bias = block.attention.out_bias = true;
-  block.attention.each = "token";
   block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu")};
   Architecture a;
   a.inputs = {.vocabulary = c.size("vocab_size"),
@@ -57,7 +50,7 @@ Architecture bert_architecture(const HubConfig& c) {
               .token_types = c.size("type_vocab_size", 2),
               .norm = norm};
   a.stack = {.layers = c.layers("num_hidden_layers"), .blocks = {block}};
-  a.head = head_of(c, norm);
+  a.head = encoder_head(c, norm, block.feed_forward.activation, Activation::tanh);
   return a;
 }
 

@@ -10,15 +10,8 @@ Architecture architecture(const HubConfig& c) {
                 heads = c.size("n_head");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
   c.refuse("apply_residual_connection_post_layernorm");
-  BlockOptions block;
-  block.norm = norm;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.mask = Mask::causal;
-  block.attention.bias = block.attention.out_bias = true;
+  BlockOptions block = block_of(width, heads, norm, Mask::causal, true);
   block.attention.positions = Positions::alibi;
-  block.attention.each = "token";
   block.feed_forward = {4 * width, Activation::gelu_tanh};
   Architecture a;
   a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .norm = norm};

@@ -96,6 +96,18 @@ int64_t HubConfig::classes() const {
   return 2;  // the library's
 }
 
+BlockOptions block_of(int64_t width, int64_t heads, const NormOptions& norm, Mask mask, bool bias) {
+  BlockOptions block;
+  block.norm = norm;
+  block.attention.heads = heads;
+  block.attention.width = width / heads;
+  block.attention.out_width = width;
+  block.attention.mask = mask;
+  block.attention.bias = block.attention.out_bias = bias;
+  block.attention.each = "token";
+  return block;
+}
+
 // ---- rotary positions ----------------------------------------------------------------------------
 
 namespace {

@@ -8,14 +8,8 @@ namespace {
 Architecture architecture(const HubConfig& c) {
   const int64_t width = c.size("dim"), heads = c.size("n_heads");
   const NormOptions norm = {Norm::layer, 1e-12};
-  BlockOptions block;
+  BlockOptions block = block_of(width, heads, norm, Mask::none, true);
   block.norms = NormPlace::after;
-  block.norm = norm;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.bias = block.attention.out_bias = true;
-  block.attention.each = "token";
   block.feed_forward = {c.size("hidden_dim"), c.activation("activation", "gelu")};
   Architecture a;
   // A sinusoidal table is stored like a learned one.
@@ -25,23 +19,7 @@ Architecture architecture(const HubConfig& c) {
               .context = c.size("max_position_embeddings", 512),
               .norm = norm};
   a.stack = {.layers = c.layers("n_layers"), .blocks = {block}};
-  a.head.kind = Head::none;
-  if (c.is_for("ForMaskedLM")) {
-    a.head.kind = Head::masked_word;
-    a.head.bias = a.head.transform = true;
-    a.head.activation = c.activation("activation", "gelu");
-    a.head.transform_norm = norm;
-    a.head.tied = c.flag("tie_word_embeddings", true);
-  } else if (c.is_for("ForSequenceClassification")) {
-    a.head.kind = Head::classes;
-    a.head.bias = a.head.transform = true;
-    a.head.activation = Activation::relu;
-    a.head.outputs = c.classes();
-  } else if (c.is_for("ForTokenClassification")) {
-    a.head.kind = Head::token_classes;
-    a.head.bias = true;
-    a.head.outputs = c.classes();
-  }
+  a.head = encoder_head(c, norm, block.feed_forward.activation, Activation::relu);
   return a;
 }
 

@@ -13,15 +13,9 @@ Architecture architecture(const HubConfig& c) {
   c.refuse("emb_layer_norm_before");
   c.refuse("is_folding_model");
   c.refuse("token_dropout");  // scales every embedding by how many tokens are masked
-  BlockOptions block;
-  block.norm = norm;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.bias = block.attention.out_bias = true;
+  BlockOptions block = block_of(width, heads, norm, Mask::none, true);
   block.attention.positions = Positions::rotary;
   block.attention.rotary = {block.attention.width, 10000};
-  block.attention.each = "token";
   block.feed_forward = {c.size("intermediate_size"), Activation::gelu};
   Architecture a;
   a.inputs = {

@@ -125,6 +125,16 @@ class TensorTable {
 /// The names that most have: self_attn.{q,k,v,o}_proj, mlp.{gate,up,down}_proj, input_layernorm,
 /// post_attention_layernorm, norm, embed_tokens, lm_head.
 TensorTable llama_tensors();
+/// A block whose heads share the model's width; of BERT's line or GPT's, as the mask says.
+BlockOptions block_of(int64_t width, int64_t heads, const NormOptions&, Mask, bool bias);
+/// What BERT's line puts behind the last hidden state, as the class that config.json names says: hidden words
+/// (`words`: the activation before them), classes of a text (`classes`: of the pooler) or of its tokens, or
+/// nothing.
+HeadOptions encoder_head(const HubConfig&, const NormOptions&, Activation words, Activation classes);
+/// RoBERTa's names of the heads, and its positions, which count from the padding's id + 1.
+void add_roberta_names(TensorTable&, const HubConfig&);
+int64_t roberta_unused_positions(const HubConfig&);
+
 /// What the Llama-like families share; they change what differs.
 Architecture llama_architecture(const HubConfig&);
 /// BERT's and its descendants'.

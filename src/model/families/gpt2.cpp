@@ -10,15 +10,8 @@ Architecture architecture(const HubConfig& c) {
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
   c.refuse("scale_attn_by_inverse_layer_idx");
   c.refuse("add_cross_attention");
-  BlockOptions block;
-  block.norm = norm;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.mask = Mask::causal;
-  block.attention.bias = block.attention.out_bias = true;
+  BlockOptions block = block_of(width, heads, norm, Mask::causal, true);
   if (!c.flag("scale_attn_weights", true)) block.attention.scale = 1;
-  block.attention.each = "token";
   block.feed_forward = {c.size("n_inner", 4 * width), c.activation("activation_function", "gelu_new")};
   Architecture a;
   a.inputs = {.vocabulary = c.size("vocab_size"),

@@ -8,15 +8,9 @@ namespace {
 Architecture architecture(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_heads");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
-  BlockOptions block;
-  block.norm = norm;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.mask = Mask::causal;
+  BlockOptions block = block_of(width, heads, norm, Mask::causal, false);
   block.attention.out_bias = true;
   block.attention.scale = 1;
-  block.attention.each = "token";
   block.feed_forward = {c.size("intermediate_size", 4 * width),
                         c.activation("activation_function", "gelu_new")};
   Architecture a;

@@ -8,19 +8,12 @@ namespace {
 Architecture architecture(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-5)};
-  BlockOptions block;
-  block.norm = norm;
+  BlockOptions block = block_of(width, heads, norm, Mask::causal, c.flag("attention_bias", true));
   block.parallel = c.flag("use_parallel_residual", true);
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.mask = Mask::causal;
-  block.attention.bias = block.attention.out_bias = c.flag("attention_bias", true);
   block.attention.positions = Positions::rotary;
   block.attention.rotary = rotary_of(c, block.attention.width);
   if (!c.has("rope_parameters") && !c.has("rotary_pct"))
     block.attention.rotary.width = block.attention.width / 8 * 2;  // a quarter, the library's
-  block.attention.each = "token";
   block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu")};
   Architecture a;
   a.inputs = {

@@ -8,16 +8,10 @@ namespace {
 Architecture architecture(const HubConfig& c) {
   const int64_t width = c.size("n_embd"), heads = c.size("n_head");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
-  BlockOptions block;
-  block.norm = norm;
+  BlockOptions block = block_of(width, heads, norm, Mask::causal, false);
   block.parallel = block.shared_norm = true;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.mask = Mask::causal;
   block.attention.positions = Positions::rotary;
   block.attention.rotary = {c.size("rotary_dim", block.attention.width), 10000, Pairing::interleaved};
-  block.attention.each = "token";
   block.feed_forward = {c.size("n_inner", 4 * width), c.activation("activation_function", "gelu_new")};
   Architecture a;
   a.inputs = {.vocabulary = c.size("vocab_size"), .width = width, .context = c.size("n_positions", 2048)};

@@ -11,14 +11,8 @@ namespace {
 Architecture architecture(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
   const NormOptions norm = {Norm::layer, c.real("norm_eps", 1e-5), c.flag("norm_bias", false)};
-  BlockOptions block;
-  block.norm = norm;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.bias = block.attention.out_bias = c.flag("attention_bias", false);
+  BlockOptions block = block_of(width, heads, norm, Mask::none, c.flag("attention_bias", false));
   block.attention.positions = Positions::rotary;
-  block.attention.each = "token";
   block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_activation", "gelu"), true,
                         c.flag("mlp_bias", false)};
   Architecture a;

@@ -13,15 +13,8 @@ Architecture architecture(const HubConfig& c) {
   if (!c.flag("layer_norm_elementwise_affine", true))
     c.fail("'layer_norm_elementwise_affine' is false: norms without gain are no part that limpid has");
   const bool before = c.flag("do_layer_norm_before", true), bias = c.flag("enable_bias", true);
-  BlockOptions block;
+  BlockOptions block = block_of(width, heads, norm, Mask::causal, bias);
   block.norms = before ? NormPlace::before : NormPlace::after;
-  block.norm = norm;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
-  block.attention.mask = Mask::causal;
-  block.attention.bias = block.attention.out_bias = bias;
-  block.attention.each = "token";
   block.feed_forward = {c.size("ffn_dim"), c.activation("activation_function", "relu"), false, bias};
   Architecture a;
   const int64_t table = c.size("word_embed_proj_dim", width);

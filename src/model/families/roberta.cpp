@@ -5,18 +5,25 @@ namespace limpid {
 
 namespace {
 
-int64_t unused_positions(const HubConfig& c) { return c.size("pad_token_id", 1) + 1; }
-
 Architecture architecture(const HubConfig& c) {
   Architecture a = bert_architecture(c);
-  a.inputs.context -= unused_positions(c);
+  a.inputs.context -= roberta_unused_positions(c);
   return a;
 }
 
 TensorTable tensors(const HubConfig& c, const Architecture&) {
   TensorTable t = bert_tensors("roberta.");
+  add_roberta_names(t, c);
+  return t;
+}
+
+}  // namespace
+
+int64_t roberta_unused_positions(const HubConfig& c) { return c.size("pad_token_id", 1) + 1; }
+
+void add_roberta_names(TensorTable& t, const HubConfig& c) {
   for (TensorRule& rule : t.rules)
-    if (rule.ours == "pos_embed.W_pos") rule.skip_rows = unused_positions(c);
+    if (rule.ours == "pos_embed.W_pos") rule.skip_rows = roberta_unused_positions(c);
   t.linear("head.W", "lm_head.dense.weight");
   t.vector("head.b", "lm_head.dense.bias");
   t.norm("ln_head", "lm_head.layer_norm");
@@ -27,10 +34,7 @@ TensorTable tensors(const HubConfig& c, const Architecture&) {
   t.linear("unembed.W_U", "classifier.out_proj.weight");
   t.vector("unembed.b_U", "classifier.out_proj.bias");
   t.ignored.push_back("lm_head.*");
-  return t;
 }
-
-}  // namespace
 
 Family family_roberta() { return {"roberta", {"xlm-roberta", "camembert"}, architecture, tensors}; }
 

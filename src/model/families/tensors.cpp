@@ -2,10 +2,9 @@
 #include "model/families/tensors.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "core/label.h"
-#include "tensor/dispatch.h"
+#include "limpid/network.h"
 
 namespace limpid {
 
@@ -20,9 +19,6 @@ void TensorTable::projection(const std::string& here, const std::string& name, c
   vector("blocks.*." + here + ".b_" + name, theirs + ".bias", part);
 }
 
-namespace {
-
-// What the star of a pattern stands for in a name; nothing if the name does not fit.
 std::optional<std::string> star_of(const std::string& pattern, const std::string& name) {
   const size_t star = pattern.find('*');
   if (star == std::string::npos) return pattern == name ? std::optional(std::string()) : std::nullopt;
@@ -42,15 +38,7 @@ std::string with_star(std::string pattern, const std::string& star) {
   return pattern;
 }
 
-// Whether the name fits a pattern in which each star stands for anything.
-bool fits_pattern(std::string_view pattern, std::string_view name) {
-  if (pattern.empty()) return name.empty();
-  if (pattern[0] != '*')
-    return !name.empty() && name[0] == pattern[0] && fits_pattern(pattern.substr(1), name.substr(1));
-  for (size_t i = 0; i <= name.size(); ++i)
-    if (fits_pattern(pattern.substr(1), name.substr(i))) return true;
-  return false;
-}
+namespace {
 
 class Mapper {
  public:
@@ -85,7 +73,7 @@ class Mapper {
   void require_all_used() const {
     for (const std::string& name : left_) {
       if (used_.count(name)) continue;
-      const auto known = [&](const std::string& pattern) { return fits_pattern(pattern, name); };
+      const auto known = [&](const std::string& pattern) { return matches(pattern, name); };
       if (std::any_of(table_.ignored.begin(), table_.ignored.end(), known)) continue;
       fail_work(file_.name(), ": tensor '", visible_line(name), "' ", shape_text(name),
                 " belongs to nothing that its config.json describes");
@@ -216,8 +204,19 @@ class Mapper {
 
 }  // namespace
 
-std::map<std::string, Tensor> parameters_of(const Graph& graph, const TensorTable& table,
-                                            const TensorSource& file) {
+std::map<std::string, Tensor> parameters_of(const Architecture& network, const TensorTable& table,
+                                            const TensorSource& file, const std::string& described_by) {
+  // Before anything of its size is made: as many layers as the file can hold.
+  const auto tensors = static_cast<int64_t>(file.names().size());
+  if (network.stack.layers > tensors && !network.stack.shared)
+    fail_work(described_by, ": the network has ", network.stack.layers, " layers, but ", file.name(),
+              " holds only ", tensors, " tensors");
+  Graph graph(operations());
+  try {
+    build(graph, network);
+  } catch (const Error& error) {
+    fail_work(described_by, ": ", error.what());
+  }
   Mapper mapper(table, file);
   std::map<std::string, Tensor> out;
   for (const Value& value : graph.values())

@@ -10,8 +10,15 @@
 
 namespace limpid {
 
-/// Every parameter of the graph, in f32.  Throws Error{work} naming a tensor that is missing, of another
-/// shape, or left over.
-std::map<std::string, Tensor> parameters_of(const Graph&, const TensorTable&, const TensorSource&);
+/// Every parameter of the network, in f32.  `described_by` is the file that describes it, for messages.
+/// Throws Error{work} where it cannot be built, has more layers than the file has tensors, and naming a
+/// tensor that is missing, of another shape, or left over.
+std::map<std::string, Tensor> parameters_of(const Architecture&, const TensorTable&, const TensorSource&,
+                                            const std::string& described_by);
+
+/// What the one star of a pattern stands for in a name: digits ("" where the pattern has none and is the
+/// name); nothing if the name does not fit.
+std::optional<std::string> star_of(const std::string& pattern, const std::string& name);
+std::string with_star(std::string pattern, const std::string& star);
 
 }  // namespace limpid

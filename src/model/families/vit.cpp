@@ -9,11 +9,7 @@ namespace {
 Architecture vit(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-12)};
-  BlockOptions block;
-  block.norm = norm;
-  block.attention.heads = heads;
-  block.attention.width = width / heads;
-  block.attention.out_width = width;
+  BlockOptions block = block_of(width, heads, norm, Mask::none, false);
   block.attention.bias = c.flag("qkv_bias", true);
   block.attention.out_bias = true;
   block.attention.each = "patch";
