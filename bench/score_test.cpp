@@ -9,7 +9,7 @@ namespace limpid::bench {
 namespace {
 
 // Two texts that no window divides, with characters of two bytes.
-Recipe small_recipe() {
+Recipe scored_recipe() {
   Recipe recipe;
   recipe.network = GptConfig{.context = 8, .layers = 1, .heads = 2, .width = 8};
   recipe.tokenizer = "bytes";
@@ -33,7 +33,7 @@ void sharpen(Model& model) {
 }
 
 TEST(Score, InWholeWindowsIsWhatTrainingReports) {
-  Trainer trainer(small_recipe(), small_texts());
+  Trainer trainer(scored_recipe(), small_texts());
   sharpen(trainer.model());
   const auto reported = trainer.evaluate();
   Score sum;
@@ -48,7 +48,7 @@ TEST(Score, InWholeWindowsIsWhatTrainingReports) {
 }
 
 TEST(Score, EveryStepScoresEveryTokenOnceAfterTheTokensBeforeIt) {
-  Trainer trainer(small_recipe(), small_texts());
+  Trainer trainer(scored_recipe(), small_texts());
   Model& model = trainer.model();
   sharpen(model);
   const auto texts = split(trainer.recipe(), *model.tokenizer(), small_texts());

@@ -85,15 +85,20 @@ def fit_of(width, height):
 
 
 def words_of(pdf):
-    """Each page's words, the middles of their boxes and these boxes' heights, in points."""
+    """Each page's words, the middles of their boxes and how high a line of theirs is, in points (0: the word stands upright,
+    along the page's height)."""
     html = must("pdftotext", "-bbox", pdf, "-")
     pages = []
     for page in re.findall(r"<page.*?</page>", html, re.S):
         # A figure that is no page of a deck is fitted into a slide of 960 by 540 pt.
         scale, dx, dy = fit_of(*map(float, re.search(r'width="([^"]+)" height="([^"]+)"', page).groups()))
-        pages.append([(text, dx + scale * (float(a) + float(c)) / 2, dy + scale * (float(b) + float(d)) / 2,
-                       scale * (float(d) - float(b))) for a, b, c, d, text in re.findall(
-            r'<word xMin="([^"]+)" yMin="([^"]+)" xMax="([^"]+)" yMax="([^"]+)">(.*?)</word>', page)])
+        words = re.findall(r'<word xMin="([^"]+)" yMin="([^"]+)" xMax="([^"]+)" yMax="([^"]+)">(.*?)</word>', page)
+        pages.append([])
+        for *box, text in words:
+            left, top, right, bottom = map(float, box)
+            upright = len(text) > 2 and bottom - top > 1.2 * (right - left)
+            pages[-1].append((text, dx + scale * (left + right) / 2, dy + scale * (top + bottom) / 2,
+                              0 if upright else scale * (bottom - top)))
     return pages
 
 

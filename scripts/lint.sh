@@ -38,9 +38,10 @@ fi
 
 [ -z "$format_only" ] || exit $status
 
-# clang-tidy reads how each file is compiled from the dev preset; generated sources must exist.
-[ -f build/dev/build.ninja ] || cmake --preset dev >/dev/null
-mkdir -p build/lint
+# clang-tidy reads how each file is compiled from a folder of its own, where every file is compiled alone.
+commands=build/lint/commands
+export commands
+[ -f $commands/build.ninja ] || cmake --preset dev -B $commands -DLIMPID_UNITY=OFF >/dev/null
 headers=$({ cat .clang-tidy; git ls-files '*.h' | sort | xargs cat; } | sha256sum | cut -c1-40)
 export headers
 check() {
@@ -48,7 +49,7 @@ check() {
   key=$( { echo "$headers"; cat "$1"; } | sha256sum | cut -c1-40)
   mark=build/lint/$(echo "$1" | tr / _).$key
   [ ! -e "$mark" ] || return 0
-  if $tidy --quiet -p build/dev "$1" >"$mark.log" 2>&1; then
+  if $tidy --quiet -p "$commands" "$1" >"$mark.log" 2>&1; then
     rm -f "$mark.log" "build/lint/$(echo "$1" | tr / _)".*
     : >"$mark"
   else

@@ -12,7 +12,7 @@ namespace limpid::command {
 
 namespace {
 
-struct Call {
+struct BenchCall {
   bench::Request request;
   std::string output;
   bool json = false, serve = false;
@@ -37,12 +37,12 @@ class Meter {
   const bool shown_;
 };
 
-bench::Results measured(const Call& call, const Terminal& terminal) {
+bench::Results measured(const BenchCall& call, const Terminal& terminal) {
   const Meter meter(terminal);
   return bench::measure(call.request, [&](double share, double left) { meter.show(share, left); });
 }
 
-void run(const Call& call, const Terminal& terminal) {
+void run(const BenchCall& call, const Terminal& terminal) {
   if (call.serve) return bench::serve_limpid();
   const bench::Results results = measured(call, terminal);
   if (!call.output.empty()) bench::write_results(call.output, results);
@@ -52,7 +52,7 @@ void run(const Call& call, const Terminal& terminal) {
 }  // namespace
 
 Work add_bench(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<BenchCall>();
   CLI::App* sub = app.add_subcommand(
       "bench", "Measures what this machine can do at most, and what the kernels reach of it.");
   sub->add_option("--only", call->request.only,

@@ -15,7 +15,7 @@ namespace limpid::command {
 
 namespace {
 
-struct Call {
+struct DrawCall {
   std::vector<std::string> arguments;
   NetworkCall network;
   std::optional<std::string> text;
@@ -57,7 +57,7 @@ std::string figure_names() {
 }
 
 // A figure's name, a file (a stored trace, or a training's log), either, both or none.
-void read_arguments(Call& call) {
+void read_arguments(DrawCall& call) {
   size_t i = 0;
   if (i < call.arguments.size() && is_figure(call.arguments[i])) call.figure = call.arguments[i++];
   if (i < call.arguments.size()) call.file = call.arguments[i++];
@@ -85,7 +85,7 @@ void read_arguments(Call& call) {
         "training: give the log that limpid train wrote: limpid draw training FOLDER/log.jsonl -o loss.svg");
 }
 
-const Format& format_for(const Call& call) {
+const Format& format_for(const DrawCall& call) {
   if (call.out.empty())
     fail_call("no file to draw into; add -o ", call.figure == "network" ? "net" : call.figure,
               call.figure == "slides" ? ".pptx" : ".svg");
@@ -94,7 +94,7 @@ const Format& format_for(const Call& call) {
   return format_of(call.out);
 }
 
-void check(const CLI::App& sub, const Call& call) {
+void check(const CLI::App& sub, const DrawCall& call) {
   const auto only = [&](const char* option, std::initializer_list<std::string_view> figures) {
     if (given_option(sub, {option}).empty()) return;
     if (std::find(figures.begin(), figures.end(), call.figure) != figures.end()) return;
@@ -145,9 +145,9 @@ void require_layer(const Graph& graph, int layer) {
 }
 
 // How wide --width lets a figure be laid out; 0: as the figure likes.
-double asked_width(const Call& call) { return call.width.empty() ? 0 : layout_width(points_of(call.width)); }
+double asked_width(const DrawCall& call) { return call.width.empty() ? 0 : layout_width(points_of(call.width)); }
 
-FigureOptions figure_options(const Call& call, const Trace& trace) {
+FigureOptions figure_options(const DrawCall& call, const Trace& trace) {
   FigureOptions options;
   const int none = call.figure == "slides" && !call.head ? -1 : 0;  // the deck chooses
   options.layer = call.layer.value_or(none);
@@ -159,7 +159,7 @@ FigureOptions figure_options(const Call& call, const Trace& trace) {
 }
 
 // What the figure reads of the run that is to come.
-std::vector<Observation> reads_of(const Call& call, const Trace& begun) {
+std::vector<Observation> reads_of(const DrawCall& call, const Trace& begun) {
   const Graph& graph = *begun.graph;
   if (call.figure == "network" || call.figure == "attention") return network_reads(graph);
   const FigureOptions options = figure_options(call, begun);
@@ -171,7 +171,7 @@ std::vector<Observation> reads_of(const Call& call, const Trace& begun) {
   return call.head ? head_reads(graph, length, options) : heads_reads(graph, length, options);
 }
 
-Trace trace_of(const Call& call) {
+Trace trace_of(const DrawCall& call) {
   if (!call.file.empty()) return load_trace(call.file);
   const bool runs = call.text || !call.network.tokens.empty() || !call.network.vectors.empty();
   TraceOptions options;
@@ -192,7 +192,7 @@ std::vector<Slide> one(Scene scene) {
 }
 
 // The network, as letters where there is only a model, with the words and sizes of a run where there is one.
-std::vector<Slide> network_pages(const Call& call, const Format& format) {
+std::vector<Slide> network_pages(const DrawCall& call, const Format& format) {
   SceneOptions options;
   if (format.ending == "txt") options.width = 1e6;  // in one row, which letters turn to run downwards
   options.parameters = call.parameters;
@@ -217,7 +217,7 @@ std::string run_name(const std::string& log) {
   return path.has_parent_path() ? path.parent_path().filename().string() : path.stem().string();
 }
 
-std::vector<Slide> own_pages(const Call& call) {
+std::vector<Slide> own_pages(const DrawCall& call) {
   OwnWeightsCall own = call.own;
   own.file = call.file;
   own.tokens = call.network.words;
@@ -227,7 +227,7 @@ std::vector<Slide> own_pages(const Call& call) {
   return call.head ? one(head_scene(weights, options)) : heads_pages(weights, options);
 }
 
-std::vector<Slide> pages_of(const Call& call, const Format& format) {
+std::vector<Slide> pages_of(const DrawCall& call, const Format& format) {
   if (call.draws_own) return own_pages(call);
   if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
   if (call.figure == "training")
@@ -242,7 +242,7 @@ std::vector<Slide> pages_of(const Call& call, const Format& format) {
   return heads_pages(trace, options);
 }
 
-void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
+void draw(const CLI::App& sub, DrawCall call, const Terminal& terminal) {
   read_arguments(call);
   check(sub, call);
   const Format& format = format_for(call);
@@ -271,7 +271,7 @@ void draw(const CLI::App& sub, Call call, const Terminal& terminal) {
 }
 
 // --width of the textbook's network is a number; else it is the figure's, and no option of the network's.
-void take_width(CLI::App& sub, Call& call) {
+void take_width(CLI::App& sub, DrawCall& call) {
   if (call.width.empty()) return;
   const bool count = call.width.find_first_not_of("0123456789") == call.width.npos && call.width.size() < 9;
   if (call.network.textbook() && count) {
@@ -285,7 +285,7 @@ void take_width(CLI::App& sub, Call& call) {
 }  // namespace
 
 Work add_draw(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<DrawCall>();
   CLI::App* sub = app.add_subcommand("draw", "Draws a network, or a run of it, as an editable figure.");
   sub->add_option("FIGURE|FILE", call->arguments,
                   "What to draw: " + figure_names() +

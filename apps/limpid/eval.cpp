@@ -14,7 +14,7 @@ namespace limpid::command {
 
 namespace {
 
-struct Call {
+struct EvalCall {
   std::optional<std::string> text;
   std::string file;
   ModelCall model;
@@ -74,7 +74,7 @@ void print_json(const std::string& title, const Evaluation& e) {
   print(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
-void eval(const Call& call, const Terminal& terminal) {
+void eval(const EvalCall& call, const Terminal& terminal) {
   if (call.text && !call.file.empty()) fail_call("a text and --file exclude each other; leave one out");
   const std::string text = call.file.empty() ? text_of(call.text) : read_file(call.file);
   if (text.empty()) fail_work(call.file, " is empty; give a file with a text of at least two tokens");
@@ -91,7 +91,7 @@ void eval(const Call& call, const Terminal& terminal) {
 }  // namespace
 
 Work add_eval(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<EvalCall>();
   CLI::App* sub =
       app.add_subcommand("eval", "How well a model predicts a text: loss, bits a byte, perplexity.");
   sub->add_option("TEXT", call->text,

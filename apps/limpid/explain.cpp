@@ -24,7 +24,7 @@ void show_explanation(const Trace& trace, const ExplainCall& call, const Termina
 
 namespace {
 
-struct Call {
+struct ExplainArguments {
   ExplainCall what;
   std::optional<std::string> argument, text;
   NetworkCall network;
@@ -32,7 +32,7 @@ struct Call {
   bool gradients = false, plain = false, in_double = false;
 };
 
-void check(const CLI::App& sub, const Call& call, bool stored) {
+void check(const CLI::App& sub, const ExplainArguments& call, bool stored) {
   if (call.argument && call.text)
     fail_call("the text is given twice: as --text and after the cell; leave one out");
   if (call.what.decimals && (*call.what.decimals < 0 || *call.what.decimals > 17))
@@ -56,7 +56,7 @@ bool of_gradients(const Graph& graph, const std::string& name) {
          (name.find(".grad") != name.npos || name.starts_with("loss") || name == "targets");
 }
 
-Trace run(const Call& call) {
+Trace run(const ExplainArguments& call) {
   const CellName cell = cell_named(call.what.cell);
   const bool given =
       call.argument || call.text || !call.network.tokens.empty() || !call.network.vectors.empty();
@@ -94,7 +94,7 @@ Trace run(const Call& call) {
   return trace;
 }
 
-void explain_call(const CLI::App& sub, const Call& call, const Terminal& terminal) {
+void explain_call(const CLI::App& sub, const ExplainArguments& call, const Terminal& terminal) {
   const bool stored = call.argument && is_trace_file(*call.argument);
   if (stored && is_model_file(*call.argument))
     fail_call(*call.argument, " is a model; run a text with it: limpid explain ", shell_word(call.what.cell),
@@ -125,7 +125,7 @@ Examples:
 }  // namespace
 
 Work add_explain(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<ExplainArguments>();
   CLI::App* sub = app.add_subcommand("explain", "Shows the arithmetic behind one number of a run.");
   sub->add_option("CELL", call->what.cell, "Which number: NAME[PLACES], such as blocks.0.attn.q[0,3,2,5].")
       ->required()

@@ -11,7 +11,7 @@ namespace limpid::command {
 
 namespace {
 
-struct Call {
+struct GenerateCall {
   std::optional<std::string> text;
   ModelCall model;
   bool json = false;
@@ -44,7 +44,7 @@ void generate_json(Model& model, const std::string& text, const GenerateOptions&
         {"seed", options.seed}});
 }
 
-void generate(const Call& call, const Terminal& terminal) {
+void generate(const GenerateCall& call, const Terminal& terminal) {
   const std::string text = text_of(call.text);
   Model model = open_model(call.model);
   if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
@@ -79,7 +79,7 @@ void generate(const Call& call, const Terminal& terminal) {
 }  // namespace
 
 Work add_generate(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<GenerateCall>();
   CLI::App* sub = app.add_subcommand("generate", "Goes on with a text, token by token.");
   sub->add_option("TEXT", call->text,
                   "The text to go on with; @FILE reads it from a file, - or nothing from standard input.")

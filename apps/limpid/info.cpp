@@ -218,12 +218,12 @@ void print_array_table(const Json& arrays) {
   }
 }
 
-struct Call {
+struct InfoCall {
   std::string path, array;
   bool json = false;
 };
 
-void info(const Call& call, const Terminal& terminal) {
+void info(const InfoCall& call, const Terminal& terminal) {
   const auto print_json = [](const Json& json) {
     print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   };
@@ -241,7 +241,7 @@ void info(const Call& call, const Terminal& terminal) {
 }  // namespace
 
 Work add_info(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<InfoCall>();
   CLI::App* sub = app.add_subcommand(
       "info", "Says what a file or folder holds: a model, trace, checkpoint, arrays, or what else it is.");
   sub->add_option("PATH", call->path, "A file of any kind, or a folder.")->required()->type_name("");

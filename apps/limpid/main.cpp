@@ -89,13 +89,13 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   return what + help;
 }
 
-struct Call {
+struct MainCall {
   std::optional<int> threads;
   Colour colour = Colour::automatic;
   bool version = false;
 };
 
-void add_common(CLI::App& app, Call& call) {
+void add_common(CLI::App& app, MainCall& call) {
   app.add_option("--threads", call.threads, "Computes on N threads; the results are the same for any N.")
       ->type_name("N");
   const std::map<std::string, Colour> colours = {
@@ -114,7 +114,7 @@ int run(int argc, char** argv) {
   app.set_help_flag("-h,--help", "Shows this help.");
   app.fallthrough();
   app.require_subcommand(0, 1);
-  Call call;
+  MainCall call;
   add_common(app, call);
   std::vector<std::pair<std::string, Work>> commands;
   commands.emplace_back("trace", add_trace(app));

@@ -16,7 +16,7 @@ namespace limpid::command {
 
 namespace {
 
-struct Call {
+struct QuizCall {
   std::optional<std::string> argument;
   NetworkCall network;
   std::optional<int> layer, head;
@@ -27,7 +27,7 @@ struct Call {
 // Scores and weights of longer texts are not kept whole: what is asked of them is left out.
 constexpr size_t k_long_text = 1024;
 
-Trace trace_of(const CLI::App& sub, const Call& call) {
+Trace trace_of(const CLI::App& sub, const QuizCall& call) {
   if (call.argument && is_trace_file(*call.argument)) {
     if (is_model_file(*call.argument))
       fail_call(*call.argument,
@@ -168,7 +168,7 @@ class Asker {
   int answered_ = 0, right_ = 0;
 };
 
-void ask(const CLI::App& sub, const Call& call, const Terminal& terminal) {
+void ask(const CLI::App& sub, const QuizCall& call, const Terminal& terminal) {
   const Trace trace = trace_of(sub, call);
   QuizOptions options;
   options.layer = call.layer.value_or(0);
@@ -186,7 +186,7 @@ void ask(const CLI::App& sub, const Call& call, const Terminal& terminal) {
 }  // namespace
 
 Work add_quiz(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<QuizCall>();
   CLI::App* sub = app.add_subcommand("quiz", "Asks questions about a run, and explains the answers.");
   sub->add_option("TEXT", call->argument,
                   "The sentence (Life is short); @FILE reads it from a file, - from standard input.  Or a "

@@ -13,7 +13,7 @@ namespace limpid::command {
 
 namespace {
 
-struct Call {
+struct TokensCall {
   std::optional<std::string> text, pair;
   ModelCall from;
   bool special = false, json = false, ids = false;
@@ -56,7 +56,7 @@ void print_table(const Tokenizer& tokenizer, const ModelInput& input, bool pair)
   }
 }
 
-void run(const Call& call) {
+void run(const TokensCall& call) {
   const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(call.from);
   const std::string text = text_of(call.text);
   const EncodeOptions options{call.special, call.special ? Specials::as_tokens : Specials::as_text};
@@ -78,7 +78,7 @@ void run(const Call& call) {
 Work add_tokens(CLI::App& app) {
   CLI::App* sub = app.add_subcommand(
       "tokens", "How a tokenizer cuts a text: the id, the piece and the bytes of each token.");
-  const auto call = std::make_shared<Call>();
+  const auto call = std::make_shared<TokensCall>();
   sub->add_option("TEXT", call->text,
                   "The text; @FILE reads it from a file, - or nothing from standard input.");
   sub->add_option("--model", call->from.model,

@@ -18,7 +18,7 @@ namespace limpid::command {
 
 namespace {
 
-struct Call {
+struct TraceCall {
   std::optional<std::string> argument;
   NetworkCall network;
   std::vector<std::string> observe, edit;
@@ -30,7 +30,7 @@ struct Call {
 
 bool can_save(const std::string& path) { return path.ends_with(".safetensors") || path.ends_with(".npz"); }
 
-void check(const CLI::App& sub, const Call& call, bool stored) {
+void check(const CLI::App& sub, const TraceCall& call, bool stored) {
   if (!call.out.empty() && !can_save(call.out))
     fail_call("-o ", call.out, ": a trace is kept as .safetensors or .npz; give a name that ends so");
   if (call.decimals && (*call.decimals < 0 || *call.decimals > 17))
@@ -54,7 +54,7 @@ void check(const CLI::App& sub, const Call& call, bool stored) {
               " needs a run, so give a text instead");
 }
 
-TraceOptions trace_options(const Call& call) {
+TraceOptions trace_options(const TraceCall& call) {
   TraceOptions options;
   options.plain = call.plain;
   options.gradients = call.gradients;
@@ -71,7 +71,7 @@ TraceOptions trace_options(const Call& call) {
 // A network with fewer parameters than this is read whole: every row, and a digit more.
 constexpr int64_t k_read_whole = 1000;
 
-PageOptions page_options(const Trace& trace, const Call& call, const Terminal& terminal) {
+PageOptions page_options(const Trace& trace, const TraceCall& call, const Terminal& terminal) {
   PageOptions page;
   const auto parameters = trace.numbers.find("parameters");
   if (parameters != trace.numbers.end() && parameters->second < k_read_whole) {
@@ -93,7 +93,7 @@ struct Compared {
   Trace before, after;
 };
 
-std::optional<Compared> compare(Input& input, const NamedEdits& edits, const Call& call, const Trace& seen) {
+std::optional<Compared> compare(Input& input, const NamedEdits& edits, const TraceCall& call, const Trace& seen) {
   if (call.edit.empty()) return std::nullopt;
   std::vector<std::string> chosen;
   for (const std::string& text : call.observe)
@@ -111,7 +111,7 @@ std::optional<Compared> compare(Input& input, const NamedEdits& edits, const Cal
   return out;
 }
 
-void show(const Trace& trace, const std::optional<Compared>& runs, const Call& call,
+void show(const Trace& trace, const std::optional<Compared>& runs, const TraceCall& call,
           const Terminal& terminal) {
   if (!call.explain.empty())
     return show_explanation(
@@ -138,7 +138,7 @@ void show(const Trace& trace, const std::optional<Compared>& runs, const Call& c
 }
 
 // What is kept in a file or printed as JSON is everything; what is shown is read, and no more is computed.
-Trace run(Input& input, const NamedEdits& edits, const Call& call, const Terminal& terminal) {
+Trace run(Input& input, const NamedEdits& edits, const TraceCall& call, const Terminal& terminal) {
   TraceOptions options = trace_options(call);
   options.edits = edits.edits;
   const bool shown_alone = call.observe.empty() && call.out.empty() && !call.json && call.explain.empty();
@@ -167,7 +167,7 @@ std::string numbered(const std::string& path, size_t n, size_t last) {
 
 // Each line of a file by itself, so that no sentence changes another's numbers: pages one after another, with
 // --json an object a line, with -o a file a line.
-void trace_lines(const Call& call, const Terminal& terminal) {
+void trace_lines(const TraceCall& call, const Terminal& terminal) {
   const std::vector<std::string> lines = lines_of(call.lines);
   const bool own_means = std::any_of(call.edit.begin(), call.edit.end(), [](const std::string& edit) {
     return edit.ends_with("=mean:positions");
@@ -195,13 +195,13 @@ void trace_lines(const Call& call, const Terminal& terminal) {
 }
 
 // --explain is `limpid explain`: without a text, and where none can be piped in, the sentence is the same.
-std::optional<std::string> text_to_trace(const Call& call) {
+std::optional<std::string> text_to_trace(const TraceCall& call) {
   const bool given = call.argument || !call.network.tokens.empty() || !call.network.vectors.empty();
   if (!given && !call.explain.empty() && isatty(STDIN_FILENO)) return "Life is short";
   return call.argument;
 }
 
-void trace(const CLI::App& sub, const Call& call, const Terminal& terminal) {
+void trace(const CLI::App& sub, const TraceCall& call, const Terminal& terminal) {
   const bool stored = call.argument && is_trace_file(*call.argument);
   if (stored && is_model_file(*call.argument))
     fail_call(*call.argument, " is a model; trace a text with it: limpid trace \"Life is short\" --model ",
@@ -259,7 +259,7 @@ Examples:
 }  // namespace
 
 Work add_trace(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<TraceCall>();
   CLI::App* sub =
       app.add_subcommand("trace", "Shows a sentence's way through a network, every number of it.");
   sub->add_option(

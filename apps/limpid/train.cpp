@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Call {
+struct TrainCall {
   std::string recipe, out;
   std::vector<std::string> data;
   bool resume = false, json = false;
@@ -39,7 +39,7 @@ void listen_to_signals() {
 
 // ---- what the call names --------------------------------------------------------------------------
 
-Recipe recipe_of(const Call& call) {
+Recipe recipe_of(const TrainCall& call) {
   const std::string text = read_file(call.recipe);
   Recipe recipe;
   try {
@@ -53,7 +53,7 @@ Recipe recipe_of(const Call& call) {
   return recipe;
 }
 
-std::vector<std::string> texts_of(const Call& call, const Recipe& recipe) {
+std::vector<std::string> texts_of(const TrainCall& call, const Recipe& recipe) {
   std::string folder = fs::path(call.recipe).parent_path().string();
   std::vector<std::string> files;
   for (const std::string& data : call.data) {
@@ -82,7 +82,7 @@ struct Folder {
   std::string log() const { return (path / "log.jsonl").string(); }
 };
 
-Folder folder_of(const Call& call) {
+Folder folder_of(const TrainCall& call) {
   const fs::path path = call.out.empty() ? fs::path(call.recipe).stem() : fs::path(call.out);
   std::error_code error;
   fs::create_directories(path, error);
@@ -125,7 +125,7 @@ void write_log(const Folder& folder, const Trainer& trainer) {
 
 // ---- the run ------------------------------------------------------------------------------------------
 
-std::string again(const Call& call) {
+std::string again(const TrainCall& call) {
   std::string command = "limpid train " + shell_word(call.recipe);
   for (const std::string& data : call.data) command += " --data " + shell_word(data);
   if (!call.out.empty()) command += " -o " + shell_word(call.out);
@@ -153,7 +153,7 @@ std::string first_words(const std::string& text) {
   return out;
 }
 
-void finish(const Call& call, const Folder& folder, Trainer& trainer, const std::vector<std::string>& texts) {
+void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const std::vector<std::string>& texts) {
   trainer.keep_best();
   round_parameters(trainer.model(), call.dtype);
   const Trainer::Evaluation seen = trainer.evaluate();
@@ -175,7 +175,7 @@ void finish(const Call& call, const Folder& folder, Trainer& trainer, const std:
 }
 
 // The checkpoint stays as the last report wrote it; the best parameters become the model.  Says so.
-std::string keep_last_good(const Call& call, const Folder& folder, Trainer& trainer) {
+std::string keep_last_good(const TrainCall& call, const Folder& folder, Trainer& trainer) {
   const auto& history = trainer.history();
   const auto best = std::find_if(history.rbegin(), history.rend(), [](const Epoch& e) { return e.best; });
   if (best == history.rend()) return "";
@@ -185,7 +185,7 @@ std::string keep_last_good(const Call& call, const Folder& folder, Trainer& trai
   return join("; the parameters of epoch ", best->number, ", the best, are kept in ", folder.model());
 }
 
-void train(const Call& call, const Terminal& terminal) {
+void train(const TrainCall& call, const Terminal& terminal) {
   const Recipe recipe = recipe_of(call);
   const std::vector<std::string> texts = texts_of(call, recipe);
   const Folder folder = folder_of(call);
@@ -235,7 +235,7 @@ void train(const Call& call, const Terminal& terminal) {
 }  // namespace
 
 Work add_train(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<TrainCall>();
   CLI::App* sub = app.add_subcommand(
       "train", "Learns from text by a recipe, and reports loss and accuracy once an epoch.");
   sub->add_option("RECIPE", call->recipe, "The recipe, a JSON file; docs/recipes.md lists its settings.")

@@ -16,7 +16,9 @@ TEST(Memory, BeginsALineAndWhereItIsLargeAPageOfTwoMebibytes) {
     ASSERT_NE(block, nullptr) << bytes;
     EXPECT_EQ(address(block) % (bytes >= size_t{4} << 20 ? size_t{2} << 20 : 64), 0U) << bytes;
     std::memset(block, 7, bytes);
-    if (bytes > 0) EXPECT_EQ(block[bytes - 1], std::byte{7});
+    if (bytes > 0) {
+      EXPECT_EQ(block[bytes - 1], std::byte{7});
+    }
     release(block);
   }
 }

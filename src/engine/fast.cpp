@@ -12,8 +12,6 @@ namespace {
 
 using kernels::launch;
 
-int64_t last_size(const ConstView& x) { return x.shape()[x.shape().rank() - 1].size; }
-int64_t rows_of(const ConstView& x) { return last_size(x) ? x.shape().count() / last_size(x) : 0; }
 
 // ---- linear --------------------------------------------------------------------------------------
 

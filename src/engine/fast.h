@@ -12,6 +12,10 @@
 
 namespace limpid {
 
+/// How many numbers a row of x (its last axis) has, and how many rows there are.
+inline int64_t last_size(const ConstView& x) { return x.shape()[x.shape().rank() - 1].size; }
+inline int64_t rows_of(const ConstView& x) { return last_size(x) ? x.shape().count() / last_size(x) : 0; }
+
 /// Runs one stage in f32; inputs and outputs are contiguous, but for takes_heads.
 using StageKernel = void (*)(const Operation&, Inputs, Outputs, const RunContext&);
 /// The kernel for this operation, or nullptr.

@@ -16,7 +16,7 @@ using Row = std::vector<std::string>;
 constexpr size_t k_most_columns = 1'000'000;
 
 // A field in a message: short, and without anything a terminal would act on.
-std::string shown(std::string_view field) {
+std::string shown_field(std::string_view field) {
   constexpr size_t k_most = 40;
   std::string out = "'";
   for (char c : field.substr(0, k_most)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
@@ -84,8 +84,8 @@ std::string RowReader::quoted_field(size_t column) {
     ++at_;
   }
   if (!at_line_end() && !at_separator())
-    fail_work(file_, ": line ", line_, ", column ", column, ": ", shown(text_.substr(at_, 1)),
-              " after a closing quote, expected ", shown({&separator_, 1}), " or the line's end");
+    fail_work(file_, ": line ", line_, ", column ", column, ": ", shown_field(text_.substr(at_, 1)),
+              " after a closing quote, expected ", shown_field({&separator_, 1}), " or the line's end");
   return field;
 }
 
@@ -144,7 +144,7 @@ struct Layout {
 
   std::string separated() const {
     if (separator == ' ') return "blanks";
-    return separator == '\t' ? "tabs" : shown({&separator, 1});
+    return separator == '\t' ? "tabs" : shown_field({&separator, 1});
   }
 };
 
@@ -203,7 +203,7 @@ Row read_table(Bytes bytes, std::string_view file, const Layout& layout,
 
 std::string listed(const Row& names) {
   std::string out;
-  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + shown(name);
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + shown_field(name);
   return out;
 }
 
@@ -215,10 +215,10 @@ std::vector<size_t> chosen_columns(const CsvOptions& options, const Row& header,
     for (size_t i = labels ? 1 : 0; i < width; ++i) chosen.push_back(i);
   for (const std::string& name : options.columns) {
     if (header.empty())
-      fail_call(file, ": column ", shown(name), " asked for, but the first row names no columns");
+      fail_call(file, ": column ", shown_field(name), " asked for, but the first row names no columns");
     const auto found = std::find(header.begin(), header.end(), name);
     if (found == header.end())
-      fail_call(file, ": no column ", shown(name), ", expected one of ", listed(header));
+      fail_call(file, ": no column ", shown_field(name), ", expected one of ", listed(header));
     chosen.push_back(static_cast<size_t>(found - header.begin()));
   }
   return chosen;
@@ -233,7 +233,7 @@ bool has_decimal_comma(std::string field) {
 }
 
 std::string where(std::string_view file, int64_t line, size_t column, const Row& header) {
-  const std::string name = column < header.size() ? " (" + shown(header[column]) + ")" : "";
+  const std::string name = column < header.size() ? " (" + shown_field(header[column]) + ")" : "";
   return join(file, ": line ", line, ", column ", column + 1, name);
 }
 
@@ -271,7 +271,7 @@ CsvNumbers read_csv(Bytes bytes, std::string_view name, const CsvOptions& option
     for (size_t column : chosen) {
       const auto value = parse_number(row[column]);
       if (!value)
-        fail_work(where(name, line, column, names), ": ", shown(row[column]), " is not a number",
+        fail_work(where(name, line, column, names), ": ", shown_field(row[column]), " is not a number",
                   row.size() == 1 ? join(" (fields are separated by ", layout.separated(), ")") : "",
                   has_decimal_comma(row[column]) ? "; a decimal is written with a point" : "");
       values.push_back(*value);

@@ -34,9 +34,9 @@ using Header = NpyHeader;
 
 // ---- the header's text ---------------------------------------------------------------------------
 
-class HeaderParser {
+class NpyHeaderParser {
  public:
-  HeaderParser(std::string_view text, const std::string& file) : text_(text), file_(file) {}
+  NpyHeaderParser(std::string_view text, const std::string& file) : text_(text), file_(file) {}
   Header parse();
 
  private:
@@ -72,7 +72,7 @@ class HeaderParser {
   size_t at_ = 0;
 };
 
-std::string_view HeaderParser::quoted() {
+std::string_view NpyHeaderParser::quoted() {
   skip_blanks();
   const char quote = peek();
   if (quote != '\'' && quote != '"') expected("a quoted word");
@@ -84,7 +84,7 @@ std::string_view HeaderParser::quoted() {
 }
 
 // A structured type: everything up to the bracket that closes it.
-std::string_view HeaderParser::list() {
+std::string_view NpyHeaderParser::list() {
   const size_t begin = at_;
   int depth = 0;
   do {
@@ -100,7 +100,7 @@ std::string_view HeaderParser::list() {
   return text_.substr(begin, at_ - begin);
 }
 
-int64_t HeaderParser::whole_number() {
+int64_t NpyHeaderParser::whole_number() {
   skip_blanks();
   if (peek() < '0' || peek() > '9') expected("a size, a whole number from 0 up");
   int64_t value = 0;
@@ -111,7 +111,7 @@ int64_t HeaderParser::whole_number() {
   return value;
 }
 
-void HeaderParser::dtype(Header& header) {
+void NpyHeaderParser::dtype(Header& header) {
   skip_blanks();
   if (peek() == '[') {
     header.type = list();
@@ -134,7 +134,7 @@ void HeaderParser::dtype(Header& header) {
       join("type '", visible_line(word.substr(0, 40)), "' is not supported, expected one of", known);
 }
 
-Shape HeaderParser::shape() {
+Shape NpyHeaderParser::shape() {
   Shape shape;
   must("(");
   while (!take(")")) {
@@ -149,7 +149,7 @@ Shape HeaderParser::shape() {
   return shape;
 }
 
-Header HeaderParser::parse() {
+Header NpyHeaderParser::parse() {
   Header header;
   std::array<bool, 3> seen{};
   const auto once = [&](size_t field, std::string_view key) {
@@ -215,7 +215,7 @@ uint64_t read_header(const ByteSource& source, Header& header) {
               " follow; the file was cut short");
   std::string text(length, '\0');
   source.read(text_at, std::as_writable_bytes(std::span(text)));
-  header = HeaderParser(text, file).parse();
+  header = NpyHeaderParser(text, file).parse();
   return text_at + length;
 }
 

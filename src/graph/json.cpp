@@ -17,7 +17,6 @@ Json shape_json(const Shape& shape) {
 }
 
 // Numbers of a stored graph stay where sums and products of two of them are numbers of 64 bits.
-constexpr int64_t k_most_size = (int64_t{1} << 31) - 1;
 constexpr int64_t k_most_option = int64_t{1} << 40;
 
 // What readers go through more than once: a network of 1,000 layers, with its gradient, has as many.
@@ -32,7 +31,7 @@ Shape shape_of(const JsonValue& json) {
     if (axis.size() > 1 || (axis.size() == 1 && (axis[0] < 'A' || axis[0] > 'Z')))
       dim.at(size_t{0}).unexpected("one letter from A to Z, or nothing");
     shape.append({axis.empty() ? Axis::none : static_cast<Axis>(axis[0]),
-                  dim.at(size_t{1}).integer(k_symbolic, k_most_size)});
+                  dim.at(size_t{1}).integer(k_symbolic, k_json_most_size)});
   });
   return shape;
 }

@@ -189,7 +189,6 @@ void rebuild_scores(const QueryBlock& block, AttentionStage stage, int64_t s0, i
 // weights[key][lane], 0 where hidden.  `queries` are packed with the scale.  False where all is hidden.
 bool rebuild_weights(const QueryBlock& block, int64_t s0, int64_t s1, bool slope, const float** added,
                      float* weights, const Room& room) {
-  const AttentionArgs& args = *block.args;
   bool hidden = false;
   *added = added_of(block, s0, s1, room, &hidden);
   if (hidden) {

@@ -21,7 +21,6 @@ struct Sizes {
   bool tied = true;
 };
 
-constexpr int64_t k_most_size = (int64_t{1} << 31) - 1;
 constexpr double k_epsilon = 1e-5;
 
 Architecture architecture_of(const Sizes& s) {
@@ -177,7 +176,7 @@ ForeignModel read_llama2c(const TensorSource& file) {
   const JsonSource source{file.name() + ": the configuration in the metadata cannot be read"};
   const Json document = parse_json(found->second, source);
   const JsonValue json(document, source);
-  const auto size = [&](const char* key) { return json.at(key).integer(1, k_most_size); };
+  const auto size = [&](const char* key) { return json.at(key).integer(1, k_json_most_size); };
   const auto has = [&](const char* key) { return json.has(key) && !document.at(key).is_null(); };
   Sizes s;
   s.width = size("dim");

@@ -130,12 +130,11 @@ GptConfig config_of_shapes(StateDict& file) {
   return c;
 }
 
-constexpr int64_t k_most_size = (int64_t{1} << 31) - 1;
 
 // A setting that the configuration gives and the shapes too.
 void check_setting(const JsonValue& json, const char* key, int64_t shapes, const std::string& path) {
   if (!json.has(key)) return;
-  const int64_t said = json.at(key).integer(0, k_most_size);
+  const int64_t said = json.at(key).integer(0, k_json_most_size);
   if (said != shapes)
     fail_work(path, ": its configuration has ", key, " ", said, ", but the tensors make it ", shapes);
 }
@@ -172,7 +171,7 @@ GptConfig config_of(StateDict& file, const std::map<std::string, std::string>& m
   const JsonValue json(document, source);
   if (!document.is_object()) json.unexpected("an object");
   for (const char* key : {"n_layer", "n_head", "n_embd", "vocab_size", "block_size"})
-    if (json.has(key)) json.at(key).integer(1, k_most_size);
+    if (json.has(key)) json.at(key).integer(1, k_json_most_size);
   GptConfig c = config_of_shapes(file);
   std::string why;
   check_setting(json, "n_layer", c.layers, file.path());
@@ -182,7 +181,7 @@ GptConfig config_of(StateDict& file, const std::map<std::string, std::string>& m
   const auto rate = [&](const char* key, double otherwise) {
     return json.has(key) ? json.at(key).real() : otherwise;
   };
-  c.heads = json.has("n_head") ? json.at("n_head").integer(0, k_most_size) : 0;
+  c.heads = json.has("n_head") ? json.at("n_head").integer(0, k_json_most_size) : 0;
   const double dropout = rate("dropout", 0);
   c.dropout = rate("resid_pdrop", dropout);
   c.attention_dropout = rate("attn_pdrop", dropout);

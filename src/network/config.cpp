@@ -11,7 +11,6 @@ namespace limpid {
 namespace {
 
 // Sizes stay where products of a few of them, in bytes, are numbers of 64 bits.
-constexpr int64_t k_most_size = (int64_t{1} << 31) - 1;
 
 template <class E>
 struct Words {
@@ -98,7 +97,7 @@ struct Reader {
     return json.has(name);
   }
   void operator()(const char* name, int64_t& value) {
-    if (given(name)) value = json.at(name).integer(0, k_most_size);
+    if (given(name)) value = json.at(name).integer(0, k_json_most_size);
   }
   void operator()(const char* name, double& value) {
     if (given(name)) value = json.at(name).real();
@@ -110,12 +109,12 @@ struct Reader {
     if (given(name)) value = json.at(name).text();
   }
   void operator()(const char* name, std::optional<int64_t>& value) {
-    if (given(name)) value = json.at(name).integer(0, k_most_size);
+    if (given(name)) value = json.at(name).integer(0, k_json_most_size);
   }
   void operator()(const char* name, std::vector<int64_t>& values) {
     if (!given(name)) return;
     values.clear();
-    json.at(name).each_item([&](const JsonValue& item) { values.push_back(item.integer(0, k_most_size)); });
+    json.at(name).each_item([&](const JsonValue& item) { values.push_back(item.integer(0, k_json_most_size)); });
   }
   void operator()(const char* name, std::vector<std::string>& values) {
     if (!given(name)) return;

@@ -8,7 +8,7 @@ namespace limpid {
 namespace {
 
 // What place t is divided by in column c.
-double pace(double base, int64_t c, int64_t width) {
+double wavelength(double base, int64_t c, int64_t width) {
   return std::pow(base, static_cast<double>(c - c % 2) / static_cast<double>(width));
 }
 
@@ -40,7 +40,7 @@ class SinusoidalPositions final : public Operation {
       for (int64_t b = 0; b < shape[0].size; ++b)
         for (int64_t t = 0; t < shape[1].size; ++t)
           for (int64_t c = 0; c < shape[2].size; ++c) {
-            const double angle = static_cast<double>(t) / pace(base_, c, shape[2].size);
+            const double angle = static_cast<double>(t) / wavelength(base_, c, shape[2].size);
             y(b, t, c) = static_cast<R>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
           }
     });
@@ -50,7 +50,7 @@ class SinusoidalPositions final : public Operation {
 
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
     const int64_t t = out.index[1], c = out.index[2];
-    const Expr angle = Expr(static_cast<double>(t)) / Expr(pace(base_, c, in[0].shape()[2].size));
+    const Expr angle = Expr(static_cast<double>(t)) / Expr(wavelength(base_, c, in[0].shape()[2].size));
     return Expr::call(c % 2 == 0 ? Expr::Function::sin : Expr::Function::cos, {angle});
   }
 

@@ -81,8 +81,9 @@ TEST(Overlap, FindsAWrittenViewAmongMany) {
       for (size_t b = a + 1; b < views.size(); ++b) any |= clash(a, b);
     const auto pair = find_overlap(views, written);
     ASSERT_EQ(pair.has_value(), any) << "round " << round;
-    if (pair)
+    if (pair) {
       ASSERT_TRUE(pair->first < pair->second && clash(pair->first, pair->second)) << "round " << round;
+    }
     found += any;
   }
   EXPECT_GT(found, rounds / 10);

@@ -11,6 +11,9 @@
 
 namespace limpid::text {
 
+/// U+2581: what SentencePiece writes for a blank.
+inline constexpr std::string_view k_blank_mark = "\xE2\x96\x81";
+
 bool is_valid_utf8(std::string_view text);
 
 /// Whether the code point has Unicode's White_Space.

@@ -10,7 +10,6 @@ namespace limpid {
 
 namespace {
 
-constexpr int64_t k_most_count = int64_t{1} << 53;  // beyond it a double, as JSON has them, is no count
 
 // The least that a whole number may be.
 struct AtLeast {
@@ -55,13 +54,13 @@ struct Reader {
     return json.has(name);
   }
   void operator()(const char* name, int64_t& value, AtLeast range = {}) {
-    if (given(name)) value = json.at(name).integer(range.least, k_most_count);
+    if (given(name)) value = json.at(name).integer(range.least, k_json_most_count);
   }
   void operator()(const char* name, uint64_t& value) {
     if (!given(name)) return;
     const Json& number = json.at(name).json();  // a seed may use all 64 bits
     value = number.is_number_unsigned() ? number.get<uint64_t>()
-                                        : static_cast<uint64_t>(json.at(name).integer(0, k_most_count));
+                                        : static_cast<uint64_t>(json.at(name).integer(0, k_json_most_count));
   }
   void operator()(const char* name, double& value) {
     if (given(name)) value = json.at(name).real();
@@ -98,7 +97,7 @@ void check(const Recipe& r) {
 std::vector<TextPart> parts_of(const JsonValue& json) {
   std::vector<TextPart> parts;
   const auto count = [](const JsonValue& part, const char* key) {
-    return part.has(key) ? part.at(key).integer(0, k_most_count) : 0;
+    return part.has(key) ? part.at(key).integer(0, k_json_most_count) : 0;
   };
   json.each_item([&](const JsonValue& part) {
     if (part.json().is_string())

@@ -276,12 +276,11 @@ namespace {
 
 nlohmann::ordered_json epoch_json(const Epoch& e) { return nlohmann::ordered_json::parse(to_json(e)); }
 
-constexpr int64_t k_most_count = int64_t{1} << 53;
 
 Epoch epoch_of(const JsonValue& json) {
   Epoch e;
-  e.number = json.at("epoch").integer(0, k_most_count);
-  e.step = json.at("step").integer(0, k_most_count);
+  e.number = json.at("epoch").integer(0, k_json_most_count);
+  e.step = json.at("step").integer(0, k_json_most_count);
   e.loss = json.at("loss").real();
   e.accuracy = json.at("accuracy").real();
   if (json.has("validation")) e.validation = json.at("validation").real();
@@ -345,11 +344,11 @@ Trainer::Trainer(const std::string& path, const std::vector<std::string>& texts)
   impl_ = std::make_unique<Impl>(recipe, tokenizer_from_json(json.at("tokenizer").json().dump()), texts);
   Impl& t = *impl_;
   if (!recipe.title.empty()) t.model.set_title(recipe.title);
-  t.done = json.at("step").integer(0, k_most_count);
+  t.done = json.at("step").integer(0, k_json_most_count);
   t.adam.steps = t.done;
   t.epoch_loss = json.at("epoch_loss").real();
-  t.epoch_steps = json.at("epoch_steps").integer(0, k_most_count);
-  t.epoch_tokens = json.at("epoch_tokens").integer(0, k_most_count);
+  t.epoch_steps = json.at("epoch_steps").integer(0, k_json_most_count);
+  t.epoch_tokens = json.at("epoch_tokens").integer(0, k_json_most_count);
   t.earlier_seconds = json.at("seconds").real();
   if (json.has("best")) t.best = json.at("best").real();
   json.at("history").each_item([&](const JsonValue& epoch) { t.history.push_back(epoch_of(epoch)); });

@@ -121,7 +121,7 @@ void add_numbers(std::vector<Slide>& pages, const Reading& reading, const Figure
 namespace {
 
 constexpr double k_word = 28, k_number = 26, k_word_width = 240, k_header = 44;
-constexpr double k_most_row = 90, k_least_row = 42;
+constexpr double k_most_line = 90, k_least_line = 42;
 
 struct Key {
   int64_t place = 0;
@@ -172,7 +172,7 @@ class TokenPages {
     return all;
   }
 
-  static size_t rows_in(double height) { return static_cast<size_t>(std::max(1.0, height / k_least_row)); }
+  static size_t rows_in(double height) { return static_cast<size_t>(std::max(1.0, height / k_least_line)); }
 
   void rest(Scene& scene, double y) {
     if (rest_.empty()) return;
@@ -204,7 +204,7 @@ class TokenPages {
     if (!rest_.empty()) keys = heaviest(rows_in(area.height - k_header - 36));
     const double row = std::clamp((area.height - k_header - (rest_.empty() ? 0 : 36)) /
                                       static_cast<double>(std::max<size_t>(keys.size(), 1)),
-                                  k_least_row, k_most_row);
+                                  k_least_line, k_most_line);
     const double dot_x = k_word_width + 170, scaled_x = dot_x + 160, weight_x = scaled_x + 160,
                  bar_x = weight_x + 24, bar_width = area.width - bar_x - 4;
     Scene scene;
@@ -269,7 +269,7 @@ class TokenPages {
     if (!rest_.empty()) keys = heaviest(rows_in(area.height - k_sum - 36));
     const double row = std::clamp((area.height - k_sum - (rest_.empty() ? 0 : 36)) /
                                       static_cast<double>(std::max<size_t>(keys.size(), 1)),
-                                  k_least_row, k_most_row);
+                                  k_least_line, k_most_line);
     const double weight_x = k_word_width + 150, strip_x = weight_x + 50;
     std::vector<int64_t> places;
     for (const Key& key : keys) places.push_back(key.place);

@@ -37,7 +37,7 @@ void store_nibbles(const float* x, std::byte* at, Code&& code) {
   }
 }
 
-void q8_0(const float* x, std::byte* at) {
+void write_q8_0(const float* x, std::byte* at) {
   float most = 0;
   for (int j = 0; j < k_block; ++j) most = std::max(most, std::fabs(x[j]));
   const float d = most / 127, by = inverse(d);
@@ -47,7 +47,7 @@ void q8_0(const float* x, std::byte* at) {
 }
 
 // The number of the largest magnitude (the first of them) becomes -8.
-void q4_0(const float* x, std::byte* at) {
+void write_q4_0(const float* x, std::byte* at) {
   float most = 0;
   for (int j = 0; j < k_block; ++j)
     if (std::fabs(x[j]) > std::fabs(most)) most = x[j];
@@ -56,7 +56,7 @@ void q4_0(const float* x, std::byte* at) {
   store_nibbles(x, at, [&](float value) { return static_cast<int>(value * by + 8.5f); });
 }
 
-void q4_1(const float* x, std::byte* at) {
+void write_q4_1(const float* x, std::byte* at) {
   const auto [low, high] = std::minmax_element(x, x + k_block);
   const float least = *low, d = (*high - least) / 15, by = inverse(d);
   at = store_half(at, d, "a scale of");
@@ -75,7 +75,7 @@ std::vector<std::byte> quantize(GgufType type, std::span<const float> numbers) {
   for (size_t i = 0; i < numbers.size(); ++i)
     if (!std::isfinite(numbers[i]))
       fail_call("quantize: number ", i, " is ", numbers[i], ", expected a finite one");
-  const auto write = type == GgufType::q8_0 ? q8_0 : type == GgufType::q4_0 ? q4_0 : q4_1;
+  const auto write = type == GgufType::q8_0 ? write_q8_0 : type == GgufType::q4_0 ? write_q4_0 : write_q4_1;
   const size_t bytes = block_of(type).bytes;
   std::vector<std::byte> out(numbers.size() / k_block * bytes);
   for (size_t i = 0; i < numbers.size() / k_block; ++i)

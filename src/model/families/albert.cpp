@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_albert(const HubConfig& c) {
   Architecture a = bert_architecture(c);
   if (c.size("num_hidden_groups", 1) != 1 || c.size("inner_group_num", 1) != 1)
     c.fail("'num_hidden_groups' or 'inner_group_num' is more than 1, which limpid has no part for");
@@ -15,7 +15,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_albert(const HubConfig&, const Architecture&) {
   TensorTable t;
   const std::string layer = "encoder.albert_layer_groups.0.albert_layers.0.";
   t.prefixes = {"albert.", ""};
@@ -48,6 +48,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_albert() { return {"albert", {}, architecture, tensors}; }
+Family family_albert() { return {"albert", {}, architecture_of_albert, tensors_of_albert}; }
 
 }  // namespace limpid

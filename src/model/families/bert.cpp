@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-TensorTable tensors(const HubConfig&, const Architecture&) { return bert_tensors("bert."); }
+TensorTable tensors_of_bert(const HubConfig&, const Architecture&) { return bert_tensors("bert."); }
 
 }  // namespace
 
@@ -83,6 +83,6 @@ TensorTable bert_tensors(const std::string& name) {
   return t;
 }
 
-Family family_bert() { return {"bert", {}, bert_architecture, tensors}; }
+Family family_bert() { return {"bert", {}, bert_architecture, tensors_of_bert}; }
 
 }  // namespace limpid

@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_bloom(const HubConfig& c) {
   const int64_t width = c.has("hidden_size") ? c.size("hidden_size") : c.size("n_embed"),
                 heads = c.size("n_head");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
@@ -21,7 +21,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture& a) {
+TensorTable tensors_of_bloom(const HubConfig&, const Architecture& a) {
   const AttentionOptions& attention = a.stack.blocks[0].attention;
   TensorTable t;
   t.prefixes = {"transformer.", ""};
@@ -43,6 +43,6 @@ TensorTable tensors(const HubConfig&, const Architecture& a) {
 
 }  // namespace
 
-Family family_bloom() { return {"bloom", {}, architecture, tensors}; }
+Family family_bloom() { return {"bloom", {}, architecture_of_bloom, tensors_of_bloom}; }
 
 }  // namespace limpid

@@ -6,7 +6,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_cohere(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   c.refuse("use_qk_norm");  // of each head by gains of its own
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-5), false};
@@ -20,10 +20,10 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) { return llama_tensors(); }
+TensorTable tensors_of_cohere(const HubConfig&, const Architecture&) { return llama_tensors(); }
 
 }  // namespace
 
-Family family_cohere() { return {"cohere", {}, architecture, tensors}; }
+Family family_cohere() { return {"cohere", {}, architecture_of_cohere, tensors_of_cohere}; }
 
 }  // namespace limpid

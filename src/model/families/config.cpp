@@ -8,7 +8,6 @@ namespace limpid {
 
 namespace {
 
-constexpr int64_t k_most_size = (int64_t{1} << 31) - 1;
 constexpr int64_t k_most_layers = 1000;  // as network/build.cpp
 
 }  // namespace
@@ -17,11 +16,11 @@ void HubConfig::fail(const std::string& what) const { fail_work(path_, ": ", wha
 
 int64_t HubConfig::size(const std::string& key) const {
   if (!has(key)) fail("'" + key + "' is missing");
-  return json_.at(key).integer(1, k_most_size);
+  return json_.at(key).integer(1, k_json_most_size);
 }
 
 int64_t HubConfig::size(const std::string& key, int64_t otherwise) const {
-  return has(key) ? json_.at(key).integer(0, k_most_size) : otherwise;
+  return has(key) ? json_.at(key).integer(0, k_json_most_size) : otherwise;
 }
 
 int64_t HubConfig::layers(const std::string& key) const {
@@ -74,7 +73,7 @@ std::vector<std::string> HubConfig::words(const std::string& key) const {
 std::vector<int64_t> HubConfig::integers(const std::string& key) const {
   std::vector<int64_t> out;
   if (has(key))
-    json_.at(key).each_item([&](const JsonValue& item) { out.push_back(item.integer(0, k_most_size)); });
+    json_.at(key).each_item([&](const JsonValue& item) { out.push_back(item.integer(0, k_json_most_size)); });
   return out;
 }
 

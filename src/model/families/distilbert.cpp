@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_distilbert(const HubConfig& c) {
   const int64_t width = c.size("dim"), heads = c.size("n_heads");
   const NormOptions norm = {Norm::layer, 1e-12};
   BlockOptions block = block_of(width, heads, norm, Mask::none, true);
@@ -23,7 +23,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_distilbert(const HubConfig&, const Architecture&) {
   TensorTable t;
   t.prefixes = {"distilbert.", ""};
   t.table("embed.W_E", "embeddings.word_embeddings.weight");
@@ -52,6 +52,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_distilbert() { return {"distilbert", {}, architecture, tensors}; }
+Family family_distilbert() { return {"distilbert", {}, architecture_of_distilbert, tensors_of_distilbert}; }
 
 }  // namespace limpid

@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_electra(const HubConfig& c) {
   Architecture a = bert_architecture(c);
   a.inputs.embedding_width = c.size("embedding_size", a.inputs.width);
   a.inputs.projects_sum = true;
@@ -23,7 +23,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_electra(const HubConfig&, const Architecture&) {
   TensorTable t = bert_tensors("electra.");
   t.linear("embed.W_proj", "embeddings_project.weight");
   t.vector("embed.b_proj", "embeddings_project.bias");
@@ -45,6 +45,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_electra() { return {"electra", {}, architecture, tensors}; }
+Family family_electra() { return {"electra", {}, architecture_of_electra, tensors_of_electra}; }
 
 }  // namespace limpid

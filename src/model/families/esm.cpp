@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_esm(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-12)};
   if (c.word("position_embedding_type", "absolute") != "rotary")
@@ -31,7 +31,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_esm(const HubConfig&, const Architecture&) {
   TensorTable t = bert_tensors("esm.");
   std::erase_if(t.rules, [](const TensorRule& rule) { return rule.ours.find(".ln") != std::string::npos; });
   t.norm("blocks.*.ln1", "encoder.layer.*.attention.LayerNorm");
@@ -49,6 +49,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_esm() { return {"esm", {}, architecture, tensors}; }
+Family family_esm() { return {"esm", {}, architecture_of_esm, tensors_of_esm}; }
 
 }  // namespace limpid

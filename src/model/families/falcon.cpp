@@ -12,7 +12,7 @@ bool one_key_head(const HubConfig& c) { return !new_decoder(c) && c.flag("multi_
 // A norm each for attention and feed-forward: the new decoder's, where it does not say one.
 bool two_norms(const HubConfig& c) { return new_decoder(c) && c.size("num_ln_in_parallel_attn", 2) == 2; }
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_falcon(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
   c.refuse("alibi");
@@ -43,7 +43,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig& c, const Architecture& a) {
+TensorTable tensors_of_falcon(const HubConfig& c, const Architecture& a) {
   const AttentionOptions& o = a.stack.blocks[0].attention;
   TensorTable t;
   t.prefixes = {"transformer.", ""};
@@ -67,6 +67,6 @@ TensorTable tensors(const HubConfig& c, const Architecture& a) {
 
 }  // namespace
 
-Family family_falcon() { return {"falcon", {}, architecture, tensors}; }
+Family family_falcon() { return {"falcon", {}, architecture_of_falcon, tensors_of_falcon}; }
 
 }  // namespace limpid

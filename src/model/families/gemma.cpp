@@ -54,7 +54,7 @@ Architecture gemma3(const HubConfig& c) {
                       c.size("sliding_window_pattern", c.size("_sliding_window_pattern", 6)));
 }
 
-TensorTable tensors(const HubConfig&, const Architecture& a) {
+TensorTable tensors_of_gemma(const HubConfig&, const Architecture& a) {
   TensorTable t = llama_tensors();
   std::erase_if(t.rules, [](const TensorRule& rule) { return rule.ours.find(".ln2") != std::string::npos; });
   if (a.stack.blocks[0].norms == NormPlace::both) {
@@ -73,8 +73,8 @@ TensorTable tensors(const HubConfig&, const Architecture& a) {
 
 }  // namespace
 
-Family family_gemma() { return {"gemma", {}, gemma, tensors}; }
-Family family_gemma2() { return {"gemma2", {}, gemma2, tensors}; }
-Family family_gemma3() { return {"gemma3_text", {}, gemma3, tensors}; }
+Family family_gemma() { return {"gemma", {}, gemma, tensors_of_gemma}; }
+Family family_gemma2() { return {"gemma2", {}, gemma2, tensors_of_gemma}; }
+Family family_gemma3() { return {"gemma3_text", {}, gemma3, tensors_of_gemma}; }
 
 }  // namespace limpid

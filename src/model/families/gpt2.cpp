@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_gpt2(const HubConfig& c) {
   const int64_t width = c.size("n_embd"), heads = c.size("n_head");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
   c.refuse("scale_attn_by_inverse_layer_idx");
@@ -24,7 +24,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture& a) {
+TensorTable tensors_of_gpt2(const HubConfig&, const Architecture& a) {
   const int64_t width = a.inputs.width;
   TensorTable t;
   t.prefixes = {"transformer.", ""};
@@ -46,6 +46,6 @@ TensorTable tensors(const HubConfig&, const Architecture& a) {
 
 }  // namespace
 
-Family family_gpt2() { return {"gpt2", {}, architecture, tensors}; }
+Family family_gpt2() { return {"gpt2", {}, architecture_of_gpt2, tensors_of_gpt2}; }
 
 }  // namespace limpid

@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_gpt_neo(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_heads");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
   BlockOptions block = block_of(width, heads, norm, Mask::causal, false);
@@ -31,7 +31,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_gpt_neo(const HubConfig&, const Architecture&) {
   TensorTable t;
   t.prefixes = {"transformer.", ""};
   t.table("embed.W_E", "wte.weight");
@@ -52,6 +52,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_gpt_neo() { return {"gpt_neo", {}, architecture, tensors}; }
+Family family_gpt_neo() { return {"gpt_neo", {}, architecture_of_gpt_neo, tensors_of_gpt_neo}; }
 
 }  // namespace limpid

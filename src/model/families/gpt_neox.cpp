@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_gpt_neox(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-5)};
   BlockOptions block = block_of(width, heads, norm, Mask::causal, c.flag("attention_bias", true));
@@ -24,7 +24,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture& a) {
+TensorTable tensors_of_gpt_neox(const HubConfig&, const Architecture& a) {
   const AttentionOptions& attention = a.stack.blocks[0].attention;
   TensorTable t;
   t.prefixes = {"gpt_neox.", ""};
@@ -45,6 +45,6 @@ TensorTable tensors(const HubConfig&, const Architecture& a) {
 
 }  // namespace
 
-Family family_gpt_neox() { return {"gpt_neox", {}, architecture, tensors}; }
+Family family_gpt_neox() { return {"gpt_neox", {}, architecture_of_gpt_neox, tensors_of_gpt_neox}; }
 
 }  // namespace limpid

@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_gptj(const HubConfig& c) {
   const int64_t width = c.size("n_embd"), heads = c.size("n_head");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
   BlockOptions block = block_of(width, heads, norm, Mask::causal, false);
@@ -22,7 +22,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_gptj(const HubConfig&, const Architecture&) {
   TensorTable t;
   t.prefixes = {"transformer.", ""};
   t.table("embed.W_E", "wte.weight");
@@ -42,6 +42,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_gptj() { return {"gptj", {}, architecture, tensors}; }
+Family family_gptj() { return {"gptj", {}, architecture_of_gptj, tensors_of_gptj}; }
 
 }  // namespace limpid

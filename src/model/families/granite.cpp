@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_granite(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   a.inputs.scale = c.real("embedding_multiplier", 1);
   a.stack.blocks[0].attention.scale = c.real("attention_multiplier", 1);
@@ -16,10 +16,10 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) { return llama_tensors(); }
+TensorTable tensors_of_granite(const HubConfig&, const Architecture&) { return llama_tensors(); }
 
 }  // namespace
 
-Family family_granite() { return {"granite", {}, architecture, tensors}; }
+Family family_granite() { return {"granite", {}, architecture_of_granite, tensors_of_granite}; }
 
 }  // namespace limpid

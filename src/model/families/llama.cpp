@@ -50,10 +50,10 @@ TensorTable llama_tensors() {
 
 namespace {
 
-TensorTable tensors(const HubConfig&, const Architecture&) { return llama_tensors(); }
+TensorTable tensors_of_llama(const HubConfig&, const Architecture&) { return llama_tensors(); }
 
 }  // namespace
 
-Family family_llama() { return {"llama", {}, llama_architecture, tensors}; }
+Family family_llama() { return {"llama", {}, llama_architecture, tensors_of_llama}; }
 
 }  // namespace limpid

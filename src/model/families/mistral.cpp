@@ -5,16 +5,16 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_mistral(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   a.stack.blocks[0].attention.window = c.size("sliding_window", 0);
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) { return llama_tensors(); }
+TensorTable tensors_of_mistral(const HubConfig&, const Architecture&) { return llama_tensors(); }
 
 }  // namespace
 
-Family family_mistral() { return {"mistral", {}, architecture, tensors}; }
+Family family_mistral() { return {"mistral", {}, architecture_of_mistral, tensors_of_mistral}; }
 
 }  // namespace limpid

@@ -8,7 +8,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_modernbert(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
   const NormOptions norm = {Norm::layer, c.real("norm_eps", 1e-5), c.flag("norm_bias", false)};
   BlockOptions block = block_of(width, heads, norm, Mask::none, c.flag("attention_bias", false));
@@ -54,7 +54,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture& a) {
+TensorTable tensors_of_modernbert(const HubConfig&, const Architecture& a) {
   const AttentionOptions& o = a.stack.blocks[0].attention;
   TensorTable t;
   t.prefixes = {"model.", ""};
@@ -80,6 +80,6 @@ TensorTable tensors(const HubConfig&, const Architecture& a) {
 
 }  // namespace
 
-Family family_modernbert() { return {"modernbert", {}, architecture, tensors}; }
+Family family_modernbert() { return {"modernbert", {}, architecture_of_modernbert, tensors_of_modernbert}; }
 
 }  // namespace limpid

@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_mpnet(const HubConfig& c) {
   Architecture a = bert_architecture(c);
   a.inputs.token_types = 0;
   a.inputs.context -= roberta_unused_positions(c);
@@ -16,7 +16,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig& c, const Architecture&) {
+TensorTable tensors_of_mpnet(const HubConfig& c, const Architecture&) {
   TensorTable t = bert_tensors("mpnet.");
   t.projection("attn", "Q", "encoder.layer.*.attention.attn.q");
   t.projection("attn", "K", "encoder.layer.*.attention.attn.k");
@@ -30,6 +30,6 @@ TensorTable tensors(const HubConfig& c, const Architecture&) {
 
 }  // namespace
 
-Family family_mpnet() { return {"mpnet", {}, architecture, tensors}; }
+Family family_mpnet() { return {"mpnet", {}, architecture_of_mpnet, tensors_of_mpnet}; }
 
 }  // namespace limpid

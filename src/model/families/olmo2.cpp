@@ -6,7 +6,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_olmo2(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   BlockOptions& block = a.stack.blocks[0];
   block.norms = NormPlace::output;
@@ -15,7 +15,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_olmo2(const HubConfig&, const Architecture&) {
   TensorTable t = llama_tensors();
   std::erase_if(t.rules, [](const TensorRule& rule) {
     return rule.ours.starts_with("blocks.*.ln1") || rule.ours.starts_with("blocks.*.ln2");
@@ -29,6 +29,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_olmo2() { return {"olmo2", {}, architecture, tensors}; }
+Family family_olmo2() { return {"olmo2", {}, architecture_of_olmo2, tensors_of_olmo2}; }
 
 }  // namespace limpid

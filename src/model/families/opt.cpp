@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t k_unused_positions = 2;
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_opt(const HubConfig& c) {
   const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads");
   const NormOptions norm = {};
   if (!c.flag("layer_norm_elementwise_affine", true))
@@ -31,7 +31,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_opt(const HubConfig&, const Architecture&) {
   TensorTable t;
   t.prefixes = {"model.decoder.", "decoder.", ""};
   t.table("embed.W_E", "embed_tokens.weight");
@@ -52,6 +52,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_opt() { return {"opt", {}, architecture, tensors}; }
+Family family_opt() { return {"opt", {}, architecture_of_opt, tensors_of_opt}; }
 
 }  // namespace limpid

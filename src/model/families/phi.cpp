@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_phi(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   c.refuse("qk_layernorm");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-5)};
@@ -21,7 +21,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_phi(const HubConfig&, const Architecture&) {
   TensorTable t = llama_tensors();
   t.projection("attn", "O", "layers.*.self_attn.dense");
   t.projection("mlp", "in", "layers.*.mlp.fc1");
@@ -32,6 +32,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_phi() { return {"phi", {}, architecture, tensors}; }
+Family family_phi() { return {"phi", {}, architecture_of_phi, tensors_of_phi}; }
 
 }  // namespace limpid

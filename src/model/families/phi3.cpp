@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_phi3(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   BlockOptions& block = a.stack.blocks[0];
   block.attention.bias = block.attention.out_bias = false;
@@ -13,7 +13,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture& a) {
+TensorTable tensors_of_phi3(const HubConfig&, const Architecture& a) {
   const AttentionOptions& o = a.stack.blocks[0].attention;
   const int64_t heads = o.heads, kv = o.kv_heads, all = heads + 2 * kv,
                 wide = a.stack.blocks[0].feed_forward.width;
@@ -29,6 +29,6 @@ TensorTable tensors(const HubConfig&, const Architecture& a) {
 
 }  // namespace
 
-Family family_phi3() { return {"phi3", {}, architecture, tensors}; }
+Family family_phi3() { return {"phi3", {}, architecture_of_phi3, tensors_of_phi3}; }
 
 }  // namespace limpid

@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_qwen2(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   BlockOptions block = a.stack.blocks[0];
   block.attention.bias = true;
@@ -26,10 +26,10 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) { return llama_tensors(); }
+TensorTable tensors_of_qwen2(const HubConfig&, const Architecture&) { return llama_tensors(); }
 
 }  // namespace
 
-Family family_qwen2() { return {"qwen2", {}, architecture, tensors}; }
+Family family_qwen2() { return {"qwen2", {}, architecture_of_qwen2, tensors_of_qwen2}; }
 
 }  // namespace limpid

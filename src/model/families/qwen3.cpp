@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_qwen3(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   BlockOptions block = a.stack.blocks[0];
   block.attention.query_key_norm = block.norm;
@@ -23,7 +23,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_qwen3(const HubConfig&, const Architecture&) {
   TensorTable t = llama_tensors();
   t.norm("blocks.*.attn.q_norm", "layers.*.self_attn.q_norm");
   t.norm("blocks.*.attn.k_norm", "layers.*.self_attn.k_norm");
@@ -32,6 +32,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_qwen3() { return {"qwen3", {}, architecture, tensors}; }
+Family family_qwen3() { return {"qwen3", {}, architecture_of_qwen3, tensors_of_qwen3}; }
 
 }  // namespace limpid

@@ -5,13 +5,13 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_roberta(const HubConfig& c) {
   Architecture a = bert_architecture(c);
   a.inputs.context -= roberta_unused_positions(c);
   return a;
 }
 
-TensorTable tensors(const HubConfig& c, const Architecture&) {
+TensorTable tensors_of_roberta(const HubConfig& c, const Architecture&) {
   TensorTable t = bert_tensors("roberta.");
   add_roberta_names(t, c);
   return t;
@@ -36,6 +36,6 @@ void add_roberta_names(TensorTable& t, const HubConfig& c) {
   t.ignored.push_back("lm_head.*");
 }
 
-Family family_roberta() { return {"roberta", {"xlm-roberta", "camembert"}, architecture, tensors}; }
+Family family_roberta() { return {"roberta", {"xlm-roberta", "camembert"}, architecture_of_roberta, tensors_of_roberta}; }
 
 }  // namespace limpid

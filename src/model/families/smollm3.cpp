@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_smollm3(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   a.head.tied = c.flag("tie_word_embeddings", true);
   c.refuse("use_sliding_window");
@@ -27,10 +27,10 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) { return llama_tensors(); }
+TensorTable tensors_of_smollm3(const HubConfig&, const Architecture&) { return llama_tensors(); }
 
 }  // namespace
 
-Family family_smollm3() { return {"smollm3", {}, architecture, tensors}; }
+Family family_smollm3() { return {"smollm3", {}, architecture_of_smollm3, tensors_of_smollm3}; }
 
 }  // namespace limpid

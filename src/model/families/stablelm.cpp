@@ -6,7 +6,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_stablelm(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   c.refuse("qk_layernorm");  // of each head by gains of its own
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-5)};
@@ -21,10 +21,10 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) { return llama_tensors(); }
+TensorTable tensors_of_stablelm(const HubConfig&, const Architecture&) { return llama_tensors(); }
 
 }  // namespace
 
-Family family_stablelm() { return {"stablelm", {}, architecture, tensors}; }
+Family family_stablelm() { return {"stablelm", {}, architecture_of_stablelm, tensors_of_stablelm}; }
 
 }  // namespace limpid

@@ -5,7 +5,7 @@ namespace limpid {
 
 namespace {
 
-Architecture architecture(const HubConfig& c) {
+Architecture architecture_of_starcoder2(const HubConfig& c) {
   Architecture a = llama_architecture(c);
   const bool bias = c.flag("use_bias", true);
   const NormOptions norm = {Norm::layer, c.real("norm_epsilon", 1e-5)};
@@ -22,7 +22,7 @@ Architecture architecture(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors(const HubConfig&, const Architecture&) {
+TensorTable tensors_of_starcoder2(const HubConfig&, const Architecture&) {
   TensorTable t = llama_tensors();
   t.projection("mlp", "in", "layers.*.mlp.c_fc");
   t.projection("mlp", "out", "layers.*.mlp.c_proj");
@@ -31,6 +31,6 @@ TensorTable tensors(const HubConfig&, const Architecture&) {
 
 }  // namespace
 
-Family family_starcoder2() { return {"starcoder2", {}, architecture, tensors}; }
+Family family_starcoder2() { return {"starcoder2", {}, architecture_of_starcoder2, tensors_of_starcoder2}; }
 
 }  // namespace limpid

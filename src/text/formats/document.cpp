@@ -8,7 +8,6 @@
 namespace limpid::text {
 namespace {
 
-constexpr const char* k_mark = "\xE2\x96\x81";
 
 Json scores_of(const std::vector<Piece>& pieces) {
   Json scores = Json::array();
@@ -44,7 +43,7 @@ Json model_of(const std::vector<Piece>& pieces, const PieceOptions& options) {
 
 Json decoder_of(const PieceOptions& options) {
   Json stages = Json::array();
-  stages.push_back({{"type", "Replace"}, {"pattern", {{"String", k_mark}}}, {"content", " "}});
+  stages.push_back({{"type", "Replace"}, {"pattern", {{"String", k_blank_mark}}}, {"content", " "}});
   if (options.byte_fallback) stages.push_back({{"type", "ByteFallback"}});
   stages.push_back({{"type", "Fuse"}});
   if (options.strips_first || options.strips_last) {
@@ -110,7 +109,7 @@ namespace {
 
 Json sequence(const char* name, int type) { return {{"Sequence", {{"id", name}, {"type_id", type}}}}; }
 
-class Template {
+class TemplateWriter {
  public:
   void token(Json& list, int64_t id, int type) {
     const std::string name = std::to_string(id);
@@ -132,7 +131,7 @@ class Template {
 
 Json around_template(std::optional<int64_t> before, std::optional<int64_t> after) {
   if (!before && !after) return Json();
-  Template made;
+  TemplateWriter made;
   Json single = Json::array(), pair = Json::array();
   for (const bool two : {false, true}) {
     Json& list = two ? pair : single;
@@ -147,7 +146,7 @@ Json around_template(std::optional<int64_t> before, std::optional<int64_t> after
 }
 
 Json bert_template(int64_t cls, int64_t sep) {
-  Template made;
+  TemplateWriter made;
   Json single = Json::array();
   made.token(single, cls, 0);
   single.push_back(sequence("A", 0));

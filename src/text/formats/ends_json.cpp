@@ -91,7 +91,7 @@ std::unique_ptr<Decoder> read_strip(const JsonValue& v) {
                        static_cast<size_t>(v.at("stop").integer(0, INT32_MAX)));
 }
 
-std::unique_ptr<Decoder> read_replace(const JsonValue& v) {
+std::unique_ptr<Decoder> read_replace_decoder(const JsonValue& v) {
   const PatternText pattern = read_pattern(v.at("pattern"));
   std::string with = v.at("content").text();
   if (!pattern.regex) return replace_decoder(pattern.text, std::move(with));
@@ -102,7 +102,7 @@ std::unique_ptr<Decoder> read_replace(const JsonValue& v) {
   }
 }
 
-std::unique_ptr<Decoder> read_metaspace(const JsonValue& v) {
+std::unique_ptr<Decoder> read_metaspace_decoder(const JsonValue& v) {
   bool drops = boolean_or(v, "add_prefix_space", true);
   if (has_value(v, "prepend_scheme")) drops = v.at("prepend_scheme").text() != "never";
   return metaspace_decoder(text_or(v, "replacement", "\xE2\x96\x81"), drops);
@@ -127,12 +127,12 @@ std::unique_ptr<Decoder> read_decoder(const JsonValue& v) {
   if (type == "ByteLevel") return byte_level_decoder();
   if (type == "WordPiece")
     return wordpiece_decoder(text_or(v, "prefix", "##"), boolean_or(v, "cleanup", true));
-  if (type == "Metaspace") return read_metaspace(v);
+  if (type == "Metaspace") return read_metaspace_decoder(v);
   if (type == "BPEDecoder") return bpe_decoder(text_or(v, "suffix", "</w>"));
   if (type == "ByteFallback") return byte_fallback_decoder();
   if (type == "Fuse") return fuse_decoder();
   if (type == "Strip") return read_strip(v);
-  if (type == "Replace") return read_replace(v);
+  if (type == "Replace") return read_replace_decoder(v);
   if (type == "CTC") {
     return ctc_decoder({text_or(v, "pad_token", "<pad>"), text_or(v, "word_delimiter_token", "|"),
                         boolean_or(v, "cleanup", true)});

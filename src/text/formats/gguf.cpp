@@ -13,7 +13,6 @@ namespace {
 
 using namespace text;
 
-constexpr std::string_view k_mark = "\xE2\x96\x81";
 
 PieceType type_of(const GgufTokenizerParts& parts, size_t id) {
   if (parts.types.empty()) return PieceType::normal;
@@ -115,13 +114,13 @@ Json byte_level_document(const GgufTokenizerParts& parts) {
 // In GGUF the beginning of a word is marked ("▁play"), in vocab.txt what continues one is ("##ing").
 std::vector<std::string> bert_tokens(const GgufTokenizerParts& parts) {
   const bool marked = std::any_of(parts.tokens.begin(), parts.tokens.end(),
-                                  [](const std::string& token) { return token.starts_with(k_mark); });
+                                  [](const std::string& token) { return token.starts_with(k_blank_mark); });
   if (!marked) return parts.tokens;
   std::vector<std::string> tokens;
   for (const std::string& token : parts.tokens) {
     const bool bracketed = token.starts_with('[') && token.ends_with(']') && token.size() > 2;
-    if (token.starts_with(k_mark)) {
-      tokens.push_back(token.substr(k_mark.size()));
+    if (token.starts_with(k_blank_mark)) {
+      tokens.push_back(token.substr(k_blank_mark.size()));
     } else {
       tokens.push_back(bracketed ? token : "##" + token);
     }

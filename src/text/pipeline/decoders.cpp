@@ -28,9 +28,9 @@ std::string cleaned_up(std::string text) {
   return text;
 }
 
-class Sequence final : public Decoder {
+class DecoderSequence final : public Decoder {
  public:
-  explicit Sequence(Decoders stages) : stages_(std::move(stages)) {}
+  explicit DecoderSequence(Decoders stages) : stages_(std::move(stages)) {}
   void apply(std::vector<std::string>& tokens) const override {
     for (const auto& stage : stages_) stage->apply(tokens);
   }
@@ -107,7 +107,7 @@ int byte_of_name(std::string_view token) {
 }
 
 std::unique_ptr<Decoder> decoder_sequence(Decoders stages) {
-  return std::make_unique<Sequence>(std::move(stages));
+  return std::make_unique<DecoderSequence>(std::move(stages));
 }
 
 std::unique_ptr<Decoder> byte_level_decoder() {

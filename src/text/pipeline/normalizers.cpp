@@ -38,9 +38,9 @@ std::unique_ptr<Normalizer> each(F f) {
   return std::make_unique<Each<F>>(std::move(f));
 }
 
-class Sequence final : public Normalizer {
+class NormalizerSequence final : public Normalizer {
  public:
-  explicit Sequence(Normalizers stages) : stages_(std::move(stages)) {}
+  explicit NormalizerSequence(Normalizers stages) : stages_(std::move(stages)) {}
   AlignedText apply(const AlignedText& text) const override {
     AlignedText now = text;
     for (const auto& stage : stages_) now = stage->apply(now);
@@ -203,7 +203,7 @@ bool lower(char32_t c, std::string& with) {
 }  // namespace
 
 std::unique_ptr<Normalizer> normalizer_sequence(Normalizers stages) {
-  return std::make_unique<Sequence>(std::move(stages));
+  return std::make_unique<NormalizerSequence>(std::move(stages));
 }
 std::unique_ptr<Normalizer> bert_normalizer(const BertNormalizerOptions& options) {
   return std::make_unique<Bert>(options);

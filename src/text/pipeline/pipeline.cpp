@@ -9,7 +9,6 @@
 namespace limpid::text {
 namespace {
 
-constexpr std::string_view k_mark = "\xE2\x96\x81";
 
 class Pipeline final : public Tokenizer {
  public:
@@ -60,9 +59,9 @@ class Pipeline final : public Tokenizer {
     if (const int byte = byte_of_name(written); byte >= 0) return std::string(1, static_cast<char>(byte));
     std::string out;
     for (size_t at = 0; at < written.size();) {
-      const bool mark = std::string_view(written).substr(at).starts_with(k_mark);
+      const bool mark = std::string_view(written).substr(at).starts_with(k_blank_mark);
       out += mark ? ' ' : written[at];
-      at += mark ? k_mark.size() : 1;
+      at += mark ? k_blank_mark.size() : 1;
     }
     return out;
   }

@@ -9,9 +9,9 @@
 namespace limpid::text {
 namespace {
 
-class Sequence final : public PreTokenizer {
+class SplitterSequence final : public PreTokenizer {
  public:
-  explicit Sequence(PreTokenizers stages) : stages_(std::move(stages)) {}
+  explicit SplitterSequence(PreTokenizers stages) : stages_(std::move(stages)) {}
   void apply(Pieces& pieces) const override {
     for (const auto& stage : stages_) stage->apply(pieces);
   }
@@ -175,7 +175,7 @@ class FixedLength final : public PreTokenizer {
 }  // namespace
 
 std::unique_ptr<PreTokenizer> pre_tokenizer_sequence(PreTokenizers stages) {
-  return std::make_unique<Sequence>(std::move(stages));
+  return std::make_unique<SplitterSequence>(std::move(stages));
 }
 std::unique_ptr<PreTokenizer> bert_pre_tokenizer() {
   PreTokenizers stages;

@@ -6,7 +6,6 @@
 namespace limpid::text {
 namespace {
 
-constexpr std::string_view k_mark = "\xE2\x96\x81";  // U+2581 stands for a blank
 
 class SentencePiece final : public Normalizer {
  public:
@@ -18,7 +17,7 @@ class SentencePiece final : public Normalizer {
 
   AlignedText apply(const AlignedText& from) const override {
     const std::string_view text = from.text();
-    const std::string_view blank = options_.escape_whitespaces ? k_mark : " ";
+    const std::string_view blank = options_.escape_whitespaces ? k_blank_mark : " ";
     size_t at = 0;
     if (options_.remove_extra_whitespaces) at = after_blanks(text);
     Rewriter out(from);
@@ -55,7 +54,7 @@ class SentencePiece final : public Normalizer {
     Rewriter last(made);
     last.keep(0, options_.remove_extra_whitespaces ? std::min(kept, size) : size);
     if (size > 0 && options_.add_dummy_prefix && options_.whitespace_as_suffix) {
-      last.insert(size, options_.escape_whitespaces ? k_mark : " ");
+      last.insert(size, options_.escape_whitespaces ? k_blank_mark : " ");
     }
     return last.done();
   }

@@ -10,17 +10,17 @@ namespace {
 
 using text::AlignedText;
 
-Json from(const char* json) { return parse_json(json, {"test"}); }
+Json from(const char* description) { return parse_json(description, {"test"}); }
 
-std::string normalized(const char* json, std::string_view given) {
-  const Json document = from(json);
+std::string normalized(const char* description, std::string_view given) {
+  const Json document = from(description);
   const JsonSource source{"test"};
   return std::string(text::read_normalizer(JsonValue(document, source))->apply(AlignedText(given, 0)).text());
 }
 
 // The pieces with a bar between.
-std::string cut(const char* json, std::string_view given) {
-  const Json document = from(json);
+std::string cut(const char* description, std::string_view given) {
+  const Json document = from(description);
   const JsonSource source{"test"};
   text::Pieces pieces{AlignedText(given, 0), {{0, static_cast<uint32_t>(given.size())}}};
   text::read_pre_tokenizer(JsonValue(document, source), true)->apply(pieces);
@@ -32,8 +32,8 @@ std::string cut(const char* json, std::string_view given) {
   return out;
 }
 
-std::string decoded(const char* json, std::vector<std::string> tokens) {
-  const Json document = from(json);
+std::string decoded(const char* description, std::vector<std::string> tokens) {
+  const Json document = from(description);
   const JsonSource source{"test"};
   text::read_decoder(JsonValue(document, source))->apply(tokens);
   std::string out;
@@ -82,9 +82,9 @@ TEST(PreTokenizers, DoWhatTheirNamesSay) {
 
 TEST(PreTokenizers, SplitHasFiveBehaviors) {
   const auto split = [](const std::string& behavior, bool invert) {
-    const std::string json = join(R"({"type":"Split","pattern":{"String":"-"},"behavior":")", behavior,
+    const std::string document = join(R"({"type":"Split","pattern":{"String":"-"},"behavior":")", behavior,
                                   R"(","invert":)", invert ? "true" : "false", "}");
-    return cut(json.c_str(), "the-final--countdown");
+    return cut(document.c_str(), "the-final--countdown");
   };
   EXPECT_EQ(split("Removed", false), "the|final|countdown");
   EXPECT_EQ(split("Isolated", false), "the|-|final|-|-|countdown");
