@@ -27,6 +27,9 @@ endif()
 
 # For what computes little (the tests, the command, what writes and draws): a third less compiling.
 set(LIMPID_LIGHT $<$<AND:$<CXX_COMPILER_ID:GNU,Clang>,$<CONFIG:Release>>:-O1>)
+if(LIMPID_SANITIZE AND LIMPID_TESTS)
+  set(LIMPID_LIGHT -O0)  # half the compiling, with the checks that sanitizers add
+endif()
 add_library(limpid_light_flags INTERFACE)
 target_link_libraries(limpid_light_flags INTERFACE limpid_flags)
 target_compile_options(limpid_light_flags INTERFACE ${LIMPID_LIGHT})
