@@ -124,6 +124,7 @@ def main():
              if (not only or named(t, only)) and not named(t, skip)]
     if not tests:
         sys.exit(f"run_tests: no test in {args.build} matches")
+    tests.sort(key=lambda t: -float(t[2].get("COST", 0)))  # the longest first: none is left to run by itself at the end
     alone = [t for t in tests if t[2].get("RUN_SERIAL")]
     logs = os.path.join(args.build, "test-logs")
     os.makedirs(logs, exist_ok=True)
