@@ -145,7 +145,9 @@ void require_layer(const Graph& graph, int layer) {
 }
 
 // How wide --width lets a figure be laid out; 0: as the figure likes.
-double asked_width(const DrawCall& call) { return call.width.empty() ? 0 : layout_width(points_of(call.width)); }
+double asked_width(const DrawCall& call) {
+  return call.width.empty() ? 0 : layout_width(points_of(call.width));
+}
 
 FigureOptions figure_options(const DrawCall& call, const Trace& trace) {
   FigureOptions options;

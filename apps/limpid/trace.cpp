@@ -93,7 +93,8 @@ struct Compared {
   Trace before, after;
 };
 
-std::optional<Compared> compare(Input& input, const NamedEdits& edits, const TraceCall& call, const Trace& seen) {
+std::optional<Compared> compare(Input& input, const NamedEdits& edits, const TraceCall& call,
+                                const Trace& seen) {
   if (call.edit.empty()) return std::nullopt;
   std::vector<std::string> chosen;
   for (const std::string& text : call.observe)

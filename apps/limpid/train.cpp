@@ -153,7 +153,8 @@ std::string first_words(const std::string& text) {
   return out;
 }
 
-void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const std::vector<std::string>& texts) {
+void finish(const TrainCall& call, const Folder& folder, Trainer& trainer,
+            const std::vector<std::string>& texts) {
   trainer.keep_best();
   round_parameters(trainer.model(), call.dtype);
   const Trainer::Evaluation seen = trainer.evaluate();

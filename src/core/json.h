@@ -24,8 +24,10 @@ inline constexpr size_t k_json_bytes = 256u << 20;  // a vocabulary of a million
 inline constexpr size_t k_json_values = 16u
                                         << 20;  // a value of two bytes of text takes 16 and more in memory
 
-inline constexpr int64_t k_json_most_size = (int64_t{1} << 31) - 1;  // of a dimension, a width, a count of layers
-inline constexpr int64_t k_json_most_count = int64_t{1} << 53;  // beyond it a double, as JSON has them, is no count
+inline constexpr int64_t k_json_most_size =
+    (int64_t{1} << 31) - 1;  // of a dimension, a width, a count of layers
+inline constexpr int64_t k_json_most_count = int64_t{1}
+                                             << 53;  // beyond it a double, as JSON has them, is no count
 
 /// Where a document came from: how its messages begin, and what they are.
 struct JsonSource {

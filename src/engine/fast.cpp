@@ -12,7 +12,6 @@ namespace {
 
 using kernels::launch;
 
-
 // ---- linear --------------------------------------------------------------------------------------
 
 // [B,T,H,D] with each head's rows together, as the matrix [B T, H D].

@@ -130,7 +130,6 @@ GptConfig config_of_shapes(StateDict& file) {
   return c;
 }
 
-
 // A setting that the configuration gives and the shapes too.
 void check_setting(const JsonValue& json, const char* key, int64_t shapes, const std::string& path) {
   if (!json.has(key)) return;

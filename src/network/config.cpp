@@ -114,7 +114,8 @@ struct Reader {
   void operator()(const char* name, std::vector<int64_t>& values) {
     if (!given(name)) return;
     values.clear();
-    json.at(name).each_item([&](const JsonValue& item) { values.push_back(item.integer(0, k_json_most_size)); });
+    json.at(name).each_item(
+        [&](const JsonValue& item) { values.push_back(item.integer(0, k_json_most_size)); });
   }
   void operator()(const char* name, std::vector<std::string>& values) {
     if (!given(name)) return;

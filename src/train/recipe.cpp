@@ -10,7 +10,6 @@ namespace limpid {
 
 namespace {
 
-
 // The least that a whole number may be.
 struct AtLeast {
   int64_t least = 0;

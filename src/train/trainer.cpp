@@ -276,7 +276,6 @@ namespace {
 
 nlohmann::ordered_json epoch_json(const Epoch& e) { return nlohmann::ordered_json::parse(to_json(e)); }
 
-
 Epoch epoch_of(const JsonValue& json) {
   Epoch e;
   e.number = json.at("epoch").integer(0, k_json_most_count);

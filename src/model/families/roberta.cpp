@@ -36,6 +36,8 @@ void add_roberta_names(TensorTable& t, const HubConfig& c) {
   t.ignored.push_back("lm_head.*");
 }
 
-Family family_roberta() { return {"roberta", {"xlm-roberta", "camembert"}, architecture_of_roberta, tensors_of_roberta}; }
+Family family_roberta() {
+  return {"roberta", {"xlm-roberta", "camembert"}, architecture_of_roberta, tensors_of_roberta};
+}
 
 }  // namespace limpid

@@ -8,7 +8,6 @@
 namespace limpid::text {
 namespace {
 
-
 Json scores_of(const std::vector<Piece>& pieces) {
   Json scores = Json::array();
   for (const Piece& piece : pieces) {

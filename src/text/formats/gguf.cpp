@@ -13,7 +13,6 @@ namespace {
 
 using namespace text;
 
-
 PieceType type_of(const GgufTokenizerParts& parts, size_t id) {
   if (parts.types.empty()) return PieceType::normal;
   const int32_t type = parts.types[id];

@@ -9,7 +9,6 @@
 namespace limpid::text {
 namespace {
 
-
 class Pipeline final : public Tokenizer {
  public:
   explicit Pipeline(PipelineParts parts) : parts_(std::move(parts)) {

@@ -6,7 +6,6 @@
 namespace limpid::text {
 namespace {
 
-
 class SentencePiece final : public Normalizer {
  public:
   explicit SentencePiece(SentencePieceOptions options) : options_(std::move(options)) {

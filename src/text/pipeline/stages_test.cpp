@@ -83,7 +83,7 @@ TEST(PreTokenizers, DoWhatTheirNamesSay) {
 TEST(PreTokenizers, SplitHasFiveBehaviors) {
   const auto split = [](const std::string& behavior, bool invert) {
     const std::string document = join(R"({"type":"Split","pattern":{"String":"-"},"behavior":")", behavior,
-                                  R"(","invert":)", invert ? "true" : "false", "}");
+                                      R"(","invert":)", invert ? "true" : "false", "}");
     return cut(document.c_str(), "the-final--countdown");
   };
   EXPECT_EQ(split("Removed", false), "the|final|countdown");
