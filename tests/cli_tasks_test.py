@@ -214,7 +214,9 @@ class Tasks(Case):
         self.ok("fill", "[X] [MASK]", "--model", folder, "--trace", path("x.npz"))
         ids = [t["id"] for t in json.loads(self.ok("trace", path("x.npz"), "--json"))["tokens"]]
         self.assertEqual(ids, [1, MASK])
-        self.refused(2, "tokenizer", "fill", "[MASK]", "--model", self.folder("bare", tokenizer=None))
+        bare = self.folder("bare", tokenizer=None)
+        self.refused(2, "--tokenizer FILE", "fill", "[MASK]", "--model", bare)
+        self.refused(2, "--tokenizer FILE", "embed", "w5", "--model", bare)
 
     def test_an_architecture_of_its_own(self):
         folder = self.folder("own", {"architectures": ["Mine"]}, {"species.weight": [[1.0, 2.0]]})
@@ -298,6 +300,12 @@ class Tasks(Case):
             self.near([token["probability"], word["probability"]], [right[best]] * 2, 1e-4)
             self.assertEqual(words[word["begin"]:word["end"]], word["text"])
         self.assertIn(words.split()[0], self.ok("classify", words, "--model", folder))
+
+    def test_a_model_of_images(self):
+        vit = os.path.join(os.path.dirname(BERT), "vit")
+        for command in ("embed", "classify"):
+            self.refused(2, "reads images", command, "w5", "--model", vit)
+        self.refused(2, "predicts no hidden words", "fill", "w5 [MASK]", "--model", vit)
 
     def test_a_model_without_classes(self):
         self.refused(2, ["no classes", "ForSequenceClassification"], "classify", "w5", "--model", self.folder("plain"))

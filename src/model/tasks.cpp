@@ -107,7 +107,8 @@ int64_t mask_of(const Model& model) {
     fail_call("this model predicts no hidden words",
               predicts_next_token(model.config()) ? ", but the next one of a text (`limpid generate`)" : "",
               "; give one that was trained on them, such as BERT's with its cls.predictions tensors");
-  if (!model.tokenizer()) fail_call("this model has no tokenizer; give it one, so that a mask can be found");
+  if (!model.tokenizer())
+    fail_call("this model has no tokenizer; give it one: --tokenizer FILE, or LoadOptions::tokenizer");
   const auto mask = model.tokenizer()->special_ids().mask;
   if (!mask) fail_call("this model's tokenizer has no token for a hidden word");
   return *mask;
