@@ -73,7 +73,7 @@ TEST(Pipeline, TheMaskAloneCanBeAToken) {
   EXPECT_EQ(tokenizer->special_ids().mask, 2);
   EXPECT_EQ(tokenizer->encode("a<mask></s>", Specials::as_tokens), (Ids{3, 2, 0}));
   EXPECT_EQ(tokenizer->encode("a<mask></s>", Specials::mask_as_token), (Ids{3, 2, 1}));
-  EXPECT_EQ(tokenizer->encode("a<mask></s>"), (Ids{3, 1}));
+  EXPECT_EQ(tokenizer->encode("a<mask></s>"), (Ids{3, 1, 3, 1}));               // the mask's own "a"
   EXPECT_EQ(bert()->encode("[SEP]", Specials::mask_as_token), (Ids{2, 2, 2}));  // it has none
 }
 
