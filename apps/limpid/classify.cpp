@@ -71,7 +71,9 @@ void run(const ClassifyCall& call, const Terminal& terminal) {
   options.progress = [&](double done, const std::string& next) { bar->show(done, next); };
   const Classes classes = classify(model, texts, options);
   bar.reset();  // gone before the result stands there
-  save_trace(call, model, texts[0], {.longest = longest_text(model)}, terminal);
+  TraceOptions traced;
+  traced.longest = longest_text(model);
+  save_trace(call, model, texts[0], traced, terminal);
   print_notes(classes.notes);
   if (call.json) {
     Json all = Json::array();

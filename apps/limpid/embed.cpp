@@ -123,7 +123,9 @@ void run(const EmbedCall& call, const Terminal& terminal) {
   const Embeddings e = embed(model, texts, options);
   bar.reset();  // gone before the result stands there
   keep(e, model, call.out);
-  save_trace(call, model, texts[0], {.longest = longest_text(model)}, terminal);
+  TraceOptions traced;
+  traced.longest = longest_text(model);
+  save_trace(call, model, texts[0], traced, terminal);
   print_notes(e.notes);
   if (call.json)
     print_json(e, model, texts);

@@ -50,7 +50,9 @@ void run(const FillCall& call, const Terminal& terminal) {
   options.progress = [&](double done, const std::string& next) { bar->show(done, next); };
   const std::vector<FilledText> filled = fill(model, texts, options);
   bar.reset();  // gone before the result stands there
-  save_trace(call, model, filled[0].text, {.specials = Specials::mask_as_token}, terminal);
+  TraceOptions traced;
+  traced.specials = Specials::mask_as_token;
+  save_trace(call, model, filled[0].text, traced, terminal);
   if (call.json) {
     Json all = Json::array();
     for (const FilledText& text : filled) all.push_back(text_json(text));
