@@ -20,6 +20,7 @@ set(LIMPID_PUBLIC_HEADERS
   optimizer.h
   random.h
   scene.h
+  tasks.h
   tensor.h
   tensor_source.h
   text.h

@@ -20,6 +20,9 @@ Work add_info(CLI::App& app);
 Work add_quiz(CLI::App& app);
 Work add_eval(CLI::App& app);
 Work add_tokens(CLI::App& app);
+Work add_embed(CLI::App& app);
+Work add_fill(CLI::App& app);
+Work add_classify(CLI::App& app);
 Work add_bench(CLI::App& app);
 
 }  // namespace limpid::command

@@ -23,6 +23,12 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
   limpid generate "Life is short"     how the text could go on
   limpid train recipes/textbook.json  learns a few sentences in seconds
   limpid eval "Life is short"         how well a model predicts a text
+  limpid embed "Life is short" "Art is long" --model FOLDER
+                                      vectors of texts, and how alike they are
+  limpid fill "Life is [MASK]" --model FOLDER
+                                      the likeliest words for a hidden one
+  limpid classify "Life is short" --model FOLDER
+                                      its classes, with their probabilities
   limpid info PATH                    what a file holds, of any kind
   limpid tokens "Life is short"       how a tokenizer cuts a text
   limpid bench --quick                this machine's limits, and how close the

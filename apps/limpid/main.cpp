@@ -54,8 +54,8 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
       return join("'", extras.front(),
-                  "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, info, "
-                  "tokens and bench",
+                  "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, embed, "
+                  "fill, classify, info, tokens and bench",
                   help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
@@ -124,6 +124,9 @@ int run(int argc, char** argv) {
   commands.emplace_back("generate", add_generate(app));
   commands.emplace_back("train", add_train(app));
   commands.emplace_back("eval", add_eval(app));
+  commands.emplace_back("embed", add_embed(app));
+  commands.emplace_back("fill", add_fill(app));
+  commands.emplace_back("classify", add_classify(app));
   commands.emplace_back("info", add_info(app));
   commands.emplace_back("tokens", add_tokens(app));
   commands.emplace_back("bench", add_bench(app));

@@ -23,6 +23,9 @@ namespace LIMPID_API limpid {
 
 /// What a trace should keep, beside the engine's own options.
 struct TraceOptions {
+  /// What the names of special tokens mean where they stand in the text.
+  Specials specials = Specials::as_text;
+  int64_t longest = 0;  // tokens: a longer text is cut to these, with a note; 0: it is run whole
   bool plain = false;
   std::optional<DType> real;  // f32 or f64; left out: as the parameters are
   uint64_t seed = 0;
@@ -43,6 +46,27 @@ struct LoadOptions {
   std::optional<int64_t> heads;          // shapes do not tell
   std::optional<Activation> activation;  // gelu (nanoGPT) or gelu_tanh (minGPT, GPT-2)
   std::shared_ptr<const Tokenizer> tokenizer;
+};
+
+/// Which of a text's last hidden states stand for the text, as sentence-transformers has it: their mean, the
+/// first's ([CLS]), the largest of each feature, the last's.
+enum class Pooling { mean, cls, max, last };
+std::string_view name(Pooling);
+/// Throws Error{call} listing the names.
+Pooling pooling_named(std::string_view name);
+
+/// What a model's folder says, beside its network, of what the model is for (tasks.h).
+struct ModelTasks {
+  /// The names of a classifier's classes, by their number; empty: it is none.
+  std::vector<std::string> classes;
+  /// Each class is true or not by itself (several labels a text, or one class alone), so that probabilities
+  /// do not add up to 1; else one class is.
+  bool independent_classes = false;
+  /// How a text becomes one vector; nothing: not said.
+  std::optional<Pooling> pooling;
+  bool normalize = false;       // ... which is then scaled to length 1
+  int64_t longest_text = 0;     // tokens of a text that a vector is made of; 0: the network's context
+  std::string pooling_problem;  // why what the folder says of it cannot be done; empty: it can
 };
 
 struct ForeignModel;  // another program's, as it was read
@@ -137,9 +161,13 @@ class Model {
   /// What a user of the loaded model should know: a NaN among its parameters, a setting that had to be
   /// guessed.
   const std::vector<std::string>& notes() const;
+  const ModelTasks& tasks() const;
 
   /// Token ids of a text; throws Error{call} for an empty one or one that the tokenizer cannot read.
   std::vector<int64_t> encode(const std::string& text) const;
+  /// The same with everything that is known of the tokens, cut to `longest` of them where there are more: the
+  /// text's last ones go, those that the tokenizer adds stay.
+  ModelInput encode(const std::string& text, Specials, int64_t longest = INT64_MAX) const;
 
   /// Runs one sentence and records what happened.
   Trace trace(const std::string& text, const TraceOptions& = {}) const;

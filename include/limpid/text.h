@@ -62,8 +62,9 @@ struct SpecialIds {
 
 /// What the name of a special token, "<|endoftext|>" say, means where it stands in a text.
 enum class Specials {
-  as_text,    // nothing: it is encoded like any other text, so text from outside cannot forge one
-  as_tokens,  // the special token
+  as_text,        // nothing: it is encoded like any other text, so text from outside cannot forge one
+  as_tokens,      // the special token
+  mask_as_token,  // the mask (SpecialIds::mask) its token, every other one nothing
 };
 
 struct EncodeOptions {

@@ -4,6 +4,35 @@
 
 namespace limpid {
 
+Json tasks_json(const ModelTasks& tasks) {
+  Json json = Json::object();
+  if (!tasks.classes.empty()) {
+    json["classes"] = tasks.classes;
+    json["independent"] = tasks.independent_classes;
+  }
+  if (tasks.pooling) {
+    json["pooling"] = name(*tasks.pooling);
+    json["normalize"] = tasks.normalize;
+    json["longest"] = tasks.longest_text;
+  }
+  return json;
+}
+
+namespace {
+
+ModelTasks tasks_of(const JsonValue& json) {
+  ModelTasks tasks;
+  if (json.has("classes"))
+    json.at("classes").each_item([&](const JsonValue& each) { tasks.classes.push_back(each.text()); });
+  if (json.has("independent")) tasks.independent_classes = json.at("independent").boolean();
+  if (json.has("pooling")) tasks.pooling = pooling_named(json.at("pooling").text());
+  if (json.has("normalize")) tasks.normalize = json.at("normalize").boolean();
+  if (json.has("longest")) tasks.longest_text = json.at("longest").integer(0, INT32_MAX);
+  return tasks;
+}
+
+}  // namespace
+
 ModelDescription describe_model(const std::string& text, const std::string& path) {
   const JsonSource source{path + ": its description of the model cannot be read"};
   const Json document = parse_json(text, source);
@@ -16,10 +45,16 @@ ModelDescription describe_model(const std::string& text, const std::string& path
   file.title = json.has("title") ? json.at("title").text() : path;
   try {
     file.config = network_from_json(json.at("network").json().dump());
+    if (json.has("tasks")) file.tasks = tasks_of(json.at("tasks"));
     if (json.has("tokenizer")) file.tokenizer = tokenizer_from_json(json.at("tokenizer").json().dump());
   } catch (const Error& error) {
     fail_work(path, ": ", error.what());
   }
+  const auto* parts = std::get_if<Architecture>(&file.config);
+  const auto named = static_cast<int64_t>(file.tasks.classes.size());
+  if (named > 0 && (!parts || parts->head.outputs != named))
+    fail_work(path, ": it names ", named, " classes, expected ", parts ? parts->head.outputs : 0,
+              ", as many as its network tells apart");
   return file;
 }
 

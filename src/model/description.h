@@ -4,8 +4,8 @@
 #include <memory>
 #include <string>
 
-#include "limpid/network.h"
-#include "limpid/text.h"
+#include "core/json.h"
+#include "limpid/model.h"
 
 namespace limpid {
 
@@ -16,7 +16,11 @@ struct ModelDescription {
   NetworkConfig config;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::string title;
+  ModelTasks tasks;
 };
+
+/// What tasks.h is to know, as JSON; empty where there is nothing.
+Json tasks_json(const ModelTasks&);
 
 /// From the JSON of a file's metadata; throws Error{work} naming the file and what is wrong.
 ModelDescription describe_model(const std::string& json, const std::string& path);

@@ -38,6 +38,7 @@ void Model::save(const std::string& path, DType dtype) const {
                                  {"title", impl_->title},
                                  {"network", nlohmann::ordered_json::parse(to_json(impl_->config))}};
   if (impl_->tokenizer) json["tokenizer"] = nlohmann::ordered_json::parse(impl_->tokenizer->to_json());
+  if (const nlohmann::ordered_json tasks = tasks_json(impl_->tasks); !tasks.empty()) json["tasks"] = tasks;
   TensorFile file;
   for (const auto& [name, tensor] : impl_->parameters) file.tensors[name] = tensor.to(dtype);
   file.metadata[k_model_key] = json.dump();
@@ -137,6 +138,7 @@ Model Model::from_foreign(ForeignModel foreign, const std::string& path, const L
                                      foreign.title);
   set_parameters(*impl->graph, impl->parameters, std::move(foreign.parameters), path);
   impl->notes = std::move(foreign.notes);
+  impl->tasks = std::move(foreign.tasks);
   if (std::string note = note_on_parameters(impl->parameters); !note.empty())
     impl->notes.push_back(std::move(note));
   return Model(std::move(impl));
@@ -158,6 +160,7 @@ Model Model::from_file(TensorFile file, const std::string& path, const LoadOptio
     if (!std::holds_alternative<TextbookConfig>(described.config))
       described.tokenizer = fitting(described.tokenizer, vocabulary_of(described.config), path);
     auto impl = std::make_unique<Impl>(described.config, described.tokenizer, described.title);
+    impl->tasks = std::move(described.tasks);
     set_parameters(*impl->graph, impl->parameters, std::move(file.tensors), path);
     if (std::string note = note_on_parameters(impl->parameters); !note.empty())
       impl->notes.push_back(std::move(note));

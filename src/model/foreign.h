@@ -18,7 +18,12 @@ struct ForeignModel {
   std::shared_ptr<const Tokenizer> tokenizer;  // the file's own, or none
   std::string title;
   std::vector<std::string> notes;
+  ModelTasks tasks = {};
 };
+
+/// Fills in what a folder says of sentences: modules.json, the configuration of its pooling, the longest
+/// text.  What cannot be read becomes pooling_problem: the network runs without it.
+void read_pooling(const std::string& folder, ModelTasks&);
 
 /// A folder of the hub: config.json, the tensors, the tokenizer.  Throws Error{work} naming the file and what
 /// is wrong with it.

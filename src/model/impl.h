@@ -12,6 +12,7 @@ struct LIMPID_LOCAL Model::Impl {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::string title;
   std::vector<std::string> notes;  // what a user of the loaded model should know
+  ModelTasks tasks;
   std::shared_ptr<Graph> graph;
   std::map<std::string, Tensor> parameters;
   std::unique_ptr<Engine> engine;
@@ -32,8 +33,9 @@ struct LIMPID_LOCAL Model::Impl {
   };
   Bound bindings(const Tensor& input) const;
   /// The tokens of a text, never none; throws Error{call} for an empty text and for what the tokenizer cannot
-  /// read.
-  ModelInput input_of(const std::string& text) const;
+  /// read.  Cut to `longest` of them, as Model::encode() does.
+  ModelInput input_of(const std::string& text, Specials = Specials::as_text,
+                      int64_t longest = INT64_MAX) const;
   std::string hash() const;
   std::vector<std::string> candidates(const std::vector<Token>&) const;
   /// `text`: what the tokens are of; empty for vectors and bare ids.

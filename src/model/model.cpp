@@ -121,19 +121,50 @@ std::string Model::Impl::hash() const {
   return out;
 }
 
-ModelInput Model::Impl::input_of(const std::string& text) const {
+const ModelTasks& Model::tasks() const { return impl_->tasks; }
+
+namespace {
+
+// The first `longest` tokens, of the text's own fewer where others follow them.
+void cut_to(ModelInput& input, int64_t longest) {
+  const auto count = static_cast<int64_t>(input.ids.size());
+  if (count <= longest) return;
+  const auto added = std::count(input.text_of.begin(), input.text_of.end(), -1);
+  int64_t left = longest - added;  // of the text's own
+  if (left < 1)
+    fail_call("the model reads ", longest, " tokens at a time, of which its tokenizer puts ", added,
+              " round a text, so that no word fits between them");
+  ModelInput out;
+  for (size_t i = 0; i < input.ids.size(); ++i) {
+    if (input.text_of[i] >= 0 && left-- <= 0) continue;
+    out.ids.push_back(input.ids[i]);
+    out.type_ids.push_back(input.type_ids[i]);
+    out.spans.push_back(input.spans[i]);
+    out.text_of.push_back(input.text_of[i]);
+  }
+  input = std::move(out);
+}
+
+}  // namespace
+
+ModelInput Model::Impl::input_of(const std::string& text, Specials specials, int64_t longest) const {
   if (reads_images(config)) fail_call("this model reads images; give one instead of a text");
   if (!tokenizer) fail_call("this model has no tokenizer; give token ids instead of a text");
-  ModelInput input = tokenizer->encode_for_model(text);
+  ModelInput input = tokenizer->encode_for_model(text, {true, specials});
   if (input.ids.empty() && text.empty()) fail_call("the text is empty; give at least one word");
   if (input.ids.empty())
     fail_call(
         "the text is only white space, which this model's tokenizer of words does not see; "
         "give at least one word");
+  cut_to(input, longest);
   return input;
 }
 
 std::vector<int64_t> Model::encode(const std::string& text) const { return impl_->input_of(text).ids; }
+
+ModelInput Model::encode(const std::string& text, Specials specials, int64_t longest) const {
+  return impl_->input_of(text, specials, longest);
+}
 
 RunResult Model::run(const TokenBatch& batch, const RunOptions& options) const {
   const auto rows = static_cast<int64_t>(batch.ids.size());
@@ -332,13 +363,19 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
     if (const std::string note = note_of_repeats(impl_->words); !note.empty()) trace.notes.push_back(note);
     return trace;
   }
-  const ModelInput input = impl_->input_of(text);
+  const int64_t longest = options.longest > 0 ? options.longest : INT64_MAX;
+  const ModelInput input = impl_->input_of(text, options.specials, longest);
   std::vector<Token> tokens;
   for (size_t i = 0; i < input.ids.size(); ++i)
     tokens.push_back(
         {input.ids[i], impl_->tokenizer->label(input.ids[i]), input.spans[i].begin, input.spans[i].end});
   name_split_characters(text, tokens);
-  return impl_->record(one_row(input.ids), std::move(tokens), options, text);
+  Trace trace = impl_->record(one_row(input.ids), std::move(tokens), options, text);
+  if (static_cast<int64_t>(input.ids.size()) == longest)
+    if (const size_t all = encode(text, options.specials).ids.size(); all > input.ids.size())
+      trace.notes.push_back(join("the text was cut from ", all, " tokens to ", input.ids.size(),
+                                 ", the most that are read of one"));
+  return trace;
 }
 
 }  // namespace limpid

@@ -95,6 +95,13 @@ Tensor next_tokens(const Tensor& tokens) {
 std::vector<std::string> Model::Impl::candidates(const std::vector<Token>& tokens) const {
   const auto* textbook = std::get_if<TextbookConfig>(&config);
   if (textbook && textbook->head != Head::next_word) return {};
+  const auto* parts = std::get_if<Architecture>(&config);
+  const Head head = parts ? parts->head.kind : Head::none;
+  if (head == Head::classes || head == Head::token_classes || head == Head::regression) {
+    std::vector<std::string> labels;
+    for (const std::string& each : tasks.classes) labels.push_back(visible(each));
+    return labels;
+  }
   if (tokenizer) return vocabulary_labels(tokenizer.get());
   std::vector<std::string> labels;
   // A word that stands several times is a candidate each time, called as --token calls it: "a", "a#2".

@@ -1,4 +1,6 @@
 // BERT (Devlin 2018) and what its descendants share.
+#include <algorithm>
+
 #include "model/families/family.h"
 
 namespace limpid {
@@ -6,6 +8,15 @@ namespace limpid {
 namespace {
 
 TensorTable tensors_of_bert(const HubConfig&, const Architecture&) { return bert_tensors("bert."); }
+
+// A class of somebody's own around BERT (AntiBERTy's): the head that predicts hidden words is the one that
+// all of BERT's checkpoints were pretrained with.
+std::string class_of_bert(const std::vector<std::string>& names) {
+  const bool predicts_words =
+      std::count(names.begin(), names.end(), "cls.predictions.bias") > 0 &&
+      std::count(names.begin(), names.end(), "cls.predictions.transform.dense.weight") > 0;
+  return predicts_words ? "BertForMaskedLM" : "";
+}
 
 }  // namespace
 
@@ -83,6 +94,6 @@ TensorTable bert_tensors(const std::string& name) {
   return t;
 }
 
-Family family_bert() { return {"bert", {}, bert_architecture, tensors_of_bert}; }
+Family family_bert() { return {"bert", {}, bert_architecture, tensors_of_bert, class_of_bert}; }
 
 }  // namespace limpid

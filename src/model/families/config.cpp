@@ -85,6 +85,7 @@ void HubConfig::refuse(const std::string& key) const {
 }
 
 std::string HubConfig::architecture() const {
+  if (!taken_for_.empty()) return taken_for_;
   const std::vector<std::string> all = words("architectures");
   return all.empty() ? "" : all[0];
 }
@@ -93,6 +94,21 @@ int64_t HubConfig::classes() const {
   if (has("num_labels")) return size("num_labels");
   if (has("id2label")) return static_cast<int64_t>(json_.at("id2label").json().size());
   return 2;  // the library's
+}
+
+std::vector<std::string> HubConfig::class_names(int64_t count) const {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < count; ++i) {
+    const std::string key = std::to_string(i);
+    const bool named = has("id2label") && json_.at("id2label").has(key);
+    names.push_back(named ? json_.at("id2label").at(key).text() : "LABEL_" + key);
+  }
+  return names;
+}
+
+bool HubConfig::has_known_architecture() const {
+  const std::string name = architecture();
+  return name.ends_with("Model") || name.find("For") != name.npos;
 }
 
 BlockOptions block_of(int64_t width, int64_t heads, const NormOptions& norm, Mask mask, bool bias) {

@@ -46,10 +46,16 @@ class HubConfig {
   bool is_for(std::string_view task) const { return architecture().ends_with(task); }
   /// How many classes a classifier tells apart: num_labels, or the entries of id2label.
   int64_t classes() const;
+  /// Their names: id2label, else LABEL_0, LABEL_1, ...
+  std::vector<std::string> class_names(int64_t count) const;
+  /// Whether "architectures" names one of the library's classes (BertForMaskedLM, BertModel, ...).
+  bool has_known_architecture() const;
+  /// What architecture() gives from now on.
+  void take_for(std::string architecture) { taken_for_ = std::move(architecture); }
 
  private:
   JsonValue json_;
-  std::string path_;
+  std::string path_, taken_for_;
 };
 
 /// Rotary positions: rope_parameters, or rope_theta and rope_scaling of older files; partial_rotary_factor.
@@ -147,6 +153,9 @@ struct Family {
   std::vector<std::string> also = {};  // other model_types that mean the same
   Architecture (*architecture)(const HubConfig&) = nullptr;
   TensorTable (*tensors)(const HubConfig&, const Architecture&) = nullptr;
+  /// Which class of the library a model is of whose config.json names none, or one of its own, by its
+  /// tensors; empty: of none with a head.
+  std::string (*architecture_by_tensors)(const std::vector<std::string>& names) = nullptr;
 };
 
 /// All of this build.

@@ -70,11 +70,15 @@ class Mapper {
   }
 
   // Every tensor must have been read, or be known as none that is needed.
-  void require_all_used() const {
+  void require_all_used(std::vector<std::string>* of_other_heads) const {
     for (const std::string& name : left_) {
       if (used_.count(name)) continue;
       const auto known = [&](const std::string& pattern) { return matches(pattern, name); };
       if (std::any_of(table_.ignored.begin(), table_.ignored.end(), known)) continue;
+      if (of_other_heads && !prefix_.empty() && !name.starts_with(prefix_)) {
+        of_other_heads->push_back(name);
+        continue;
+      }
       fail_work(file_.name(), ": tensor '", visible_line(name), "' ", shape_text(name),
                 " belongs to nothing that its config.json describes");
     }
@@ -205,7 +209,8 @@ class Mapper {
 }  // namespace
 
 std::map<std::string, Tensor> parameters_of(const Architecture& network, const TensorTable& table,
-                                            const TensorSource& file, const std::string& described_by) {
+                                            const TensorSource& file, const std::string& described_by,
+                                            std::vector<std::string>* of_other_heads) {
   // Before anything of its size is made: as many layers as the file can hold.
   const auto tensors = static_cast<int64_t>(file.names().size());
   if (network.stack.layers > tensors && !network.stack.shared)
@@ -221,7 +226,7 @@ std::map<std::string, Tensor> parameters_of(const Architecture& network, const T
   std::map<std::string, Tensor> out;
   for (const Value& value : graph.values())
     if (value.kind == Value::Kind::parameter) out[value.name] = mapper.parameter(value);
-  mapper.require_all_used();
+  mapper.require_all_used(of_other_heads);
   return out;
 }
 

@@ -100,6 +100,16 @@ TEST(GgufTokenizer, EqualsLlamaCppForBert) {
   EXPECT_EQ(tokenizer->encode_for_model("hello").ids, (std::vector<int64_t>{101, 7592, 102}));
 }
 
+// AntiBERTy's is one: nothing beside it says that its letters are capitals.
+TEST(VocabTxt, WithCapitalsIsOfTextsAsTheyAre) {
+  const text::SideFiles none;
+  const std::string start = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
+  EXPECT_EQ(text::read_vocab_txt(start + "A\nC\n", "vocab.txt", none)->encode("A C"),
+            (std::vector<int64_t>{5, 6}));
+  EXPECT_EQ(text::read_vocab_txt(start + "a\nc\n", "vocab.txt", none)->encode("A C"),
+            (std::vector<int64_t>{5, 6}));
+}
+
 TEST(Llama2c, ReadsTok512) {
   const fs::path file = text::data_folder() / "models/stories260K/tok512.bin";
   if (!fs::exists(file)) GTEST_SKIP() << "no sample files: " << file;

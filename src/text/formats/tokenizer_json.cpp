@@ -104,6 +104,10 @@ std::unique_ptr<Tokenizer> pipeline_from_json(const Json& json, const JsonSource
     if (std::string_view(error.what()).starts_with("added token")) added.source().fail(error.what());
     throw;
   }
+  // A tokenizer.json names no roles: the mask is known by what BERT's and RoBERTa's descendants call it.
+  for (const char* name : {"[MASK]", "<mask>"})
+    if (const AddedToken* token = parts.added.by_content(name); token && token->special && !special.mask)
+      special.mask = token->id;
   int64_t size = parts.model->vocabulary().size();
   for (const AddedToken& token : parts.added.all()) size = std::max(size, token.id + 1);
   if (size == 0) source.fail("it has no token at all");

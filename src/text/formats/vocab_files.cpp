@@ -1,4 +1,5 @@
 // vocab.json with merges.txt (GPT-2, RoBERTa, CLIP), and BERT's vocab.txt.
+#include <algorithm>
 #include <functional>
 #include <unordered_map>
 
@@ -136,6 +137,20 @@ std::unique_ptr<Tokenizer> read_vocab_merges(const fs::path& vocab, const fs::pa
   return pipeline_from_json(document, source, ids);
 }
 
+namespace {
+
+// Where no file beside it says whether a text is put into small letters: a vocabulary that has a capital one
+// beside its special tokens is of texts as they are.
+bool has_capitals(const Json& vocabulary) {
+  return std::any_of(vocabulary.begin(), vocabulary.end(), [](const Json& token) {
+    const std::string& text = token.get_ref<const std::string&>();
+    return !text.starts_with('[') &&
+           std::any_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  });
+}
+
+}  // namespace
+
 std::unique_ptr<Tokenizer> read_vocab_txt(std::string_view bytes, const std::string& name,
                                           const SideFiles& beside) {
   const JsonSource source{name};
@@ -165,7 +180,7 @@ std::unique_ptr<Tokenizer> read_vocab_txt(std::string_view bytes, const std::str
   }
   const std::string unk = beside.token("unk");
   const auto accents = beside.flag("strip_accents");
-  const bool lower = beside.flag("do_lower_case").value_or(true);
+  const bool lower = beside.flag("do_lower_case").value_or(!has_capitals(vocabulary));
   Json document = {{"added_tokens", std::move(added)},
                    {"normalizer",
                     {{"type", "BertNormalizer"},

@@ -84,8 +84,12 @@ const AddedToken* AddedTokens::at(std::string_view text, size_t at, bool normali
   return longest;
 }
 
-std::vector<AddedTokens::Place> AddedTokens::find(std::string_view text, bool normalized,
-                                                  bool specials) const {
+std::vector<AddedTokens::Place> AddedTokens::find(std::string_view text, bool normalized, Specials specials,
+                                                  std::optional<int64_t> mask) const {
+  const auto wanted = [&](const AddedToken& token) {
+    return !token.special || specials == Specials::as_tokens ||
+           (specials == Specials::mask_as_token && token.id == mask);
+  };
   std::vector<Place> places;
   size_t done = 0;
   for (size_t from = 0; from < text.size();) {
@@ -96,7 +100,7 @@ std::vector<AddedTokens::Place> AddedTokens::find(std::string_view text, bool no
     }
     size_t begin = from, end = from + token->match.size();
     from = end;
-    if (token->special && !specials) continue;
+    if (!wanted(*token)) continue;
     if (token->single_word && !stands_alone(text, begin, end)) continue;
     if (token->left_strip) begin = spaces_before(text, begin, done);
     if (token->right_strip) end = spaces_after(text, end);

@@ -2,6 +2,7 @@
 // vocabulary was given later.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -36,8 +37,10 @@ class AddedTokens {
     Span bytes;
     const AddedToken* token = nullptr;  // null: a text between
   };
-  /// The text as tokens and what lies between them.  Special ones are passed over as text unless wanted.
-  std::vector<Place> find(std::string_view text, bool normalized, bool specials) const;
+  /// The text as tokens and what lies between them.  Special ones are passed over as text unless wanted; of
+  /// `specials` mask_as_token only `mask` is.
+  std::vector<Place> find(std::string_view text, bool normalized, Specials specials,
+                          std::optional<int64_t> mask) const;
   bool any(bool normalized) const { return some_[normalized]; }
 
  private:

@@ -89,9 +89,9 @@ class Pipeline::Run {
   Run(const PipelineParts& parts, std::string_view text, Specials specials, Encoding& out)
       : parts_(parts),
         text_(text),
-        specials_(specials == Specials::as_tokens),
+        specials_(specials),
         out_(out),
-        encoder_(parts.model->encoder(specials_ ? nullptr : &parts.added.special())) {}
+        encoder_(parts.model->encoder(specials == Specials::as_tokens ? nullptr : &parts.added.special())) {}
 
   void all() {
     if (is_valid_utf8(text_)) return before_normalization({text_, 0});
@@ -147,7 +147,8 @@ class Pipeline::Run {
 
   void before_normalization(const AlignedText& text) {
     if (!parts_.added.any(false)) return normalize(text);
-    for (const AddedTokens::Place& place : parts_.added.find(text.text(), false, specials_)) {
+    for (const AddedTokens::Place& place :
+         parts_.added.find(text.text(), false, specials_, parts_.special_ids.mask)) {
       const auto [begin, end] = place.bytes;
       if (place.token != nullptr) {
         token(*place.token, text.origin(begin, end));
@@ -161,7 +162,8 @@ class Pipeline::Run {
     if (text.text().empty()) return;
     const AlignedText normal = parts_.normalizer ? parts_.normalizer->apply(text) : text;
     if (!parts_.added.any(true)) return cut(normal);
-    for (const AddedTokens::Place& place : parts_.added.find(normal.text(), true, specials_)) {
+    for (const AddedTokens::Place& place :
+         parts_.added.find(normal.text(), true, specials_, parts_.special_ids.mask)) {
       const auto [begin, end] = place.bytes;
       if (place.token != nullptr) {
         token(*place.token, normal.origin(begin, end));
@@ -213,7 +215,7 @@ class Pipeline::Run {
 
   const PipelineParts& parts_;
   std::string_view text_;
-  bool specials_;
+  Specials specials_;
   Encoding& out_;
   std::unique_ptr<TokenModel::Encoder> encoder_;
   std::unordered_map<std::string, Known, Hash, std::equal_to<>> known_;

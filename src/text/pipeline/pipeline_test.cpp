@@ -66,6 +66,17 @@ TEST(Pipeline, TextCannotForgeASpecialToken) {
   EXPECT_EQ(words->encode("a</s>"), (Ids{2, 1}));
 }
 
+TEST(Pipeline, TheMaskAloneCanBeAToken) {
+  const auto tokenizer = tokenizer_from_json(
+      R"({"added_tokens":[{"id":0,"content":"</s>","special":true},{"id":2,"content":"<mask>","special":true}],
+    "model":{"type":"Unigram","unk_id":1,"vocab":[["</s>",0],["?",-9],["<mask>",0],["a",-1]]}})");
+  EXPECT_EQ(tokenizer->special_ids().mask, 2);
+  EXPECT_EQ(tokenizer->encode("a<mask></s>", Specials::as_tokens), (Ids{3, 2, 0}));
+  EXPECT_EQ(tokenizer->encode("a<mask></s>", Specials::mask_as_token), (Ids{3, 2, 1}));
+  EXPECT_EQ(tokenizer->encode("a<mask></s>"), (Ids{3, 1, 3, 1}));               // the mask's own "a"
+  EXPECT_EQ(bert()->encode("[SEP]", Specials::mask_as_token), (Ids{2, 2, 2}));  // it has none
+}
+
 TEST(Pipeline, AddedTokensTakeTheirBlanksAndStandAlone) {
   const auto tokenizer = bert();
   const Encoding tokens = tokenizer->encode_with_spans("play  <m> , new newer", Specials::as_tokens);

@@ -1,0 +1,132 @@
+// What models are for: a text's vector, its hidden words, its class.
+//
+//   Model model = Model::load("all-MiniLM-L6-v2");               // a folder of the hub
+//   Embeddings e = embed(model, {"Life is short", "Art is long"});
+//   double alike = cosines(e.vectors).at({0, 1});
+//
+// Texts are a person's: names of special tokens in them are text, but for the mask of fill().  Texts of
+// different lengths run at once; a text's numbers have the same bits in every batch.  Sums are in double.
+// Where a result would hold a NaN or an infinity, it is an Error{work} naming the text.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "limpid/api.h"
+#include "limpid/model.h"
+
+namespace LIMPID_API limpid {
+
+/// How texts are run.
+struct BatchOptions {
+  int64_t batch = 32;  // at most so many at once
+  /// `done` from 0 to 1, over all texts, and the stage that comes next.
+  std::function<void(double done, const std::string& next)> progress;
+};
+
+/// How many tokens of a text are read: as the model's folder says, else its context; INT64_MAX: all.  embed
+/// and classify cut a longer text and say so.
+int64_t longest_text(const Model&);
+
+// ---- vectors of texts ----------------------------------------------------------------------------
+
+struct EmbedOptions {
+  std::optional<Pooling> pooling;  // left out: as the model's folder says, else the mean
+  std::optional<bool> normalize;   // to length 1; left out: as the folder says, else not
+  BatchOptions run;
+};
+
+struct Embeddings {
+  Tensor vectors;  // f32 [texts, width]
+  Pooling pooling = Pooling::mean;
+  bool normalized = false;
+  std::vector<int64_t> tokens;     // of each text, special ones included
+  std::vector<std::string> notes;  // which texts were cut
+};
+
+/// A vector a text, from the last hidden state over its tokens (those that the tokenizer adds included).
+/// Throws Error{call} for a network without one (the textbook's), for texts of no token, and for a folder
+/// that asks for what limpid does not have, unless `pooling` says what to do instead.
+Embeddings embed(const Model&, const std::vector<std::string>& texts, const EmbedOptions& = {});
+
+/// The cosine of each pair of rows: f64 [texts, texts]; 0 where one of them is all 0.
+Tensor cosines(const ConstView& vectors);
+
+// ---- hidden words --------------------------------------------------------------------------------
+
+struct FillOptions {
+  int64_t top = 5;  // tokens a mask
+  std::function<void(double done, const std::string& next)> progress;
+};
+
+struct TokenGuess {
+  int64_t id = 0;
+  std::string label;  // for people (Tokenizer::label)
+  double probability = 0;
+};
+
+/// One mask of a text: each is predicted while the others stay hidden.
+struct FilledMask {
+  int64_t token = 0;                // its place among the text's tokens
+  Span place;                       // the bytes of FilledText::text that it covers
+  std::vector<TokenGuess> guesses;  // the likeliest first
+};
+
+struct FilledText {
+  std::string text;  // as it ran: masks written as the tokenizer has them
+  std::vector<FilledMask> masks;
+  std::string filled;  // the text with the likeliest token in place of each mask
+};
+
+/// The likeliest tokens for every mask.  A mask is written as the model's tokenizer calls it, or [MASK].
+/// Throws Error{call} for a model that predicts no hidden words, a text without a mask (saying how one is
+/// written), and a text longer than the model reads.
+std::vector<FilledText> fill(const Model&, const std::vector<std::string>& texts, const FillOptions& = {});
+
+/// The text with the tokenizer's own name in place of each [MASK]: what Model::encode and Model::trace take
+/// with Specials::mask_as_token.
+std::string with_own_mask(const Model&, const std::string& text);
+
+// ---- classes -------------------------------------------------------------------------------------
+
+struct ClassScore {
+  int64_t id = 0;
+  std::string name;  // ModelTasks::classes
+  double logit = 0;
+  /// Of one class among the others (softmax), or of each by itself (sigmoid;
+  /// ModelTasks::independent_classes).
+  double probability = 0;
+};
+
+struct LabelledToken {
+  int64_t id = 0;
+  std::string label;  // for people
+  Span place;         // empty: the tokenizer added it
+  ClassScore best;
+};
+
+/// A run of tokens without white space between them: its class is its first token's.
+struct LabelledWord {
+  std::string text;
+  Span place;
+  ClassScore best;
+};
+
+struct Classified {
+  std::string text;
+  std::vector<ClassScore> classes;    // of the text, the likeliest first; empty where each token has one
+  std::vector<LabelledToken> tokens;  // where each has one
+  std::vector<LabelledWord> words;
+};
+
+struct Classes {
+  std::vector<Classified> texts;
+  std::vector<std::string> notes;  // which texts were cut
+};
+
+/// The classes of texts, or of their tokens, as the model is made for.  Throws Error{call} for a model that
+/// tells no classes apart.
+Classes classify(const Model&, const std::vector<std::string>& texts, const BatchOptions& = {});
+
+}  // namespace LIMPID_API limpid

@@ -1,0 +1,114 @@
+#include "model/task_inputs.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/number_text.h"
+
+namespace limpid {
+
+namespace {
+
+constexpr int64_t k_most_tokens = 1 << 14;  // of a batch: its values grow with them
+
+// The texts of the next batch: from `first` on in this order, which rises in length.
+size_t end_of_batch(const std::vector<size_t>& order, const std::vector<ModelInput>& texts, size_t first,
+                    int64_t most) {
+  size_t end = first;
+  while (end < order.size() && static_cast<int64_t>(end - first) < most) {
+    const size_t tokens = texts[order[end]].ids.size() * (end + 1 - first);
+    if (end > first && tokens > static_cast<size_t>(k_most_tokens)) break;
+    ++end;
+  }
+  return end;
+}
+
+}  // namespace
+
+int64_t longest_text(const Model& model) {
+  const int64_t context = context_of(model.config()), said = model.tasks().longest_text;
+  return said > 0 ? std::min(said, context) : context;
+}
+
+std::string text_name(size_t number, size_t count) {
+  return count == 1 ? "the text" : join("text ", number + 1);
+}
+
+TaskInputs task_inputs(const Model& model, const std::vector<std::string>& texts) {
+  if (texts.empty()) fail_call("no texts given; give at least one");
+  if (reads_images(model.config()))
+    fail_call("this model reads images, not texts; limpid takes those from C++ alone so far (Model::trace)");
+  if (!model.tokenizer())
+    fail_call("this model has no tokenizer; give it one: --tokenizer FILE, or LoadOptions::tokenizer");
+  const int64_t longest = longest_text(model);
+  TaskInputs out;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    try {
+      ModelInput input = model.encode(texts[i], Specials::as_text);
+      const size_t all = input.ids.size();
+      if (static_cast<int64_t>(all) > longest) {
+        input = model.encode(texts[i], Specials::as_text, longest);
+        out.notes.push_back(join(text_name(i, texts.size()), " was cut from ", all, " tokens to ", longest,
+                                 ", as many as the model reads at a time"));
+      }
+      out.texts.push_back(std::move(input));
+    } catch (const Error& error) {
+      if (texts.size() == 1) throw;
+      throw Error(error.kind(), join(text_name(i, texts.size()), ": ", error.what()));
+    }
+  }
+  return out;
+}
+
+void run_texts(const Model& model, const std::vector<ModelInput>& texts, const std::string& value,
+               const BatchOptions& options,
+               const std::function<void(size_t text, const float* rows, int64_t width)>& each) {
+  if (options.batch < 1) fail_call("batch is ", options.batch, ", expected at least 1");
+  std::vector<size_t> order(texts.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return texts[a].ids.size() < texts[b].ids.size(); });
+  const std::string name = model.graph().value(model.graph().require(value)).name;
+  for (size_t first = 0; first < order.size();) {
+    const size_t end = end_of_batch(order, texts, first, options.batch);
+    TokenBatch batch;
+    for (size_t i = first; i < end; ++i) batch.ids.push_back(texts[order[i]].ids);
+    RunOptions run;
+    run.keep = {name};
+    if (options.progress)
+      run.progress = [&](double done, const std::string& next) {
+        const double share = static_cast<double>(first) + done * static_cast<double>(end - first);
+        options.progress(share / static_cast<double>(order.size()), next);
+      };
+    const RunResult result = model.run(batch, run);
+    const Tensor& got = result[name];  // [B,T,width] or [B,width]
+    const int64_t each_text = got.count() / static_cast<int64_t>(end - first);
+    const int64_t width = got.shape()[got.shape().rank() - 1].size;
+    for (size_t i = first; i < end; ++i)
+      each(order[i], got.data<float>() + static_cast<int64_t>(i - first) * each_text, width);
+    first = end;
+  }
+}
+
+std::vector<double> softmax_of(const float* logits, int64_t count) {
+  const double most = *std::max_element(logits, logits + count);
+  std::vector<double> out;
+  out.reserve(static_cast<size_t>(count));
+  double sum = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    out.push_back(std::exp(logits[i] - most));
+    sum += out.back();
+  }
+  for (double& p : out) p /= sum;
+  return out;
+}
+
+void require_finite(const float* numbers, int64_t count, const std::string& of) {
+  const auto* odd = std::find_if(numbers, numbers + count, [](float x) { return !std::isfinite(x); });
+  if (odd == numbers + count) return;
+  fail_work(of, " holds a number that is not finite (", number_text(*odd),
+            "), so it says nothing; `limpid trace` of the same text names the first stage that has one");
+}
+
+}  // namespace limpid

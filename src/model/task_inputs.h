@@ -1,0 +1,31 @@
+// Texts on their way through a model, several at once.
+#pragma once
+
+#include <functional>
+
+#include "limpid/tasks.h"
+
+namespace limpid {
+
+/// Each text as tokens, cut to longest_text() with a note.
+struct TaskInputs {
+  std::vector<ModelInput> texts;
+  std::vector<std::string> notes;
+};
+TaskInputs task_inputs(const Model&, const std::vector<std::string>& texts);
+
+/// Runs them, texts of like lengths together, and calls `each` with a text's number and its part of the
+/// value: [T,...] without what stands behind its end, or the row of a value without T.
+void run_texts(const Model&, const std::vector<ModelInput>&, const std::string& value, const BatchOptions&,
+               const std::function<void(size_t text, const float* rows, int64_t width)>& each);
+
+/// exp(x - most) / sum, in double.
+std::vector<double> softmax_of(const float* logits, int64_t count);
+
+/// "text 3", or "the text" where there is one.
+std::string text_name(size_t number, size_t count);
+
+/// Throws Error{work} where one of the numbers is not finite; `of`: "the embedding of text 3".
+void require_finite(const float* numbers, int64_t count, const std::string& of);
+
+}  // namespace limpid

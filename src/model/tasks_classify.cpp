@@ -1,0 +1,90 @@
+// The classes of texts, and of their tokens.
+#include <algorithm>
+#include <cmath>
+
+#include "core/label.h"
+#include "limpid/tasks.h"
+#include "model/task_inputs.h"
+
+namespace limpid {
+
+namespace {
+
+Head head_of(const Model& model) {
+  const auto* parts = std::get_if<Architecture>(&model.config());
+  const bool known = parts && (parts->head.kind == Head::classes || parts->head.kind == Head::token_classes);
+  if (known && !model.tasks().classes.empty()) return parts->head.kind;
+  fail_call(
+      "this model tells no classes apart; give one that was trained to (\"architectures\" of its "
+      "config.json: ...ForSequenceClassification or ...ForTokenClassification)");
+}
+
+// Every class, by its number.
+std::vector<ClassScore> scores_of(const ModelTasks& tasks, const float* logits) {
+  const auto count = static_cast<int64_t>(tasks.classes.size());
+  std::vector<double> probabilities;
+  if (!tasks.independent_classes) probabilities = softmax_of(logits, count);
+  std::vector<ClassScore> out;
+  for (int64_t i = 0; i < count; ++i) {
+    const double logit = logits[i];
+    const double p =
+        tasks.independent_classes ? 1 / (1 + std::exp(-logit)) : probabilities[static_cast<size_t>(i)];
+    out.push_back({i, visible_line(tasks.classes[static_cast<size_t>(i)]), logit, p});
+  }
+  return out;
+}
+
+bool likelier(const ClassScore& a, const ClassScore& b) { return a.logit > b.logit; }
+
+bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// Tokens whose bytes touch no white space between them are one word; a token may begin or end with some.
+std::vector<LabelledWord> words_of(const std::string& text, const std::vector<LabelledToken>& tokens) {
+  std::vector<LabelledWord> words;
+  for (const LabelledToken& token : tokens) {
+    size_t begin = token.place.begin, end = token.place.end;
+    while (begin < end && is_blank(text[begin])) ++begin;
+    while (begin < end && is_blank(text[end - 1])) --end;
+    if (begin == end) continue;
+    const bool goes_on = !words.empty() && words.back().place.end >= begin;
+    if (goes_on)
+      words.back().place.end = std::max(words.back().place.end, end);
+    else
+      words.push_back({"", {begin, end}, token.best});
+  }
+  for (LabelledWord& word : words)
+    word.text = text.substr(word.place.begin, word.place.end - word.place.begin);
+  return words;
+}
+
+}  // namespace
+
+Classes classify(const Model& model, const std::vector<std::string>& texts, const BatchOptions& options) {
+  const Head head = head_of(model);
+  const TaskInputs inputs = task_inputs(model, texts);
+  Classes out;
+  out.notes = inputs.notes;
+  out.texts.resize(texts.size());
+  const auto each = [&](size_t i, const float* rows, int64_t width) {
+    Classified& text = out.texts[i];
+    const ModelInput& input = inputs.texts[i];
+    const int64_t tokens = head == Head::classes ? 1 : static_cast<int64_t>(input.ids.size());
+    text.text = texts[i];
+    require_finite(rows, tokens * width, "what the model says of " + text_name(i, texts.size()));
+    if (head == Head::classes) {
+      text.classes = scores_of(model.tasks(), rows);
+      std::stable_sort(text.classes.begin(), text.classes.end(), likelier);
+      return;
+    }
+    for (size_t t = 0; t < input.ids.size(); ++t) {
+      const std::vector<ClassScore> scores = scores_of(model.tasks(), rows + static_cast<int64_t>(t) * width);
+      text.tokens.push_back({input.ids[t], model.tokenizer()->label(input.ids[t]), input.spans[t],
+                             *std::min_element(scores.begin(), scores.end(), likelier)});
+    }
+    text.words = words_of(text.text, text.tokens);
+  };
+  run_texts(model, inputs.texts, "logits", options, each);
+  return out;
+}
+
+}  // namespace limpid
