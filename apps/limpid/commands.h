@@ -21,5 +21,10 @@ Work add_quiz(CLI::App& app);
 Work add_eval(CLI::App& app);
 Work add_tokens(CLI::App& app);
 Work add_bench(CLI::App& app);
+Work add_diff(CLI::App& app);
+Work add_lens(CLI::App& app);
+
+/// Thrown by a command whose work is done and whose answer is no: status 1, and nothing more to say.
+struct Parted {};
 
 }  // namespace limpid::command
