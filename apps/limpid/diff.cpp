@@ -10,13 +10,13 @@ namespace limpid::command {
 
 namespace {
 
-struct Call {
+struct DiffCall {
   std::string a, b;
   DiffOptions options;
   bool json = false, all = false;
 };
 
-constexpr const char* k_footer =
+constexpr const char* k_diff_footer =
     R"(A is a trace of limpid's, which knows the order of its stages; B is another, or
 numbers of another program: .safetensors, .npz, .npy or a folder of them, under
 limpid's names, TransformerLens' (blocks.0.attn.hook_q) or Hugging Face's
@@ -35,7 +35,7 @@ Examples:
 )";
 
 // What main() turns into status 1, with nothing more to say: the page has said it.
-void compare(const Call& call, const Terminal& terminal) {
+void run_diff(const DiffCall& call, const Terminal& terminal) {
   if (!is_trace_file(call.a))
     fail_call(call.a, " is no trace: A is one that limpid kept, FILE.safetensors or FILE.npz");
   const Trace a = load_trace(call.a);
@@ -53,7 +53,7 @@ void compare(const Call& call, const Terminal& terminal) {
 }  // namespace
 
 Work add_diff(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<DiffCall>();
   CLI::App* sub =
       app.add_subcommand("diff", "The first stage where two runs part, and what is different about it.");
   sub->add_option("A", call->a, "A trace: FILE.safetensors or FILE.npz.")->required()->type_name("");
@@ -65,8 +65,8 @@ Work add_diff(CLI::App& app) {
       ->type_name("X");
   sub->add_flag("--all", call->all, "Shows every stage in the table.");
   sub->add_flag("--json", call->json, "Prints one JSON object instead.");
-  sub->footer(k_footer);
-  return [call](const Terminal& terminal) { compare(*call, terminal); };
+  sub->footer(k_diff_footer);
+  return [call](const Terminal& terminal) { run_diff(*call, terminal); };
 }
 
 }  // namespace limpid::command

@@ -10,7 +10,7 @@ namespace limpid::command {
 
 namespace {
 
-struct Call {
+struct LensCall {
   std::optional<std::string> text;
   NetworkCall network;
   std::optional<int64_t> position;
@@ -35,7 +35,7 @@ int64_t token_named(const std::string& given, const Model& model) {
   return ids.front();
 }
 
-void show(const CLI::App& sub, const Call& call, const Terminal& terminal) {
+void run_lens(const CLI::App& sub, const LensCall& call, const Terminal& terminal) {
   if (call.decimals && (*call.decimals < 0 || *call.decimals > 17))
     fail_call("--decimals is ", *call.decimals, ", expected 0 to 17");
   if (call.parts < 1) fail_call("--parts is ", call.parts, ", expected at least 1");
@@ -58,7 +58,7 @@ void show(const CLI::App& sub, const Call& call, const Terminal& terminal) {
 }  // namespace
 
 Work add_lens(CLI::App& app) {
-  auto call = std::make_shared<Call>();
+  auto call = std::make_shared<LensCall>();
   CLI::App* sub = app.add_subcommand(
       "lens", "What the model would say after each layer, and which parts a logit comes from.");
   sub->add_option("TEXT", call->text,
@@ -84,7 +84,7 @@ Work add_lens(CLI::App& app) {
       "  limpid lens \"Life is short\"\n"
       "  limpid lens \"Life is short\" --token 1 --all\n"
       "  limpid lens --tokens 3,4,5 --model FOLDER --target 17 --json\n");
-  return [call, sub](const Terminal& terminal) { show(*sub, *call, terminal); };
+  return [call, sub](const Terminal& terminal) { run_lens(*sub, *call, terminal); };
 }
 
 }  // namespace limpid::command

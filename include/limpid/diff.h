@@ -68,12 +68,13 @@ struct Hypothesis {
 struct Diff {
   double tolerance = 0;
   std::string source;
-  std::vector<StageDifference> stages;   // in the order of A's graph
-  std::vector<std::string> missing;      // values of A that B lacks
-  std::vector<std::string> unknown;      // arrays of B that name no value of A
-  int first = -1;                        // of `stages`: the first that parts; -1: none
-  std::vector<std::string> inputs;       // values, known to agree, that the difference arises from
-  std::vector<std::string> between;      // A's stages from those to the one that parts, that one included
+  std::vector<StageDifference> stages;  // in the order of A's graph
+  std::vector<std::string> missing;     // values of A that B lacks
+  std::vector<std::string> unknown;     // arrays of B that name no value of A
+  int first = -1;                       // of `stages`: the first that parts; -1: none
+  std::vector<std::string> inputs;      // values, known to agree, that the difference arises from
+  std::vector<std::string> between;     // A's stages from those to the one that parts, that one included
+  bool recomputed = false;  // A's stages, run again in double, give B's numbers: A's are rounded or edited
   std::vector<Hypothesis> hypotheses;    // best first: all that give B's numbers, else the nearest one
   int64_t tried = 0;                     // variants computed
   std::vector<Explanation> explanation;  // of A's number in the worst cell; empty where A cannot say

@@ -1,8 +1,8 @@
 // The lens for a terminal and for programs.
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/label.h"
 #include "core/number_text.h"
 #include "core/width.h"
@@ -23,9 +23,7 @@ std::string right(const std::string& text, size_t columns) {
   return width < columns ? std::string(columns - width, ' ') + text : text;
 }
 
-nlohmann::ordered_json number(double value) {
-  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(number_text(value));
-}
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(number_text(value)); }
 
 }  // namespace
 
@@ -41,6 +39,8 @@ std::string page(const Lens& lens, const PageOptions& options) {
   line(join("After ", visible_line(lens.tokens[static_cast<size_t>(lens.position)]), " (position ",
             lens.position, "): ", word, " (token ", lens.target, ")"));
   out += "\n";
+  line("If the network stopped there: p and rank (0: the likeliest) of that token,");
+  line("and the likeliest token with its p:");
   line(pad_to_width("residual stream", names) + right("p", 8) + "  rank  likeliest");
   for (const LensLayer& layer : lens.layers)
     line(pad_to_width(layer.name, names) + right(fixed(layer.probability, options.decimals), 8) +
@@ -65,7 +65,6 @@ std::string page(const Lens& lens, const PageOptions& options) {
 }
 
 std::string to_json(const Lens& lens) {
-  using Json = nlohmann::ordered_json;
   Json out = {{"tokens", Json::array()},
               {"position", lens.position},
               {"target", lens.target},

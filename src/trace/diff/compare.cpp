@@ -9,20 +9,20 @@ namespace limpid {
 namespace {
 
 constexpr double k_infinity = std::numeric_limits<double>::infinity();
-constexpr double k_masked = -1e4;       // other programs' scores that are not seen are this or lower
-constexpr double k_least_scale = 1e-3;  // below this a stage's numbers are held to it
+constexpr double k_masked_score = -1e4;  // other programs' scores that are not seen are this or lower
+constexpr double k_least_scale = 1e-3;   // below this a stage's numbers are held to it
 
 double largest_finite(const Tensor& x) {
   double most = 0;
   for (int64_t i = 0; i < x.count(); ++i)
-    if (const double v = std::fabs(x.data<double>()[i]); std::isfinite(v) && v < -k_masked)
+    if (const double v = std::fabs(x.data<double>()[i]); std::isfinite(v) && v < -k_masked_score)
       most = std::max(most, v);
   return most;
 }
 
 double apart(double a, double b) {
   if (a == b || (std::isnan(a) && std::isnan(b))) return 0;
-  if ((a == -k_infinity && b <= k_masked) || (b == -k_infinity && a <= k_masked)) return 0;
+  if ((a == -k_infinity && b <= k_masked_score) || (b == -k_infinity && a <= k_masked_score)) return 0;
   const double d = std::fabs(a - b);
   return std::isnan(d) ? k_infinity : d;
 }

@@ -13,7 +13,7 @@ namespace limpid {
 
 namespace {
 
-std::string some_of(const std::vector<std::string>& names, size_t most = 6) {
+std::string listed(const std::vector<std::string>& names, size_t most = 6) {
   std::string out;
   for (size_t i = 0; i < names.size() && i < most; ++i) out += (i ? ", " : "") + visible_line(names[i]);
   return names.size() > most ? join(out, " and ", names.size() - most, " more") : out;
@@ -24,8 +24,8 @@ std::string some_of(const std::vector<std::string>& names, size_t most = 6) {
   for (const auto& [name, tensor] : a.values) held.push_back(name);
   fail_call("diff: no array of ", b.source.empty() ? "B" : visible(b.source),
             " is a value that the trace holds; it has ",
-            some_of(pairs.unknown.empty() ? std::vector<std::string>{"none by its name"} : pairs.unknown),
-            "; the trace has ", held.empty() ? "nothing in full" : some_of(held),
+            listed(pairs.unknown.empty() ? std::vector<std::string>{"none by its name"} : pairs.unknown),
+            "; the trace has ", held.empty() ? "nothing in full" : listed(held),
             "; names may be limpid's, TransformerLens' (blocks.0.attn.hook_q) or Hugging Face's "
             "(hidden_states.0, attentions.0, logits)");
 }
@@ -73,7 +73,7 @@ void compare_graphs(Diff& out, const Trace& a, const Activations& b, const Stage
         names.push_back(name);
     for (const auto& [name, value] : other)
       if (!mine.count(name)) names.push_back(name);
-    out.notes.push_back(join("by the graphs: the options of ", stage.name, " differ in ", some_of(names)));
+    out.notes.push_back(join("by the graphs: the options of ", stage.name, " differ in ", listed(names)));
     return;
   }
   if (id < 0 && a.graph->find(stage.name) >= 0)
@@ -98,17 +98,19 @@ std::string verdict_of_numbers(const Diff& d, const Trace& a, bool own_stage) {
     out = d.inputs.empty() ? join(first.name, " does not agree")
                            : join("The inputs of ", d.between[0], " agree, its output does not");
   else
-    out = join("The difference arises between ", d.inputs.empty() ? "the beginning" : some_of(d.inputs, 3),
+    out = join("The difference arises between ", d.inputs.empty() ? "the beginning" : listed(d.inputs, 3),
                ", ", d.inputs.size() > 1 ? "which agree" : "which agrees", ", and ", first.name,
-               ", which does not: in one of ", d.between.size(), " stages (", some_of(d.between, 4), ")");
+               ", which does not: in one of ", d.between.size(), " stages (", listed(d.between, 4), ")");
   out += ".";
   if (!first.comparable)
     return join(first.name, " is ", first.shape.text(), " here and ", first.other, " ",
                 first.other_shape.text(), " there: the shapes do not fit. ", out);
+  if (d.recomputed)
+    return join(out, " A's own stages, run again in double, give B's numbers: A's were rounded or edited.");
   if (d.hypotheses.empty()) return out;
   const Hypothesis& best = d.hypotheses.front();
   if (best.reproduces)
-    return join(out, " B's numbers are those of this: ", best.what, " (", best.where, ").");
+    return join(out, " A gives B's numbers with this change: ", best.what, " (", best.where, ").");
   return join(out, " None of ", d.tried, " variants tried gives B's numbers.");
 }
 
@@ -165,8 +167,8 @@ Diff diff(const Trace& a, const Activations& b, const DiffOptions& options) {
   out.missing = all.missing;
   out.unknown = all.unknown;
   out.notes = all.notes;
-  if (!a.edited.empty()) out.notes.push_back("A was edited: " + some_of(a.edited));
-  if (!b.ignored.empty()) out.notes.push_back("no arrays, left out: " + some_of(b.ignored));
+  if (!a.edited.empty()) out.notes.push_back("A was edited: " + listed(a.edited));
+  if (!b.ignored.empty()) out.notes.push_back("no arrays, left out: " + listed(b.ignored));
   for (const Pair& pair : all.pairs) {
     out.stages.push_back(compare(pair, options.tolerance));
     if (out.first < 0 && !out.stages.back().agrees) out.first = static_cast<int>(out.stages.size()) - 1;

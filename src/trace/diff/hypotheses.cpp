@@ -229,6 +229,11 @@ void find_hypotheses(Diff& out, Region& region, const Pair& pair, const Pairs& a
   region.run();
   const std::optional<AlignedNumbers> both = aligned(*pair.here, pair.other_numbers());
   if (!both) return;
+  const std::optional<AlignedNumbers> again = aligned(region.result(), pair.other_numbers());
+  if (again && compare(again->here, again->there, out.tolerance).agrees()) {
+    out.recomputed = true;
+    return;
+  }
   const std::optional<AlignedNumbers> own = aligned(region.result(), *pair.here);
   if (own && !compare(own->here, own->there, out.tolerance).agrees())
     out.notes.push_back(join("what A's graph gives for ", pair.name,

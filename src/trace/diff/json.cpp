@@ -1,7 +1,7 @@
 // A diff as JSON.
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/label.h"
 #include "core/number_text.h"
 #include "limpid/diff.h"
@@ -10,9 +10,7 @@ namespace limpid {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(number_text(value)); }
+Json json_number(double value) { return std::isfinite(value) ? Json(value) : Json(number_text(value)); }
 
 Json texts(const std::vector<std::string>& list) {
   Json out = Json::array();
@@ -27,11 +25,11 @@ Json json_of(const StageDifference& s) {
           {"other_shape", s.other_shape.sizes()},
           {"comparable", s.comparable},
           {"agrees", s.agrees},
-          {"largest", number(s.largest)},
+          {"largest", json_number(s.largest)},
           {"beyond", s.beyond},
           {"cell", s.cell},
-          {"here", number(s.here)},
-          {"there", number(s.there)}};
+          {"here", json_number(s.here)},
+          {"there", json_number(s.there)}};
 }
 
 }  // namespace
@@ -48,8 +46,9 @@ std::string to_json(const Trace& a, const Diff& d) {
   for (const Hypothesis& h : d.hypotheses)
     out["hypotheses"].push_back({{"what", visible_line(h.what)},
                                  {"where", visible_line(h.where)},
-                                 {"largest", number(h.largest)},
+                                 {"largest", json_number(h.largest)},
                                  {"reproduces", h.reproduces}});
+  out["recomputed"] = d.recomputed;
   out["tried"] = d.tried;
   out["stages"] = Json::array();
   for (const StageDifference& s : d.stages) out["stages"].push_back(json_of(s));

@@ -50,7 +50,7 @@ const std::map<std::string, std::vector<std::string>, std::less<>> k_whole = {
     {"prediction_logits", {"logits"}},
 };
 
-std::optional<int> whole_number(std::string_view text) {
+std::optional<int> place_number(std::string_view text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
@@ -62,8 +62,8 @@ std::optional<int> numbered(std::string_view name, std::string_view what) {
   if (!name.starts_with(what)) return std::nullopt;
   name.remove_prefix(what.size());
   if (name.size() > 2 && name.front() == '[' && name.back() == ']')
-    return whole_number(name.substr(1, name.size() - 2));
-  if (name.size() > 1 && (name.front() == '.' || name.front() == '_')) return whole_number(name.substr(1));
+    return place_number(name.substr(1, name.size() - 2));
+  if (name.size() > 1 && (name.front() == '.' || name.front() == '_')) return place_number(name.substr(1));
   return std::nullopt;
 }
 
@@ -97,7 +97,7 @@ std::string hub_name(const Graph& graph, std::string_view name) {
 std::string module_hook(const Graph& graph, std::string_view name) {
   if (!name.starts_with("blocks.")) return "";
   const size_t dot = name.find('.', 7);
-  if (dot == name.npos || !whole_number(name.substr(7, dot - 7))) return "";
+  if (dot == name.npos || !place_number(name.substr(7, dot - 7))) return "";
   const auto found = k_module_hooks.find(name.substr(dot + 1));
   return found == k_module_hooks.end()
              ? ""
@@ -110,7 +110,7 @@ int layers_of(const Graph& graph) {
   int layers = 0;
   const auto see = [&](std::string_view name) {
     if (!name.starts_with("blocks.")) return;
-    if (const std::optional<int> n = whole_number(name.substr(7, name.find('.', 7) - 7)))
+    if (const std::optional<int> n = place_number(name.substr(7, name.find('.', 7) - 7)))
       layers = std::max(layers, *n < 1000000 ? *n + 1 : layers);
   };
   for (const Value& value : graph.values()) see(value.name);

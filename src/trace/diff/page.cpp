@@ -15,14 +15,14 @@ namespace {
 
 constexpr int k_rows_around = 4;  // of the table, before and after the first that parts
 
-std::string number(double value) {
+std::string six_digits(double value) {
   if (!std::isfinite(value)) return number_text(value);
   char text[32];
   std::snprintf(text, sizeof text, "%.6g", value);
   return text;
 }
 
-std::string small(double value) {
+std::string two_digits(double value) {
   if (!std::isfinite(value)) return number_text(value);
   char text[32];
   std::snprintf(text, sizeof text, "%.1e", value);
@@ -102,7 +102,7 @@ class DiffPage {
   void table() {
     say(join("A beside ", d_.source.empty() ? "B" : visible(d_.source), ": ", d_.stages.size(),
              d_.stages.size() == 1 ? " value" : " values", " in the order of A's graph, tolerance ",
-             number_text(d_.tolerance)),
+             number_text(d_.tolerance), "; the largest difference of each, and where it is"),
         "  ");
     out_ += "\n";
     row("stage", "largest", "where", "");
@@ -117,7 +117,7 @@ class DiffPage {
     if (from > 0) out_ += join("  (", from, " before, which agree)\n");
     for (int i = from; i < to; ++i) {
       const StageDifference& s = d_.stages[static_cast<size_t>(i)];
-      row((i == d_.first ? "> " : "  ") + visible_line(s.name), s.comparable ? small(s.largest) : "-",
+      row((i == d_.first ? "> " : "  ") + visible_line(s.name), s.comparable ? two_digits(s.largest) : "-",
           s.comparable && s.largest > 0 ? places(s.shape, s.cell) : "", state(s));
     }
     if (to < static_cast<int>(d_.stages.size())) {
@@ -141,7 +141,7 @@ class DiffPage {
     int64_t cells = 1;
     for (const Dim& dim : s.shape) cells *= dim.size;
     say(join(s.beyond, " of ", cells, " numbers differ by more than the tolerance; the worst is ", s.name,
-             places(s.shape, s.cell), ": ", number(s.here), " here, ", number(s.there), " there"),
+             places(s.shape, s.cell), ": ", six_digits(s.here), " here, ", six_digits(s.there), " there"),
         "  ");
     out_ += "\n";
     if (d_.explanation.empty()) return;
@@ -155,11 +155,11 @@ class DiffPage {
   void hypothesis(const Hypothesis& h) {
     if (h.reproduces)
       say(join("Gives B's numbers: ", visible_line(h.what), " (", visible_line(h.where), "), within ",
-               small(h.largest)),
+               two_digits(h.largest)),
           "  ");
     else
       say(join("Nearest of the variants: ", visible_line(h.what), " (", visible_line(h.where),
-               "), which leaves ", small(h.largest)),
+               "), which leaves ", two_digits(h.largest)),
           "  ");
   }
 

@@ -22,7 +22,7 @@ std::optional<Tensor> rebuilt_input(const Trace& trace, const Value& value) {
   return Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, length}}, ids);
 }
 
-std::optional<Tensor> held(const Trace& trace, const Value& value) {
+std::optional<Tensor> kept_numbers(const Trace& trace, const Value& value) {
   const auto wide = [](const Tensor& x) { return is_floating(x.dtype()) ? x.to(DType::f64) : x; };
   if (const auto found = trace.values.find(value.name); found != trace.values.end())
     return wide(found->second);
@@ -66,7 +66,7 @@ Region::Region(const Trace& trace, int target, const std::set<int>& agreeing, bo
 void Region::keep(int value) {
   if (!frontier_.insert(value).second) return;
   const Value& v = graph_.value(value);
-  std::optional<Tensor> numbers = held(trace_, v);
+  std::optional<Tensor> numbers = kept_numbers(trace_, v);
   if (v.kind != Value::Kind::parameter) inputs_.push_back(v.name);
   if (numbers)
     values_[value] = std::move(*numbers);

@@ -65,7 +65,7 @@ Variant elementwise(std::string what, F f) {
           }};
 }
 
-inline std::string number(double value) {
+inline std::string short_number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.6g", value);
   return text;

@@ -5,9 +5,7 @@
 
 #include "trace/diff/variant_helpers.h"
 
-namespace limpid {
-
-using namespace variants;
+namespace limpid::variants {
 
 namespace {
 
@@ -84,19 +82,21 @@ List of_every(const StageCall& c, const std::vector<Tensor>& own) {
   if (y.dtype() != DType::f64) return out;
   const bool same = !c.in.empty() && c.in[0]->dtype() == DType::f64 && c.in[0]->count() == y.count();
   if (same && !c.stage.operation->is_view())
-    out.push_back({join(c.stage.operation->label(), " is left out"), 1, [](const StageCall& call) {
-                     std::vector<Tensor> given = call.run();
-                     Tensor x = *call.in[0];
-                     x.reshape(given[0].shape());
-                     given[0] = std::move(x);
-                     return given;
-                   }});
+    out.push_back(
+        {join("the whole stage is left out: ", c.stage.operation->label()), 1, [](const StageCall& call) {
+           std::vector<Tensor> given = call.run();
+           Tensor x = *call.in[0];
+           x.reshape(given[0].shape());
+           given[0] = std::move(x);
+           return given;
+         }});
   if (c.wanted) {
     const Tensor& target = own.at(static_cast<size_t>(c.wanted_output));
     if (target.count() == c.wanted->count())
       if (const double factor = fitted_factor(target, *c.wanted); factor != 0 && std::fabs(factor - 1) > 1e-6)
-        out.push_back(times(join("all numbers times ", number(factor), size_named(factor, target.shape())),
-                            factor, c.wanted_output, 2));
+        out.push_back(
+            times(join("all numbers times ", short_number(factor), size_named(factor, target.shape())),
+                  factor, c.wanted_output, 2));
     return out;
   }
   for (const Dim& dim : y.shape())
@@ -108,6 +108,10 @@ List of_every(const StageCall& c, const std::vector<Tensor>& own) {
 }
 
 }  // namespace
+
+}  // namespace limpid::variants
+
+namespace limpid {
 
 std::vector<Tensor> StageCall::run(const std::string& kind, const Options& options,
                                    const Tensors& inputs) const {
@@ -128,6 +132,7 @@ std::vector<Tensor> StageCall::run(const std::string& kind, const Options& optio
 }
 
 std::vector<Variant> variants_of(const StageCall& c) {
+  using namespace variants;
   List out;
   if (const auto found = k_of.find(c.stage.operation->kind()); found != k_of.end()) out = found->second(c);
   for (Variant& each : of_every(c, c.run())) out.push_back(std::move(each));

@@ -66,8 +66,8 @@ List of_any_norm(const StageCall& c) {
   const double epsilon = c.options().real("epsilon", 1e-5);
   for (const double each : k_epsilons)
     if (each != epsilon)
-      out.push_back(
-          changed(join("epsilon ", number(each), " in place of ", number(epsilon)), "epsilon", each));
+      out.push_back(changed(join("epsilon ", short_number(each), " in place of ", short_number(epsilon)),
+                            "epsilon", each));
   if (c.options().flag("gain")) {
     out.push_back(gain_plus("the gain is 1 + w in place of w", 1));
     out.push_back(gain_plus("the gain is w where it is 1 + w here", -1));

@@ -79,16 +79,17 @@ List of_rotary_angles(const StageCall& c) {
   }
   for (const double each : k_bases)
     if (each != base && !listed)
-      out.push_back(changed(join("rotary base ", number(each), " in place of ", number(base)), "base", each));
+      out.push_back(changed(join("rotary base ", short_number(each), " in place of ", short_number(base)),
+                            "base", each));
   out.push_back(shifted_angles("positions begin at 1 in place of 0", 1));
   out.push_back(shifted_angles("positions begin at -1 in place of 0", -1));
   out.push_back(shifted_angles("positions begin at 2 in place of 0", 2));
   for (const double factor : {2.0, 4.0, 8.0, 16.0, 32.0})
-    out.push_back(scaled_angles(join("rotary positions are divided by ", number(factor)), 1 / factor));
+    out.push_back(scaled_angles(join("rotary positions are divided by ", short_number(factor)), 1 / factor));
   for (const double wider : {2.0, 4.0})
     if (!listed)
-      out.push_back({join("rotary frequencies of a width of ", number(static_cast<double>(width) * wider),
-                          " in place of ", width),
+      out.push_back({join("rotary frequencies of a width of ",
+                          short_number(static_cast<double>(width) * wider), " in place of ", width),
                      0, [=](const StageCall& call) {
                        return angles(call, 0, [&](int64_t i) {
                          return std::pow(
@@ -124,16 +125,16 @@ List of_sinusoidal_positions(const StageCall& c) {
   List out;
   for (const double each : k_bases)
     if (each != c.options().real("base", 10000))
-      out.push_back(
-          changed(join("base ", number(each), " in place of ", number(c.options().real("base", 10000))),
-                  "base", each));
+      out.push_back(changed(
+          join("base ", short_number(each), " in place of ", short_number(c.options().real("base", 10000))),
+          "base", each));
   out.push_back(
       after("sines fill the first half of a row and cosines the second", [](Tensor& y, const StageCall&) {
         const Tensor own = y;
         const int64_t width = own.shape()[own.shape().rank() - 1].size;
         for (int64_t i = 0; i < own.count(); ++i) {
-          const int64_t c = i % width, to = c % 2 == 0 ? c / 2 : (width + 1) / 2 + c / 2;
-          y.data<double>()[i - c + to] = own.data<double>()[i];
+          const int64_t at = i % width, to = at % 2 == 0 ? at / 2 : (width + 1) / 2 + at / 2;
+          y.data<double>()[i - at + to] = own.data<double>()[i];
         }
       }));
   const auto shifted = [](int64_t ahead) {
@@ -144,9 +145,9 @@ List of_sinusoidal_positions(const StageCall& c) {
       longer[1].size += ahead;
       const Tensor more(DType::f64, longer);
       const std::vector<Tensor> rows = call.run(call.stage.operation->kind(), call.options(), {&more});
-      std::vector<Tensor> out;
-      out.push_back(Tensor::copy_of(rows[0].view().window(1, ahead, x.shape()[1].size)));
-      return out;
+      std::vector<Tensor> wanted;
+      wanted.push_back(Tensor::copy_of(rows[0].view().window(1, ahead, x.shape()[1].size)));
+      return wanted;
     };
   };
   out.push_back({"positions begin at 1 in place of 0", 0, shifted(1)});

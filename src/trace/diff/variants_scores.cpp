@@ -72,9 +72,9 @@ List of_missing_cap(const StageCall& c) {
   List out;
   if (c.wanted && c.wanted->count() == c.in[0]->count())
     if (const double cap = fitted_cap(*c.in[0], *c.wanted); cap > 0)
-      out.push_back(capped_before(
-          join("a soft cap of ", number(std::round(cap * 1e4) / 1e4), ", which is not here, comes first"),
-          cap));
+      out.push_back(capped_before(join("a soft cap of ", short_number(std::round(cap * 1e4) / 1e4),
+                                       ", which is not here, comes first"),
+                                  cap));
   return out;
 }
 
@@ -87,13 +87,15 @@ List of_weighted_sum(const StageCall& c) { return of_groups(c, 1); }
 List of_scale(const StageCall& c) {
   const double factor = c.options().real("factor", 1);
   List out;
-  out.push_back(changed(join("the factor ", number(factor), " is left out"), "factor", 1.0));
-  out.push_back(changed(join("the factor ", number(factor), " is applied twice"), "factor", factor * factor));
+  out.push_back(changed(join("the factor ", short_number(factor), " is left out"), "factor", 1.0));
   out.push_back(
-      changed(join("divided by ", number(factor), " in place of multiplied"), "factor", 1 / factor));
+      changed(join("the factor ", short_number(factor), " is applied twice"), "factor", factor * factor));
+  out.push_back(
+      changed(join("divided by ", short_number(factor), " in place of multiplied"), "factor", 1 / factor));
   if (factor > 0)
-    out.push_back(changed(join("the factor is ", number(std::sqrt(factor)), ", the root of ", number(factor)),
-                          "factor", std::sqrt(factor)));
+    out.push_back(changed(
+        join("the factor is ", short_number(std::sqrt(factor)), ", the root of ", short_number(factor)),
+        "factor", std::sqrt(factor)));
   for (Variant& each : of_missing_cap(c)) out.push_back(std::move(each));
   return out;
 }
@@ -102,7 +104,7 @@ List of_softcap(const StageCall& c) {
   const double cap = c.options().real("cap", 1), factor = factor_before(c);
   List out;
   out.push_back(
-      elementwise(join("the soft cap of ", number(cap), " is left out"), [](double x) { return x; }));
+      elementwise(join("the soft cap of ", short_number(cap), " is left out"), [](double x) { return x; }));
   if (factor != 1 && factor != 0)
     out.push_back(elementwise("the soft cap is applied before the scale",
                               [=](double x) { return factor * cap * std::tanh(x / factor / cap); }));
@@ -112,12 +114,15 @@ List of_softcap(const StageCall& c) {
       elementwise("clipped at the cap in place of tanh", [=](double x) { return std::clamp(x, -cap, cap); }));
   for (const double each : {15.0, 20.0, 30.0, 50.0, 100.0})
     if (each != cap)
-      out.push_back(changed(join("a soft cap of ", number(each), " in place of ", number(cap)), "cap", each));
+      out.push_back(changed(join("a soft cap of ", short_number(each), " in place of ", short_number(cap)),
+                            "cap", each));
   if (c.wanted)
-    if (const double found = fitted_cap(*c.in[0], *c.wanted); found > 0)
-      out.push_back(
-          changed(join("a soft cap of ", number(std::round(found * 1e4) / 1e4), " in place of ", number(cap)),
-                  "cap", found));
+    if (const double found = fitted_cap(*c.in[0], *c.wanted); found > 0) {
+      out.push_back(changed(join("a soft cap of ", short_number(std::round(found * 1e4) / 1e4),
+                                 " in place of ", short_number(cap)),
+                            "cap", found));
+      out.back().rank = 2;  // read off B's numbers: a way that needs no number of B's is named first
+    }
   return out;
 }
 
