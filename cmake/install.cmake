@@ -9,10 +9,12 @@ set(LIMPID_PUBLIC_HEADERS
   draw.h
   engine.h
   error.h
+  diff.h
   explain.h
   files.h
   gguf.h
   graph.h
+  lens.h
   model.h
   architecture.h
   network.h

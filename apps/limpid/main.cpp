@@ -54,8 +54,8 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
       return join("'", extras.front(),
-                  "' is not a command; there are trace, explain, draw, quiz, generate, eval, train, embed, "
-                  "fill, classify, info, tokens and bench",
+                  "' is not a command; there are trace, explain, diff, lens, draw, quiz, generate, eval, train, "
+                  "embed, fill, classify, info, tokens and bench",
                   help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
@@ -108,6 +108,15 @@ void add_common(CLI::App& app, MainCall& call) {
   app.add_flag("--version", call.version, "The version, the instruction set in use, and the threads.");
 }
 
+Status status_of(const Work& work, const Terminal& terminal) {
+  try {
+    work(terminal);
+    return k_done;
+  } catch (const Parted&) {
+    return k_work_failed;
+  }
+}
+
 int run(int argc, char** argv) {
   CLI::App app("attention you can see, at full speed", "limpid");
   app.formatter(help_formatter());
@@ -119,6 +128,8 @@ int run(int argc, char** argv) {
   std::vector<std::pair<std::string, Work>> commands;
   commands.emplace_back("trace", add_trace(app));
   commands.emplace_back("explain", add_explain(app));
+  commands.emplace_back("diff", add_diff(app));
+  commands.emplace_back("lens", add_lens(app));
   commands.emplace_back("draw", add_draw(app));
   commands.emplace_back("quiz", add_quiz(app));
   commands.emplace_back("generate", add_generate(app));
@@ -140,10 +151,11 @@ int run(int argc, char** argv) {
     } else if (app.get_subcommands().empty()) {
       print(overview());
     }
+    Status status = k_done;
     for (const auto& [name, work] : commands)
-      if (!call.version && app.got_subcommand(name)) work(terminal);
+      if (!call.version && app.got_subcommand(name)) status = status_of(work, terminal);
     close_output();
-    return k_done;
+    return status;
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
     print(chosen.empty() ? overview() : chosen.front()->help());
