@@ -134,8 +134,25 @@ TEST_P(Families, WriteTheReferencesTokens) {
   const Model m = model();
   GenerateOptions options;
   options.tokens = golden2.at("out.generated_ids").count();
-  EXPECT_EQ(m.generate(row_of(golden2.at("in.prompt_ids"), 0), options),
-            row_of(golden2.at("out.generated_ids"), 0));
+  for (bool cache : {true, false}) {
+    options.cache = cache;
+    EXPECT_EQ(m.generate(row_of(golden2.at("in.prompt_ids"), 0), options),
+              row_of(golden2.at("out.generated_ids"), 0))
+        << (cache ? "keys and values kept" : "read anew");
+  }
+  if (!m.can_extend()) return;
+  // Every step's logits have the bits of a run of the whole text.
+  std::vector<int64_t> ids = row_of(golden2.at("in.prompt_ids"), 0);
+  Session session = m.session();
+  for (int64_t id : row_of(golden2.at("out.generated_ids"), 0)) {
+    const Tensor kept =
+        session.extend({ids.begin() + static_cast<std::ptrdiff_t>(session.length()), ids.end()});
+    const RunResult whole = m.run(TokenBatch{{ids}, {}}, {.keep = {"logits"}});
+    const Tensor& logits = whole["logits"];
+    EXPECT_EQ(std::memcmp(logits.data<float>() + logits.count() - kept.count(), kept.raw(), kept.bytes()), 0)
+        << "after " << ids.size() << " tokens";
+    ids.push_back(id);
+  }
 }
 
 // The gradients of the reference stand in a file under the names of the weights: read as if they were

@@ -1,4 +1,5 @@
 // limpid generate: the text that the model goes on with, as it comes.
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -14,7 +15,7 @@ namespace {
 struct GenerateCall {
   std::optional<std::string> text;
   ModelCall model;
-  bool json = false;
+  bool json = false, stats = false;
   GenerateOptions options;
 };
 
@@ -28,19 +29,40 @@ Json text_json(const std::string& text) {
   return bytes;
 }
 
+// When tokens came.
+class Stopwatch {
+ public:
+  void token() { times_.push_back(std::chrono::steady_clock::now()); }
+  void print(size_t prompt) const {
+    flush_output();
+    const auto seconds = [](auto from, auto to) { return std::chrono::duration<double>(to - from).count(); };
+    if (times_.empty()) return;
+    const auto count = static_cast<double>(times_.size() - 1);
+    const double first = seconds(start_, times_.front()), rest = seconds(times_.front(), times_.back());
+    std::fprintf(stderr, "limpid: %zu tokens read; the first token after %.3f s", prompt, first);
+    if (count > 0 && rest > 0) std::fprintf(stderr, ", then %.1f tokens a second", count / rest);
+    std::fputs("\n", stderr);
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::vector<std::chrono::steady_clock::time_point> times_;
+};
+
 // An object a token as it comes, and one of the whole at the end.
-void generate_json(Model& model, const std::string& text, const GenerateOptions& options) {
+void generate_json(Model& model, const std::string& text, const GenerateOptions& options, Stopwatch& watch) {
   const auto line = [](const Json& json) {
     print(json.dump() + "\n");
     flush_output();
   };
   const std::string written = model.generate(text, options, [&](const GeneratedToken& token) {
+    watch.token();
     line({{"token", token.id}, {"text", text_json(token.piece)}, {"probability", token.probability}});
   });
   line({{"prompt", text_json(text)},
         {"text", text_json(written)},
         {"tokens", options.tokens},
-        {"temperature", options.temperature},
+        {"temperature", options.sample.temperature},
         {"seed", options.seed}});
 }
 
@@ -48,7 +70,12 @@ void generate(const GenerateCall& call, const Terminal& terminal) {
   const std::string text = text_of(call.text);
   Model model = open_model(call.model);
   if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
-  if (call.json) return generate_json(model, text, call.options);
+  Stopwatch watch;
+  if (call.json) {
+    generate_json(model, text, call.options, watch);
+    if (call.stats) watch.print(model.encode(text).size());
+    return;
+  }
   const auto show = [&](const std::string& piece) {
     print(terminal.output ? tame(piece) : piece);
     flush_output();
@@ -62,11 +89,13 @@ void generate(const GenerateCall& call, const Terminal& terminal) {
   int64_t outgrown = 0;
   options.on_slide = [&](int64_t context) { outgrown = context; };
   model.generate(text, options, [&](const std::string& piece) {
+    watch.token();
     begin();
     show(piece);
   });
   begin();
   print("\n");
+  if (call.stats) watch.print(model.encode(text).size());
   if (outgrown == 0) return;
   flush_output();
   std::fprintf(
@@ -85,10 +114,29 @@ Work add_generate(CLI::App& app) {
                   "The text to go on with; @FILE reads it from a file, - or nothing from standard input.")
       ->type_name("");
   sub->add_option("--tokens", call->options.tokens, "How many tokens to write (64).")->type_name("N");
-  sub->add_option("--temperature", call->options.temperature,
+  sub->add_option("--temperature", call->options.sample.temperature,
                   "0 always takes the likeliest token; 1 draws with the model's own probabilities; more is "
                   "wilder (0).")
       ->type_name("X");
+  sub->add_option("--top-k", call->options.sample.top_k, "Draws among the K likeliest tokens alone (0: all).")
+      ->type_name("K");
+  sub->add_option("--top-p", call->options.sample.top_p,
+                  "Draws among the likeliest tokens that together have the probability P (1: all).")
+      ->type_name("P");
+  sub->add_option("--min-p", call->options.sample.min_p,
+                  "Draws among tokens at least P times as likely as the likeliest (0: all).")
+      ->type_name("P");
+  sub->add_option("--repetition-penalty", call->options.sample.repetition_penalty,
+                  "Makes tokens that stand in the text less likely: positive logits are divided by X, others "
+                  "multiplied (1: not).")
+      ->type_name("X");
+  sub->add_option("--stop", call->options.stop, "Ends the text before TEXT; may be given several times.")
+      ->type_name("TEXT");
+  sub->add_flag("--stats", call->stats,
+                "Prints to standard error how long the first token took, and how many came in a second after "
+                "it.");
+  sub->add_flag("!--no-cache", call->options.cache,
+                "Reads the whole text again for every token: the same tokens, later.");
   sub->add_option("--seed", call->options.seed,
                   "What the draws start from: the same seed gives the same text (0).")
       ->type_name("N");
@@ -102,7 +150,7 @@ Work add_generate(CLI::App& app) {
   sub->footer(
       "Examples:\n"
       "  limpid generate \"Life is short\"\n"
-      "  limpid generate \"Life is short\" --temperature 0.8 --seed 3 --tokens 200\n"
+      "  limpid generate \"Life is short\" --temperature 0.8 --top-p 0.9 --seed 3 --tokens 200\n"
       "  echo \"Life is short\" | limpid generate --model my/model.safetensors\n");
   return [call](const Terminal& terminal) { generate(*call, terminal); };
 }

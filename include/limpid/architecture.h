@@ -53,6 +53,9 @@ struct AttentionOptions {
   // the first row of each is the same place, whatever their lengths (fused::forward counts from S - T).  With
   // 4 rows of x that follow 10 kept in memory: 10.  Not with rotary positions, which turn both alike.
   int64_t first_query = 0;
+  // Keys and values stand behind those that runs before have kept, in inputs in/k_room and in/v_room
+  // [B,S,G,D] (append); RunContext::first_position says how many these are.
+  bool appends = false;
   double scale = 0;  // of the dot products; 0: 1 / sqrt(width)
   double softcap = 0;
   bool bias = false;      // of queries, keys and values

@@ -110,6 +110,9 @@ using Outputs = std::span<const View>;
 struct RunContext {
   uint64_t seed = 0;
   uint64_t step = 0;
+  /// The position of the run's first row (t = 0): more than 0 where runs before it have computed the rows
+  /// before, and kept their keys and values (append).
+  int64_t first_position = 0;
 };
 
 /// What a stage is in the textbook figure; colours follow it, the same on every surface.
@@ -158,6 +161,8 @@ class Operation {
   virtual Expr explain(Inputs in, const Cell& out, const RunContext&) const = 0;
   /// True if output 0 is input 0 under another shape: no number moves.
   virtual bool is_view() const { return false; }
+  /// A view that writes: run() changes numbers of input 0, which is state that outlives the run.
+  virtual bool writes_in_place() const { return false; }
 
  private:
   friend class Registry;

@@ -77,10 +77,25 @@ struct TokenBatch {
   std::vector<std::vector<int64_t>> types;  // of the tokens, where the network has types; empty: all 0
 };
 
+/// How the next token is chosen.  In this order, as transformers does: the penalty, the temperature, top_k,
+/// top_p, min_p.
+struct SampleOptions {
+  double temperature = 0;  // 0: always the likeliest token; else it is drawn
+  int64_t top_k = 0;       // of the so many likeliest; 0: of all
+  double top_p = 1;        // of the likeliest that together have this probability (Holtzman 2019)
+  double min_p = 0;        // of those at least min_p times as likely as the likeliest
+  double repetition_penalty =
+      1;  // logits of tokens that stand in the text: positive ones divided by it, others multiplied
+};
+
 struct GenerateOptions {
   int64_t tokens = 64;
-  double temperature = 0;  // 0: always the likeliest token
+  SampleOptions sample = {};
   uint64_t seed = 0;
+  std::vector<std::string> stop = {};  // the text ends before the first of these
+  /// Keys and values of the text so far are kept, where the network allows it: the same tokens with the same
+  /// bits, and each costs what one token costs.  false: the text is read from its beginning for every token.
+  bool cache = true;
   bool stop_at_end = true;  // at the token with which the tokenizer ends a text, where it has one
   /// Called once when the text outgrows the `context` tokens that the model reads at a time, and it goes on
   /// from the latest of them.
@@ -93,6 +108,30 @@ struct GeneratedToken {
   // What it adds to the text: never half a character, so the first tokens of one may add nothing.
   std::string piece;
   double probability = 0;  // that the model gave it, at temperature 1
+};
+
+/// A text that grows.  Keys and values of the tokens read so far are kept, so that a token costs what one
+/// token costs however many came before.  Made by Model::session; the model must outlive it and not change.
+class Session {
+ public:
+  explicit Session(std::unique_ptr<struct SessionState>);
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  /// Reads these tokens behind those read so far, and returns the logits [V] after the last of them: the bits
+  /// are those of a run of the whole text.  Throws Error{call} for none, for ids that the vocabulary does not
+  /// have, and for more tokens than the network has positions.
+  Tensor extend(const std::vector<int64_t>& tokens);
+  /// Tokens read so far.
+  int64_t length() const;
+  /// Bytes that keys and values take.
+  size_t bytes() const;
+  /// Forgets all tokens.
+  void clear();
+
+ private:
+  std::unique_ptr<struct SessionState> state_;
 };
 
 /// A text is scored in windows: the first has `window` tokens; each later one begins `stride` tokens after
@@ -191,6 +230,12 @@ class Model {
   /// The tokens that the model continues these with; needs no tokenizer.
   std::vector<int64_t> generate(const std::vector<int64_t>& tokens, const GenerateOptions&,
                                 const std::function<void(const GeneratedToken&)>& on_token = {}) const;
+
+  /// Can keys and values be kept?  A causal network of tokens can, but for rotary angles that change with the
+  /// text's length (dynamic scaling) and relative keys.
+  bool can_extend() const;
+  /// An empty text that grows; throws Error{call} unless can_extend().
+  Session session() const;
 
   /// Throws Error{call} for a text of fewer than two tokens, a network that does not predict the next token,
   /// or one that sees the tokens it would predict.

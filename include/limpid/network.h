@@ -83,6 +83,11 @@ enum class Purpose {
   // [B,T].
   predict,
   train,  // also input "targets", output "loss"; with dropout
+  // As predict, for tokens that stand behind those of runs before: keys and values stay in inputs
+  // "blocks.N.attn.k_room" and "v_room" [B,S,G,D] (append), and RunContext::first_position says how many
+  // tokens
+  // came before.  Causal architectures alone.
+  extend,
 };
 
 /// Writes the network into an empty graph.  Throws Error{call} naming an impossible setting.

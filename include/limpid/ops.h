@@ -93,6 +93,10 @@ Stage relative_keys(const Scope& in, Stage scores, Stage q, Stage table, int64_t
 /// numbers of one, channel by channel.  Height and width are multiples of the size.
 Stage patches(const Scope& in, Stage pixels, int64_t size);
 
+/// room [B,S,G,D], rows [B,T,G,D] -> the room, in which the rows have been written at the positions
+/// RunContext::first_position + t.  The room is state: its memory outlives the run, and is written to.
+Stage append(const Scope& in, Stage room, Stage rows);
+
 /// x [B,T,C], rows [N,C] -> [B,N+T,C]: the rows, then x.
 Stage prepend(const Scope& in, Stage x, Stage rows);
 

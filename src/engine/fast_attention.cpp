@@ -38,10 +38,11 @@ struct Call {
     args.causal = o.flag("causal");
     args.window = o.integer("window");
     if (o.has("window_after")) args.window_after = o.integer("window_after");
-    args.first_query = o.integer("first_query");
+    const int64_t first = o.integer("first_query") + context.first_position;
+    args.first_query = first;
     size_t next = 3;
     if (o.flag("lengths")) set_lengths(in[next++]);
-    if (o.flag("relative_bias")) set_relative_bias(in[next++], o);
+    if (o.flag("relative_bias")) set_relative_bias(in[next++], o, first);
     if (o.flag("alibi")) {
       for (int64_t h = 0; h < args.shape.heads; ++h)
         slopes.push_back(static_cast<float>(alibi_slope(h, args.shape.heads)));
@@ -63,8 +64,8 @@ struct Call {
   }
 
   // The bucket's number for every distance that there is, once, in place of every cell.
-  void set_relative_bias(const ConstView& table, const Options& o) {
-    const int64_t first = o.integer("first_query"), heads = args.shape.heads, buckets = table.shape()[0].size;
+  void set_relative_bias(const ConstView& table, const Options& o, int64_t first) {
+    const int64_t heads = args.shape.heads, buckets = table.shape()[0].size;
     const RelativeBiasOptions options = {o.flag("bidirectional"), o.integer("max_distance", 128), first};
     args.least_distance = first - (args.shape.keys - 1);
     args.distances_head = args.shape.queries + args.shape.keys - 1;

@@ -77,7 +77,7 @@ void OneRun::run_one(const Plan::Step& step) {
   const Call c = call(step, stage.inputs, stage.outputs);
   if (step.kernel)
     run_as(stage, [&] { step.kernel(*stage.operation, c.in, c.out, options_.context); });
-  else if (!moves_nothing)
+  else if (!moves_nothing || stage.operation->writes_in_place())
     run_stage(stage, c.in, c.out, options_.context);
   for (size_t i = 0; i < stage.outputs.size(); ++i) {
     edit(stage.outputs[i], c.out[i]);

@@ -43,6 +43,9 @@ struct LIMPID_LOCAL Model::Impl {
                const std::string& text = "") const;
 };
 
+/// Token ids [1,T].
+Tensor one_row(const std::vector<int64_t>& ids);
+
 /// Puts parameters into a model; throws Error{work} naming one that is missing, left over or of another
 /// shape.
 void set_parameters(const Graph&, std::map<std::string, Tensor>& into, std::map<std::string, Tensor> from,

@@ -1,9 +1,7 @@
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "core/label.h"
-#include "limpid/random.h"
 #include "model/impl.h"
 
 namespace limpid {
@@ -206,11 +204,11 @@ RunResult Model::run(const Tensor& input, const RunOptions& options) const {
   return impl_->engine->run(impl_->bindings(input).views, options);
 }
 
-namespace {
-
 Tensor one_row(const std::vector<int64_t>& ids) {
   return Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, static_cast<int64_t>(ids.size())}}, ids);
 }
+
+namespace {
 
 // Which rows the first word that stands several times reads, beside what a dictionary would keep.
 std::string note_of_repeats(const std::vector<std::string>& words) {
@@ -230,87 +228,7 @@ std::string note_of_repeats(const std::vector<std::string>& words) {
   return "";
 }
 
-// The probability of one token.
-double probability(const float* logits, int64_t count, int64_t id) {
-  const float most = *std::max_element(logits, logits + count);
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i) sum += std::exp(static_cast<double>(logits[i]) - most);
-  return std::exp(static_cast<double>(logits[id]) - most) / sum;
-}
-
-// The likeliest token, or one drawn with the probabilities of logits / temperature.
-int64_t choose(const float* logits, int64_t count, double temperature, Random& random) {
-  const int64_t best = std::max_element(logits, logits + count) - logits;
-  if (temperature <= 0) return best;
-  std::vector<double> weights;
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    weights.push_back(std::exp((logits[i] - logits[best]) / temperature));
-    sum += weights.back();
-  }
-  double left = random.uniform() * sum;
-  for (int64_t i = 0; i < count; ++i)
-    if ((left -= weights[static_cast<size_t>(i)]) < 0) return i;
-  return best;
-}
-
 }  // namespace
-
-std::string Model::generate(const std::string& text, const GenerateOptions& options,
-                            const std::function<void(const std::string&)>& on_token) const {
-  return generate(text, options, std::function<void(const GeneratedToken&)>([&](const GeneratedToken& token) {
-                    if (on_token) on_token(token.piece);
-                  }));
-}
-
-std::string Model::generate(const std::string& text, const GenerateOptions& options,
-                            const std::function<void(const GeneratedToken&)>& on_token) const {
-  std::string written;
-  generate(encode(text), options, [&](const GeneratedToken& token) {
-    written += token.piece;
-    if (on_token) on_token(token);
-  });
-  return written;
-}
-
-std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const GenerateOptions& options,
-                                     const std::function<void(const GeneratedToken&)>& on_token) const {
-  if (!(options.temperature >= 0))
-    fail_call("generate: temperature is ", options.temperature, ", expected 0 or more");
-  if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
-  if (tokens.empty()) fail_call("generate: no tokens given; give at least one");
-  std::vector<int64_t> ids = tokens;
-  Random random(options.seed, stream_named("generate"));
-  const int64_t context = context_of(impl_->config);
-  // The tokens given first: what follows reads as it does behind them (a space, the rest of a character).
-  std::optional<StreamDecoder> text;
-  std::optional<int64_t> end;
-  if (const Tokenizer* tokenizer = impl_->tokenizer.get()) {
-    text.emplace(*tokenizer);
-    for (int64_t id : ids) text->push(id);
-    end = tokenizer->special_ids().eos;
-  }
-  bool slides = false;
-  for (int64_t n = 0; n < options.tokens; ++n) {
-    // Past what the model was trained on, it goes on from the latest tokens.
-    const size_t window = static_cast<size_t>(std::min<int64_t>(context, static_cast<int64_t>(ids.size())));
-    if (window < ids.size() && !slides && options.on_slide) options.on_slide(context);
-    slides = window < ids.size();
-    const std::vector<int64_t> seen(ids.end() - static_cast<std::ptrdiff_t>(window), ids.end());
-    const RunResult result = run(one_row(seen), {.observe = {{"logits", Depth::rows, 0, {-1}}}});
-    const Tensor& logits = result["logits@rows"];
-    const int64_t vocabulary = logits.shape().size(Axis::V);
-    const float* const last = logits.data<float>() + logits.count() - vocabulary;
-    const int64_t chosen = choose(last, vocabulary, options.temperature, random);
-    if (options.stop_at_end && end == chosen) break;
-    ids.push_back(chosen);
-    if (!on_token) continue;
-    std::string piece = text ? text->push(chosen) : "";
-    if (text && n + 1 == options.tokens) piece += text->finish();
-    on_token({chosen, piece, probability(last, vocabulary, chosen)});
-  }
-  return {ids.begin() + static_cast<std::ptrdiff_t>(tokens.size()), ids.end()};
-}
 
 Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) const {
   if (reads_images(impl_->config)) fail_call("this model reads images; give one instead of tokens");

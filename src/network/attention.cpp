@@ -43,6 +43,14 @@ void turn(const Scope& in, Stage x, Heads& heads, const RotaryOptions& o) {
   heads.k = rotary((in / "rot_k").as(Role::key), heads.k, cos, sin, o);           // [B,S,G,D]
 }
 
+// Keys or values behind those of the runs before.
+Stage appended(const Scope& in, const std::string& name, Role role, Stage rows) {
+  Shape room = rows.shape();
+  room[0].size = room[1].size = k_symbolic;
+  const Stage kept = in.graph->input((in / (name + "_room")).path, room, DType::f32);
+  return append((in / (name + "_all")).as(role), kept, rows);
+}
+
 RelativeBiasOptions bias_options(const AttentionOptions& o) {
   return {o.mask != Mask::causal, o.bias_distance, o.first_query};
 }
@@ -113,6 +121,10 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
     heads.k = normed((in / "k_norm").as(Role::key), heads.k, o);    // [B,S,G,D]
   }
   if (o.positions == Positions::rotary) turn(in, x, heads, o.rotary);
+  if (o.appends) {
+    heads.k = appended(in, "k", Role::key, heads.k);    // [B,S,G,D], S as large as the room
+    heads.v = appended(in, "v", Role::value, heads.v);  // [B,S,G,D]
+  }
   const auto [q, k, v] = heads;
   const Stage table = bias_table(in, o);
   std::vector<Stage> inputs = {q, k, v};

@@ -110,7 +110,11 @@ Architecture without_dropout(Architecture a) {
 
 void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   const bool training = purpose == Purpose::train;
-  const Architecture a = training ? given : without_dropout(given);
+  Architecture a = training ? given : without_dropout(given);
+  if (purpose == Purpose::extend) {
+    if (!causal(a) || a.patches) fail_call(a.family, ": only a causal network of tokens can be extended");
+    for (BlockOptions& block : a.stack.blocks) block.attention.appends = true;
+  }
   const Scope in = graph.scope();
   const int64_t table_width = a.inputs.embedding_width ? a.inputs.embedding_width : a.inputs.width;
   Stage table;

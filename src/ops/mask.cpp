@@ -75,9 +75,9 @@ class MaskBase : public Operation {
                 scores.text());
   }
 
-  Sight sight(Inputs in) const {
+  Sight sight(Inputs in, const RunContext& context) const {
     const Shape& scores = in[0].shape();
-    Sight see{causal_, first_query_, window_, window_after_};
+    Sight see{causal_, first_query_ + context.first_position, window_, window_after_};
     see.heads = scores[1].size, see.queries = scores[2].size, see.keys = scores[3].size;
     if (lengths_) {
       see.lengths = in[1].data<int64_t>();
@@ -94,9 +94,9 @@ class MaskBase : public Operation {
   }
 
   // Copies what is visible, puts `otherwise` elsewhere.
-  void run_with(Inputs in, Outputs out, double otherwise) const {
+  void run_with(Inputs in, Outputs out, double otherwise, const RunContext& context) const {
     on_real(out[0], [&]<class R>() {
-      const Sight see = sight(in);
+      const Sight see = sight(in, context);
       const auto x = in[0].as<R>();
       const auto y = out[0].as<R>();
       each_cell(in[0].shape(), [&](int64_t b, int64_t h, int64_t t, int64_t s) {
@@ -105,8 +105,8 @@ class MaskBase : public Operation {
     });
   }
 
-  Expr explain_with(Inputs in, const Index& at, double otherwise) const {
-    return sight(in)(at[0], at[1], at[2], at[3]) ? cell(in, 0, at) : Expr(otherwise);
+  Expr explain_with(Inputs in, const Index& at, double otherwise, const RunContext& context) const {
+    return sight(in, context)(at[0], at[1], at[2], at[3]) ? cell(in, 0, at) : Expr(otherwise);
   }
 
   // "s <= t and t - s < 4 and s < length": what a visible key fulfils.
@@ -145,7 +145,9 @@ class MaskScores final : public MaskBase {
     return "Scores of tokens that must not be looked at become -inf, which softmax turns into a weight of 0.";
   }
 
-  void run(Inputs in, Outputs out, const RunContext&) const override { run_with(in, out, -k_infinity); }
+  void run(Inputs in, Outputs out, const RunContext& context) const override {
+    run_with(in, out, -k_infinity, context);
+  }
 
   void gradient(GradientContext& g) const override {
     if (!g.wants(0)) return;
@@ -154,8 +156,8 @@ class MaskScores final : public MaskBase {
     g.give(0, g.apply("mask_gradient", options(), inputs));
   }
 
-  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
-    return explain_with(in, out.index, -k_infinity);
+  Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
+    return explain_with(in, out.index, -k_infinity, context);
   }
 };
 
@@ -169,9 +171,11 @@ class MaskGradient final : public MaskBase {
   }
   std::string caption() const override { return "A hidden score changes nothing, so its gradient is 0."; }
 
-  void run(Inputs in, Outputs out, const RunContext&) const override { run_with(in, out, 0); }
-  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
-    return explain_with(in, out.index, 0);
+  void run(Inputs in, Outputs out, const RunContext& context) const override {
+    run_with(in, out, 0, context);
+  }
+  Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
+    return explain_with(in, out.index, 0, context);
   }
 };
 

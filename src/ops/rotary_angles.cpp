@@ -58,12 +58,13 @@ class RotaryAngles final : public Operation {
   }
 
   // The angle is computed in double whatever the run's type: at far positions float would lose the turn.
-  void run(Inputs, Outputs out, const RunContext&) const override {
+  void run(Inputs, Outputs out, const RunContext& context) const override {
     on_real(out[0], [&]<class R>() {
       const auto cos = out[0].as<R>(), sin = out[1].as<R>();
       for (int64_t t = 0; t < out[0].shape()[0].size; ++t)
         for (int64_t i = 0; i < width_ / 2; ++i) {
-          const double angle = angle_of(t, i, out[0].shape()[0].size);
+          const double angle =
+              angle_of(context.first_position + t, i, context.first_position + out[0].shape()[0].size);
           cos(t, i) = static_cast<R>(magnitude_ * std::cos(angle));
           sin(t, i) = static_cast<R>(magnitude_ * std::sin(angle));
         }
@@ -72,11 +73,12 @@ class RotaryAngles final : public Operation {
 
   void gradient(GradientContext&) const override {}  // x is read for its length only
 
-  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
-    const Expr t(static_cast<double>(out.index[0]));
-    const Expr angle = frequencies_.empty()
-                           ? t / Expr(pace(base_for(in[0].shape()[1].size), out.index[1], width_))
-                           : t * Expr(frequencies_[static_cast<size_t>(out.index[1])]);
+  Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
+    const Expr t(static_cast<double>(context.first_position + out.index[0]));
+    const Expr angle =
+        frequencies_.empty()
+            ? t / Expr(pace(base_for(context.first_position + in[0].shape()[1].size), out.index[1], width_))
+            : t * Expr(frequencies_[static_cast<size_t>(out.index[1])]);
     const Expr turned = Expr::call(out.output == 0 ? Expr::Function::cos : Expr::Function::sin, {angle});
     return magnitude_ == 1 ? turned : Expr(magnitude_) * turned;
   }

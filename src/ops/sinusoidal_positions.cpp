@@ -33,14 +33,15 @@ class SinusoidalPositions final : public Operation {
   }
 
   // The angle is computed in double whatever the run's type: at far places float would lose the turn.
-  void run(Inputs, Outputs out, const RunContext&) const override {
+  void run(Inputs, Outputs out, const RunContext& context) const override {
     on_real(out[0], [&]<class R>() {
       const Shape& shape = out[0].shape();
       const auto y = out[0].as<R>();
       for (int64_t b = 0; b < shape[0].size; ++b)
         for (int64_t t = 0; t < shape[1].size; ++t)
           for (int64_t c = 0; c < shape[2].size; ++c) {
-            const double angle = static_cast<double>(t) / wavelength(base_, c, shape[2].size);
+            const double angle =
+                static_cast<double>(context.first_position + t) / wavelength(base_, c, shape[2].size);
             y(b, t, c) = static_cast<R>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
           }
     });
@@ -48,8 +49,8 @@ class SinusoidalPositions final : public Operation {
 
   void gradient(GradientContext&) const override {}  // x is read for its sizes only
 
-  Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
-    const int64_t t = out.index[1], c = out.index[2];
+  Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
+    const int64_t t = context.first_position + out.index[1], c = out.index[2];
     const Expr angle = Expr(static_cast<double>(t)) / Expr(wavelength(base_, c, in[0].shape()[2].size));
     return Expr::call(c % 2 == 0 ? Expr::Function::sin : Expr::Function::cos, {angle});
   }
