@@ -28,7 +28,7 @@ Exit status: 0 they agree, 1 they part (or a file could not be read), 2 the call
 was wrong.
 
 Examples:
-  limpid trace --tokens 3,4,5 --model FOLDER --observe "*" --params -o a.safetensors
+  limpid trace "Life is short" --observe "*" --params -o a.safetensors
   limpid diff a.safetensors b.safetensors
   limpid diff a.safetensors reference/ --tolerance 1e-3
   limpid diff a.safetensors b.npz --json

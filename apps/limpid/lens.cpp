@@ -78,8 +78,8 @@ Work add_lens(CLI::App& app) {
   sub->add_option("--decimals", call->decimals, "Digits after the point (4).")->type_name("N");
   sub->add_flag("--json", call->json, "Prints one JSON object instead.");
   sub->footer(
-      "The scale of every norm is held at what it was in this run; the parts then add up\n"
-      "to the logit.\n\n"
+      "The scale of every norm is held at what it was in this run; the parts then add\n"
+      "up to the logit.\n\n"
       "Examples:\n"
       "  limpid lens \"Life is short\"\n"
       "  limpid lens \"Life is short\" --token 1 --all\n"
