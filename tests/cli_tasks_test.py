@@ -136,7 +136,7 @@ class Tasks(Case):
             self.ok("trace", "w5", "--model", folder)  # the network runs whatever is said of sentences
         for bad, words in ((modules + [{"type": "sentence_transformers.models.Dense", "path": "2_Dense"}], "Dense"),
                            ([{"type": "a.Pooling", "path": "../elsewhere"}], "../elsewhere"), ({}, "modules.json"), ("{", "modules.json")):
-            self.folder("said", files={"modules.json": bad})
+            self.folder("said", files={"modules.json": bad, "1_Pooling/config.json": {"pooling_mode_cls_token": True}})
             self.refused(2, words, *call)
         self.refused(2, ["--pooling", "mean"], *call, "--pooling", "middle")
 

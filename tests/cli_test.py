@@ -255,6 +255,27 @@ class Generation(Case):
         self.refused(2, "temperature", "generate", "Life", *self.model, "--temperature", "-1")
         self.refused(2, "tokens", "generate", "Life", *self.model, "--tokens", "-1")
 
+    def test_generate_chooses_as_it_is_told(self):
+        call = ["generate", "Life knows", *self.model, "--tokens", "12"]
+        greedy = self.ok(*call)
+        self.assertEqual(self.ok(*call, "--no-cache"), greedy)
+        self.assertEqual(self.ok(*call, "--temperature", "2", "--top-k", "1", "--seed", "4"), greedy)
+        self.assertEqual(self.ok(*call, "--temperature", "2", "--top-p", "1e-9", "--seed", "4"), greedy)
+        self.assertEqual(self.ok(*call, "--temperature", "2", "--min-p", "1", "--seed", "4"), greedy)
+        self.assertNotEqual(self.ok(*call, "--repetition-penalty", "100"), greedy)
+        written = greedy[len("Life knows"):-1]
+        for stop in (written[3:6], written[-2:]):
+            self.assertEqual(self.ok(*call, "--stop", "never there", "--stop", stop), "Life knows" + written[:written.index(stop)] + "\n")
+        self.assertEqual(self.ok("generate", "--stop", written[3:6], *call[1:]), "Life knows" + written[:written.index(written[3:6])] + "\n")
+        self.assertEqual(self.ok(*call, "--stop", "[" + written[3:6] + "]"), greedy)  # brackets are letters
+        self.assertEqual(self.ok(*call, "--stop", written[-1] + "?"), greedy)  # held back, and text after all
+        done = limpid(*call, "--stats")
+        self.assertEqual((done.returncode, done.stdout), (0, greedy))
+        self.assertRegex(done.stderr, r"^limpid: \d+ tokens read; the first token after [\d.]+ s, then [\d.]+ tokens a second\n$")
+        for option, value, named in (("--top-k", "-1", "top_k"), ("--top-p", "0", "top_p"), ("--min-p", "2", "min_p"),
+                                     ("--repetition-penalty", "0", "repetition_penalty"), ("--stop", "", "stop string")):
+            self.refused(2, named, *call, option, value)
+
 
 class Files(Case):
     def test_info(self):

@@ -102,7 +102,7 @@ Work add_classify(CLI::App& app) {
   sub->footer(
       "A word is shown with the class of its first token; --json has every token's.\n\n"
       "Examples:\n"
-      "  limpid classify \"What a day!\" --model distilbert-base-uncased-finetuned-sst-2-english\n"
+      "  limpid classify \"What a day!\" --model FOLDER\n"
       "  limpid classify --lines texts.txt --model bert-base-NER --json\n");
   return [call](const Terminal& terminal) { run(*call, terminal); };
 }

@@ -131,6 +131,7 @@ Work add_generate(CLI::App& app) {
                   "multiplied (1: not).")
       ->type_name("X");
   sub->add_option("--stop", call->options.stop, "Ends the text before TEXT; may be given several times.")
+      ->allow_extra_args(false)  // the text may come next; and "[END]" is no list
       ->type_name("TEXT");
   sub->add_flag("--stats", call->stats,
                 "Prints to standard error how long the first token took, and how many came in a second after "
@@ -150,7 +151,7 @@ Work add_generate(CLI::App& app) {
   sub->footer(
       "Examples:\n"
       "  limpid generate \"Life is short\"\n"
-      "  limpid generate \"Life is short\" --temperature 0.8 --top-p 0.9 --seed 3 --tokens 200\n"
+      "  limpid generate \"Life is short\" --temperature 0.8 --top-p 0.9 --seed 3\n"
       "  echo \"Life is short\" | limpid generate --model my/model.safetensors\n");
   return [call](const Terminal& terminal) { generate(*call, terminal); };
 }

@@ -42,25 +42,36 @@ const CLI::Option* find_option(const CLI::App& app, const std::string& name) {
   return app.get_option_no_throw(name);
 }
 
+// Where several values may stand CLI11 takes "[a,b]" for a list, and its brackets away.  "[X] [MASK]" is a
+// text: it is marked on its way into the parser, and the mark is taken off behind it.
+constexpr char k_in_brackets = '\x1e';
+
+void unmark(std::string& text) {
+  if (text.ends_with(k_in_brackets)) text.pop_back();
+}
+
 // What the parser says, as a sentence that repairs the call.
 std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   const std::string help = "; see `" + called(app) + " --help`";
   const auto chosen = app.get_subcommands();
-  const std::vector<std::string> extras = app.remaining(true);
+  std::vector<std::string> extras = app.remaining(true);
+  std::for_each(extras.begin(), extras.end(), unmark);
   const auto option = std::find_if(extras.begin(), extras.end(), [](const std::string& extra) {
     return extra.size() > 1 && extra[0] == '-';
   });
   if (option != extras.end()) return join("'", *option, "' is not an option of ", called(app), help);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
-      return join("'", extras.front(),
-                  "' is not a command; there are trace, explain, diff, lens, draw, quiz, generate, eval, train, "
-                  "embed, fill, classify, info, tokens and bench",
-                  help);
+      return join(
+          "'", extras.front(),
+          "' is not a command; there are trace, explain, diff, lens, draw, quiz, generate, eval, train, "
+          "embed, fill, classify, info, tokens and bench",
+          help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
   }
-  const std::string what = error.what();
+  std::string what = error.what();
+  std::erase(what, k_in_brackets);
   if (dynamic_cast<const CLI::ConversionError*>(&error)) {  // "Could not convert: --tokens = ten"
     const std::string start = "Could not convert: ", between = " = ";
     const size_t equals = what.find(between);
@@ -117,6 +128,25 @@ Status status_of(const Work& work, const Terminal& terminal) {
   }
 }
 
+void parse(CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> arguments;  // the last one first, as CLI11 takes them
+  for (int i = argc - 1; i > 0; --i) {
+    arguments.emplace_back(argv[i]);
+    if (arguments.back().starts_with('[') && arguments.back().ends_with(']'))
+      arguments.back() += k_in_brackets;
+  }
+  const CLI::Validator unmarks(
+      [](std::string& text) {
+        unmark(text);
+        return std::string();
+      },
+      "");
+  for (CLI::App* sub : app.get_subcommands({}))
+    for (CLI::Option* option : sub->get_options())
+      if (option->get_items_expected_max() > 0) option->transform(unmarks);
+  app.parse(std::move(arguments));
+}
+
 int run(int argc, char** argv) {
   CLI::App app("attention you can see, at full speed", "limpid");
   app.formatter(help_formatter());
@@ -143,7 +173,7 @@ int run(int argc, char** argv) {
   commands.emplace_back("bench", add_bench(app));
 
   try {
-    app.parse(argc, argv);
+    parse(app, argc, argv);
     if (call.threads) set_threads(*call.threads);
     const Terminal terminal = find_terminal(call.colour);
     if (call.version) {

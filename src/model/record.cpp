@@ -99,7 +99,7 @@ std::vector<std::string> Model::Impl::candidates(const std::vector<Token>& token
   const Head head = parts ? parts->head.kind : Head::none;
   if (head == Head::classes || head == Head::token_classes || head == Head::regression) {
     std::vector<std::string> labels;
-    for (const std::string& each : tasks.classes) labels.push_back(visible(each));
+    for (const std::string& each : tasks.classes) labels.push_back(visible_line(each));
     return labels;
   }
   if (tokenizer) return vocabulary_labels(tokenizer.get());

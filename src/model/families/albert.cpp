@@ -33,11 +33,13 @@ TensorTable tensors_of_albert(const HubConfig&, const Architecture&) {
   t.projection("mlp", "in", layer + "ffn");
   t.projection("mlp", "out", layer + "ffn_output");
   t.norm("blocks.*.ln2", layer + "full_layer_layer_norm");
+  t.of_words = true;
   t.linear("head.W", "predictions.dense.weight");
   t.vector("head.b", "predictions.dense.bias");
   t.norm("ln_head", "predictions.LayerNorm");
   t.linear("unembed.W_U", "predictions.decoder.weight");
   t.vector("unembed.b_U", "predictions.bias");
+  t.of_words = false;
   t.linear("head.W", "pooler.weight");
   t.vector("head.b", "pooler.bias");
   t.linear("unembed.W_U", "classifier.weight");

@@ -80,11 +80,13 @@ TensorTable bert_tensors(const std::string& name) {
   t.projection("mlp", "in", "encoder.layer.*.intermediate.dense");
   t.projection("mlp", "out", "encoder.layer.*.output.dense");
   t.norm("blocks.*.ln2", "encoder.layer.*.output.LayerNorm");
+  t.of_words = true;
   t.linear("head.W", "cls.predictions.transform.dense.weight");
   t.vector("head.b", "cls.predictions.transform.dense.bias");
   t.norm("ln_head", "cls.predictions.transform.LayerNorm");
   t.linear("unembed.W_U", "cls.predictions.decoder.weight");
   t.vector("unembed.b_U", "cls.predictions.bias");
+  t.of_words = false;
   t.linear("head.W", "pooler.dense.weight");
   t.vector("head.b", "pooler.dense.bias");
   t.linear("unembed.W_U", "classifier.weight");

@@ -37,11 +37,13 @@ TensorTable tensors_of_distilbert(const HubConfig&, const Architecture&) {
   t.projection("mlp", "in", "transformer.layer.*.ffn.lin1");
   t.projection("mlp", "out", "transformer.layer.*.ffn.lin2");
   t.norm("blocks.*.ln2", "transformer.layer.*.output_layer_norm");
+  t.of_words = true;
   t.linear("head.W", "vocab_transform.weight");
   t.vector("head.b", "vocab_transform.bias");
   t.norm("ln_head", "vocab_layer_norm");
   t.linear("unembed.W_U", "vocab_projector.weight");
   t.vector("unembed.b_U", "vocab_projector.bias");
+  t.of_words = false;
   t.linear("head.W", "pre_classifier.weight");
   t.vector("head.b", "pre_classifier.bias");
   t.linear("unembed.W_U", "classifier.weight");

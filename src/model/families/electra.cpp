@@ -31,10 +31,12 @@ TensorTable tensors_of_electra(const HubConfig&, const Architecture&) {
   t.vector("head.b", "discriminator_predictions.dense.bias");
   t.linear("unembed.W_U", "discriminator_predictions.dense_prediction.weight");
   t.vector("unembed.b_U", "discriminator_predictions.dense_prediction.bias");
+  t.of_words = true;
   t.linear("head.W", "generator_predictions.dense.weight");
   t.vector("head.b", "generator_predictions.dense.bias");
   t.norm("ln_head", "generator_predictions.LayerNorm");
   t.vector("unembed.b_U", "generator_lm_head.bias");
+  t.of_words = false;
   t.linear("head.W", "classifier.dense.weight");
   t.vector("head.b", "classifier.dense.bias");
   t.linear("unembed.W_U", "classifier.out_proj.weight");

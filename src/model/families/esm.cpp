@@ -37,11 +37,13 @@ TensorTable tensors_of_esm(const HubConfig&, const Architecture&) {
   t.norm("blocks.*.ln1", "encoder.layer.*.attention.LayerNorm");
   t.norm("blocks.*.ln2", "encoder.layer.*.LayerNorm");
   t.norm("ln_final", "encoder.emb_layer_norm_after");
+  t.of_words = true;
   t.linear("head.W", "lm_head.dense.weight");
   t.vector("head.b", "lm_head.dense.bias");
   t.norm("ln_head", "lm_head.layer_norm");
   t.linear("unembed.W_U", "lm_head.decoder.weight");
   t.vector("unembed.b_U", "lm_head.bias");
+  t.of_words = false;
   t.ignored.insert(t.ignored.end(),
                    {"*contact_head.*", "*embeddings.position_embeddings.weight", "lm_head.*"});
   return t;

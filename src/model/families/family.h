@@ -99,6 +99,7 @@ struct TensorRule {
   Part part = {};
   double offset = 0;      // added to every number
   int64_t skip_rows = 0;  // rows at the start that are left out
+  bool of_words = false;  // of the head that predicts words: no other head takes it
 };
 
 class TensorTable {
@@ -109,7 +110,13 @@ class TensorTable {
   std::vector<std::string> ignored = {"*inv_freq", "*.position_ids", "*.masked_bias"};
   bool linear_in_first = false;  // linear weights are stored [in,out] (GPT-2)
 
-  void add(TensorRule rule) { rules.push_back(std::move(rule)); }
+  /// What is added from here on is of the head that predicts words (a file of classes may still hold it).
+  bool of_words = false;
+
+  void add(TensorRule rule) {
+    rule.of_words = of_words;
+    rules.push_back(std::move(rule));
+  }
   void table(std::string ours, std::string theirs, int64_t skip_rows = 0) {
     add({std::move(ours), std::move(theirs), TensorRule::Layout::as_is, {}, 0, skip_rows});
   }

@@ -24,11 +24,13 @@ int64_t roberta_unused_positions(const HubConfig& c) { return c.size("pad_token_
 void add_roberta_names(TensorTable& t, const HubConfig& c) {
   for (TensorRule& rule : t.rules)
     if (rule.ours == "pos_embed.W_pos") rule.skip_rows = roberta_unused_positions(c);
+  t.of_words = true;
   t.linear("head.W", "lm_head.dense.weight");
   t.vector("head.b", "lm_head.dense.bias");
   t.norm("ln_head", "lm_head.layer_norm");
   t.linear("unembed.W_U", "lm_head.decoder.weight");
   t.vector("unembed.b_U", "lm_head.bias");
+  t.of_words = false;
   t.linear("head.W", "classifier.dense.weight");
   t.vector("head.b", "classifier.dense.bias");
   t.linear("unembed.W_U", "classifier.out_proj.weight");

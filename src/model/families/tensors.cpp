@@ -42,7 +42,8 @@ namespace {
 
 class Mapper {
  public:
-  Mapper(const TensorTable& table, const TensorSource& file) : table_(table), file_(file) {
+  Mapper(const TensorTable& table, const TensorSource& file, Head head)
+      : table_(table), file_(file), words_(head == Head::masked_word || head == Head::next_word) {
     const auto names = file.names();
     for (const std::string& name : names) left_.insert(name);
     for (const std::string& prefix : table.prefixes) {
@@ -56,7 +57,7 @@ class Mapper {
   Tensor parameter(const Value& value) {
     for (const TensorRule& rule : table_.rules) {
       const auto star = star_of(rule.ours, value.name);
-      if (!star) continue;
+      if (!star || (rule.of_words && !words_)) continue;
       const std::string name = found(with_star(rule.theirs, *star));
       if (name.empty()) {
         missing_ = prefix_ + with_star(rule.theirs, *star);
@@ -202,6 +203,7 @@ class Mapper {
 
   const TensorTable& table_;
   const TensorSource& file_;
+  bool words_;
   std::string prefix_, missing_;
   std::set<std::string> left_, used_;
 };
@@ -222,7 +224,7 @@ std::map<std::string, Tensor> parameters_of(const Architecture& network, const T
   } catch (const Error& error) {
     fail_work(described_by, ": ", error.what());
   }
-  Mapper mapper(table, file);
+  Mapper mapper(table, file, network.head.kind);
   std::map<std::string, Tensor> out;
   for (const Value& value : graph.values())
     if (value.kind == Value::Kind::parameter) out[value.name] = mapper.parameter(value);
