@@ -167,12 +167,12 @@ def smollm2(folder, data, work):
     model = folder / "SmolLM2-135M-Instruct.Q4_1.gguf"
     for each in json.loads((data / "golden.json").read_text())["prompts"]:
         name, prompt = each["name"], each["prompt"]
-        tokens = json.loads(limpid("tokens", prompt, "--model", model, "--json"))["tokens"]
+        tokens = json.loads(limpid("tokens", prompt, "--model", model, "--special", "--json"))["tokens"]
         check(f"{name}: the tokens", [t["id"] for t in tokens] == each["ids"])
-        for way in ([], ["--no-cache"] if len(each["ids"]) < 20 else []):
+        for way in [[], ["--no-cache"]][:1 + (len(each["ids"]) < 20)]:
             lines = [json.loads(line) for line in
-                     limpid("generate", prompt, "--model", model, "--tokens", len(each["greedy_ids"]), "--no-stop", "--json",
-                            *way).splitlines()][:-1]
+                     limpid("generate", prompt, "--model", model, "--tokens", len(each["greedy_ids"]), "--no-stop", "--special",
+                            "--json", *way).splitlines()][:-1]
             check(f"{name}: the tokens that follow{' (whole text each time)' if way else ''}",
                   [line["token"] for line in lines] == each["greedy_ids"])
             likeliest = math.exp(each["top10"][0]["logit"] - each["logsumexp"])

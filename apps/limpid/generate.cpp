@@ -133,6 +133,9 @@ Work add_generate(CLI::App& app) {
   sub->add_option("--stop", call->options.stop, "Ends the text before TEXT; may be given several times.")
       ->allow_extra_args(false)  // the text may come next; and "[END]" is no list
       ->type_name("TEXT");
+  sub->add_flag(
+      "--special", [call](int64_t) { call->options.specials = Specials::as_tokens; },
+      "Names of special tokens in the text, such as <|im_start|>, are those tokens (else they are text).");
   sub->add_flag("--stats", call->stats,
                 "Prints to standard error how long the first token took, and how many came in a second after "
                 "it.");

@@ -92,7 +92,8 @@ struct GenerateOptions {
   int64_t tokens = 64;
   SampleOptions sample = {};
   uint64_t seed = 0;
-  std::vector<std::string> stop = {};  // the text ends before the first of these
+  std::vector<std::string> stop = {};     // the text ends before the first of these
+  Specials specials = Specials::as_text;  // what names of special tokens mean in the text that is given
   /// Keys and values of the text so far are kept, where the network allows it: the same tokens with the same
   /// bits, and each costs what one token costs.  false: the text is read from its beginning for every token.
   bool cache = true;

@@ -55,7 +55,7 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
 std::string Model::generate(const std::string& text, const GenerateOptions& options,
                             const std::function<void(const GeneratedToken&)>& on_token) const {
   std::string written;
-  generate(encode(text), options, [&](const GeneratedToken& token) {
+  generate(impl_->input_of(text, options.specials).ids, options, [&](const GeneratedToken& token) {
     written += token.piece;
     if (on_token) on_token(token);
   });
