@@ -7,8 +7,8 @@ namespace limpid {
 
 namespace {
 
-constexpr int64_t k_block =
-    512;  // tokens of a run: a long text takes the memory of a block, not of all of it
+// Tokens of a run: a long text takes the memory of a block, not of all of it.
+constexpr int64_t k_block = 512;
 constexpr int64_t k_least_room = 256;
 
 }  // namespace
