@@ -84,15 +84,16 @@ Json describe_foreign_model(const std::string& path) {
             {"parameters", model.parameter_count()}};
   } catch (const Error& error) {
     return {{"kind", "safetensors"},
-            {"what", "a state dict with names of minGPT, nanoGPT or GPT-2"},
+            {"what", "a state dict with names of minGPT, nanoGPT, GPT-2 or TransformerLens"},
             {"advice", std::string("to run it as a model: ") + error.what()}};
   }
 }
 
-// minGPT, nanoGPT and GPT-2 call the embedding table so.
-bool names_gpt2(const ArrayList& list) {
-  return std::any_of(list.arrays.begin(), list.arrays.end(),
-                     [](const ArrayInfo& array) { return array.name.ends_with("wte.weight"); });
+// minGPT, nanoGPT and GPT-2 call the embedding table so; TransformerLens a layer's queries.
+bool names_state_dict(const ArrayList& list) {
+  return std::any_of(list.arrays.begin(), list.arrays.end(), [](const ArrayInfo& array) {
+    return array.name.ends_with("wte.weight") || array.name == "blocks.0.attn.W_Q";
+  });
 }
 
 Json arrays_json(const ArrayList& list) {
@@ -122,7 +123,7 @@ Json describe_safetensors(const std::string& path, const ArrayList& list) {
   } else if (entry(k_trace_key)) {
     out["kind"] = "trace";
     out.update(describe_trace(load_trace(path)));
-  } else if (entry("config") || (all_readable(list) && names_gpt2(list))) {  // another program's
+  } else if (entry("config") || (all_readable(list) && names_state_dict(list))) {  // another program's
     out.update(describe_foreign_model(path));
   } else {
     out["kind"] = "safetensors";

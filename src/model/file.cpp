@@ -74,7 +74,7 @@ std::shared_ptr<const Tokenizer> fitting(std::shared_ptr<const Tokenizer> tokeni
 
 [[noreturn]] void fail_no_model(const std::string& path, FileKind kind,
                                 const std::vector<std::string>& names) {
-  const char* const wanted = "no names of minGPT, nanoGPT, GPT-2 or llama2.c";
+  const char* const wanted = "no names of minGPT, nanoGPT, GPT-2, llama2.c or TransformerLens";
   if (kind == FileKind::pytorch || kind == FileKind::pytorch_old)
     fail_work(path, " is ", recognize(std::filesystem::path(path)).what,
               ", but not a model that limpid reads by itself (it has ", wanted,
@@ -126,6 +126,8 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
       refuse_options(options, path);
       return from_foreign(read_llama2c(*source), path, options);
     }
+    if (is_transformer_lens(source->names()))
+      return from_foreign(read_transformer_lens(*source, options), path, options);
     if (!is_mingpt(source->names())) fail_no_model(path, kind, source->names());
     return from_file(all_of(*source), path, options);
   }
