@@ -47,7 +47,8 @@ ForeignModel read_llama2c(const TensorSource&);
 bool is_llama2c_file(const std::string& path);
 ForeignModel read_llama2c_file(const std::string& path);
 
-/// TransformerLens: the state dict of a HookedTransformer with learned positions (blocks.0.attn.W_Q [H,C,D] ...).
+/// TransformerLens: the state dict of a HookedTransformer with learned positions (blocks.0.attn.W_Q [H,C,D]
+/// ...).
 bool is_transformer_lens(const std::vector<std::string>& names);
 ForeignModel read_transformer_lens(const TensorSource&, const LoadOptions&);
 
