@@ -1,4 +1,5 @@
-"""Writes small files of arrays for tests of the command, without NumPy: .safetensors and .npz."""
+"""Small files of arrays for tests of the command, without NumPy: writes .safetensors and .npz, reads .safetensors."""
+import array
 import io
 import json
 import math
@@ -29,6 +30,22 @@ def safetensors(arrays, metadata=None, raw=()):
         data += content
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data
+
+
+def tensors(path):
+    """The F32, I64 and BOOL tensors of a .safetensors file: name -> (sizes, flat numbers)."""
+    with open(path, "rb") as file:
+        data = file.read()
+    size = struct.unpack_from("<Q", data)[0]
+    out = {}
+    for name, entry in json.loads(data[8:8 + size]).items():
+        if name == "__metadata__":
+            continue
+        begin, end = (8 + size + at for at in entry["data_offsets"])
+        numbers = array.array({"F32": "f", "I64": "q", "BOOL": "b"}[entry["dtype"]])
+        numbers.frombytes(data[begin:end])
+        out[name] = (entry["shape"], list(numbers))
+    return out
 
 
 def npy(values=None, descr="<f4", shape=None, content=None):

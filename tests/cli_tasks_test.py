@@ -23,21 +23,6 @@ TOKENIZER = {"added_tokens": [{"id": MASK, "content": "<hidden>", "special": Tru
              "model": {"type": "WordLevel", "unk_token": "w1", "vocab": {f"w{i}": i for i in range(VOCABULARY) if i != MASK}}}
 
 
-def tensors(file):
-    """name -> (sizes, numbers)"""
-    with open(file, "rb") as opened:
-        data = opened.read()
-    size = struct.unpack_from("<Q", data)[0]
-    out = {}
-    for name, entry in json.loads(data[8:8 + size]).items():
-        if name == "__metadata__":
-            continue
-        begin, end = (8 + size + at for at in entry["data_offsets"])
-        letter, each = {"F32": ("f", 4), "I64": ("q", 8), "BOOL": ("?", 1)}[entry["dtype"]]
-        out[name] = (entry["shape"], list(struct.unpack(f"<{(end - begin) // each}{letter}", data[begin:end])))
-    return out
-
-
 def softmax(logits):
     powers = [math.exp(x - max(logits)) for x in logits]
     return [p / sum(powers) for p in powers]
@@ -48,8 +33,8 @@ class Tasks(Case):
     def setUpClass(cls):
         if not os.path.isdir(BERT):
             raise unittest.SkipTest(f"no {BERT} (LIMPID_DATA names the data folder)")
-        cls.weights = tensors(os.path.join(BERT, "model.safetensors"))
-        cls.golden = tensors(os.path.join(BERT, "golden2.safetensors"))
+        cls.weights = array_files.tensors(os.path.join(BERT, "model.safetensors"))
+        cls.golden = array_files.tensors(os.path.join(BERT, "golden2.safetensors"))
         with open(os.path.join(BERT, "config.json")) as file:
             cls.config = json.load(file)
 
@@ -149,7 +134,7 @@ class Tasks(Case):
             self.assertEqual(read(f"b{batch}.npy"), read("b1.npy"))
         self.ok(*call, "-o", path("e.safetensors"))
         self.ok(*call, "-o", path("e.npz"))
-        sizes, numbers = tensors(path("e.safetensors"))["embeddings"]
+        sizes, numbers = array_files.tensors(path("e.safetensors"))["embeddings"]
         self.assertEqual(sizes, [9, WIDTH])
         self.assertEqual(struct.pack(f"<{len(numbers)}f", *numbers), read("b1.npy")[-4 * len(numbers):])
         self.assertIn("embeddings", self.ok("info", path("e.npz")))
@@ -189,13 +174,13 @@ class Tasks(Case):
         self.assertEqual(said["text"], "w5 <hidden> w7 w8 <hidden> w10")
         self.assertEqual([(m["token"], m["begin"], m["end"]) for m in said["masks"]], [(1, 3, 11), (4, 18, 26)])
         self.ok("trace", "--tokens", "5,4,7,8,4,10", "--model", folder, "--observe", "logits", "-o", path("logits.safetensors"))
-        logits = tensors(path("logits.safetensors"))["logits"][1]
+        logits = array_files.tensors(path("logits.safetensors"))["logits"][1]
         for mask in said["masks"]:
             right = softmax(logits[mask["token"] * VOCABULARY:(mask["token"] + 1) * VOCABULARY])
             self.assertEqual(len(mask["guesses"]), 97)
             self.near([g["probability"] for g in mask["guesses"]], sorted(right, reverse=True), 1e-6)
             self.near([g["probability"] for g in mask["guesses"]], [right[g["id"]] for g in mask["guesses"]], 1e-6)
-        self.assertEqual(tensors(path("f.safetensors"))["logits"][1], logits)
+        self.assertEqual(array_files.tensors(path("f.safetensors"))["logits"][1], logits)
         best = [m["guesses"][0]["token"] for m in said["masks"]]
         self.assertEqual(said["filled"].split(), ["w5", best[0], "w7", "w8", best[1], "w10"])
         page = self.ok("fill", text, "--model", folder, "--top", "2")

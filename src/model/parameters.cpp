@@ -86,7 +86,9 @@ void set_parameters(const Graph& graph, std::map<std::string, Tensor>& into,
     if (!is_floating(found->second.dtype()))
       fail_work(path, ": parameter '", value.name, "' holds ", name(found->second.dtype()),
                 ", expected a floating type");
-    Tensor t = found->second.dtype() == DType::f64 ? std::move(found->second) : found->second.to(DType::f32);
+    const DType stored = found->second.dtype();
+    Tensor t = stored == DType::f64 || stored == DType::f32 ? std::move(found->second)
+                                                            : found->second.to(DType::f32);
     t.reshape(value.shape);
     into[value.name] = std::move(t);
     from.erase(found);
