@@ -16,6 +16,7 @@ import unicodedata
 import unittest
 
 PROGRAM = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/dev/limpid")
+SANITIZED = b"__asan_init" in open(PROGRAM, "rb").read()
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORK = tempfile.TemporaryDirectory(prefix="limpid_cli_")
 WALK = ["--network", "textbook", "--seed", "7"]

@@ -1,68 +1,12 @@
 // Families of real models: folders of the hub, read and run by what a user calls, held to what transformers
 // computed for the same weights (LIMPID_DATA: conformance/families).
-#include <gtest/gtest.h>
-
-#include <unistd.h>
-
 #include <cstring>
-#include <filesystem>
 
-#include "data.h"
-#include "limpid/model.h"
+#include "family_test.h"
 #include "limpid/trace.h"
 
 namespace limpid {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Case {
-  std::string name;
-  double logits = 2e-5;  // tolerance, of max(1, |value|)
-};
-void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
-
-class Families : public testing::TestWithParam<Case> {
- protected:
-  void SetUp() override {
-    folder = data_folder("conformance/families/" + GetParam().name);
-    if (folder.empty())
-      GTEST_SKIP() << "no conformance/families/" << GetParam().name << " (LIMPID_DATA names the data folder)";
-    golden = read_safetensors(folder / "golden.safetensors").tensors;
-    golden2 = read_safetensors(folder / "golden2.safetensors").tensors;
-  }
-
-  Model model() const { return Model::load(folder.string()); }
-  // What the file of gradients holds, and the gradients under our names.
-  std::pair<std::map<std::string, Tensor>, std::map<std::string, Tensor>> gradients_of(
-      const fs::path& file) const;
-  void expect_gradients(const Model&, const Graph&, std::map<std::string, ConstView> bound,
-                        const std::map<std::string, Tensor>& expected, double loss) const;
-
-  fs::path folder;
-  std::map<std::string, Tensor> golden, golden2;
-};
-
-std::vector<int64_t> row_of(const Tensor& ids, int64_t row, int64_t first = 0, int64_t end = -1) {
-  const int64_t width = ids.shape()[1].size;
-  std::vector<int64_t> out;
-  for (int64_t i = first; i < (end < 0 ? width : end); ++i)
-    out.push_back(static_cast<int64_t>(ids.at({row, i})));
-  return out;
-}
-
-// The largest difference, as a share of max(1, |expected|).
-double difference(const ConstView& got, const ConstView& expected) {
-  const Tensor a = Tensor::copy_of(got).to(DType::f64), b = Tensor::copy_of(expected).to(DType::f64);
-  if (a.count() != b.count()) return 1e30;
-  double worst = 0;
-  for (int64_t i = 0; i < a.count(); ++i) {
-    const double d =
-        std::abs(a.data<double>()[i] - b.data<double>()[i]) / std::max(1.0, std::abs(b.data<double>()[i]));
-    if (!(d <= worst)) worst = d;
-  }
-  return worst;
-}
 
 std::string output_of(const Model& model) {
   return model.graph().find("logits") >= 0 ? "logits" : "last_hidden_state";
@@ -87,10 +31,10 @@ TEST_P(Families, GiveTheReferencesNumbers) {
 
 TEST_P(Families, AreSavedAsLimpidsOwn) {
   const Model m = model();
-  const fs::path file = fs::temp_directory_path() / join("limpid-family-", ::getpid(), ".safetensors");
+  const std::filesystem::path file = std::filesystem::temp_directory_path() / join("limpid-family-", ::getpid(), ".safetensors");
   m.save(file.string());
   EXPECT_EQ(Model::load(file.string()).hash(), m.hash());
-  fs::remove(file);
+  std::filesystem::remove(file);
 }
 
 // What is padded, on either side, is a list of texts of different lengths here.
@@ -155,39 +99,9 @@ TEST_P(Families, WriteTheReferencesTokens) {
   }
 }
 
-// The gradients of the reference stand in a file under the names of the weights: read as if they were
-// weights.
-std::pair<std::map<std::string, Tensor>, std::map<std::string, Tensor>> Families::gradients_of(
-    const fs::path& file) const {
-  TensorFile content = read_safetensors(file);
-  const std::map<std::string, Tensor> all = content.tensors;
-  std::erase_if(content.tensors, [](const auto& e) {
-    return e.first.starts_with("in.") || e.first.starts_with("out.") || e.first == "loss";
-  });
-  const fs::path copy = fs::temp_directory_path() / join("limpid-gradients-", ::getpid());
-  fs::create_directories(copy);
-  fs::copy_file(folder / "config.json", copy / "config.json", fs::copy_options::overwrite_existing);
-  write_safetensors(copy / "model.safetensors", content);
-  const std::map<std::string, Tensor> gradients = Model::load(copy.string()).parameters();
-  fs::remove_all(copy);
-  return {all, gradients};
-}
-
-void Families::expect_gradients(const Model& m, const Graph& graph, std::map<std::string, ConstView> bound,
-                                const std::map<std::string, Tensor>& expected, double loss) const {
-  for (const auto& [name, tensor] : m.parameters()) bound[name] = tensor;
-  RunOptions options;
-  options.keep.push_back("loss");
-  for (const auto& [name, tensor] : m.parameters()) options.keep.push_back(name + ".grad");
-  const RunResult result = Engine(graph).run(bound, options);
-  EXPECT_NEAR(result["loss"].at({}), loss, 1e-5);
-  for (const auto& [name, tensor] : expected)
-    EXPECT_LE(difference(result[name + ".grad"], tensor), 5e-6) << name;
-}
-
 TEST_P(Families, HaveTheReferencesGradients) {
-  const fs::path file = folder / "golden_grad.safetensors";
-  if (!fs::exists(file)) GTEST_SKIP() << "the reference has no gradients";
+  const std::filesystem::path file = folder / "golden_grad.safetensors";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "the reference has no gradients";
   const auto [content, expected] = gradients_of(file);
   const Tensor &ids = content.at("in.input_ids"), &labels = content.at("in.labels");
   const Model m = model();
@@ -256,8 +170,8 @@ TEST_P(Images, GiveTheReferencesNumbers) {
 }
 
 TEST_P(Images, HaveTheReferencesGradients) {
-  const fs::path file = folder / "golden_grad.safetensors";
-  if (!fs::exists(file)) GTEST_SKIP() << "the reference has no gradients";
+  const std::filesystem::path file = folder / "golden_grad.safetensors";
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << "the reference has no gradients";
   const auto [content, expected] = gradients_of(file);
   const Model m = model();
   Graph graph(operations());
@@ -274,8 +188,6 @@ TEST_P(Images, RefuseWhatIsNoImage) {
   EXPECT_THROW(m.trace("Life is short"), Error);
   EXPECT_THROW(m.trace(Tensor(DType::f32, Shape::unnamed({1, 3, 16, 15}))), Error);
 }
-
-std::string name_of(const testing::TestParamInfo<Case>& info) { return info.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(Decoders, Families,
                          testing::Values(Case{"gpt2"}, Case{"gpt_neo"}, Case{"gptj"}, Case{"gpt_neox"},

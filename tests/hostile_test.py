@@ -15,10 +15,9 @@ import tempfile
 import zlib
 
 import hostile_torch
+from cli_helpers import PROGRAM, SANITIZED
 
-PROGRAM = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else "build/dev/limpid")
 MOST_MEMORY = 8 << 30  # of addresses: threads' stacks and reserved arenas count, so it is no measure of what is used
-SANITIZED = b"__asan_init" in open(PROGRAM, "rb").read()
 CASES = []
 
 

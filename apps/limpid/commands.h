@@ -22,6 +22,7 @@ Work add_eval(CLI::App& app);
 Work add_tokens(CLI::App& app);
 Work add_embed(CLI::App& app);
 Work add_fill(CLI::App& app);
+Work add_translate(CLI::App& app);
 Work add_classify(CLI::App& app);
 Work add_bench(CLI::App& app);
 Work add_diff(CLI::App& app);

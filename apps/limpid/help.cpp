@@ -32,6 +32,8 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
                                       the likeliest words for a hidden one
   limpid classify "Life is short" --model FOLDER
                                       its classes, with their probabilities
+  limpid translate "Das Leben ist kurz." --model FOLDER
+                                      what an encoder-decoder writes beside it
   limpid info PATH                    what a file holds, of any kind
   limpid tokens "Life is short"       how a tokenizer cuts a text
   limpid bench --quick                this machine's limits, and how close the

@@ -65,7 +65,7 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
       return join(
           "'", extras.front(),
           "' is not a command; there are trace, explain, diff, lens, draw, quiz, generate, eval, train, "
-          "embed, fill, classify, info, tokens and bench",
+          "embed, fill, classify, translate, info, tokens and bench",
           help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
@@ -168,6 +168,7 @@ int run(int argc, char** argv) {
   commands.emplace_back("embed", add_embed(app));
   commands.emplace_back("fill", add_fill(app));
   commands.emplace_back("classify", add_classify(app));
+  commands.emplace_back("translate", add_translate(app));
   commands.emplace_back("info", add_info(app));
   commands.emplace_back("tokens", add_tokens(app));
   commands.emplace_back("bench", add_bench(app));

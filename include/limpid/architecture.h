@@ -56,6 +56,9 @@ struct AttentionOptions {
   // Keys and values stand behind those that runs before have kept, in inputs in/k_room and in/v_room
   // [B,S,G,D] (append); RunContext::first_position says how many these are.
   bool appends = false;
+  // Keys and values of memory are inputs in/k and in/v [B,S,G,D], which a run before has computed
+  // (Purpose::encode); memory is not read.
+  bool given_keys = false;
   double scale = 0;  // of the dot products; 0: 1 / sqrt(width)
   double softcap = 0;
   bool bias = false;      // of queries, keys and values
@@ -99,7 +102,8 @@ enum class NormPlace {
 };
 std::string_view name(NormPlace);
 
-/// Attention, then feed-forward, each added to what it read.
+/// Attention, then feed-forward, each added to what it read; a decoder that reads a source attends to it in
+/// between.
 struct BlockOptions {
   NormPlace norms = NormPlace::before;
   NormOptions norm = {};
@@ -107,6 +111,7 @@ struct BlockOptions {
   bool shared_norm = false;  // parallel: one norm serves both
   bool first_norm = true;    // before: attention's; ModernBERT's first block has none
   AttentionOptions attention = {};
+  std::optional<AttentionOptions> cross = {};  // to the encoder's rows; with norms before or after
   FeedForwardOptions feed_forward = {};
   double residual_scale = 1;  // of what attention and feed-forward add
 };
@@ -131,6 +136,7 @@ struct TokenInputs {
   bool projection_bias = true;
   double scale = 1;  // of the embedding
   Positions positions = Positions::none;
+  SinusoidalOptions sinusoidal = {};
   int64_t context = 0;      // longest sequence it is made for; rows of a learned position table
   int64_t token_types = 0;  // rows of a table of token types, which are an input; 0: none
   std::optional<NormOptions> norm = {};
@@ -163,10 +169,18 @@ struct HeadOptions {
   int64_t outputs = 0;      // classes, or numbers
 };
 
+/// What reads the source of an encoder-decoder: stages and parameters stand under "encoder.".
+struct Encoder {
+  TokenInputs inputs;  // vocabulary 0: the decoder's table of tokens
+  Stack stack;
+};
+
 struct Architecture {
   std::string family = "";  // for people: "llama"
   TokenInputs inputs;       // of images only the width counts
   std::optional<PatchInputs> patches = {};
+  /// Vaswani 2017: `stack` is then the decoder, whose blocks attend to the encoder's last rows (cross).
+  std::optional<Encoder> encoder = {};
   Stack stack;
   HeadOptions head;
   double dropout = 0;  // of the embedding and of what each layer adds, when training

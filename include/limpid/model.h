@@ -36,6 +36,9 @@ struct TraceOptions {
   std::function<void(double done, const std::string& next)> progress;  // as RunOptions'
   std::vector<Edit> edits;
   bool parameters = false;  // keep the parameters too
+  /// Of an encoder-decoder, beside its source: what its decoder reads, from the start token on; nothing: what
+  /// the model itself writes.
+  std::optional<std::vector<int64_t>> target;
   bool gradients =
       false;  // also the loss of predicting each next token, and every stage's gradient (NAME.grad)
 };
@@ -55,6 +58,16 @@ std::string_view name(Pooling);
 /// Throws Error{call} listing the names.
 Pooling pooling_named(std::string_view name);
 
+/// How an encoder-decoder begins and ends the text that it writes, as its folder says (generation_config.json).
+struct Writing {
+  int64_t start = 0;             // the token that stands before the text
+  std::optional<int64_t> first;  // the text's first token in any case (mBART: the language)
+  std::vector<int64_t> ends;     // the text ends with any of these
+  std::vector<int64_t> never;    // tokens that are never written
+  int64_t beams = 1;             // see TranslateOptions
+  double length_penalty = 1;
+};
+
 /// What a model's folder says, beside its network, of what the model is for (tasks.h).
 struct ModelTasks {
   /// The names of a classifier's classes, by their number; empty: it is none.
@@ -67,6 +80,7 @@ struct ModelTasks {
   bool normalize = false;       // ... which is then scaled to length 1
   int64_t longest_text = 0;     // tokens of a text that a vector is made of; 0: the network's context
   std::string pooling_problem;  // why what the folder says of it cannot be done; empty: it can
+  std::optional<Writing> writing;  // of an encoder-decoder
 };
 
 struct ForeignModel;  // another program's, as it was read
@@ -75,6 +89,7 @@ struct ForeignModel;  // another program's, as it was read
 struct TokenBatch {
   std::vector<std::vector<int64_t>> ids;    // none empty
   std::vector<std::vector<int64_t>> types;  // of the tokens, where the network has types; empty: all 0
+  std::vector<std::vector<int64_t>> sources = {};  // of an encoder-decoder: what each text is written beside
 };
 
 /// How the next token is chosen.  In this order, as transformers does: the penalty, the temperature, top_k,
@@ -216,19 +231,20 @@ class Model {
   /// reads images; its patches are called by line and column.
   Trace trace(const Tensor& pixels, const TraceOptions& = {}) const;
   /// Runs a batch of token ids [B,T] (or vectors [B,T,C], or images [B,channels,height,width]) and returns
-  /// the engine's result.
+  /// the engine's result.  Throws Error{call} for an encoder-decoder, which reads a source too (TokenBatch).
   RunResult run(const Tensor& input, const RunOptions&) const;
   /// Runs texts of different lengths at once: rows [B,T] as long as the longest; what a value holds behind a
   /// text's end means nothing.  A text's own rows are those that it has alone.
   RunResult run(const TokenBatch&, const RunOptions&) const;
 
-  /// The text that the model continues with; on_token is called with each piece as it comes.
+  /// The text that the model continues with (an encoder-decoder: that it writes beside this one); on_token is
+  /// called with each piece as it comes.
   std::string generate(const std::string& text, const GenerateOptions&,
                        const std::function<void(const std::string&)>& on_token = {}) const;
   std::string generate(const std::string& text, const GenerateOptions&,
                        const std::function<void(const GeneratedToken&)>& on_token) const;
 
-  /// The tokens that the model continues these with; needs no tokenizer.
+  /// The tokens that the model continues these with, or writes beside them; needs no tokenizer.
   std::vector<int64_t> generate(const std::vector<int64_t>& tokens, const GenerateOptions&,
                                 const std::function<void(const GeneratedToken&)>& on_token = {}) const;
 
@@ -237,6 +253,9 @@ class Model {
   bool can_extend() const;
   /// An empty text that grows; throws Error{call} unless can_extend().
   Session session() const;
+  /// The same of an encoder-decoder, beside a source: its encoder runs once.  The first token to extend by is
+  /// Writing::start.
+  Session session(const std::vector<int64_t>& source) const;
 
   /// Throws Error{call} for a text of fewer than two tokens, a network that does not predict the next token,
   /// or one that sees the tokens it would predict.
@@ -245,6 +264,7 @@ class Model {
 
  private:
   struct Impl;
+  std::vector<int64_t> target_of(const std::vector<int64_t>& source, const TraceOptions&) const;
   explicit Model(std::unique_ptr<Impl>);
   static Model from_file(TensorFile, const std::string& path, const LoadOptions& = {});
   static Model from_foreign(ForeignModel, const std::string& path, const LoadOptions&);

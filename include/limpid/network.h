@@ -61,10 +61,14 @@ using NetworkConfig = std::variant<TextbookConfig, GptConfig, Architecture>;
 int64_t context_of(const NetworkConfig&);
 /// Does that end come from a table of positions, so that nothing longer can be run?
 bool has_learned_positions(const NetworkConfig&);
+/// The longest source that an encoder-decoder is made for; the largest number where there is no end.
+int64_t source_context_of(const NetworkConfig&);
 int64_t vocabulary_of(const NetworkConfig&);
 void set_vocabulary(NetworkConfig&, int64_t);
 /// Are its inputs images (PatchInputs), and not tokens or vectors?
 bool reads_images(const NetworkConfig&);
+/// Is it an encoder-decoder: does it write a text beside one that it reads?
+bool reads_source(const NetworkConfig&);
 /// How many layers, and how many heads the first has.
 int64_t layers_of(const NetworkConfig&);
 int64_t heads_of(const NetworkConfig&);
@@ -78,16 +82,17 @@ NetworkConfig network_from_json(std::string_view json);
 
 enum class Purpose {
   // Inputs "tokens" [B,T] (or "vectors" [B,T,C]) -> "logits", "probs" (or "prediction").  An Architecture
-  // without
-  // a causal mask also takes "lengths" [B] (i64: what follows is padding), one with token types "token_types"
-  // [B,T].
+  // without a causal mask also takes "lengths" [B] (i64: what follows is padding), one with token types
+  // "token_types" [B,T], one with an encoder "source" [B,T] (of its own length) and "source_lengths" [B].
   predict,
   train,  // also input "targets", output "loss"; with dropout
   // As predict, for tokens that stand behind those of runs before: keys and values stay in inputs
   // "blocks.N.attn.k_room" and "v_room" [B,S,G,D] (append), and RunContext::first_position says how many
-  // tokens
-  // came before.  Causal architectures alone.
+  // tokens came before.  Causal architectures alone.  Of an encoder-decoder this is the decoder, which takes
+  // "blocks.N.cross_attn.k" and "v" [B,S,G,D] in place of the source.
   extend,
+  // "source" and "source_lengths" -> "encoder.last_hidden_state" and what extend takes of it.
+  encode,
 };
 
 /// Writes the network into an empty graph.  Throws Error{call} naming an impossible setting.

@@ -26,9 +26,15 @@ Stage embedding(const Scope& in, Stage ids, Stage table);
 /// The first T rows of a learned table: x [B,T,C] (for its sizes), table [P,C] -> [B,T,C].
 Stage learned_positions(const Scope& in, Stage x, Stage table);
 
+struct SinusoidalOptions {
+  double base = 10000;
+  bool halves = false;        // sines fill the first half of a row, cosines the second (Marian); else in turn
+  bool ends_at_base = false;  // wave i is base^(i / (C/2 - 1)) long (fairseq, M2M-100); else base^(2 i / C)
+  int64_t first = 0;          // the position of the first row (M2M-100: 2)
+};
 /// sin and cos of the position at falling frequencies (Vaswani 2017, 3.5): x [B,T,C] (for its sizes) ->
-/// [B,T,C].
-Stage sinusoidal_positions(const Scope& in, Stage x, double base = 10000);
+/// [B,T,C].  Throws Error{call} for halves of an odd C.
+Stage sinusoidal_positions(const Scope& in, Stage x, const SinusoidalOptions& = {});
 
 enum class Pairing { halves, interleaved };  // rotary pairs: (i, i + D/2) or (2i, 2i + 1)
 

@@ -1,4 +1,4 @@
-// What models are for: a text's vector, its hidden words, its class.
+// What models are for: a text's vector, its hidden words, its class, its translation.
 //
 //   Model model = Model::load("all-MiniLM-L6-v2");               // a folder of the hub
 //   Embeddings e = embed(model, {"Life is short", "Art is long"});
@@ -128,5 +128,26 @@ struct Classes {
 /// The classes of texts, or of their tokens, as the model is made for.  Throws Error{call} for a model that
 /// tells no classes apart.
 Classes classify(const Model&, const std::vector<std::string>& texts, const BatchOptions& = {});
+
+// ---- a text beside another -----------------------------------------------------------------------
+
+struct TranslateOptions {
+  int64_t beams = 0;  // texts written side by side, of which the likeliest stays; 0: as the model's folder says
+  /// The sum of a text's log probabilities is divided by its tokens to this power; left out: as the folder says.
+  std::optional<double> length_penalty;
+  int64_t tokens = 0;  // at most so many; 0: three for each that is read, and 20
+  std::function<void(double done, const std::string& next)> progress;
+};
+
+struct Translated {
+  std::string text, translation;
+  std::vector<int64_t> source, ids;  // the tokens of both; what was written without its start and end
+  double log_probability = 0;        // of all tokens written, the end included
+  bool ended = false;                // the model ended it, not the limit
+};
+
+/// What an encoder-decoder writes beside each text: a translation, a summary, whatever it was trained for.  Throws
+/// Error{call} for another model and for a text longer than it reads.
+std::vector<Translated> translate(const Model&, const std::vector<std::string>& texts, const TranslateOptions& = {});
 
 }  // namespace LIMPID_API limpid

@@ -32,6 +32,8 @@ struct Trace {
   std::string model_hash;               // of the configuration and parameters; empty if there is none
   std::string text;                     // what was given, empty for vectors
   std::vector<Token> tokens;            // one a position; for input vectors X1, X2, ...
+  std::string source_text;              // of an encoder-decoder: what its encoder read
+  std::vector<Token> source;            // ... and its tokens: positions of the encoder's stages (counts_source)
   std::vector<std::string> vocabulary;  // labels of axis V: words, or classes
   std::string token_word = "token";     // what a position is called: "word", "token", "vector"
   std::shared_ptr<const Graph> graph;
@@ -51,6 +53,10 @@ struct Trace {
   /// The value of that name (aliases accepted); throws Error{call} saying what the trace holds.
   const Tensor& operator[](const std::string& name) const;
 };
+
+/// Whether positions on axis T or S of that value are those of the source of an encoder-decoder: in what its
+/// encoder computes, and where cross-attention looks.
+bool counts_source(std::string_view value, Axis);
 
 /// Writes FILE.safetensors or FILE.npz (by ending), whole or not at all.  16-bit values are written as f32.
 /// The file's layout is in docs/trace-file.md.

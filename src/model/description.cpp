@@ -15,10 +15,32 @@ Json tasks_json(const ModelTasks& tasks) {
     json["normalize"] = tasks.normalize;
     json["longest"] = tasks.longest_text;
   }
+  if (tasks.writing) {
+    const Writing& w = *tasks.writing;
+    json["writing"] = {{"start", w.start}, {"ends", w.ends},   {"never", w.never},
+                       {"beams", w.beams}, {"length_penalty", w.length_penalty}};
+    if (w.first) json["writing"]["first"] = *w.first;
+  }
   return json;
 }
 
 namespace {
+
+Writing writing_of(const JsonValue& json) {
+  const auto ids = [&](const char* name) {
+    std::vector<int64_t> out;
+    json.at(name).each_item([&](const JsonValue& id) { out.push_back(id.integer(0, k_json_most_size)); });
+    return out;
+  };
+  Writing w;
+  w.start = json.at("start").integer(0, k_json_most_size);
+  if (json.has("first")) w.first = json.at("first").integer(0, k_json_most_size);
+  w.ends = ids("ends");
+  w.never = ids("never");
+  w.beams = json.at("beams").integer(1, k_json_most_count);
+  w.length_penalty = json.at("length_penalty").real();
+  return w;
+}
 
 ModelTasks tasks_of(const JsonValue& json) {
   ModelTasks tasks;
@@ -27,6 +49,7 @@ ModelTasks tasks_of(const JsonValue& json) {
   if (json.has("independent")) tasks.independent_classes = json.at("independent").boolean();
   if (json.has("pooling")) tasks.pooling = pooling_named(json.at("pooling").text());
   if (json.has("normalize")) tasks.normalize = json.at("normalize").boolean();
+  if (json.has("writing")) tasks.writing = writing_of(json.at("writing"));
   if (json.has("longest")) tasks.longest_text = json.at("longest").integer(0, INT32_MAX);
   return tasks;
 }

@@ -13,9 +13,11 @@ std::vector<float> numbers(const float* first, int64_t count) { return {first, f
 // The logits after the tokens of a text, of which only the latest are read where it outgrew the context.
 class NextLogits {
  public:
-  NextLogits(const Model& model, const GenerateOptions& options)
-      : model_(model), options_(options), context_(context_of(model.config())) {
-    if (options.cache && model.can_extend()) session_.emplace(model.session());
+  /// `source`: what an encoder-decoder writes beside, else nothing.
+  NextLogits(const Model& model, const std::vector<int64_t>& source, const GenerateOptions& options)
+      : model_(model), source_(source), options_(options), context_(context_of(model.config())) {
+    if (options.cache && model.can_extend())
+      session_.emplace(source.empty() ? model.session() : model.session(source));
   }
 
   std::vector<float> operator()(const std::vector<int64_t>& ids) {
@@ -30,18 +32,39 @@ class NextLogits {
 
  private:
   std::vector<float> whole(const std::vector<int64_t>& seen) const {
-    const RunResult result = model_.run(one_row(seen), {.observe = {{"logits", Depth::rows, 0, {-1}}}});
+    TokenBatch batch = {{seen}, {}};
+    if (!source_.empty()) batch.sources = {source_};
+    const RunResult result = model_.run(batch, {.observe = {{"logits", Depth::rows, 0, {-1}}}});
     const Tensor& logits = result["logits@rows"];
     const int64_t vocabulary = logits.shape().size(Axis::V);
     return numbers(logits.data<float>() + logits.count() - vocabulary, vocabulary);
   }
 
   const Model& model_;
+  const std::vector<int64_t>& source_;
   const GenerateOptions& options_;
   int64_t context_;
   std::optional<Session> session_;
   bool slides_ = false;
 };
+
+// Where a text stands when the model takes over, and where it ends.
+struct Begun {
+  std::vector<int64_t> ids;      // what the decoder reads
+  std::vector<int64_t> source;   // what an encoder-decoder writes beside
+  std::optional<int64_t> first;  // the token that comes next in any case
+  std::vector<int64_t> ends, never;
+};
+
+Begun continued(const std::vector<int64_t>& tokens, const Tokenizer* tokenizer) {
+  Begun out = {tokens, {}, {}, {}, {}};
+  if (const auto end = tokenizer ? tokenizer->special_ids().eos : std::nullopt) out.ends.push_back(*end);
+  return out;
+}
+
+Begun beside(const std::vector<int64_t>& source, const Writing& writing) {
+  return {{writing.start}, source, writing.first, writing.ends, writing.never};
+}
 
 }  // namespace
 
@@ -72,22 +95,24 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
   const Tokenizer* tokenizer = impl_->tokenizer.get();
   if (!options.stop.empty() && !tokenizer)
     fail_call("generate: stop strings need a tokenizer, and this model has none");
-  std::vector<int64_t> ids = tokens;
+  Begun begun =
+      reads_source(config()) ? beside(tokens, impl_->writing()) : continued(tokens, tokenizer);
+  std::vector<int64_t>& ids = begun.ids;
+  const size_t given = ids.size();
   Random random(options.seed, stream_named("generate"));
   // The tokens given first: what follows reads as it does behind them (a space, the rest of a character).
   std::optional<StreamDecoder> text;
-  std::optional<int64_t> end;
-  if (tokenizer) {
-    text.emplace(*tokenizer);
-    for (int64_t id : ids) text->push(id);
-    end = tokenizer->special_ids().eos;
-  }
-  NextLogits next(*this, options);
+  if (tokenizer) text.emplace(*tokenizer);
+  for (int64_t id : ids)
+    if (text && begun.source.empty()) text->push(id);
+  NextLogits next(*this, begun.source, options);
   StopStrings stops(options.stop);
   for (int64_t n = 0; n < options.tokens && !stops.stopped(); ++n) {
-    const std::vector<float> logits = next(ids);
-    const int64_t chosen = choose(logits, ids, options.sample, random);
-    if (options.stop_at_end && end == chosen) {
+    std::vector<float> logits = next(ids);
+    exclude(logits, begun.never);
+    const int64_t chosen =
+        n == 0 && begun.first ? *begun.first : choose(logits, ids, options.sample, random);
+    if (options.stop_at_end && std::count(begun.ends.begin(), begun.ends.end(), chosen) > 0) {
       // What was held back, as the beginning of a stop string, is text after all.
       if (const std::string held = stops.finish(); on_token && !held.empty())
         on_token({chosen, held, probability(logits, chosen)});
@@ -100,7 +125,7 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
     if (n + 1 == options.tokens) piece += stops.finish();
     if (on_token) on_token({chosen, piece, probability(logits, chosen)});
   }
-  return {ids.begin() + static_cast<std::ptrdiff_t>(tokens.size()), ids.end()};
+  return {ids.begin() + static_cast<std::ptrdiff_t>(given), ids.end()};
 }
 
 }  // namespace limpid

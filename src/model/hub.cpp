@@ -55,6 +55,57 @@ void read_tasks(const HubConfig& config, const Architecture& a, ModelTasks& task
       a.head.outputs == 1 || config.word("problem_type", "") == "multi_label_classification";
 }
 
+// What the library writes by: generation_config.json, where there is one, before config.json.
+class WritingReader {
+ public:
+  WritingReader(const HubConfig& config, const std::string& folder) {
+    const std::string path = (fs::path(folder) / "generation_config.json").string();
+    std::error_code none;
+    if (fs::exists(path, none)) {
+      source_.emplace(path);
+      document_ = parse_json(read_file(path), *source_);
+      files_.emplace_back(JsonValue(document_, *source_), path);
+    }
+    files_.push_back(config);
+  }
+
+  std::optional<Writing> read() const {
+    const std::vector<int64_t> start = all("decoder_start_token_id"), pad = all("pad_token_id");
+    if (start.empty() && pad.empty()) return std::nullopt;
+    Writing w;
+    w.start = start.empty() ? pad[0] : start[0];
+    if (const auto first = all("forced_bos_token_id"); !first.empty()) w.first = first[0];
+    w.ends = all("eos_token_id");
+    for (const HubConfig& file : files_)
+      if (file.has("bad_words_ids")) {
+        w.never = file.single_integers("bad_words_ids");
+        break;
+      }
+    w.beams = std::clamp<int64_t>(static_cast<int64_t>(real("num_beams", 1)), 1, k_most_beams);
+    w.length_penalty = real("length_penalty", 1);
+    return w;
+  }
+
+ private:
+  static constexpr int64_t k_most_beams = 64;
+
+  // A number, or a list of them.
+  std::vector<int64_t> all(const std::string& key) const {
+    for (const HubConfig& file : files_)
+      if (file.has(key)) return file.integers_or_one(key);
+    return {};
+  }
+  double real(const std::string& key, double otherwise) const {
+    for (const HubConfig& file : files_)
+      if (file.has(key)) return file.real(key, otherwise);
+    return otherwise;
+  }
+
+  std::optional<JsonSource> source_;
+  Json document_;
+  std::vector<HubConfig> files_;
+};
+
 }  // namespace
 
 bool is_hub_folder(const std::string& path) {
@@ -79,6 +130,7 @@ ForeignModel read_hub_folder(const std::string& path) {
   if (!left.empty()) model.notes.push_back(note_on_other_heads(left));
   read_tasks(config, a, model.tasks);
   read_pooling(path, model.tasks);
+  if (a.encoder) model.tasks.writing = WritingReader(config, path).read();
   model.config = std::move(a);
   if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);
   model.title = fs::path(path).lexically_normal().filename().string();

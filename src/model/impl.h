@@ -32,15 +32,30 @@ struct LIMPID_LOCAL Model::Impl {
     std::vector<Tensor> owned;
   };
   Bound bindings(const Tensor& input) const;
+  /// The same of an encoder-decoder, beside sources [B,T].
+  Bound bindings(const Tensor& input, const Tensor& source) const;
+  Bound bound_to(const Tensor& input, const Tensor& source) const;
+  /// The token that an encoder-decoder's text begins with; throws Error{call} where nothing says it.
+  const Writing& writing() const;
   /// The tokens of a text, never none; throws Error{call} for an empty text and for what the tokenizer cannot
   /// read.  Cut to `longest` of them, as Model::encode() does.
   ModelInput input_of(const std::string& text, Specials = Specials::as_text,
                       int64_t longest = INT64_MAX) const;
   std::string hash() const;
   std::vector<std::string> candidates(const std::vector<Token>&) const;
-  /// `text`: what the tokens are of; empty for vectors and bare ids.
-  Trace record(const Tensor& input, std::vector<Token> tokens, const TraceOptions&,
-               const std::string& text = "") const;
+  /// Runs and records.  Texts are empty for vectors and bare ids.
+  struct Recorded {
+    Tensor input;
+    std::vector<Token> tokens;
+    std::string text = "";
+    Tensor source = {};  // of an encoder-decoder [1,T]
+    std::vector<Token> source_tokens = {};
+    std::string source_text = "";
+  };
+  Trace record(Recorded, const TraceOptions&) const;
+  void set_target(const std::vector<int64_t>& ids, Recorded& to) const;
+  Trace record_beside(Recorded, const std::vector<int64_t>& source, const std::vector<int64_t>& target,
+                      const TraceOptions&) const;
 };
 
 /// Token ids [1,T].

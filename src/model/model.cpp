@@ -16,19 +16,40 @@ Model::Impl::Impl(NetworkConfig c, std::shared_ptr<const Tokenizer> t, std::stri
 }
 
 Model::Impl::Bound Model::Impl::bindings(const Tensor& input) const {
+  if (reads_source(config))
+    fail_call("run: this network writes beside a source that it reads; give both (TokenBatch::sources)");
+  return bound_to(input, {});
+}
+
+Model::Impl::Bound Model::Impl::bindings(const Tensor& input, const Tensor& source) const {
+  if (!reads_source(config)) fail_call("run: this network has no encoder that reads a source; leave it out");
+  return bound_to(input, source);
+}
+
+Model::Impl::Bound Model::Impl::bound_to(const Tensor& input, const Tensor& source) const {
   Bound bound;
   bound.owned.reserve(2);  // the views point there
   for (const auto& [name, tensor] : parameters) bound.views[name] = tensor;
   bound.views[input_name()] = input;
+  if (source.count() > 0) bound.views["source"] = source;
   const auto add = [&](const char* name, Shape shape, int64_t value) {
     if (graph->find(name) < 0) return;
     Tensor& made = bound.owned.emplace_back(DType::i64, std::move(shape));
     std::fill_n(made.data<int64_t>(), made.count(), value);
     bound.views[name] = made;
   };
-  add("lengths", {{Axis::B, input.shape()[0].size}}, input.shape()[1].size);
+  const Shape rows = {{Axis::B, input.shape()[0].size}};
+  add("lengths", rows, input.shape()[1].size);
+  if (source.count() > 0) add("source_lengths", rows, source.shape()[1].size);
   add("token_types", {{Axis::B, input.shape()[0].size}, {Axis::T, input.shape()[1].size}}, 0);
   return bound;
+}
+
+const Writing& Model::Impl::writing() const {
+  if (!tasks.writing)
+    fail_call("this encoder-decoder does not say which token its text begins with (decoder_start_token_id of its "
+              "folder), so it cannot write one; session(source) takes the tokens from you");
+  return *tasks.writing;
 }
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -164,38 +185,56 @@ ModelInput Model::encode(const std::string& text, Specials specials, int64_t lon
   return impl_->input_of(text, specials, longest);
 }
 
-RunResult Model::run(const TokenBatch& batch, const RunOptions& options) const {
-  const auto rows = static_cast<int64_t>(batch.ids.size());
-  if (rows == 0) fail_call("run: the batch is empty; give at least one text");
-  if (!batch.types.empty() && batch.types.size() != batch.ids.size())
-    fail_call("run: token types of ", batch.types.size(), " texts, expected ", rows, ", one list a text");
+namespace {
+
+// Lists of different lengths as rows; padding is token 0: whatever stands there is not seen.
+struct Padded {
+  Tensor ids, lengths;
+};
+
+Padded padded(const std::vector<std::vector<int64_t>>& lists, const char* what) {
   size_t longest = 0;
-  for (size_t b = 0; b < batch.ids.size(); ++b) {
-    if (batch.ids[b].empty()) fail_call("run: text ", b, " of the batch is empty; give at least one token");
-    if (!batch.types.empty() && batch.types[b].size() != batch.ids[b].size())
+  for (size_t b = 0; b < lists.size(); ++b) {
+    if (lists[b].empty())
+      fail_call("run: ", what, " ", b, " of the batch is empty; give at least one token");
+    longest = std::max(longest, lists[b].size());
+  }
+  const auto rows = static_cast<int64_t>(lists.size());
+  Padded out = {Tensor(DType::i64, {{Axis::B, rows}, {Axis::T, static_cast<int64_t>(longest)}}),
+                Tensor(DType::i64, {{Axis::B, rows}})};
+  std::fill_n(out.ids.data<int64_t>(), out.ids.count(), 0);
+  for (size_t b = 0; b < lists.size(); ++b) {
+    std::copy(lists[b].begin(), lists[b].end(), out.ids.data<int64_t>() + b * longest);
+    out.lengths.data<int64_t>()[b] = static_cast<int64_t>(lists[b].size());
+  }
+  return out;
+}
+
+}  // namespace
+
+RunResult Model::run(const TokenBatch& batch, const RunOptions& options) const {
+  const size_t rows = batch.ids.size();
+  if (rows == 0) fail_call("run: the batch is empty; give at least one text");
+  if (!batch.types.empty() && batch.types.size() != rows)
+    fail_call("run: token types of ", batch.types.size(), " texts, expected ", rows, ", one list a text");
+  const bool beside = reads_source(impl_->config);
+  if (batch.sources.size() != (beside ? rows : 0))
+    fail_call("run: ", batch.sources.size(), " sources for ", rows, " texts, expected ",
+              beside ? "one each, which this network's encoder reads" : "none: this network has no encoder");
+  for (size_t b = 0; b < batch.types.size(); ++b)
+    if (batch.types[b].size() != batch.ids[b].size())
       fail_call("run: text ", b, " has ", batch.ids[b].size(), " tokens and ", batch.types[b].size(),
                 " token types");
-    longest = std::max(longest, batch.ids[b].size());
-  }
-  const Shape shape = {{Axis::B, rows}, {Axis::T, static_cast<int64_t>(longest)}};
-  // Padding is token 0: whatever stands there is not seen.
-  const auto padded = [&](const std::vector<std::vector<int64_t>>& lists) {
-    Tensor out(DType::i64, shape);
-    std::fill_n(out.data<int64_t>(), out.count(), 0);
-    for (size_t b = 0; b < lists.size(); ++b)
-      std::copy(lists[b].begin(), lists[b].end(), out.data<int64_t>() + b * longest);
-    return out;
-  };
-  const Tensor ids = padded(batch.ids);
-  Impl::Bound bound = impl_->bindings(ids);
-  Tensor lengths(DType::i64, shape.part(0, 1)), types;
-  for (size_t b = 0; b < batch.ids.size(); ++b)
-    lengths.data<int64_t>()[b] = static_cast<int64_t>(batch.ids[b].size());
-  if (bound.views.count("lengths")) bound.views["lengths"] = lengths;
+  const Padded texts = padded(batch.ids, "text");
+  Padded sources, types;
+  if (beside) sources = padded(batch.sources, "source");
+  Impl::Bound bound = beside ? impl_->bindings(texts.ids, sources.ids) : impl_->bindings(texts.ids);
+  if (bound.views.count("lengths")) bound.views["lengths"] = texts.lengths;
+  if (beside) bound.views["source_lengths"] = sources.lengths;
   if (!batch.types.empty()) {
     if (!bound.views.count("token_types")) fail_call("run: this network has no token types");
-    types = padded(batch.types);
-    bound.views["token_types"] = types;
+    types = padded(batch.types, "text");
+    bound.views["token_types"] = types.ids;
   }
   return impl_->engine->run(bound.views, options);
 }
@@ -230,13 +269,57 @@ std::string note_of_repeats(const std::vector<std::string>& words) {
 
 }  // namespace
 
+namespace {
+
+Token token_of(int64_t id, const Tokenizer* tokenizer) {
+  return {id, tokenizer ? tokenizer->label(id) : std::to_string(id), 0, 0};
+}
+
+}  // namespace
+
+// What the decoder reads, as tokens of the text that they make.
+void Model::Impl::set_target(const std::vector<int64_t>& ids, Recorded& to) const {
+  if (ids.empty()) fail_call("trace: the target is empty; give at least the token that texts begin with");
+  const std::optional<int64_t> start = tasks.writing ? std::optional(tasks.writing->start) : std::nullopt;
+  to.input = one_row(ids);
+  std::optional<StreamDecoder> text;
+  if (tokenizer) text.emplace(*tokenizer);
+  for (int64_t id : ids) {
+    Token token = token_of(id, tokenizer.get());
+    token.begin = to.text.size();
+    if (text && id != start) to.text += text->push(id);
+    token.end = to.text.size();
+    to.tokens.push_back(std::move(token));
+  }
+  if (text) to.text += text->finish();
+  to.tokens.back().end = to.text.size();
+}
+
+Trace Model::Impl::record_beside(Recorded recorded, const std::vector<int64_t>& source,
+                                 const std::vector<int64_t>& target, const TraceOptions& options) const {
+  recorded.source = one_row(source);
+  set_target(target, recorded);
+  return record(std::move(recorded), options);
+}
+
 Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) const {
   if (reads_images(impl_->config)) fail_call("this model reads images; give one instead of tokens");
   if (ids.empty()) fail_call("trace: no tokens given; give at least one");
+  Impl::Recorded recorded;
   std::vector<Token> tokens;
-  for (int64_t id : ids)
-    tokens.push_back({id, impl_->tokenizer ? impl_->tokenizer->label(id) : std::to_string(id), 0, 0});
-  return impl_->record(one_row(ids), std::move(tokens), options);
+  for (int64_t id : ids) tokens.push_back(token_of(id, impl_->tokenizer.get()));
+  if (!reads_source(impl_->config)) return impl_->record({one_row(ids), std::move(tokens)}, options);
+  recorded.source_tokens = std::move(tokens);
+  return impl_->record_beside(std::move(recorded), ids, target_of(ids, options), options);
+}
+
+// The text beside a source: the one given, or what the model writes itself.
+std::vector<int64_t> Model::target_of(const std::vector<int64_t>& source, const TraceOptions& options) const {
+  if (options.target) return *options.target;
+  std::vector<int64_t> ids = {impl_->writing().start};
+  const std::vector<int64_t> written = generate(source, GenerateOptions{});
+  ids.insert(ids.end(), written.begin(), written.end());
+  return ids;
 }
 
 Trace Model::trace(const Tensor& pixels, const TraceOptions& options) const {
@@ -253,7 +336,7 @@ Trace Model::trace(const Tensor& pixels, const TraceOptions& options) const {
   for (int64_t y = 0; y < o.height / o.size; ++y)
     for (int64_t x = 0; x < o.width / o.size; ++x)
       tokens.push_back({static_cast<int64_t>(tokens.size()), join(y, ",", x), 0, 0});
-  return impl_->record(pixels, std::move(tokens), options);
+  return impl_->record({pixels, std::move(tokens)}, options);
 }
 
 Trace Model::trace(const std::string& text, const TraceOptions& options) const {
@@ -264,7 +347,7 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
                         impl_->vector_names.empty() ? join("X", i + 1)
                                                     : visible(impl_->vector_names[static_cast<size_t>(i)]),
                         0, 0});
-    return impl_->record(impl_->vectors, std::move(tokens), options);
+    return impl_->record({impl_->vectors, std::move(tokens)}, options);
   }
   if (!impl_->words.empty()) {
     // Each occurrence of a word is its own token, and reads its own row of the table: the one that is shown.
@@ -277,7 +360,7 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
           {static_cast<int64_t>(i), visible(impl_->words[i]), places.spans[i].begin, places.spans[i].end});
       ids.push_back(static_cast<int64_t>(i));
     }
-    Trace trace = impl_->record(one_row(ids), std::move(tokens), options, text);
+    Trace trace = impl_->record({one_row(ids), std::move(tokens), text}, options);
     if (const std::string note = note_of_repeats(impl_->words); !note.empty()) trace.notes.push_back(note);
     return trace;
   }
@@ -288,7 +371,15 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
     tokens.push_back(
         {input.ids[i], impl_->tokenizer->label(input.ids[i]), input.spans[i].begin, input.spans[i].end});
   name_split_characters(text, tokens);
-  Trace trace = impl_->record(one_row(input.ids), std::move(tokens), options, text);
+  Trace trace;
+  if (reads_source(impl_->config)) {
+    Impl::Recorded recorded;
+    recorded.source_tokens = std::move(tokens);
+    recorded.source_text = text;
+    trace = impl_->record_beside(std::move(recorded), input.ids, target_of(input.ids, options), options);
+  } else {
+    trace = impl_->record({one_row(input.ids), std::move(tokens), text}, options);
+  }
   if (static_cast<int64_t>(input.ids.size()) == longest)
     if (const size_t all = encode(text, options.specials).ids.size(); all > input.ids.size())
       trace.notes.push_back(join("the text was cut from ", all, " tokens to ", input.ids.size(),

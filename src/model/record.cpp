@@ -115,8 +115,8 @@ std::vector<std::string> Model::Impl::candidates(const std::vector<Token>& token
   return labels;
 }
 
-Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const TraceOptions& options,
-                          const std::string& text) const {
+Trace Model::Impl::record(Recorded recorded, const TraceOptions& options) const {
+  const Tensor& input = recorded.input;
   const bool in_double = !parameters.empty() && parameters.begin()->second.dtype() == DType::f64;
   RunOptions run;
   run.plain = options.plain;
@@ -127,7 +127,7 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
   std::shared_ptr<const Graph> shown = graph;
   Engine* runner = engine.get();
   std::unique_ptr<Engine> backward;
-  Bound given = bindings(input);
+  Bound given = recorded.source.count() > 0 ? bindings(input, recorded.source) : bindings(input);
   std::map<std::string, ConstView>& bound = given.views;
   Tensor targets;
   if (options.gradients) {
@@ -145,9 +145,11 @@ Trace Model::Impl::record(const Tensor& input, std::vector<Token> tokens, const 
                                context_of(config), " at a time, so expect less of it"));
   trace.notes.insert(trace.notes.end(), notes.begin(), notes.end());
   trace.engine_version = k_version;
-  trace.text = text;
+  trace.text = std::move(recorded.text);
+  trace.source_text = std::move(recorded.source_text);
+  trace.source = std::move(recorded.source_tokens);
   trace.title = title;
-  trace.tokens = std::move(tokens);
+  trace.tokens = std::move(recorded.tokens);
   trace.token_word = vectors.count() > 0    ? "vector"
                      : reads_images(config) ? "patch"
                      : words.empty()        ? word_for_token(tokenizer.get())

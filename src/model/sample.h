@@ -15,6 +15,9 @@ void check(const SampleOptions&);
 /// The probability of one token, from the logits as the model gave them.
 double probability(const std::vector<float>& logits, int64_t id);
 
+/// Makes these tokens impossible; ids that the vocabulary does not have are passed over.
+void exclude(std::vector<float>& logits, const std::vector<int64_t>& ids);
+
 /// The next token; `before` are the tokens of the text, for the penalty.
 int64_t choose(std::vector<float> logits, const std::vector<int64_t>& before, const SampleOptions&, Random&);
 

@@ -1,4 +1,6 @@
 // A text that grows: the network that appends (Purpose::extend), and the room for keys and values.
+#include "model/session.h"
+
 #include <algorithm>
 
 #include "model/impl.h"
@@ -11,62 +13,135 @@ namespace {
 constexpr int64_t k_block = 512;
 constexpr int64_t k_least_room = 256;
 
+// Those of the model's parameters that the graph has.
+std::map<std::string, ConstView> parameters_in(const Graph& graph, const Model& model) {
+  std::map<std::string, ConstView> bound;
+  for (const auto& [name, tensor] : model.parameters())
+    if (graph.find(name) >= 0) bound[name] = tensor;
+  return bound;
+}
+
+// So many of the columns [B,T] from `first` on.
+Tensor columns_of(const Tensor& ids, int64_t first, int64_t count) {
+  return Tensor::copy_of(ids.view().window(1, first, count));
+}
+
+// [1,S,G,D] as often as there are rows.
+Tensor repeated(const Tensor& one, int64_t rows) {
+  Shape shape = one.shape();
+  shape[0].size = rows;
+  Tensor out(one.dtype(), shape);
+  for (int64_t b = 0; b < rows; ++b)
+    std::copy_n(one.data<float>(), one.count(), out.data<float>() + b * one.count());
+  return out;
+}
+
 }  // namespace
 
-struct LIMPID_LOCAL SessionState {
-  explicit SessionState(const Model& m) : model(m), graph(operations()) {
-    build(graph, model.config(), Purpose::extend);
-    engine.emplace(graph);
-    for (const Value& value : graph.values())
-      if (value.kind == Value::Kind::input &&
-          (value.name.ends_with(".k_room") || value.name.ends_with(".v_room")))
-        rooms[value.name] = Tensor(DType::f32, {{Axis::B, 1}, {Axis::S, 0}, value.shape[2], value.shape[3]});
-    context = context_of(model.config());
-  }
+SessionState::SessionState(const Model& model, int64_t rows, const std::vector<int64_t>& source)
+    : model_(model), rows_(rows), graph_(operations()), context_(context_of(model.config())) {
+  build(graph_, model.config(), Purpose::extend);
+  engine_.emplace(graph_);
+  for (const Value& value : graph_.values())
+    if (value.kind == Value::Kind::input && (value.name.ends_with(".k_room") || value.name.ends_with(".v_room")))
+      rooms_[value.name] = Tensor(DType::f32, {{Axis::B, rows}, {Axis::S, 0}, value.shape[2], value.shape[3]});
+  if (!source.empty()) encode(source);
+}
 
-  // Place for so many tokens: the rooms grow by doubling, and keep what they hold.
-  void make_room(int64_t tokens) {
-    if (tokens <= capacity) return;
-    const int64_t grown = std::min(context, std::max({tokens, 2 * capacity, k_least_room}));
-    for (auto& [name, room] : rooms) {
-      Shape shape = room.shape();
-      shape[1].size = grown;
-      Tensor larger(DType::f32, shape);
-      std::fill_n(larger.data<float>(), larger.count(), 0.f);
-      std::copy_n(room.data<float>(), room.count(), larger.data<float>());
-      room = std::move(larger);
-    }
-    capacity = grown;
-  }
+// What every layer of the decoder reads of the source, once.
+void SessionState::encode(const std::vector<int64_t>& source) {
+  Graph graph(operations());
+  build(graph, model_.config(), Purpose::encode);
+  const Tensor ids = one_row(source);
+  const auto lengths_of = [&](int64_t rows) {
+    return Tensor::of<int64_t>({{Axis::B, rows}}, std::vector<int64_t>(static_cast<size_t>(rows),
+                                                                      static_cast<int64_t>(source.size())));
+  };
+  const Tensor whole = lengths_of(1);
+  std::map<std::string, ConstView> bound = parameters_in(graph, model_);
+  bound["source"] = ids;
+  bound["source_lengths"] = whole;
+  RunOptions options;
+  for (const Value& value : graph_.values())
+    if (value.kind == Value::Kind::input && value.name.find(".cross_attn.") != std::string::npos)
+      options.keep.push_back(value.name);
+  RunResult result = Engine(graph).run(bound, options);
+  for (auto& [name, tensor] : result.values) source_[name] = repeated(tensor, rows_);
+  source_["source_lengths"] = lengths_of(rows_);
+}
 
-  Tensor run(const std::vector<int64_t>& ids, bool last) {
-    const Tensor input = one_row(ids);
-    std::map<std::string, ConstView> bound;
-    for (const auto& [name, tensor] : model.parameters()) bound[name] = tensor;
-    for (const auto& [name, room] : rooms) bound[name] = room;
-    bound["tokens"] = input;
-    RunOptions options;
-    options.context.first_position = length;
-    // All of a block's keys and values are wanted, and the last logits.
-    if (last) options.observe = {{"logits", Depth::rows, 0, {-1}}};
-    for (const auto& [name, room] : rooms)
-      if (!last) options.observe.push_back({name.substr(0, name.size() - 4) + "all", Depth::rows, 0, {0}});
-    const RunResult result = engine->run(bound, options);
-    length += static_cast<int64_t>(ids.size());
-    if (!last) return {};
-    const Tensor& rows = result["logits@rows"];
-    const int64_t vocabulary = rows.shape().size(Axis::V);
-    Tensor logits(DType::f32, {{Axis::V, vocabulary}});
-    std::copy_n(rows.data<float>() + rows.count() - vocabulary, vocabulary, logits.data<float>());
-    return logits;
+// Place for so many tokens: the rooms grow by doubling, and keep what they hold.
+void SessionState::make_room(int64_t tokens) {
+  if (tokens <= capacity_) return;
+  const int64_t grown = std::min(context_, std::max({tokens, 2 * capacity_, k_least_room}));
+  for (auto& [name, room] : rooms_) {
+    Shape shape = room.shape();
+    shape[1].size = grown;
+    Tensor larger(DType::f32, shape);
+    std::fill_n(larger.data<float>(), larger.count(), 0.f);
+    const int64_t before = room.count() / rows_, after = larger.count() / rows_;
+    for (int64_t b = 0; b < rows_; ++b)
+      std::copy_n(room.data<float>() + b * before, before, larger.data<float>() + b * after);
+    room = std::move(larger);
   }
+  capacity_ = grown;
+}
 
-  const Model& model;
-  Graph graph;
-  std::optional<Engine> engine;
-  std::map<std::string, Tensor> rooms;  // by the input's name; the first `length` rows hold something
-  int64_t length = 0, capacity = 0, context = 0;
-};
+// Reads a block; with `logits` [B,V] also those after its last token.
+void SessionState::run_block(const Tensor& ids, Tensor* logits) {
+  std::map<std::string, ConstView> bound = parameters_in(graph_, model_);
+  for (const auto& [name, tensor] : rooms_) bound[name] = tensor;
+  for (const auto& [name, tensor] : source_) bound[name] = tensor;
+  bound["tokens"] = ids;
+  RunOptions options;
+  options.context.first_position = length;
+  // All of a block's keys and values are wanted, and the last logits.
+  if (logits) options.observe = {{"logits", Depth::rows, 0, {-1}}};
+  for (const auto& [name, room] : rooms_)
+    if (!logits) options.observe.push_back({name.substr(0, name.size() - 4) + "all", Depth::rows, 0, {0}});
+  const RunResult result = engine_->run(bound, options);
+  length += ids.shape()[1].size;
+  if (!logits) return;
+  const Tensor& last = result["logits@rows"];  // [B,1,V]
+  *logits = Tensor(DType::f32, {{Axis::B, rows_}, {Axis::V, last.shape().size(Axis::V)}});
+  std::copy_n(last.data<float>(), last.count(), logits->data<float>());
+}
+
+Tensor SessionState::extend(const Tensor& ids) {
+  const int64_t vocabulary = vocabulary_of(model_.config()), count = ids.shape()[1].size;
+  for (int64_t i = 0; i < ids.count(); ++i)
+    if (const int64_t id = ids.data<int64_t>()[i]; id < 0 || id >= vocabulary)
+      fail_call("extend: token ", id, " is none of the vocabulary's, expected 0 to ", vocabulary - 1);
+  if (length + count > context_)
+    fail_call("extend: the text would have ", length + count, " tokens, but the network has positions for ",
+              context_, "; clear() begins anew");
+  make_room(length + count);
+  Tensor logits;
+  for (int64_t at = 0; at < count; at += k_block) {
+    const int64_t block = std::min(k_block, count - at);
+    run_block(columns_of(ids, at, block), at + block == count ? &logits : nullptr);
+  }
+  return logits;
+}
+
+void SessionState::take_rows(const std::vector<int64_t>& from) {
+  for (auto& [name, room] : rooms_) {
+    const Tensor before = room;
+    const int64_t each = room.count() / rows_, used = each / std::max<int64_t>(1, capacity_) * length;
+    for (int64_t b = 0; b < rows_; ++b)
+      std::copy_n(before.data<float>() + from[static_cast<size_t>(b)] * each, used,
+                  room.data<float>() + b * each);
+  }
+}
+
+size_t SessionState::bytes() const {
+  size_t sum = 0;
+  for (const auto* kept : {&rooms_, &source_})
+    for (const auto& [name, tensor] : *kept) sum += tensor.bytes();
+  return sum;
+}
+
+// ---- one text ------------------------------------------------------------------------------------
 
 Session::Session(std::unique_ptr<SessionState> state) : state_(std::move(state)) {}
 Session::Session(Session&&) noexcept = default;
@@ -75,31 +150,14 @@ Session::~Session() = default;
 
 Tensor Session::extend(const std::vector<int64_t>& tokens) {
   if (tokens.empty()) fail_call("extend: no tokens given; give at least one");
-  const int64_t vocabulary = vocabulary_of(state_->model.config());
-  for (int64_t id : tokens)
-    if (id < 0 || id >= vocabulary)
-      fail_call("extend: token ", id, " is none of the vocabulary's, expected 0 to ", vocabulary - 1);
-  const int64_t longer = state_->length + static_cast<int64_t>(tokens.size());
-  if (longer > state_->context)
-    fail_call("extend: the text would have ", longer, " tokens, but the network has positions for ",
-              state_->context, "; clear() begins anew");
-  state_->make_room(longer);
-  for (size_t at = 0;; at += k_block) {
-    const size_t count = std::min<size_t>(k_block, tokens.size() - at);
-    const auto first = tokens.begin() + static_cast<std::ptrdiff_t>(at);
-    const bool last = at + count == tokens.size();
-    Tensor logits = state_->run({first, first + static_cast<std::ptrdiff_t>(count)}, last);
-    if (last) return logits;
-  }
+  Tensor logits = state_->extend(one_row(tokens));
+  logits.reshape(logits.shape().part(1, 1));
+  return logits;
 }
 
 int64_t Session::length() const { return state_->length; }
 void Session::clear() { state_->length = 0; }
-size_t Session::bytes() const {
-  size_t sum = 0;
-  for (const auto& [name, room] : state_->rooms) sum += room.bytes();
-  return sum;
-}
+size_t Session::bytes() const { return state_->bytes(); }
 
 bool Model::can_extend() const {
   if (!predicts_next_token(config()) || std::holds_alternative<TextbookConfig>(config())) return false;
@@ -113,9 +171,18 @@ bool Model::can_extend() const {
 }
 
 Session Model::session() const {
+  if (reads_source(config()))
+    fail_call("session: this network writes beside a source; give its tokens: session(source)");
   if (!can_extend())
     fail_call("session: this network cannot keep keys and values from run to run; run() reads a whole text");
-  return Session(std::make_unique<SessionState>(*this));
+  return Session(std::make_unique<SessionState>(*this, 1, std::vector<int64_t>{}));
+}
+
+Session Model::session(const std::vector<int64_t>& source) const {
+  if (!reads_source(config()))
+    fail_call("session: this network has no encoder that reads a source; session() begins a text");
+  if (source.empty()) fail_call("session: the source is empty; give at least one token");
+  return Session(std::make_unique<SessionState>(*this, 1, source));
 }
 
 }  // namespace limpid

@@ -1,5 +1,6 @@
 // Attention as the paper draws it: one call a box.
 #include "limpid/random.h"
+#include "network/build.h"
 #include "network/parts.h"
 
 namespace limpid {
@@ -10,23 +11,32 @@ struct Heads {
   Stage q, k, v;
 };
 
+std::string equation(const char* name, const AttentionOptions& o) {
+  return join(name, " = X W_", name, o.bias ? join(" + b_", name) : "");
+}
+
+Shape key_heads(const AttentionOptions& o) {
+  return {{Axis::G, o.kv_heads ? o.kv_heads : o.heads}, {Axis::D, o.width}};
+}
+
+Stage queries(const Scope& in, Stage x, const AttentionOptions& o) {
+  const Note note = {"Linear Transform (Q)", equation("Q", o), join("What each ", o.each, " is looking for.")};
+  return project((in / "q").as(Role::query).saying(note), x, "Q", {{Axis::H, o.heads}, {Axis::D, o.width}},
+                 {.init = o.init, .bias = o.bias});  // [B,T,H,D]
+}
+
+// Keys or values that a run before has computed.
+Stage given_rows(const Scope& in, const AttentionOptions& o) {
+  Shape rows = {{Axis::B, k_symbolic}, {Axis::S, k_symbolic}};
+  for (const Dim& dim : key_heads(o)) rows.append(dim);
+  return in.graph->input(in.path, rows);
+}
+
 Heads projections(const Scope& in, Stage x, Stage memory, const AttentionOptions& o) {
-  const int64_t kv_heads = o.kv_heads ? o.kv_heads : o.heads;
-  const Dim width = {Axis::D, o.width}, query_heads = {Axis::H, o.heads}, key_heads = {Axis::G, kv_heads};
-  const Projection rows = {.init = o.init, .bias = o.bias},
-                   keys = {.init = o.init, .bias = o.bias, .keys = true};
-  const auto equation = [&](const char* name) {
-    return join(name, " = X W_", name, o.bias ? join(" + b_", name) : "");
-  };
-  const Note query = {"Linear Transform (Q)", equation("Q"), join("What each ", o.each, " is looking for.")};
-  const Note key = {"Linear Transform (K)", equation("K"),
-                    join("What each ", o.each, " offers to be found by.")};
-  const Note value = {"Linear Transform (V)", equation("V"),
-                      join("What each ", o.each, " passes on when it is attended to.")};
-  return {
-      project((in / "q").as(Role::query).saying(query), x, "Q", {query_heads, width}, rows),      // [B,T,H,D]
-      project((in / "k").as(Role::key).saying(key), memory, "K", {key_heads, width}, keys),       // [B,S,G,D]
-      project((in / "v").as(Role::value).saying(value), memory, "V", {key_heads, width}, keys)};  // [B,S,G,D]
+  const Stage q = queries(in, x, o);
+  if (o.given_keys) return {q, given_rows(in / "k", o), given_rows(in / "v", o)};
+  const auto [k, v] = keys_and_values(in, memory, o);
+  return {q, k, v};
 }
 
 // Each head's row of numbers by itself, or the rows of all heads as one.
@@ -110,6 +120,16 @@ Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths)
 
 }  // namespace
 
+KeysAndValues keys_and_values(const Scope& in, Stage memory, const AttentionOptions& o) {
+  const Projection keys = {.init = o.init, .bias = o.bias, .keys = true};
+  const Note key = {"Linear Transform (K)", equation("K", o),
+                    join("What each ", o.each, " offers to be found by.")};
+  const Note value = {"Linear Transform (V)", equation("V", o),
+                      join("What each ", o.each, " passes on when it is attended to.")};
+  return {project((in / "k").as(Role::key).saying(key), memory, "K", key_heads(o), keys),
+          project((in / "v").as(Role::value).saying(value), memory, "V", key_heads(o), keys)};
+}
+
 Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& o, Stage lengths) {
   if (o.positions == Positions::rotary && o.first_query != 0)
     fail_call(in.path,
@@ -158,7 +178,8 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   if (o.out_width == 0) return joined;
   const Note note = {"Linear Transform (O)", o.out_bias ? "O = z W_O + b_O" : "O = z W_O",
                      "Joins what the heads have gathered."};
-  return project(in.beside("attn_out").saying(note), joined, (in / "W_O").path, {{Axis::C, o.out_width}},
+  const std::string name = in.path.substr(in.path.rfind('.') + 1) + "_out";  // attn_out
+  return project(in.beside(name).saying(note), joined, (in / "W_O").path, {{Axis::C, o.out_width}},
                  {.init = o.out_init,
                   .bias = o.out_bias,
                   .from = {{Axis::H, o.heads}, {Axis::D, o.width}},

@@ -19,6 +19,10 @@ const Note k_after_attention = {"", "", "Brings every token's numbers to the sam
 const Note k_after_feed_forward = {
     "", "", "Brings every token's numbers to the same size after the feed-forward layer."};
 const Note k_mid = {"Add", "x + attention", "Adds what attention gathered to what the token already was."};
+const Note k_before_cross = {"", "", "Brings every token's numbers to the same size before it looks at the source."};
+const Note k_after_cross = {"", "", "Brings every token's numbers to the same size after it looked at the source."};
+const Note k_cross = {"Add", "x + cross-attention",
+                      "Adds what attention gathered from the source to what the token already was."};
 const Note k_post = {"Add", "x + feed-forward",
                      "Adds what the feed-forward layer found to what the token already was."};
 
@@ -47,6 +51,12 @@ Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext&
   if (inside) a = norm(before ? "ln1_post" : "ln1", k_after_attention, a);
   x = add_to(in / "resid_mid", k_mid, x, a, factor);
   if (o.norms == NormPlace::after) x = norm("ln1", k_after_attention, x);
+  if (o.cross) {
+    const Stage asks = before ? norm("ln_cross", k_before_cross, x) : x;
+    const Stage found = dropped(attention(in / "cross_attn", asks, c.memory, *o.cross, c.memory_lengths), c.dropout);
+    x = add_to(in / "resid_cross", k_cross, x, found, factor);
+    if (o.norms == NormPlace::after) x = norm("ln_cross", k_after_cross, x);
+  }
   Stage f = forward(before ? norm("ln2", k_before_feed_forward, x) : x);
   if (inside) f = norm(before ? "ln2_post" : "ln2", k_after_feed_forward, f);
   x = add_to(in / "resid_post", k_post, x, f, factor);

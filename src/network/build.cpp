@@ -64,6 +64,50 @@ void check(const BlockOptions& o, const std::string& of, int64_t width) {
     fail_call(of, ": the feed-forward width is ", o.feed_forward.width, ", expected at least 1");
 }
 
+void check(const Stack& stack, const std::string& of, int64_t width) {
+  if (stack.layers < 1 || stack.layers > k_most_layers)
+    fail_call(of, ": layers is ", stack.layers, ", expected 1 to ", k_most_layers);
+  const auto kinds = static_cast<int64_t>(stack.blocks.size());
+  if (kinds == 0) fail_call(of, ": its stack has no block");
+  for (int64_t which : stack.pattern)
+    if (which < 0 || which >= kinds) fail_call(of, ": the pattern names block ", which, " of ", kinds);
+  for (const BlockOptions& block : stack.blocks) {
+    check(block, of, width);
+    if (!block.cross) continue;
+    BlockOptions cross = block;
+    cross.attention = *block.cross;
+    check(cross, of + ", cross-attention", width);
+    if (block.parallel || (block.norms != NormPlace::before && block.norms != NormPlace::after))
+      fail_call(of, ": a block with cross-attention has norms ", name(block.norms),
+                block.parallel ? " and is parallel" : "", ", expected before or after");
+    if (block.cross->positions != Positions::none || block.cross->mask != Mask::none || block.cross->window)
+      fail_call(of, ": cross-attention has positions, a mask or a window, expected none of them");
+  }
+}
+
+bool causal(const Stack& stack) {
+  return std::all_of(stack.blocks.begin(), stack.blocks.end(),
+                     [](const BlockOptions& block) { return block.attention.mask == Mask::causal; });
+}
+
+void check_encoder(const Architecture& a, const std::string& of) {
+  if (!a.encoder) {
+    for (const BlockOptions& block : a.stack.blocks)
+      if (block.cross) fail_call(of, ": its blocks have cross-attention, but there is no encoder");
+    return;
+  }
+  if (a.patches) fail_call(of, ": a network of images with an encoder of tokens is none that limpid has");
+  if (a.encoder->inputs.width != a.inputs.width)
+    fail_call(of, ": the encoder's width is ", a.encoder->inputs.width, ", expected the decoder's ",
+              a.inputs.width);
+  if (a.encoder->inputs.positions == Positions::learned && a.encoder->inputs.context < 1)
+    fail_call(of, ": the encoder's context is ", a.encoder->inputs.context, ", expected at least 1");
+  check(a.encoder->stack, of + ", encoder", a.inputs.width);
+  for (const BlockOptions& block : a.encoder->stack.blocks)
+    if (block.cross) fail_call(of, ": the encoder's blocks have cross-attention, expected the decoder's");
+  if (!causal(a.stack)) fail_call(of, ": the decoder sees tokens that are to come, expected a causal mask");
+}
+
 void check(const Architecture& a) {
   const std::string of = a.family.empty() ? "network" : a.family;
   if (a.patches) {
@@ -80,13 +124,8 @@ void check(const Architecture& a) {
   if ((!a.patches && a.inputs.vocabulary < 1) || a.inputs.width < 1)
     fail_call(of, ": vocabulary ", a.inputs.vocabulary, " and width ", a.inputs.width,
               ", expected at least 1");
-  if (a.stack.layers < 1 || a.stack.layers > k_most_layers)
-    fail_call(of, ": layers is ", a.stack.layers, ", expected 1 to ", k_most_layers);
-  const auto kinds = static_cast<int64_t>(a.stack.blocks.size());
-  if (kinds == 0) fail_call(of, ": its stack has no block");
-  for (int64_t which : a.stack.pattern)
-    if (which < 0 || which >= kinds) fail_call(of, ": the pattern names block ", which, " of ", kinds);
-  for (const BlockOptions& block : a.stack.blocks) check(block, of, a.inputs.width);
+  check(a.stack, of, a.inputs.width);
+  check_encoder(a, of);
   if (a.inputs.positions == Positions::learned && a.inputs.context < 1)
     fail_call(of, ": context is ", a.inputs.context, ", expected at least 1");
   const Head kind = a.head.kind;
@@ -95,38 +134,89 @@ void check(const Architecture& a) {
     fail_call(of, ": outputs is ", a.head.outputs, ", expected how many classes or numbers the head gives");
 }
 
-bool causal(const Architecture& a) {
-  return std::all_of(a.stack.blocks.begin(), a.stack.blocks.end(),
-                     [](const BlockOptions& block) { return block.attention.mask == Mask::causal; });
+const Init k_embedding = {Init::Kind::normal, 0.02, true};
+
+int64_t table_width(const TokenInputs& o) { return o.embedding_width ? o.embedding_width : o.width; }
+
+Stage embedding_table(Graph& graph, const TokenInputs& o) {
+  return graph.parameter("embed.W_E", {{Axis::V, o.vocabulary}, {Axis::C, table_width(o)}}, k_embedding);
+}
+
+// "encoder.last_hidden_state" of "source" [B,T], of which rows from source_lengths[b] on are padding.
+struct Encoded {
+  Stage rows, lengths;
+};
+
+Encoded encode(Graph& graph, const Architecture& a, Stage table) {
+  const Scope in = graph.scope("encoder");
+  TokenInputs inputs = a.encoder->inputs;
+  if (inputs.vocabulary > 0)
+    table = graph.parameter("encoder.embed.W_E",
+                            {{Axis::V, inputs.vocabulary}, {Axis::C, table_width(inputs)}}, k_embedding);
+  BlockContext context{.width = inputs.width,
+                       .lengths = graph.input("source_lengths", {{Axis::B, k_symbolic}}, DType::i64),
+                       .dropout = a.dropout};
+  context.out_init = a.encoder->stack.blocks[0].attention.out_init;
+  Stage x = dropped(token_inputs(in, "source", inputs, table), a.dropout);  // [B,T,C]
+  x = stack(in, x, a.encoder->stack, context);                              // [B,T,C]
+  graph.alias("encoder.last_hidden_state", x);
+  return {x, context.lengths};
+}
+
+// What every layer of the decoder reads of the source.
+void build_encode(Graph& graph, const Architecture& a) {
+  if (!a.encoder) fail_call(a.family, ": only an encoder-decoder can be encoded");
+  const Stage table = a.encoder->inputs.vocabulary > 0 ? Stage{} : embedding_table(graph, a.inputs);
+  const Encoded source = encode(graph, a, table);
+  for (int64_t layer = 0; layer < a.stack.layers; ++layer)
+    keys_and_values(graph.scope(join("blocks.", layer, ".cross_attn")), source.rows,
+                    *a.stack.block(layer).cross);
 }
 
 }  // namespace
 
 Architecture without_dropout(Architecture a) {
   a.dropout = 0;
-  for (BlockOptions& block : a.stack.blocks) block.attention.dropout = 0;
+  const auto still = [](Stack& stack) {
+    for (BlockOptions& block : stack.blocks) {
+      block.attention.dropout = 0;
+      if (block.cross) block.cross->dropout = 0;
+    }
+  };
+  still(a.stack);
+  if (a.encoder) still(a.encoder->stack);
   return a;
 }
 
 void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   const bool training = purpose == Purpose::train;
   Architecture a = training ? given : without_dropout(given);
-  if (purpose == Purpose::extend) {
-    if (!causal(a) || a.patches) fail_call(a.family, ": only a causal network of tokens can be extended");
-    for (BlockOptions& block : a.stack.blocks) block.attention.appends = true;
+  if (purpose == Purpose::encode) return build_encode(graph, a);
+  const bool extends = purpose == Purpose::extend;
+  if (extends) {
+    if (!causal(a.stack) || a.patches)
+      fail_call(a.family, ": only a causal network of tokens can be extended");
+    for (BlockOptions& block : a.stack.blocks) {
+      block.attention.appends = true;
+      if (block.cross) block.cross->given_keys = true;
+    }
   }
   const Scope in = graph.scope();
-  const int64_t table_width = a.inputs.embedding_width ? a.inputs.embedding_width : a.inputs.width;
   Stage table;
-  if (!a.patches)
-    table = graph.parameter("embed.W_E", {{Axis::V, a.inputs.vocabulary}, {Axis::C, table_width}},
-                            {Init::Kind::normal, 0.02, true});
+  if (!a.patches) table = embedding_table(graph, a.inputs);
   BlockContext context{.width = a.inputs.width, .dropout = a.dropout};
   context.out_init = a.stack.blocks[0].attention.out_init;
+  if (a.encoder && extends)
+    context.memory_lengths = graph.input("source_lengths", {{Axis::B, k_symbolic}}, DType::i64);
+  if (a.encoder && !extends) {
+    const Encoded source = encode(graph, a, table);
+    context.memory = source.rows;
+    context.memory_lengths = source.lengths;
+  }
   Stage x = a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
-                      : token_inputs(in, a.inputs, table);  // [B,T,C]
+                      : token_inputs(in, "tokens", a.inputs, table);  // [B,T,C]
   x = dropped(x, a.dropout);
-  if (!causal(a) && !a.patches) context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+  if (!causal(a.stack) && !a.patches) context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
   x = stack(in, x, a.stack, context);  // [B,T,C]
   graph.alias("last_hidden_state", x);
   head(in, x, a.head, table, a, context.lengths, training);  // "logits" [B,T,V], ...
@@ -157,6 +247,12 @@ int64_t context_of(const NetworkConfig& config) {
   return textbook.positions == Positions::learned ? textbook.context : INT64_MAX;
 }
 
+int64_t source_context_of(const NetworkConfig& config) {
+  const auto* parts = std::get_if<Architecture>(&config);
+  return parts && parts->encoder && parts->encoder->inputs.context > 0 ? parts->encoder->inputs.context
+                                                                       : INT64_MAX;
+}
+
 bool has_learned_positions(const NetworkConfig& config) {
   if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->positions == Positions::learned;
   if (const auto* parts = std::get_if<Architecture>(&config))
@@ -181,6 +277,11 @@ bool reads_images(const NetworkConfig& config) {
   return parts && parts->patches;
 }
 
+bool reads_source(const NetworkConfig& config) {
+  const auto* parts = std::get_if<Architecture>(&config);
+  return parts && parts->encoder;
+}
+
 int64_t layers_of(const NetworkConfig& config) {
   if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->layers;
   if (const auto* parts = std::get_if<Architecture>(&config)) return parts->stack.layers;
@@ -198,7 +299,7 @@ bool predicts_next_token(const NetworkConfig& config) {
   if (const auto* textbook = std::get_if<TextbookConfig>(&config))
     return textbook->head == Head::next_word && !textbook->vectors;
   if (const auto* parts = std::get_if<Architecture>(&config))
-    return parts->head.kind == Head::next_word && causal(*parts);
+    return parts->head.kind == Head::next_word && causal(parts->stack);
   return true;
 }
 

@@ -271,6 +271,7 @@ const auto describe_block = [](auto& v, auto& c) {
   v("shared_norm", c.shared_norm);
   v("first_norm", c.first_norm);
   v.part("attention", c.attention, describe_attention);
+  v.part("cross", c.cross, describe_attention);
   v.part("feed_forward", c.feed_forward, describe_feed_forward);
   v("residual_scale", c.residual_scale);
 };
@@ -283,6 +284,13 @@ const auto describe_stack = [](auto& v, auto& c) {
   v.part("final_norm", c.final_norm, describe_norm);
 };
 
+const auto describe_sinusoidal = [](auto& v, auto& c) {
+  v("base", c.base);
+  v("halves", c.halves);
+  v("ends_at_base", c.ends_at_base);
+  v("first", c.first);
+};
+
 const auto describe_inputs = [](auto& v, auto& c) {
   v("vocabulary", c.vocabulary);
   v("width", c.width);
@@ -291,9 +299,15 @@ const auto describe_inputs = [](auto& v, auto& c) {
   v("projection_bias", c.projection_bias);
   v("scale", c.scale);
   v("positions", c.positions, k_positions);
+  v.part("sinusoidal", c.sinusoidal, describe_sinusoidal);
   v("context", c.context);
   v("token_types", c.token_types);
   v.part("norm", c.norm, describe_norm);
+};
+
+const auto describe_encoder = [](auto& v, auto& c) {
+  v.part("inputs", c.inputs, describe_inputs);
+  v.part("stack", c.stack, describe_stack);
 };
 
 const auto describe_patches = [](auto& v, auto& c) {
@@ -324,6 +338,7 @@ void describe_parts(Visitor& v, Config& c) {
   v("family", c.family);
   v.part("inputs", c.inputs, describe_inputs);
   v.part("patches", c.patches, describe_patches);
+  v.part("encoder", c.encoder, describe_encoder);
   v.part("stack", c.stack, describe_stack);
   v.part("head", c.head, describe_head);
   v("dropout", c.dropout);

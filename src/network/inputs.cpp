@@ -10,8 +10,8 @@ const Init k_small = {Init::Kind::normal, 0.02, true};
 
 class TokenBuilder {
  public:
-  TokenBuilder(const Scope& in, const TokenInputs& o)
-      : in_(in), o_(o), projects_(o.embedding_width && o.embedding_width != o.width) {
+  TokenBuilder(const Scope& in, const std::string& name, const TokenInputs& o)
+      : in_(in), name_(name), o_(o), projects_(o.embedding_width && o.embedding_width != o.width) {
     adds_types_ = o.token_types > 0;
     adds_positions_ = o.positions == Positions::learned || o.positions == Positions::sinusoidal;
     steps_ =
@@ -19,14 +19,14 @@ class TokenBuilder {
   }
 
   Stage build(Stage table) {
-    Stage x = embedding(in_ / "embed", graph().input("tokens", rows(), DType::i64), table);  // [B,T,C]
+    Stage x = embedding(in_ / "embed", graph().input(name_, rows(), DType::i64), table);  // [B,T,C]
     if (projects_ && !o_.projects_sum) x = project_to_model(in_ / "embed_proj", x);          // [B,T,C]
     if (o_.scale != 1) x = scale(in_ / "scaled_embed", x, o_.scale);
     if (adds_types_) x = add(next("typed_embed", k_typed), x, types());
     if (adds_positions_) x = add(next("embed_sum", k_placed), x, positions(x));
     if (o_.norm) x = normalize(next("ln_embed", k_normed), x, *o_.norm);
     if (projects_ && o_.projects_sum) x = project_to_model(next("embed_proj", {}), x);
-    if (x.name() != k_first) graph().alias(k_first, x);
+    if (const std::string first = full(k_first); x.name() != first) graph().alias(first, x);
     return x;
   }
 
@@ -38,6 +38,7 @@ class TokenBuilder {
   inline static const Note k_normed = {"", "", "Brings every token's numbers to the same size."};
 
   Graph& graph() const { return *in_.graph; }
+  std::string full(const char* name) const { return (in_ / name).path; }
   static Shape rows() { return {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}}; }
   int64_t width() const { return projects_ && o_.projects_sum ? o_.embedding_width : o_.width; }
 
@@ -49,24 +50,25 @@ class TokenBuilder {
   }
 
   Stage project_to_model(const Scope& in, Stage x) const {
-    return project(in, x, "embed.W_proj", {{Axis::C, o_.width}},
-                   {.bias = o_.projection_bias, .bias_name = "embed.b_proj"});
+    return project(in, x, full("embed.W_proj"), {{Axis::C, o_.width}},
+                   {.bias = o_.projection_bias, .bias_name = full("embed.b_proj")});
   }
 
   Stage types() const {
-    const Stage table = graph().parameter("token_type_embed.W_type",
+    const Stage table = graph().parameter(full("token_type_embed.W_type"),
                                           {{Axis::N, o_.token_types}, {Axis::C, width()}}, k_small);
-    return embedding(in_ / "token_type_embed", graph().input("token_types", rows(), DType::i64), table);
+    return embedding(in_ / "token_type_embed", graph().input(full("token_types"), rows(), DType::i64), table);
   }
 
   Stage positions(Stage x) const {
-    if (o_.positions == Positions::sinusoidal) return sinusoidal_positions(in_ / "pos_embed", x);
+    if (o_.positions == Positions::sinusoidal) return sinusoidal_positions(in_ / "pos_embed", x, o_.sinusoidal);
     const Stage table =
-        graph().parameter("pos_embed.W_pos", {{Axis::P, o_.context}, {Axis::C, width()}}, k_small);
+        graph().parameter(full("pos_embed.W_pos"), {{Axis::P, o_.context}, {Axis::C, width()}}, k_small);
     return learned_positions(in_ / "pos_embed", x, table);
   }
 
   const Scope& in_;
+  const std::string& name_;
   const TokenInputs& o_;
   bool projects_, adds_types_ = false, adds_positions_ = false;
   int steps_ = 0;  // that are still to come
@@ -74,8 +76,8 @@ class TokenBuilder {
 
 }  // namespace
 
-Stage token_inputs(const Scope& in, const TokenInputs& o, Stage table) {
-  return TokenBuilder(in, o).build(table);
+Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs& o, Stage table) {
+  return TokenBuilder(in, name, o).build(table);
 }
 
 Stage patch_inputs(const Scope& in, const PatchInputs& o, int64_t width) {

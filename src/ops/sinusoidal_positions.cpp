@@ -7,19 +7,26 @@ namespace limpid {
 
 namespace {
 
-// What place t is divided by in column c.
-double wavelength(double base, int64_t c, int64_t width) {
-  return std::pow(base, static_cast<double>(c - c % 2) / static_cast<double>(width));
-}
+// Column c of a row: which wave, and whether its sine or its cosine.
+struct Column {
+  int64_t wave = 0;
+  bool sine = true;
+};
 
 class SinusoidalPositions final : public Operation {
  public:
-  explicit SinusoidalPositions(const Options& options) : base_(options.real("base", 10000)) {
+  explicit SinusoidalPositions(const Options& options)
+      : base_(options.real("base", 10000)),
+        halves_(options.flag("halves")),
+        ends_at_base_(options.flag("ends_at_base")),
+        first_(options.integer("first")) {
     if (!(base_ > 0 && std::isfinite(base_))) fail_call("base is ", base_, ", expected a number above 0");
   }
   std::string label() const override { return "Positional Encoding"; }
   std::string equation() const override {
-    return join("y[t,2i] = sin(t / ", base_, "^(2i/C)), y[t,2i+1] = cos(the same)");
+    const std::string wave = ends_at_base_ ? "^(i/(C/2-1))" : "^(2i/C)", place = first_ ? join("(t+", first_, ")") : "t";
+    return join(halves_ ? "y[t,i] = sin(" : "y[t,2i] = sin(", place, " / ", base_, wave,
+                halves_ ? "), y[t,C/2+i] = cos(the same)" : "), y[t,2i+1] = cos(the same)");
   }
   std::string caption() const override {
     return "Each place in the text has its own pattern of waves, fast in the first columns and slow in the "
@@ -29,6 +36,8 @@ class SinusoidalPositions final : public Operation {
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 1, 1);
     require_rank(in[0], 3, "x", "[B,T,C]");
+    if ((halves_ || ends_at_base_) && in[0][2].size != k_symbolic && in[0][2].size % 2 != 0)
+      fail_call("x is ", in[0].text(), ", expected an even C, half of it sines and half cosines");
     return {{"", in[0]}};
   }
 
@@ -40,9 +49,9 @@ class SinusoidalPositions final : public Operation {
       for (int64_t b = 0; b < shape[0].size; ++b)
         for (int64_t t = 0; t < shape[1].size; ++t)
           for (int64_t c = 0; c < shape[2].size; ++c) {
-            const double angle =
-                static_cast<double>(context.first_position + t) / wavelength(base_, c, shape[2].size);
-            y(b, t, c) = static_cast<R>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+            const Column column = column_of(c, shape[2].size);
+            const double angle = place(t, context) / wavelength(column.wave, shape[2].size);
+            y(b, t, c) = static_cast<R>(column.sine ? std::sin(angle) : std::cos(angle));
           }
     });
   }
@@ -50,19 +59,40 @@ class SinusoidalPositions final : public Operation {
   void gradient(GradientContext&) const override {}  // x is read for its sizes only
 
   Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
-    const int64_t t = context.first_position + out.index[1], c = out.index[2];
-    const Expr angle = Expr(static_cast<double>(t)) / Expr(wavelength(base_, c, in[0].shape()[2].size));
-    return Expr::call(c % 2 == 0 ? Expr::Function::sin : Expr::Function::cos, {angle});
+    const int64_t width = in[0].shape()[2].size;
+    const Column column = column_of(out.index[2], width);
+    const Expr angle = Expr(place(out.index[1], context)) / Expr(wavelength(column.wave, width));
+    return Expr::call(column.sine ? Expr::Function::sin : Expr::Function::cos, {angle});
   }
 
  private:
+  double place(int64_t t, const RunContext& context) const {
+    return static_cast<double>(first_ + context.first_position + t);
+  }
+  Column column_of(int64_t c, int64_t width) const {
+    if (halves_) return {c % (width / 2), c < width / 2};
+    return {c / 2, c % 2 == 0};
+  }
+  // What a place is divided by in wave i.
+  double wavelength(int64_t i, int64_t width) const {
+    const auto wave = static_cast<double>(i);
+    if (ends_at_base_) return std::pow(base_, wave / std::max(1.0, static_cast<double>(width / 2 - 1)));
+    return std::pow(base_, 2 * wave / static_cast<double>(width));
+  }
+
   double base_;
+  bool halves_, ends_at_base_;
+  int64_t first_;
 };
 
 }  // namespace
 
-Stage sinusoidal_positions(const Scope& in, Stage x, double base) {
-  return in.graph->add(in, "sinusoidal_positions", {{"base", base}}, {x});
+Stage sinusoidal_positions(const Scope& in, Stage x, const SinusoidalOptions& o) {
+  Options options = {{"base", o.base}};
+  if (o.halves) options.set("halves", true);
+  if (o.ends_at_base) options.set("ends_at_base", true);
+  if (o.first) options.set("first", o.first);
+  return in.graph->add(in, "sinusoidal_positions", options, {x});
 }
 
 void register_sinusoidal_positions(Registry& all) {
@@ -70,7 +100,10 @@ void register_sinusoidal_positions(Registry& all) {
               odd = {{Axis::B, 1}, {Axis::T, 200}, {Axis::C, 3}};
   all.add<SinusoidalPositions>(
       "sinusoidal_positions",
-      {{{}, {{x, DType::f32, -1, 1, false}}}, {{{"base", 50.0}}, {{odd, DType::f32, -1, 1, false}}}});
+      {{{}, {{x, DType::f32, -1, 1, false}}},
+       {{{"base", 50.0}}, {{odd, DType::f32, -1, 1, false}}},
+       {{{"halves", true}}, {{x, DType::f32, -1, 1, false}}},
+       {{{"halves", true}, {"ends_at_base", true}, {"first", int64_t{2}}}, {{x, DType::f32, -1, 1, false}}}});
 }
 
 }  // namespace limpid

@@ -77,6 +77,20 @@ std::vector<int64_t> HubConfig::integers(const std::string& key) const {
   return out;
 }
 
+std::vector<int64_t> HubConfig::integers_or_one(const std::string& key) const {
+  if (has(key) && !json_.at(key).json().is_array()) return {json_.at(key).integer(0, k_json_most_size)};
+  return integers(key);
+}
+
+std::vector<int64_t> HubConfig::single_integers(const std::string& key) const {
+  std::vector<int64_t> out;
+  json_.at(key).each_item([&](const JsonValue& list) {
+    if (list.json().is_array() && list.json().size() == 1)
+      out.push_back(list.at(size_t{0}).integer(0, k_json_most_size));
+  });
+  return out;
+}
+
 void HubConfig::refuse(const std::string& key) const {
   if (!has(key)) return;
   const Json& value = json_.json().at(key);

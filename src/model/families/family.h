@@ -35,6 +35,10 @@ class HubConfig {
   Activation activation(const std::string& key, const std::string& otherwise) const;
   std::vector<std::string> words(const std::string& key) const;
   std::vector<int64_t> integers(const std::string& key) const;
+  /// The same, where one may stand without a list.
+  std::vector<int64_t> integers_or_one(const std::string& key) const;
+  /// Of a list of lists, those that hold one number.
+  std::vector<int64_t> single_integers(const std::string& key) const;
   /// The object under a key.
   HubConfig at(const std::string& key) const { return {json_.at(key), path_}; }
   /// A setting that limpid has no part for: an error unless it is absent, null, or false (0, "").
@@ -147,6 +151,10 @@ HeadOptions encoder_head(const HubConfig&, const NormOptions&, Activation words,
 /// RoBERTa's names of the heads, and its positions, which count from the padding's id + 1.
 void add_roberta_names(TensorTable&, const HubConfig&);
 int64_t roberta_unused_positions(const HubConfig&);
+
+/// BART's network and names, for those that differ in their norms' place and their positions.
+Architecture bart_architecture(const HubConfig&, NormPlace);
+TensorTable bart_tensors();
 
 /// What the Llama-like families share; they change what differs.
 Architecture llama_architecture(const HubConfig&);

@@ -215,9 +215,13 @@ std::map<std::string, Tensor> parameters_of(const Architecture& network, const T
                                             std::vector<std::string>* of_other_heads) {
   // Before anything of its size is made: as many layers as the file can hold.
   const auto tensors = static_cast<int64_t>(file.names().size());
-  if (network.stack.layers > tensors && !network.stack.shared)
-    fail_work(described_by, ": the network has ", network.stack.layers, " layers, but ", file.name(),
-              " holds only ", tensors, " tensors");
+  const auto require_layers = [&](const Stack& stack) {
+    if (stack.layers > tensors && !stack.shared)
+      fail_work(described_by, ": the network has ", stack.layers, " layers, but ", file.name(),
+                " holds only ", tensors, " tensors");
+  };
+  require_layers(network.stack);
+  if (network.encoder) require_layers(network.encoder->stack);
   Graph graph(operations());
   try {
     build(graph, network);

@@ -1,0 +1,75 @@
+// limpid translate: what an encoder-decoder writes beside a text.
+#include "core/label.h"
+#include "limpid/commands.h"
+#include "limpid/run_bar.h"
+#include "limpid/tasks.h"
+#include "limpid/texts.h"
+
+namespace limpid::command {
+
+namespace {
+
+struct TranslateCall : TaskCall {
+  TranslateOptions options;
+};
+
+Json translated_json(const Translated& t) {
+  return {{"text", t.text},     {"translation", t.translation},         {"source_ids", t.source},
+          {"ids", t.ids},       {"log_probability", t.log_probability}, {"ended", t.ended}};
+}
+
+void run(const TranslateCall& call, const Terminal& terminal) {
+  const std::vector<std::string> texts = texts_of(call);
+  const Model model = open_model(call.model);
+  TranslateOptions options = call.options;
+  std::optional<RunBar> bar(std::in_place, terminal);
+  options.progress = [&](double done, const std::string& next) { bar->show(done, next); };
+  const std::vector<Translated> all = translate(model, texts, options);
+  bar.reset();  // gone before the result stands there
+  TraceOptions traced;
+  traced.target = std::vector<int64_t>{model.tasks().writing->start};
+  traced.target->insert(traced.target->end(), all[0].ids.begin(), all[0].ids.end());
+  save_trace(call, model, all[0].text, traced, terminal);
+  if (call.json) {
+    Json list = Json::array();
+    for (const Translated& t : all) list.push_back(translated_json(t));
+    return print(json_text({{"model", visible_line(model.title())}, {"texts", std::move(list)}}));
+  }
+  std::vector<std::string> notes;
+  for (size_t i = 0; i < all.size(); ++i) {
+    print(visible_line(all[i].translation) + "\n");
+    if (!all[i].ended)
+      notes.push_back(join(all.size() == 1 ? "the text" : join("text ", i + 1), " was cut after ", all[i].ids.size(),
+                           " tokens, which the model had not ended; --tokens gives it more"));
+  }
+  print_notes(notes);
+}
+
+}  // namespace
+
+Work add_translate(CLI::App& app) {
+  auto call = std::make_shared<TranslateCall>();
+  CLI::App* sub = app.add_subcommand("translate", "What an encoder-decoder (T5, BART, Marian) writes beside a text.");
+  add_task_options(*sub, *call);
+  sub->add_option("--beams", call->options.beams,
+                  "Texts written side by side, of which the likeliest stays; 1: the likeliest token each time (as the "
+                  "model's folder says).")
+      ->check(CLI::Range(1, 64).description(""))
+      ->type_name("N");
+  sub->add_option("--length-penalty", call->options.length_penalty,
+                  "A text's log probability is divided by its tokens to this power (as the model's folder says, else 1).")
+      ->type_name("X");
+  sub->add_option("--tokens", call->options.tokens, "Writes at most so many tokens (three for each that is read, and 20).")
+      ->check(CLI::Range(1, 1000000).description(""))
+      ->type_name("N");
+  sub->footer(
+      "One line for each text.  --trace keeps the run that reads the first text and what was written: its\n"
+      "blocks.N.cross_attn.pattern says which word of the source each word looks at.\n\n"
+      "Examples:\n"
+      "  limpid translate \"Das Leben ist kurz.\" --model opus-mt-de-en\n"
+      "  limpid translate \"translate English to German: Life is short.\" --model flan-t5-small --beams 4\n"
+      "  limpid translate --lines german.txt --model opus-mt-de-en --json\n");
+  return [call](const Terminal& terminal) { run(*call, terminal); };
+}
+
+}  // namespace limpid::command
