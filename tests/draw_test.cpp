@@ -178,6 +178,33 @@ std::vector<std::string> labels_of(const Scene& scene) {
   return out;
 }
 
+// An encoder-decoder: the encoder first, its output again as what the decoder is given, and each block called
+// after its side.
+TEST(DrawTest, EncodersAndDecoders) {
+  Architecture a;
+  BlockOptions block;
+  block.attention = {.heads = 2, .width = 4, .out_width = 8};
+  block.feed_forward.width = 12;
+  a.inputs = {.vocabulary = 20, .width = 8};
+  a.encoder = Encoder{a.inputs, {.layers = 3, .blocks = {block}}};
+  a.encoder->inputs.vocabulary = 0;
+  block.cross = block.attention;
+  block.attention.mask = Mask::causal;
+  a.stack = {.layers = 6, .blocks = {block}};
+  Graph graph(operations());
+  build(graph, a);
+  const Scene scene = network_scene(graph);
+  EXPECT_EQ(faults(scene), "");
+  std::vector<std::string> titles;
+  for (const SceneFrame& frame : scene.frames) titles.push_back(frame.title.text);
+  for (const char* title :
+       {"Encoder block \xc3\x97 3", "Decoder block \xc3\x97 6", "Cross-Attention, 2 heads"})
+    EXPECT_EQ(std::count(titles.begin(), titles.end(), title), 1) << title;
+  EXPECT_EQ(std::count(titles.begin(), titles.end(), "Self-Attention, 2 heads"), 2);
+  const std::vector<std::string> labels = labels_of(scene);
+  EXPECT_EQ(std::count(labels.begin(), labels.end(), "Encoder output"), 1);
+}
+
 bool has_label(const Scene& scene, const std::string& label) {
   const std::vector<std::string> all = labels_of(scene);
   return std::find(all.begin(), all.end(), label) != all.end();

@@ -1,5 +1,5 @@
-// Encoder-decoders: folders of the hub, read and run by what a user calls, held to what transformers computed for the
-// same weights (LIMPID_DATA: conformance/families).
+// Encoder-decoders: folders of the hub, read and run by what a user calls, held to what transformers computed
+// for the same weights (LIMPID_DATA: conformance/families).
 #include <cstring>
 
 #include "family_test.h"
@@ -74,7 +74,8 @@ TEST_P(EncoderDecoders, WriteTheReferencesTokens) {
   for (int64_t b = 0; b < 2; ++b) {
     int64_t end = ids.shape()[1].size;
     while (seen.at({b, end - 1}) == 0) --end;
-    const std::vector<int64_t> source = row_of(ids, b, 0, end), expected = row_of(golden2.at("out.generated_ids"), b);
+    const std::vector<int64_t> source = row_of(ids, b, 0, end),
+                               expected = row_of(golden2.at("out.generated_ids"), b);
     for (bool cache : {true, false}) {
       options.cache = cache;
       EXPECT_EQ(m.generate(source, options), expected) << (cache ? "kept" : "read anew");
@@ -86,7 +87,8 @@ TEST_P(EncoderDecoders, WriteTheReferencesTokens) {
       const Tensor kept = session.extend({text.back()});
       const RunResult whole = m.run(TokenBatch{{text}, {}, {source}}, {.keep = {"logits"}});
       const Tensor& logits = whole["logits"];
-      EXPECT_EQ(std::memcmp(logits.data<float>() + logits.count() - kept.count(), kept.raw(), kept.bytes()), 0)
+      EXPECT_EQ(std::memcmp(logits.data<float>() + logits.count() - kept.count(), kept.raw(), kept.bytes()),
+                0)
           << "after " << text.size() << " tokens";
       text.push_back(id);
     }
@@ -101,18 +103,19 @@ TEST_P(EncoderDecoders, HaveTheReferencesGradients) {
   Graph graph(operations());
   build(graph, m.config(), Purpose::train);
   differentiate(graph, graph.handle(graph.require("loss")));
-  const Tensor source = content.at("in.input_ids").to(DType::i64), targets = content.at("in.labels").to(DType::i64);
+  const Tensor source = content.at("in.input_ids").to(DType::i64),
+               targets = content.at("in.labels").to(DType::i64);
   const int64_t rows = targets.shape()[0].size, length = targets.shape()[1].size;
   Tensor tokens(DType::i64, targets.shape());  // the labels behind the start token
   for (int64_t b = 0; b < rows; ++b)
     for (int64_t t = 0; t < length; ++t)
       tokens.data<int64_t>()[b * length + t] =
           t == 0 ? m.tasks().writing->start : targets.data<int64_t>()[b * length + t - 1];
-  const Tensor lengths = Tensor::of<int64_t>({{Axis::B, rows}}, std::vector<int64_t>(static_cast<size_t>(rows),
-                                                                                    source.shape()[1].size));
-  expect_gradients(m, graph,
-                   {{"tokens", tokens}, {"targets", targets}, {"source", source}, {"source_lengths", lengths}},
-                   expected, content.at("loss").at({0}));
+  const Tensor lengths = Tensor::of<int64_t>(
+      {{Axis::B, rows}}, std::vector<int64_t>(static_cast<size_t>(rows), source.shape()[1].size));
+  expect_gradients(
+      m, graph, {{"tokens", tokens}, {"targets", targets}, {"source", source}, {"source_lengths", lengths}},
+      expected, content.at("loss").at({0}));
 }
 
 TEST_P(EncoderDecoders, AreSavedAsLimpidsOwn) {
@@ -142,10 +145,12 @@ TEST_P(EncoderDecoders, SayWhatTheyNeed) {
   EXPECT_NE(said([&] { m.session(); }).find("source"), std::string::npos);
   EXPECT_NE(said([&] { m.session({}); }).find("at least one"), std::string::npos);
   EXPECT_NE(said([&] { Model::builtin().session({1}); }).find("no encoder"), std::string::npos);
-  EXPECT_NE(said([&] { Model::builtin().run(TokenBatch{{{1}}, {}, {{1}}}, {}); }).find("no encoder"), std::string::npos);
+  EXPECT_NE(said([&] { Model::builtin().run(TokenBatch{{{1}}, {}, {{1}}}, {}); }).find("no encoder"),
+            std::string::npos);
 }
 
-INSTANTIATE_TEST_SUITE_P(Hub, EncoderDecoders, testing::Values(Case{"t5", 3e-5}, Case{"bart"}, Case{"marian"}), name_of);
+INSTANTIATE_TEST_SUITE_P(Hub, EncoderDecoders,
+                         testing::Values(Case{"t5", 3e-5}, Case{"bart"}, Case{"marian"}), name_of);
 
 }  // namespace
 }  // namespace limpid

@@ -31,7 +31,8 @@ TEST_P(Families, GiveTheReferencesNumbers) {
 
 TEST_P(Families, AreSavedAsLimpidsOwn) {
   const Model m = model();
-  const std::filesystem::path file = std::filesystem::temp_directory_path() / join("limpid-family-", ::getpid(), ".safetensors");
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / join("limpid-family-", ::getpid(), ".safetensors");
   m.save(file.string());
   EXPECT_EQ(Model::load(file.string()).hash(), m.hash());
   std::filesystem::remove(file);

@@ -1,5 +1,5 @@
-// What the tests of real models' families share: a folder of the data, what its reference computed, and how far
-// from it something is.
+// What the tests of real models' families share: a folder of the data, what its reference computed, and how
+// far from it something is.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -81,8 +81,9 @@ inline std::pair<std::map<std::string, Tensor>, std::map<std::string, Tensor>> F
   return {all, gradients};
 }
 
-inline void Families::expect_gradients(const Model& m, const Graph& graph, std::map<std::string, ConstView> bound,
-                                const std::map<std::string, Tensor>& expected, double loss) const {
+inline void Families::expect_gradients(const Model& m, const Graph& graph,
+                                       std::map<std::string, ConstView> bound,
+                                       const std::map<std::string, Tensor>& expected, double loss) const {
   for (const auto& [name, tensor] : m.parameters()) bound[name] = tensor;
   RunOptions options;
   options.keep.push_back("loss");

@@ -15,7 +15,7 @@ namespace limpid::command {
 
 namespace {
 
-struct DrawCall {
+struct DrawCall : PartCall {
   std::vector<std::string> arguments;
   NetworkCall network;
   std::optional<std::string> text;
@@ -173,16 +173,22 @@ std::vector<Observation> reads_of(const DrawCall& call, const Trace& begun) {
   return call.head ? head_reads(graph, length, options) : heads_reads(graph, length, options);
 }
 
+// An encoder-decoder's diagram is of both; what shows layers and heads shows those of one part.
 Trace trace_of(const DrawCall& call) {
-  if (!call.file.empty()) return load_trace(call.file);
+  const bool whole = call.figure == "network" && call.part.empty();
+  const auto shown = [&](const Trace& trace) { return whole ? trace : call.shown(trace); };
+  if (!call.file.empty()) return shown(load_trace(call.file));
   const bool runs = call.text || !call.network.tokens.empty() || !call.network.vectors.empty();
   TraceOptions options;
-  options.reads = [&](const Trace& begun) { return reads_of(call, begun); };
+  options.reads = [&](const Trace& begun) {
+    if (whole) return reads_of(call, begun);
+    return call.reads(begun, [&](const Trace& shown) { return reads_of(call, shown); });
+  };
   options.parameters = call.figure == "matrices" || call.figure == "slides" || call.network.textbook();
   if (call.network.textbook()) options.seed = call.network.seed;
   Input input = input_of(call.network, runs ? call.text : std::optional<std::string>("Life is short"));
   require_layer(input.model.graph(), call.layer.value_or(0));
-  return input.trace(options);
+  return shown(input.trace(options));
 }
 
 std::vector<Slide> one(Scene scene) {
@@ -321,6 +327,7 @@ Work add_draw(CLI::App& app) {
                 "at, and averaged where it looks.");
   sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
   const std::string which = "What of it";
+  add_part_option(*sub, *call, which);
   sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")
       ->type_name("TEXT")
       ->group(which);

@@ -81,8 +81,9 @@ void generate(const GenerateCall& call, const Terminal& terminal) {
     flush_output();
   };
   bool begun = false;  // a call that is wrong is an error before anything is printed
+  const bool goes_on = !reads_source(model.config());  // else what is written stands by itself
   const auto begin = [&] {
-    if (!begun) show(text);
+    if (!begun && goes_on) show(text);
     begun = true;
   };
   GenerateOptions options = call.options;

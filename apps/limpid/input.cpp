@@ -82,10 +82,7 @@ const std::vector<std::string> k_textbook_options = {"--seed", "--width",  "--po
 
 }  // namespace
 
-namespace {
-
-// "2,0,1"
-std::vector<int64_t> ids_of(const std::string& list) {
+std::vector<int64_t> ids_of(const char* option, const std::string& list) {
   std::vector<int64_t> ids;
   for (size_t at = 0; at <= list.size();) {
     const size_t comma = std::min(list.find(',', at), list.size());
@@ -93,19 +90,17 @@ std::vector<int64_t> ids_of(const std::string& list) {
     int64_t id = 0;
     const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), id);
     if (item.empty() || error != std::errc() || end != item.data() + item.size())
-      fail_call("--tokens ", list, ": '", item, "' is not a token id; expected whole numbers, such as 2,0,1");
+      fail_call(option, " ", list, ": '", item, "' is not a token id; expected whole numbers, such as 2,0,1");
     ids.push_back(id);
     at = comma + 1;
   }
   return ids;
 }
 
-}  // namespace
-
 std::vector<std::string> network_options() {
   std::vector<std::string> all = k_textbook_options;
-  all.insert(all.end(),
-             {"--model", "--tokenizer", "--activation", "--heads", "--network", "--vectors", "--tokens"});
+  all.insert(all.end(), {"--model", "--tokenizer", "--activation", "--heads", "--network", "--vectors",
+                         "--tokens", "--decoder"});
   return all;
 }
 
@@ -121,10 +116,16 @@ void add_network_options(CLI::App& sub, NetworkCall& call) {
          "--tokens",
          [&call](const std::string& list) {
            const bool ids = list.find_first_not_of("0123456789,") == list.npos;
-           ids ? void(call.tokens = ids_of(list)) : void(call.words = list);
+           ids ? void(call.tokens = ids_of("--tokens", list)) : void(call.words = list);
          },
          "Token ids instead of a text, for a model that has no tokenizer: 2,0,1.")
       ->type_name("IDS")
+      ->group(model);
+  sub.add_option(
+         "--decoder", call.target,
+         "What an encoder-decoder writes beside the text, in place of its own words: a text, or the ids of "
+         "all that its decoder reads: 0,5,6.")
+      ->type_name("TEXT|IDS")
       ->group(model);
   one_of(sub.add_option("--network", call.network,
                         "Runs the network of the standard figure on the sentence's own words, with NumPy's "
@@ -181,7 +182,7 @@ std::string given_option(const CLI::App& sub, const std::vector<std::string>& op
 }
 
 void check_network_options(const CLI::App& sub, const NetworkCall& call) {
-  if (!call.words.empty()) ids_of(call.words);  // says what is wrong with it
+  if (!call.words.empty()) ids_of("--tokens", call.words);  // says what is wrong with it
   if (call.textbook()) {
     if (!call.model.empty())
       fail_call("--model and the textbook's network exclude each other; leave one out");
@@ -189,6 +190,7 @@ void check_network_options(const CLI::App& sub, const NetworkCall& call) {
       fail_call(call.activation ? "--activation" : "--tokenizer", " is for models; leave it out");
     if (!call.separator.empty() && call.vectors.empty())
       fail_call("--separator is for --vectors; leave it out");
+    if (call.target) fail_call("--decoder is for encoder-decoders; leave it out");
     if (!call.tokens.empty())
       fail_call("--tokens is for models; the textbook's network takes a sentence or --vectors");
     if (!call.vectors.empty() && sub.count("--width"))
@@ -306,6 +308,32 @@ namespace {
 constexpr const char* k_reads_images =
     "this model reads images, which limpid takes from C++ alone so far (Model::trace)";
 
+void require_tokens(const char* option, const std::vector<int64_t>& ids, int64_t vocabulary) {
+  for (int64_t id : ids)
+    if (id < 0 || id >= vocabulary)
+      fail_call(option, ": ", id, " is not a token; this model has 0 to ", vocabulary - 1);
+}
+
+// Token ids are all that the decoder reads; a text stands behind the token that begins one.
+void set_target(const NetworkCall& call, Input& input) {
+  if (!call.target) return;
+  if (!reads_source(input.model.config()))
+    fail_call("--decoder is what an encoder-decoder writes, and this model has no encoder; leave it out");
+  if (!call.target->empty() && call.target->find_first_not_of("0123456789,") == std::string::npos) {
+    input.target = ids_of("--decoder", *call.target);
+    return require_tokens("--decoder", *input.target, vocabulary_of(input.model.config()));
+  }
+  const auto& writing = input.model.tasks().writing;
+  if (!writing)
+    fail_call(
+        "--decoder: this model does not say which token its text begins with; give ids, the first of them "
+        "that one");
+  input.target = {writing->start};
+  if (call.target->empty()) return;
+  const std::vector<int64_t> ids = input.model.encode(*call.target);
+  input.target->insert(input.target->end(), ids.begin(), ids.end());
+}
+
 }  // namespace
 
 Input input_of(const NetworkCall& call, const std::optional<std::string>& argument) {
@@ -318,9 +346,8 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
   Input input{open_model(call), "", call.tokens};
   const int64_t vocabulary = vocabulary_of(input.model.config());
   if (reads_images(input.model.config())) fail_call(k_reads_images);
-  for (int64_t id : input.tokens)
-    if (id < 0 || id >= vocabulary)
-      fail_call("--tokens: ", id, " is not a token; this model has 0 to ", vocabulary - 1);
+  require_tokens("--tokens", input.tokens, vocabulary);
+  set_target(call, input);
   return input;
 }
 
@@ -333,7 +360,37 @@ Input input_of_text(const NetworkCall& call, const std::string& text) {
         "this model has no tokenizer; give it as --tokenizer FILE, or token ids instead of a text: "
         "--tokens "
         "2,0,1");
+  set_target(call, input);
   return input;
+}
+
+// ---- parts of an encoder-decoder ----------------------------------------------------------------------
+
+void add_part_option(CLI::App& sub, PartCall& call, const std::string& group) {
+  sub.add_option("--part", call.part,
+                 "Of an encoder-decoder: the decoder, which writes; the encoder, which reads; or cross, the "
+                 "attention of "
+                 "the one to the other (decoder).")
+      ->type_name("decoder|encoder|cross")
+      ->check(CLI::IsMember({"decoder", "encoder", "cross"}).description(""))
+      ->group(group);
+}
+
+std::optional<NetworkPart> PartCall::of(const Trace& trace) const {
+  if (!part.empty()) return part_named(part);
+  const bool whole = trace.graph && has_encoder(*trace.graph);
+  return whole ? std::optional(NetworkPart::decoder) : std::nullopt;
+}
+
+Trace PartCall::shown(const Trace& trace) const {
+  const std::optional<NetworkPart> asked = of(trace);
+  return asked ? part_of(trace, *asked) : trace;
+}
+
+std::vector<Observation> PartCall::reads(
+    const Trace& begun, const std::function<std::vector<Observation>(const Trace&)>& asks) const {
+  const std::optional<NetworkPart> asked = of(begun);
+  return asked ? part_reads(begun, *asked, asks) : asks(begun);
 }
 
 }  // namespace limpid::command

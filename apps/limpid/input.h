@@ -51,7 +51,8 @@ struct NetworkCall : ModelCall {
   int64_t width = 4, outputs = 0;
   bool add_norm = false;
   std::vector<int64_t> tokens;
-  std::string words;  // what --tokens gave, where it is not a list of ids
+  std::string words;                  // what --tokens gave, where it is not a list of ids
+  std::optional<std::string> target;  // of an encoder-decoder: a text, or token ids
 
   bool textbook() const { return network == "textbook" || !vectors.empty(); }
 };
@@ -64,6 +65,9 @@ std::string given_option(const CLI::App& sub, const std::vector<std::string>& op
 /// Every option of add_network_options.
 std::vector<std::string> network_options();
 
+/// "2,0,1", which that option was given.  Throws Error{call} naming what is no token id.
+std::vector<int64_t> ids_of(const char* option, const std::string& list);
+
 /// Of an option: a whole number, from 0.
 CLI::Validator from_zero();
 
@@ -72,11 +76,30 @@ struct Input {
   Model model;
   std::string text;
   std::vector<int64_t> tokens;
+  std::optional<std::vector<int64_t>> target = {};  // of an encoder-decoder: what its decoder reads
 
   Trace trace(const TraceOptions& options) {
-    return tokens.empty() ? model.trace(text, options) : model.trace(tokens, options);
+    TraceOptions beside = options;
+    if (target) beside.target = target;
+    return tokens.empty() ? model.trace(text, beside) : model.trace(tokens, beside);
   }
 };
+
+/// --part: which attention of an encoder-decoder is shown; other networks have none.
+struct PartCall {
+  std::string part;
+
+  /// The part of a trace that is shown: as asked for, of an encoder-decoder else the decoder; another
+  /// network's whole.
+  Trace shown(const Trace&) const;
+  /// What `reads` asks of that part of the run that is to come.
+  std::vector<Observation> reads(const Trace& begun,
+                                 const std::function<std::vector<Observation>(const Trace&)>& reads) const;
+
+ private:
+  std::optional<NetworkPart> of(const Trace&) const;
+};
+void add_part_option(CLI::App& sub, PartCall& call, const std::string& group = "Options");
 /// `argument` as text_of has it; not read where --tokens or --vectors stand for it.
 Input input_of(const NetworkCall& call, const std::optional<std::string>& argument);
 /// The same for a text that is here already.

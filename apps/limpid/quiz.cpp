@@ -36,7 +36,7 @@ Trace trace_of(const CLI::App& sub, const QuizCall& call) {
     if (const std::string option = given_option(sub, network_options()); !option.empty())
       fail_call(*call.argument, " is a stored trace, asked about as it is; ", option,
                 " needs a run, so give a text instead");
-    return load_trace(*call.argument);
+    return PartCall().shown(load_trace(*call.argument));
   }
   check_network_options(sub, call.network);
   const bool given = call.argument || !call.network.tokens.empty() || !call.network.vectors.empty();
@@ -58,7 +58,7 @@ Trace trace_of(const CLI::App& sub, const QuizCall& call) {
   }
   for (const char* name : {"logits", "probs"})
     if (graph.find(name) >= 0) options.observe.push_back({name, Depth::full});
-  return input.trace(options);
+  return PartCall().shown(input.trace(options));
 }
 
 // "blocks.0.attn.pattern[0,0,2,1]": the cell that a source names, without its format.

@@ -18,7 +18,7 @@ namespace limpid::command {
 
 namespace {
 
-struct TraceCall {
+struct TraceCall : PartCall {
   std::optional<std::string> argument;
   NetworkCall network;
   std::vector<std::string> observe, edit;
@@ -119,9 +119,10 @@ void show(const Trace& trace, const std::optional<Compared>& runs, const TraceCa
         trace, {.cell = call.explain, .decimals = call.decimals, .all = call.all, .json = call.json},
         terminal);
   if (call.words) {
-    const Trace words = in_words(trace);
+    const Trace words = in_words(call.shown(trace));
     return print(call.json ? to_json(words) : page(words, page_options(words, call, terminal)));
   }
+  if (call.json && !call.part.empty()) return print(to_json(call.shown(trace)));
   if (call.json) {
     std::string text = to_json(trace);
     if (runs)
@@ -129,13 +130,23 @@ void show(const Trace& trace, const std::optional<Compared>& runs, const TraceCa
                    ",\n\"before_after\":" + before_after_json(runs->before, runs->after) + "}");
     return print(text);
   }
-  const PageOptions options = page_options(trace, call, terminal);
+  const Trace shown = call.shown(trace);
+  const PageOptions options = page_options(shown, call, terminal);
   if (call.token.empty())
-    print(page(trace, options));
+    print(page(shown, options));
   else
-    print(token_page(trace, call.layer.value_or(0), call.head.value_or(0), positions_of(trace, call.token),
+    print(token_page(shown, call.layer.value_or(0), call.head.value_or(0), positions_of(shown, call.token),
                      options));
   if (runs) print("\n" + before_after(runs->before, runs->after, options));
+}
+
+// What a page reads of the run, or of the part of it, that is to come.
+std::vector<Observation> read_of(const Trace& begun, const TraceCall& call, const Terminal& terminal) {
+  if (call.words) return word_reads(*begun.graph);
+  if (!call.token.empty())
+    return token_page_reads(*begun.graph, call.layer.value_or(0), positions_of(begun, call.token));
+  return page_reads(*begun.graph, static_cast<int64_t>(begun.tokens.size()),
+                    page_options(begun, call, terminal));
 }
 
 // What is kept in a file or printed as JSON is everything; what is shown is read, and no more is computed.
@@ -145,11 +156,7 @@ Trace run(Input& input, const NamedEdits& edits, const TraceCall& call, const Te
   const bool shown_alone = call.observe.empty() && call.out.empty() && !call.json && call.explain.empty();
   if (shown_alone)
     options.reads = [&](const Trace& begun) {
-      if (call.words) return word_reads(*begun.graph);
-      if (!call.token.empty())
-        return token_page_reads(*begun.graph, call.layer.value_or(0), positions_of(begun, call.token));
-      return page_reads(*begun.graph, static_cast<int64_t>(begun.tokens.size()),
-                        page_options(begun, call, terminal));
+      return call.reads(begun, [&](const Trace& shown) { return read_of(shown, call, terminal); });
     };
   RunBar bar(terminal);
   options.progress = [&](double done, const std::string& next) { bar.show(done, next); };
@@ -254,6 +261,7 @@ Examples:
   limpid trace "Life is short" --network textbook --seed 7
   limpid trace "Life is short" -o life.safetensors
   limpid trace life.safetensors --token short
+  limpid trace "Das Leben ist kurz." --model opus-mt-de-en --part cross
   cat poem.txt | limpid trace --json > poem.json
 )";
 
@@ -275,6 +283,7 @@ Work add_trace(CLI::App& app) {
          "object a line, with -o NAME-1, NAME-2 ... .")
       ->type_name("FILE");
   const std::string view = "What is shown";
+  add_part_option(*sub, *call, view);
   sub->add_option("--layer", call->layer, "The layer to show in detail, from 0 (0).")
       ->type_name("L")
       ->check(from_zero())

@@ -58,7 +58,8 @@ std::string_view name(Pooling);
 /// Throws Error{call} listing the names.
 Pooling pooling_named(std::string_view name);
 
-/// How an encoder-decoder begins and ends the text that it writes, as its folder says (generation_config.json).
+/// How an encoder-decoder begins and ends the text that it writes, as its folder says
+/// (generation_config.json).
 struct Writing {
   int64_t start = 0;             // the token that stands before the text
   std::optional<int64_t> first;  // the text's first token in any case (mBART: the language)
@@ -77,9 +78,9 @@ struct ModelTasks {
   bool independent_classes = false;
   /// How a text becomes one vector; nothing: not said.
   std::optional<Pooling> pooling;
-  bool normalize = false;       // ... which is then scaled to length 1
-  int64_t longest_text = 0;     // tokens of a text that a vector is made of; 0: the network's context
-  std::string pooling_problem;  // why what the folder says of it cannot be done; empty: it can
+  bool normalize = false;          // ... which is then scaled to length 1
+  int64_t longest_text = 0;        // tokens of a text that a vector is made of; 0: the network's context
+  std::string pooling_problem;     // why what the folder says of it cannot be done; empty: it can
   std::optional<Writing> writing;  // of an encoder-decoder
 };
 
@@ -87,8 +88,8 @@ struct ForeignModel;  // another program's, as it was read
 
 /// Texts of different lengths, as token ids, that are run at once.
 struct TokenBatch {
-  std::vector<std::vector<int64_t>> ids;    // none empty
-  std::vector<std::vector<int64_t>> types;  // of the tokens, where the network has types; empty: all 0
+  std::vector<std::vector<int64_t>> ids;           // none empty
+  std::vector<std::vector<int64_t>> types;         // of the tokens, where the network has types; empty: all 0
   std::vector<std::vector<int64_t>> sources = {};  // of an encoder-decoder: what each text is written beside
 };
 

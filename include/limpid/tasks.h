@@ -132,8 +132,10 @@ Classes classify(const Model&, const std::vector<std::string>& texts, const Batc
 // ---- a text beside another -----------------------------------------------------------------------
 
 struct TranslateOptions {
-  int64_t beams = 0;  // texts written side by side, of which the likeliest stays; 0: as the model's folder says
-  /// The sum of a text's log probabilities is divided by its tokens to this power; left out: as the folder says.
+  int64_t beams =
+      0;  // texts written side by side, of which the likeliest stays; 0: as the model's folder says
+  /// The sum of a text's log probabilities is divided by its tokens to this power; left out: as the folder
+  /// says.
   std::optional<double> length_penalty;
   int64_t tokens = 0;  // at most so many; 0: three for each that is read, and 20
   std::function<void(double done, const std::string& next)> progress;
@@ -146,8 +148,11 @@ struct Translated {
   bool ended = false;                // the model ended it, not the limit
 };
 
-/// What an encoder-decoder writes beside each text: a translation, a summary, whatever it was trained for.  Throws
-/// Error{call} for another model and for a text longer than it reads.
-std::vector<Translated> translate(const Model&, const std::vector<std::string>& texts, const TranslateOptions& = {});
+/// What an encoder-decoder writes beside each text: a translation, a summary, whatever it was trained for.
+/// Throws Error{call} for another model and for a text longer than it reads.
+std::vector<Translated> translate(const Model&, const std::vector<std::string>& texts,
+                                  const TranslateOptions& = {});
+/// The same of token ids; needs no tokenizer, without which `text` and `translation` stay empty.
+Translated translate(const Model&, const std::vector<int64_t>& source, const TranslateOptions& = {});
 
 }  // namespace LIMPID_API limpid

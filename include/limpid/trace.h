@@ -1,6 +1,7 @@
 // A trace: what was seen in one run, complete enough to be shown and drawn without the model.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,12 +29,13 @@ struct NotFinite {
 
 struct Trace {
   std::string engine_version;
-  std::string title;                    // "limpid's built-in model", "textbook network"
-  std::string model_hash;               // of the configuration and parameters; empty if there is none
-  std::string text;                     // what was given, empty for vectors
-  std::vector<Token> tokens;            // one a position; for input vectors X1, X2, ...
-  std::string source_text;              // of an encoder-decoder: what its encoder read
-  std::vector<Token> source;            // ... and its tokens: positions of the encoder's stages (counts_source)
+  std::string title;          // "limpid's built-in model", "textbook network"
+  std::string model_hash;     // of the configuration and parameters; empty if there is none
+  std::string text;           // what was given, empty for vectors
+  std::vector<Token> tokens;  // one a position; for input vectors X1, X2, ...
+  std::string source_text;    // of an encoder-decoder: what its encoder read
+  std::vector<Token> source;  // ... and its tokens: positions of the encoder's stages (counts_source)
+  std::vector<Token> keys;    // what axis S counts, where that is not what axis T counts (part_of)
   std::vector<std::string> vocabulary;  // labels of axis V: words, or classes
   std::string token_word = "token";     // what a position is called: "word", "token", "vector"
   std::shared_ptr<const Graph> graph;
@@ -54,6 +56,22 @@ struct Trace {
   const Tensor& operator[](const std::string& name) const;
 };
 
+/// The three attentions of an encoder-decoder: of what it writes to itself, of what it reads to itself, and
+/// of what it writes to what it reads.
+enum class NetworkPart { decoder, encoder, cross };
+std::string_view name(NetworkPart);
+/// Throws Error{call} listing the names.
+NetworkPart part_named(std::string_view name);
+/// That part as a trace of its own, which every page and figure shows as it shows any other network: its
+/// attention is called blocks.N.attn, and Trace::keys are the source's tokens where it looks at them.  Throws
+/// Error{call} for a network without an encoder.
+Trace part_of(const Trace&, NetworkPart);
+/// What `reads` asks of that part of a run, under the names of the whole.
+std::vector<Observation> part_reads(const Trace& begun, NetworkPart,
+                                    const std::function<std::vector<Observation>(const Trace&)>& reads);
+
+/// Whether the network has an encoder (stages "encoder...") that reads a source.
+bool has_encoder(const Graph&);
 /// Whether positions on axis T or S of that value are those of the source of an encoder-decoder: in what its
 /// encoder computes, and where cross-attention looks.
 bool counts_source(std::string_view value, Axis);

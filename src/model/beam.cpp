@@ -34,7 +34,8 @@ std::vector<double> log_probabilities(const std::vector<float>& logits) {
 
 class BeamSearch {
  public:
-  BeamSearch(const Model& model, const Writing& writing, const std::vector<int64_t>& source, const BeamOptions& o)
+  BeamSearch(const Model& model, const Writing& writing, const std::vector<int64_t>& source,
+             const BeamOptions& o)
       : writing_(writing),
         o_(o),
         state_(model, o.beams, source),
@@ -68,9 +69,10 @@ class BeamSearch {
   bool done(int64_t tokens) const {
     if (static_cast<int64_t>(finished_.size()) < o_.beams) return false;
     const double best = score(beams_[0].sum, static_cast<size_t>(tokens)),
-                 worst = std::min_element(finished_.begin(), finished_.end(),
-                                          [](const BeamText& a, const BeamText& b) { return a.score < b.score; })
-                             ->score;
+                 worst =
+                     std::min_element(finished_.begin(), finished_.end(),
+                                      [](const BeamText& a, const BeamText& b) { return a.score < b.score; })
+                         ->score;
     return worst >= best;
   }
 
@@ -84,13 +86,14 @@ class BeamSearch {
 
   // The likeliest next tokens of all beams, two for each, so that enough stay when some end.
   std::vector<Candidate> candidates(const std::vector<int64_t>& latest, int64_t n) {
-    const Tensor logits = state_.extend(Tensor::of<int64_t>(
-        {{Axis::B, o_.beams}, {Axis::T, 1}}, latest));  // [B,V]
+    const Tensor logits =
+        state_.extend(Tensor::of<int64_t>({{Axis::B, o_.beams}, {Axis::T, 1}}, latest));  // [B,V]
     const int64_t vocabulary = logits.shape()[1].size;
     const auto wanted = static_cast<size_t>(std::min(2 * o_.beams, o_.beams * vocabulary));
     std::vector<Candidate> all;
     for (int64_t b = 0; b < o_.beams; ++b) {
-      std::vector<float> row(logits.data<float>() + b * vocabulary, logits.data<float>() + (b + 1) * vocabulary);
+      std::vector<float> row(logits.data<float>() + b * vocabulary,
+                             logits.data<float>() + (b + 1) * vocabulary);
       std::vector<double> each = log_probabilities(row);
       if (n == 0 && writing_.first) each.assign(each.size(), -std::numeric_limits<double>::infinity());
       if (n == 0 && writing_.first) each.at(static_cast<size_t>(*writing_.first)) = 0;
@@ -102,11 +105,14 @@ class BeamSearch {
         const double a = each[static_cast<size_t>(x)], c = each[static_cast<size_t>(y)];
         return a != c ? a > c : x < y;
       };
-      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(), likelier);
+      std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(kept), order.end(),
+                        likelier);
       for (size_t i = 0; i < kept; ++i)
-        all.push_back({b, order[i], beams_[static_cast<size_t>(b)].sum + each[static_cast<size_t>(order[i])]});
+        all.push_back(
+            {b, order[i], beams_[static_cast<size_t>(b)].sum + each[static_cast<size_t>(order[i])]});
     }
-    std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) { return a.sum > b.sum; });
+    std::stable_sort(all.begin(), all.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.sum > b.sum; });
     all.resize(std::min(all.size(), wanted));
     return all;
   }

@@ -21,8 +21,8 @@ struct BeamText {
   bool ended = false;          // by a token that ends a text, not by the limit
 };
 
-/// The best of `beams` texts beside a source, as transformers' generate(num_beams=...) finds it with early_stopping
-/// False.  The model must be an encoder-decoder that can_extend().
+/// The best of `beams` texts beside a source, as transformers' generate(num_beams=...) finds it with
+/// early_stopping False.  The model must be an encoder-decoder that can_extend().
 BeamText beam_search(const Model&, const Writing&, const std::vector<int64_t>& source, const BeamOptions&);
 
 }  // namespace limpid

@@ -17,8 +17,11 @@ Json tasks_json(const ModelTasks& tasks) {
   }
   if (tasks.writing) {
     const Writing& w = *tasks.writing;
-    json["writing"] = {{"start", w.start}, {"ends", w.ends},   {"never", w.never},
-                       {"beams", w.beams}, {"length_penalty", w.length_penalty}};
+    json["writing"] = {{"start", w.start},
+                       {"ends", w.ends},
+                       {"never", w.never},
+                       {"beams", w.beams},
+                       {"length_penalty", w.length_penalty}};
     if (w.first) json["writing"]["first"] = *w.first;
   }
   return json;

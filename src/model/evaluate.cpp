@@ -14,6 +14,8 @@ constexpr int64_t k_window = 1024;  // of networks that know no context
 // Whether each position sees only those before it, and predicts the next.
 void check_predicts(const NetworkConfig& config) {
   const auto* textbook = std::get_if<TextbookConfig>(&config);
+  if (reads_source(config))
+    fail_call("eval: this network writes beside a source, so a text alone has no score; expected a decoder");
   if (!textbook && !predicts_next_token(config))
     fail_call("eval: this network does not predict the next token");
   if (!textbook) return;

@@ -95,8 +95,7 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
   const Tokenizer* tokenizer = impl_->tokenizer.get();
   if (!options.stop.empty() && !tokenizer)
     fail_call("generate: stop strings need a tokenizer, and this model has none");
-  Begun begun =
-      reads_source(config()) ? beside(tokens, impl_->writing()) : continued(tokens, tokenizer);
+  Begun begun = reads_source(config()) ? beside(tokens, impl_->writing()) : continued(tokens, tokenizer);
   std::vector<int64_t>& ids = begun.ids;
   const size_t given = ids.size();
   Random random(options.seed, stream_named("generate"));
@@ -107,11 +106,13 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
     if (text && begun.source.empty()) text->push(id);
   NextLogits next(*this, begun.source, options);
   StopStrings stops(options.stop);
-  for (int64_t n = 0; n < options.tokens && !stops.stopped(); ++n) {
+  // Beside a source a text does not go on from its latest tokens: it ends with the positions there are.
+  int64_t most = options.tokens;
+  if (!begun.source.empty()) most = std::min(most, context_of(config()) - 1);
+  for (int64_t n = 0; n < most && !stops.stopped(); ++n) {
     std::vector<float> logits = next(ids);
     exclude(logits, begun.never);
-    const int64_t chosen =
-        n == 0 && begun.first ? *begun.first : choose(logits, ids, options.sample, random);
+    const int64_t chosen = n == 0 && begun.first ? *begun.first : choose(logits, ids, options.sample, random);
     if (options.stop_at_end && std::count(begun.ends.begin(), begun.ends.end(), chosen) > 0) {
       // What was held back, as the beginning of a stop string, is text after all.
       if (const std::string held = stops.finish(); on_token && !held.empty())
@@ -120,9 +121,9 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
     }
     ids.push_back(chosen);
     std::string piece = text ? text->push(chosen) : "";
-    if (text && n + 1 == options.tokens) piece += text->finish();
+    if (text && n + 1 == most) piece += text->finish();
     piece = stops.push(piece);
-    if (n + 1 == options.tokens) piece += stops.finish();
+    if (n + 1 == most) piece += stops.finish();
     if (on_token) on_token({chosen, piece, probability(logits, chosen)});
   }
   return {ids.begin() + static_cast<std::ptrdiff_t>(given), ids.end()};

@@ -120,6 +120,7 @@ ForeignModel read_hub_folder(const std::string& path) {
   HubConfig config(JsonValue(document, source), config_path);
   const Family& family = family_of(config);
   const std::unique_ptr<TensorSource> file = open_tensors(path);
+  config.know_tensors(file->names());
   ForeignModel model;
   const bool guessed = take_by_tensors(family, *file, config, model.notes);
   Architecture a = family.architecture(config);

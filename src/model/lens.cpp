@@ -21,6 +21,8 @@ Architecture decoder_of(const Model& model) {
   if (!parts)
     fail_call("lens: the textbook's network has one layer and no residual stream; give a decoder as --model");
   const std::string of = "lens: " + (parts->family.empty() ? std::string("this network") : parts->family);
+  if (reads_source(model.config()))
+    fail_call(of, " writes beside a source, which lens has no reading of; expected a decoder");
   if (!predicts_next_token(model.config()))
     fail_call(of, " does not predict the next token; expected a decoder");
   for (const BlockOptions& block : parts->stack.blocks)

@@ -47,8 +47,9 @@ Model::Impl::Bound Model::Impl::bound_to(const Tensor& input, const Tensor& sour
 
 const Writing& Model::Impl::writing() const {
   if (!tasks.writing)
-    fail_call("this encoder-decoder does not say which token its text begins with (decoder_start_token_id of its "
-              "folder), so it cannot write one; session(source) takes the tokens from you");
+    fail_call(
+        "this encoder-decoder does not say which token its text begins with (decoder_start_token_id of its "
+        "folder), so it cannot write one; session(source) takes the tokens from you");
   return *tasks.writing;
 }
 
@@ -195,8 +196,7 @@ struct Padded {
 Padded padded(const std::vector<std::vector<int64_t>>& lists, const char* what) {
   size_t longest = 0;
   for (size_t b = 0; b < lists.size(); ++b) {
-    if (lists[b].empty())
-      fail_call("run: ", what, " ", b, " of the batch is empty; give at least one token");
+    if (lists[b].empty()) fail_call("run: ", what, " ", b, " of the batch is empty; give at least one token");
     longest = std::max(longest, lists[b].size());
   }
   const auto rows = static_cast<int64_t>(lists.size());

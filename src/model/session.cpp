@@ -43,8 +43,10 @@ SessionState::SessionState(const Model& model, int64_t rows, const std::vector<i
   build(graph_, model.config(), Purpose::extend);
   engine_.emplace(graph_);
   for (const Value& value : graph_.values())
-    if (value.kind == Value::Kind::input && (value.name.ends_with(".k_room") || value.name.ends_with(".v_room")))
-      rooms_[value.name] = Tensor(DType::f32, {{Axis::B, rows}, {Axis::S, 0}, value.shape[2], value.shape[3]});
+    if (value.kind == Value::Kind::input &&
+        (value.name.ends_with(".k_room") || value.name.ends_with(".v_room")))
+      rooms_[value.name] =
+          Tensor(DType::f32, {{Axis::B, rows}, {Axis::S, 0}, value.shape[2], value.shape[3]});
   if (!source.empty()) encode(source);
 }
 
@@ -55,7 +57,7 @@ void SessionState::encode(const std::vector<int64_t>& source) {
   const Tensor ids = one_row(source);
   const auto lengths_of = [&](int64_t rows) {
     return Tensor::of<int64_t>({{Axis::B, rows}}, std::vector<int64_t>(static_cast<size_t>(rows),
-                                                                      static_cast<int64_t>(source.size())));
+                                                                       static_cast<int64_t>(source.size())));
   };
   const Tensor whole = lengths_of(1);
   std::map<std::string, ConstView> bound = parameters_in(graph, model_);

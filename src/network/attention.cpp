@@ -20,7 +20,8 @@ Shape key_heads(const AttentionOptions& o) {
 }
 
 Stage queries(const Scope& in, Stage x, const AttentionOptions& o) {
-  const Note note = {"Linear Transform (Q)", equation("Q", o), join("What each ", o.each, " is looking for.")};
+  const Note note = {"Linear Transform (Q)", equation("Q", o),
+                     join("What each ", o.each, " is looking for.")};
   return project((in / "q").as(Role::query).saying(note), x, "Q", {{Axis::H, o.heads}, {Axis::D, o.width}},
                  {.init = o.init, .bias = o.bias});  // [B,T,H,D]
 }

@@ -19,8 +19,10 @@ const Note k_after_attention = {"", "", "Brings every token's numbers to the sam
 const Note k_after_feed_forward = {
     "", "", "Brings every token's numbers to the same size after the feed-forward layer."};
 const Note k_mid = {"Add", "x + attention", "Adds what attention gathered to what the token already was."};
-const Note k_before_cross = {"", "", "Brings every token's numbers to the same size before it looks at the source."};
-const Note k_after_cross = {"", "", "Brings every token's numbers to the same size after it looked at the source."};
+const Note k_before_cross = {"", "",
+                             "Brings every token's numbers to the same size before it looks at the source."};
+const Note k_after_cross = {"", "",
+                            "Brings every token's numbers to the same size after it looked at the source."};
 const Note k_cross = {"Add", "x + cross-attention",
                       "Adds what attention gathered from the source to what the token already was."};
 const Note k_post = {"Add", "x + feed-forward",
@@ -53,7 +55,8 @@ Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext&
   if (o.norms == NormPlace::after) x = norm("ln1", k_after_attention, x);
   if (o.cross) {
     const Stage asks = before ? norm("ln_cross", k_before_cross, x) : x;
-    const Stage found = dropped(attention(in / "cross_attn", asks, c.memory, *o.cross, c.memory_lengths), c.dropout);
+    const Stage found =
+        dropped(attention(in / "cross_attn", asks, c.memory, *o.cross, c.memory_lengths), c.dropout);
     x = add_to(in / "resid_cross", k_cross, x, found, factor);
     if (o.norms == NormPlace::after) x = norm("ln_cross", k_after_cross, x);
   }

@@ -216,7 +216,8 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   Stage x = a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
                       : token_inputs(in, "tokens", a.inputs, table);  // [B,T,C]
   x = dropped(x, a.dropout);
-  if (!causal(a.stack) && !a.patches) context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+  if (!causal(a.stack) && !a.patches)
+    context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
   x = stack(in, x, a.stack, context);  // [B,T,C]
   graph.alias("last_hidden_state", x);
   head(in, x, a.head, table, a, context.lengths, training);  // "logits" [B,T,V], ...

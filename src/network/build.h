@@ -16,9 +16,9 @@ Stage patch_inputs(const Scope& in, const PatchInputs&, int64_t width);
 
 /// What every block of a stack shares.
 struct BlockContext {
-  int64_t width = 0;  // of the model
-  Stage lengths;      // [B], or none: see attention()
-  Stage memory;       // [B,T,C], what cross-attention reads; none where its keys and values are given
+  int64_t width = 0;     // of the model
+  Stage lengths;         // [B], or none: see attention()
+  Stage memory;          // [B,T,C], what cross-attention reads; none where its keys and values are given
   Stage memory_lengths;  // [B]
   double dropout = 0;
   double out_init = 0.02;  // deviation of what writes to the residual stream, at the start

@@ -20,7 +20,7 @@ class TokenBuilder {
 
   Stage build(Stage table) {
     Stage x = embedding(in_ / "embed", graph().input(name_, rows(), DType::i64), table);  // [B,T,C]
-    if (projects_ && !o_.projects_sum) x = project_to_model(in_ / "embed_proj", x);          // [B,T,C]
+    if (projects_ && !o_.projects_sum) x = project_to_model(in_ / "embed_proj", x);       // [B,T,C]
     if (o_.scale != 1) x = scale(in_ / "scaled_embed", x, o_.scale);
     if (adds_types_) x = add(next("typed_embed", k_typed), x, types());
     if (adds_positions_) x = add(next("embed_sum", k_placed), x, positions(x));
@@ -61,7 +61,8 @@ class TokenBuilder {
   }
 
   Stage positions(Stage x) const {
-    if (o_.positions == Positions::sinusoidal) return sinusoidal_positions(in_ / "pos_embed", x, o_.sinusoidal);
+    if (o_.positions == Positions::sinusoidal)
+      return sinusoidal_positions(in_ / "pos_embed", x, o_.sinusoidal);
     const Stage table =
         graph().parameter(full("pos_embed.W_pos"), {{Axis::P, o_.context}, {Axis::C, width()}}, k_small);
     return learned_positions(in_ / "pos_embed", x, table);

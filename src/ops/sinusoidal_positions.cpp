@@ -24,7 +24,8 @@ class SinusoidalPositions final : public Operation {
   }
   std::string label() const override { return "Positional Encoding"; }
   std::string equation() const override {
-    const std::string wave = ends_at_base_ ? "^(i/(C/2-1))" : "^(2i/C)", place = first_ ? join("(t+", first_, ")") : "t";
+    const std::string wave = ends_at_base_ ? "^(i/(C/2-1))" : "^(2i/C)",
+                      place = first_ ? join("(t+", first_, ")") : "t";
     return join(halves_ ? "y[t,i] = sin(" : "y[t,2i] = sin(", place, " / ", base_, wave,
                 halves_ ? "), y[t,C/2+i] = cos(the same)" : "), y[t,2i+1] = cos(the same)");
   }

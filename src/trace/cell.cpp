@@ -70,11 +70,12 @@ std::string axes_of(const std::string& name, const Shape& shape) {
 // ---- words as places ---------------------------------------------------------------------------------
 
 // The labels of that axis' places; empty where they have none.
-std::vector<std::string> labels_of(Axis axis, int64_t size, const Trace& trace) {
+std::vector<std::string> labels_of(const std::string& name, Axis axis, int64_t size, const Trace& trace) {
   std::vector<std::string> out;
   if (axis == Axis::V) out = trace.vocabulary;
   if (axis == Axis::T || axis == Axis::S)
-    for (const Token& token : trace.tokens) out.push_back(token.label);
+    for (const Token& token : counts_source(name, axis) ? trace.source : trace.tokens)
+      out.push_back(token.label);
   return static_cast<int64_t>(out.size()) == size ? out : std::vector<std::string>();
 }
 
@@ -147,9 +148,10 @@ Index index_of(const CellName& cell, const std::string& name, const Shape& shape
     const std::string which = shape[found].axis == Axis::none
                                   ? join("place ", found)
                                   : std::string(1, static_cast<char>(shape[found].axis));
-    const int64_t place = word.empty() ? number
-                                       : place_of_word(word, which, labels_of(shape[found].axis, size, trace),
-                                                       axes_of(name, shape));
+    const int64_t place = word.empty()
+                              ? number
+                              : place_of_word(word, which, labels_of(name, shape[found].axis, size, trace),
+                                              axes_of(name, shape));
     const int64_t at = place < 0 ? place + size : place;
     if (at < 0 || at >= size)
       fail_call(which, "=", place, " is outside, expected 0 to ", size - 1,

@@ -13,9 +13,9 @@ namespace {
 
 class Shapes {
  public:
-  Shapes(const Trace& trace, const std::map<Axis, int64_t>& sizes, const std::string& file)
+  Shapes(const Trace& trace, const std::map<SizedAxis, int64_t>& sizes, const std::string& file)
       : graph_(*trace.graph), sizes_(sizes), file_(file) {
-    for (const Value& value : graph_.values()) shapes_.push_back(bound(value.shape));
+    for (const Value& value : graph_.values()) shapes_.push_back(bound(value.name, value.shape));
     for (const StageInfo& stage : graph_.stages()) run(stage);
     for (const auto* kept : {&trace.values, &trace.parameters})
       for (const auto& [name, tensor] : *kept)
@@ -32,9 +32,10 @@ class Shapes {
     fail_work("trace ", file_, ": '", visible(name), "' ", parts...);
   }
 
-  Shape bound(Shape shape) const {
+  Shape bound(const std::string& name, Shape shape) const {
     for (int i = 0; i < shape.rank(); ++i)
-      if (const auto size = sizes_.find(shape[i].axis); shape[i].size < 0 && size != sizes_.end())
+      if (const auto size = sizes_.find(sized_axis(name, shape[i].axis));
+          shape[i].size < 0 && size != sizes_.end())
         shape[i].size = size->second;
     return shape;
   }
@@ -52,7 +53,8 @@ class Shapes {
       fail(stage.name, "cannot be computed: ", visible_line(error.what()));
     }
     for (size_t i = 0; i < outputs.size() && i < stage.outputs.size(); ++i)
-      shapes_[static_cast<size_t>(stage.outputs[i])] = bound(outputs[i].shape);
+      shapes_[static_cast<size_t>(stage.outputs[i])] =
+          bound(graph_.value(stage.outputs[i]).name, outputs[i].shape);
   }
 
   void require(int value, const Shape& stored) const {
@@ -81,7 +83,7 @@ class Shapes {
   }
 
   const Graph& graph_;
-  const std::map<Axis, int64_t>& sizes_;
+  const std::map<SizedAxis, int64_t>& sizes_;
   const std::string& file_;
   std::vector<Shape> shapes_;
 };
@@ -156,7 +158,7 @@ void check_layer(const Graph& graph, const Shapes& shapes, int layer, const std:
 
 }  // namespace
 
-void check_graph(const Trace& trace, const std::map<Axis, int64_t>& sizes, const std::string& file) {
+void check_graph(const Trace& trace, const std::map<SizedAxis, int64_t>& sizes, const std::string& file) {
   const Shapes shapes(trace, sizes, file);
   std::map<int, bool> layers;
   for (const Value& value : trace.graph->values())

@@ -8,10 +8,21 @@
 
 namespace limpid {
 
+/// An axis that has one size in a run; T and S of an encoder-decoder's source are others than those of its
+/// text.
+struct SizedAxis {
+  Axis axis = Axis::none;
+  bool source = false;
+  auto operator<=>(const SizedAxis&) const = default;
+};
+inline SizedAxis sized_axis(const std::string& value, Axis axis) {
+  return {axis, counts_source(value, axis)};
+}
+
 /// Holds the graph of a trace that was read to the operations' own shape rules, with `sizes` for the sizes
 /// that the graph leaves open; the values stored to the shapes that follow; and the names that pages and
 /// figures look for to the axes that these names have (docs/trace-file.md).  After this a reader may rely on
 /// all of them.  Throws Error{work} naming the file and the stage.
-void check_graph(const Trace&, const std::map<Axis, int64_t>& sizes, const std::string& file);
+void check_graph(const Trace&, const std::map<SizedAxis, int64_t>& sizes, const std::string& file);
 
 }  // namespace limpid

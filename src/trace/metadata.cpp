@@ -143,7 +143,7 @@ std::shared_ptr<const Graph> graph_of(const JsonValue& json, const std::string& 
 // ---- shapes --------------------------------------------------------------------------------------
 
 // The sizes that symbols were bound to, by the first value that has them.
-using Bound = std::map<Axis, std::pair<int64_t, std::string>>;
+using Bound = std::map<SizedAxis, std::pair<int64_t, std::string>>;
 
 Shape placed(const Value& value, const Shape& stored, Bound& bound, const std::string& file) {
   const Shape& known = value.shape;
@@ -157,7 +157,8 @@ Shape placed(const Value& value, const Shape& stored, Bound& bound, const std::s
     shape[i].size = stored[i].size;
     if (known[i].size >= 0 && known[i].size != stored[i].size) wrong("");
     if (known[i].size >= 0) continue;
-    const auto [at, is_new] = bound.emplace(known[i].axis, std::make_pair(stored[i].size, value.name));
+    const SizedAxis axis = sized_axis(value.name, known[i].axis);
+    const auto [at, is_new] = bound.emplace(axis, std::make_pair(stored[i].size, value.name));
     if (!is_new && at->second.first != stored[i].size)
       wrong(join(" with ", static_cast<char>(known[i].axis), "=", at->second.first, " as in '",
                  visible(at->second.second), "'"));
@@ -188,6 +189,11 @@ std::string metadata_json(const Trace& trace) {
               {"axes", axes_json(trace)},
               {"graph", Json::parse(to_json(*trace.graph))}};
   if (trace.words_of_pieces) out["words_of_pieces"] = true;
+  if (!trace.source.empty()) {
+    out["source_text"] = text_json(trace.source_text);
+    out["source"] = tokens_json(trace.source);
+  }
+  if (!trace.keys.empty()) out["keys"] = tokens_json(trace.keys);
   if (const auto& first = trace.not_finite)
     out["not_finite"] = {
         {"stage", first->stage}, {"cell", first->cell}, {"value", number_json(first->value)}};
@@ -220,6 +226,9 @@ Trace trace_of_metadata(std::string_view text, const std::string& file) {
   in.at("summaries").each_entry([&](const std::string& name, const JsonValue& value) {
     trace.summaries[name] = summary_of(value);
   });
+  if (in.has("source_text")) trace.source_text = text_of(in.at("source_text"));
+  if (in.has("source")) trace.source = tokens_of(in.at("source"), trace.source_text.size());
+  if (in.has("keys")) trace.keys = tokens_of(in.at("keys"), SIZE_MAX);
   if (in.has("words_of_pieces")) trace.words_of_pieces = in.at("words_of_pieces").boolean();
   if (in.has("not_finite")) trace.not_finite = not_finite_of(in.at("not_finite"));
   trace.graph = graph_of(in.at("graph"), file);
@@ -302,12 +311,14 @@ void place_values(Trace& trace, std::map<std::string, Tensor> tensors, const std
   for (const auto& [name, summary] : trace.summaries)
     if (trace.graph->find(name) < 0)
       fail_work("trace ", file, ": it sums up '", visible(name), "', which its graph does not have");
-  const auto time = bound.find(Axis::T);
-  if (!trace.tokens.empty() && time != bound.end() &&
-      time->second.first != static_cast<int64_t>(trace.tokens.size()))
-    fail_work("trace ", file, ": it lists ", trace.tokens.size(), " tokens, but '",
-              visible(time->second.second), "' has T=", time->second.first);
-  std::map<Axis, int64_t> sizes;
+  for (const bool source : {false, true}) {
+    const std::vector<Token>& tokens = source ? trace.source : trace.tokens;
+    const auto time = bound.find({Axis::T, source});
+    if (!tokens.empty() && time != bound.end() && time->second.first != static_cast<int64_t>(tokens.size()))
+      fail_work("trace ", file, ": it lists ", tokens.size(), source ? " tokens of the source" : " tokens",
+                ", but '", visible(time->second.second), "' has T=", time->second.first);
+  }
+  std::map<SizedAxis, int64_t> sizes;
   for (const auto& [axis, size] : bound) sizes[axis] = size.first;
   check_graph(trace, sizes, file);
 }

@@ -50,6 +50,13 @@ void print_top(Paper& paper, const Reading& reading) {
     paper.line().add(size, Ink::faint);
   }
   paper.paragraph(facts(reading), 0);
+  if (!trace.source.empty()) {
+    std::string source = visible_line(trace.source_text);
+    if (source.empty())
+      for (const Token& token : trace.source)
+        source += (source.empty() ? "" : " ") + visible_line(token.label);
+    paper.paragraph("beside: " + source, 0, Ink::faint);
+  }
   if (const auto batch = reading.size(Axis::B); batch && *batch > 1)
     paper.paragraph(join("shown: the first of ", *batch, " sentences"), 0, Ink::faint);
   const Edits edits(trace);

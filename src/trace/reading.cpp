@@ -16,9 +16,11 @@ Reading::Reading(const Trace& trace) : trace_(trace) {
     layers_ = std::max<int64_t>(layers_, layer_of(stage.name) + 1);
   for (const auto& [name, tensor] : trace.values)
     if (name.find('@') == std::string::npos)  // else some axes are cut down or pooled
-      for (const Dim& dim : tensor.shape()) sizes_.emplace(dim.axis, dim.size);
+      for (const Dim& dim : tensor.shape())
+        if (!counts_source(name, dim.axis)) sizes_.emplace(dim.axis, dim.size);
   for (const auto& [name, summary] : trace.summaries)
-    for (const Dim& dim : summary.shape) sizes_.emplace(dim.axis, dim.size);
+    for (const Dim& dim : summary.shape)
+      if (!counts_source(name, dim.axis)) sizes_.emplace(dim.axis, dim.size);
   weights_.resize(static_cast<size_t>(layers_));
   for (int64_t layer = 0; layer < layers_; ++layer) {
     Weights& of = weights_[static_cast<size_t>(layer)];
@@ -157,8 +159,10 @@ std::optional<int64_t> Reading::size(Axis axis) const {
 
 std::string Reading::label(Axis axis, int64_t place) const {
   const auto i = static_cast<size_t>(place);
-  if (axis == Axis::T || axis == Axis::S)
-    return i < trace_.tokens.size() ? visible(trace_.tokens[i].label) : join("#", place);
+  if (axis == Axis::T || axis == Axis::S) {
+    const std::vector<Token>& tokens = axis == Axis::S && !trace_.keys.empty() ? trace_.keys : trace_.tokens;
+    return i < tokens.size() ? visible(tokens[i].label) : join("#", place);
+  }
   if (axis == Axis::V) {
     const int64_t count = size(Axis::V).value_or(static_cast<int64_t>(trace_.vocabulary.size()));
     if (static_cast<int64_t>(trace_.vocabulary.size()) == count && i < trace_.vocabulary.size())
@@ -175,6 +179,12 @@ std::string Reading::label(Axis axis, int64_t place) const {
   if (axis == Axis::G) return join("key head ", place);
   if (axis == Axis::R) return join("hop ", place);
   return "";
+}
+
+std::string Reading::label_in(const std::string& value, Axis axis, int64_t place) const {
+  const auto i = static_cast<size_t>(place);
+  if (!counts_source(value, axis)) return label(axis, place);
+  return i < trace_.source.size() ? visible(trace_.source[i].label) : join("#", place);
 }
 
 std::string Reading::thing(Axis axis) const {

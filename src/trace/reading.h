@@ -67,6 +67,8 @@ class Reading {
   /// What the place is called: a word of the sentence (T, S), of the vocabulary (V), "head 2" (H); "" if it
   /// has no name.
   std::string label(Axis axis, int64_t place) const;
+  /// The same on an axis of that value, whose positions may be those of an encoder-decoder's source.
+  std::string label_in(const std::string& value, Axis axis, int64_t place) const;
   /// One thing on this axis: "word", "head", "number".
   std::string thing(Axis axis) const;
   /// "Life is short" in quotes, or what stands for it.

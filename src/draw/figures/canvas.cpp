@@ -180,10 +180,13 @@ double add_paragraph(Scene& scene, TextKind kind, const std::string& text, Point
   return y - at.y;
 }
 
-std::vector<std::string> token_labels(const Reading& reading) {
+std::vector<std::string> token_labels(const Reading& reading, Axis axis) {
+  const std::vector<Token>& keys = reading.trace().keys;
+  const bool others = axis == Axis::S && !keys.empty();
+  const int64_t count = others ? static_cast<int64_t>(keys.size()) : reading.length();
   std::vector<std::string> labels;
-  for (int64_t i = 0; i < reading.length(); ++i) {
-    std::string label = clean(reading.label(Axis::T, i));
+  for (int64_t i = 0; i < count; ++i) {
+    std::string label = clean(reading.label(axis, i));
     labels.push_back(label.empty() ? "\xe2\x90\xa3" : label);  // a token of blanks
   }
   return labels;

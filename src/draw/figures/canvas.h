@@ -83,8 +83,8 @@ std::string scale_words(const SceneGrid&);
 double add_paragraph(Scene&, TextKind, const std::string& text, Point at, double width,
                      double size = k_small_size);
 
-/// Every token as a figure shows it.
-std::vector<std::string> token_labels(const Reading&);
+/// Every token as a figure shows it; of axis S what is looked at, which may be another text (Trace::keys).
+std::vector<std::string> token_labels(const Reading&, Axis axis = Axis::T);
 
 /// A place's label, told apart from the same words before and after it: "short#2", as --token has it.
 std::string told_apart(const std::vector<std::string>& labels, int64_t place, double width);

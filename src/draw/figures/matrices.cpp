@@ -63,33 +63,36 @@ void mark_edits(Equation& e, const Edits& edits, const std::string& block) {
 std::vector<Equation> equations_of(const Reading& reading, int layer, int head) {
   const Trace& trace = reading.trace();
   const int64_t heads = reading.heads(layer);
-  const std::vector<std::string> tokens = token_labels(reading);
+  const std::vector<std::string> queries = token_labels(reading), keys = token_labels(reading, Axis::S);
   const std::string block = join("blocks.", layer, ".");
   const auto value = [&](const std::string& name, Axis rows, Axis columns) {
     return matrix_of(trace, name, rows, columns, head, heads);
   };
-  const auto labels = [&](int64_t count) {
+  const auto labels = [&](const std::vector<std::string>& tokens, int64_t count) {
     return static_cast<int64_t>(tokens.size()) == count ? Labels{tokens} : Labels{};
   };
-  const auto part = [&](const std::string& symbol, Role role, std::optional<Matrix> m, bool by_rows,
-                        bool by_columns = false) {
+  enum class Of { none, queries, keys };  // what rows or columns stand for
+  const auto part = [&](const std::string& symbol, Role role, std::optional<Matrix> m, Of rows,
+                        Of columns = Of::none) {
     Part out;
     out.symbol = symbol;
     out.role = role;
     out.matrix = std::move(m);
-    if (out.matrix && by_rows) out.rows = labels(out.matrix->rows);
-    if (out.matrix && by_columns) out.columns = labels(out.matrix->columns);
+    if (out.matrix && rows != Of::none)
+      out.rows = labels(rows == Of::keys ? keys : queries, out.matrix->rows);
+    if (out.matrix && columns != Of::none)
+      out.columns = labels(columns == Of::keys ? keys : queries, out.matrix->columns);
     return out;
   };
 
   std::vector<Equation> out;
-  // What the projections read: the first input of the query's stage.
-  std::string input = block + "resid_pre";
+  // What a projection reads: the first input of its stage.
   const Graph& graph = reading.graph();
-  std::string turned[2] = {"attn.q", "attn.k"};
-  if (const int q = reading.in_layer(layer, "attn.q"); q >= 0 && graph.value(q).stage >= 0)
-    input = graph.value(graph.stage(graph.value(q).stage).inputs[0]).name;
-  const auto x = value(input, Axis::T, Axis::C);
+  const auto input_of = [&](const std::string& name) {
+    const int id = reading.in_layer(layer, "attn." + name);
+    if (id < 0 || graph.value(id).stage < 0) return block + "resid_pre";
+    return graph.value(graph.stage(graph.value(id).stage).inputs[0]).name;
+  };
   const struct {
     const char *name, *symbol, *meaning[2];  // around what a row stands for
     Role role;
@@ -98,6 +101,11 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
                  {"v", "V", {"Values: what each ", " passes on"}, Role::value}};
   for (const auto& each : k_three) {
     const Axis rows = each.role == Role::query ? Axis::T : Axis::S;
+    const Of of = each.role == Role::query ? Of::queries : Of::keys;
+    const std::string input = input_of(each.name);
+    const std::string read =
+        input == input_of("q") ? "X" : "Y";  // cross-attention's keys are of another text
+    const auto x = value(input, Axis::T, Axis::C);
     auto result = value(block + "attn." + each.name, rows, Axis::D);
     if (!result) result = value(block + "attn." + each.name, Axis::T, Axis::D);
     if (!result) continue;
@@ -105,14 +113,14 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
     e.words = join(each.meaning[0], reading.thing(Axis::T), each.meaning[1]);
     const std::string weight = std::string("W_") + each.symbol;
     auto w = value(block + "attn." + weight, Axis::C, Axis::D);
-    e.parts = {part("X", Role::plain, x, true), part(weight, each.role, w, false),
-               part(each.symbol, each.role, result, true)};
+    e.parts = {part(read, Role::plain, x, of), part(weight, each.role, w, Of::none),
+               part(each.symbol, each.role, result, of)};
     if (w)
       e.signs = {"\xc3\x97", "="};
     else
       e.parts.erase(e.parts.begin() + 1), e.signs = {"\xe2\x86\x92"};
-    e.said = join(each.symbol, " = X ", weight, ": each row of X, ", x ? join(x->columns, " numbers, ") : "",
-                  "becomes ", result->columns, " numbers");
+    e.said = join(each.symbol, " = ", read, " ", weight, ": each row of ", read, ", ",
+                  x ? join(x->columns, " numbers, ") : "", "becomes ", result->columns, " numbers");
     if (trace.graph) {
       const int bias = graph.find(block + "attn.b_" + each.symbol);
       if (bias >= 0) {
@@ -149,18 +157,18 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
   if (q && k && (scores || pattern)) {
     Equation e;
     e.words = "Scores: how well each query matches each key; softmax makes weights of them";
-    e.parts = {
-        part(turns ? "Q, turned by its position" : "Q", Role::query, q, true),
-        part(turns ? "K\xe1\xb5\x80, turned" : "K\xe1\xb5\x80", Role::key, k->transposed(), false, true)};
+    e.parts = {part(turns ? "Q, turned by its position" : "Q", Role::query, q, Of::queries),
+               part(turns ? "K\xe1\xb5\x80, turned" : "K\xe1\xb5\x80", Role::key, k->transposed(), Of::none,
+                    Of::keys)};
     e.line = Equation::Line::scores;
     e.signs = {"\xc3\x97"};
     if (scores) {
-      e.parts.push_back(part("scores", Role::weights, scores, true, true));
+      e.parts.push_back(part("scores", Role::weights, scores, Of::queries, Of::keys));
       e.signs.push_back("\xe2\x86\x92");
       e.under = {"", "\xc3\xb7 \xe2\x88\x9a" + std::string("D")};
     }
     if (pattern) {
-      e.parts.push_back(part("weights", Role::weights, pattern, true, true));
+      e.parts.push_back(part("weights", Role::weights, pattern, Of::queries, Of::keys));
       e.parts.back().shares = true;
       e.signs.push_back("\xe2\x86\x92");
       e.under.resize(e.signs.size() - 1);
@@ -177,8 +185,8 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
     Equation e;
     e.line = Equation::Line::output;
     e.words = "Output: the values, weighted and summed";
-    e.parts = {part("weights", Role::weights, pattern, true, true), part("V", Role::value, v, true),
-               part("output", Role::value, z, true)};
+    e.parts = {part("weights", Role::weights, pattern, Of::queries, Of::keys),
+               part("V", Role::value, v, Of::keys), part("output", Role::value, z, Of::queries)};
     e.parts[0].shares = e.parts[0].square = true;
     e.parts[0].mask = hidden;
     e.signs = {"\xc3\x97", "="};

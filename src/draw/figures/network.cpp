@@ -214,11 +214,14 @@ Scene network_scene(const Graph& graph, const SceneOptions& asked) {
 
 SceneOptions draw::of_run(const Trace& trace, SceneOptions options) {
   if (!trace.words_of_pieces) {  // else the network read other places than those that the trace shows
-    options.tokens = trace.tokens;
+    // An encoder-decoder's words are those that it reads; T and S count two texts.
+    const bool two_texts = !trace.source.empty() || !trace.keys.empty();
+    const bool reads = trace.graph && has_encoder(*trace.graph);
+    options.tokens = reads ? trace.source : trace.tokens;
     options.token_word = trace.token_word;
     const auto count = static_cast<int64_t>(trace.tokens.size());
-    options.sizes.try_emplace(Axis::T, count);
-    options.sizes.try_emplace(Axis::S, count);
+    if (!two_texts) options.sizes.try_emplace(Axis::T, count);
+    if (!two_texts) options.sizes.try_emplace(Axis::S, count);
   }
   const Edits edits(trace);
   if (!edits.empty() && trace.graph)

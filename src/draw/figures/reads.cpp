@@ -1,5 +1,6 @@
 // What each figure reads of a run, so that a run computes that and no more.
 #include <algorithm>
+#include <set>
 
 #include "draw/figures/deck.h"
 #include "limpid/draw.h"
@@ -45,8 +46,11 @@ std::vector<Observation> token_reads(const Graph& graph, int64_t length, const F
 std::vector<Observation> matrices_reads(const Graph& graph, int64_t length, const FigureOptions& o) {
   const std::string attention = attention_of(o.layer);
   std::vector<Observation> out;
-  if (const int q = graph.find(attention + "q"); q >= 0 && graph.value(q).stage >= 0)
-    read(out, graph, graph.value(graph.stage(graph.value(q).stage).inputs[0]).name, Depth::full);
+  std::set<std::string> inputs;
+  for (const char* name : {"q", "k"})
+    if (const int id = graph.find(attention + name); id >= 0 && graph.value(id).stage >= 0)
+      inputs.insert(graph.value(graph.stage(graph.value(id).stage).inputs[0]).name);
+  for (const std::string& name : inputs) read(out, graph, name, Depth::full);
   for (const char* name : {"q", "k", "v", "rot_q", "rot_k", "z"})
     read(out, graph, attention + name, Depth::full);
   if (length <= k_whole)

@@ -35,6 +35,7 @@ class TokenFigure {
       fail_call("token ", query_, " does not exist: the sentence has ", reading_.length(), " places, 0 to ",
                 reading_.length() - 1);
     labels_ = token_labels(reading_);
+    key_labels_ = token_labels(reading_, Axis::S);
     narrow_ = o.width < 760;
     read();
     choose_keys();
@@ -166,11 +167,13 @@ class TokenFigure {
     below_ = narrow_ ? 2 * (middle_ - top_) + 46 : 0;
   }
 
-  std::string name_of(int64_t place) const {
+  std::string name_in(const std::vector<std::string>& labels, int64_t place) const {
     return elided(
-        place < static_cast<int64_t>(labels_.size()) ? labels_[static_cast<size_t>(place)] : join("#", place),
+        place < static_cast<int64_t>(labels.size()) ? labels[static_cast<size_t>(place)] : join("#", place),
         k_small_size, narrow_ ? 60 : k_label);
   }
+  std::string name_of(int64_t key) const { return name_in(key_labels_, key); }
+  std::string query_name() const { return name_in(labels_, query_); }
   double row_y(size_t i) const { return top_ + k_row * (static_cast<double>(i) + 0.5); }
 
   // "short" attends to "Life" (0.30), "is" (0.32) and "short" (0.38).
@@ -185,7 +188,7 @@ class TokenFigure {
     for (const Key& key : named) {
       const Source source = pattern_->source_at(query_, key.place);
       words.push_back(
-          join("\"", told_apart(labels_, key.place, k_label), "\" (", written(source, key.weight), ")"));
+          join("\"", told_apart(key_labels_, key.place, k_label), "\" (", written(source, key.weight), ")"));
       sources.push_back(source);
     }
     const std::string said = words.empty()
@@ -228,7 +231,7 @@ class TokenFigure {
     std::vector<std::string> words;
     for (const Key& key : keys_) words.push_back("\"" + name_of(key.place) + "\"");
     scene_.steps.push_back(
-        {join("The query of \"", name_of(query_), "\": ", q_->columns, " numbers."), 0, false, true});
+        {join("The query of \"", query_name(), "\": ", q_->columns, " numbers."), 0, false, true});
     scene_.steps.push_back(
         {join("An arrow goes from it to ", keys, listed(words), ", the wider the larger the weight."), 0,
          false, true});
@@ -236,7 +239,7 @@ class TokenFigure {
 
   void write_query() {
     const Matrix q = q_->row(query_);
-    scene_.texts.push_back(text_at(TextKind::token, name_of(query_), {query_x_, middle_ - 22}, Anchor::start,
+    scene_.texts.push_back(text_at(TextKind::token, query_name(), {query_x_, middle_ - 22}, Anchor::start,
                                    Role::plain, k_label_size));
     scene_.texts.push_back(text_at(TextKind::name, pencil(edit_of(q_)) + "query", {query_x_, middle_ + 32},
                                    Anchor::start, Role::query));
@@ -247,7 +250,7 @@ class TokenFigure {
   // Dashed and without its head where what it leads to was edited.
   SceneLine& arrow(const Key& key, Point from, Point to, bool computed) {
     SceneLine line;
-    line.name = join(name_of(query_), " attends to ", name_of(key.place));
+    line.name = join(query_name(), " attends to ", name_of(key.place));
     line.points = {from, to};
     line.role = Role::weights;
     line.width = 0.8 + 6 * std::clamp(key.weight, 0.0, 1.0);
@@ -344,13 +347,13 @@ class TokenFigure {
     beside(edit.empty() ? "weighted sum" : k_pencil + "output", -22);
     beside(edit.empty() ? "of the values" : elided(edit, k_small_size, 168), 32);
     if (!edit.empty()) {
-      scene_.steps.push_back({join("The output for \"", name_of(query_),
+      scene_.steps.push_back({join("The output for \"", query_name(),
                                    "\" is not the weighted sum of the values: it was edited (", edit, ")."),
                               0, false, true});
       return;
     }
     scene_.steps.push_back({join("All values, each times its weight, add up to ", z.columns,
-                                 " numbers: the output for \"", name_of(query_), "\"."),
+                                 " numbers: the output for \"", query_name(), "\"."),
                             0, false, true});
   }
 
@@ -360,7 +363,7 @@ class TokenFigure {
   FigureOptions o_;
   int64_t query_ = 0;
   LineEnd query_grid_;
-  std::vector<std::string> labels_;
+  std::vector<std::string> labels_, key_labels_;
   std::optional<Matrix> q_, k_, v_, z_, dot_, scaled_, pattern_;
   std::vector<Key> keys_, rest_, by_weight_;
   std::optional<std::pair<double, double>> key_range_, value_range_;  // of the keys and values that are drawn

@@ -12,7 +12,8 @@ namespace limpid::draw {
 WeightMaps::WeightMaps(const Trace& trace) : reading_(std::in_place, trace), edits_(std::in_place, trace) {
   for (int64_t layer = 0; layer < reading_->layers(); ++layer)
     if (weights(layer, 0)) layers_.push_back(layer);
-  rows_ = columns_ = token_labels(*reading_);
+  rows_ = token_labels(*reading_);
+  columns_ = token_labels(*reading_, Axis::S);
   thing_ = reading_->thing(Axis::T);
   title_ = reading_->sentence();
 }

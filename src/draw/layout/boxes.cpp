@@ -30,7 +30,7 @@ std::string join_of(const std::vector<std::string>& lines) {
 }
 
 std::vector<std::string> lines_of(const Node& node) {
-  if (node.kind == Node::Kind::result) return {elided(node.label, k_label_size, k_word_text)};
+  if (node.kind == Node::Kind::result) return {elided(node.label, k_label_size, k_result_text)};
   const std::string label = node.label.empty() ? "?" : node.label;
   std::vector<std::string> lines = wrapped(label, k_label_size, k_box_text);
   const double width = text_width(label, k_label_size);

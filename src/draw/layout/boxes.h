@@ -7,6 +7,7 @@ namespace limpid::draw {
 
 // The widest word of the sentence that is not cut.
 inline constexpr double k_word_text = 120;
+inline constexpr double k_result_text = 180;  // the widest name of what comes out
 
 struct Word {
   std::string index, text;  // X₁, Life

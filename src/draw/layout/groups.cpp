@@ -4,6 +4,7 @@
 #include <set>
 
 #include "draw/scene/text.h"
+#include "limpid/trace.h"
 
 namespace limpid::draw {
 
@@ -25,8 +26,9 @@ void take(Framed& frame, const Outline& outline, int stage) {
       frame.nodes.push_back(static_cast<int>(i));
 }
 
-// Inputs that only these nodes take stand beside them.
-void take_feeders(Framed& frame, const Outline& outline) {
+// Inputs that only these nodes take stand beside them; of a group those that say how long texts are, not what
+// it attends to.
+void take_feeders(Framed& frame, const Outline& outline, const Graph* lengths_of = nullptr) {
   const std::vector<int> inside = frame.nodes;
   for (size_t i = 0; i < outline.nodes.size(); ++i) {
     const int input = static_cast<int>(i);
@@ -35,16 +37,22 @@ void take_feeders(Framed& frame, const Outline& outline) {
       return e.to == input ||
              (e.from == input && std::find(inside.begin(), inside.end(), e.to) == inside.end());
     };
-    if (std::none_of(outline.edges.begin(), outline.edges.end(), elsewhere)) frame.nodes.push_back(input);
+    if (std::any_of(outline.edges.begin(), outline.edges.end(), elsewhere)) continue;
+    const auto said = std::find_if(outline.edges.begin(), outline.edges.end(),
+                                   [&](const Edge& e) { return e.from == input && e.value >= 0; });
+    const bool counts =
+        said != outline.edges.end() && lengths_of && !is_floating(lengths_of->value(said->value).dtype);
+    if (!lengths_of || counts) frame.nodes.push_back(input);
   }
 }
 
 }  // namespace
 
-std::string title_of(const Repeat& repeat) {
+std::string title_of(const Graph& graph, const Repeat& repeat) {
   const size_t dot = repeat.family.rfind('.');
-  std::string word =
-      clean(capitalized(dot == std::string::npos ? repeat.family : repeat.family.substr(dot + 1)));
+  std::string word = dot == std::string::npos ? repeat.family : repeat.family.substr(dot + 1);
+  if (has_encoder(graph)) word = (repeat.family.starts_with("encoder.") ? "encoder " : "decoder ") + word;
+  word = clean(capitalized(word));
   if (repeat.count == 1 && word.size() > 1 && word.back() == 's') word.pop_back();
   if (repeat.repeats == 1) return join(word, " ", repeat.first);
   return join(repeat.count > 1 ? join(repeat.count, " ") : "", word, " \xc3\x97 ", repeat.repeats);
@@ -52,10 +60,10 @@ std::string title_of(const Repeat& repeat) {
 
 namespace {
 
-Framed frame_of(const Repeat& repeat, const Outline& outline) {
+Framed frame_of(const Graph& graph, const Repeat& repeat, const Outline& outline) {
   Framed frame;
   frame.name = join(repeat.family, ".", repeat.first);
-  frame.title = title_of(repeat);
+  frame.title = title_of(graph, repeat);
   frame.repeats = repeat.repeats;
   for (int stage : repeat.stages) take(frame, outline, stage);
   take_feeders(frame, outline);
@@ -128,7 +136,7 @@ void add_frames(Outline& outline, const Graph& graph, const Blocks& blocks, cons
   for (const Repeat& repeat : blocks.repeats)
     if (!repeat.open)
       continue;
-    else if (Framed frame = frame_of(repeat, outline); !frame.nodes.empty())
+    else if (Framed frame = frame_of(graph, repeat, outline); !frame.nodes.empty())
       outline.blocks.push_back(std::move(frame));
   for (size_t g = 0; g < graph.groups().size(); ++g) {
     const GroupInfo& info = graph.groups()[g];
@@ -137,6 +145,7 @@ void add_frames(Outline& outline, const Graph& graph, const Blocks& blocks, cons
     for (int stage : stages_of(graph, static_cast<int>(g), shown)) take(frame, outline, stage);
     if (frame.nodes.empty()) continue;
     frame.title = title_of(graph, info, frame, outline);
+    take_feeders(frame, outline, &graph);
     outline.groups.push_back(std::move(frame));
   }
 }

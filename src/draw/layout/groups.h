@@ -13,7 +13,7 @@ namespace limpid::draw {
 std::string capitalized(std::string text);
 
 /// "Block × 12"; of blocks that take turns "2 Blocks × 6"; of one block "Block 3".
-std::string title_of(const Repeat&);
+std::string title_of(const Graph&, const Repeat&);
 
 /// Frames the outline's nodes; `shown` tells which stages of the graph are drawn.
 void add_frames(Outline&, const Graph&, const Blocks&, const std::vector<bool>& shown);

@@ -71,7 +71,8 @@ bool make_room(const Layout& l, std::vector<int>& column) {
 
 // The longest way to each node from a node without inputs; what enters a group enters it in one column.
 std::vector<int> columns(const Layout& l) {
-  const std::vector<Edge>& edges = l.outline->edges;
+  std::vector<Edge> edges = l.outline->edges;
+  for (const auto& [left, right] : l.outline->behind) edges.push_back({left, right});
   std::vector<int> longest(l.outline->nodes.size(), 0);
   while (relax(edges, longest)) continue;
   std::vector<int> column = longest;

@@ -8,6 +8,7 @@
 #include "draw/layout/groups.h"
 #include "draw/layout/value_inputs.h"
 #include "draw/scene/text.h"
+#include "limpid/trace.h"
 
 namespace limpid::draw {
 
@@ -48,7 +49,8 @@ std::string scope_of(const std::string& name) {
 
 class Outliner {
  public:
-  Outliner(const Graph& graph, const std::vector<std::string>& open) : graph_(graph) {
+  Outliner(const Graph& graph, const std::vector<std::string>& open)
+      : graph_(graph), encodes_(has_encoder(graph)) {
     const std::vector<bool> left_out = of_gradient(graph);
     blocks_ = find_blocks(graph, left_out, open);
     for (size_t i = 0; i < left_out.size(); ++i) shown_.push_back(!left_out[i] && !blocks_.hidden[i]);
@@ -107,31 +109,43 @@ class Outliner {
   }
 
   // The node that gives a value; views that say nothing are looked through.  -1 for a parameter.
-  int giver(int id) {
+  int giver(int id, const StageInfo& reader) {
     while (true) {
       id = blocks_.same[static_cast<size_t>(id)];
       const Value& value = graph_.value(id);
       if (value.kind == Value::Kind::parameter) return -1;
-      if (value.stage < 0) return input_node(id);
+      // What the encoder gives is drawn as its output, and again as what the decoder is given.
+      const bool given = is_encoders(value.name) && !is_encoders(reader.name);
+      if (value.stage < 0 || given) return input_node(id, reader);
       if (const int node = node_of_stage_[static_cast<size_t>(value.stage)]; node >= 0) return node;
       if (!shown_[static_cast<size_t>(value.stage)]) return -1;
       id = graph_.stage(value.stage).inputs[0];
     }
   }
 
-  int input_node(int id) {
-    if (const auto known = inputs_.find(id); known != inputs_.end()) return known->second;
+  bool is_encoders(const std::string& name) const { return encodes_ && name.starts_with("encoder."); }
+
+  std::string input_label(const Value& value) const {
+    if (is_encoders(value.name)) return "Encoder output";
+    if (value.dtype == DType::i64 || value.dtype == DType::boolean) return clean(capitalized(value.name));
+    return clean("Input " + value.name);
+  }
+
+  // Once for the encoder and once for the rest, which may stand far from it.
+  int input_node(int id, const StageInfo& reader) {
+    const std::pair<int, bool> key = {id, is_encoders(reader.name)};
+    if (const auto known = inputs_.find(key); known != inputs_.end()) return known->second;
     const Value& value = graph_.value(id);
     const bool words = value.shape.find(Axis::T) >= 0 && first_input_along_t() == id;
-    const std::string label =
-        clean(value.dtype == DType::i64 || value.dtype == DType::boolean ? capitalized(value.name)
-                                                                         : "Input " + value.name);
-    const int node = add({Node::Kind::input, value.name, label, "", "", Role::plain, -1, false}, id);
+    const bool again = encodes_ && !key.second && (is_encoders(value.name) || value.name == "source_lengths");
+    const int node = add({Node::Kind::input, value.name + (again ? " (decoder)" : ""), input_label(value), "",
+                          "", Role::plain, -1, false},
+                         id);
     if (words) {
       sentence_ = add({Node::Kind::words, value.name + " (words)", "", "", "", Role::plain, -2, false}, id);
       out_.edges.push_back({sentence_, node, id, false, false});
     }
-    return inputs_[id] = node;
+    return inputs_[key] = node;
   }
 
   // The words go straight into a stage that takes nothing else and alone takes them; otherwise into the
@@ -166,7 +180,7 @@ class Outliner {
       const std::vector<bool> read = reads(graph_, stage);
       bool any = false;
       for (size_t k = 0; k < stage.inputs.size(); ++k) {
-        const int from = read[k] ? giver(stage.inputs[k]) : -1;
+        const int from = read[k] ? giver(stage.inputs[k], stage) : -1;
         if (from < 0) continue;
         any = true;
         const int value = blocks_.same[static_cast<size_t>(stage.inputs[k])];
@@ -233,9 +247,10 @@ class Outliner {
       for (const Edge& e : out_.edges)
         if (inside[static_cast<size_t>(e.from)] && !inside[static_cast<size_t>(e.to)]) gives = e.value;
       const int order = out_.nodes[static_cast<size_t>(first)].order;
-      const int box = add({Node::Kind::stage, join(repeat.family, ".", repeat.first), title_of(repeat), "",
-                           words_of(repeat), Role::plain, order, false, parameters},
-                          gives);
+      const int box =
+          add({Node::Kind::stage, join(repeat.family, ".", repeat.first), title_of(graph_, repeat), "",
+               words_of(repeat), Role::plain, order, false, parameters},
+              gives);
       closed_.insert(box);
       for (size_t i = 0; i + 1 < inside.size(); ++i)
         if (inside[i]) drawn_as_[static_cast<int>(i)] = box;
@@ -278,6 +293,16 @@ class Outliner {
     return id;
   }
 
+  // What comes out at the end, without the layer it comes from: "blocks.0.attn_out" is attn_out.
+  std::string result_label(int value) const {
+    const std::string& name = graph_.value(value).name;
+    if (is_encoders(name)) return "encoder output";
+    if (graph_.find("last_hidden_state") == value) return "last hidden state";
+    const size_t layer =
+        name.starts_with("blocks.") ? name.find('.', std::string_view("blocks.").size()) : name.npos;
+    return clean(layer == name.npos ? name : name.substr(layer + 1));
+  }
+
   void add_results() {
     const size_t count = out_.nodes.size();
     for (size_t i = 0; i < count; ++i) {
@@ -285,9 +310,9 @@ class Outliner {
       const int from = static_cast<int>(i);
       if (std::any_of(out_.edges.begin(), out_.edges.end(), [&](const Edge& e) { return e.from == from; }))
         continue;
-      const std::string& name = graph_.value(after_views(value_[i])).name;
-      const int to = add({Node::Kind::result, name + " (result)", clean(name), "", "", Role::plain,
-                          out_.nodes[i].order, false},
+      const int value = after_views(value_[i]);
+      const int to = add({Node::Kind::result, graph_.value(value).name + " (result)", result_label(value), "",
+                          "", Role::plain, out_.nodes[i].order, false},
                          value_[i]);
       out_.edges.push_back({from, to, value_[i], false, true});
     }
@@ -366,7 +391,8 @@ class Outliner {
     int node = -1;
     if (stage >= 0)
       node = node_of_stage_[static_cast<size_t>(stage)];
-    else if (const auto known = inputs_.find(id); known != inputs_.end())
+    else if (const auto known = inputs_.lower_bound({id, false});
+             known != inputs_.end() && known->first.first == id)
       node = known->second;
     for (auto as = drawn_as_.find(node); as != drawn_as_.end(); as = drawn_as_.find(node)) node = as->second;
     return node;
@@ -431,15 +457,30 @@ class Outliner {
       if (at(e.from) >= 0 && at(e.to) >= 0)
         kept.edges.push_back({at(e.from), at(e.to), e.value, e.residual, e.steady, e.severed});
     add_frames(kept, graph_, blocks_, shown_);
+    put_decoder_behind(kept);
     return kept;
   }
 
+  // The decoder stands behind the encoder's output, so that neither runs beside the other.
+  void put_decoder_behind(Outline& outline) const {
+    if (!encodes_) return;
+    int last = -1, first = -1;
+    for (size_t i = 0; i < outline.nodes.size(); ++i) {
+      const Node& node = outline.nodes[i];
+      const int here = static_cast<int>(i);
+      if (node.kind == Node::Kind::result && is_encoders(node.name)) last = here;
+      if (node.kind == Node::Kind::input && node.name == "tokens") first = here;
+    }
+    if (last >= 0 && first >= 0) outline.behind.emplace_back(last, first);
+  }
+
   const Graph& graph_;
+  bool encodes_;
   Blocks blocks_;
-  std::vector<bool> shown_;         // by stage
-  std::vector<int> node_of_stage_;  // by stage, -1: none
-  std::map<int, int> inputs_;       // value -> node
-  int sentence_ = -1;               // the node of the words
+  std::vector<bool> shown_;                     // by stage
+  std::vector<int> node_of_stage_;              // by stage, -1: none
+  std::map<std::pair<int, bool>, int> inputs_;  // value, of the encoder -> node
+  int sentence_ = -1;                           // the node of the words
   Outline out_;
   std::map<int, int> drawn_as_;  // nodes that are gone -> the node that shows their value
   std::set<int> closed_;         // nodes that are closed blocks

@@ -43,10 +43,13 @@ struct Framed {
 struct Outline {
   std::vector<Node> nodes;
   std::vector<Edge> edges;  // at most one between two nodes
+  /// Nodes that stand right of others without taking anything from them, (left, right).
+  std::vector<std::pair<int, int>> behind;
   std::vector<Framed> blocks;
   std::vector<Framed> groups;
 };
 
+/// A graph with an encoder and a decoder has the encoder first, and says which of both a block is of.
 /// `open` as find_blocks has it; `edited`: what the run's edits made of values, in words, by their names.
 Outline outline_of(const Graph&, const std::vector<std::string>& open = {},
                    const std::map<std::string, std::string>& edited = {});

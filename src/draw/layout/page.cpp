@@ -228,18 +228,23 @@ void Page::place_axes() {
 
 // ---- the left margin -----------------------------------------------------------------------------
 
-// The node whose value goes on from row r to the next.
+// The node whose value goes on from row r to the next; -1: none does.
 int Page::crossing(int r) const {
   for (int e = 0; e < l_.edges(); ++e)
     if (!l_.edge(e).residual && l_.item(l_.edge(e).from).layer == row(r).last &&
         l_.item(l_.edge(e).to).layer > row(r).last)
       return l_.edge(e).from;
-  return 0;
+  return -1;
 }
 
 void Page::place_spines() {
+  constexpr double k_nowhere = -1e9;  // beside no row
   for (int r = 0; r + 1 < rows(); ++r) {
     const int source = crossing(r);
+    if (source < 0) {
+      spines_.push_back({0, k_nowhere, k_nowhere, 0});
+      continue;
+    }
     Spine spine = {source, gutter_y(r), row(r + 1).axis + l_.item(source).y, 0};
     for (int e = 0; e < l_.edges(); ++e)
       if (l_.edge(e).residual && l_.edge(e).from == source && rides(e))

@@ -24,17 +24,21 @@ std::vector<Span> spans(const Layout& l, bool blocks) {
   return all;
 }
 
-// What it costs to start a new row before `layer`; nothing if it cannot be.
-std::optional<double> cut_cost(const Layout& l, int layer, const std::vector<Span>& frames) {
+// What it costs to start a new row before `layer`; nothing if it cannot be.  A result stays in the row that
+// gives it, but where a block ends, whose frame holds whole rows.
+std::optional<double> cut_cost(const Layout& l, int layer, const std::vector<Span>& frames,
+                               bool of_block = false) {
   std::set<int> crossing;
   double pending = 0;
   for (int e = 0; e < l.edges(); ++e)
     if (l.item(l.edge(e).from).layer < layer && l.item(l.edge(e).to).layer >= layer && !l.edge(e).residual)
       crossing.insert(l.edge(e).from);
+  if (crossing.empty()) return 0;  // what stands behind without taking anything
   if (crossing.size() != 1 || l.item(*crossing.begin()).layer != layer - 1) return std::nullopt;
   if (l.node(*crossing.begin()).kind == Node::Kind::words) return std::nullopt;
   for (int i : l.layers[static_cast<size_t>(layer)])
-    if (l.item(i).node >= 0 && l.node(l.item(i).node).kind == Node::Kind::result) return std::nullopt;
+    if (!of_block && l.item(i).node >= 0 && l.node(l.item(i).node).kind == Node::Kind::result)
+      return std::nullopt;
   for (const Span& span : frames)
     if (span.first < layer && layer <= span.last) return std::nullopt;
   for (int e = 0; e < l.edges(); ++e)
@@ -130,8 +134,10 @@ void several_rows(Layout& l, double width) {
   for (const Framed& block : l.outline->blocks) {
     const Span span = span_of(l, block);
     for (int layer : {span.first, span.last + 1})
-      if (layer > 0 && layer < layer_count(l) && cut_cost(l, layer, frames)) starts.insert(layer);
+      if (layer > 0 && layer < layer_count(l) && cut_cost(l, layer, frames, true)) starts.insert(layer);
   }
+  for (const auto& [left, right] : l.outline->behind)
+    if (const int layer = l.item(right).layer; layer > 0 && cut_cost(l, layer, frames)) starts.insert(layer);
   l.rows.clear();
   for (auto start = starts.begin(); std::next(start) != starts.end(); ++start)
     for (const Row& row : cut(l, gaps, *start, *std::next(start), width, frames)) l.rows.push_back(row);

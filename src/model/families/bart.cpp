@@ -1,5 +1,5 @@
-// BART (Lewis 2020) and mBART (Liu 2020), and what the encoder-decoders after them share: Vaswani's network with
-// learned positions and a norm behind the embedding.
+// BART (Lewis 2020) and mBART (Liu 2020), and what the encoder-decoders after them share: Vaswani's network
+// with learned positions and a norm behind the embedding.
 #include <cmath>
 
 #include "model/families/family.h"
@@ -36,7 +36,8 @@ void add_bart_stack(TensorTable& t, const std::string& ours, const std::string& 
 }
 
 BlockOptions block_of_bart(const HubConfig& c, const std::string& side, Mask mask, NormPlace place) {
-  BlockOptions block = block_of(c.size("d_model", 1024), c.size(side + "_attention_heads", 16), {}, mask, true);
+  BlockOptions block =
+      block_of(c.size("d_model", 1024), c.size(side + "_attention_heads", 16), {}, mask, true);
   block.norms = place;
   block.feed_forward = {c.size(side + "_ffn_dim", 4096), c.activation("activation_function", "gelu")};
   return block;
@@ -72,8 +73,9 @@ Architecture bart_architecture(const HubConfig& c, NormPlace place) {
   const bool writes_text = c.is_for("ForConditionalGeneration") || c.is_for("MTModel");
   if (!writes_text) a.head.kind = Head::none;
   if (!writes_text && !c.is_for("Model")) {
-    c.fail(join("'architectures' names '", c.architecture(),
-                "', expected a model that writes text (ForConditionalGeneration) or one without a head (Model)"));
+    c.fail(join(
+        "'architectures' names '", c.architecture(),
+        "', expected a model that writes text (ForConditionalGeneration) or one without a head (Model)"));
   }
   return a;
 }
@@ -88,9 +90,9 @@ TensorTable bart_tensors() {
   add_bart_stack(t, "", "decoder.");
   t.linear("unembed.W_U", "lm_head.weight");
   t.table("unembed.b_U", "final_logits_bias");
-  t.ignored.insert(t.ignored.end(), {"*shared.weight", "*encoder.embed_tokens.weight", "*decoder.embed_tokens.weight",
-                                     "lm_head.weight", "final_logits_bias", "*embed_positions.weight",
-                                     "*embed_positions.weights", "*.version"});
+  t.ignored.insert(t.ignored.end(), {"*shared.weight", "*encoder.embed_tokens.weight",
+                                     "*decoder.embed_tokens.weight", "lm_head.weight", "final_logits_bias",
+                                     "*embed_positions.weight", "*embed_positions.weights", "*.version"});
   return t;
 }
 

@@ -4,6 +4,7 @@
 // src/model/CMakeLists.txt is all that knows it (docs/adding-a-family.md).
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,12 +55,18 @@ class HubConfig {
   std::vector<std::string> class_names(int64_t count) const;
   /// Whether "architectures" names one of the library's classes (BertForMaskedLM, BertModel, ...).
   bool has_known_architecture() const;
+  /// Whether the file holds a tensor of that name, where its names are known; else `otherwise`.
+  bool holds(const std::string& tensor, bool otherwise) const {
+    return tensors_.empty() ? otherwise : std::count(tensors_.begin(), tensors_.end(), tensor) > 0;
+  }
+  void know_tensors(std::vector<std::string> names) { tensors_ = std::move(names); }
   /// What architecture() gives from now on.
   void take_for(std::string architecture) { taken_for_ = std::move(architecture); }
 
  private:
   JsonValue json_;
   std::string path_, taken_for_;
+  std::vector<std::string> tensors_;
 };
 
 /// Rotary positions: rope_parameters, or rope_theta and rope_scaling of older files; partial_rotary_factor.

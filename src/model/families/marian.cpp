@@ -1,5 +1,5 @@
-// Marian (Junczys-Dowmunt 2018; the opus-mt models), Pegasus (Zhang 2020) and M2M-100 (Fan 2021; NLLB): BART's
-// network with sinusoidal positions and no norm behind the embedding.
+// Marian (Junczys-Dowmunt 2018; the opus-mt models), Pegasus (Zhang 2020) and M2M-100 (Fan 2021; NLLB):
+// BART's network with sinusoidal positions and no norm behind the embedding.
 #include "model/families/family.h"
 
 namespace limpid {
@@ -34,9 +34,8 @@ Architecture architecture_of_pegasus(const HubConfig& c) {
 
 // fairseq's waves; positions begin behind the padding's id.
 Architecture architecture_of_m2m_100(const HubConfig& c) {
-  Architecture a =
-      with_waves(c, NormPlace::before,
-                 {.halves = true, .ends_at_base = true, .first = c.size("pad_token_id", 1) + 1});
+  Architecture a = with_waves(c, NormPlace::before,
+                              {.halves = true, .ends_at_base = true, .first = c.size("pad_token_id", 1) + 1});
   a.head.bias = false;
   return a;
 }

@@ -26,7 +26,8 @@ FeedForwardOptions feed_forward_of_t5(const HubConfig& c) {
 
 BlockOptions block_of_t5(const HubConfig& c, Mask mask, const std::string& table) {
   const int64_t width = c.size("d_model"), heads = c.size("num_heads");
-  BlockOptions block = block_of(width, heads, {Norm::rms, c.real("layer_norm_epsilon", 1e-6), false}, mask, false);
+  BlockOptions block =
+      block_of(width, heads, {Norm::rms, c.real("layer_norm_epsilon", 1e-6), false}, mask, false);
   AttentionOptions& attention = block.attention;
   attention.width = c.size("d_kv", width / heads);
   attention.scale = 1;
@@ -67,9 +68,12 @@ Architecture architecture_of_t5(const HubConfig& c) {
   if (c.is_for("ForSequenceClassification") || c.is_for("ForTokenClassification") ||
       c.is_for("ForQuestionAnswering"))
     c.fail(join("'architectures' names ", c.architecture(), ", whose head limpid has no part for on T5"));
-  a.head.tied = c.flag("tie_word_embeddings", true);
-  // Logits of a tied table are divided by sqrt(d_model), but in files that say otherwise.
-  if (c.flag("scale_decoder_outputs", a.head.tied)) a.head.scale = 1 / std::sqrt(static_cast<double>(width));
+  // Newer files say that all is tied, whether it is or not: a matrix that is stored is meant.
+  const bool said_tied = c.flag("tie_word_embeddings", true);
+  a.head.tied = !c.holds("lm_head.weight", !said_tied);
+  // Of a tied table logits are divided by sqrt(d_model), but in files that say otherwise, and in mT5.
+  if (c.flag("scale_decoder_outputs", said_tied && c.word("model_type", "") == "t5"))
+    a.head.scale = 1 / std::sqrt(static_cast<double>(width));
   return a;
 }
 
@@ -105,8 +109,9 @@ TensorTable tensors_of_t5(const HubConfig&, const Architecture& a) {
   add_t5_stack(t, a.encoder ? "encoder." : "", "encoder.", false);
   if (a.encoder) add_t5_stack(t, "", "decoder.", true);
   t.linear("unembed.W_U", "lm_head.weight");
-  t.ignored.insert(t.ignored.end(), {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight",
-                                     "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"});
+  t.ignored.insert(t.ignored.end(),
+                   {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight",
+                    "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"});
   if (!a.encoder) t.ignored.push_back("decoder.*");
   return t;
 }

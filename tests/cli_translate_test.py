@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""limpid translate, and the parts of an encoder-decoder, on a tiny Marian (LIMPID_DATA: conformance/families/marian) with a
+tokenizer made here, held to what transformers computed for its weights and to plain Python.
+
+  tests/cli_translate_test.py build/dev/limpid
+"""
+import json
+import math
+import os
+import shutil
+import sys
+
+import array_files
+from cli_helpers import *
+
+MARIAN = os.path.join(os.environ.get("LIMPID_DATA", os.path.join(SOURCE, "../shared/data")), "conformance/families/marian")
+VOCABULARY, START, END = 97, 96, 0
+# Token i is the word "wi"; nothing is added round a text, and start and end are no words of one.
+TOKENIZER = {"added_tokens": [{"id": START, "content": "<pad>", "special": True, "normalized": False},
+                              {"id": END, "content": "</s>", "special": True, "normalized": False}],
+             "pre_tokenizer": {"type": "WhitespaceSplit"},
+             "model": {"type": "WordLevel", "unk_token": "w1", "vocab": {f"w{i}": i for i in range(1, VOCABULARY - 1)}}}
+SOURCE_IDS = [3, 4, 5, 6, 7, 8, 9]
+
+
+def ids(numbers):
+    return ",".join(map(str, numbers))
+
+
+def words(numbers):
+    return " ".join(f"w{i}" for i in numbers)
+
+
+class Translate(Case):
+    @classmethod
+    def setUpClass(cls):
+        if not os.path.isdir(MARIAN):
+            raise unittest.SkipTest(f"no {MARIAN} (LIMPID_DATA names the data folder)")
+        os.makedirs(path("marian"), exist_ok=True)
+        for name in ("config.json", "model.safetensors"):
+            shutil.copyfile(os.path.join(MARIAN, name), path(f"marian/{name}"))
+        write("marian/tokenizer.json", json.dumps(TOKENIZER))
+        cls.model = ["--model", path("marian")]
+        cls.golden = array_files.tensors(os.path.join(MARIAN, "golden2.safetensors"))
+
+    def rows(self, name):
+        sizes, numbers = self.golden[name]
+        return [[int(x) for x in numbers[r * sizes[1]:(r + 1) * sizes[1]]] for r in range(sizes[0])]
+
+    def translated(self, *arguments):
+        return json.loads(self.ok("translate", *arguments, *self.model, "--json"))["texts"]
+
+    def trace(self, *arguments):
+        return json.loads(self.ok("trace", *arguments, *self.model, "--json"))
+
+    def test_the_likeliest_tokens_are_the_references(self):
+        for source, seen, expected in zip(self.rows("in.input_ids"), self.rows("in.attention_mask"), self.rows("out.generated_ids")):
+            source = source[:sum(seen)]
+            ended = END in expected
+            expected = expected[:expected.index(END)] if ended else expected
+            one = self.translated("--ids", ids(source), "--beams", "1", "--tokens", "8")[0]
+            self.assertEqual((one["source_ids"], one["ids"], one["ended"]), (source, expected, ended))
+            if ended:
+                self.assertEqual(self.ok("translate", words(source), "--beams", "1", "--tokens", "8", *self.model), words(expected) + "\n")
+            written = self.ok("generate", words(source), "--tokens", "8", *self.model)
+            self.assertEqual(written, words(expected) + "\n")
+
+    def test_a_log_probability_is_that_of_its_tokens(self):
+        for beams in (1, 3, 6):
+            one = self.translated(words(SOURCE_IDS), "--beams", str(beams), "--tokens", "6")[0]
+            text = [START] + one["ids"] + ([END] if one["ended"] else [])
+            logits = self.trace("--tokens", ids(SOURCE_IDS), "--decoder", ids(text))["values"]["logits"]["data"][0]
+            sum_ = 0
+            for row, chosen in zip(logits, text[1:]):
+                sum_ += row[chosen] - max(row) - math.log(sum(math.exp(x - max(row)) for x in row))
+            self.assertAlmostEqual(one["log_probability"], sum_, places=4)
+            self.assertEqual(one["translation"], words(one["ids"]))
+
+    def test_lines_are_texts(self):
+        texts = [words([3, 4, 5]), words([9, 8, 7, 6])]
+        file = write("lines.txt", "\n".join(texts) + "\n")
+        together = self.translated("--lines", file, "--beams", "2")
+        self.assertEqual([t["text"] for t in together], texts)
+        for text, one in zip(texts, together):
+            self.assertEqual(self.translated(text, "--beams", "2"), [one])
+
+    def test_a_trace_is_kept_and_shows_its_parts(self):
+        done = limpid("translate", words(SOURCE_IDS), "--tokens", "5", "--trace", path("t.safetensors"), *self.model)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        whole = json.loads(self.ok("trace", path("t.safetensors"), "--json"))
+        target = [t["label"] for t in whole["tokens"]]
+        self.assertEqual([t["label"] for t in whole["source"]], words(SOURCE_IDS).split())
+        self.assertEqual(target[0], "<pad>")
+        cross = json.loads(self.ok("trace", path("t.safetensors"), "--part", "cross", "--json"))
+        self.assertEqual([t["label"] for t in cross["keys"]], words(SOURCE_IDS).split())
+        self.assertEqual(cross["values"]["blocks.0.attn.pattern"], whole["values"]["blocks.0.cross_attn.pattern"])
+        for head in cross["values"]["blocks.1.attn.pattern"]["data"][0]:
+            self.assertEqual((len(head), len(head[0])), (len(target), len(SOURCE_IDS)))
+            for row in head:
+                self.assertAlmostEqual(sum(row), 1, places=5)
+        encoder = json.loads(self.ok("trace", path("t.safetensors"), "--part", "encoder", "--json"))
+        self.assertEqual(encoder["values"]["blocks.0.attn.q"], whole["values"]["encoder.blocks.0.attn.q"])
+        self.assertEqual(encoder["text"], words(SOURCE_IDS))
+        for part in ("decoder", "encoder", "cross"):
+            stored = self.ok("trace", path("t.safetensors"), "--part", part)
+            self.assertIn("Layer 1", stored)
+            run = self.ok("trace", words(SOURCE_IDS), "--decoder", ids(t["id"] for t in whole["tokens"]), "--part", part, *self.model)
+            self.assertEqual(stored.split("Embedding")[-1][:2000], run.split("Embedding")[-1][:2000])
+        self.assertIn('T=1 is "', self.ok("explain", "blocks.0.cross_attn.pattern[H=1,T=1,S=w9]", path("t.safetensors")))
+        self.assertIn('S=6 is "w9"', self.ok("explain", "blocks.0.cross_attn.pattern[H=1,T=1,S=w9]", path("t.safetensors")))
+
+    def test_figures_name_both_texts(self):
+        call = ["--text", words(SOURCE_IDS), "--decoder", "w20 w21", *self.model]
+        for figure in ("heads", "matrices", "token"):
+            self.ok("draw", figure, *call, "--part", "cross", "-o", path("f.svg"))
+            svg = read("f.svg").decode()
+            for label in ("w3", "w9", "w21"):
+                self.assertIn(f">{label}<", svg.replace("</tspan>", "<"))
+        self.ok("draw", *call, "-o", path("net.svg"))
+        svg = read("net.svg").decode()
+        for words_ in ("Encoder block", "Decoder block", "Cross-Attention", "Encoder", "w3"):
+            self.assertIn(words_, svg)
+
+    def test_what_it_refuses(self):
+        self.refused(2, "encoder-decoder", "translate", "Life is short")
+        self.refused(2, "no part 'cross'", "trace", "Life", "--part", "cross")
+        self.refused(2, "no part 'encoder'", "draw", "heads", "--part", "encoder", "-o", path("x.svg"))
+        self.refused(2, "has no encoder", "trace", "Life", "--decoder", "is")
+        self.refused(2, ["token 97", "0 to 96"], "translate", "--ids", "3,97", *self.model)
+        self.refused(2, ["--ids 3,x", "'x'"], "translate", "--ids", "3,x", *self.model)
+        self.refused(2, "leave the others out", "translate", "w3", "--ids", "3", *self.model)
+        self.refused(2, ["--decoder: 99", "0 to 96"], "trace", "w3", "--decoder", "96,99", *self.model)
+        self.refused(2, "at least one word", "translate", "", *self.model)
+        self.refused(2, "beside a source", "eval", "w3 w4", *self.model)
+        self.refused(2, "beside a source", "lens", "w3 w4", *self.model)
+        self.refused(2, ["65 tokens", "64"], "translate", words([5] * 65), *self.model)
+        self.refused(2, "--beams", "translate", "w3", "--beams", "0", *self.model)
+        config = json.loads(read("marian/config.json"))
+        os.makedirs(path("startless"), exist_ok=True)
+        shutil.copyfile(path("marian/model.safetensors"), path("startless/model.safetensors"))
+        write("startless/config.json", json.dumps({k: v for k, v in config.items() if k not in ("decoder_start_token_id", "pad_token_id")}))
+        self.refused(2, "decoder_start_token_id", "translate", "--ids", "3,4", "--model", path("startless"))
+        self.refused(1, "layers", "translate", "--ids", "3", "--model", self.changed(decoder_layers=900))
+        self.refused(1, "decoder_attention_heads", "translate", "--ids", "3", "--model", self.changed(decoder_attention_heads="four"))
+
+    def changed(self, **config):
+        os.makedirs(path("changed"), exist_ok=True)
+        shutil.copyfile(path("marian/model.safetensors"), path("changed/model.safetensors"))
+        write("changed/config.json", json.dumps(dict(json.loads(read("marian/config.json")), **config)))
+        return path("changed")
+
+
+if __name__ == "__main__":
+    sys.exit(run_cases(__name__))
