@@ -190,6 +190,49 @@ TEST_P(Images, RefuseWhatIsNoImage) {
   EXPECT_THROW(m.trace(Tensor(DType::f32, Shape::unnamed({1, 3, 16, 15}))), Error);
 }
 
+// ---- series ----------------------------------------------------------------------------------------
+
+class Series : public Families {};
+
+TEST_P(Series, GiveTheReferencesNumbers) {
+  const Model m = model();
+  const Trace trace = m.trace(golden.at("in.past_values"));
+  EXPECT_LE(difference(trace["prediction"], golden.at("out.prediction_outputs")), GetParam().logits);
+  EXPECT_LE(difference(trace["scaled.loc"], golden.at("out.loc")), 1e-6);
+  EXPECT_LE(difference(trace["scaled.scale"], golden.at("out.scale")), 1e-6);
+  for (int layer = 0; layer < 2; ++layer) {
+    EXPECT_LE(difference(trace[join("blocks.", layer, ".attn.pattern")],
+                         golden2.at(join("out.attentions.", layer))),
+              2e-5);
+    EXPECT_LE(difference(trace[join("blocks.", layer, ".resid_pre")],
+                         golden2.at(join("out.hidden_states.", layer))),
+              2e-5);
+  }
+  EXPECT_EQ(trace.tokens.front().label, "0-7");
+  EXPECT_EQ(trace.tokens.back().label, "24-31");
+}
+
+TEST_P(Series, LeaveOutWhatWasNotObserved) {
+  const Model m = model();
+  Graph graph(operations());
+  build(graph, m.config());
+  const Tensor observed = golden2.at("in.past_observed_mask").to(DType::i64);
+  std::map<std::string, ConstView> bound = {{"values", golden2.at("in.past_values")}, {"observed", observed}};
+  for (const auto& [name, tensor] : m.parameters()) bound[name] = tensor;
+  const RunResult result = Engine(graph).run(bound, {.keep = {"prediction", "scaled.loc", "scaled.scale"}});
+  EXPECT_LE(difference(result["prediction"], golden2.at("out.prediction_outputs")), GetParam().logits);
+  EXPECT_LE(difference(result["scaled.loc"], golden2.at("out.loc")), 1e-6);
+  EXPECT_LE(difference(result["scaled.scale"], golden2.at("out.scale")), 1e-6);
+}
+
+TEST_P(Series, RefuseWhatIsNoSeries) {
+  const Model m = model();
+  EXPECT_THROW(m.trace("Life is short"), Error);
+  EXPECT_THROW(m.trace(std::vector<int64_t>{1, 2}), Error);
+  EXPECT_THROW(m.trace(Tensor(DType::f32, Shape::unnamed({1, 31, 2}))), Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Forecasts, Series, testing::Values(Case{"patchtst"}), name_of);
 INSTANTIATE_TEST_SUITE_P(Decoders, Families,
                          testing::Values(Case{"gpt2"}, Case{"gpt_neo"}, Case{"gptj"}, Case{"gpt_neox"},
                                          Case{"opt"}, Case{"bloom"}, Case{"llama"}, Case{"mistral"},

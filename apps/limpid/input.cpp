@@ -305,6 +305,8 @@ CLI::Validator from_zero() {
 
 namespace {
 
+constexpr const char* k_reads_series =
+    "this model reads series, which limpid takes from C++ alone so far (Model::trace)";
 constexpr const char* k_reads_images =
     "this model reads images, which limpid takes from C++ alone so far (Model::trace)";
 
@@ -346,6 +348,7 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
   Input input{open_model(call), "", call.tokens};
   const int64_t vocabulary = vocabulary_of(input.model.config());
   if (reads_images(input.model.config())) fail_call(k_reads_images);
+  if (reads_series(input.model.config())) fail_call(k_reads_series);
   require_tokens("--tokens", input.tokens, vocabulary);
   set_target(call, input);
   return input;
@@ -354,6 +357,7 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
 Input input_of_text(const NetworkCall& call, const std::string& text) {
   if (call.textbook()) return walk_input(call, text);
   Input input{open_model(call), text, {}};
+  if (reads_series(input.model.config())) fail_call(k_reads_series);
   if (reads_images(input.model.config())) fail_call(k_reads_images);
   if (!input.model.tokenizer())
     fail_call(

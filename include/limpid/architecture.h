@@ -21,14 +21,16 @@ namespace LIMPID_API limpid {
 /// How a network learns where a word stands.
 enum class Positions { none, learned, sinusoidal, rotary, alibi, relative_bias, relative_keys };
 std::string_view name(Positions);
-enum class Norm { layer, rms };
+/// Over the width of a row, but for batch: over what was learned from, by running statistics.
+enum class Norm { layer, rms, batch };
 std::string_view name(Norm);
 /// What the feed-forward layer bends by; swiglu is a gated silu.
 enum class Activation { gelu, gelu_tanh, relu, silu, swiglu, tanh, quick_gelu, relu_squared };
 std::string_view name(Activation);
 /// What stands at the end: the next word or the hidden word at every place, classes or numbers a sequence,
-/// classes a token, or nothing (the last hidden state is what the network gives).
-enum class Head { next_word, classes, regression, masked_word, token_classes, none };
+/// classes a token, nothing (the last hidden state is what the network gives), or what comes next in a
+/// series.
+enum class Head { next_word, classes, regression, masked_word, token_classes, none, forecast };
 std::string_view name(Head);
 
 /// (x - mean) / scale * w + b, or x / scale * w (rms), over the width; scale = sqrt(variance + epsilon).
@@ -153,6 +155,18 @@ struct PatchInputs {
   int64_t count() const { return static_cast<int64_t>(tokens.size()) + height / size * (width / size); }
 };
 
+/// Series: values [B,length,channels] -> [B channels,T,width], a row a patch, behind the learned tokens; a
+/// table of learned positions is added.  Channels run apart, through the same network (Nie 2023, PatchTST).
+struct SeriesInputs {
+  int64_t channels = 1, length = 0;  // moments that are read
+  int64_t size = 16, stride = 8;     // of patches, in moments
+  StandardizeOptions standardize = {};
+  bool bias = true;
+  std::vector<std::string> tokens = {};
+
+  int64_t count() const { return static_cast<int64_t>(tokens.size()) + (length - size) / stride + 1; }
+};
+
 /// What the last hidden state goes through.
 struct HeadOptions {
   Head kind = Head::next_word;
@@ -165,8 +179,9 @@ struct HeadOptions {
   Activation activation = Activation::gelu;
   bool transform_bias = true;
   std::optional<NormOptions> transform_norm = {};
-  Pool pool = Pool::first;  // classes, regression
-  int64_t outputs = 0;      // classes, or numbers
+  Pool pool = Pool::first;  // classes, regression, forecast
+  bool flat = false;        // forecast: all rows side by side, in place of a pooled one
+  int64_t outputs = 0;      // classes, numbers, or moments ahead
 };
 
 /// What reads the source of an encoder-decoder: stages and parameters stand under "encoder.".
@@ -177,8 +192,9 @@ struct Encoder {
 
 struct Architecture {
   std::string family = "";  // for people: "llama"
-  TokenInputs inputs;       // of images only the width counts
+  TokenInputs inputs;       // of images and series only the width counts
   std::optional<PatchInputs> patches = {};
+  std::optional<SeriesInputs> series = {};
   /// Vaswani 2017: `stack` is then the decoder, whose blocks attend to the encoder's last rows (cross).
   std::optional<Encoder> encoder = {};
   Stack stack;

@@ -229,10 +229,12 @@ class Model {
   Trace trace(const std::string& text, const TraceOptions& = {}) const;
   Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {}) const;
   /// One image [1,channels,height,width], already normalised as the model was trained, of a network that
-  /// reads images; its patches are called by line and column.
-  Trace trace(const Tensor& pixels, const TraceOptions& = {}) const;
-  /// Runs a batch of token ids [B,T] (or vectors [B,T,C], or images [B,channels,height,width]) and returns
-  /// the engine's result.  Throws Error{call} for an encoder-decoder, which reads a source too (TokenBatch).
+  /// reads images: its patches are called by line and column.  Or one series [1,length,channels], as it is,
+  /// of one that reads series: its patches are called by their moments.
+  Trace trace(const Tensor& input, const TraceOptions& = {}) const;
+  /// Runs a batch of token ids [B,T] (or vectors [B,T,C], images [B,channels,height,width], series
+  /// [B,length,channels]) and returns the engine's result.  Throws Error{call} for an encoder-decoder, which
+  /// reads a source too (TokenBatch).
   RunResult run(const Tensor& input, const RunOptions&) const;
   /// Runs texts of different lengths at once: rows [B,T] as long as the longest; what a value holds behind a
   /// text's end means nothing.  A text's own rows are those that it has alone.

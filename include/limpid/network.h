@@ -67,6 +67,8 @@ int64_t vocabulary_of(const NetworkConfig&);
 void set_vocabulary(NetworkConfig&, int64_t);
 /// Are its inputs images (PatchInputs), and not tokens or vectors?
 bool reads_images(const NetworkConfig&);
+/// Are they series (SeriesInputs)?
+bool reads_series(const NetworkConfig&);
 /// Is it an encoder-decoder: does it write a text beside one that it reads?
 bool reads_source(const NetworkConfig&);
 /// How many layers, and how many heads the first has.
@@ -83,7 +85,8 @@ NetworkConfig network_from_json(std::string_view json);
 enum class Purpose {
   // Inputs "tokens" [B,T] (or "vectors" [B,T,C]) -> "logits", "probs" (or "prediction").  An Architecture
   // without a causal mask also takes "lengths" [B] (i64: what follows is padding), one with token types
-  // "token_types" [B,T], one with an encoder "source" [B,T] (of its own length) and "source_lengths" [B].
+  // "token_types" [B,T], one of series "values" and "observed" [B,X,K], one with an encoder "source" [B,T]
+  // (of its own length) and "source_lengths" [B].
   predict,
   train,  // also input "targets", output "loss"; with dropout
   // As predict, for tokens that stand behind those of runs before: keys and values stay in inputs

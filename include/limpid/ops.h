@@ -99,6 +99,22 @@ Stage relative_keys(const Scope& in, Stage scores, Stage q, Stage table, int64_t
 /// numbers of one, channel by channel.  Height and width are multiples of the size.
 Stage patches(const Scope& in, Stage pixels, int64_t size);
 
+/// x [B,X,K], moments and channels -> [B K,T,size]: each channel by itself in patches of `size` moments,
+/// `stride` apart, the last of which ends with the series.
+Stage series_patches(const Scope& in, Stage x, int64_t size, int64_t stride);
+struct StandardizeOptions {
+  enum class By { deviation, magnitude, nothing } by = By::deviation;
+  double least = 1e-5;  // added to the variance; of a magnitude the least
+};
+struct Standardized {
+  Stage y, loc, scale;  // [B,X,K], [B,K], [B,K]
+};
+/// Each channel of x [B,X,K] less its mean, over its spread; `observed` [B,X,K] i64: values of 0 count for
+/// neither.
+Standardized standardize(const Scope& in, Stage x, Stage observed, const StandardizeOptions&);
+/// x [B K,O] at the size of its channel: x scale + loc -> [B,O,K].
+Stage forecast(const Scope& in, Stage x, Stage loc, Stage scale);
+
 /// room [B,S,G,D], rows [B,T,G,D] -> the room, in which the rows have been written at the positions
 /// RunContext::first_position + t.  The room is state: its memory outlives the run, and is written to.
 Stage append(const Scope& in, Stage room, Stage rows);
@@ -170,6 +186,10 @@ Stage add(const Scope& in, Stage a, Stage b);
 Stage layer_norm(const Scope& in, Stage x, Stage w = {}, Stage b = {}, double epsilon = 1e-5);
 /// x / scale * w, scale = sqrt(mean of squares + epsilon) (Zhang 2019).  Outputs as layer_norm.
 Stage rms_norm(const Scope& in, Stage x, Stage w = {}, double epsilon = 1e-5);
+/// (x - mean) / sqrt(variance + epsilon) * w + b, each [C]; mean and variance are running statistics (Ioffe
+/// 2015).
+Stage batch_norm(const Scope& in, Stage x, Stage w, Stage b, Stage mean, Stage variance,
+                 double epsilon = 1e-5);
 
 // ---- feed-forward --------------------------------------------------------------------------------
 

@@ -23,7 +23,10 @@ struct LIMPID_LOCAL Model::Impl {
   std::vector<std::string> vector_names;  // empty: X1, X2, ...
 
   const char* input_name() const {
-    return vectors.count() > 0 ? "vectors" : reads_images(config) ? "pixels" : "tokens";
+    return vectors.count() > 0    ? "vectors"
+           : reads_images(config) ? "pixels"
+           : reads_series(config) ? "values"
+                                  : "tokens";
   }
   /// What a run reads: the parameters, the input, and what the network wants to know besides: lengths (all
   /// whole, unless given) and token types (all 0, unless given).

@@ -41,6 +41,7 @@ Model::Impl::Bound Model::Impl::bound_to(const Tensor& input, const Tensor& sour
   const Shape rows = {{Axis::B, input.shape()[0].size}};
   add("lengths", rows, input.shape()[1].size);
   if (source.count() > 0) add("source_lengths", rows, source.shape()[1].size);
+  add("observed", input.shape(), 1);
   add("token_types", {{Axis::B, input.shape()[0].size}, {Axis::T, input.shape()[1].size}}, 0);
   return bound;
 }
@@ -169,6 +170,7 @@ void cut_to(ModelInput& input, int64_t longest) {
 
 ModelInput Model::Impl::input_of(const std::string& text, Specials specials, int64_t longest) const {
   if (reads_images(config)) fail_call("this model reads images; give one instead of a text");
+  if (reads_series(config)) fail_call("this model reads series; give one instead of a text");
   if (!tokenizer) fail_call("this model has no tokenizer; give token ids instead of a text");
   ModelInput input = tokenizer->encode_for_model(text, {true, specials});
   if (input.ids.empty() && text.empty()) fail_call("the text is empty; give at least one word");
@@ -304,6 +306,7 @@ Trace Model::Impl::record_beside(Recorded recorded, const std::vector<int64_t>& 
 
 Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) const {
   if (reads_images(impl_->config)) fail_call("this model reads images; give one instead of tokens");
+  if (reads_series(impl_->config)) fail_call("this model reads series; give one instead of tokens");
   if (ids.empty()) fail_call("trace: no tokens given; give at least one");
   Impl::Recorded recorded;
   std::vector<Token> tokens;
@@ -322,21 +325,54 @@ std::vector<int64_t> Model::target_of(const std::vector<int64_t>& source, const 
   return ids;
 }
 
-Trace Model::trace(const Tensor& pixels, const TraceOptions& options) const {
-  if (!reads_images(impl_->config)) fail_call("trace: this network reads no images");
-  const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
-  const Shape wanted = {{Axis::B, 1}, {Axis::K, o.channels}, {Axis::Y, o.height}, {Axis::X, o.width}};
-  if (!pixels.shape().same_sizes(wanted) || !is_floating(pixels.dtype()))
-    fail_call("trace: the image is ", name(pixels.dtype()), " ", pixels.shape().text(),
+namespace {
+
+void require_input(const Tensor& given, const Shape& wanted, const char* what) {
+  if (!given.shape().same_sizes(wanted) || !is_floating(given.dtype()))
+    fail_call("trace: the ", what, " is ", name(given.dtype()), " ", given.shape().text(),
               ", expected real numbers ", wanted.text());
+}
+
+// What stands before the patches.
+std::vector<Token> tokens_before(const std::vector<std::string>& names) {
   std::vector<Token> tokens;
-  for (const std::string& name : o.tokens)
+  for (const std::string& name : names)
     tokens.push_back(
         {static_cast<int64_t>(tokens.size()), name == "cls_token" ? "[CLS]" : "[" + name + "]", 0, 0});
+  return tokens;
+}
+
+std::vector<Token> patches_of(const PatchInputs& o) {
+  std::vector<Token> tokens = tokens_before(o.tokens);
   for (int64_t y = 0; y < o.height / o.size; ++y)
     for (int64_t x = 0; x < o.width / o.size; ++x)
       tokens.push_back({static_cast<int64_t>(tokens.size()), join(y, ",", x), 0, 0});
-  return impl_->record({pixels, std::move(tokens)}, options);
+  return tokens;
+}
+
+// "24-31": which moments.
+std::vector<Token> patches_of(const SeriesInputs& o) {
+  std::vector<Token> tokens = tokens_before(o.tokens);
+  const int64_t first = (o.length - o.size) % o.stride;
+  for (int64_t at = first; at + o.size <= o.length; at += o.stride)
+    tokens.push_back({static_cast<int64_t>(tokens.size()),
+                      o.size == 1 ? std::to_string(at) : join(at, "-", at + o.size - 1), 0, 0});
+  return tokens;
+}
+
+}  // namespace
+
+Trace Model::trace(const Tensor& input, const TraceOptions& options) const {
+  if (reads_series(impl_->config)) {
+    const SeriesInputs& o = *std::get<Architecture>(impl_->config).series;
+    require_input(input, {{Axis::B, 1}, {Axis::X, o.length}, {Axis::K, o.channels}}, "series");
+    return impl_->record({input, patches_of(o)}, options);
+  }
+  if (!reads_images(impl_->config)) fail_call("trace: this network reads no images and no series");
+  const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
+  require_input(input, {{Axis::B, 1}, {Axis::K, o.channels}, {Axis::Y, o.height}, {Axis::X, o.width}},
+                "image");
+  return impl_->record({input, patches_of(o)}, options);
 }
 
 Trace Model::trace(const std::string& text, const TraceOptions& options) const {

@@ -139,7 +139,8 @@ Trace Model::Impl::record(Recorded recorded, const TraceOptions& options) const 
     targets = next_tokens(input);
     bound["targets"] = targets;
   }
-  const int64_t length = reads_images(config) ? context_of(config) : input.shape()[1].size;
+  const bool patches = reads_images(config) || reads_series(config);
+  const int64_t length = patches ? context_of(config) : input.shape()[1].size;
   if (!std::holds_alternative<TextbookConfig>(config) && length > context_of(config))
     trace.notes.push_back(join("the text has ", length, " tokens; the model was trained on ",
                                context_of(config), " at a time, so expect less of it"));
@@ -150,10 +151,10 @@ Trace Model::Impl::record(Recorded recorded, const TraceOptions& options) const 
   trace.source = std::move(recorded.source_tokens);
   trace.title = title;
   trace.tokens = std::move(recorded.tokens);
-  trace.token_word = vectors.count() > 0    ? "vector"
-                     : reads_images(config) ? "patch"
-                     : words.empty()        ? word_for_token(tokenizer.get())
-                                            : "word";
+  trace.token_word = vectors.count() > 0 ? "vector"
+                     : patches           ? "patch"
+                     : words.empty()     ? word_for_token(tokenizer.get())
+                                         : "word";
   trace.model_hash = hash();
   trace.vocabulary = candidates(trace.tokens);
   trace.graph = shown;

@@ -37,6 +37,7 @@ std::string text_name(size_t number, size_t count) {
 
 TaskInputs task_inputs(const Model& model, const std::vector<std::string>& texts) {
   if (texts.empty()) fail_call("no texts given; give at least one");
+  if (reads_series(model.config())) fail_call("this model reads series, not texts");
   if (reads_images(model.config()))
     fail_call("this model reads images, not texts; limpid takes those from C++ alone so far (Model::trace)");
   if (!model.tokenizer())

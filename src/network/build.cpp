@@ -90,6 +90,14 @@ bool causal(const Stack& stack) {
                      [](const BlockOptions& block) { return block.attention.mask == Mask::causal; });
 }
 
+void check(const SeriesInputs& s, const std::string& of) {
+  constexpr int64_t k_most_moments = 1 << 24;
+  if (s.channels < 1 || s.size < 1 || s.stride < 1 || s.length < s.size || s.length > k_most_moments ||
+      s.channels > k_most_moments)
+    fail_call(of, ": series of ", s.channels, " channels and ", s.length, " moments, in patches of ", s.size,
+              ", ", s.stride, " apart, expected at least one patch of at least one moment");
+}
+
 void check_encoder(const Architecture& a, const std::string& of) {
   if (!a.encoder) {
     for (const BlockOptions& block : a.stack.blocks)
@@ -121,7 +129,12 @@ void check(const Architecture& a) {
     if (a.head.kind == Head::next_word || a.head.kind == Head::masked_word)
       fail_call(of, ": a network of images predicts no words");
   }
-  if ((!a.patches && a.inputs.vocabulary < 1) || a.inputs.width < 1)
+  if (a.series) check(*a.series, of);
+  if (a.head.kind == Head::forecast && !a.series)
+    fail_call(of, ": a forecast is of a series, and it reads none");
+  if (a.series && (a.patches || a.encoder || (a.head.kind != Head::forecast && a.head.kind != Head::none)))
+    fail_call(of, ": a network of series forecasts them, or has no head; it reads nothing else");
+  if ((!a.patches && !a.series && a.inputs.vocabulary < 1) || a.inputs.width < 1)
     fail_call(of, ": vocabulary ", a.inputs.vocabulary, " and width ", a.inputs.width,
               ", expected at least 1");
   check(a.stack, of, a.inputs.width);
@@ -129,7 +142,8 @@ void check(const Architecture& a) {
   if (a.inputs.positions == Positions::learned && a.inputs.context < 1)
     fail_call(of, ": context is ", a.inputs.context, ", expected at least 1");
   const Head kind = a.head.kind;
-  if ((kind == Head::classes || kind == Head::regression || kind == Head::token_classes) &&
+  if ((kind == Head::classes || kind == Head::regression || kind == Head::token_classes ||
+       kind == Head::forecast) &&
       a.head.outputs < 1)
     fail_call(of, ": outputs is ", a.head.outputs, ", expected how many classes or numbers the head gives");
 }
@@ -194,7 +208,7 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   if (purpose == Purpose::encode) return build_encode(graph, a);
   const bool extends = purpose == Purpose::extend;
   if (extends) {
-    if (!causal(a.stack) || a.patches)
+    if (!causal(a.stack) || a.patches || a.series)
       fail_call(a.family, ": only a causal network of tokens can be extended");
     for (BlockOptions& block : a.stack.blocks) {
       block.attention.appends = true;
@@ -203,7 +217,8 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   }
   const Scope in = graph.scope();
   Stage table;
-  if (!a.patches) table = embedding_table(graph, a.inputs);
+  const bool tokens = !a.patches && !a.series;
+  if (tokens) table = embedding_table(graph, a.inputs);
   BlockContext context{.width = a.inputs.width, .dropout = a.dropout};
   context.out_init = a.stack.blocks[0].attention.out_init;
   if (a.encoder && extends)
@@ -213,14 +228,20 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
     context.memory = source.rows;
     context.memory_lengths = source.lengths;
   }
-  Stage x = a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
-                      : token_inputs(in, "tokens", a.inputs, table);  // [B,T,C]
+  SeriesRows series;
+  if (a.series) series = series_inputs(in, *a.series, a.inputs.width);
+  Stage x = a.series    ? series.x
+            : a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
+                        : token_inputs(in, "tokens", a.inputs, table);  // [B,T,C]
   x = dropped(x, a.dropout);
-  if (!causal(a.stack) && !a.patches)
+  if (!causal(a.stack) && tokens)
     context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
   x = stack(in, x, a.stack, context);  // [B,T,C]
   graph.alias("last_hidden_state", x);
-  head(in, x, a.head, table, a, context.lengths, training);  // "logits" [B,T,V], ...
+  series.x = x;
+  if (a.series && a.head.kind == Head::forecast)
+    return forecast_head(in, series, a.head, *a.series, training);  // "prediction" [B,O,K]
+  head(in, x, a.head, table, a, context.lengths, training);         // "logits" [B,T,V], ...
 }
 
 void build(Graph& graph, const NetworkConfig& config, Purpose purpose) {
@@ -242,6 +263,7 @@ int64_t context_of(const NetworkConfig& config) {
   if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->context;
   if (const auto* parts = std::get_if<Architecture>(&config))
     return parts->patches              ? parts->patches->count()
+           : parts->series             ? parts->series->count()
            : parts->inputs.context > 0 ? parts->inputs.context
                                        : INT64_MAX;
   const auto& textbook = std::get<TextbookConfig>(config);
@@ -276,6 +298,11 @@ void set_vocabulary(NetworkConfig& config, int64_t vocabulary) {
 bool reads_images(const NetworkConfig& config) {
   const auto* parts = std::get_if<Architecture>(&config);
   return parts && parts->patches;
+}
+
+bool reads_series(const NetworkConfig& config) {
+  const auto* parts = std::get_if<Architecture>(&config);
+  return parts && parts->series;
 }
 
 bool reads_source(const NetworkConfig& config) {

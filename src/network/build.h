@@ -14,6 +14,12 @@ Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs&,
 /// pixels -> x [B,T,C].
 Stage patch_inputs(const Scope& in, const PatchInputs&, int64_t width);
 
+/// values [B,X,K] -> x [B K,T,C], and what a forecast is scaled back by, [B,K].
+struct SeriesRows {
+  Stage x, loc, scale;
+};
+SeriesRows series_inputs(const Scope& in, const SeriesInputs&, int64_t width);
+
 /// What every block of a stack shares.
 struct BlockContext {
   int64_t width = 0;     // of the model
@@ -37,5 +43,8 @@ KeysAndValues keys_and_values(const Scope& in, Stage memory, const AttentionOpti
 /// training, input "targets" and "loss".  `table` [V,E] is the embedding's.
 void head(const Scope& in, Stage x, const HeadOptions&, Stage table, const Architecture&, Stage lengths,
           bool training);
+/// Of a series: "prediction" [B,outputs,K].
+void forecast_head(const Scope& in, const SeriesRows&, const HeadOptions&, const SeriesInputs&,
+                   bool training);
 
 }  // namespace limpid

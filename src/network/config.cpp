@@ -23,7 +23,7 @@ const Words<Positions> k_positions = {{{Positions::none, "none"},
                                        {Positions::alibi, "alibi"},
                                        {Positions::relative_bias, "relative_bias"},
                                        {Positions::relative_keys, "relative_keys"}}};
-const Words<Norm> k_norms = {{{Norm::layer, "layer"}, {Norm::rms, "rms"}}};
+const Words<Norm> k_norms = {{{Norm::layer, "layer"}, {Norm::rms, "rms"}, {Norm::batch, "batch"}}};
 const Words<Activation> k_activations = {{{Activation::gelu, "gelu"},
                                           {Activation::gelu_tanh, "gelu_tanh"},
                                           {Activation::relu, "relu"},
@@ -37,7 +37,11 @@ const Words<Head> k_heads = {{{Head::next_word, "next_word"},
                               {Head::regression, "regression"},
                               {Head::masked_word, "masked_word"},
                               {Head::token_classes, "token_classes"},
-                              {Head::none, "none"}}};
+                              {Head::none, "none"},
+                              {Head::forecast, "forecast"}}};
+const Words<StandardizeOptions::By> k_sizes = {{{StandardizeOptions::By::deviation, "deviation"},
+                                                {StandardizeOptions::By::magnitude, "magnitude"},
+                                                {StandardizeOptions::By::nothing, "nothing"}}};
 const Words<NormPlace> k_norm_places = {{{NormPlace::before, "before"},
                                          {NormPlace::after, "after"},
                                          {NormPlace::both, "both"},
@@ -319,6 +323,21 @@ const auto describe_patches = [](auto& v, auto& c) {
   v("tokens", c.tokens);
 };
 
+const auto describe_standardize = [](auto& v, auto& c) {
+  v("by", c.by, k_sizes);
+  v("least", c.least);
+};
+
+const auto describe_series = [](auto& v, auto& c) {
+  v("channels", c.channels);
+  v("length", c.length);
+  v("size", c.size);
+  v("stride", c.stride);
+  v.part("standardize", c.standardize, describe_standardize);
+  v("bias", c.bias);
+  v("tokens", c.tokens);
+};
+
 const auto describe_head = [](auto& v, auto& c) {
   v("kind", c.kind, k_heads);
   v("tied", c.tied);
@@ -330,6 +349,7 @@ const auto describe_head = [](auto& v, auto& c) {
   v("transform_bias", c.transform_bias);
   v.part("transform_norm", c.transform_norm, describe_norm);
   v("pool", c.pool, k_pools);
+  v("flat", c.flat);
   v("outputs", c.outputs);
 };
 
@@ -338,6 +358,7 @@ void describe_parts(Visitor& v, Config& c) {
   v("family", c.family);
   v.part("inputs", c.inputs, describe_inputs);
   v.part("patches", c.patches, describe_patches);
+  v.part("series", c.series, describe_series);
   v.part("encoder", c.encoder, describe_encoder);
   v.part("stack", c.stack, describe_stack);
   v.part("head", c.head, describe_head);

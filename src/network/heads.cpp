@@ -67,6 +67,7 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
     if (training) loss_of(in, logits, places);
     return;
   }
+  if (o.kind == Head::forecast) fail_call("a forecast is of a series");
   Stage row = pool(in / "pooled", x, o.pool, lengths);  // [B,C]
   if (o.transform) row = transformed(in, row, o, a.inputs.width);
   const bool classes = o.kind == Head::classes;
@@ -80,6 +81,23 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
   else
     mean_squared_error(in / "loss", y,
                        in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, o.outputs}}));
+}
+
+void forecast_head(const Scope& in, const SeriesRows& series, const HeadOptions& o,
+                   const SeriesInputs& inputs, bool training) {
+  const Note note = {"Output Layer", "y = x W_U",
+                     "The moments that come next, at the size that the network sees."};
+  const Dim width = series.x.shape()[2];
+  const Stage from = o.flat ? series.x : pool(in / "pooled", series.x, o.pool);  // [B K,T,C] or [B K,C]
+  const Shape read = o.flat ? Shape{{Axis::T, inputs.count()}, width} : Shape{width};
+  const Stage ahead = project((in / "ahead").saying(note), from, "unembed.W_U", {{Axis::V, o.outputs}},
+                              {.bias = o.bias, .from = read, .bias_name = "unembed.b_U"});  // [B K,O]
+  const Stage y = forecast(in / "prediction", ahead, series.loc, series.scale);             // [B,O,K]
+  if (training)
+    mean_squared_error(
+        in / "loss", y,
+        in.graph->input("targets",
+                        {{Axis::B, k_symbolic}, {Axis::V, o.outputs}, {Axis::K, inputs.channels}}));
 }
 
 }  // namespace limpid

@@ -81,6 +81,22 @@ Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs& 
   return TokenBuilder(in, name, o).build(table);
 }
 
+namespace {
+
+// Learned rows before the patches, and a learned row added to each.
+Stage with_tokens_and_places(const Scope& in, Stage x, const std::vector<std::string>& tokens, int64_t count,
+                             const char* caption) {
+  Graph& graph = *in.graph;
+  const Dim width = x.shape()[2];
+  for (auto name = tokens.rbegin(); name != tokens.rend(); ++name)
+    x = prepend(in / *name, x, graph.parameter(*name + ".w", {{Axis::N, 1}, width}, k_small));  // [B,1+T,C]
+  const Stage rows = graph.parameter("pos_embed.W_pos", {{Axis::P, count}, width}, k_small);
+  return add((in / "blocks.0.resid_pre").saying({"Add", "x + position", caption}), x,
+             learned_positions(in / "pos_embed", x, rows));
+}
+
+}  // namespace
+
 Stage patch_inputs(const Scope& in, const PatchInputs& o, int64_t width) {
   Graph& graph = *in.graph;
   const Stage pixels = graph.input(
@@ -90,13 +106,20 @@ Stage patch_inputs(const Scope& in, const PatchInputs& o, int64_t width) {
   Stage x = patches(in / "patches", pixels, o.size);  // [B,T,K P P]
   x = project((in / "patch_embed").saying(note), x, "patch_embed.W", {{Axis::C, width}},
               {.bias = o.bias, .bias_name = "patch_embed.b"});  // [B,T,C]
-  for (auto name = o.tokens.rbegin(); name != o.tokens.rend(); ++name)
-    x = prepend(in / *name, x,
-                graph.parameter(*name + ".w", {{Axis::N, 1}, {Axis::C, width}}, k_small));  // [B,1+T,C]
-  const Stage rows = graph.parameter("pos_embed.W_pos", {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
-  return add((in / "blocks.0.resid_pre")
-                 .saying({"Add", "x + position", "A patch is what it shows and where it stands."}),
-             x, learned_positions(in / "pos_embed", x, rows));
+  return with_tokens_and_places(in, x, o.tokens, o.count(), "A patch is what it shows and where it stands.");
+}
+
+SeriesRows series_inputs(const Scope& in, const SeriesInputs& o, int64_t width) {
+  const Shape values = {{Axis::B, k_symbolic}, {Axis::X, o.length}, {Axis::K, o.channels}};
+  const Standardized series = standardize(in / "scaled", in.graph->input("values", values),
+                                          in.graph->input("observed", values, DType::i64), o.standardize);
+  const Note note = {"Linear Transform", o.bias ? "y = x W + b" : "y = x W",
+                     "Turns the numbers of a patch into a row of the model's width."};
+  Stage x = series_patches(in / "patches", series.y, o.size, o.stride);  // [B K,T,P]
+  x = project((in / "patch_embed").saying(note), x, "patch_embed.W", {{Axis::C, width}},
+              {.bias = o.bias, .bias_name = "patch_embed.b"});  // [B K,T,C]
+  x = with_tokens_and_places(in, x, o.tokens, o.count(), "A patch is what happened and when.");
+  return {x, series.loc, series.scale};
 }
 
 }  // namespace limpid

@@ -21,6 +21,13 @@ Stage normalize(const Scope& in, Stage x, const NormOptions& o) {
   const Shape width = x.shape().part(x.shape().rank() - 1, 1);
   const Stage w = in.graph->parameter((in / "w").path, width, {Init::Kind::ones, 0, false});
   if (o.kind == Norm::rms) return rms_norm(in, x, w, o.epsilon);
+  if (o.kind == Norm::batch) {
+    const auto statistic = [&](const char* name, Init::Kind start) {
+      return in.graph->parameter((in / name).path, width, {start, 0, false});
+    };
+    return batch_norm(in, x, w, statistic("b", Init::Kind::zeros), statistic("mean", Init::Kind::zeros),
+                      statistic("variance", Init::Kind::ones), o.epsilon);
+  }
   Stage b;
   if (o.bias) b = in.graph->parameter((in / "b").path, width, {Init::Kind::zeros, 0, false});
   return layer_norm(in, x, w, b, o.epsilon);

@@ -11,7 +11,8 @@ constexpr std::string_view k_encoder = "encoder.", k_cross = ".cross_attn", k_at
 const std::pair<NetworkPart, std::string_view> k_parts[] = {
     {NetworkPart::decoder, "decoder"}, {NetworkPart::encoder, "encoder"}, {NetworkPart::cross, "cross"}};
 
-// "blocks.0.cross_attn.q" and "blocks.0.cross_attn_out", but not "blocks.0.cross_attn" of another layer's name.
+// "blocks.0.cross_attn.q" and "blocks.0.cross_attn_out", but not "blocks.0.cross_attn" of another layer's
+// name.
 size_t cross_at(std::string_view name) {
   return name.starts_with("blocks.") ? name.find(k_cross) : std::string_view::npos;
 }
@@ -64,7 +65,8 @@ class PartGraph {
   /// What a value of the part is called in the whole.
   std::string whole_name(const std::string& name) const {
     const int id = graph_->find(name);
-    const auto found = std::find_if(values_.begin(), values_.end(), [&](const auto& each) { return each.second == id; });
+    const auto found =
+        std::find_if(values_.begin(), values_.end(), [&](const auto& each) { return each.second == id; });
     return found == values_.end() ? "" : whole_.value(found->first).name;
   }
 
@@ -112,7 +114,8 @@ class PartGraph {
 void require_encoder(const Trace& trace, NetworkPart part) {
   if (!trace.graph) fail_call("trace: it has no graph, so there is nothing to show");
   if (has_encoder(*trace.graph)) return;
-  fail_call("this network has no encoder and decoder, so there is no part '", name(part), "' of it; leave it out");
+  fail_call("this network has no encoder and decoder, so there is no part '", name(part),
+            "' of it; leave it out");
 }
 
 // The name without its depth, "blocks.0.attn.pattern@map", and the depth.

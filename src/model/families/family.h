@@ -31,6 +31,7 @@ class HubConfig {
   int64_t layers(const std::string& key) const;
   double real(const std::string& key, double otherwise) const;
   bool flag(const std::string& key, bool otherwise) const;
+  bool is_flag(const std::string& key) const { return has(key) && json_.json().at(key).is_boolean(); }
   std::string word(const std::string& key, const std::string& otherwise) const;
   /// "gelu", "gelu_new", "silu", "quick_gelu", ... as the hub calls them.
   Activation activation(const std::string& key, const std::string& otherwise) const;

@@ -167,10 +167,10 @@ class Mapper {
                 "' does not divide into the parts that its config.json describes");
   }
 
-  // w of ours is [in..., out...]: W_O has two axes in, all others one.
+  // w of ours is [in..., out...]: W_O and what reads all rows at once have two axes in, all others one.
   void matrix(const TensorRule& rule, const std::string& name, const Tensor& from, Tensor& out) const {
     const Shape& own = out.shape();
-    const bool joins = own.rank() == 3 && own[0].axis == Axis::H;
+    const bool joins = own.rank() == 3 && (own[0].axis == Axis::H || own[0].axis == Axis::T);
     const int64_t in = joins ? own[0].size * own[1].size : own[0].size,
                   outputs = out.count() / std::max<int64_t>(in, 1);
     require_part(rule.part, name, outputs);
