@@ -1,12 +1,13 @@
 // limpid generate: the text that the model goes on with, as it comes.
 #include <chrono>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
+#include "core/json.h"
 #include "core/utf8.h"
 #include "limpid/commands.h"
 #include "limpid/input.h"
 #include "limpid/model.h"
+#include "limpid/watch.h"
 
 namespace limpid::command {
 
@@ -15,11 +16,22 @@ namespace {
 struct GenerateCall {
   std::optional<std::string> text;
   ModelCall model;
-  bool json = false, stats = false;
+  bool json = false, stats = false, watch = false;
+  std::string out;  // where the trace is kept
   GenerateOptions options;
 };
 
-using Json = nlohmann::ordered_json;
+// What is written, as tokens: behind the prompt's, or beside them.
+struct Written {
+  std::vector<int64_t> source, text;
+
+  Written(const Model& model, const std::string& prompt, Specials specials) {
+    const std::vector<int64_t> ids = model.encode(prompt, specials).ids;
+    const bool beside = reads_source(model.config());
+    source = beside ? ids : std::vector<int64_t>{};
+    text = !beside ? ids : model.tasks().writing ? std::vector{model.tasks().writing->start} : std::vector<int64_t>{};
+  }
+};
 
 // JSON is UTF-8; bytes that are not are written as numbers.
 Json text_json(const std::string& text) {
@@ -50,32 +62,33 @@ class Stopwatch {
 };
 
 // An object a token as it comes, and one of the whole at the end.
-void generate_json(Model& model, const std::string& text, const GenerateOptions& options, Stopwatch& watch) {
+void generate_json(const Model& model, const std::string& prompt, const GenerateOptions& options,
+                   const std::function<void(const GeneratedToken&)>& on_token) {
   const auto line = [](const Json& json) {
     print(json.dump() + "\n");
     flush_output();
   };
-  const std::string written = model.generate(text, options, [&](const GeneratedToken& token) {
-    watch.token();
-    line({{"token", token.id}, {"text", text_json(token.piece)}, {"probability", token.probability}});
+  const std::string written = model.generate(prompt, options, [&](const GeneratedToken& token) {
+    on_token(token);
+    Json json = {{"token", token.id}, {"text", text_json(token.piece)}, {"probability", token.probability}};
+    if (options.watch > 0) json["heads"] = looks_json(token.looks);
+    line(json);
   });
-  line({{"prompt", text_json(text)},
+  const SampleOptions& sample = options.sample;
+  line({{"prompt", text_json(prompt)},
         {"text", text_json(written)},
         {"tokens", options.tokens},
-        {"temperature", options.sample.temperature},
+        {"temperature", sample.temperature},
+        {"top_k", sample.top_k},
+        {"top_p", sample.top_p},
+        {"min_p", sample.min_p},
+        {"repetition_penalty", sample.repetition_penalty},
         {"seed", options.seed}});
 }
 
-void generate(const GenerateCall& call, const Terminal& terminal) {
-  const std::string text = text_of(call.text);
-  Model model = open_model(call.model);
-  if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
-  Stopwatch watch;
-  if (call.json) {
-    generate_json(model, text, call.options, watch);
-    if (call.stats) watch.print(model.encode(text).size());
-    return;
-  }
+// The text as it comes.
+void generate_text(const Model& model, const std::string& prompt, const GenerateOptions& options,
+                   const Terminal& terminal, const std::function<void(const GeneratedToken&)>& on_token) {
   const auto show = [&](const std::string& piece) {
     print(terminal.output ? tame(piece) : piece);
     flush_output();
@@ -83,21 +96,65 @@ void generate(const GenerateCall& call, const Terminal& terminal) {
   bool begun = false;  // a call that is wrong is an error before anything is printed
   const bool goes_on = !reads_source(model.config());  // else what is written stands by itself
   const auto begin = [&] {
-    if (!begun && goes_on) show(text);
+    if (!begun && goes_on) show(prompt);
     begun = true;
   };
-  GenerateOptions options = call.options;
-  int64_t outgrown = 0;
-  options.on_slide = [&](int64_t context) { outgrown = context; };
-  model.generate(text, options, [&](const std::string& piece) {
-    watch.token();
+  model.generate(prompt, options, [&](const GeneratedToken& token) {
+    on_token(token);
     begin();
-    show(piece);
+    show(token.piece);
   });
   begin();
   print("\n");
-  if (call.stats) watch.print(model.encode(text).size());
-  if (outgrown == 0) return;
+}
+
+// A line a token, and the text at the end.
+void generate_watched(const Model& model, const std::string& prompt, const GenerateOptions& options,
+                      const Terminal& terminal, const Written& given,
+                      const std::function<void(const GeneratedToken&)>& on_token) {
+  WatchPrinter printer(model, terminal, given.text, given.source);
+  bool begun = false;
+  const std::string written = model.generate(prompt, options, [&](const GeneratedToken& token) {
+    on_token(token);
+    if (!std::exchange(begun, true)) printer.print_head();
+    printer.show(token);
+  });
+  const std::string text = reads_source(model.config()) ? written : prompt + written;
+  print(join(begun ? "\n" : "", terminal.output ? tame(text) : text, "\n"));
+}
+
+void check(const GenerateCall& call) {
+  if (!call.out.empty() && !call.out.ends_with(".safetensors") && !call.out.ends_with(".npz"))
+    fail_call("-o ", call.out, ": a trace is kept as .safetensors or .npz; give a name that ends so");
+}
+
+void generate(const GenerateCall& call, const Terminal& terminal) {
+  check(call);
+  const std::string prompt = text_of(call.text);
+  const Model model = open_model(call.model);
+  if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
+  Stopwatch watch;
+  GenerateOptions options = call.options;
+  int64_t outgrown = 0;
+  options.on_slide = [&](int64_t context) { outgrown = context; };
+  constexpr int64_t k_weights = 3;
+  if (call.watch) options.watch = k_weights;
+  Written written(model, prompt, options.specials);
+  const size_t read = reads_source(model.config()) ? written.source.size() : written.text.size();
+  const Written given = written;
+  const auto on_token = [&](const GeneratedToken& token) {
+    watch.token();
+    written.text.push_back(token.id);
+  };
+  if (call.json)
+    generate_json(model, prompt, options, on_token);
+  else if (call.watch)
+    generate_watched(model, prompt, options, terminal, given, on_token);
+  else
+    generate_text(model, prompt, options, terminal, on_token);
+  if (!call.out.empty()) save(trace_of_written(model, written.source, written.text, terminal), call.out);
+  if (call.stats) watch.print(read);
+  if (outgrown == 0 || call.json) return;
   flush_output();
   std::fprintf(
       stderr,
@@ -137,6 +194,13 @@ Work add_generate(CLI::App& app) {
   sub->add_flag(
       "--special", [call](int64_t) { call->options.specials = Specials::as_tokens; },
       "Names of special tokens in the text, such as <|im_start|>, are those tokens (else they are text).");
+  sub->add_flag("--watch", call->watch,
+                "Prints a line a token instead: its probability, how even the weights of the heads are (entropy, in "
+                "nats), and the heads that look most sharply at a token; with --json every head.");
+  sub->add_option("-o", call->out,
+                  "Keeps the trace of the whole text as FILE.safetensors or FILE.npz: everything up to 256 tokens; "
+                  "beyond, the largest weights, the entropy and the pooled map of every head.")
+      ->type_name("FILE");
   sub->add_flag("--stats", call->stats,
                 "Prints to standard error how long the first token took, and how many came in a second after "
                 "it.");
@@ -156,6 +220,7 @@ Work add_generate(CLI::App& app) {
       "Examples:\n"
       "  limpid generate \"Life is short\"\n"
       "  limpid generate \"Life is short\" --temperature 0.8 --top-p 0.9 --seed 3\n"
+      "  limpid generate \"Life is short\" --watch -o written.safetensors\n"
       "  echo \"Life is short\" | limpid generate --model my/model.safetensors\n");
   return [call](const Terminal& terminal) { generate(*call, terminal); };
 }

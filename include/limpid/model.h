@@ -113,10 +113,21 @@ struct GenerateOptions {
   /// Keys and values of the text so far are kept, where the network allows it: the same tokens with the same
   /// bits, and each costs what one token costs.  false: the text is read from its beginning for every token.
   bool cache = true;
+  /// So many of the largest weights of every head are gathered at each step, by the kernel while it runs; 0: none.
+  int64_t watch = 0;
   bool stop_at_end = true;  // at the token with which the tokenizer ends a text, where it has one
   /// Called once when the text outgrows the `context` tokens that the model reads at a time, and it goes on
   /// from the latest of them.
   std::function<void(int64_t context)> on_slide;
+};
+
+/// Where one head looks from the latest token of a text.
+struct HeadLook {
+  std::string attention;  // its stages' name: "blocks.3.attn"; of an encoder-decoder "blocks.3.cross_attn" too
+  int64_t head = 0;
+  double entropy = 0;         // of its weights, in nats
+  std::vector<int64_t> keys;  // places in the text (cross_attn: in the source), the largest weight first
+  std::vector<double> weights;
 };
 
 /// A token that the model wrote.
@@ -125,6 +136,7 @@ struct GeneratedToken {
   // What it adds to the text: never half a character, so the first tokens of one may add nothing.
   std::string piece;
   double probability = 0;  // that the model gave it, at temperature 1
+  std::vector<HeadLook> looks = {};  // of every head when it was chosen, with GenerateOptions::watch
 };
 
 /// A text that grows.  Keys and values of the tokens read so far are kept, so that a token costs what one
@@ -140,6 +152,8 @@ class Session {
   /// are those of a run of the whole text.  Throws Error{call} for none, for ids that the vocabulary does not
   /// have, and for more tokens than the network has positions.
   Tensor extend(const std::vector<int64_t>& tokens);
+  /// The same, and where every head looks from the last of them: its `watch` largest weights.
+  Tensor extend(const std::vector<int64_t>& tokens, int64_t watch, std::vector<HeadLook>& looks);
   /// Tokens read so far.
   int64_t length() const;
   /// Bytes that keys and values take.

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "model/impl.h"
+#include "model/look.h"
 #include "model/sample.h"
 
 namespace limpid {
@@ -20,21 +21,33 @@ class NextLogits {
       session_.emplace(source.empty() ? model.session() : model.session(source));
   }
 
+  /// Where every head looked, with GenerateOptions::watch.
+  std::vector<HeadLook> looks;
+
   std::vector<float> operator()(const std::vector<int64_t>& ids) {
     const auto count = static_cast<int64_t>(ids.size()), window = std::min(context_, count);
     if (window < count && !std::exchange(slides_, true) && options_.on_slide) options_.on_slide(context_);
-    if (!session_) return whole({ids.end() - window, ids.end()});
+    if (!session_) return whole({ids.end() - window, ids.end()}, count - window);
     // Behind a window that has moved every position is another one: the text is read anew.
     if (slides_) session_->clear();
-    const Tensor logits = session_->extend({ids.end() - window + session_->length(), ids.end()});
+    const std::vector<int64_t> latest = {ids.end() - window + session_->length(), ids.end()};
+    const Tensor logits =
+        options_.watch > 0 ? session_->extend(latest, options_.watch, looks) : session_->extend(latest);
+    for (HeadLook& look : looks)
+      if (!look.attention.ends_with("cross_attn"))
+        for (int64_t& key : look.keys) key += count - window;
     return numbers(logits.data<float>(), logits.count());
   }
 
  private:
-  std::vector<float> whole(const std::vector<int64_t>& seen) const {
+  std::vector<float> whole(const std::vector<int64_t>& seen, int64_t first) {
     TokenBatch batch = {{seen}, {}};
     if (!source_.empty()) batch.sources = {source_};
-    const RunResult result = model_.run(batch, {.observe = {{"logits", Depth::rows, 0, {-1}}}});
+    RunOptions run;
+    run.observe = {{"logits", Depth::rows, 0, {-1}}};
+    if (options_.watch > 0) observe_looks(model_.graph(), options_.watch, run.observe);
+    const RunResult result = model_.run(batch, run);
+    if (options_.watch > 0) looks = looks_of(model_.graph(), result, options_.watch, first);
     const Tensor& logits = result["logits@rows"];
     const int64_t vocabulary = logits.shape().size(Axis::V);
     return numbers(logits.data<float>() + logits.count() - vocabulary, vocabulary);
@@ -90,6 +103,7 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
   check(options.sample);
   if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
   if (tokens.empty()) fail_call("generate: no tokens given; give at least one");
+  if (options.watch < 0) fail_call("generate: watch is ", options.watch, ", expected 0 or more");
   for (const std::string& stop : options.stop)
     if (stop.empty()) fail_call("generate: a stop string is empty; give at least one character");
   const Tokenizer* tokenizer = impl_->tokenizer.get();
@@ -124,7 +138,7 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
     if (text && n + 1 == most) piece += text->finish();
     piece = stops.push(piece);
     if (n + 1 == most) piece += stops.finish();
-    if (on_token) on_token({chosen, piece, probability(logits, chosen)});
+    if (on_token) on_token({chosen, piece, probability(logits, chosen), next.looks});
   }
   return {ids.begin() + static_cast<std::ptrdiff_t>(given), ids.end()};
 }

@@ -56,7 +56,7 @@ struct LIMPID_LOCAL Model::Impl {
     std::string source_text = "";
   };
   Trace record(Recorded, const TraceOptions&) const;
-  void set_target(const std::vector<int64_t>& ids, Recorded& to) const;
+  void set_tokens(const std::vector<int64_t>& ids, std::optional<int64_t> unsaid, Recorded& to) const;
   Trace record_beside(Recorded, const std::vector<int64_t>& source, const std::vector<int64_t>& target,
                       const TraceOptions&) const;
 };

@@ -279,17 +279,15 @@ Token token_of(int64_t id, const Tokenizer* tokenizer) {
 
 }  // namespace
 
-// What the decoder reads, as tokens of the text that they make.
-void Model::Impl::set_target(const std::vector<int64_t>& ids, Recorded& to) const {
-  if (ids.empty()) fail_call("trace: the target is empty; give at least the token that texts begin with");
-  const std::optional<int64_t> start = tasks.writing ? std::optional(tasks.writing->start) : std::nullopt;
+// Tokens, and the text that they make; one of `unsaid` says nothing.
+void Model::Impl::set_tokens(const std::vector<int64_t>& ids, std::optional<int64_t> unsaid, Recorded& to) const {
   to.input = one_row(ids);
   std::optional<StreamDecoder> text;
   if (tokenizer) text.emplace(*tokenizer);
   for (int64_t id : ids) {
     Token token = token_of(id, tokenizer.get());
     token.begin = to.text.size();
-    if (text && id != start) to.text += text->push(id);
+    if (text && id != unsaid) to.text += text->push(id);
     token.end = to.text.size();
     to.tokens.push_back(std::move(token));
   }
@@ -299,8 +297,9 @@ void Model::Impl::set_target(const std::vector<int64_t>& ids, Recorded& to) cons
 
 Trace Model::Impl::record_beside(Recorded recorded, const std::vector<int64_t>& source,
                                  const std::vector<int64_t>& target, const TraceOptions& options) const {
+  if (target.empty()) fail_call("trace: the target is empty; give at least the token that texts begin with");
   recorded.source = one_row(source);
-  set_target(target, recorded);
+  set_tokens(target, tasks.writing ? std::optional(tasks.writing->start) : std::nullopt, recorded);
   return record(std::move(recorded), options);
 }
 
@@ -309,10 +308,11 @@ Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options)
   if (reads_series(impl_->config)) fail_call("this model reads series; give one instead of tokens");
   if (ids.empty()) fail_call("trace: no tokens given; give at least one");
   Impl::Recorded recorded;
-  std::vector<Token> tokens;
-  for (int64_t id : ids) tokens.push_back(token_of(id, impl_->tokenizer.get()));
-  if (!reads_source(impl_->config)) return impl_->record({one_row(ids), std::move(tokens)}, options);
-  recorded.source_tokens = std::move(tokens);
+  if (!reads_source(impl_->config)) {
+    impl_->set_tokens(ids, std::nullopt, recorded);
+    return impl_->record(std::move(recorded), options);
+  }
+  for (int64_t id : ids) recorded.source_tokens.push_back(token_of(id, impl_->tokenizer.get()));
   return impl_->record_beside(std::move(recorded), ids, target_of(ids, options), options);
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "model/impl.h"
+#include "model/look.h"
 
 namespace limpid {
 
@@ -89,8 +90,8 @@ void SessionState::make_room(int64_t tokens) {
   capacity_ = grown;
 }
 
-// Reads a block; with `logits` [B,V] also those after its last token.
-void SessionState::run_block(const Tensor& ids, Tensor* logits) {
+// Reads a block; with `logits` [B,V] also those after its last token, and with `looks` where heads look from there.
+void SessionState::run_block(const Tensor& ids, Tensor* logits, int64_t watch, std::vector<HeadLook>* looks) {
   std::map<std::string, ConstView> bound = parameters_in(graph_, model_);
   for (const auto& [name, tensor] : rooms_) bound[name] = tensor;
   for (const auto& [name, tensor] : source_) bound[name] = tensor;
@@ -101,7 +102,9 @@ void SessionState::run_block(const Tensor& ids, Tensor* logits) {
   if (logits) options.observe = {{"logits", Depth::rows, 0, {-1}}};
   for (const auto& [name, room] : rooms_)
     if (!logits) options.observe.push_back({name.substr(0, name.size() - 4) + "all", Depth::rows, 0, {0}});
+  if (logits && looks) observe_looks(graph_, watch, options.observe);
   const RunResult result = engine_->run(bound, options);
+  if (logits && looks) *looks = looks_of(graph_, result, watch);
   length += ids.shape()[1].size;
   if (!logits) return;
   const Tensor& last = result["logits@rows"];  // [B,1,V]
@@ -109,7 +112,9 @@ void SessionState::run_block(const Tensor& ids, Tensor* logits) {
   std::copy_n(last.data<float>(), last.count(), logits->data<float>());
 }
 
-Tensor SessionState::extend(const Tensor& ids) {
+Tensor SessionState::extend(const Tensor& ids) { return extend(ids, 0, nullptr); }
+
+Tensor SessionState::extend(const Tensor& ids, int64_t watch, std::vector<HeadLook>* looks) {
   const int64_t vocabulary = vocabulary_of(model_.config()), count = ids.shape()[1].size;
   for (int64_t i = 0; i < ids.count(); ++i)
     if (const int64_t id = ids.data<int64_t>()[i]; id < 0 || id >= vocabulary)
@@ -121,7 +126,7 @@ Tensor SessionState::extend(const Tensor& ids) {
   Tensor logits;
   for (int64_t at = 0; at < count; at += k_block) {
     const int64_t block = std::min(k_block, count - at);
-    run_block(columns_of(ids, at, block), at + block == count ? &logits : nullptr);
+    run_block(columns_of(ids, at, block), at + block == count ? &logits : nullptr, watch, looks);
   }
   return logits;
 }
@@ -153,6 +158,14 @@ Session::~Session() = default;
 Tensor Session::extend(const std::vector<int64_t>& tokens) {
   if (tokens.empty()) fail_call("extend: no tokens given; give at least one");
   Tensor logits = state_->extend(one_row(tokens));
+  logits.reshape(logits.shape().part(1, 1));
+  return logits;
+}
+
+Tensor Session::extend(const std::vector<int64_t>& tokens, int64_t watch, std::vector<HeadLook>& looks) {
+  if (tokens.empty()) fail_call("extend: no tokens given; give at least one");
+  if (watch < 1) fail_call("extend: watch is ", watch, ", expected at least 1, how many weights of a head");
+  Tensor logits = state_->extend(one_row(tokens), watch, &looks);
   logits.reshape(logits.shape().part(1, 1));
   return logits;
 }

@@ -18,6 +18,8 @@ struct LIMPID_LOCAL SessionState {
   /// Reads `ids` [B,T] behind those read so far; the logits [B,V] after the last.  Throws Error{call} for ids
   /// that the vocabulary does not have and for more tokens than the network has positions.
   Tensor extend(const Tensor& ids);
+  /// The same, and where the heads of row 0 look from the last token.
+  Tensor extend(const Tensor& ids, int64_t watch, std::vector<HeadLook>* looks);
   /// Row b becomes what row from[b] was.
   void take_rows(const std::vector<int64_t>& from);
   size_t bytes() const;
@@ -27,7 +29,7 @@ struct LIMPID_LOCAL SessionState {
  private:
   void encode(const std::vector<int64_t>& source);
   void make_room(int64_t tokens);
-  void run_block(const Tensor& ids, Tensor* logits);
+  void run_block(const Tensor& ids, Tensor* logits, int64_t watch, std::vector<HeadLook>* looks);
 
   const Model& model_;
   int64_t rows_;
