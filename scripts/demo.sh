@@ -7,7 +7,7 @@ sentence="Life is short"
 
 scripts/install-deps.sh build
 [ -x $program ] || echo "Building limpid: a few minutes the first time (log: build/release/build.log)" >&2
-scripts/build.sh --quiet release
+scripts/build.sh --quiet release limpid_program
 mkdir -p demo
 $program trace "$sentence" -o demo/life.safetensors >/dev/null
 $program draw demo/life.safetensors -o demo/life.svg >/dev/null

@@ -29,7 +29,9 @@ struct Written {
     const std::vector<int64_t> ids = model.encode(prompt, specials).ids;
     const bool beside = reads_source(model.config());
     source = beside ? ids : std::vector<int64_t>{};
-    text = !beside ? ids : model.tasks().writing ? std::vector{model.tasks().writing->start} : std::vector<int64_t>{};
+    text = !beside                 ? ids
+           : model.tasks().writing ? std::vector{model.tasks().writing->start}
+                                   : std::vector<int64_t>{};
   }
 };
 
@@ -194,12 +196,14 @@ Work add_generate(CLI::App& app) {
   sub->add_flag(
       "--special", [call](int64_t) { call->options.specials = Specials::as_tokens; },
       "Names of special tokens in the text, such as <|im_start|>, are those tokens (else they are text).");
-  sub->add_flag("--watch", call->watch,
-                "Prints a line a token instead: its probability, how even the weights of the heads are (entropy, in "
-                "nats), and the heads that look most sharply at a token; with --json every head.");
-  sub->add_option("-o", call->out,
-                  "Keeps the trace of the whole text as FILE.safetensors or FILE.npz: everything up to 256 tokens; "
-                  "beyond, the largest weights, the entropy and the pooled map of every head.")
+  sub->add_flag(
+      "--watch", call->watch,
+      "Prints a line a token instead: its probability, how even the weights of the heads are (entropy, in "
+      "nats), and the heads that look most sharply at a token; with --json every head.");
+  sub->add_option(
+         "-o", call->out,
+         "Keeps the trace of the whole text as FILE.safetensors or FILE.npz: everything up to 256 tokens; "
+         "beyond, the largest weights, the entropy and the pooled map of every head.")
       ->type_name("FILE");
   sub->add_flag("--stats", call->stats,
                 "Prints to standard error how long the first token took, and how many came in a second after "

@@ -28,8 +28,8 @@ std::string name_of(const HeadLook& look) {
   return join(layer, ".", look.head, look.attention.ends_with("cross_attn") ? "x" : "");
 }
 
-// The largest weight on a token that tells something: the first takes what a head has no use for, and every token
-// sees itself.  Its place in the list, or -1.
+// The largest weight on a token that tells something: the first takes what a head has no use for, and every
+// token sees itself.  Its place in the list, or -1.
 int telling(const HeadLook& look, int64_t latest) {
   const bool cross = look.attention.ends_with("cross_attn");
   for (size_t i = 0; i < look.keys.size(); ++i)
@@ -74,8 +74,8 @@ void WatchPrinter::show(const GeneratedToken& token) {
   };
   std::stable_sort(sharp.begin(), sharp.end(),
                    [&](const HeadLook* a, const HeadLook* b) { return weight(a) > weight(b); });
-  std::string line = pad_to_width(clip_to_width(visible_line(model_.tokenizer()->label(token.id)), k_token_columns - 1),
-                                  k_token_columns);
+  std::string line = pad_to_width(
+      clip_to_width(visible_line(model_.tokenizer()->label(token.id)), k_token_columns - 1), k_token_columns);
   line += join("  ", two_digits(token.probability), "  ", two_digits(least), "-", two_digits(most), "  ");
   const auto columns = static_cast<size_t>(std::max(60, terminal_.columns));
   for (size_t i = 0; i < std::min(k_shown, sharp.size()); ++i) {
@@ -98,8 +98,8 @@ Json looks_json(const std::vector<HeadLook>& looks) {
   return all;
 }
 
-Trace trace_of_written(const Model& model, const std::vector<int64_t>& source, const std::vector<int64_t>& text,
-                       const Terminal& terminal) {
+Trace trace_of_written(const Model& model, const std::vector<int64_t>& source,
+                       const std::vector<int64_t>& text, const Terminal& terminal) {
   constexpr size_t k_whole = 256;  // tokens up to which everything is kept
   RunBar bar(terminal);
   TraceOptions options;

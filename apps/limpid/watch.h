@@ -10,8 +10,8 @@
 
 namespace limpid::command {
 
-/// Prints a line a token: the token, its probability, and the heads that look most sharply at something else than the
-/// first token or the latest.
+/// Prints a line a token: the token, its probability, and the heads that look most sharply at something else
+/// than the first token or the latest.
 class WatchPrinter {
  public:
   /// `given`: the tokens that the text begins with; `source`: those of an encoder-decoder's source.
@@ -30,8 +30,8 @@ class WatchPrinter {
 /// Every head: {"attention": ..., "head": ..., "entropy": ..., "keys": [...], "weights": [...]}.
 Json looks_json(const std::vector<HeadLook>&);
 
-/// The trace of a text that was written: everything of a short one; of a longer one the largest weights, the entropy
-/// and the pooled map of every head.  A text that outgrew the context is cut to its latest tokens.
+/// The trace of a text that was written: everything of a short one; of a longer one the largest weights, the
+/// entropy and the pooled map of every head.  A text that outgrew the context is cut to its latest tokens.
 Trace trace_of_written(const Model&, const std::vector<int64_t>& source, const std::vector<int64_t>& text,
                        const Terminal&);
 

@@ -113,7 +113,8 @@ struct GenerateOptions {
   /// Keys and values of the text so far are kept, where the network allows it: the same tokens with the same
   /// bits, and each costs what one token costs.  false: the text is read from its beginning for every token.
   bool cache = true;
-  /// So many of the largest weights of every head are gathered at each step, by the kernel while it runs; 0: none.
+  /// So many of the largest weights of every head are gathered at each step, by the kernel while it runs; 0:
+  /// none.
   int64_t watch = 0;
   bool stop_at_end = true;  // at the token with which the tokenizer ends a text, where it has one
   /// Called once when the text outgrows the `context` tokens that the model reads at a time, and it goes on
@@ -123,7 +124,8 @@ struct GenerateOptions {
 
 /// Where one head looks from the latest token of a text.
 struct HeadLook {
-  std::string attention;  // its stages' name: "blocks.3.attn"; of an encoder-decoder "blocks.3.cross_attn" too
+  std::string
+      attention;  // its stages' name: "blocks.3.attn"; of an encoder-decoder "blocks.3.cross_attn" too
   int64_t head = 0;
   double entropy = 0;         // of its weights, in nats
   std::vector<int64_t> keys;  // places in the text (cross_attn: in the source), the largest weight first
@@ -135,7 +137,7 @@ struct GeneratedToken {
   int64_t id = 0;
   // What it adds to the text: never half a character, so the first tokens of one may add nothing.
   std::string piece;
-  double probability = 0;  // that the model gave it, at temperature 1
+  double probability = 0;            // that the model gave it, at temperature 1
   std::vector<HeadLook> looks = {};  // of every head when it was chosen, with GenerateOptions::watch
 };
 

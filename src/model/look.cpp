@@ -29,7 +29,8 @@ std::vector<HeadLook> looks_of(const Graph& graph, const RunResult& result, int6
     const std::string top = join(name, ".pattern@top", watch);
     const Tensor &weights = result[top + ".weight"], &keys = result[top + ".index"],
                  &entropy = result[name + ".pattern@entropy"];
-    const int64_t heads = weights.shape()[1].size, last = weights.shape()[2].size - 1, count = weights.shape()[3].size;
+    const int64_t heads = weights.shape()[1].size, last = weights.shape()[2].size - 1,
+                  count = weights.shape()[3].size;
     const bool cross = std::string_view(name).ends_with("cross_attn");
     for (int64_t h = 0; h < heads; ++h) {
       HeadLook look{name, h, entropy.at({0, h, last}), {}, {}};

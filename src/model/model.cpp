@@ -280,7 +280,8 @@ Token token_of(int64_t id, const Tokenizer* tokenizer) {
 }  // namespace
 
 // Tokens, and the text that they make; one of `unsaid` says nothing.
-void Model::Impl::set_tokens(const std::vector<int64_t>& ids, std::optional<int64_t> unsaid, Recorded& to) const {
+void Model::Impl::set_tokens(const std::vector<int64_t>& ids, std::optional<int64_t> unsaid,
+                             Recorded& to) const {
   to.input = one_row(ids);
   std::optional<StreamDecoder> text;
   if (tokenizer) text.emplace(*tokenizer);

@@ -90,7 +90,8 @@ void SessionState::make_room(int64_t tokens) {
   capacity_ = grown;
 }
 
-// Reads a block; with `logits` [B,V] also those after its last token, and with `looks` where heads look from there.
+// Reads a block; with `logits` [B,V] also those after its last token, and with `looks` where heads look from
+// there.
 void SessionState::run_block(const Tensor& ids, Tensor* logits, int64_t watch, std::vector<HeadLook>* looks) {
   std::map<std::string, ConstView> bound = parameters_in(graph_, model_);
   for (const auto& [name, tensor] : rooms_) bound[name] = tensor;

@@ -1,5 +1,6 @@
-// Batch norm (Ioffe, Szegedy 2015) as it runs after training: each feature less its running mean, over its running
-// deviation, then a learned gain and bias.  The statistics are kept as they were learned: no gradient goes there.
+// Batch norm (Ioffe, Szegedy 2015) as it runs after training: each feature less its running mean, over its
+// running deviation, then a learned gain and bias.  The statistics are kept as they were learned: no gradient
+// goes there.
 #include <vector>
 
 #include "limpid/ops.h"
@@ -28,7 +29,9 @@ class BatchNorm final : public BatchNormBase {
  public:
   using BatchNormBase::BatchNormBase;
   std::string label() const override { return "Batch Norm"; }
-  std::string equation() const override { return "y = (x - mean) / sqrt(variance + epsilon) w + b, mean and variance learned"; }
+  std::string equation() const override {
+    return "y = (x - mean) / sqrt(variance + epsilon) w + b, mean and variance learned";
+  }
   std::string caption() const override {
     return "Brings each feature to about the same size, by its mean and spread over what was learned from.";
   }
@@ -45,18 +48,20 @@ class BatchNorm final : public BatchNormBase {
     on_real(out[0], [&]<class R>() {
       const Shape& shape = in[0].shape();
       const int64_t rows = product(shape, 0, shape.rank() - 1), width = shape[shape.rank() - 1].size;
-      const R *w = in[1].data<R>(), *b = in[2].data<R>(), *mean = in[3].data<R>(), *variance = in[4].data<R>();
+      const R *w = in[1].data<R>(), *b = in[2].data<R>(), *mean = in[3].data<R>(),
+              *variance = in[4].data<R>();
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t i = 0; i < width; ++i) {
           const double x = in[0].data<R>()[r * width + i];
-          out[0].data<R>()[r * width + i] =
-              static_cast<R>((x - mean[i]) / std::sqrt(static_cast<double>(variance[i]) + epsilon_) * w[i] + b[i]);
+          out[0].data<R>()[r * width + i] = static_cast<R>(
+              (x - mean[i]) / std::sqrt(static_cast<double>(variance[i]) + epsilon_) * w[i] + b[i]);
         }
     });
   }
 
   void gradient(GradientContext& g) const override {
-    const Stage dx = g.apply("batch_norm_gradient", options(), {g.grad(), g.in(0), g.in(1), g.in(3), g.in(4)});
+    const Stage dx =
+        g.apply("batch_norm_gradient", options(), {g.grad(), g.in(0), g.in(1), g.in(3), g.in(4)});
     if (g.wants(0)) g.give(0, dx);
     if (g.wants(1)) g.give(1, dx.output("dw"));
     if (g.wants(2)) g.give(2, dx.output("db"));
@@ -92,7 +97,8 @@ class BatchNormGradient final : public BatchNormBase {
       const Shape& shape = in[1].shape();
       const int64_t rows = product(shape, 0, shape.rank() - 1), width = shape[shape.rank() - 1].size;
       for (int64_t i = 0; i < width; ++i) {
-        const double s = std::sqrt(static_cast<double>(in[4].data<R>()[i]) + epsilon_), mean = in[3].data<R>()[i];
+        const double s = std::sqrt(static_cast<double>(in[4].data<R>()[i]) + epsilon_),
+                     mean = in[3].data<R>()[i];
         double dw = 0, db = 0;
         for (int64_t r = 0; r < rows; ++r) {
           const double dy = in[0].data<R>()[r * width + i];

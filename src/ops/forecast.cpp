@@ -21,8 +21,8 @@ class Forecast final : public Operation {
     if (!fit(in[2], in[1])) fail_call("scale is ", in[2].text(), ", expected ", in[1].text());
     const int64_t rows = in[0][0].size, batch = in[1][0].size, channels = in[1][1].size;
     if (rows >= 0 && batch >= 0 && channels >= 0 && rows != batch * channels)
-      fail_call("what is predicted is ", in[0].text(), ", expected a row for each of ", batch, " series of ", channels,
-                " channels");
+      fail_call("what is predicted is ", in[0].text(), ", expected a row for each of ", batch, " series of ",
+                channels, " channels");
     return {{"", {in[1][0], in[0][1], in[1][1]}}};
   }
 
@@ -34,7 +34,8 @@ class Forecast final : public Operation {
       for (int64_t b = 0; b < shape[0].size; ++b)
         for (int64_t o = 0; o < shape[1].size; ++o)
           for (int64_t k = 0; k < shape[2].size; ++k)
-            y(b, o, k) = static_cast<R>(static_cast<double>(x(b * shape[2].size + k, o)) * scale(b, k) + loc(b, k));
+            y(b, o, k) =
+                static_cast<R>(static_cast<double>(x(b * shape[2].size + k, o)) * scale(b, k) + loc(b, k));
     });
   }
 
@@ -59,7 +60,8 @@ class ForecastGradient final : public Operation {
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 2, 2);
     require_rank(in[0], 3, "the gradient", "[B,O,K]");
-    if (!fit(in[1], {in[0][0], in[0][2]})) fail_call("scale is ", in[1].text(), ", expected [B,K] of ", in[0].text());
+    if (!fit(in[1], {in[0][0], in[0][2]}))
+      fail_call("scale is ", in[1].text(), ", expected [B,K] of ", in[0].text());
     const int64_t batch = in[0][0].size, channels = in[0][2].size;
     const int64_t rows = batch < 0 || channels < 0 ? k_symbolic : batch * channels;
     return {{"", {{in[0][0].axis, rows}, in[0][1]}}};
@@ -72,7 +74,8 @@ class ForecastGradient final : public Operation {
       const auto dx = out[0].as<R>();
       for (int64_t b = 0; b < shape[0].size; ++b)
         for (int64_t k = 0; k < shape[2].size; ++k)
-          for (int64_t o = 0; o < shape[1].size; ++o) dx(b * shape[2].size + k, o) = dy(b, o, k) * scale(b, k);
+          for (int64_t o = 0; o < shape[1].size; ++o)
+            dx(b * shape[2].size + k, o) = dy(b, o, k) * scale(b, k);
     });
   }
 

@@ -1,5 +1,5 @@
-// Patches of a series: each channel by itself is cut into pieces of some moments, and each piece is one row (Nie
-// 2023, PatchTST).
+// Patches of a series: each channel by itself is cut into pieces of some moments, and each piece is one row
+// (Nie 2023, PatchTST).
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -7,8 +7,8 @@ namespace limpid {
 
 namespace {
 
-// x [B,X,K] -> [B K,T,size]: row (b, k), patch t is the moments first + t stride ... of channel k.  The last patch
-// ends with the series; moments that fit in none are the earliest.
+// x [B,X,K] -> [B K,T,size]: row (b, k), patch t is the moments first + t stride ... of channel k.  The last
+// patch ends with the series; moments that fit in none are the earliest.
 class SeriesPatches final : public Operation {
  public:
   explicit SeriesPatches(const Options& options)
@@ -17,8 +17,12 @@ class SeriesPatches final : public Operation {
       fail_call("patches of ", size_, " moments, ", stride_, " apart, expected at least 1 of each");
   }
   std::string label() const override { return "Patches"; }
-  std::string equation() const override { return join("x[k,t] = ", size_, " moments of channel k, ", stride_, " apart"); }
-  std::string caption() const override { return "Cuts every channel into pieces; each is read as one row of numbers."; }
+  std::string equation() const override {
+    return join("x[k,t] = ", size_, " moments of channel k, ", stride_, " apart");
+  }
+  std::string caption() const override {
+    return "Cuts every channel into pieces; each is read as one row of numbers.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 1, 1);
@@ -28,7 +32,9 @@ class SeriesPatches final : public Operation {
       fail_call("the series has ", length, " moments, expected at least ", size_, ", one patch");
     const int64_t rows = batch < 0 || channels < 0 ? k_symbolic : batch * channels;
     return {{"",
-             {{Axis::B, rows}, {Axis::T, length < 0 ? k_symbolic : (length - size_) / stride_ + 1}, {Axis::C, size_}}}};
+             {{Axis::B, rows},
+              {Axis::T, length < 0 ? k_symbolic : (length - size_) / stride_ + 1},
+              {Axis::C, size_}}}};
   }
 
   void run(Inputs in, Outputs out, const RunContext&) const override {

@@ -1,5 +1,5 @@
-// Standardize: each channel of a series less its own mean, over its own spread (instance norm of the series, Kim
-// 2022, RevIN), so that one network reads series of any size.  forecast() gives the size back.
+// Standardize: each channel of a series less its own mean, over its own spread (instance norm of the series,
+// Kim 2022, RevIN), so that one network reads series of any size.  forecast() gives the size back.
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -7,8 +7,8 @@ namespace limpid {
 
 namespace {
 
-// Inputs x [B,X,K] and which of its values were observed [B,X,K] (0 or not).  A value that was not counts neither
-// for mean nor for spread, and is scaled as the number it is.
+// Inputs x [B,X,K] and which of its values were observed [B,X,K] (0 or not).  A value that was not counts
+// neither for mean nor for spread, and is scaled as the number it is.
 class Standardize final : public Operation {
  public:
   explicit Standardize(const Options& options)
@@ -42,7 +42,8 @@ class Standardize final : public Operation {
           const auto [mean, spread] = size_of<R>(in, b, k);
           loc(b, k) = static_cast<R>(mean);
           scale(b, k) = static_cast<R>(spread);
-          for (int64_t t = 0; t < shape[1].size; ++t) y(b, t, k) = static_cast<R>((x(b, t, k) - mean) / spread);
+          for (int64_t t = 0; t < shape[1].size; ++t)
+            y(b, t, k) = static_cast<R>((x(b, t, k) - mean) / spread);
         }
     });
   }
@@ -58,9 +59,7 @@ class Standardize final : public Operation {
   }
 
  private:
-  static bool seen(Inputs in, int64_t b, int64_t t, int64_t k) {
-    return in[1].as<int64_t>()(b, t, k) != 0;
-  }
+  static bool seen(Inputs in, int64_t b, int64_t t, int64_t k) { return in[1].as<int64_t>()(b, t, k) != 0; }
 
   template <class R>
   std::pair<double, double> size_of(Inputs in, int64_t b, int64_t k) const {
@@ -70,7 +69,8 @@ class Standardize final : public Operation {
     double sum = 0, count = 0, squares = 0;
     const bool deviation = kind_ == "deviation";
     for (int64_t t = 0; t < length; ++t)
-      if (seen(in, b, t, k)) sum += deviation ? x(b, t, k) : std::abs(static_cast<double>(x(b, t, k))), ++count;
+      if (seen(in, b, t, k))
+        sum += deviation ? x(b, t, k) : std::abs(static_cast<double>(x(b, t, k))), ++count;
     const double mean = sum / std::max(count, 1.0);
     if (!deviation) return {0, count > 0 ? std::max(mean, least_) : 1};
     for (int64_t t = 0; t < length; ++t)
@@ -102,8 +102,9 @@ class Standardize final : public Operation {
 
 Standardized standardize(const Scope& in, Stage x, Stage observed, const StandardizeOptions& o) {
   static const char* const k_by[] = {"deviation", "magnitude", "nothing"};
-  const Stage y = in.graph->add(in, "standardize", {{"by", std::string(k_by[static_cast<int>(o.by)])}, {"least", o.least}},
-                                {x, observed});
+  const Stage y =
+      in.graph->add(in, "standardize",
+                    {{"by", std::string(k_by[static_cast<int>(o.by)])}, {"least", o.least}}, {x, observed});
   return {y, y.output("loc"), y.output("scale")};
 }
 

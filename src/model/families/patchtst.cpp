@@ -1,4 +1,5 @@
-// PatchTST (Nie 2023): patches of a series, channels apart, an encoder with batch norms, and a linear forecast.
+// PatchTST (Nie 2023): patches of a series, channels apart, an encoder with batch norms, and a linear
+// forecast.
 #include "model/families/family.h"
 
 namespace limpid {
@@ -8,7 +9,8 @@ namespace {
 StandardizeOptions size_of_patchtst(const HubConfig& c) {
   if (!c.has("scaling")) return {.by = StandardizeOptions::By::nothing};
   // "std", "mean", or true for std; false, or no word, for none.
-  const std::string by = c.is_flag("scaling") ? (c.flag("scaling", true) ? "std" : "") : c.word("scaling", "std");
+  const std::string by =
+      c.is_flag("scaling") ? (c.flag("scaling", true) ? "std" : "") : c.word("scaling", "std");
   if (by == "std") return {.by = StandardizeOptions::By::deviation, .least = c.real("minimum_scale", 1e-5)};
   if (by == "mean") return {.by = StandardizeOptions::By::magnitude, .least = c.real("minimum_scale", 1e-10)};
   return {.by = StandardizeOptions::By::nothing};
@@ -18,7 +20,9 @@ Architecture architecture_of_patchtst(const HubConfig& c) {
   const int64_t width = c.size("d_model", 128), heads = c.size("num_attention_heads", 4);
   for (const char* option : {"channel_attention", "do_mask_input"}) c.refuse(option);
   if (!c.flag("share_embedding", true) || !c.flag("share_projection", true))
-    c.fail("'share_embedding' or 'share_projection' is false: channels with layers of their own are no part that limpid has");
+    c.fail(
+        "'share_embedding' or 'share_projection' is false: channels with layers of their own are no part "
+        "that limpid has");
   const std::string kind = c.word("norm_type", "batchnorm");
   if (kind != "batchnorm" && kind != "layernorm")
     c.fail(join("'norm_type' is '", kind, "', which limpid has no part for"));
@@ -43,7 +47,8 @@ Architecture architecture_of_patchtst(const HubConfig& c) {
   if (c.is_for("ForPrediction")) {
     // Without a "loss" of its own the library draws from a distribution; what is drawn from is no part here.
     if (c.word("loss", "mse") != "mse")
-      c.fail(join("'loss' is '", c.word("loss", ""), "': limpid forecasts numbers, of 'mse', not distributions"));
+      c.fail(join("'loss' is '", c.word("loss", ""),
+                  "': limpid forecasts numbers, of 'mse', not distributions"));
     const std::string pool = c.has("pooling_type") ? c.word("pooling_type", "mean") : "";
     if (!token && pool == "max") c.fail("'pooling_type' is 'max', which limpid has no part for");
     a.head = {.kind = Head::forecast,
@@ -53,7 +58,8 @@ Architecture architecture_of_patchtst(const HubConfig& c) {
               .flat = !token && pool.empty(),
               .outputs = c.size("prediction_length", 24)};
   } else if (!c.is_for("Model")) {
-    c.fail(join("'architectures' names '", c.architecture(), "', expected PatchTSTForPrediction or PatchTSTModel"));
+    c.fail(join("'architectures' names '", c.architecture(),
+                "', expected PatchTSTForPrediction or PatchTSTModel"));
   }
   return a;
 }
@@ -74,7 +80,8 @@ TensorTable tensors_of_patchtst(const HubConfig&, const Architecture& a) {
   t.table("cls_token.w", "encoder.positional_encoder.cls_token");
   t.table("pos_embed.W_pos", "encoder.positional_encoder.position_enc");
   add_norm_of_patchtst(t, "blocks.*.ln1", "encoder.layers.*.norm_sublayer1", batch);
-  for (const auto& [name, project] : {std::pair{"Q", "q_proj"}, {"K", "k_proj"}, {"V", "v_proj"}, {"O", "out_proj"}})
+  for (const auto& [name, project] :
+       {std::pair{"Q", "q_proj"}, {"K", "k_proj"}, {"V", "v_proj"}, {"O", "out_proj"}})
     t.projection("attn", name, std::string("encoder.layers.*.self_attn.") + project);
   add_norm_of_patchtst(t, "blocks.*.ln2", "encoder.layers.*.norm_sublayer3", batch);
   t.projection("mlp", "in", "encoder.layers.*.ff.0");
