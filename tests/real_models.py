@@ -160,6 +160,12 @@ def smollm2(folder, data, work):
                             "--json", *way).splitlines()][:-1]
             check(f"{name}: the tokens that follow{' (whole text each time)' if way else ''}",
                   [line["token"] for line in lines] == each["greedy_ids"])
+            if name == "chat" and not way:
+                question = prompt.split("<|im_start|>user\n")[1].split("<|im_end|>")[0]
+                answer = [json.loads(line) for line in limpid("generate", question, "--chat", "--model", model, "--json").splitlines()][:-1]
+                expected = each["greedy_ids"]
+                check("chat: --chat writes the same turns, and ends with the answer",
+                      [line["token"] for line in answer] == expected[:expected.index(each["ids"][19])])
             likeliest = math.exp(each["top10"][0]["logit"] - each["logsumexp"])
             check(f"{name}: the likeliest token's probability", abs(lines[0]["probability"] - likeliest) < 2e-4,
                   f"{abs(lines[0]['probability'] - likeliest):.1e}")

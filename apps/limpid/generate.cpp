@@ -4,6 +4,7 @@
 
 #include "core/json.h"
 #include "core/utf8.h"
+#include "limpid/chat.h"
 #include "limpid/commands.h"
 #include "limpid/input.h"
 #include "limpid/model.h"
@@ -18,22 +19,36 @@ struct GenerateCall {
   ModelCall model;
   bool json = false, stats = false, watch = false;
   std::string out;  // where the trace is kept
+  bool chat = false;
+  std::optional<std::string> system;  // message of a chat
   GenerateOptions options;
 };
 
-// What is written, as tokens: behind the prompt's, or beside them.
+// What the model reads, and what is written behind it or beside it.
 struct Written {
-  std::vector<int64_t> source, text;
-
-  Written(const Model& model, const std::string& prompt, Specials specials) {
-    const std::vector<int64_t> ids = model.encode(prompt, specials).ids;
-    const bool beside = reads_source(model.config());
-    source = beside ? ids : std::vector<int64_t>{};
-    text = !beside                 ? ids
-           : model.tasks().writing ? std::vector{model.tasks().writing->start}
-                                   : std::vector<int64_t>{};
-  }
+  std::string shown;  // the text that is printed before what is written
+  std::vector<int64_t> prompt, source, text;
 };
+
+Written begun(const Model& model, const GenerateCall& call, const std::string& given) {
+  Written w;
+  if (call.chat) {
+    std::vector<ChatMessage> messages;
+    if (call.system) messages.push_back({"system", *call.system});
+    messages.push_back({"user", given});
+    w.prompt = w.text = chat_tokens(model, messages);
+    return w;
+  }
+  w.prompt = model.encode(given, call.options.specials).ids;
+  if (!reads_source(model.config())) {
+    w.shown = given;
+    w.text = w.prompt;
+    return w;
+  }
+  w.source = w.prompt;
+  if (model.tasks().writing) w.text = {model.tasks().writing->start};
+  return w;
+}
 
 // JSON is UTF-8; bytes that are not are written as numbers.
 Json text_json(const std::string& text) {
@@ -63,21 +78,25 @@ class Stopwatch {
   std::vector<std::chrono::steady_clock::time_point> times_;
 };
 
+using OnToken = std::function<void(const GeneratedToken&)>;
+
 // An object a token as it comes, and one of the whole at the end.
-void generate_json(const Model& model, const std::string& prompt, const GenerateOptions& options,
-                   const std::function<void(const GeneratedToken&)>& on_token) {
+void generate_json(const Model& model, const std::string& given, const Written& begun,
+                   const GenerateOptions& options, const OnToken& on_token) {
   const auto line = [](const Json& json) {
     print(json.dump() + "\n");
     flush_output();
   };
-  const std::string written = model.generate(prompt, options, [&](const GeneratedToken& token) {
+  std::string written;
+  model.generate(begun.prompt, options, [&](const GeneratedToken& token) {
     on_token(token);
+    written += token.piece;
     Json json = {{"token", token.id}, {"text", text_json(token.piece)}, {"probability", token.probability}};
     if (options.watch > 0) json["heads"] = looks_json(token.looks);
     line(json);
   });
   const SampleOptions& sample = options.sample;
-  line({{"prompt", text_json(prompt)},
+  line({{"prompt", text_json(given)},
         {"text", text_json(written)},
         {"tokens", options.tokens},
         {"temperature", sample.temperature},
@@ -89,19 +108,17 @@ void generate_json(const Model& model, const std::string& prompt, const Generate
 }
 
 // The text as it comes.
-void generate_text(const Model& model, const std::string& prompt, const GenerateOptions& options,
-                   const Terminal& terminal, const std::function<void(const GeneratedToken&)>& on_token) {
+void generate_text(const Model& model, const Written& given, const GenerateOptions& options,
+                   const Terminal& terminal, const OnToken& on_token) {
   const auto show = [&](const std::string& piece) {
     print(terminal.output ? tame(piece) : piece);
     flush_output();
   };
   bool begun = false;  // a call that is wrong is an error before anything is printed
-  const bool goes_on = !reads_source(model.config());  // else what is written stands by itself
   const auto begin = [&] {
-    if (!begun && goes_on) show(prompt);
-    begun = true;
+    if (!std::exchange(begun, true)) show(given.shown);
   };
-  model.generate(prompt, options, [&](const GeneratedToken& token) {
+  model.generate(given.prompt, options, [&](const GeneratedToken& token) {
     on_token(token);
     begin();
     show(token.piece);
@@ -111,28 +128,30 @@ void generate_text(const Model& model, const std::string& prompt, const Generate
 }
 
 // A line a token, and the text at the end.
-void generate_watched(const Model& model, const std::string& prompt, const GenerateOptions& options,
-                      const Terminal& terminal, const Written& given,
-                      const std::function<void(const GeneratedToken&)>& on_token) {
+void generate_watched(const Model& model, const Written& given, const GenerateOptions& options,
+                      const Terminal& terminal, const OnToken& on_token) {
   WatchPrinter printer(model, terminal, given.text, given.source);
+  std::string written;
   bool begun = false;
-  const std::string written = model.generate(prompt, options, [&](const GeneratedToken& token) {
+  model.generate(given.prompt, options, [&](const GeneratedToken& token) {
     on_token(token);
     if (!std::exchange(begun, true)) printer.print_head();
     printer.show(token);
+    written += token.piece;
   });
-  const std::string text = reads_source(model.config()) ? written : prompt + written;
+  const std::string text = given.shown + written;
   print(join(begun ? "\n" : "", terminal.output ? tame(text) : text, "\n"));
 }
 
 void check(const GenerateCall& call) {
   if (!call.out.empty() && !call.out.ends_with(".safetensors") && !call.out.ends_with(".npz"))
     fail_call("-o ", call.out, ": a trace is kept as .safetensors or .npz; give a name that ends so");
+  if (call.system && !call.chat) fail_call("--system is for --chat; add it, or leave --system out");
 }
 
 void generate(const GenerateCall& call, const Terminal& terminal) {
   check(call);
-  const std::string prompt = text_of(call.text);
+  const std::string given = text_of(call.text);
   const Model model = open_model(call.model);
   if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
   Stopwatch watch;
@@ -141,20 +160,21 @@ void generate(const GenerateCall& call, const Terminal& terminal) {
   options.on_slide = [&](int64_t context) { outgrown = context; };
   constexpr int64_t k_weights = 3;
   if (call.watch) options.watch = k_weights;
-  Written written(model, prompt, options.specials);
-  const size_t read = reads_source(model.config()) ? written.source.size() : written.text.size();
-  const Written given = written;
+  const Written first = begun(model, call, given);
+  if (call.chat) options.ends = chat_ends(model);
+  std::vector<int64_t> text = first.text;
+  const size_t read = first.prompt.size();
   const auto on_token = [&](const GeneratedToken& token) {
     watch.token();
-    written.text.push_back(token.id);
+    text.push_back(token.id);
   };
   if (call.json)
-    generate_json(model, prompt, options, on_token);
+    generate_json(model, given, first, options, on_token);
   else if (call.watch)
-    generate_watched(model, prompt, options, terminal, given, on_token);
+    generate_watched(model, first, options, terminal, on_token);
   else
-    generate_text(model, prompt, options, terminal, on_token);
-  if (!call.out.empty()) save(trace_of_written(model, written.source, written.text, terminal), call.out);
+    generate_text(model, first, options, terminal, on_token);
+  if (!call.out.empty()) save(trace_of_written(model, first.source, text, terminal), call.out);
   if (call.stats) watch.print(read);
   if (outgrown == 0 || call.json) return;
   flush_output();
@@ -196,6 +216,12 @@ Work add_generate(CLI::App& app) {
   sub->add_flag(
       "--special", [call](int64_t) { call->options.specials = Specials::as_tokens; },
       "Names of special tokens in the text, such as <|im_start|>, are those tokens (else they are text).");
+  sub->add_flag("--chat", call->chat,
+                "The text is what a user says to a model that was trained for conversations; what comes is "
+                "its answer.");
+  sub->add_option("--system", call->system,
+                  "With --chat: the message that stands before (as the model's template has it).")
+      ->type_name("TEXT");
   sub->add_flag(
       "--watch", call->watch,
       "Prints a line a token instead: its probability, how even the weights of the heads are (entropy, in "
@@ -224,6 +250,7 @@ Work add_generate(CLI::App& app) {
       "Examples:\n"
       "  limpid generate \"Life is short\"\n"
       "  limpid generate \"Life is short\" --temperature 0.8 --top-p 0.9 --seed 3\n"
+      "  limpid generate \"What is attention?\" --chat --model SmolLM2-135M-Instruct.gguf\n"
       "  limpid generate \"Life is short\" --watch -o written.safetensors\n"
       "  echo \"Life is short\" | limpid generate --model my/model.safetensors\n");
   return [call](const Terminal& terminal) { generate(*call, terminal); };

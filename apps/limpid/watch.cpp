@@ -106,7 +106,7 @@ Trace trace_of_written(const Model& model, const std::vector<int64_t>& source,
   options.progress = [&](double done, const std::string& next) { bar.show(done, next); };
   if (text.size() > k_whole)
     for (const GroupInfo& group : model.graph().groups())
-      if (group.kind == "attention")
+      if (model.graph().find(group.name + ".pattern") >= 0)
         for (const Depth depth : {Depth::top, Depth::entropy, Depth::map})
           options.observe.push_back({group.name + ".pattern", depth});
   // Of a text that outgrew the context, what the model read at the end.

@@ -82,6 +82,7 @@ struct ModelTasks {
   int64_t longest_text = 0;        // tokens of a text that a vector is made of; 0: the network's context
   std::string pooling_problem;     // why what the folder says of it cannot be done; empty: it can
   std::optional<Writing> writing;  // of an encoder-decoder
+  std::string chat_template;       // the program that writes conversations (chat.h); empty: it has none
 };
 
 struct ForeignModel;  // another program's, as it was read
@@ -116,7 +117,8 @@ struct GenerateOptions {
   /// So many of the largest weights of every head are gathered at each step, by the kernel while it runs; 0:
   /// none.
   int64_t watch = 0;
-  bool stop_at_end = true;  // at the token with which the tokenizer ends a text, where it has one
+  std::vector<int64_t> ends = {};  // the text ends at any of these tokens too
+  bool stop_at_end = true;         // at the token with which the tokenizer ends a text, where it has one
   /// Called once when the text outgrows the `context` tokens that the model reads at a time, and it goes on
   /// from the latest of them.
   std::function<void(int64_t context)> on_slide;

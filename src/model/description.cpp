@@ -15,6 +15,7 @@ Json tasks_json(const ModelTasks& tasks) {
     json["normalize"] = tasks.normalize;
     json["longest"] = tasks.longest_text;
   }
+  if (!tasks.chat_template.empty()) json["chat_template"] = tasks.chat_template;
   if (tasks.writing) {
     const Writing& w = *tasks.writing;
     json["writing"] = {{"start", w.start},
@@ -52,6 +53,7 @@ ModelTasks tasks_of(const JsonValue& json) {
   if (json.has("independent")) tasks.independent_classes = json.at("independent").boolean();
   if (json.has("pooling")) tasks.pooling = pooling_named(json.at("pooling").text());
   if (json.has("normalize")) tasks.normalize = json.at("normalize").boolean();
+  if (json.has("chat_template")) tasks.chat_template = json.at("chat_template").text();
   if (json.has("writing")) tasks.writing = writing_of(json.at("writing"));
   if (json.has("longest")) tasks.longest_text = json.at("longest").integer(0, INT32_MAX);
   return tasks;

@@ -110,6 +110,7 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
   if (!options.stop.empty() && !tokenizer)
     fail_call("generate: stop strings need a tokenizer, and this model has none");
   Begun begun = reads_source(config()) ? beside(tokens, impl_->writing()) : continued(tokens, tokenizer);
+  begun.ends.insert(begun.ends.end(), options.ends.begin(), options.ends.end());
   std::vector<int64_t>& ids = begun.ids;
   const size_t given = ids.size();
   Random random(options.seed, stream_named("generate"));

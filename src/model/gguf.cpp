@@ -263,6 +263,7 @@ ForeignModel read_gguf(const std::string& path) {
   model.config = std::move(a);
   model.tokenizer = tokenizer_of(reader);
   model.title = info.text("general.name").value_or(path);
+  model.tasks.chat_template = info.text("tokenizer.chat_template").value_or("");
   return model;
 }
 

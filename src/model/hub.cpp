@@ -106,6 +106,26 @@ class WritingReader {
   std::vector<HubConfig> files_;
 };
 
+// chat_template.jinja, or the template in tokenizer_config.json: a text, or several by names.
+std::string chat_template_of(const std::string& folder) {
+  std::error_code none;
+  const fs::path alone = fs::path(folder) / "chat_template.jinja",
+                 beside = fs::path(folder) / "tokenizer_config.json";
+  if (fs::is_regular_file(alone, none)) return read_file(alone.string());
+  if (!fs::is_regular_file(beside, none)) return "";
+  const JsonSource source{beside.string()};
+  const Json document = parse_json(read_file(beside.string()), source);
+  if (!document.is_object() || !document.contains("chat_template")) return "";
+  const Json& given = document["chat_template"];
+  if (given.is_string()) return given.get<std::string>();
+  if (given.is_array())
+    for (const Json& each : given)
+      if (each.is_object() && each.value("name", "") == "default" && each.contains("template") &&
+          each["template"].is_string())
+        return each["template"].get<std::string>();
+  return "";
+}
+
 }  // namespace
 
 bool is_hub_folder(const std::string& path) {
@@ -131,6 +151,7 @@ ForeignModel read_hub_folder(const std::string& path) {
   if (!left.empty()) model.notes.push_back(note_on_other_heads(left));
   read_tasks(config, a, model.tasks);
   read_pooling(path, model.tasks);
+  model.tasks.chat_template = chat_template_of(path);
   if (a.encoder) model.tasks.writing = WritingReader(config, path).read();
   model.config = std::move(a);
   if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);

@@ -10,7 +10,8 @@ namespace {
 std::vector<std::string> attentions(const Graph& graph) {
   std::vector<std::string> names;
   for (const GroupInfo& group : graph.groups())
-    if (group.kind == "attention" && !group.name.starts_with("encoder.")) names.push_back(group.name);
+    if (graph.find(group.name + ".pattern") >= 0 && !group.name.starts_with("encoder."))
+      names.push_back(group.name);
   return names;
 }
 
