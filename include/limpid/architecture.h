@@ -84,7 +84,7 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions&,
 
 /// y = act(x W_in) W_out, or gated: (act(x W_in) * (x W_up)) W_out.
 struct FeedForwardOptions {
-  int64_t width = 0;
+  int64_t width = 0;  // 0: the block has none (norms before alone)
   Activation activation = Activation::gelu;
   bool gated = false;
   bool bias = true;

@@ -15,6 +15,7 @@
 #include "limpid/api.h"
 #include "limpid/engine.h"
 #include "limpid/files.h"
+#include "limpid/image.h"
 #include "limpid/network.h"
 #include "limpid/text.h"
 #include "limpid/trace.h"
@@ -67,6 +68,10 @@ struct ModelTasks {
   bool normalize = false;       // ... which is then scaled to length 1
   int64_t longest_text = 0;     // tokens of a text that a vector is made of; 0: the network's context
   std::string pooling_problem;  // why what the folder says of it cannot be done; empty: it can
+  /// How an image becomes what the network reads; nothing: the network reads none, or it is not known how
+  /// (image_problem says why).
+  std::optional<ImageProcessor> image;
+  std::string image_problem;
 };
 
 struct ForeignModel;  // another program's, as it was read
@@ -209,12 +214,17 @@ class Model {
   /// text's last ones go, those that the tokenizer adds stay.
   ModelInput encode(const std::string& text, Specials, int64_t longest = INT64_MAX) const;
 
+  /// An image u8 [Y,X,K] (read_image) as the network reads it, [1,channels,height,width]: what
+  /// tasks().image says.  Throws Error{call} for a network that reads no images, Error{work} where the
+  /// model's folder asks for what limpid does not have, or gives another size than the network reads.
+  Tensor image_input(const ConstView& image) const;
+
   /// Runs one sentence and records what happened.
   Trace trace(const std::string& text, const TraceOptions& = {}) const;
   Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {}) const;
   /// One image [1,channels,height,width], already normalised as the model was trained, of a network that
-  /// reads images; its patches are called by line and column.
-  Trace trace(const Tensor& pixels, const TraceOptions& = {}) const;
+  /// reads images; its patches are called by line and column.  `name` stands for it in the trace.
+  Trace trace(const Tensor& pixels, const TraceOptions& = {}, const std::string& name = "") const;
   /// Runs a batch of token ids [B,T] (or vectors [B,T,C], or images [B,channels,height,width]) and returns
   /// the engine's result.
   RunResult run(const Tensor& input, const RunOptions&) const;

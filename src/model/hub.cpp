@@ -79,6 +79,7 @@ ForeignModel read_hub_folder(const std::string& path) {
   if (!left.empty()) model.notes.push_back(note_on_other_heads(left));
   read_tasks(config, a, model.tasks);
   read_pooling(path, model.tasks);
+  if (a.patches) read_image_processor(path, config, a, model.tasks, model.notes);
   model.config = std::move(a);
   if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);
   model.title = fs::path(path).lexically_normal().filename().string();

@@ -239,7 +239,22 @@ Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options)
   return impl_->record(one_row(ids), std::move(tokens), options);
 }
 
-Trace Model::trace(const Tensor& pixels, const TraceOptions& options) const {
+Tensor Model::image_input(const ConstView& image) const {
+  if (!reads_images(impl_->config)) fail_call("this model reads no images; give a text instead");
+  const ModelTasks& tasks = impl_->tasks;
+  if (!tasks.image)
+    fail_work("how this model wants its images: ",
+              tasks.image_problem.empty() ? "its file does not say" : tasks.image_problem);
+  Tensor pixels = (*tasks.image)(image);
+  const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
+  if (pixels.shape()[2].size != o.height || pixels.shape()[3].size != o.width)
+    fail_work("an image of ", image.shape()[1].size, " by ", image.shape()[0].size, " pixels becomes one of ",
+              pixels.shape()[3].size, " by ", pixels.shape()[2].size,
+              ", as the model's preprocessor_config.json says, but its network reads ", o.width, " by ", o.height);
+  return pixels;
+}
+
+Trace Model::trace(const Tensor& pixels, const TraceOptions& options, const std::string& name_of_it) const {
   if (!reads_images(impl_->config)) fail_call("trace: this network reads no images");
   const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
   const Shape wanted = {{Axis::B, 1}, {Axis::K, o.channels}, {Axis::Y, o.height}, {Axis::X, o.width}};
@@ -253,7 +268,7 @@ Trace Model::trace(const Tensor& pixels, const TraceOptions& options) const {
   for (int64_t y = 0; y < o.height / o.size; ++y)
     for (int64_t x = 0; x < o.width / o.size; ++x)
       tokens.push_back({static_cast<int64_t>(tokens.size()), join(y, ",", x), 0, 0});
-  return impl_->record(pixels, std::move(tokens), options);
+  return impl_->record(pixels, std::move(tokens), options, name_of_it);
 }
 
 Trace Model::trace(const std::string& text, const TraceOptions& options) const {

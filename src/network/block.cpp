@@ -45,6 +45,11 @@ Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext&
   const bool inside = o.norms == NormPlace::both || o.norms == NormPlace::output;
   Stage a = attend(before && o.first_norm ? norm("ln1", k_before_attention, x) : x);
   if (inside) a = norm(before ? "ln1_post" : "ln1", k_after_attention, a);
+  if (o.feed_forward.width == 0) {
+    x = add_to(in / "resid_post", k_mid, x, a, factor);
+    in.graph->alias((in / "resid_mid").path, x);
+    return x;
+  }
   x = add_to(in / "resid_mid", k_mid, x, a, factor);
   if (o.norms == NormPlace::after) x = norm("ln1", k_after_attention, x);
   Stage f = forward(before ? norm("ln2", k_before_feed_forward, x) : x);

@@ -60,8 +60,10 @@ void check(const BlockOptions& o, const std::string& of, int64_t width) {
               " numbers of a head, expected an even number of them");
   if (a.out_width != width)
     fail_call(of, ": attention gives rows of ", a.out_width, ", expected the model's width ", width);
-  if (o.feed_forward.width < 1)
-    fail_call(of, ": the feed-forward width is ", o.feed_forward.width, ", expected at least 1");
+  const bool needs_feed_forward = o.parallel || o.norms != NormPlace::before;
+  if (o.feed_forward.width < (needs_feed_forward ? 1 : 0))
+    fail_call(of, ": the feed-forward width is ", o.feed_forward.width, ", expected at least 1 (0 for none, of a ",
+              "block whose norms stand before)");
 }
 
 void check(const Architecture& a) {

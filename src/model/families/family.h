@@ -35,11 +35,14 @@ class HubConfig {
   Activation activation(const std::string& key, const std::string& otherwise) const;
   std::vector<std::string> words(const std::string& key) const;
   std::vector<int64_t> integers(const std::string& key) const;
+  /// Numbers: a list of them, or one.
+  std::vector<double> reals(const std::string& key) const;
   /// The object under a key.
   HubConfig at(const std::string& key) const { return {json_.at(key), path_}; }
   /// A setting that limpid has no part for: an error unless it is absent, null, or false (0, "").
   void refuse(const std::string& key) const;
   [[noreturn]] void fail(const std::string& what) const;
+  const Json& json() const { return json_.json(); }
 
   /// The first of "architectures": "LlamaForCausalLM"; empty where there is none.
   std::string architecture() const;
