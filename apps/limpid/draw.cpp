@@ -321,7 +321,10 @@ Work add_draw(CLI::App& app) {
                 "at, and averaged where it looks.");
   sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
   const std::string which = "What of it";
-  sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")
+  sub->add_option(
+         "--text", call->text,
+         "The sentence to run through the network (Life is short), or a PNG or JPEG file for a model that "
+         "reads images.")
       ->type_name("TEXT")
       ->group(which);
   sub->add_option("--layer", call->layer, "The layer, from 0 (0).")

@@ -67,17 +67,24 @@ std::vector<std::string> network_options();
 /// Of an option: a whole number, from 0.
 CLI::Validator from_zero();
 
-/// A model, and what goes through it: a text, token ids, or vectors.
+/// A model, and what goes through it: a text, token ids, vectors, or an image.
 struct Input {
   Model model;
-  std::string text;
+  std::string text;  // of an image: its name
   std::vector<int64_t> tokens;
+  Tensor pixels = {};  // of an image, as the model reads it; else empty
 
   Trace trace(const TraceOptions& options) {
+    if (pixels.count() > 0) return model.trace(pixels, options, text);
     return tokens.empty() ? model.trace(text, options) : model.trace(tokens, options);
   }
+  /// Another text, or for a model that reads images the image of that name.
+  void take(const std::string& given);
+  /// How many tokens, or rows of an image, go through the network.
+  size_t length() const;
 };
-/// `argument` as text_of has it; not read where --tokens or --vectors stand for it.
+/// `argument` as text_of has it, for a model that reads images the name of one; not read where --tokens or
+/// --vectors stand for it.
 Input input_of(const NetworkCall& call, const std::optional<std::string>& argument);
 /// The same for a text that is here already.
 Input input_of_text(const NetworkCall& call, const std::string& text);

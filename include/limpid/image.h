@@ -44,7 +44,8 @@ enum class Resample { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3, box =
 std::string_view name(Resample);
 
 /// Pillow's Image.resize (13.0), bit by bit: the filter widens where the image shrinks; lines and columns one
-/// after the other, rounded to 8 bits in between.  Throws Error{call} for sizes below 1 or above k_most_pixels in all.
+/// after the other, rounded to 8 bits in between.  Throws Error{call} for sizes below 1 or above
+/// k_most_pixels in all.
 Tensor resize_image(const ConstView& image, int64_t height, int64_t width, Resample);
 
 /// The middle; where the image is smaller, zeros stand round it.
@@ -62,8 +63,8 @@ struct ImageProcessor {
   int64_t shortest_edge = 0;   // or, if not 0, until the shorter edge has so many pixels
   Resample resample = Resample::bilinear;
   std::optional<Size> crop;
-  double rescale = 1.0 / 255;         // each number is multiplied by it
-  std::vector<double> mean, std;      // then (x - mean) / std: empty, one number, or one a channel
+  double rescale = 1.0 / 255;     // each number is multiplied by it
+  std::vector<double> mean, std;  // then (x - mean) / std: empty, one number, or one a channel
 
   /// image u8 [Y,X,K] -> f32 [B=1,K,Y,X].
   Tensor operator()(const ConstView& image) const;

@@ -55,12 +55,14 @@ struct EmbedOptions {
 struct Embeddings {
   Tensor vectors;  // f32 [texts, width]
   Pooling pooling = Pooling::mean;
+  bool own = false;  // the network ends in a vector (CLIP's projection), and it was taken: no pooling
   bool normalized = false;
   std::vector<int64_t> tokens;     // of each text, special ones included
   std::vector<std::string> notes;  // which texts were cut
 };
 
-/// A vector a text, from the last hidden state over its tokens (those that the tokenizer adds included).
+/// A vector a text, from the last hidden state over its tokens (those that the tokenizer adds included), or
+/// the one that the network itself ends in, unless `pooling` asks for another.
 /// Throws Error{call} for a network without one (the textbook's), for texts of no token, and for a folder
 /// that asks for what limpid does not have, unless `pooling` says what to do instead.
 Embeddings embed(const Model&, const std::vector<std::string>& texts, const EmbedOptions& = {});

@@ -33,7 +33,7 @@ struct Trace {
   std::string text;                     // what was given, empty for vectors
   std::vector<Token> tokens;            // one a position; for input vectors X1, X2, ...
   std::vector<std::string> vocabulary;  // labels of axis V: words, or classes
-  std::string token_word = "token";     // what a position is called: "word", "token", "vector"
+  std::string token_word = "token";     // what a position is called: "word", "token", "vector", "patch"
   std::shared_ptr<const Graph> graph;
   std::map<std::string, Tensor> values;  // by stage name: whole values
   std::map<std::string, Summary> summaries;

@@ -16,19 +16,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t k_most_side = 1 << 16;
+constexpr int64_t k_most_side = 1 << 13;  // the published ones make images of at most 1,024 pixels a side
 
 // What an image processor does where its file does not say.
 struct ProcessorKind {
-  std::string_view type;       // without ImageProcessor, FeatureExtractor, Fast, Pil
-  bool to_square = true;       // what a single number as size means: a square, or the shorter edge
-  bool crops = false;          // by itself
+  std::string_view type;  // without ImageProcessor, FeatureExtractor, Fast, Pil
+  bool to_square = true;  // what a single number as size means: a square, or the shorter edge
+  bool crops = false;     // by itself
   Resample resample = Resample::bicubic;
   std::array<double, 3> mean = {0.5, 0.5, 0.5}, std = {0.5, 0.5, 0.5};
 };
 constexpr std::array<double, 3> k_clip_mean = {0.48145466, 0.4578275, 0.40821073},
                                 k_clip_std = {0.26862954, 0.26130258, 0.27577711},
-                                k_imagenet_mean = {0.485, 0.456, 0.406}, k_imagenet_std = {0.229, 0.224, 0.225};
+                                k_imagenet_mean = {0.485, 0.456, 0.406},
+                                k_imagenet_std = {0.229, 0.224, 0.225};
 const ProcessorKind k_kinds[] = {
     {"ViT", true, false, Resample::bilinear},
     {"DeiT", true, true, Resample::bicubic, k_imagenet_mean, k_imagenet_std},
@@ -64,7 +65,8 @@ const ProcessorKind& kind_of(const HubConfig& file, const HubConfig& config) {
     if (kind.type == type) return kind;
     list += join(list.empty() ? "" : ", ", kind.type);
   }
-  file.fail(join("it is of a ", in_quotes(type), " image processor, which limpid does not know; it knows ", list));
+  file.fail(
+      join("it is of a ", in_quotes(type), " image processor, which limpid does not know; it knows ", list));
 }
 
 int64_t side(const HubConfig& file, const std::string& key) {
@@ -103,8 +105,8 @@ void read_size(const HubConfig& file, const std::string& key, bool to_square,
     *shortest_edge = size;
 }
 
-std::vector<double> numbers_of(const HubConfig& file, const std::string& key, const std::array<double, 3>& otherwise,
-                               int64_t channels) {
+std::vector<double> numbers_of(const HubConfig& file, const std::string& key,
+                               const std::array<double, 3>& otherwise, int64_t channels) {
   std::vector<double> numbers = file.reals(key);
   if (numbers.empty()) numbers.assign(otherwise.begin(), otherwise.begin() + std::min<int64_t>(channels, 3));
   if (numbers.size() != 1 && static_cast<int64_t>(numbers.size()) != channels)
@@ -114,8 +116,8 @@ std::vector<double> numbers_of(const HubConfig& file, const std::string& key, co
 
 ImageProcessor processor_of(const HubConfig& file, const HubConfig& config, const PatchInputs& network) {
   const ProcessorKind& kind = kind_of(file, config);
-  for (const char* key : {"do_pad", "do_reduce_labels", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis",
-                          "crop_pct", "do_split_image"})
+  for (const char* key : {"do_pad", "do_reduce_labels", "do_flip_channel_order", "do_thumbnail",
+                          "do_align_long_axis", "crop_pct", "do_split_image"})
     file.refuse(key);
   ImageProcessor p;
   p.channels = network.channels;
@@ -132,14 +134,16 @@ ImageProcessor processor_of(const HubConfig& file, const HubConfig& config, cons
     p.crop = own;
     if (file.has("crop_size")) read_size(file, "crop_size", true, p.crop, nullptr);
   }
-  const int64_t resample = file.has("resample") ? file.size("resample", 0) : static_cast<int64_t>(kind.resample);
+  const int64_t resample =
+      file.has("resample") ? file.size("resample", 0) : static_cast<int64_t>(kind.resample);
   if (resample > 5) file.fail(join("'resample' is ", resample, ", expected 0 to 5, Pillow's filters"));
   p.resample = static_cast<Resample>(resample);
   p.rescale = file.flag("do_rescale", true) ? file.real("rescale_factor", 1.0 / 255) : 1;
   if (file.flag("do_normalize", true)) {
     p.mean = numbers_of(file, "image_mean", kind.mean, p.channels);
     p.std = numbers_of(file, "image_std", kind.std, p.channels);
-    if (std::count(p.std.begin(), p.std.end(), 0.0) > 0) file.fail("'image_std' holds 0, by which nothing is divided");
+    if (std::count(p.std.begin(), p.std.end(), 0.0) > 0)
+      file.fail("'image_std' holds 0, by which nothing is divided");
   }
   return p;
 }
@@ -153,8 +157,9 @@ ImageProcessor assumed(const HubConfig& config, const PatchInputs& network, std:
   p.std = config.reals("image_std");
   if (!p.mean.empty() && !p.std.empty()) return p;
   p.mean = p.std = {0.5};
-  notes.push_back(join("its folder has no preprocessor_config.json: images are resized to ", network.width, " by ",
-                       network.height, " (bilinear), mean and standard deviation are taken to be 0.5"));
+  notes.push_back(join("its folder has no preprocessor_config.json: images are resized to ", network.width,
+                       " by ", network.height,
+                       " (bilinear), mean and standard deviation are taken to be 0.5"));
   return p;
 }
 

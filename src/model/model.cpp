@@ -245,12 +245,19 @@ Tensor Model::image_input(const ConstView& image) const {
   if (!tasks.image)
     fail_work("how this model wants its images: ",
               tasks.image_problem.empty() ? "its file does not say" : tasks.image_problem);
-  Tensor pixels = (*tasks.image)(image);
   const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
-  if (pixels.shape()[2].size != o.height || pixels.shape()[3].size != o.width)
+  const auto require_size = [&](int64_t height, int64_t width) {
+    if (height == o.height && width == o.width) return;
     fail_work("an image of ", image.shape()[1].size, " by ", image.shape()[0].size, " pixels becomes one of ",
-              pixels.shape()[3].size, " by ", pixels.shape()[2].size,
-              ", as the model's preprocessor_config.json says, but its network reads ", o.width, " by ", o.height);
+              width, " by ", height, ", as the model's preprocessor_config.json says, but its network reads ",
+              o.width, " by ", o.height);
+  };
+  // Before anything of that size is made.
+  if (const auto size = tasks.image->crop ? tasks.image->crop : tasks.image->resize;
+      size && image.shape().rank() == 3)
+    require_size(size->height, size->width);
+  Tensor pixels = (*tasks.image)(image);
+  require_size(pixels.shape()[2].size, pixels.shape()[3].size);
   return pixels;
 }
 

@@ -20,7 +20,8 @@ ImageSource image_in_memory(Bytes bytes, const std::string& name) {
 std::vector<ImageSource> images_in_folder(const std::string& path) {
   const auto is_image = [](const fs::path& file) {
     std::string ending = file.extension().string();
-    std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(ending.begin(), ending.end(), ending.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
   };
   std::error_code error;
@@ -58,7 +59,8 @@ Tensor batch_of(const Model& model, const std::vector<ImageSource>& images, size
       shape[0].size = static_cast<int64_t>(end - first);
       all = Tensor(DType::f32, shape);
     }
-    std::copy_n(one.data<float>(), one.count(), all.data<float>() + static_cast<int64_t>(i - first) * one.count());
+    std::copy_n(one.data<float>(), one.count(),
+                all.data<float>() + static_cast<int64_t>(i - first) * one.count());
   }
   return all;
 }

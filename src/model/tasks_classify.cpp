@@ -87,7 +87,8 @@ Classes classify(const Model& model, const std::vector<std::string>& texts, cons
   return out;
 }
 
-Classes classify_images(const Model& model, const std::vector<ImageSource>& images, const BatchOptions& options) {
+Classes classify_images(const Model& model, const std::vector<ImageSource>& images,
+                        const BatchOptions& options) {
   require_images(model, images);
   head_of(model);
   Classes out;

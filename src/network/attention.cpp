@@ -14,19 +14,20 @@ Heads projections(const Scope& in, Stage x, Stage memory, const AttentionOptions
   const int64_t kv_heads = o.kv_heads ? o.kv_heads : o.heads;
   const Dim width = {Axis::D, o.width}, query_heads = {Axis::H, o.heads}, key_heads = {Axis::G, kv_heads};
   const Projection rows = {.init = o.init, .bias = o.bias},
-                   keys = {.init = o.init, .bias = o.bias, .keys = true};
+                   keys = {.init = o.init, .bias = o.bias && o.key_bias, .keys = true},
+                   values = {.init = o.init, .bias = o.bias, .keys = true};
   const auto equation = [&](const char* name) {
     return join(name, " = X W_", name, o.bias ? join(" + b_", name) : "");
   };
   const Note query = {"Linear Transform (Q)", equation("Q"), join("What each ", o.each, " is looking for.")};
-  const Note key = {"Linear Transform (K)", equation("K"),
+  const Note key = {"Linear Transform (K)", o.key_bias ? equation("K") : "K = X W_K",
                     join("What each ", o.each, " offers to be found by.")};
   const Note value = {"Linear Transform (V)", equation("V"),
                       join("What each ", o.each, " passes on when it is attended to.")};
-  return {
-      project((in / "q").as(Role::query).saying(query), x, "Q", {query_heads, width}, rows),      // [B,T,H,D]
-      project((in / "k").as(Role::key).saying(key), memory, "K", {key_heads, width}, keys),       // [B,S,G,D]
-      project((in / "v").as(Role::value).saying(value), memory, "V", {key_heads, width}, keys)};  // [B,S,G,D]
+  return {project((in / "q").as(Role::query).saying(query), x, "Q", {query_heads, width}, rows),  // [B,T,H,D]
+          project((in / "k").as(Role::key).saying(key), memory, "K", {key_heads, width}, keys),   // [B,S,G,D]
+          project((in / "v").as(Role::value).saying(value), memory, "V", {key_heads, width},
+                  values)};  // [B,S,G,D]
 }
 
 // Each head's row of numbers by itself, or the rows of all heads as one.
@@ -57,11 +58,14 @@ RelativeBiasOptions bias_options(const AttentionOptions& o) {
 
 // The table of a relative bias, which layers may share.
 Stage bias_table(const Scope& in, const AttentionOptions& o) {
-  if (o.positions != Positions::relative_bias) return {};
+  const bool patches = o.positions == Positions::patch_bias;
+  if (o.positions != Positions::relative_bias && !patches) return {};
   if (!o.bias_table.empty())
     if (const int shared = in.graph->find(o.bias_table); shared >= 0) return in.graph->handle(shared);
-  return in.graph->parameter(o.bias_table.empty() ? (in / "rel_bias").path : o.bias_table,
-                             {{Axis::N, o.buckets}, {Axis::H, o.heads}}, {Init::Kind::normal, o.init, false});
+  return in.graph->parameter(
+      o.bias_table.empty() ? (in / "rel_bias").path : o.bias_table,
+      {{Axis::N, patches ? patch_bias_rows(o.patch_lines, o.patch_columns) : o.buckets}, {Axis::H, o.heads}},
+      {Init::Kind::normal, o.init, false});
 }
 
 // What a position adds to the scores, where positions live there.
@@ -72,6 +76,8 @@ Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, Sta
   if (o.positions == Positions::relative_bias) {
     return relative_bias((g / "biased_scores").as(Role::weights), scores, table, bias_options(o));
   }
+  if (o.positions == Positions::patch_bias)
+    return patch_bias((g / "biased_scores").as(Role::weights), scores, table, o.patch_lines, o.patch_columns);
   if (o.positions == Positions::relative_keys) {
     const Stage rows =
         in.graph->parameter((in / "W_rel").path, {{Axis::N, 2 * o.max_distance + 1}, {Axis::D, o.width}},
@@ -100,6 +106,11 @@ Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths)
     options.set("relative_bias", true);
     options.set("bidirectional", bias_options(o).bidirectional);
     options.set("max_distance", o.bias_distance);
+  }
+  if (o.positions == Positions::patch_bias) {
+    options.set("patch_bias", true);
+    options.set("lines", o.patch_lines);
+    options.set("columns", o.patch_columns);
   }
   if (o.dropout > 0) {  // as the stage pattern_dropout draws
     options.set("dropout", o.dropout);

@@ -62,8 +62,8 @@ void check(const BlockOptions& o, const std::string& of, int64_t width) {
     fail_call(of, ": attention gives rows of ", a.out_width, ", expected the model's width ", width);
   const bool needs_feed_forward = o.parallel || o.norms != NormPlace::before;
   if (o.feed_forward.width < (needs_feed_forward ? 1 : 0))
-    fail_call(of, ": the feed-forward width is ", o.feed_forward.width, ", expected at least 1 (0 for none, of a ",
-              "block whose norms stand before)");
+    fail_call(of, ": the feed-forward width is ", o.feed_forward.width,
+              ", expected at least 1 (0 for none, of a ", "block whose norms stand before)");
 }
 
 void check(const Architecture& a) {
@@ -88,7 +88,18 @@ void check(const Architecture& a) {
   if (kinds == 0) fail_call(of, ": its stack has no block");
   for (int64_t which : a.stack.pattern)
     if (which < 0 || which >= kinds) fail_call(of, ": the pattern names block ", which, " of ", kinds);
-  for (const BlockOptions& block : a.stack.blocks) check(block, of, a.inputs.width);
+  for (const BlockOptions& block : a.stack.blocks) {
+    check(block, of, a.inputs.width);
+    const AttentionOptions& o = block.attention;
+    if (o.positions == Positions::patch_bias && (!a.patches || a.patches->tokens.size() != 1 ||
+                                                 o.patch_lines != a.patches->height / a.patches->size ||
+                                                 o.patch_columns != a.patches->width / a.patches->size))
+      fail_call(of, ": a bias of ", o.patch_lines, " lines of ", o.patch_columns,
+                " patches, expected those of its images, behind one token");
+  }
+  if (a.head.pool_attention)
+    check(BlockOptions{.attention = *a.head.pool_attention, .feed_forward = a.head.pool_feed_forward},
+          of + ": head", a.inputs.width);
   if (a.inputs.positions == Positions::learned && a.inputs.context < 1)
     fail_call(of, ": context is ", a.inputs.context, ", expected at least 1");
   const Head kind = a.head.kind;
@@ -128,7 +139,10 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   Stage x = a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
                       : token_inputs(in, a.inputs, table);  // [B,T,C]
   x = dropped(x, a.dropout);
-  if (!causal(a) && !a.patches) context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+  // A vector made of the last row must know which that is.
+  const bool asks_lengths = !causal(a) || (a.head.kind == Head::embedding && purpose != Purpose::extend);
+  if (asks_lengths && !a.patches)
+    context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
   x = stack(in, x, a.stack, context);  // [B,T,C]
   graph.alias("last_hidden_state", x);
   head(in, x, a.head, table, a, context.lengths, training);  // "logits" [B,T,V], ...

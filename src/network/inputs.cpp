@@ -90,10 +90,16 @@ Stage patch_inputs(const Scope& in, const PatchInputs& o, int64_t width) {
   for (auto name = o.tokens.rbegin(); name != o.tokens.rend(); ++name)
     x = prepend(in / *name, x,
                 graph.parameter(*name + ".w", {{Axis::N, 1}, {Axis::C, width}}, k_small));  // [B,1+T,C]
-  const Stage rows = graph.parameter("pos_embed.W_pos", {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
-  return add((in / "blocks.0.resid_pre")
-                 .saying({"Add", "x + position", "A patch is what it shows and where it stands."}),
-             x, learned_positions(in / "pos_embed", x, rows));
+  constexpr const char* k_first = "blocks.0.resid_pre";
+  if (o.positions) {
+    const Stage rows = graph.parameter("pos_embed.W_pos", {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
+    x = add((in / (o.norm ? "embed_sum" : k_first))
+                .saying({"Add", "x + position", "A patch is what it shows and where it stands."}),
+            x, learned_positions(in / "pos_embed", x, rows));
+  }
+  if (o.norm) x = normalize(in / "ln_embed", x, *o.norm);
+  if (x.name() != k_first) graph.alias(k_first, x);
+  return x;
 }
 
 }  // namespace limpid

@@ -13,12 +13,14 @@ std::string refusal(const std::string& content) {
 }
 
 std::string big_endian(uint32_t n) {
-  return {static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8), static_cast<char>(n)};
+  return {static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
+          static_cast<char>(n)};
 }
 
 std::string chunk(const std::string& kind, const std::string& data) {
   const std::string checked = kind + data;
-  const auto sum = crc32(0, reinterpret_cast<const Bytef*>(checked.data()), static_cast<uInt>(checked.size()));
+  const auto sum =
+      crc32(0, reinterpret_cast<const Bytef*>(checked.data()), static_cast<uInt>(checked.size()));
   return big_endian(static_cast<uint32_t>(data.size())) + checked + big_endian(static_cast<uint32_t>(sum));
 }
 
@@ -40,8 +42,8 @@ size_t place_of(const std::string& content, const std::string& part) {
 }
 
 TEST(HostileImage, TruncatedAnywhere) {
-  for (const char* file : {"rgb.png", "interlaced.png", "palette.png", "grey16.png", "baseline.jpg", "progressive.jpg",
-                           "grey.jpg", "turned6.jpg"}) {
+  for (const char* file : {"rgb.png", "interlaced.png", "palette.png", "grey16.png", "baseline.jpg",
+                           "progressive.jpg", "grey.jpg", "turned6.jpg"}) {
     const std::string whole = image_bytes(file);
     for (size_t size = 0; size < whole.size(); ++size) {
       const std::string said = refusal(whole.substr(0, size));
@@ -51,7 +53,8 @@ TEST(HostileImage, TruncatedAnywhere) {
 }
 
 TEST(HostileImage, AnyByteChangedIsAnErrorOrAnImage) {
-  for (const char* file : {"interlaced.png", "palette_transparent.png", "baseline.jpg", "progressive.jpg", "turned6.jpg"}) {
+  for (const char* file :
+       {"interlaced.png", "palette_transparent.png", "baseline.jpg", "progressive.jpg", "turned6.jpg"}) {
     const std::string whole = image_bytes(file);
     for (size_t at = 0; at < whole.size(); ++at)
       for (const int value : {0, 1, 0x7f, 0xff, whole[at] ^ 0x10}) {
@@ -67,8 +70,10 @@ TEST(HostileImage, AnyByteChangedIsAnErrorOrAnImage) {
 
 TEST(HostileImage, SizesThatNoFileOfItsLengthHolds) {
   const std::string data = chunk("IDAT", "") + chunk("IEND", "");
-  EXPECT_TRUE(holds(refusal(png_header(100000, 100000, 8, 2) + data), {"photo", "100000 by 100000", "268435456"}));
-  EXPECT_TRUE(holds(refusal(png_header(16384, 16384, 8, 6) + data), {"photo", "16384 by 16384", "cannot hold"}));
+  EXPECT_TRUE(
+      holds(refusal(png_header(100000, 100000, 8, 2) + data), {"photo", "100000 by 100000", "268435456"}));
+  EXPECT_TRUE(
+      holds(refusal(png_header(16384, 16384, 8, 6) + data), {"photo", "16384 by 16384", "cannot hold"}));
   EXPECT_TRUE(holds(refusal(png_header(0x7fffffff, 1, 16, 6) + data), {"photo"}));
   EXPECT_TRUE(holds(refusal(png_header(0xffffffff, 1, 8, 2) + data), {"photo"}));
   EXPECT_TRUE(holds(refusal(png_header(0, 4, 8, 2) + data), {"photo"}));
@@ -76,16 +81,18 @@ TEST(HostileImage, SizesThatNoFileOfItsLengthHolds) {
   // A JPEG of 65,500 by 65,500, and one of 16,000 by 16,000.
   std::string jpeg = image_bytes("baseline.jpg");
   const size_t frame = place_of(jpeg, "\xff\xc0") + 5;
-  EXPECT_TRUE(holds(refusal(std::string(jpeg).replace(frame, 4, "\xff\xdc\xff\xdc")), {"photo", "65500 by 65500"}));
-  EXPECT_TRUE(holds(refusal(std::string(jpeg).replace(frame, 4, "\x3e\x80\x3e\x80")), {"photo", "cannot hold"}));
+  EXPECT_TRUE(
+      holds(refusal(std::string(jpeg).replace(frame, 4, "\xff\xdc\xff\xdc")), {"photo", "65500 by 65500"}));
+  EXPECT_TRUE(
+      holds(refusal(std::string(jpeg).replace(frame, 4, "\x3e\x80\x3e\x80")), {"photo", "cannot hold"}));
 }
 
 // 33 KB of deflate that unpack to 268 million pixels of four numbers each.
 TEST(HostileImage, PixelsOutOfProportion) {
   std::string line(2049 * 16384, '\0'), packed(line.size() / 900, '\0');
   uLongf size = packed.size();
-  ASSERT_EQ(compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(line.data()),
-                      line.size(), 9),
+  ASSERT_EQ(compress2(reinterpret_cast<Bytef*>(packed.data()), &size,
+                      reinterpret_cast<const Bytef*>(line.data()), line.size(), 9),
             Z_OK);
   packed.resize(size);
   const std::string bomb = png_header(16384, 16384, 1, 3) + chunk("PLTE", "\1\2\3") + chunk("tRNS", "\1") +
@@ -112,8 +119,7 @@ TEST(HostileImage, DamagedParts) {
       {"sampling of 0", with_byte(jpeg, frame + 11, 0)},
       {"no tables", jpeg.substr(0, 2) + jpeg.substr(place_of(jpeg, "\xff\xda"))},
       {"a JPEG's first bytes alone", std::string("\xff\xd8\xff\xe0", 4)}};
-  for (const auto& [what, content] : cases)
-    EXPECT_TRUE(holds(refusal(content), {"photo"})) << what;
+  for (const auto& [what, content] : cases) EXPECT_TRUE(holds(refusal(content), {"photo"})) << what;
 }
 
 TEST(HostileImage, WhatIsRefusedByName) {
@@ -126,7 +132,8 @@ TEST(HostileImage, WhatIsRefusedByName) {
   EXPECT_TRUE(holds(refusal("GIF89a\1\0\1\0"), {"photo is a GIF image", "PNG or JPEG"}));
   EXPECT_TRUE(holds(refusal(std::string("RIFF\4\0\0\0WEBPVP8 ", 16)), {"photo is a WebP image"}));
   EXPECT_TRUE(holds(error_of([] { read_image(std::filesystem::temp_directory_path()); }), {"is a folder"}));
-  EXPECT_TRUE(holds(error_of([] { read_image(std::filesystem::path("/nowhere/cat.png")); }), {"/nowhere/cat.png"}));
+  EXPECT_TRUE(
+      holds(error_of([] { read_image(std::filesystem::path("/nowhere/cat.png")); }), {"/nowhere/cat.png"}));
 }
 
 // A scan costs a few bytes and goes over the whole image.

@@ -1,5 +1,6 @@
 // JPEG: libjpeg does it.  Its errors jump (longjmp), so nothing that a function below owns may need a
-// destructor between setjmp and a call of libjpeg: all that is owned stands in JpegFile, whose owner is outside.
+// destructor between setjmp and a call of libjpeg: all that is owned stands in JpegFile, whose owner is
+// outside.
 #include <csetjmp>
 #include <cstdio>
 #include <cstring>
@@ -74,9 +75,10 @@ void on_progress(j_common_ptr jpeg) {
 void read_orientation(JpegFile& file) {
   static constexpr char k_begin[] = "Exif\0";  // and its own zero
   for (jpeg_saved_marker_ptr marker = file.jpeg.marker_list; marker; marker = marker->next) {
-    if (marker->data_length < sizeof k_begin || std::memcmp(marker->data, k_begin, sizeof k_begin) != 0) continue;
-    file.orientation = exif_orientation(
-        {reinterpret_cast<const std::byte*>(marker->data) + sizeof k_begin, marker->data_length - sizeof k_begin});
+    if (marker->data_length < sizeof k_begin || std::memcmp(marker->data, k_begin, sizeof k_begin) != 0)
+      continue;
+    file.orientation = exif_orientation({reinterpret_cast<const std::byte*>(marker->data) + sizeof k_begin,
+                                         marker->data_length - sizeof k_begin});
     return;
   }
 }
@@ -93,7 +95,8 @@ bool read_header(JpegFile& file, Bytes bytes) {
                static_cast<unsigned long>(bytes.size()));
   jpeg_save_markers(&file.jpeg, JPEG_APP0 + 1, 0xffff);
   jpeg_read_header(&file.jpeg, TRUE);
-  if (file.jpeg.arith_code) fail_with(file, "it uses arithmetic coding; save it as an ordinary JPEG or a PNG");
+  if (file.jpeg.arith_code)
+    fail_with(file, "it uses arithmetic coding; save it as an ordinary JPEG or a PNG");
   if (file.jpeg.data_precision != 8) fail_with(file, "its numbers do not have 8 bits; save it as a PNG");
   switch (file.jpeg.jpeg_color_space) {
     case JCS_GRAYSCALE:
@@ -117,7 +120,8 @@ bool read_header(JpegFile& file, Bytes bytes) {
 bool read_rows(JpegFile& file, unsigned char* rows) {
   if (setjmp(file.back)) return false;
   jpeg_start_decompress(&file.jpeg);
-  const size_t row = static_cast<size_t>(file.jpeg.output_width) * static_cast<size_t>(file.jpeg.output_components);
+  const size_t row =
+      static_cast<size_t>(file.jpeg.output_width) * static_cast<size_t>(file.jpeg.output_components);
   while (file.jpeg.output_scanline < file.jpeg.output_height) {
     JSAMPROW line = rows + file.jpeg.output_scanline * row;
     jpeg_read_scanlines(&file.jpeg, &line, 1);
@@ -140,7 +144,8 @@ StoredImage read_jpeg(Bytes bytes, const std::string& name) {
   file.jpeg.client_data = &file;  // errors come before jpeg_create_decompress keeps it
   if (!read_header(file, bytes)) fail_jpeg(file, name);
   StatedSize size = {file.jpeg.output_height, file.jpeg.output_width, file.jpeg.out_color_components};
-  size.least_bytes = static_cast<double>(size.height) * static_cast<double>(size.width) / k_most_pixels_a_byte;
+  size.least_bytes =
+      static_cast<double>(size.height) * static_cast<double>(size.width) / k_most_pixels_a_byte;
   StoredImage image{image_of_size(size, bytes, name)};
   if (!read_rows(file, image.pixels.data<uint8_t>())) fail_jpeg(file, name);
   image.orientation = file.orientation;

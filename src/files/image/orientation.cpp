@@ -71,7 +71,8 @@ int exif_orientation(Bytes exif) {
 
 Tensor turned(Tensor image, int orientation) {
   if (orientation == 1) return image;
-  const int64_t height = image.shape()[0].size, width = image.shape()[1].size, channels = image.shape()[2].size;
+  const int64_t height = image.shape()[0].size, width = image.shape()[1].size,
+                channels = image.shape()[2].size;
   const bool sideways = orientation >= 5;
   const int64_t rows = sideways ? width : height, columns = sideways ? height : width;
   Tensor out(DType::u8, {{Axis::Y, rows}, {Axis::X, columns}, {Axis::K, channels}});

@@ -1,5 +1,6 @@
-// PNG: libpng does it.  Its errors jump (longjmp), so nothing that a function below owns may need a destructor
-// between setjmp and a call of libpng: all that is owned stands in PngFile, whose owner is outside.
+// PNG: libpng does it.  Its errors jump (longjmp), so nothing that a function below owns may need a
+// destructor between setjmp and a call of libpng: all that is owned stands in PngFile, whose owner is
+// outside.
 #include <png.h>
 
 #include <array>
@@ -12,7 +13,7 @@ namespace limpid {
 
 namespace {
 
-constexpr double k_most_deflated = 1032;               // bytes that deflate makes of one
+constexpr double k_most_deflated = 1032;            // bytes that deflate makes of one
 constexpr png_alloc_size_t k_most_chunk = 1 << 22;  // of what is not pixels: a palette, EXIF
 
 struct PngFile {
@@ -47,7 +48,8 @@ void give_bytes(png_structp png, png_bytep into, size_t count) {
 
 void set_up(PngFile& file) {
   // Colour profiles, texts and the like are not read: they may be compressed, and change no pixel here.
-  static const png_byte k_unread[] = "iCCP\0tEXt\0zTXt\0iTXt\0sPLT\0hIST\0pCAL\0sCAL\0sBIT\0gAMA\0cHRM\0sRGB\0bKGD";
+  static const png_byte k_unread[] =
+      "iCCP\0tEXt\0zTXt\0iTXt\0sPLT\0hIST\0pCAL\0sCAL\0sBIT\0gAMA\0cHRM\0sRGB\0bKGD";
   png_set_keep_unknown_chunks(file.png, PNG_HANDLE_CHUNK_NEVER, k_unread, sizeof k_unread / 5);
   png_set_chunk_malloc_max(file.png, k_most_chunk);
   png_set_user_limits(file.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // image_of_size says what is too large

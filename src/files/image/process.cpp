@@ -18,19 +18,20 @@ std::vector<float> each_channel(const std::vector<double>& given, int64_t channe
                                 const char* what) {
   const auto count = static_cast<int64_t>(given.size());
   if (count != 0 && count != 1 && count != channels)
-    fail_call("image processor: ", count, " numbers of the ", what, ", expected one, or one a channel (", channels,
-              ")");
+    fail_call("image processor: ", count, " numbers of the ", what, ", expected one, or one a channel (",
+              channels, ")");
   std::vector<float> out;
   for (int64_t k = 0; k < channels; ++k)
-    out.push_back(count == 0 ? otherwise : static_cast<float>(given[static_cast<size_t>(count == 1 ? 0 : k)]));
+    out.push_back(count == 0 ? otherwise
+                             : static_cast<float>(given[static_cast<size_t>(count == 1 ? 0 : k)]));
   return out;
 }
 
 // The shorter edge becomes `edge`; the other in proportion, its fraction dropped.
 ImageProcessor::Size with_shortest_edge(int64_t height, int64_t width, int64_t edge) {
   const int64_t shorter = std::min(height, width), longer = std::max(height, width);
-  const auto other =
-      static_cast<int64_t>(static_cast<double>(edge) * static_cast<double>(longer) / static_cast<double>(shorter));
+  const auto other = static_cast<int64_t>(static_cast<double>(edge) * static_cast<double>(longer) /
+                                          static_cast<double>(shorter));
   return width <= height ? ImageProcessor::Size{other, edge} : ImageProcessor::Size{edge, other};
 }
 
@@ -38,7 +39,8 @@ ImageProcessor::Size with_shortest_edge(int64_t height, int64_t width, int64_t e
 
 void require_image(const ConstView& image, const char* what) {
   const Shape& shape = image.shape();
-  if (image.dtype() != DType::u8 || shape.rank() != 3 || shape.symbolic() || shape.count() < 1 || shape[2].size > 4)
+  if (image.dtype() != DType::u8 || shape.rank() != 3 || shape.symbolic() || shape.count() < 1 ||
+      shape[2].size > 4)
     fail_call(what, ": the image is ", name(image.dtype()), " ", shape.text(),
               ", expected u8 [Y,X,K]: lines, columns, 1 to 4 channels");
 }
@@ -46,7 +48,8 @@ void require_image(const ConstView& image, const char* what) {
 Tensor with_channels(const ConstView& image, int64_t channels) {
   require_image(image, "with_channels");
   if (channels != 1 && channels != 3)
-    fail_call("with_channels: an image of ", channels, " channels, expected 1 (grey) or 3 (red, green, blue)");
+    fail_call("with_channels: an image of ", channels,
+              " channels, expected 1 (grey) or 3 (red, green, blue)");
   const int64_t height = image.shape()[0].size, width = image.shape()[1].size, had = image.shape()[2].size;
   Tensor from = Tensor::copy_of(image);
   if (had == channels) return from;
@@ -63,7 +66,8 @@ Tensor center_crop(const ConstView& image, int64_t height, int64_t width) {
   if (height < 1 || width < 1 || height > k_most_pixels / width)
     fail_call("center_crop: to ", width, " by ", height, " pixels, expected at least 1 by 1 and at most ",
               k_most_pixels, " in all");
-  const int64_t rows = image.shape()[0].size, columns = image.shape()[1].size, channels = image.shape()[2].size;
+  const int64_t rows = image.shape()[0].size, columns = image.shape()[1].size,
+                channels = image.shape()[2].size;
   // Where the crop begins in the image: rounded down, and where that lies before it the zeros round up.
   const auto begin = [](int64_t had, int64_t wanted, bool padded) {
     const int64_t difference = had - wanted;
@@ -81,8 +85,8 @@ Tensor center_crop(const ConstView& image, int64_t height, int64_t width) {
     if (top + y < 0 || top + y >= rows) continue;
     const int64_t first = std::max<int64_t>(0, -left), end = std::min(width, columns - left);
     if (first >= end) continue;
-    std::copy_n(from.data<uint8_t>() + ((top + y) * columns + left + first) * channels, (end - first) * channels,
-                out.data<uint8_t>() + (y * width + first) * channels);
+    std::copy_n(from.data<uint8_t>() + ((top + y) * columns + left + first) * channels,
+                (end - first) * channels, out.data<uint8_t>() + (y * width + first) * channels);
   }
   return out;
 }
@@ -91,6 +95,9 @@ Tensor ImageProcessor::operator()(const ConstView& image) const {
   Tensor x = with_channels(image, channels);
   if (shortest_edge > 0) {
     const Size size = with_shortest_edge(x.shape()[0].size, x.shape()[1].size, shortest_edge);
+    if (size.height > k_most_pixels / size.width)
+      fail_work("an image of ", x.shape()[1].size, " by ", x.shape()[0].size, " pixels would have more than ",
+                k_most_pixels, " with a shorter edge of ", shortest_edge);
     x = resize_image(x, size.height, size.width, resample);
   } else if (resize) {
     x = resize_image(x, resize->height, resize->width, resample);

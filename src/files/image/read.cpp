@@ -46,7 +46,8 @@ Tensor read_image(Bytes bytes, std::string_view name) {
 
 Tensor read_image(const std::filesystem::path& path) {
   std::error_code none;
-  if (std::filesystem::is_directory(path, none)) fail_work(path.string(), " is a folder, expected a PNG or JPEG image");
+  if (std::filesystem::is_directory(path, none))
+    fail_work(path.string(), " is a folder, expected a PNG or JPEG image");
   const std::string content = read_file(path);
   return read_image(bytes_of(content), path.string());
 }

@@ -63,13 +63,14 @@ TEST(ReadImage, ReadsAPathAsItReadsMemory) {
 
 TEST(ReadImage, KeepsTheChannelsThatTheFileHas) {
   const std::pair<const char*, int64_t> cases[] = {
-      {"grey1.png", 1}, {"grey16.png", 1}, {"grey_alpha.png", 2}, {"rgb.png", 3}, {"rgba.png", 4},
-      {"palette.png", 3}, {"palette_transparent.png", 4}, {"grey.jpg", 1}};
+      {"grey1.png", 1}, {"grey16.png", 1},  {"grey_alpha.png", 2},          {"rgb.png", 3},
+      {"rgba.png", 4},  {"palette.png", 3}, {"palette_transparent.png", 4}, {"grey.jpg", 1}};
   for (const auto& [file, channels] : cases)
     EXPECT_EQ(read_image(image_path(file)).shape()[2].size, channels) << file;
 }
 
-// Pillow's convert("RGB") makes everything above 255 of a grey image of 16 bits white; here the upper 8 bits stay.
+// Pillow's convert("RGB") makes everything above 255 of a grey image of 16 bits white; here the upper 8 bits
+// stay.
 TEST(ReadImage, TakesTheUpperBitsOfSixteen) {
   const Tensor wide = read_image(image_path("grey16.png")), narrow = read_image(image_path("grey8.png"));
   EXPECT_EQ(digest_of(wide), digest_of(narrow));

@@ -1,5 +1,5 @@
-// Resampling as Pillow 13 does it (src/libImaging/Resample.c, Geometry.c): weights in double, then whole numbers
-// of 22 bits behind the point; one direction after the other, rounded to 8 bits in between.
+// Resampling as Pillow 13 does it (src/libImaging/Resample.c, Geometry.c): weights in double, then whole
+// numbers of 22 bits behind the point; one direction after the other, rounded to 8 bits in between.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -146,7 +146,8 @@ void take_nearest(const Tensor& image, Tensor& out) {
 }  // namespace
 
 std::string_view name(Resample r) {
-  static constexpr std::string_view k_names[] = {"nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"};
+  static constexpr std::string_view k_names[] = {"nearest", "lanczos", "bilinear",
+                                                 "bicubic", "box",     "hamming"};
   return k_names[static_cast<size_t>(r)];
 }
 

@@ -153,6 +153,11 @@ int64_t roberta_unused_positions(const HubConfig&);
 
 /// What the Llama-like families share; they change what differs.
 Architecture llama_architecture(const HubConfig&);
+/// image_size, patch_size and num_channels of a vision model.
+PatchInputs patches_of(const HubConfig&, int64_t image_size, int64_t patch_size);
+/// ViT's names, with this before them in a model with a head: "vit.".
+TensorTable vit_tensors_named(const std::string& name);
+
 /// BERT's and its descendants'.
 Architecture bert_architecture(const HubConfig&);
 /// `name` is what stands before "embeddings." in a model with a head: "bert.".
@@ -166,6 +171,9 @@ struct Family {
   /// Which class of the library a model is of whose config.json names none, or one of its own, by its
   /// tensors; empty: of none with a head.
   std::string (*architecture_by_tensors)(const std::vector<std::string>& names) = nullptr;
+  /// The table of positions is interpolated where the folder's image processor gives another size than
+  /// config.json's image_size.
+  bool interpolates_positions = false;
 };
 
 /// All of this build.

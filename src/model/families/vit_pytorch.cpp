@@ -9,11 +9,14 @@ namespace {
 Architecture vit_pytorch(const HubConfig& c) {
   if (const std::string norm = c.word("norm", "pre"); norm != "pre")
     c.fail(join("'norm' is '", norm, "', expected 'pre': limpid has no part for another"));
-  if (c.word("pool", "cls") != "cls") c.fail("'pool' is not 'cls', the only one that limpid reads of this family");
+  if (c.word("pool", "cls") != "cls")
+    c.fail("'pool' is not 'cls', the only one that limpid reads of this family");
   // Several channels stand pixel by pixel in its patches, and channel by channel in ours.
   const int64_t channels = c.size("num_channels", 3);
-  if (channels != 1) c.fail(join("'num_channels' is ", channels, ", of this family limpid reads grey images alone"));
-  const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads"), side = c.size("image_size");
+  if (channels != 1)
+    c.fail(join("'num_channels' is ", channels, ", of this family limpid reads grey images alone"));
+  const int64_t width = c.size("hidden_size"), heads = c.size("num_attention_heads"),
+                side = c.size("image_size");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-5)};
   BlockOptions block = block_of(width, heads, norm, Mask::none, false);
   block.attention.width = c.size("head_dim", width / heads);
@@ -34,7 +37,8 @@ TensorTable tensors_of_vit_pytorch(const HubConfig&, const Architecture& a) {
   const BlockOptions& block = a.stack.blocks[0];
   const int64_t rows = block.attention.heads * block.attention.width;
   // A layer is a pair of modules, or attention alone.
-  const std::string attention = block.feed_forward.width > 0 ? "transformer.layers.*.0." : "transformer.layers.*.";
+  const std::string attention =
+      block.feed_forward.width > 0 ? "transformer.layers.*.0." : "transformer.layers.*.";
   TensorTable t;
   t.linear("patch_embed.W", "to_patch_embedding.1.weight");
   t.vector("patch_embed.b", "to_patch_embedding.1.bias");
