@@ -190,7 +190,7 @@ class Images(Case):
         self.refused(2, "is a folder", "trace", IMAGES, "--model", self.model)
         os.makedirs(path("empty"), exist_ok=True)
         self.refused(1, "without .png, .jpg or .jpeg files", "classify", path("empty"), "--model", self.model)
-        self.refused(2, "this model reads images", "fill", "a [MASK]", "--model", self.model)
+        self.refused(2, "predicts no hidden words", "fill", "a [MASK]", "--model", self.model)
         self.refused(2, "images", "lens", image("rgb.png"), "--model", self.model)
         for command in (["generate", "a"], ["eval", "a b"], ["tokens", "a"]):
             done = limpid(*command, "--model", self.model)

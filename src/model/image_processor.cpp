@@ -22,21 +22,22 @@ constexpr int64_t k_most_side = 1 << 13;  // the published ones make images of a
 struct ProcessorKind {
   std::string_view type;  // without ImageProcessor, FeatureExtractor, Fast, Pil
   bool to_square = true;  // what a single number as size means: a square, or the shorter edge
-  bool crops = false;     // by itself
+  bool square_by_itself = true;
+  int64_t size = 224;
+  bool crops = false;
   Resample resample = Resample::bicubic;
   std::array<double, 3> mean = {0.5, 0.5, 0.5}, std = {0.5, 0.5, 0.5};
 };
+constexpr int64_t k_crop = 224;
 constexpr std::array<double, 3> k_clip_mean = {0.48145466, 0.4578275, 0.40821073},
-                                k_clip_std = {0.26862954, 0.26130258, 0.27577711},
-                                k_imagenet_mean = {0.485, 0.456, 0.406},
-                                k_imagenet_std = {0.229, 0.224, 0.225};
+                                k_clip_std = {0.26862954, 0.26130258, 0.27577711};
 const ProcessorKind k_kinds[] = {
-    {"ViT", true, false, Resample::bilinear},
-    {"DeiT", true, true, Resample::bicubic, k_imagenet_mean, k_imagenet_std},
-    {"Beit", true, false, Resample::bicubic},
-    {"CLIP", false, true, Resample::bicubic, k_clip_mean, k_clip_std},
-    {"Siglip", false, false, Resample::bicubic},
-    {"Bit", false, true, Resample::bicubic, k_clip_mean, k_clip_std},
+    {"ViT", true, true, 224, false, Resample::bilinear},
+    {"DeiT", true, true, 256, true, Resample::bicubic},
+    {"Beit", true, true, 224, false, Resample::bicubic},
+    {"CLIP", false, false, 224, true, Resample::bicubic, k_clip_mean, k_clip_std},
+    {"Siglip", false, true, 224, false, Resample::bicubic},
+    {"Bit", false, false, 224, true, Resample::bicubic, k_clip_mean, k_clip_std},
 };
 
 // "ViTImageProcessorFast" -> "ViT"
@@ -121,17 +122,16 @@ ImageProcessor processor_of(const HubConfig& file, const HubConfig& config, cons
     file.refuse(key);
   ImageProcessor p;
   p.channels = network.channels;
-  const ImageProcessor::Size own = {network.height, network.width};
   if (file.flag("do_resize", true)) {
     if (file.has("size"))
       read_size(file, "size", kind.to_square, p.resize, &p.shortest_edge);
-    else if (kind.to_square)
-      p.resize = own;
+    else if (kind.square_by_itself)
+      p.resize = ImageProcessor::Size{kind.size, kind.size};
     else
-      p.shortest_edge = own.height;
+      p.shortest_edge = kind.size;
   }
   if (file.flag("do_center_crop", kind.crops)) {
-    p.crop = own;
+    p.crop = ImageProcessor::Size{k_crop, k_crop};
     if (file.has("crop_size")) read_size(file, "crop_size", true, p.crop, nullptr);
   }
   const int64_t resample =
