@@ -14,6 +14,7 @@ set(LIMPID_PUBLIC_HEADERS
   files.h
   gguf.h
   graph.h
+  image.h
   lens.h
   model.h
   architecture.h

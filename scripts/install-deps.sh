@@ -8,8 +8,8 @@ set -eu
 
 packages_of() {
   case "$1" in
-    build) echo "cmake ninja-build g++ pkg-config libhwy-dev nlohmann-json3-dev libcli11-dev libzip-dev" \
-                "libutf8proc-dev libpcre2-dev zlib1g-dev librsvg2-2 fonts-dejavu-core" ;;
+    build) echo "cmake ninja-build g++ pkg-config libhwy-dev nlohmann-json3-dev libcli11-dev libzip-dev libpng-dev" \
+                "libjpeg-dev libutf8proc-dev libpcre2-dev zlib1g-dev librsvg2-2 fonts-dejavu-core" ;;
     test) echo "libgtest-dev librapidcheck-dev python3 python3-numpy libxml2-utils librsvg2-bin" ;;
     peers) echo "libdnnl-dev libopenblas-dev python3-venv" ;;  # bench/peers: compared with, never linked
     # npm comes with nodejs where it is not Debian's own.

@@ -1,8 +1,10 @@
 // Families of real models: folders of the hub, read and run by what a user calls, held to what transformers
 // computed for the same weights (LIMPID_DATA: conformance/families).
+#include <algorithm>
 #include <cstring>
 
 #include "family_test.h"
+#include "limpid/tasks.h"
 #include "limpid/trace.h"
 
 namespace limpid {
@@ -189,6 +191,95 @@ TEST_P(Images, RefuseWhatIsNoImage) {
   EXPECT_THROW(m.trace("Life is short"), Error);
   EXPECT_THROW(m.trace(Tensor(DType::f32, Shape::unnamed({1, 3, 16, 15}))), Error);
 }
+
+// Digits: published networks of vit-pytorch, whose reference is what their author's own class gave.
+struct DigitsCase {
+  std::string name;
+  int layers;
+};
+void PrintTo(const DigitsCase& c, std::ostream* out) { *out << c.name; }
+
+class Digits : public testing::TestWithParam<DigitsCase> {
+ protected:
+  void SetUp() override {
+    folder = data_folder("models/" + GetParam().name);
+    if (folder.empty())
+      GTEST_SKIP() << "no models/" << GetParam().name << " (LIMPID_DATA names the data folder)";
+    golden = read_safetensors(folder / "golden.safetensors").tensors;
+    images = read_safetensors(folder / "images.safetensors").tensors;
+  }
+  Tensor image(int64_t i) const {
+    Tensor one = Tensor::copy_of(images.at("pixels").view().window(0, i, 1));
+    one.reshape({{Axis::Y, 28}, {Axis::X, 28}, {Axis::K, 1}});
+    return one;
+  }
+
+  std::filesystem::path folder;
+  std::map<std::string, Tensor> golden, images;
+};
+
+TEST_P(Digits, GiveTheReferencesNumbers) {
+  const Model m = Model::load(folder.string());
+  const int64_t shown[] = {0, 4, 8};  // of these the reference has every layer
+  for (int64_t n = 0; n < 3; ++n) {
+    const Trace trace = m.trace(m.image_input(image(shown[n])));
+    const auto expect = [&](const std::string& ours, const std::string& theirs) {
+      EXPECT_LE(difference(trace[ours], golden.at(theirs).view().window(0, n, 1)), 1e-5)
+          << ours << ", image " << n;
+    };
+    for (int layer = 0; layer < GetParam().layers; ++layer) {
+      expect(join("blocks.", layer, ".attn.pattern"), join("out.attentions.", layer));
+      expect(join("blocks.", layer, ".resid_pre"), join("out.hidden_states.", layer));
+      expect(join("blocks.", layer, ".resid_post"), join("out.hidden_states.", layer + 1));
+    }
+  }
+}
+
+TEST_P(Digits, AreToldApart) {
+  const Model m = Model::load(folder.string());
+  std::vector<ImageSource> all;
+  for (int64_t i = 0; i < 12; ++i) all.push_back({join("image ", i), [this, i] { return image(i); }});
+  for (const int64_t batch : {1, 5, 32}) {
+    const Classes classes = classify_images(m, all, {.batch = batch});
+    for (int64_t i = 0; i < 12; ++i) {
+      const Classified& one = classes.texts[static_cast<size_t>(i)];
+      EXPECT_EQ(one.text, join("image ", i));
+      EXPECT_EQ(one.classes[0].name, join(images.at("labels").at({i}))) << "image " << i;
+      for (const ClassScore& score : one.classes)
+        EXPECT_NEAR(score.logit, golden.at("out.logits").at({i, score.id}), 2e-5) << "image " << i;
+    }
+  }
+  const Embeddings e = embed_images(m, all);
+  EXPECT_EQ(e.pooling, Pooling::cls);
+  EXPECT_EQ(e.vectors.shape()[0].size, 12);
+}
+
+TEST_P(Digits, AreSavedWithWhatTheirImagesGoThrough) {
+  const Model m = Model::load(folder.string());
+  const std::filesystem::path file = std::filesystem::temp_directory_path() / join("limpid-digits-", ::getpid(), ".safetensors");
+  m.save(file.string());
+  const Model again = Model::load(file.string());
+  std::filesystem::remove(file);
+  const Tensor before = m.image_input(image(3)), after = again.image_input(image(3));
+  EXPECT_EQ(std::memcmp(before.raw(), after.raw(), before.bytes()), 0);
+  EXPECT_EQ(again.tasks().classes, m.tasks().classes);
+}
+
+TEST(ImageInput, IsOfNetworksThatReadImages) {
+  const Model words = Model::builtin();
+  const Tensor image(DType::u8, {{Axis::Y, 2}, {Axis::X, 2}, {Axis::K, 1}});
+  EXPECT_THROW(words.image_input(image), Error);
+  EXPECT_THROW(classify_images(words, {{"a", [&] { return image; }}}), Error);
+  EXPECT_THROW(embed_images(words, {}), Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(VitPytorch, Digits,
+                         testing::Values(DigitsCase{"vit-mnist-138k", 4}, DigitsCase{"vit-mnist-371", 1}),
+                         [](const auto& info) {
+                           std::string name = info.param.name;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 // ---- series ----------------------------------------------------------------------------------------
 

@@ -11,9 +11,11 @@ import contextlib
 import io
 import json
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 try:
     import torch
@@ -104,6 +106,26 @@ BESIDE = {
     "pegasus": ("PegasusConfig", "PegasusForConditionalGeneration", [dict(BART, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0, scale_embedding=True)]),
     "m2m_100": ("M2M100Config", "M2M100ForConditionalGeneration", [dict(BART, scale_embedding=True)]),
 }
+VISION = dict(hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4, image_size=24, patch_size=8)
+DINO = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, image_size=28, patch_size=7)
+BEIT = dict(VISION, use_relative_position_bias=True, layer_scale_init_value=0.3)
+# The same of images.  "side": of the images that are read, where it is not image_size; "name": our name of what is compared.
+IMAGES = {
+    "vit": ("ViTConfig", "ViTForImageClassification", [dict(VISION), dict(VISION, qkv_bias=False, num_channels=1)]),
+    "deit": ("DeiTConfig", "DeiTForImageClassification", [dict(VISION)]),
+    "dinov2": ("Dinov2Config", "Dinov2ForImageClassification", [dict(DINO), dict(DINO, use_swiglu_ffn=True), dict(DINO, side=14), dict(DINO, image_size=21, side=49)]),
+    "dinov2 alone": ("Dinov2Config", "Dinov2Model", [dict(DINO)]),
+    "beit": ("BeitConfig", "BeitForImageClassification", [
+        dict(BEIT), dict(BEIT, use_mean_pooling=False), dict(BEIT, use_absolute_position_embeddings=True, use_relative_position_bias=False),
+        dict(BEIT, use_relative_position_bias=False, use_shared_relative_position_bias=True), dict(BEIT, layer_scale_init_value=0.0)]),
+    "clip_vision_model": ("CLIPVisionConfig", "CLIPVisionModelWithProjection", [dict(VISION, projection_dim=20), dict(VISION, hidden_act="gelu")]),
+    "clip_vision_model alone": ("CLIPVisionConfig", "CLIPVisionModel", [dict(VISION)]),
+    "siglip_vision_model": ("SiglipVisionConfig", "SiglipVisionModel", [dict(VISION), dict(VISION, vision_use_head=False)]),
+}
+TOWERS = {
+    "clip_text_model": ("CLIPTextConfig", "CLIPTextModelWithProjection", [dict(SMALL, projection_dim=20, eos_token_id=96)]),
+    "clip_text_model alone": ("CLIPTextConfig", "CLIPTextModel", [dict(SMALL, eos_token_id=96)]),
+}
 
 LENGTH = 13
 passed = failed = 0
@@ -127,6 +149,72 @@ def worst(got, expected):
         return float("inf")
     got, expected = got.double().flatten(), expected.double().flatten()
     return ((got - expected).abs() / expected.abs().clamp(min=1)).max().item()
+
+
+def write_png(path, pixels):
+    """pixels [height, width, channels], bytes"""
+    height, width, channels = pixels.shape
+    raw = b"".join(b"\0" + bytes(line.flatten().tolist()) for line in pixels)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0 if channels == 1 else 2, 0, 0, 0)), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks))
+
+
+def made(config_name, model_name, options, folder):
+    model = getattr(transformers, model_name)(getattr(transformers, config_name)(**options)).eval()
+    drawn(model)
+    with contextlib.redirect_stderr(io.StringIO()):
+        model.save_pretrained(folder)
+    return model
+
+
+def check_image(program, family, config_name, model_name, options, folder):
+    options = dict(options, attn_implementation="eager")
+    side = options.pop("side", None) or options["image_size"]
+    model = made(config_name, model_name, options, folder)
+    channels = options.get("num_channels", 3)
+    torch.manual_seed(2)
+    pixels = torch.randint(0, 256, (side, side, channels), dtype=torch.uint8)
+    write_png(folder / "image.png", pixels)
+    (folder / "preprocessor_config.json").write_text(json.dumps(dict(
+        image_processor_type="ViTImageProcessor", do_resize=False, do_center_crop=True, crop_size=side, image_mean=[0.5] * channels, image_std=[0.25] * channels)))
+    with torch.no_grad():
+        reference = model((pixels.permute(2, 0, 1)[None].float() / 255 - 0.5) / 0.25, output_attentions=True)
+    return compared(program, model, reference, [folder / "image.png"], folder)
+
+
+def compared(program, model, reference, arguments, folder):
+    """The run of these arguments beside the reference."""
+    out = folder / "trace.safetensors"
+    done = subprocess.run([program, "trace", *arguments, "--model", folder, "--observe", "*", "-o", out], capture_output=True, text=True)
+    if done.returncode != 0:
+        return f"limpid: {done.stderr.strip()}"
+    trace = load_file(out)
+    layers = model.config.num_hidden_layers
+    differences = {}
+    for key in ("logits", "image_embeds", "text_embeds", "pooler_output", "last_hidden_state"):
+        if reference.get(key) is None:
+            continue
+        ours = {"image_embeds": ["embedding"], "text_embeds": ["embedding"], "pooler_output": ["embedding", "ln_pooled.normalized", "pooled"],
+                "last_hidden_state": ["ln_final.normalized", f"blocks.{layers - 1}.resid_post"]}.get(key, [key])
+        found = next((n for n in ours if n in trace), None)
+        if found:
+            differences[key] = worst(trace[found], reference[key])
+    if not differences:
+        return f"nothing to compare in {sorted(reference.keys())}"
+    for layer, weights in enumerate(reference.attentions):
+        differences[f"pattern {layer}"] = worst(trace[f"blocks.{layer}.attn.pattern"], weights)
+    wrong = {name: f"{value:.1e}" for name, value in differences.items() if not value <= 2e-5}
+    return f"parts from transformers: {wrong}" if wrong else ""
+
+
+def check_tower(program, family, config_name, model_name, options, folder):
+    model = made(config_name, model_name, dict(options, attn_implementation="eager"), folder)
+    torch.manual_seed(2)
+    ids = torch.randint(4, 96, (1, LENGTH))
+    ids[0, -1] = 96
+    with torch.no_grad():
+        reference = model(ids, output_attentions=True)
+    return compared(program, model, reference, ["--tokens", ",".join(map(str, ids[0].tolist()))], folder)
 
 
 def check(program, family, config_name, model_name, options, folder):
@@ -156,7 +244,7 @@ def check(program, family, config_name, model_name, options, folder):
     return f"parts from transformers: {wrong}" if wrong else ""
 
 
-def check_beside(program, config_name, model_name, options, folder):
+def check_beside(program, family, config_name, model_name, options, folder):
     model = getattr(transformers, model_name)(getattr(transformers, config_name)(**options, attn_implementation="eager")).eval()
     drawn(model)
     if hasattr(model, "final_logits_bias"):
@@ -202,15 +290,15 @@ def main():
     global passed, failed
     program = pathlib.Path(sys.argv[1]).resolve()
     wanted = sys.argv[2:]
-    for family, (config_name, model_name, sets) in [*CASES.items(), *BESIDE.items()]:
+    everything = [(check, *case) for case in CASES.items()] + [(check_image, *case) for case in IMAGES.items()] + [(check_tower, *case) for case in TOWERS.items()] + [(check_beside, *case) for case in BESIDE.items()]
+    for how, family, (config_name, model_name, sets) in everything:
         if wanted and family not in wanted:
             continue
         for i, options in enumerate(sets):
             with tempfile.TemporaryDirectory() as folder:
                 what = f"{family}, options {i}"
                 try:
-                    wrong = (check_beside(program, config_name, model_name, options, pathlib.Path(folder)) if family in BESIDE
-                             else check(program, family, config_name, model_name, options, pathlib.Path(folder)))
+                    wrong = how(program, family, config_name, model_name, options, pathlib.Path(folder))
                 except Exception as error:  # the library's own
                     wrong = f"transformers: {type(error).__name__}: {error}"
             passed += not wrong

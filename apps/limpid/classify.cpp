@@ -14,7 +14,15 @@ namespace {
 
 struct ClassifyCall : TaskCall {
   BatchOptions options;
+  std::optional<int64_t> top;
 };
+
+constexpr int64_t k_shown = 10;  // classes, for people
+
+std::vector<ClassScore> first_of(std::vector<ClassScore> classes, int64_t most) {
+  if (static_cast<int64_t>(classes.size()) > most) classes.resize(static_cast<size_t>(most));
+  return classes;
+}
 
 void put(Json& json, const ClassScore& score) {
   json["class"] = score.name;
@@ -22,11 +30,12 @@ void put(Json& json, const ClassScore& score) {
   json["logit"] = score.logit;
 }
 
-Json text_json(const Classified& text) {
-  Json json = {{"text", text.text}};
+Json text_json(const Classified& text, const ClassifyCall& call, bool image) {
+  Json json = {{image ? "image" : "text", text.text}};
   if (!text.classes.empty()) {
     json["classes"] = Json::array();
-    for (const ClassScore& score : text.classes) put(json["classes"].emplace_back(Json::object()), score);
+    for (const ClassScore& score : first_of(text.classes, call.top.value_or(INT64_MAX)))
+      put(json["classes"].emplace_back(Json::object()), score);
     return json;
   }
   json["words"] = Json::array();
@@ -44,47 +53,69 @@ Json text_json(const Classified& text) {
   return json;
 }
 
-void print_for_people(const Classified& text, size_t room) {
-  print("\"" + visible_line(text.text) + "\"\n");
+void print_for_people(const Classified& text, const ClassifyCall& call, bool image, size_t room) {
+  print(image ? visible_line(text.text) + "\n" : "\"" + visible_line(text.text) + "\"\n");
+  const std::vector<ClassScore> classes = first_of(text.classes, call.top.value_or(k_shown));
   const auto line = [](const std::string& first, size_t width, const std::string& rest) {
     print("  " + pad_to_width(first, width) + "  " + rest + "\n");
   };
   size_t widest = 0, named = 0;
-  for (const ClassScore& score : text.classes) widest = std::max(widest, display_width(score.name));
+  for (const ClassScore& score : classes) widest = std::max(widest, display_width(score.name));
   for (const LabelledWord& word : text.words) {
     widest = std::max(widest, display_width(visible_line(word.text)));
     named = std::max(named, display_width(word.best.name));
   }
   widest = std::min(widest, room / 2);
-  for (const ClassScore& score : text.classes) line(score.name, widest, probability_text(score.probability));
+  for (const ClassScore& score : classes) line(score.name, widest, probability_text(score.probability));
+  if (const size_t more = text.classes.size() - classes.size(); more > 0)
+    print(join("  and ", more, " less likely", more == 1 ? " one" : " ones", " (--top N shows more)\n"));
   for (const LabelledWord& word : text.words)
     line(visible_line(word.text), widest,
          pad_to_width(word.best.name, std::min(named, room / 3)) + "  " +
              probability_text(word.best.probability));
 }
 
-void run(const ClassifyCall& call, const Terminal& terminal) {
+Classes classes_of_texts(const ClassifyCall& call, const Model& model, const Terminal& terminal) {
   const std::vector<std::string> texts = texts_of(call);
-  const Model model = open_model(call.model);
   BatchOptions options = call.options;
   std::optional<RunBar> bar(std::in_place, terminal);
   options.progress = [&](double done, const std::string& next) { bar->show(done, next); };
-  const Classes classes = classify(model, texts, options);
+  Classes classes = classify(model, texts, options);
   bar.reset();  // gone before the result stands there
   TraceOptions traced;
   traced.longest = longest_text(model);
   save_trace(call, model, texts[0], traced, terminal);
+  return classes;
+}
+
+Classes classes_of_images(const ClassifyCall& call, const Model& model, const Terminal& terminal) {
+  const std::vector<ImageSource> images = images_of(call);
+  BatchOptions options = call.options;
+  std::optional<RunBar> bar(std::in_place, terminal);
+  options.progress = [&](double done, const std::string& next) { bar->show(done, next); };
+  Classes classes = classify_images(model, images, options);
+  bar.reset();
+  save_trace(call, model, images[0], terminal);
+  return classes;
+}
+
+void run(const ClassifyCall& call, const Terminal& terminal) {
+  check_task(call);
+  const Model model = open_model(call.model);
+  const bool image = reads_images(model.config());
+  const Classes classes =
+      image ? classes_of_images(call, model, terminal) : classes_of_texts(call, model, terminal);
   print_notes(classes.notes);
   if (call.json) {
     Json all = Json::array();
-    for (const Classified& text : classes.texts) all.push_back(text_json(text));
+    for (const Classified& text : classes.texts) all.push_back(text_json(text, call, image));
     return print(json_text({{"model", visible_line(model.title())},
                             {"independent", model.tasks().independent_classes},
-                            {"texts", std::move(all)}}));
+                            {image ? "images" : "texts", std::move(all)}}));
   }
   for (size_t i = 0; i < classes.texts.size(); ++i) {
     if (i > 0) print("\n");
-    print_for_people(classes.texts[i], static_cast<size_t>(std::max(terminal.columns, 40)));
+    print_for_people(classes.texts[i], call, image, static_cast<size_t>(std::max(terminal.columns, 40)));
   }
 }
 
@@ -93,17 +124,22 @@ void run(const ClassifyCall& call, const Terminal& terminal) {
 Work add_classify(CLI::App& app) {
   auto call = std::make_shared<ClassifyCall>();
   CLI::App* sub = app.add_subcommand(
-      "classify", "The classes of a text, or of each of its words, with their probabilities.");
+      "classify", "The classes of a text, of each of its words, or of an image, with their probabilities.");
   add_task_options(*sub, *call);
   sub->add_option("--batch", call->options.batch,
                   "At most so many texts are run at once; changes no number (32).")
       ->check(CLI::Range(1, 4096).description(""))
       ->type_name("N");
+  sub->add_option("--top", call->top,
+                  "So many of the likeliest classes are shown (10; --json has all of them).")
+      ->check(CLI::Range(1, 1 << 20).description(""))
+      ->type_name("N");
   sub->footer(
       "A word is shown with the class of its first token; --json has every token's.\n\n"
       "Examples:\n"
       "  limpid classify \"What a day!\" --model FOLDER\n"
-      "  limpid classify --lines texts.txt --model bert-base-NER --json\n");
+      "  limpid classify --lines texts.txt --model bert-base-NER --json\n"
+      "  limpid classify cat.jpg photos/ --model vit-base-patch16-224 --top 3\n");
   return [call](const Terminal& terminal) { run(*call, terminal); };
 }
 

@@ -182,7 +182,7 @@ Trace trace_of(const DrawCall& call) {
   TraceOptions options;
   options.reads = [&](const Trace& begun) {
     if (whole) return reads_of(call, begun);
-    return call.reads(begun, [&](const Trace& shown) { return reads_of(call, shown); });
+    return call.reads(begun, [&](const Trace& part) { return reads_of(call, part); });
   };
   options.parameters = call.figure == "matrices" || call.figure == "slides" || call.network.textbook();
   if (call.network.textbook()) options.seed = call.network.seed;
@@ -328,7 +328,10 @@ Work add_draw(CLI::App& app) {
   sub->add_option("--page", call->page, "Only this page of a figure of several, from 1.")->type_name("N");
   const std::string which = "What of it";
   add_part_option(*sub, *call, which);
-  sub->add_option("--text", call->text, "The sentence to run through the network (Life is short).")
+  sub->add_option(
+         "--text", call->text,
+         "The sentence to run through the network (Life is short), or a PNG or JPEG file for a model that "
+         "reads images.")
       ->type_name("TEXT")
       ->group(which);
   sub->add_option("--layer", call->layer, "The layer, from 0 (0).")

@@ -34,7 +34,7 @@ void keep(const Embeddings& e, const Model& model, const std::string& path) {
   if (path.ends_with(".npz")) return write_npz(path, std::map<std::string, ConstView>{{k_array, e.vectors}});
   write_safetensors(path, std::map<std::string, ConstView>{{k_array, e.vectors}},
                     {{"model", visible_line(model.title())},
-                     {"pooling", std::string(name(e.pooling))},
+                     {"pooling", e.own ? "own" : std::string(name(e.pooling))},
                      {"normalized", e.normalized ? "true" : "false"}});
 }
 
@@ -48,12 +48,12 @@ Json rows_json(const Tensor& t) {
   return rows;
 }
 
-void print_json(const Embeddings& e, const Model& model, const std::vector<std::string>& texts) {
+void print_json(const Embeddings& e, const Model& model, const std::vector<std::string>& texts, bool image) {
   print(json_text({{"model", visible_line(model.title())},
-                   {"pooling", name(e.pooling)},
+                   {"pooling", e.own ? "own" : name(e.pooling)},
                    {"normalized", e.normalized},
                    {"width", e.vectors.shape()[1].size},
-                   {"texts", texts},
+                   {image ? "images" : "texts", texts},
                    {"tokens", e.tokens},
                    {"embeddings", rows_json(e.vectors)},
                    {"cosines", rows_json(cosines(e.vectors))}}));
@@ -103,10 +103,12 @@ void print_cosines(const Tensor& table, const std::vector<std::string>& texts, i
 }
 
 void print_for_people(const Embeddings& e, const Model& model, const std::vector<std::string>& texts,
-                      const Terminal& terminal) {
-  print(join(visible_line(model.title()), ": ", texts.size(), texts.size() == 1 ? " text" : " texts", ", ",
-             e.vectors.shape()[1].size, " numbers ", texts.size() == 1 ? "long" : "each", " (",
-             name(e.pooling), " pooling", e.normalized ? ", scaled to length 1" : "", ")\n"));
+                      bool image, const Terminal& terminal) {
+  print(join(visible_line(model.title()), ": ", texts.size(), image ? " image" : " text",
+             texts.size() == 1 ? ", " : "s, ", e.vectors.shape()[1].size, " numbers ",
+             texts.size() == 1 ? "long" : "each", " (",
+             e.own ? std::string("the network's own vector") : join(name(e.pooling), " pooling"),
+             e.normalized ? ", scaled to length 1" : "", ")\n"));
   if (texts.size() == 1) return print_vector(e);
   print("cosines: 1 for the same direction, 0 for none in common\n");
   print_cosines(cosines(e.vectors), texts, terminal.columns);
@@ -114,36 +116,47 @@ void print_for_people(const Embeddings& e, const Model& model, const std::vector
 
 void run(const EmbedCall& call, const Terminal& terminal) {
   check(call);
-  const std::vector<std::string> texts = texts_of(call);
+  check_task(call);
   EmbedOptions options = call.options;
   if (call.pooling) options.pooling = pooling_named(*call.pooling);
   const Model model = open_model(call.model);
+  const bool image = reads_images(model.config());
+  std::vector<ImageSource> images;
+  std::vector<std::string> texts;  // or the images' names
+  if (image) images = images_of(call);
+  if (!image) texts = texts_of(call);
+  for (const ImageSource& each : images) texts.push_back(each.name);
   std::optional<RunBar> bar(std::in_place, terminal);
   options.run.progress = [&](double done, const std::string& next) { bar->show(done, next); };
-  const Embeddings e = embed(model, texts, options);
+  const Embeddings e = image ? embed_images(model, images, options) : embed(model, texts, options);
   bar.reset();  // gone before the result stands there
   keep(e, model, call.out);
   TraceOptions traced;
   traced.longest = longest_text(model);
-  save_trace(call, model, texts[0], traced, terminal);
+  if (image)
+    save_trace(call, model, images[0], terminal);
+  else
+    save_trace(call, model, texts[0], traced, terminal);
   print_notes(e.notes);
   if (call.json)
-    print_json(e, model, texts);
+    print_json(e, model, texts, image);
   else
-    print_for_people(e, model, texts, terminal);
+    print_for_people(e, model, texts, image, terminal);
 }
 
 }  // namespace
 
 Work add_embed(CLI::App& app) {
   auto call = std::make_shared<EmbedCall>();
-  CLI::App* sub =
-      app.add_subcommand("embed", "Texts as vectors, and how alike they are: the cosine of each pair.");
+  CLI::App* sub = app.add_subcommand(
+      "embed", "Texts or images as vectors, and how alike they are: the cosine of each pair.");
   add_task_options(*sub, *call);
   sub->add_option(
          "--pooling", call->pooling,
          "What of the last hidden state stands for a text: its mean over the tokens, the first ([CLS]), "
-         "the largest of each feature, or the last (as the model's folder says, else mean).")
+         "the largest of each feature, or the last (as the model's folder says, else mean; of images cls "
+         "where "
+         "there is a class token).")
       ->check(CLI::IsMember({"mean", "cls", "max", "last"}).description(""))
       ->type_name("mean|cls|max|last");
   EmbedCall* const c = call.get();
@@ -163,6 +176,7 @@ Work add_embed(CLI::App& app) {
       "Examples:\n"
       "  limpid embed \"Life is short\" \"Art is long\" --model all-MiniLM-L6-v2\n"
       "  limpid embed --lines texts.txt --model all-MiniLM-L6-v2 -o vectors.npy\n"
+      "  limpid embed photos/ --model dinov2-base\n"
       "  limpid embed @book.txt --model all-MiniLM-L6-v2 --json --trace book.npz\n");
   return [call](const Terminal& terminal) { run(*call, terminal); };
 }

@@ -75,9 +75,7 @@ Trace run(const ExplainArguments& call) {
   std::vector<std::string> learned;
   if (!options.gradients) {
     const bool fused = !call.network.textbook() && !call.plain && !call.in_double;
-    const size_t tokens = !fused                 ? 0
-                          : input.tokens.empty() ? input.model.encode(input.text).size()
-                                                 : input.tokens.size();
+    const size_t tokens = fused ? input.length() : 0;
     for (const std::string& name :
          values_explaining(graph, cell.name, call.what.depth, tokens > k_long_text && call.edit.empty())) {
       if (graph.value(graph.require(name)).kind == Value::Kind::parameter)

@@ -10,6 +10,7 @@
 
 #include "files/recognize.h"
 #include "limpid/files.h"
+#include "limpid/images.h"
 
 namespace limpid::command {
 
@@ -303,12 +304,35 @@ CLI::Validator from_zero() {
           ""};
 }
 
+void Input::take(const std::string& given) {
+  if (!reads_images(model.config())) {
+    text = given;
+    return;
+  }
+  const ImageSource image = image_named(given);
+  pixels = model.image_input(image.read());
+  text = image.name;
+}
+
+size_t Input::length() const {
+  if (pixels.count() > 0) return static_cast<size_t>(context_of(model.config()));
+  return tokens.empty() ? model.encode(text).size() : tokens.size();
+}
+
 namespace {
+
+void take_text(Input& input, const std::string& text) {
+  if (!input.model.tokenizer())
+    fail_call(
+        "this model has no tokenizer; give it as --tokenizer FILE, or token ids instead of a text: "
+        "--tokens "
+        "2,0,1");
+  refuse_image(text);
+  input.take(text);
+}
 
 constexpr const char* k_reads_series =
     "this model reads series, which limpid takes from C++ alone so far (Model::trace)";
-constexpr const char* k_reads_images =
-    "this model reads images, which limpid takes from C++ alone so far (Model::trace)";
 
 void require_tokens(const char* option, const std::vector<int64_t>& ids, int64_t vocabulary) {
   for (int64_t id : ids)
@@ -343,11 +367,22 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
     if (argument) fail_call("a text and --vectors exclude each other; leave one out");
     return vectors_input(call);
   }
-  if (call.textbook() || call.tokens.empty()) return input_of_text(call, text_of(argument));
+  if (call.textbook()) return input_of_text(call, text_of(argument));
+  if (call.tokens.empty()) {
+    // What the argument means depends on the model; the built-in one reads texts.
+    if (call.model.empty()) return input_of_text(call, text_of(argument));
+    Input input{open_model(call), "", {}};
+    if (reads_images(input.model.config()))
+      input.take(argument.value_or("-"));
+    else
+      take_text(input, text_of(argument));
+    return input;
+  }
   if (argument) fail_call("a text and --tokens exclude each other; leave one out");
   Input input{open_model(call), "", call.tokens};
   const int64_t vocabulary = vocabulary_of(input.model.config());
-  if (reads_images(input.model.config())) fail_call(k_reads_images);
+  if (reads_images(input.model.config()))
+    fail_call("this model reads images, which have no token ids; give a PNG or JPEG file");
   if (reads_series(input.model.config())) fail_call(k_reads_series);
   require_tokens("--tokens", input.tokens, vocabulary);
   set_target(call, input);
@@ -356,14 +391,12 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
 
 Input input_of_text(const NetworkCall& call, const std::string& text) {
   if (call.textbook()) return walk_input(call, text);
-  Input input{open_model(call), text, {}};
+  Input input{open_model(call), "", {}};
   if (reads_series(input.model.config())) fail_call(k_reads_series);
-  if (reads_images(input.model.config())) fail_call(k_reads_images);
-  if (!input.model.tokenizer())
-    fail_call(
-        "this model has no tokenizer; give it as --tokenizer FILE, or token ids instead of a text: "
-        "--tokens "
-        "2,0,1");
+  if (reads_images(input.model.config()))
+    input.take(text);
+  else
+    take_text(input, text);
   set_target(call, input);
   return input;
 }

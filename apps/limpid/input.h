@@ -71,18 +71,24 @@ std::vector<int64_t> ids_of(const char* option, const std::string& list);
 /// Of an option: a whole number, from 0.
 CLI::Validator from_zero();
 
-/// A model, and what goes through it: a text, token ids, or vectors.
+/// A model, and what goes through it: a text, token ids, vectors, or an image.
 struct Input {
   Model model;
-  std::string text;
+  std::string text;  // of an image: its name
   std::vector<int64_t> tokens;
   std::optional<std::vector<int64_t>> target = {};  // of an encoder-decoder: what its decoder reads
+  Tensor pixels = {};  // of an image, as the model reads it; else empty
 
   Trace trace(const TraceOptions& options) {
+    if (pixels.count() > 0) return model.trace(pixels, options, text);
     TraceOptions beside = options;
     if (target) beside.target = target;
     return tokens.empty() ? model.trace(text, beside) : model.trace(tokens, beside);
   }
+  /// Another text, or for a model that reads images the image of that name.
+  void take(const std::string& given);
+  /// How many tokens, or rows of an image, go through the network.
+  size_t length() const;
 };
 
 /// --part: which attention of an encoder-decoder is shown; other networks have none.
@@ -100,7 +106,8 @@ struct PartCall {
   std::optional<NetworkPart> of(const Trace&) const;
 };
 void add_part_option(CLI::App& sub, PartCall& call, const std::string& group = "Options");
-/// `argument` as text_of has it; not read where --tokens or --vectors stand for it.
+/// `argument` as text_of has it, for a model that reads images the name of one; not read where --tokens or
+/// --vectors stand for it.
 Input input_of(const NetworkCall& call, const std::optional<std::string>& argument);
 /// The same for a text that is here already.
 Input input_of_text(const NetworkCall& call, const std::string& text);

@@ -85,6 +85,10 @@ void add_means(const Edit& edit, const std::string& source, Input& input, NamedE
     const bool own = source == "positions";
     const std::vector<std::string> lines = own ? std::vector<std::string>(1) : lines_of(source);
     for (const std::string& line : lines) {
+      if (!own && input.pixels.count() > 0)
+        fail_call("=mean:", source,
+                  ": means over lines are of texts; a model that reads images takes mean:positions, "
+                  "or a stored trace");
       const Trace seen = own ? input.trace(options) : input.model.trace(line, options);
       for (const std::string& stage : stages) means[stage].add(stage, seen[stage]);
     }

@@ -43,9 +43,7 @@ Trace trace_of(const CLI::App& sub, const QuizCall& call) {
   Input input = input_of(call.network, given ? call.argument : std::optional<std::string>("Life is short"));
   TraceOptions options;
   if (call.network.textbook()) options.seed = call.network.seed;
-  const size_t tokens = call.network.textbook() ? 0
-                        : input.tokens.empty()  ? input.model.encode(input.text).size()
-                                                : input.tokens.size();
+  const size_t tokens = call.network.textbook() ? 0 : input.length();
   const Graph& graph = input.model.graph();
   const std::string layer = join("blocks.", call.layer.value_or(0), ".attn.");
   for (const char* stage :

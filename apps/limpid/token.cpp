@@ -29,17 +29,18 @@ std::vector<int> labelled(const Trace& trace, const std::string& label) {
 std::vector<int> positions_of(const Trace& trace, const std::string& argument) {
   const TokenChoice choice = parse_token_choice(argument);
   const auto count = static_cast<int64_t>(trace.tokens.size());
+  const std::string words = trace.token_word + (trace.token_word == "patch" ? "es" : "s");
   if (choice.index) {
     const int64_t index = *choice.index < 0 ? *choice.index + count : *choice.index;
     if (index < 0 || index >= count)
-      fail_call("--token ", argument, ": there are ", count, " ", trace.token_word, "s, 0 to ", count - 1);
+      fail_call("--token ", argument, ": there are ", count, " ", words, ", 0 to ", count - 1);
     return {static_cast<int>(index)};
   }
   std::vector<int> found;
-  if (trace.text.empty()) {  // bare ids or vectors: by their labels
+  if (trace.text.empty() || trace.token_word == "patch") {  // bare ids, vectors, patches: by their labels
     found = labelled(trace, choice.word);
     if (found.empty())
-      fail_call("--token ", argument, ": not here; there are ", count, " ", trace.token_word, "s, from ",
+      fail_call("--token ", argument, ": not here; there are ", count, " ", words, ", from ",
                 in_quotes(trace.tokens.front().label), " to ", in_quotes(trace.tokens.back().label));
     if (choice.number && *choice.number > static_cast<int64_t>(found.size()))
       fail_call("--token ", argument, ": it is there ", found.size(), " times");

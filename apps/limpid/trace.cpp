@@ -185,7 +185,7 @@ void trace_lines(const TraceCall& call, const Terminal& terminal) {
   for (size_t i = 0; i < lines.size(); ++i) {
     const bool anew = !input || call.network.textbook();  // whose network is made for its sentence
     if (anew) input.emplace(input_of_text(call.network, lines[i]));
-    input->text = lines[i];
+    if (!anew) input->take(lines[i]);
     if (anew || own_means) edits = read_edits(call.edit, *input);
     const Trace seen = run(*input, edits, call, terminal);
     if (!call.out.empty()) save(seen, numbered(call.out, i + 1, lines.size()));
@@ -273,8 +273,9 @@ Work add_trace(CLI::App& app) {
       app.add_subcommand("trace", "Shows a sentence's way through a network, every number of it.");
   sub->add_option(
          "TEXT", call->argument,
-         "The sentence; @FILE reads it from a file, - or nothing from standard input.  A stored trace, "
-         "FILE.safetensors or FILE.npz, is shown again.")
+         "The sentence; @FILE reads it from a file, - or nothing from standard input.  For a model that "
+         "reads "
+         "images, a PNG or JPEG file.  A stored trace, FILE.safetensors or FILE.npz, is shown again.")
       ->type_name("");
   add_network_options(*sub, call->network);
   sub->add_option(

@@ -19,7 +19,7 @@
 namespace LIMPID_API limpid {
 
 /// How a network learns where a word stands.
-enum class Positions { none, learned, sinusoidal, rotary, alibi, relative_bias, relative_keys };
+enum class Positions { none, learned, sinusoidal, rotary, alibi, relative_bias, relative_keys, patch_bias };
 std::string_view name(Positions);
 /// Over the width of a row, but for batch: over what was learned from, by running statistics.
 enum class Norm { layer, rms, batch };
@@ -28,9 +28,9 @@ std::string_view name(Norm);
 enum class Activation { gelu, gelu_tanh, relu, silu, swiglu, tanh, quick_gelu, relu_squared };
 std::string_view name(Activation);
 /// What stands at the end: the next word or the hidden word at every place, classes or numbers a sequence,
-/// classes a token, nothing (the last hidden state is what the network gives), or what comes next in a
-/// series.
-enum class Head { next_word, classes, regression, masked_word, token_classes, none, forecast };
+/// classes a token, a vector a sequence, nothing (the last hidden state is what the network gives), or what
+/// comes next in a series.
+enum class Head { next_word, classes, regression, masked_word, token_classes, embedding, none, forecast };
 std::string_view name(Head);
 
 /// (x - mean) / scale * w + b, or x / scale * w (rms), over the width; scale = sqrt(variance + epsilon).
@@ -64,6 +64,7 @@ struct AttentionOptions {
   double scale = 0;  // of the dot products; 0: 1 / sqrt(width)
   double softcap = 0;
   bool bias = false;      // of queries, keys and values
+  bool key_bias = true;   // with it: of keys too (BEiT: false)
   bool out_bias = false;  // of the joining projection
   // Queries and keys go through a norm of their own: each head's by itself, or all heads as one row.
   std::optional<NormOptions> query_key_norm = {};
@@ -73,11 +74,13 @@ struct AttentionOptions {
   int64_t max_distance = 16;    // relative_keys: positions further apart than this look alike
   int64_t buckets = 32;         // relative_bias
   int64_t bias_distance = 128;  // relative_bias: from here on, one bucket
-  std::string bias_table = "";  // relative_bias: the table's name, where layers share it; empty: in/rel_bias
-  double init = 0.02;           // deviation of the weights at the start
-  double out_init = 0.02;       // of the joining projection
-  double dropout = 0;           // of the weights, when training
-  std::string each = "word";    // what a row of x is, for the captions: "word", "vector"
+  std::string bias_table =
+      "";  // relative_bias, patch_bias: the table's name, where layers share it; empty: in/rel_bias
+  int64_t patch_lines = 0, patch_columns = 0;  // patch_bias: a class token stands before them
+  double init = 0.02;                          // deviation of the weights at the start
+  double out_init = 0.02;                      // of the joining projection
+  double dropout = 0;                          // of the weights, when training
+  std::string each = "word";                   // what a row of x is, for the captions: "word", "vector"
 };
 
 /// The paper's figure 2 (Vaswani 2017): x [B,T,C] asks, memory [B,S,C] answers (the same stage for
@@ -89,7 +92,7 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions&,
 
 /// y = act(x W_in) W_out, or gated: (act(x W_in) * (x W_up)) W_out.
 struct FeedForwardOptions {
-  int64_t width = 0;
+  int64_t width = 0;  // 0: the block has none (norms before alone)
   Activation activation = Activation::gelu;
   bool gated = false;
   bool bias = true;
@@ -116,6 +119,7 @@ struct BlockOptions {
   std::optional<AttentionOptions> cross = {};  // to the encoder's rows; with norms before or after
   FeedForwardOptions feed_forward = {};
   double residual_scale = 1;  // of what attention and feed-forward add
+  bool layer_scale = false;   // each feature of it has a learned gain: ls1.w, ls2.w (gain; not with parallel)
 };
 
 struct Stack {
@@ -145,12 +149,14 @@ struct TokenInputs {
 };
 
 /// Images: pixels [B,channels,height,width] -> [B,T,width], a row a square, behind the learned tokens
-/// (Dosovitskiy 2020). A table of learned positions is added.
+/// (Dosovitskiy 2020).
 struct PatchInputs {
   int64_t channels = 3, height = 224, width = 224;  // of an image
   int64_t size = 16;                                // of a square's side
   bool bias = true;
   std::vector<std::string> tokens = {};  // learned rows before the patches: "cls_token", ...
+  bool positions = true;                 // a table of learned ones is added
+  std::optional<NormOptions> norm = {};  // then (CLIP)
 
   int64_t count() const { return static_cast<int64_t>(tokens.size()) + height / size * (width / size); }
 };
@@ -179,9 +185,14 @@ struct HeadOptions {
   Activation activation = Activation::gelu;
   bool transform_bias = true;
   std::optional<NormOptions> transform_norm = {};
-  Pool pool = Pool::first;  // classes, regression, forecast
-  bool flat = false;        // forecast: all rows side by side, in place of a pooled one
-  int64_t outputs = 0;      // classes, numbers, or moments ahead
+  Pool pool = Pool::first;                    // classes, regression, embedding, forecast
+  std::optional<NormOptions> pool_norm = {};  // of the pooled row
+  bool flat = false;                          // forecast: all rows side by side, in place of a pooled one
+  int64_t outputs = 0;                        // classes, numbers, or moments ahead; embedding: of the projection, 0 for none
+  // In place of the pool: a learned row ("head.probe") asks all others through attention, and a feed-forward
+  // layer behind pool_norm is added to what it gathered (SigLIP).
+  std::optional<AttentionOptions> pool_attention = {};
+  FeedForwardOptions pool_feed_forward = {};
 };
 
 /// What reads the source of an encoder-decoder: stages and parameters stand under "encoder.".

@@ -15,6 +15,7 @@
 #include "limpid/api.h"
 #include "limpid/engine.h"
 #include "limpid/files.h"
+#include "limpid/image.h"
 #include "limpid/network.h"
 #include "limpid/text.h"
 #include "limpid/trace.h"
@@ -83,6 +84,10 @@ struct ModelTasks {
   std::string pooling_problem;     // why what the folder says of it cannot be done; empty: it can
   std::optional<Writing> writing;  // of an encoder-decoder
   std::string chat_template;       // the program that writes conversations (chat.h); empty: it has none
+  /// How an image becomes what the network reads; nothing: the network reads none, or it is not known how
+  /// (image_problem says why).
+  std::optional<ImageProcessor> image;
+  std::string image_problem;
 };
 
 struct ForeignModel;  // another program's, as it was read
@@ -243,13 +248,18 @@ class Model {
   /// text's last ones go, those that the tokenizer adds stay.
   ModelInput encode(const std::string& text, Specials, int64_t longest = INT64_MAX) const;
 
+  /// An image u8 [Y,X,K] (read_image) as the network reads it, [1,channels,height,width]: what
+  /// tasks().image says.  Throws Error{call} for a network that reads no images, Error{work} where the
+  /// model's folder asks for what limpid does not have, or gives another size than the network reads.
+  Tensor image_input(const ConstView& image) const;
+
   /// Runs one sentence and records what happened.
   Trace trace(const std::string& text, const TraceOptions& = {}) const;
   Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {}) const;
   /// One image [1,channels,height,width], already normalised as the model was trained, of a network that
   /// reads images: its patches are called by line and column.  Or one series [1,length,channels], as it is,
-  /// of one that reads series: its patches are called by their moments.
-  Trace trace(const Tensor& input, const TraceOptions& = {}) const;
+  /// of one that reads series: its patches are called by their moments.  `name` stands for it in the trace.
+  Trace trace(const Tensor& input, const TraceOptions& = {}, const std::string& name = "") const;
   /// Runs a batch of token ids [B,T] (or vectors [B,T,C], images [B,channels,height,width], series
   /// [B,length,channels]) and returns the engine's result.  Throws Error{call} for an encoder-decoder, which
   /// reads a source too (TokenBatch).

@@ -95,6 +95,14 @@ Stage relative_bias(const Scope& in, Stage scores, Stage table, const RelativeBi
 /// [N,D] with N = 2 K + 1 -> [B,H,T,S].
 Stage relative_keys(const Scope& in, Stage scores, Stage q, Stage table, int64_t first_query = 0);
 
+/// Adds a learned number for how far apart two patches of an image lie: scores [B,H,T,S] of a class token and
+/// `lines` lines of `columns` patches, table [N,H] -> [B,H,T,S] (BEiT, Bao 2021).  Row (down + lines - 1) *
+/// (2 columns - 1) + right + columns - 1 of the table is of a query so far below and right of its key; the
+/// last three of the class token asking a patch, of a patch asking it, and of it asking itself.
+Stage patch_bias(const Scope& in, Stage scores, Stage table, int64_t lines, int64_t columns);
+int64_t patch_bias_rows(int64_t lines, int64_t columns);
+int64_t patch_bias_row(int64_t t, int64_t s, int64_t lines, int64_t columns);
+
 /// pixels [B,channels,height,width] -> [B,T,C]: squares of size by size, from the top left line by line; the
 /// numbers of one, channel by channel.  Height and width are multiples of the size.
 Stage patches(const Scope& in, Stage pixels, int64_t size);
@@ -121,6 +129,9 @@ Stage append(const Scope& in, Stage room, Stage rows);
 
 /// x [B,T,C], rows [N,C] -> [B,N+T,C]: the rows, then x.
 Stage prepend(const Scope& in, Stage x, Stage rows);
+
+/// rows [N,C] for each of the sequences of x [B,T,...] -> [B,N,C].
+Stage learned_rows(const Scope& in, Stage x, Stage rows);
 
 // ---- products ------------------------------------------------------------------------------------
 
@@ -181,6 +192,9 @@ Stage merge_heads(const Scope& in, Stage z);
 /// a + b; b may lack a's leading axes (it is then the same for all of them).
 Stage add(const Scope& in, Stage a, Stage b);
 
+/// x * w, w [C] over the last axis (layer scale, Touvron 2021).
+Stage gain(const Scope& in, Stage x, Stage w);
+
 /// Over the last axis: (x - mean) / scale * w + b, scale = sqrt(variance + epsilon); w, b [C] or none (Ba
 /// 2016). Outputs "normalized" (the main one, after gain and bias) and "scale" [..., no last axis].
 Stage layer_norm(const Scope& in, Stage x, Stage w = {}, Stage b = {}, double epsilon = 1e-5);
@@ -207,8 +221,9 @@ Stage dropout(const Scope& in, Stage x, double rate);
 
 // ---- heads of the network, losses ----------------------------------------------------------------
 
-enum class Pool { first, mean, last };
-/// One row a sequence: x [B,T,C], lengths [B] i64 or none -> [B,C].
+/// `rest`: the mean of all rows but the first; first_and_rest: the first, and behind it that mean.
+enum class Pool { first, mean, last, rest, first_and_rest };
+/// One row a sequence: x [B,T,C], lengths [B] i64 or none -> [B,C], of first_and_rest [B,2C].
 Stage pool(const Scope& in, Stage x, Pool, Stage lengths = {});
 /// weights [B,T,R] (a softmax over T), x [B,T,C] -> [B,R,C]: R weighted sums (Lin 2017, the self-attentive
 /// sentence embedding).

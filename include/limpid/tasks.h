@@ -1,4 +1,4 @@
-// What models are for: a text's vector, its hidden words, its class, its translation.
+// What models are for: a text's or an image's vector, its hidden words, its class, its translation.
 //
 //   Model model = Model::load("all-MiniLM-L6-v2");               // a folder of the hub
 //   Embeddings e = embed(model, {"Life is short", "Art is long"});
@@ -29,6 +29,21 @@ struct BatchOptions {
 /// and classify cut a longer text and say so.
 int64_t longest_text(const Model&);
 
+// ---- images --------------------------------------------------------------------------------------
+
+/// An image that is read when its turn comes: u8 [Y,X,K], as read_image() gives it.
+struct ImageSource {
+  std::string name;  // for people
+  std::function<Tensor()> read;
+};
+/// A PNG or JPEG file.
+ImageSource image_file(const std::string& path);
+/// The same in memory, which outlives the source.
+ImageSource image_in_memory(Bytes, const std::string& name);
+/// The .png, .jpg and .jpeg files of a folder (in capitals too), by name.  Throws Error{work} where there is
+/// none.
+std::vector<ImageSource> images_in_folder(const std::string& path);
+
 // ---- vectors of texts ----------------------------------------------------------------------------
 
 struct EmbedOptions {
@@ -40,15 +55,21 @@ struct EmbedOptions {
 struct Embeddings {
   Tensor vectors;  // f32 [texts, width]
   Pooling pooling = Pooling::mean;
+  bool own = false;  // the network ends in a vector (CLIP's projection), and it was taken: no pooling
   bool normalized = false;
   std::vector<int64_t> tokens;     // of each text, special ones included
   std::vector<std::string> notes;  // which texts were cut
 };
 
-/// A vector a text, from the last hidden state over its tokens (those that the tokenizer adds included).
+/// A vector a text, from the last hidden state over its tokens (those that the tokenizer adds included), or
+/// the one that the network itself ends in, unless `pooling` asks for another.
 /// Throws Error{call} for a network without one (the textbook's), for texts of no token, and for a folder
 /// that asks for what limpid does not have, unless `pooling` says what to do instead.
 Embeddings embed(const Model&, const std::vector<std::string>& texts, const EmbedOptions& = {});
+
+/// The same of images, of a network that reads them.  Left out, the pooling is the first row where the
+/// network puts a class token before the patches, else the mean; `normalize` is not.  `tokens` counts rows.
+Embeddings embed_images(const Model&, const std::vector<ImageSource>&, const EmbedOptions& = {});
 
 /// The cosine of each pair of rows: f64 [texts, texts]; 0 where one of them is all 0.
 Tensor cosines(const ConstView& vectors);
@@ -128,6 +149,9 @@ struct Classes {
 /// The classes of texts, or of their tokens, as the model is made for.  Throws Error{call} for a model that
 /// tells no classes apart.
 Classes classify(const Model&, const std::vector<std::string>& texts, const BatchOptions& = {});
+
+/// The classes of images: Classified::text is the image's name.
+Classes classify_images(const Model&, const std::vector<ImageSource>&, const BatchOptions& = {});
 
 // ---- a text beside another -----------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ struct Trace {
   std::vector<Token> source;  // ... and its tokens: positions of the encoder's stages (counts_source)
   std::vector<Token> keys;    // what axis S counts, where that is not what axis T counts (part_of)
   std::vector<std::string> vocabulary;  // labels of axis V: words, or classes
-  std::string token_word = "token";     // what a position is called: "word", "token", "vector"
+  std::string token_word = "token";     // what a position is called: "word", "token", "vector", "patch"
   std::shared_ptr<const Graph> graph;
   std::map<std::string, Tensor> values;  // by stage name: whole values
   std::map<std::string, Summary> summaries;

@@ -21,7 +21,7 @@ kernels::HeadStrides strides_of(const ConstView& x) {  // [B,T,H,D]
 // The arguments, and what they point to.
 struct Call {
   kernels::AttentionArgs args;
-  std::vector<float> slopes, distances;
+  std::vector<float> slopes, distances, bias;
 
   Call(const GroupInfo& group, Inputs in, const RunContext& context) {
     const Shape &q = in[0].shape(), &k = in[1].shape(), &v = in[2].shape();
@@ -43,6 +43,7 @@ struct Call {
     size_t next = 3;
     if (o.flag("lengths")) set_lengths(in[next++]);
     if (o.flag("relative_bias")) set_relative_bias(in[next++], o, first);
+    if (o.flag("patch_bias")) set_patch_bias(in[next++], o);
     if (o.flag("alibi")) {
       for (int64_t h = 0; h < args.shape.heads; ++h)
         slopes.push_back(static_cast<float>(alibi_slope(h, args.shape.heads)));
@@ -63,6 +64,20 @@ struct Call {
                   ", the number of keys");
   }
 
+  // A number a head and pair of patches, once for the whole batch: images have few hundreds of these.
+  void set_patch_bias(const ConstView& table, const Options& o) {
+    const int64_t heads = args.shape.heads, places = args.shape.keys, lines = o.integer("lines"),
+                  columns = o.integer("columns");
+    bias.resize(static_cast<size_t>(heads * places * places));
+    for (int64_t t = 0; t < places; ++t)
+      for (int64_t s = 0; s < places; ++s) {
+        const float* row = table.data<float>() + patch_bias_row(t, s, lines, columns) * heads;
+        for (int64_t h = 0; h < heads; ++h) bias[static_cast<size_t>((h * places + t) * places + s)] = row[h];
+      }
+    args.bias = bias.data();
+    args.bias_at = {0, places, places * places};
+  }
+
   // The bucket's number for every distance that there is, once, in place of every cell.
   void set_relative_bias(const ConstView& table, const Options& o, int64_t first) {
     const int64_t heads = args.shape.heads, buckets = table.shape()[0].size;
@@ -81,7 +96,8 @@ struct Call {
 
 // Inputs of a group after q, k and v.
 size_t extra_inputs(const GroupInfo& group) {
-  return size_t{group.options.flag("lengths")} + size_t{group.options.flag("relative_bias")};
+  return size_t{group.options.flag("lengths")} + size_t{group.options.flag("relative_bias")} +
+         size_t{group.options.flag("patch_bias")};
 }
 
 kernels::AttentionObservation observation(GroupWatch* watch) {
@@ -167,7 +183,7 @@ GroupKernel group_kernel(const GroupInfo& group) {
   if (group.kind == "attention" && group.inputs.size() == inputs && group.outputs.size() == 3)
     return attention;
   if (group.kind == "attention_gradient" && group.inputs.size() == inputs + 4 && group.outputs.size() == 3 &&
-      !group.options.flag("relative_bias"))
+      !group.options.flag("relative_bias") && !group.options.flag("patch_bias"))
     return attention_gradient;
   return nullptr;
 }

@@ -88,6 +88,10 @@ constexpr const char* k_other_model = "limpid does not read this format; take th
 constexpr const char* k_gguf_model =
     "`limpid info` reads it, but limpid runs no model of this format; take the model's .safetensors file";
 
+constexpr const char* k_image_advice =
+    "a model that reads images takes it: limpid classify FILE --model FOLDER";
+constexpr const char* k_other_image = "limpid reads PNG and JPEG; save it as one of them";
+
 constexpr Magic k_magics[] = {
     {"\x93NUMPY", FileKind::npy, "a NumPy array (.npy)", ""},
     {"GGUF", FileKind::gguf, "a GGUF model (llama.cpp)", k_gguf_model},
@@ -102,13 +106,25 @@ constexpr Magic k_magics[] = {
      FileKind::archive, "an xz file", k_decompress},
     {"BZh", FileKind::archive, "a bzip2 file", k_decompress},
     {"7z\xbc\xaf\x27\x1c", FileKind::archive, "a 7-Zip archive", k_decompress},
-    {"\x89PNG\r\n\x1a\n", FileKind::image, "a PNG image", "limpid reads no images yet"},
-    {"\xff\xd8\xff", FileKind::image, "a JPEG image", "limpid reads no images yet"},
-    {"GIF8", FileKind::image, "a GIF image", "limpid reads no images yet"},
+    {"\x89PNG\r\n\x1a\n", FileKind::image, "a PNG image", k_image_advice},
+    {"\xff\xd8\xff", FileKind::image, "a JPEG image", k_image_advice},
+    {"GIF8", FileKind::image, "a GIF image", k_other_image},
+    {std::string_view("II*\0", 4), FileKind::image, "a TIFF image", k_other_image},
+    {std::string_view("MM\0*", 4), FileKind::image, "a TIFF image", k_other_image},
     {"%PDF-", FileKind::pdf, "a PDF", "limpid reads no documents; give the text itself"},
     {"\xff\xfe", FileKind::utf16, "text in UTF-16", "make it UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE"},
     {"\xfe\xff", FileKind::utf16, "text in UTF-16", "make it UTF-8 first: iconv -f UTF-16 -t UTF-8 FILE"},
 };
+
+bool is_webp(std::string_view start) {
+  return start.size() >= 12 && start.starts_with("RIFF") && start.substr(8, 4) == "WEBP";
+}
+
+bool is_heif(std::string_view start) {
+  if (start.size() < 12 || start.substr(4, 4) != "ftyp") return false;
+  const std::string_view brand = start.substr(8, 4);
+  return brand == "avif" || brand == "heic" || brand == "heix" || brand == "mif1";
+}
 
 bool is_safetensors(std::string_view start) {
   constexpr uint64_t k_most = 100'000'000;
@@ -207,6 +223,8 @@ RecognizedFile recognize(const ByteSource& source) {
   if (start.starts_with("PK\3\4") || start.starts_with("PK\5\6")) return zip_kind(source, start);
   for (const Magic& magic : k_magics)
     if (start.starts_with(magic.bytes)) return {magic.kind, magic.what, magic.advice};
+  if (is_webp(start)) return {FileKind::image, "a WebP image", k_other_image};
+  if (is_heif(start)) return {FileKind::image, "a HEIF or AVIF image", k_other_image};
   if (start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) return pickle_kind(start);
   if (start.size() > 262 && std::string_view(start).substr(257, 5) == "ustar")
     return {FileKind::archive, "a tar archive", "unpack it first: tar xf FILE"};

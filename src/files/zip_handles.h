@@ -1,11 +1,11 @@
-// libzip's objects, each closed by its owner; and what may come out of an archive in all.
+// libzip's objects, each closed by its owner.
 #pragma once
 
 #include <zip.h>
 
-#include <algorithm>
-#include <cstdint>
 #include <memory>
+
+#include "files/growth.h"
 
 namespace limpid {
 
@@ -30,14 +30,5 @@ struct FreeSource {
 using Archive = std::unique_ptr<zip_t, Discard>;
 using Entry = std::unique_ptr<zip_file_t, CloseEntry>;
 using Source = std::unique_ptr<zip_source_t, FreeSource>;
-
-// Deflate makes a thousand bytes of one: what may come out of an archive in all.  Arrays of measured numbers
-// shrink to a half or a tenth; what shrinks to a hundredth and has more than 256 MB is a trap.
-inline constexpr uint64_t k_always_read = uint64_t{256} << 20, k_most_growth = 100;
-
-inline uint64_t most_unpacked(uint64_t archive_bytes) {
-  if (archive_bytes >= UINT64_MAX / k_most_growth) return k_always_read;
-  return std::max(k_always_read, k_most_growth * archive_bytes);
-}
 
 }  // namespace limpid

@@ -4,6 +4,22 @@
 
 namespace limpid {
 
+namespace {
+
+Json image_json(const ImageProcessor& p) {
+  Json json = {{"channels", p.channels},
+               {"resample", static_cast<int>(p.resample)},
+               {"rescale", p.rescale},
+               {"mean", p.mean},
+               {"std", p.std}};
+  if (p.resize) json["resize"] = {p.resize->height, p.resize->width};
+  if (p.crop) json["crop"] = {p.crop->height, p.crop->width};
+  if (p.shortest_edge > 0) json["shortest_edge"] = p.shortest_edge;
+  return json;
+}
+
+}  // namespace
+
 Json tasks_json(const ModelTasks& tasks) {
   Json json = Json::object();
   if (!tasks.classes.empty()) {
@@ -25,6 +41,7 @@ Json tasks_json(const ModelTasks& tasks) {
                        {"length_penalty", w.length_penalty}};
     if (w.first) json["writing"]["first"] = *w.first;
   }
+  if (tasks.image) json["image"] = image_json(*tasks.image);
   return json;
 }
 
@@ -46,6 +63,26 @@ Writing writing_of(const JsonValue& json) {
   return w;
 }
 
+ImageProcessor image_of(const JsonValue& json) {
+  constexpr int64_t k_most_side = 1 << 16;
+  const auto size = [&](const char* key) -> std::optional<ImageProcessor::Size> {
+    if (!json.has(key)) return std::nullopt;
+    const JsonValue pair = json.at(key);
+    if (pair.size() != 2) pair.unexpected("a height and a width");
+    return ImageProcessor::Size{pair.at(0).integer(1, k_most_side), pair.at(1).integer(1, k_most_side)};
+  };
+  ImageProcessor p;
+  p.channels = json.at("channels").integer(1, 3);
+  p.resize = size("resize");
+  p.crop = size("crop");
+  if (json.has("shortest_edge")) p.shortest_edge = json.at("shortest_edge").integer(1, k_most_side);
+  p.resample = static_cast<Resample>(json.at("resample").integer(0, 5));
+  p.rescale = json.at("rescale").real();
+  json.at("mean").each_item([&](const JsonValue& each) { p.mean.push_back(each.real()); });
+  json.at("std").each_item([&](const JsonValue& each) { p.std.push_back(each.real()); });
+  return p;
+}
+
 ModelTasks tasks_of(const JsonValue& json) {
   ModelTasks tasks;
   if (json.has("classes"))
@@ -55,6 +92,7 @@ ModelTasks tasks_of(const JsonValue& json) {
   if (json.has("normalize")) tasks.normalize = json.at("normalize").boolean();
   if (json.has("chat_template")) tasks.chat_template = json.at("chat_template").text();
   if (json.has("writing")) tasks.writing = writing_of(json.at("writing"));
+  if (json.has("image")) tasks.image = image_of(json.at("image"));
   if (json.has("longest")) tasks.longest_text = json.at("longest").integer(0, INT32_MAX);
   return tasks;
 }

@@ -11,6 +11,8 @@
 
 namespace limpid {
 
+class HubConfig;
+
 /// Another program's model, under our names.
 struct ForeignModel {
   NetworkConfig config;
@@ -24,6 +26,11 @@ struct ForeignModel {
 /// Fills in what a folder says of sentences: modules.json, the configuration of its pooling, the longest
 /// text.  What cannot be read becomes pooling_problem: the network runs without it.
 void read_pooling(const std::string& folder, ModelTasks&);
+
+/// Fills in how a folder's network wants its images: preprocessor_config.json, or what stands for it, said in
+/// a note.  What cannot be done becomes image_problem: the network runs without it, on tensors.
+void read_image_processor(const std::string& folder, const HubConfig&, const Architecture&, ModelTasks&,
+                          std::vector<std::string>& notes);
 
 /// A folder of the hub: config.json, the tensors, the tokenizer.  Throws Error{work} naming the file and what
 /// is wrong with it.

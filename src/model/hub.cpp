@@ -7,6 +7,7 @@
 #include "limpid/files.h"
 #include "model/families/tensors.h"
 #include "model/foreign.h"
+#include "model/position_table.h"
 
 namespace limpid {
 
@@ -126,6 +127,31 @@ std::string chat_template_of(const std::string& folder) {
   return "";
 }
 
+// Images of the size that the folder's processor gives, where that is another than the table of positions
+// has.
+void take_images_size(const HubConfig& config, Architecture& a, ForeignModel& model) {
+  if (!model.tasks.image) return;
+  const std::optional<ImageProcessor::Size> size =
+      model.tasks.image->crop ? model.tasks.image->crop : model.tasks.image->resize;
+  PatchInputs& o = *a.patches;
+  if (!size || (size->height == o.height && size->width == o.width)) return;
+  if (size->height % o.size != 0 || size->width % o.size != 0)
+    config.fail(join("its images become ", size->width, " by ", size->height,
+                     " pixels, as preprocessor_config.json says, ", "which squares of ", o.size,
+                     " do not divide"));
+  const Grid from = {o.height / o.size, o.width / o.size}, to = {size->height / o.size, size->width / o.size};
+  // A file may not ask for more rows than those it holds are good for.
+  constexpr int64_t k_most_growth = 16;
+  if (to.lines * to.columns > k_most_growth * from.lines * from.columns)
+    config.fail(join("its images become ", size->width, " by ", size->height,
+                     " pixels, as preprocessor_config.json says, ", "more than ", k_most_growth,
+                     " times as many as its positions were made for"));
+  Tensor& table = model.parameters.at("pos_embed.W_pos");
+  table = interpolated_positions(table, static_cast<int64_t>(o.tokens.size()), from, to);
+  o.height = size->height;
+  o.width = size->width;
+}
+
 }  // namespace
 
 bool is_hub_folder(const std::string& path) {
@@ -153,6 +179,8 @@ ForeignModel read_hub_folder(const std::string& path) {
   read_pooling(path, model.tasks);
   model.tasks.chat_template = chat_template_of(path);
   if (a.encoder) model.tasks.writing = WritingReader(config, path).read();
+  if (a.patches) read_image_processor(path, config, a, model.tasks, model.notes);
+  if (family.interpolates_positions) take_images_size(config, a, model);
   model.config = std::move(a);
   if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);
   model.title = fs::path(path).lexically_normal().filename().string();

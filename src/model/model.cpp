@@ -326,6 +326,28 @@ std::vector<int64_t> Model::target_of(const std::vector<int64_t>& source, const 
   return ids;
 }
 
+Tensor Model::image_input(const ConstView& image) const {
+  if (!reads_images(impl_->config)) fail_call("this model reads no images; give a text instead");
+  const ModelTasks& tasks = impl_->tasks;
+  if (!tasks.image)
+    fail_work("how this model wants its images: ",
+              tasks.image_problem.empty() ? "its file does not say" : tasks.image_problem);
+  const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
+  const auto require_size = [&](int64_t height, int64_t width) {
+    if (height == o.height && width == o.width) return;
+    fail_work("an image of ", image.shape()[1].size, " by ", image.shape()[0].size, " pixels becomes one of ",
+              width, " by ", height, ", as the model's preprocessor_config.json says, but its network reads ",
+              o.width, " by ", o.height);
+  };
+  // Before anything of that size is made.
+  if (const auto size = tasks.image->crop ? tasks.image->crop : tasks.image->resize;
+      size && image.shape().rank() == 3)
+    require_size(size->height, size->width);
+  Tensor pixels = (*tasks.image)(image);
+  require_size(pixels.shape()[2].size, pixels.shape()[3].size);
+  return pixels;
+}
+
 namespace {
 
 void require_input(const Tensor& given, const Shape& wanted, const char* what) {
@@ -363,17 +385,17 @@ std::vector<Token> patches_of(const SeriesInputs& o) {
 
 }  // namespace
 
-Trace Model::trace(const Tensor& input, const TraceOptions& options) const {
+Trace Model::trace(const Tensor& input, const TraceOptions& options, const std::string& name_of_it) const {
   if (reads_series(impl_->config)) {
     const SeriesInputs& o = *std::get<Architecture>(impl_->config).series;
     require_input(input, {{Axis::B, 1}, {Axis::X, o.length}, {Axis::K, o.channels}}, "series");
-    return impl_->record({input, patches_of(o)}, options);
+    return impl_->record({input, patches_of(o), name_of_it}, options);
   }
   if (!reads_images(impl_->config)) fail_call("trace: this network reads no images and no series");
   const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
   require_input(input, {{Axis::B, 1}, {Axis::K, o.channels}, {Axis::Y, o.height}, {Axis::X, o.width}},
                 "image");
-  return impl_->record({input, patches_of(o)}, options);
+  return impl_->record({input, patches_of(o), name_of_it}, options);
 }
 
 Trace Model::trace(const std::string& text, const TraceOptions& options) const {

@@ -38,8 +38,7 @@ std::string text_name(size_t number, size_t count) {
 TaskInputs task_inputs(const Model& model, const std::vector<std::string>& texts) {
   if (texts.empty()) fail_call("no texts given; give at least one");
   if (reads_series(model.config())) fail_call("this model reads series, not texts");
-  if (reads_images(model.config()))
-    fail_call("this model reads images, not texts; limpid takes those from C++ alone so far (Model::trace)");
+  if (reads_images(model.config())) fail_call("this model reads images, not texts; give image files");
   if (!model.tokenizer())
     fail_call("this model has no tokenizer; give it one: --tokenizer FILE, or LoadOptions::tokenizer");
   const int64_t longest = longest_text(model);

@@ -19,6 +19,13 @@ TaskInputs task_inputs(const Model&, const std::vector<std::string>& texts);
 void run_texts(const Model&, const std::vector<ModelInput>&, const std::string& value, const BatchOptions&,
                const std::function<void(size_t text, const float* rows, int64_t width)>& each);
 
+/// Throws Error{call} unless there are images and the model reads some.
+void require_images(const Model&, const std::vector<ImageSource>&);
+
+/// Reads and runs them, several at once, and calls `each` with an image's number and its part of the value.
+void run_images(const Model&, const std::vector<ImageSource>&, const std::string& value, const BatchOptions&,
+                const std::function<void(size_t image, const float* rows, int64_t width)>& each);
+
 /// exp(x - most) / sum, in double.
 std::vector<double> softmax_of(const float* logits, int64_t count);
 

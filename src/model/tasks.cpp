@@ -47,6 +47,30 @@ void scale_to_one(float* row, int64_t width) {
 
 }  // namespace
 
+namespace {
+
+constexpr const char *k_own_vector = "embedding", *k_last = "last_hidden_state";
+
+// Whether the network ends in a vector, and no other is asked for.
+bool has_own_vector(const Model& model, const EmbedOptions& options) {
+  return !options.pooling && model.graph().find(k_own_vector) >= 0;
+}
+
+// The vector of text or image i out of its rows; out.tokens says how many these are.
+void add_vector(Embeddings& out, size_t i, const float* rows, int64_t width, const std::string& name) {
+  const auto count = static_cast<int64_t>(out.tokens.size());
+  if (out.vectors.count() == 0) out.vectors = Tensor(DType::f32, {{Axis::B, count}, {Axis::C, width}});
+  // Of every token: the largest of some numbers hides a NaN among them.
+  const int64_t count_of_rows = out.own ? 1 : out.tokens[i];
+  require_finite(rows, count_of_rows * width, "the last hidden state of " + name);
+  float* const row = out.vectors.data<float>() + static_cast<int64_t>(i) * width;
+  pool_rows(rows, count_of_rows, width, out.own ? Pooling::cls : out.pooling, row);
+  if (out.normalized) scale_to_one(row, width);
+  require_finite(row, width, "the vector of " + name);
+}
+
+}  // namespace
+
 Embeddings embed(const Model& model, const std::vector<std::string>& texts, const EmbedOptions& options) {
   if (model.graph().find("last_hidden_state") < 0)
     fail_call("this network has no last hidden state that a text's vector could be made of");
@@ -56,21 +80,31 @@ Embeddings embed(const Model& model, const std::vector<std::string>& texts, cons
               "; choose a pooling (mean, cls, max, last) to have another vector all the same");
   const TaskInputs inputs = task_inputs(model, texts);
   Embeddings out;
+  out.own = has_own_vector(model, options);
   out.pooling = options.pooling.value_or(said.pooling.value_or(Pooling::mean));
   out.normalized = options.normalize.value_or(said.normalize);
   out.notes = inputs.notes;
   for (const ModelInput& text : inputs.texts) out.tokens.push_back(static_cast<int64_t>(text.ids.size()));
   const auto each = [&](size_t i, const float* rows, int64_t width) {
-    if (out.vectors.count() == 0)
-      out.vectors = Tensor(DType::f32, {{Axis::B, static_cast<int64_t>(texts.size())}, {Axis::C, width}});
-    // Of every token: the largest of some numbers hides a NaN among them.
-    require_finite(rows, out.tokens[i] * width, "the last hidden state of " + text_name(i, texts.size()));
-    float* const row = out.vectors.data<float>() + static_cast<int64_t>(i) * width;
-    pool_rows(rows, out.tokens[i], width, out.pooling, row);
-    if (out.normalized) scale_to_one(row, width);
-    require_finite(row, width, "the vector of " + text_name(i, texts.size()));
+    add_vector(out, i, rows, width, text_name(i, texts.size()));
   };
-  run_texts(model, inputs.texts, "last_hidden_state", options.run, each);
+  run_texts(model, inputs.texts, out.own ? k_own_vector : k_last, options.run, each);
+  return out;
+}
+
+Embeddings embed_images(const Model& model, const std::vector<ImageSource>& images,
+                        const EmbedOptions& options) {
+  require_images(model, images);
+  const PatchInputs& patches = *std::get<Architecture>(model.config()).patches;
+  const bool has_class = !patches.tokens.empty() && patches.tokens.front() == "cls_token";
+  Embeddings out;
+  out.pooling = options.pooling.value_or(has_class ? Pooling::cls : Pooling::mean);
+  out.normalized = options.normalize.value_or(false);
+  out.tokens.assign(images.size(), patches.count());
+  out.own = has_own_vector(model, options);
+  run_images(
+      model, images, out.own ? k_own_vector : k_last, options.run,
+      [&](size_t i, const float* rows, int64_t width) { add_vector(out, i, rows, width, images[i].name); });
   return out;
 }
 

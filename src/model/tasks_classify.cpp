@@ -16,7 +16,7 @@ Head head_of(const Model& model) {
   if (known && !model.tasks().classes.empty()) return parts->head.kind;
   fail_call(
       "this model tells no classes apart; give one that was trained to (\"architectures\" of its "
-      "config.json: ...ForSequenceClassification or ...ForTokenClassification)");
+      "config.json: ...ForSequenceClassification, ...ForTokenClassification or ...ForImageClassification)");
 }
 
 // Every class, by its number.
@@ -84,6 +84,21 @@ Classes classify(const Model& model, const std::vector<std::string>& texts, cons
     text.words = words_of(text.text, text.tokens);
   };
   run_texts(model, inputs.texts, "logits", options, each);
+  return out;
+}
+
+Classes classify_images(const Model& model, const std::vector<ImageSource>& images,
+                        const BatchOptions& options) {
+  require_images(model, images);
+  head_of(model);
+  Classes out;
+  out.texts.resize(images.size());
+  run_images(model, images, "logits", options, [&](size_t i, const float* logits, int64_t width) {
+    require_finite(logits, width, "what the model says of " + images[i].name);
+    out.texts[i].text = images[i].name;
+    out.texts[i].classes = scores_of(model.tasks(), logits);
+    std::stable_sort(out.texts[i].classes.begin(), out.texts[i].classes.end(), likelier);
+  });
   return out;
 }
 

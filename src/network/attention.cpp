@@ -11,8 +11,8 @@ struct Heads {
   Stage q, k, v;
 };
 
-std::string equation(const char* name, const AttentionOptions& o) {
-  return join(name, " = X W_", name, o.bias ? join(" + b_", name) : "");
+std::string equation(const char* name, bool bias) {
+  return join(name, " = X W_", name, bias ? join(" + b_", name) : "");
 }
 
 Shape key_heads(const AttentionOptions& o) {
@@ -20,7 +20,7 @@ Shape key_heads(const AttentionOptions& o) {
 }
 
 Stage queries(const Scope& in, Stage x, const AttentionOptions& o) {
-  const Note note = {"Linear Transform (Q)", equation("Q", o),
+  const Note note = {"Linear Transform (Q)", equation("Q", o.bias),
                      join("What each ", o.each, " is looking for.")};
   return project((in / "q").as(Role::query).saying(note), x, "Q", {{Axis::H, o.heads}, {Axis::D, o.width}},
                  {.init = o.init, .bias = o.bias});  // [B,T,H,D]
@@ -68,11 +68,14 @@ RelativeBiasOptions bias_options(const AttentionOptions& o) {
 
 // The table of a relative bias, which layers may share.
 Stage bias_table(const Scope& in, const AttentionOptions& o) {
-  if (o.positions != Positions::relative_bias) return {};
+  const bool patches = o.positions == Positions::patch_bias;
+  if (o.positions != Positions::relative_bias && !patches) return {};
   if (!o.bias_table.empty())
     if (const int shared = in.graph->find(o.bias_table); shared >= 0) return in.graph->handle(shared);
-  return in.graph->parameter(o.bias_table.empty() ? (in / "rel_bias").path : o.bias_table,
-                             {{Axis::N, o.buckets}, {Axis::H, o.heads}}, {Init::Kind::normal, o.init, false});
+  return in.graph->parameter(
+      o.bias_table.empty() ? (in / "rel_bias").path : o.bias_table,
+      {{Axis::N, patches ? patch_bias_rows(o.patch_lines, o.patch_columns) : o.buckets}, {Axis::H, o.heads}},
+      {Init::Kind::normal, o.init, false});
 }
 
 // What a position adds to the scores, where positions live there.
@@ -83,6 +86,8 @@ Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, Sta
   if (o.positions == Positions::relative_bias) {
     return relative_bias((g / "biased_scores").as(Role::weights), scores, table, bias_options(o));
   }
+  if (o.positions == Positions::patch_bias)
+    return patch_bias((g / "biased_scores").as(Role::weights), scores, table, o.patch_lines, o.patch_columns);
   if (o.positions == Positions::relative_keys) {
     const Stage rows =
         in.graph->parameter((in / "W_rel").path, {{Axis::N, 2 * o.max_distance + 1}, {Axis::D, o.width}},
@@ -112,6 +117,11 @@ Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths)
     options.set("bidirectional", bias_options(o).bidirectional);
     options.set("max_distance", o.bias_distance);
   }
+  if (o.positions == Positions::patch_bias) {
+    options.set("patch_bias", true);
+    options.set("lines", o.patch_lines);
+    options.set("columns", o.patch_columns);
+  }
   if (o.dropout > 0) {  // as the stage pattern_dropout draws
     options.set("dropout", o.dropout);
     options.set("stream", int64_t{stream_named((in / "pattern_dropout").path)});
@@ -122,13 +132,14 @@ Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths)
 }  // namespace
 
 KeysAndValues keys_and_values(const Scope& in, Stage memory, const AttentionOptions& o) {
-  const Projection keys = {.init = o.init, .bias = o.bias, .keys = true};
-  const Note key = {"Linear Transform (K)", equation("K", o),
+  const Projection keys = {.init = o.init, .bias = o.bias && o.key_bias, .keys = true},
+                   values = {.init = o.init, .bias = o.bias, .keys = true};
+  const Note key = {"Linear Transform (K)", equation("K", keys.bias),
                     join("What each ", o.each, " offers to be found by.")};
-  const Note value = {"Linear Transform (V)", equation("V", o),
+  const Note value = {"Linear Transform (V)", equation("V", o.bias),
                       join("What each ", o.each, " passes on when it is attended to.")};
   return {project((in / "k").as(Role::key).saying(key), memory, "K", key_heads(o), keys),
-          project((in / "v").as(Role::value).saying(value), memory, "V", key_heads(o), keys)};
+          project((in / "v").as(Role::value).saying(value), memory, "V", key_heads(o), values)};
 }
 
 Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& o, Stage lengths) {

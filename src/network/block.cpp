@@ -41,6 +41,12 @@ Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext&
     return normalize((in / name).saying(note), a, o.norm);
   };
   const double factor = o.residual_scale;
+  const auto scaled = [&](const char* name, Stage f) {
+    if (!o.layer_scale) return f;
+    const Stage w =
+        in.graph->parameter((in / name).path + ".w", {{Axis::C, c.width}}, {Init::Kind::ones, 0, false});
+    return gain(in / name, f, w);
+  };
   if (o.parallel) {
     const Stage a = norm("ln1", k_before_attention, x);                         // [B,T,C]
     const Stage f = o.shared_norm ? a : norm("ln2", k_before_feed_forward, x);  // [B,T,C]
@@ -51,7 +57,12 @@ Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext&
   const bool inside = o.norms == NormPlace::both || o.norms == NormPlace::output;
   Stage a = attend(before && o.first_norm ? norm("ln1", k_before_attention, x) : x);
   if (inside) a = norm(before ? "ln1_post" : "ln1", k_after_attention, a);
-  x = add_to(in / "resid_mid", k_mid, x, a, factor);
+  if (o.feed_forward.width == 0) {
+    x = add_to(in / "resid_post", k_mid, x, scaled("ls1", a), factor);
+    in.graph->alias((in / "resid_mid").path, x);
+    return x;
+  }
+  x = add_to(in / "resid_mid", k_mid, x, scaled("ls1", a), factor);
   if (o.norms == NormPlace::after) x = norm("ln1", k_after_attention, x);
   if (o.cross) {
     const Stage asks = before ? norm("ln_cross", k_before_cross, x) : x;
@@ -62,7 +73,7 @@ Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext&
   }
   Stage f = forward(before ? norm("ln2", k_before_feed_forward, x) : x);
   if (inside) f = norm(before ? "ln2_post" : "ln2", k_after_feed_forward, f);
-  x = add_to(in / "resid_post", k_post, x, f, factor);
+  x = add_to(in / "resid_post", k_post, x, scaled("ls2", f), factor);
   if (o.norms == NormPlace::after) x = norm("ln2", k_after_feed_forward, x);
   return x;
 }

@@ -60,8 +60,10 @@ void check(const BlockOptions& o, const std::string& of, int64_t width) {
               " numbers of a head, expected an even number of them");
   if (a.out_width != width)
     fail_call(of, ": attention gives rows of ", a.out_width, ", expected the model's width ", width);
-  if (o.feed_forward.width < 1)
-    fail_call(of, ": the feed-forward width is ", o.feed_forward.width, ", expected at least 1");
+  const bool needs_feed_forward = o.parallel || o.norms != NormPlace::before;
+  if (o.feed_forward.width < (needs_feed_forward ? 1 : 0))
+    fail_call(of, ": the feed-forward width is ", o.feed_forward.width,
+              ", expected at least 1 (0 for none, of a ", "block whose norms stand before)");
 }
 
 void check(const Stack& stack, const std::string& of, int64_t width) {
@@ -139,6 +141,17 @@ void check(const Architecture& a) {
               ", expected at least 1");
   check(a.stack, of, a.inputs.width);
   check_encoder(a, of);
+  for (const BlockOptions& block : a.stack.blocks) {
+    const AttentionOptions& o = block.attention;
+    if (o.positions == Positions::patch_bias && (!a.patches || a.patches->tokens.size() != 1 ||
+                                                 o.patch_lines != a.patches->height / a.patches->size ||
+                                                 o.patch_columns != a.patches->width / a.patches->size))
+      fail_call(of, ": a bias of ", o.patch_lines, " lines of ", o.patch_columns,
+                " patches, expected those of its images, behind one token");
+  }
+  if (a.head.pool_attention)
+    check(BlockOptions{.attention = *a.head.pool_attention, .feed_forward = a.head.pool_feed_forward},
+          of + ": head", a.inputs.width);
   if (a.inputs.positions == Positions::learned && a.inputs.context < 1)
     fail_call(of, ": context is ", a.inputs.context, ", expected at least 1");
   const Head kind = a.head.kind;
@@ -234,7 +247,9 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
             : a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
                         : token_inputs(in, "tokens", a.inputs, table);  // [B,T,C]
   x = dropped(x, a.dropout);
-  if (!causal(a.stack) && tokens)
+  // A vector made of the last row must know which that is.
+  const bool asks_lengths = !causal(a.stack) || (a.head.kind == Head::embedding && purpose != Purpose::extend);
+  if (asks_lengths && tokens)
     context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
   x = stack(in, x, a.stack, context);  // [B,T,C]
   graph.alias("last_hidden_state", x);

@@ -22,7 +22,8 @@ const Words<Positions> k_positions = {{{Positions::none, "none"},
                                        {Positions::rotary, "rotary"},
                                        {Positions::alibi, "alibi"},
                                        {Positions::relative_bias, "relative_bias"},
-                                       {Positions::relative_keys, "relative_keys"}}};
+                                       {Positions::relative_keys, "relative_keys"},
+                                       {Positions::patch_bias, "patch_bias"}}};
 const Words<Norm> k_norms = {{{Norm::layer, "layer"}, {Norm::rms, "rms"}, {Norm::batch, "batch"}}};
 const Words<Activation> k_activations = {{{Activation::gelu, "gelu"},
                                           {Activation::gelu_tanh, "gelu_tanh"},
@@ -37,6 +38,7 @@ const Words<Head> k_heads = {{{Head::next_word, "next_word"},
                               {Head::regression, "regression"},
                               {Head::masked_word, "masked_word"},
                               {Head::token_classes, "token_classes"},
+                              {Head::embedding, "embedding"},
                               {Head::none, "none"},
                               {Head::forecast, "forecast"}}};
 const Words<StandardizeOptions::By> k_sizes = {{{StandardizeOptions::By::deviation, "deviation"},
@@ -48,7 +50,11 @@ const Words<NormPlace> k_norm_places = {{{NormPlace::before, "before"},
                                          {NormPlace::output, "output"}}};
 const Words<Pairing> k_pairings = {{{Pairing::halves, "halves"}, {Pairing::interleaved, "interleaved"}}};
 const Words<Mask> k_masks = {{{Mask::none, "none"}, {Mask::causal, "causal"}}};
-const Words<Pool> k_pools = {{{Pool::first, "first"}, {Pool::mean, "mean"}, {Pool::last, "last"}}};
+const Words<Pool> k_pools = {{{Pool::first, "first"},
+                              {Pool::mean, "mean"},
+                              {Pool::last, "last"},
+                              {Pool::rest, "rest"},
+                              {Pool::first_and_rest, "first_and_rest"}}};
 
 template <class E>
 std::string_view word_of(const Words<E>& words, E value) {
@@ -246,6 +252,7 @@ const auto describe_attention = [](auto& v, auto& c) {
   v("scale", c.scale);
   v("softcap", c.softcap);
   v("bias", c.bias);
+  v("key_bias", c.key_bias);
   v("out_bias", c.out_bias);
   v.part("query_key_norm", c.query_key_norm, describe_norm);
   v("query_key_norm_joins_heads", c.query_key_norm_joins_heads);
@@ -255,6 +262,8 @@ const auto describe_attention = [](auto& v, auto& c) {
   v("buckets", c.buckets);
   v("bias_distance", c.bias_distance);
   v("bias_table", c.bias_table);
+  v("patch_lines", c.patch_lines);
+  v("patch_columns", c.patch_columns);
   v("init", c.init);
   v("out_init", c.out_init);
   v("dropout", c.dropout);
@@ -278,6 +287,7 @@ const auto describe_block = [](auto& v, auto& c) {
   v.part("cross", c.cross, describe_attention);
   v.part("feed_forward", c.feed_forward, describe_feed_forward);
   v("residual_scale", c.residual_scale);
+  v("layer_scale", c.layer_scale);
 };
 
 const auto describe_stack = [](auto& v, auto& c) {
@@ -321,6 +331,8 @@ const auto describe_patches = [](auto& v, auto& c) {
   v("size", c.size);
   v("bias", c.bias);
   v("tokens", c.tokens);
+  v("positions", c.positions);
+  v.part("norm", c.norm, describe_norm);
 };
 
 const auto describe_standardize = [](auto& v, auto& c) {
@@ -350,7 +362,10 @@ const auto describe_head = [](auto& v, auto& c) {
   v.part("transform_norm", c.transform_norm, describe_norm);
   v("pool", c.pool, k_pools);
   v("flat", c.flat);
+  v.part("pool_norm", c.pool_norm, describe_norm);
   v("outputs", c.outputs);
+  v.part("pool_attention", c.pool_attention, describe_attention);
+  v.part("pool_feed_forward", c.pool_feed_forward, describe_feed_forward);
 };
 
 template <class Visitor, class Config>

@@ -39,6 +39,24 @@ Stage words(const Scope& in, Stage x, const HeadOptions& o, Stage table, const A
   return logits;
 }
 
+// The row that stands for all: picked, or gathered by a learned row.
+Stage pooled(const Scope& in, Stage x, const HeadOptions& o, const Architecture& a, Stage lengths) {
+  if (!o.pool_attention) {
+    const Stage row = pool(in / "pooled", x, o.pool, lengths);  // [B,C]
+    return o.pool_norm ? normalize(in / "ln_pooled", row, *o.pool_norm) : row;
+  }
+  const Scope here = in / "head";
+  const int64_t width = a.inputs.width;
+  const Stage probe = learned_rows(here / "probe", x,
+                                   in.graph->parameter("head.probe.w", {{Axis::N, 1}, {Axis::C, width}},
+                                                       {Init::Kind::normal, 0.02, true}));
+  const Stage gathered = attention(here / "attn", probe, x, *o.pool_attention);  // [B,1,C]
+  const Stage normed = o.pool_norm ? normalize(here / "ln", gathered, *o.pool_norm) : gathered;
+  const Stage sum = add(here / "resid_post", gathered,
+                        feed_forward(here / "mlp", normed, o.pool_feed_forward, width, 0.02));
+  return pool(in / "pooled", sum, Pool::first);  // [B,C]
+}
+
 }  // namespace
 
 void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Architecture& a, Stage lengths,
@@ -68,7 +86,15 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
     return;
   }
   if (o.kind == Head::forecast) fail_call("a forecast is of a series");
-  Stage row = pool(in / "pooled", x, o.pool, lengths);  // [B,C]
+  Stage row = pooled(in, x, o, a, lengths);  // [B,C]
+  if (o.kind == Head::embedding) {
+    const Note vector = {"", "y = x W", "The vector that stands for all of it."};
+    if (o.outputs > 0)
+      row = project((in / "embedding").saying(vector), row, "embedding.W", {{Axis::C, o.outputs}}, {});
+    else
+      in.graph->alias("embedding", row);
+    return;
+  }
   if (o.transform) row = transformed(in, row, o, a.inputs.width);
   const bool classes = o.kind == Head::classes;
   const Note note = {"", "y = x W_U", classes ? "One score a class." : "The numbers the network predicts."};

@@ -83,16 +83,12 @@ Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs& 
 
 namespace {
 
-// Learned rows before the patches, and a learned row added to each.
-Stage with_tokens_and_places(const Scope& in, Stage x, const std::vector<std::string>& tokens, int64_t count,
-                             const char* caption) {
-  Graph& graph = *in.graph;
-  const Dim width = x.shape()[2];
+// Learned rows before the patches.
+Stage with_tokens(const Scope& in, Stage x, const std::vector<std::string>& tokens) {
   for (auto name = tokens.rbegin(); name != tokens.rend(); ++name)
-    x = prepend(in / *name, x, graph.parameter(*name + ".w", {{Axis::N, 1}, width}, k_small));  // [B,1+T,C]
-  const Stage rows = graph.parameter("pos_embed.W_pos", {{Axis::P, count}, width}, k_small);
-  return add((in / "blocks.0.resid_pre").saying({"Add", "x + position", caption}), x,
-             learned_positions(in / "pos_embed", x, rows));
+    x = prepend(in / *name, x,
+                in.graph->parameter(*name + ".w", {{Axis::N, 1}, x.shape()[2]}, k_small));  // [B,1+T,C]
+  return x;
 }
 
 }  // namespace
@@ -106,7 +102,17 @@ Stage patch_inputs(const Scope& in, const PatchInputs& o, int64_t width) {
   Stage x = patches(in / "patches", pixels, o.size);  // [B,T,K P P]
   x = project((in / "patch_embed").saying(note), x, "patch_embed.W", {{Axis::C, width}},
               {.bias = o.bias, .bias_name = "patch_embed.b"});  // [B,T,C]
-  return with_tokens_and_places(in, x, o.tokens, o.count(), "A patch is what it shows and where it stands.");
+  x = with_tokens(in, x, o.tokens);  // [B,1+T,C]
+  constexpr const char* k_first = "blocks.0.resid_pre";
+  if (o.positions) {
+    const Stage rows = graph.parameter("pos_embed.W_pos", {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
+    x = add((in / (o.norm ? "embed_sum" : k_first))
+                .saying({"Add", "x + position", "A patch is what it shows and where it stands."}),
+            x, learned_positions(in / "pos_embed", x, rows));
+  }
+  if (o.norm) x = normalize(in / "ln_embed", x, *o.norm);
+  if (x.name() != k_first) graph.alias(k_first, x);
+  return x;
 }
 
 SeriesRows series_inputs(const Scope& in, const SeriesInputs& o, int64_t width) {
@@ -118,7 +124,10 @@ SeriesRows series_inputs(const Scope& in, const SeriesInputs& o, int64_t width) 
   Stage x = series_patches(in / "patches", series.y, o.size, o.stride);  // [B K,T,P]
   x = project((in / "patch_embed").saying(note), x, "patch_embed.W", {{Axis::C, width}},
               {.bias = o.bias, .bias_name = "patch_embed.b"});  // [B K,T,C]
-  x = with_tokens_and_places(in, x, o.tokens, o.count(), "A patch is what happened and when.");
+  x = with_tokens(in, x, o.tokens);
+  const Stage rows = in.graph->parameter("pos_embed.W_pos", {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
+  x = add((in / "blocks.0.resid_pre").saying({"Add", "x + position", "A patch is what happened and when."}), x,
+          learned_positions(in / "pos_embed", x, rows));
   return {x, series.loc, series.scale};
 }
 

@@ -1,4 +1,5 @@
-// Pool: one row stands for the whole sequence: its first, its last, or the mean of all.
+// Pool: one row stands for the whole sequence: its first, its last, the mean of all or of all but the first,
+// or the first with that mean behind it.
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -14,13 +15,18 @@ int64_t length_at(const ConstView& lengths, int64_t b, int64_t rows) {
   return length;
 }
 
+constexpr const char* k_words[] = {"first", "mean", "last", "rest", "first_and_rest"};  // as Pool counts
+
 class PoolBase : public Operation {
  public:
   explicit PoolBase(const Options& options) {
     const std::string pick = options.word("pick", "mean");
-    if (pick != "first" && pick != "mean" && pick != "last")
-      fail_call("pick is '", pick, "', expected 'first', 'mean' or 'last'");
-    pick_ = pick == "first" ? Pool::first : pick == "last" ? Pool::last : Pool::mean;
+    for (size_t i = 0; i < std::size(k_words); ++i)
+      if (pick == k_words[i]) {
+        pick_ = static_cast<Pool>(i);
+        return;
+      }
+    fail_call("pick is '", pick, "', expected 'first', 'mean', 'last', 'rest' or 'first_and_rest'");
   }
 
  protected:
@@ -35,10 +41,18 @@ class PoolBase : public Operation {
     int64_t first = 0, end = 0;
     int64_t count() const { return end - first; }
   };
-  Rows rows(Inputs in, size_t lengths, int64_t b, int64_t all) const {
+  // `part` of the result: 1 is what stands behind the first row.
+  Rows rows(Inputs in, size_t lengths, int64_t b, int64_t all, int64_t part = 0) const {
     const int64_t length = in.size() > lengths ? length_at(in[lengths], b, all) : all;
-    if (pick_ == Pool::first) return {0, 1};
-    return {pick_ == Pool::last ? length - 1 : 0, length};
+    if (pick_ == Pool::first || (pick_ == Pool::first_and_rest && part == 0)) return {0, 1};
+    const bool rest = pick_ == Pool::rest || pick_ == Pool::first_and_rest;
+    if (rest && length < 2) fail_call("a sequence has one row, expected at least one behind the first");
+    return {pick_ == Pool::last ? length - 1 : rest ? 1 : 0, length};
+  }
+  int64_t parts() const { return pick_ == Pool::first_and_rest ? 2 : 1; }
+  Dim pooled(Dim width) const {
+    if (width.size != k_symbolic) width.size *= parts();
+    return width;
   }
 
   Pool pick_ = Pool::mean;
@@ -49,14 +63,19 @@ class Pooling final : public PoolBase {
  public:
   using PoolBase::PoolBase;
   std::string label() const override {
-    return pick_ == Pool::first ? "First Row" : pick_ == Pool::last ? "Last Row" : "Mean of Rows";
+    static constexpr const char* k_labels[] = {"First Row", "Mean of Rows", "Last Row", "Mean of the Rest",
+                                               "First Row and Mean of the Rest"};
+    return k_labels[static_cast<size_t>(pick_)];
   }
   std::string equation() const override {
-    return pick_ == Pool::first  ? "y = x[0]"
-           : pick_ == Pool::last ? "y = x[T - 1]"
-                                 : "y = 1/T sum over t of x[t]";
+    static constexpr const char* k_equations[] = {"y = x[0]", "y = 1/T sum over t of x[t]", "y = x[T - 1]",
+                                                  "y = 1/(T - 1) sum over t > 0 of x[t]",
+                                                  "y = x[0], then 1/(T - 1) sum over t > 0 of x[t]"};
+    return k_equations[static_cast<size_t>(pick_)];
   }
   std::string caption() const override {
+    if (pick_ == Pool::rest) return "Averages all rows but the first into one.";
+    if (pick_ == Pool::first_and_rest) return "Puts the average of all other rows behind the first.";
     return pick_ == Pool::mean ? "Averages all words of a sentence into one row."
                                : "Lets one word's row stand for the whole sentence.";
   }
@@ -65,7 +84,7 @@ class Pooling final : public PoolBase {
     require_inputs(in, 1, 2);
     require_sequences(in, in[0], 1);
     if (in[0][1].size == 0) fail_call("x is ", in[0].text(), ", expected at least one row a sequence");
-    return {{"", Shape{in[0][0], in[0][2]}}};
+    return {{"", Shape{in[0][0], pooled(in[0][2])}}};
   }
 
   void run(Inputs in, Outputs out, const RunContext&) const override {
@@ -73,11 +92,14 @@ class Pooling final : public PoolBase {
       const auto x = in[0].as<R>();
       const auto y = out[0].as<R>();
       for (int64_t b = 0; b < in[0].shape()[0].size; ++b) {
-        const Rows read = rows(in, 1, b, in[0].shape()[1].size);
-        for (int64_t c = 0; c < in[0].shape()[2].size; ++c) {
-          double sum = 0;
-          for (int64_t t = read.first; t < read.end; ++t) sum += x(b, t, c);
-          y(b, c) = static_cast<R>(sum / static_cast<double>(read.count()));
+        const int64_t width = in[0].shape()[2].size;
+        for (int64_t part = 0; part < parts(); ++part) {
+          const Rows read = rows(in, 1, b, in[0].shape()[1].size, part);
+          for (int64_t c = 0; c < width; ++c) {
+            double sum = 0;
+            for (int64_t t = read.first; t < read.end; ++t) sum += x(b, t, c);
+            y(b, part * width + c) = static_cast<R>(sum / static_cast<double>(read.count()));
+          }
         }
       }
     });
@@ -90,8 +112,8 @@ class Pooling final : public PoolBase {
   }
 
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
-    const int64_t b = out.index[0], c = out.index[1];
-    const Rows read = rows(in, 1, b, in[0].shape()[1].size);
+    const int64_t b = out.index[0], width = in[0].shape()[2].size, c = out.index[1] % width;
+    const Rows read = rows(in, 1, b, in[0].shape()[1].size, out.index[1] / width);
     if (read.count() == 1) return cell(in, 0, {b, read.first, c});
     std::vector<Expr> terms;
     for (int64_t t = read.first; t < read.end; ++t) terms.push_back(cell(in, 0, {b, t, c}));
@@ -105,14 +127,17 @@ class PoolGradient final : public PoolBase {
   using PoolBase::PoolBase;
   std::string label() const override { return "Pooling Gradient"; }
   std::string equation() const override {
-    return pick_ == Pool::mean ? "dx[t] = dy / T" : "dx[t] = dy for the row that was read, else 0";
+    return pick_ == Pool::mean             ? "dx[t] = dy / T"
+           : pick_ == Pool::rest           ? "dx[t] = dy / (T - 1) for t > 0, else 0"
+           : pick_ == Pool::first_and_rest ? "dx[0] = dy's first half, dx[t] = its second half / (T - 1)"
+                                           : "dx[t] = dy for the row that was read, else 0";
   }
   std::string caption() const override { return "The rows that were read share what comes back."; }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 2, 3);
     require_sequences(in, in[1], 2);
-    if (!fit(in[0], {in[1][0], in[1][2]}))
+    if (!fit(in[0], {in[1][0], pooled(in[1][2])}))
       fail_call("the gradient is ", in[0].text(), ", x is ", in[1].text());
     return {{"", in[1]}};
   }
@@ -123,42 +148,57 @@ class PoolGradient final : public PoolBase {
       const auto dx = out[0].as<R>();
       const Shape& x = in[1].shape();
       for (int64_t b = 0; b < x[0].size; ++b) {
-        const Rows read = rows(in, 2, b, x[1].size);
         for (int64_t t = 0; t < x[1].size; ++t)
-          for (int64_t c = 0; c < x[2].size; ++c)
-            dx(b, t, c) = t >= read.first && t < read.end ? dy(b, c) / static_cast<R>(read.count()) : R(0);
+          for (int64_t c = 0; c < x[2].size; ++c) dx(b, t, c) = R(0);
+        for (int64_t part = 0; part < parts(); ++part) {
+          const Rows read = rows(in, 2, b, x[1].size, part);
+          for (int64_t t = read.first; t < read.end; ++t)
+            for (int64_t c = 0; c < x[2].size; ++c)
+              dx(b, t, c) = dy(b, part * x[2].size + c) / static_cast<R>(read.count());
+        }
       }
     });
   }
 
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
     const int64_t b = out.index[0], t = out.index[1], c = out.index[2];
-    const Rows read = rows(in, 2, b, in[1].shape()[1].size);
-    if (t < read.first || t >= read.end) return Expr(0);
-    return cell(in, 0, {b, c}) / Expr(static_cast<double>(read.count()));
+    for (int64_t part = 0; part < parts(); ++part) {
+      const Rows read = rows(in, 2, b, in[1].shape()[1].size, part);
+      if (t < read.first || t >= read.end) continue;
+      return cell(in, 0, {b, part * in[1].shape()[2].size + c}) / Expr(static_cast<double>(read.count()));
+    }
+    return Expr(0);
   }
 };
 
 }  // namespace
 
 Stage pool(const Scope& in, Stage x, Pool pick, Stage lengths) {
-  const char* word = pick == Pool::first ? "first" : pick == Pool::last ? "last" : "mean";
-  return in.graph->add(in, "pool", {{"pick", word}},
+  return in.graph->add(in, "pool", {{"pick", k_words[static_cast<size_t>(pick)]}},
                        lengths ? std::vector<Stage>{x, lengths} : std::vector<Stage>{x});
 }
 
 void register_pool(Registry& all) {
   const Shape x = {{Axis::B, 2}, {Axis::T, 4}, {Axis::C, 3}}, y = {{Axis::B, 2}, {Axis::C, 3}};
   const Example::Input lengths = {{{Axis::B, 2}}, DType::i64, 1, 5};
-  const Options first = {{"pick", "first"}}, mean = {{"pick", "mean"}}, last = {{"pick", "last"}};
+  const Options first = {{"pick", "first"}}, mean = {{"pick", "mean"}}, last = {{"pick", "last"}},
+                rest = {{"pick", "rest"}}, both = {{"pick", "first_and_rest"}};
+  const Shape wide = {{Axis::B, 2}, {Axis::C, 6}};
+  const Example::Input two_or_more = {{{Axis::B, 2}}, DType::i64, 2, 5};
   all.add<Pooling>("pool", {{first, {{x}}},
                             {mean, {{x}}},
                             {last, {{x}}},
                             {first, {{x}, lengths}},
                             {mean, {{x}, lengths}},
-                            {last, {{x}, lengths}}});
-  all.add<PoolGradient>("pool_gradient",
-                        {{first, {{y}, {x}}}, {mean, {{y}, {x}, lengths}}, {last, {{y}, {x}, lengths}}});
+                            {last, {{x}, lengths}},
+                            {rest, {{x}}},
+                            {rest, {{x}, two_or_more}},
+                            {both, {{x}}}});
+  all.add<PoolGradient>("pool_gradient", {{first, {{y}, {x}}},
+                                          {rest, {{y}, {x}}},
+                                          {both, {{wide}, {x}}},
+                                          {mean, {{y}, {x}, lengths}},
+                                          {last, {{y}, {x}, lengths}}});
 }
 
 }  // namespace limpid

@@ -33,7 +33,7 @@ std::string words_of(const Reading& reading, const Explanation& why) {
     const Axis axis = why.shape[i].axis;
     if (axis != Axis::T && axis != Axis::S && axis != Axis::V) continue;
     const int64_t place = why.index[static_cast<size_t>(i)];
-    const std::string label = reading.label_in(why.name, axis, place);
+    const std::string label = reading.label_in(why.name, axis, place, why.shape[i].size);
     if (label.empty() || label == join("#", place)) continue;
     out += join(out.empty() ? "" : ", ", static_cast<char>(axis), "=", place, " is \"",
                 clip_to_width(label, 30), "\"");

@@ -69,10 +69,13 @@ std::string grouped(int64_t number) {
   return digits;
 }
 
+std::string plural(const std::string& word) {
+  const bool hisses = word.ends_with('s') || word.ends_with('x') || word.ends_with("ch");
+  return word + (hisses ? "es" : "s");
+}
+
 std::string counted(int64_t count, const std::string& word) {
-  if (count == 1) return "1 " + word;
-  const bool hisses = !word.empty() && (word.back() == 's' || word.back() == 'x');
-  return grouped(count) + " " + word + (hisses ? "es" : "s");
+  return count == 1 ? "1 " + word : grouped(count) + " " + plural(word);
 }
 
 }  // namespace limpid

@@ -39,6 +39,8 @@ std::vector<int64_t> kept(int64_t count, int64_t most);
 
 /// 1,234,567
 std::string grouped(int64_t number);
+/// "heads", "classes", "patches"
+std::string plural(const std::string& word);
 /// "1 head", "4 heads"; "1 class", "2 classes"
 std::string counted(int64_t count, const std::string& word);
 

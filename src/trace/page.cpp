@@ -37,8 +37,8 @@ std::string facts(const Reading& reading) {
 
 void print_top(Paper& paper, const Reading& reading) {
   const Trace& trace = reading.trace();
-  std::string size = counted(1, trace.token_word == "vector" ? "sequence" : "sentence") + " x " +
-                     counted(reading.length(), reading.thing(Axis::T));
+  std::string size =
+      counted(1, reading.thing(Axis::B)) + " x " + counted(reading.length(), reading.thing(Axis::T));
   if (const auto width = reading.size(Axis::C)) size += " x " + counted(*width, "feature");
   const std::string sentence = reading.sentence();
   const size_t room =
@@ -58,7 +58,7 @@ void print_top(Paper& paper, const Reading& reading) {
     paper.paragraph("beside: " + source, 0, Ink::faint);
   }
   if (const auto batch = reading.size(Axis::B); batch && *batch > 1)
-    paper.paragraph(join("shown: the first of ", *batch, " sentences"), 0, Ink::faint);
+    paper.paragraph(join("shown: the first of ", counted(*batch, reading.thing(Axis::B))), 0, Ink::faint);
   const Edits edits(trace);
   for (size_t i = 0; i < trace.edited.size(); ++i)
     paper.paragraph(join("edited: ", visible_line(trace.edited[i]), "  (", edits.said()[i], ")"), 0,

@@ -157,7 +157,9 @@ std::optional<int64_t> Reading::size(Axis axis) const {
   return found->second;
 }
 
-std::string Reading::label(Axis axis, int64_t place) const {
+std::string Reading::label(Axis axis, int64_t place, int64_t of) const {
+  const auto all = static_cast<int64_t>(trace_.tokens.size());
+  if (axis == Axis::T && of > 0 && of < all && of_image(trace_)) place += all - of;
   const auto i = static_cast<size_t>(place);
   if (axis == Axis::T || axis == Axis::S) {
     const std::vector<Token>& tokens = axis == Axis::S && !trace_.keys.empty() ? trace_.keys : trace_.tokens;
@@ -181,16 +183,16 @@ std::string Reading::label(Axis axis, int64_t place) const {
   return "";
 }
 
-std::string Reading::label_in(const std::string& value, Axis axis, int64_t place) const {
+std::string Reading::label_in(const std::string& value, Axis axis, int64_t place, int64_t of) const {
   const auto i = static_cast<size_t>(place);
-  if (!counts_source(value, axis)) return label(axis, place);
+  if (!counts_source(value, axis)) return label(axis, place, of);
   return i < trace_.source.size() ? visible(trace_.source[i].label) : join("#", place);
 }
 
 std::string Reading::thing(Axis axis) const {
   switch (axis) {
     case Axis::B:
-      return "sentence";
+      return of_image(trace_) ? "image" : trace_.token_word == "vector" ? "sequence" : "sentence";
     case Axis::T:
     case Axis::S:
       return visible(trace_.token_word);
@@ -214,6 +216,7 @@ std::string Reading::thing(Axis axis) const {
 }
 
 std::string Reading::sentence() const {
+  if (of_image(trace_) && !trace_.text.empty()) return visible_line(trace_.text);
   if (!trace_.text.empty()) return "\"" + visible_line(trace_.text) + "\"";
   std::string out;
   for (size_t i = 0; i < trace_.tokens.size(); ++i) out += (i ? " " : "") + visible(trace_.tokens[i].label);

@@ -23,6 +23,9 @@ struct Rows {
   int64_t find(int64_t position) const;
 };
 
+/// Whether the run was of an image, whose places are patches.
+inline bool of_image(const Trace& trace) { return trace.token_word == "patch"; }
+
 /// The trace must outlive it.
 class Reading {
  public:
@@ -65,10 +68,11 @@ class Reading {
   /// The size of an axis in this run, as far as the kept values tell.
   std::optional<int64_t> size(Axis axis) const;
   /// What the place is called: a word of the sentence (T, S), of the vocabulary (V), "head 2" (H); "" if it
-  /// has no name.
-  std::string label(Axis axis, int64_t place) const;
+  /// has no name.  `of` is the axis' size in the value at hand: an image's patches are fewer before the
+  /// network's own rows stand in front of them.
+  std::string label(Axis axis, int64_t place, int64_t of = 0) const;
   /// The same on an axis of that value, whose positions may be those of an encoder-decoder's source.
-  std::string label_in(const std::string& value, Axis axis, int64_t place) const;
+  std::string label_in(const std::string& value, Axis axis, int64_t place, int64_t of = 0) const;
   /// One thing on this axis: "word", "head", "number".
   std::string thing(Axis axis) const;
   /// "Life is short" in quotes, or what stands for it.

@@ -66,11 +66,11 @@ void print_headings(Paper& paper, const Reading& reading, Axis axis, const Layou
 }  // namespace
 
 std::vector<std::string> row_labels(const Reading& reading, Axis axis, const std::vector<int64_t>& places,
-                                    size_t most) {
+                                    size_t most, int64_t of) {
   std::vector<std::string> labels;
   size_t width = 0;
   for (int64_t place : places) {
-    labels.push_back(place == k_gap ? "⋮" : clip_to_width(reading.label(axis, place), most));
+    labels.push_back(place == k_gap ? "⋮" : clip_to_width(reading.label(axis, place, of), most));
     width = std::max(width, display_width(labels.back()));
   }
   for (std::string& label : labels) label = pad_to_width(label, width);
@@ -108,7 +108,8 @@ void print_table(Paper& paper, const Reading& reading, const ConstView& numbers,
   const Dim row = rows.shape()[0], column = rows.shape()[1];
   const ShownRows shown = shown_rows(row.size, places, reading.length(), options.most_rows);
   const std::vector<std::string> labels =
-      row_labels(reading, row.axis, shown.positions, std::min<size_t>(20, paper.columns() / 4));
+      row_labels(reading, row.axis, shown.positions, std::min<size_t>(20, paper.columns() / 4),
+                 places.empty() ? row.size : 0);
   const bool named = !reading.label(column.axis, 0).empty();
   // As many columns as fit with the width that they need; those that are not shown widen none.
   Figures figures({}, options.decimals);
@@ -170,7 +171,8 @@ void print_largest(Paper& paper, const Reading& reading, const ConstView& number
   constexpr size_t k_candidates = 6;
   const ShownRows shown = shown_rows(row.size, places, reading.length(), options.most_rows);
   const std::vector<std::string> labels =
-      row_labels(reading, row.axis, shown.positions, std::min<size_t>(20, paper.columns() / 4));
+      row_labels(reading, row.axis, shown.positions, std::min<size_t>(20, paper.columns() / 4),
+                 places.empty() ? row.size : 0);
   for (size_t i = 0; i < shown.index.size(); ++i) {
     if (shown.index[i] == k_gap) {
       print_gap(paper, reading, row.axis, shown.left_out);

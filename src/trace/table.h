@@ -13,7 +13,7 @@ inline constexpr size_t k_indent = 4;
 /// The labels of these places on an axis, at most `most` columns wide, padded to one width.  k_gap becomes
 /// "⋮".
 std::vector<std::string> row_labels(const Reading&, Axis axis, const std::vector<int64_t>& places,
-                                    size_t most);
+                                    size_t most, int64_t of = 0);
 
 /// Which rows of a value stand on the page.
 struct ShownRows {

@@ -109,7 +109,7 @@ std::vector<Observation> word_reads(const Graph& graph) {
 }
 
 Trace in_words(const Trace& trace) {
-  if (trace.text.empty() || !trace.graph)
+  if (trace.text.empty() || !trace.graph || of_image(trace))
     fail_call("words: this trace is not of a text, so there are no words to show its tokens as");
   if (trace.token_word == "word") return trace;
   const std::vector<Span> words = words_of(trace);

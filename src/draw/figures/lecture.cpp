@@ -6,6 +6,7 @@
 #include "draw/figures/edits.h"
 #include "draw/figures/legend.h"
 #include "draw/layout/layout.h"
+#include "trace/figures.h"
 
 namespace limpid {
 
@@ -54,8 +55,9 @@ class Lecture {
             " words: weights of a word's pieces are added where it is looked at and averaged where it "
             "looks.",
             some);
-      return join("The sentence is cut into ", labels.size(), " ", reading_.thing(Axis::T),
-                  labels.size() == 1 ? "" : "s", ". Each is a place of the sequence that the network reads",
+      return join("The ", reading_.thing(Axis::B), " is cut into ",
+                  counted(static_cast<int64_t>(labels.size()), reading_.thing(Axis::T)),
+                  ". Each is a place of the sequence that the network reads",
                   drawn < labels.size() ? join("; the first ", drawn, " are drawn.") : ".");
     };
     PageWords words = {reading_.sentence(), said(0), "", ""};

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "draw/scene/text.h"
+#include "trace/figures.h"
 
 namespace limpid::draw {
 
@@ -27,7 +28,7 @@ std::string meaning(Axis axis, const std::string& token) {
                                                     {Axis::P, "rows of positions"},
                                                     {Axis::N, "buckets of distance"},
                                                     {Axis::R, "hops"}};
-  if (axis == Axis::T) return token + "s";
+  if (axis == Axis::T) return plural(token);
   if (axis == Axis::S) return token + "s attended to";
   const auto known = words.find(axis);
   return known == words.end() ? "" : known->second;
@@ -146,9 +147,9 @@ namespace {
 constexpr std::string_view k_order = " From left to right:";
 
 std::string sentence(const SceneOptions& o) {
-  if (o.tokens.empty()) return join("The input is a sequence of ", o.token_word, "s.", k_order);
-  std::string text =
-      join("The input is ", o.tokens.size(), " ", o.token_word, o.tokens.size() == 1 ? "" : "s", ":");
+  if (o.tokens.empty()) return join("The input is a sequence of ", plural(o.token_word), ".", k_order);
+  std::string text = join("The input is ", o.tokens.size(), " ",
+                          o.tokens.size() == 1 ? o.token_word : plural(o.token_word), ":");
   const size_t shown = std::min<size_t>(o.tokens.size(), 12);
   for (size_t i = 0; i < shown; ++i)
     text += (i ? ", " : " ") + elided(clean(o.tokens[i].label), k_small_size, 200);

@@ -91,6 +91,15 @@ std::vector<int64_t> HubConfig::single_integers(const std::string& key) const {
   return out;
 }
 
+std::vector<double> HubConfig::reals(const std::string& key) const {
+  std::vector<double> out;
+  if (!has(key)) return out;
+  const JsonValue value = json_.at(key);
+  if (value.json().is_number()) return {value.real()};
+  value.each_item([&](const JsonValue& item) { out.push_back(item.real()); });
+  return out;
+}
+
 void HubConfig::refuse(const std::string& key) const {
   if (!has(key)) return;
   const Json& value = json_.json().at(key);
@@ -111,6 +120,9 @@ int64_t HubConfig::classes() const {
 }
 
 std::vector<std::string> HubConfig::class_names(int64_t count) const {
+  if (!has("id2label") && has("labels"))
+    if (const std::vector<std::string> listed = words("labels"); static_cast<int64_t>(listed.size()) == count)
+      return listed;
   std::vector<std::string> names;
   for (int64_t i = 0; i < count; ++i) {
     const std::string key = std::to_string(i);

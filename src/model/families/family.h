@@ -41,11 +41,14 @@ class HubConfig {
   std::vector<int64_t> integers_or_one(const std::string& key) const;
   /// Of a list of lists, those that hold one number.
   std::vector<int64_t> single_integers(const std::string& key) const;
+  /// Numbers: a list of them, or one.
+  std::vector<double> reals(const std::string& key) const;
   /// The object under a key.
   HubConfig at(const std::string& key) const { return {json_.at(key), path_}; }
   /// A setting that limpid has no part for: an error unless it is absent, null, or false (0, "").
   void refuse(const std::string& key) const;
   [[noreturn]] void fail(const std::string& what) const;
+  const Json& json() const { return json_.json(); }
 
   /// The first of "architectures": "LlamaForCausalLM"; empty where there is none.
   std::string architecture() const;
@@ -166,6 +169,11 @@ TensorTable bart_tensors();
 
 /// What the Llama-like families share; they change what differs.
 Architecture llama_architecture(const HubConfig&);
+/// image_size, patch_size and num_channels of a vision model.
+PatchInputs patches_of(const HubConfig&, int64_t image_size, int64_t patch_size);
+/// ViT's names, with this before them in a model with a head: "vit.".
+TensorTable vit_tensors_named(const std::string& name);
+
 /// BERT's and its descendants'.
 Architecture bert_architecture(const HubConfig&);
 /// `name` is what stands before "embeddings." in a model with a head: "bert.".
@@ -179,6 +187,9 @@ struct Family {
   /// Which class of the library a model is of whose config.json names none, or one of its own, by its
   /// tensors; empty: of none with a head.
   std::string (*architecture_by_tensors)(const std::vector<std::string>& names) = nullptr;
+  /// The table of positions is interpolated where the folder's image processor gives another size than
+  /// config.json's image_size.
+  bool interpolates_positions = false;
 };
 
 /// All of this build.

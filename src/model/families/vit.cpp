@@ -4,6 +4,26 @@
 
 namespace limpid {
 
+PatchInputs patches_of(const HubConfig& c, int64_t image_size, int64_t patch_size) {
+  const auto sides = [&](const char* key, int64_t otherwise) {
+    if (!c.has(key)) return std::pair{otherwise, otherwise};
+    if (!c.json().at(key).is_array()) return std::pair{c.size(key), c.size(key)};
+    const std::vector<int64_t> both = c.integers(key);
+    if (both.size() != 2) c.fail(join("'", key, "' is a list, expected a number, or a height and a width"));
+    return std::pair{both[0], both[1]};
+  };
+  const auto [height, width] = sides("image_size", image_size);
+  const auto [down, across] = sides("patch_size", patch_size);
+  if (down != across) c.fail("'patch_size' is not square, which limpid has no part for");
+  PatchInputs patches;
+  patches.channels = c.size("num_channels", 3);
+  // What a square does not cover at the right and at the bottom is not read.
+  patches.height = down > 0 ? height / down * down : height;
+  patches.width = down > 0 ? width / down * down : width;
+  patches.size = down;
+  return patches;
+}
+
 namespace {
 
 Architecture vit(const HubConfig& c) {
@@ -15,10 +35,9 @@ Architecture vit(const HubConfig& c) {
   block.attention.each = "patch";
   block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu")};
   Architecture a;
-  const int64_t side = c.size("image_size", 224);
   a.inputs.width = width;
-  a.patches =
-      PatchInputs{c.size("num_channels", 3), side, side, c.size("patch_size", 16), true, {"cls_token"}};
+  a.patches = patches_of(c, 224, 16);
+  a.patches->tokens = {"cls_token"};
   a.stack = {.layers = c.layers("num_hidden_layers"), .blocks = {block}, .final_norm = norm};
   a.each = "patch";
   a.head = {.kind = Head::none, .tied = false};
@@ -38,7 +57,9 @@ Architecture deit(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors_of(const std::string& name) {
+}  // namespace
+
+TensorTable vit_tensors_named(const std::string& name) {
   TensorTable t;
   t.prefixes = {name, ""};
   t.linear("patch_embed.W", "embeddings.patch_embeddings.projection.weight");
@@ -61,8 +82,10 @@ TensorTable tensors_of(const std::string& name) {
   return t;
 }
 
-TensorTable vit_tensors(const HubConfig&, const Architecture&) { return tensors_of("vit."); }
-TensorTable deit_tensors(const HubConfig&, const Architecture&) { return tensors_of("deit."); }
+namespace {
+
+TensorTable vit_tensors(const HubConfig&, const Architecture&) { return vit_tensors_named("vit."); }
+TensorTable deit_tensors(const HubConfig&, const Architecture&) { return vit_tensors_named("deit."); }
 
 }  // namespace
 
