@@ -372,10 +372,12 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
     // What the argument means depends on the model; the built-in one reads texts.
     if (call.model.empty()) return input_of_text(call, text_of(argument));
     Input input{open_model(call), "", {}};
+    if (reads_series(input.model.config())) fail_call(k_reads_series);
     if (reads_images(input.model.config()))
       input.take(argument.value_or("-"));
     else
       take_text(input, text_of(argument));
+    set_target(call, input);
     return input;
   }
   if (argument) fail_call("a text and --tokens exclude each other; leave one out");
