@@ -22,6 +22,7 @@ set(LIMPID_PUBLIC_HEADERS
   optimizer.h
   random.h
   scene.h
+  stored.h
   tasks.h
   tensor.h
   tensor_source.h

@@ -1,0 +1,92 @@
+#include "limpid/stored.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "tensor/blocks.h"
+#include "tensor/dispatch.h"
+
+namespace limpid {
+
+namespace {
+
+struct BlockRow {
+  std::string_view name;
+  BlockSize size;
+  void (*expand)(const unsigned char* block, float* out);
+};
+constexpr BlockRow k_blocks[] = {{"", {1, 0}, nullptr},
+                            {"Q8_0", {32, 34}, expand_q8_0},
+                            {"Q4_0", {32, 18}, expand_q4_0},
+                            {"Q4_1", {32, 20}, expand_q4_1},
+                            {"Q4_K", {256, 144}, expand_q4_k}};
+const BlockRow& row_of(Blocks blocks) { return k_blocks[static_cast<size_t>(blocks)]; }
+
+void expand_plain(DType dtype, const void* from, int64_t count, float* to) {
+  visit_dtype(dtype, [&]<class T>() {
+    const T* source = static_cast<const T*>(from);
+    for (int64_t i = 0; i < count; ++i) to[i] = convert<float>(source[i]);
+  });
+}
+
+}  // namespace
+
+BlockSize size_of(Blocks blocks) { return row_of(blocks).size; }
+std::string_view name(Blocks blocks) { return row_of(blocks).name; }
+
+void expand_blocks(Blocks blocks, const void* from, int64_t numbers, float* to) {
+  const BlockRow& row = row_of(blocks);
+  const auto* at = static_cast<const unsigned char*>(from);
+  for (int64_t i = 0; i < numbers; i += row.size.numbers, at += row.size.bytes) row.expand(at, to + i);
+}
+
+StoredMatrix::StoredMatrix(DType dtype, Blocks blocks, Shape parameter, int64_t rows, int64_t columns,
+                           bool turned)
+    : dtype_(dtype),
+      blocks_(blocks),
+      shape_(std::move(parameter)),
+      rows_(rows),
+      columns_(columns),
+      turned_(turned) {
+  const BlockSize block = size_of(blocks);
+  int64_t count = 0;
+  if (rows < 0 || columns < 0 || __builtin_mul_overflow(rows, columns, &count) || count != shape_.count())
+    fail_call("stored matrix: [", rows, ",", columns, "] does not fill ", shape_.text());
+  if (blocks == Blocks::none && dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::f16)
+    fail_call("stored matrix: it holds ", limpid::name(dtype), ", expected f32, bf16 or f16");
+  if (columns % block.numbers != 0)
+    fail_call("stored matrix: rows of ", columns, " numbers, expected whole blocks of ", block.numbers,
+              " (", limpid::name(blocks), ")");
+  if (blocks == Blocks::none)
+    row_bytes_ = static_cast<size_t>(columns) * byte_size(dtype);
+  else
+    row_bytes_ = static_cast<size_t>(columns / block.numbers) * block.bytes;
+  bytes_ = Tensor(DType::u8, Shape::unnamed({rows, static_cast<int64_t>(row_bytes_)}));
+}
+
+void StoredMatrix::expand_row(int64_t r, float* to) const {
+  if (blocks_ == Blocks::none)
+    expand_plain(dtype_, row(r), columns_, to);
+  else
+    expand_blocks(blocks_, row(r), columns_, to);
+}
+
+Tensor StoredMatrix::to_tensor() const {
+  Tensor out(DType::f32, shape_);
+  float* to = out.data<float>();
+  if (!turned_) {
+    for (int64_t r = 0; r < rows_; ++r) expand_row(r, to + r * columns_);
+    return out;
+  }
+  constexpr int64_t k_high = 16;  // whole lines are written
+  std::vector<float> part(static_cast<size_t>(k_high * columns_));
+  for (int64_t r = 0; r < rows_; r += k_high) {
+    const int64_t high = std::min(k_high, rows_ - r);
+    for (int64_t i = 0; i < high; ++i) expand_row(r + i, part.data() + i * columns_);
+    for (int64_t c = 0; c < columns_; ++c)
+      for (int64_t i = 0; i < high; ++i) to[c * rows_ + r + i] = part[static_cast<size_t>(i * columns_ + c)];
+  }
+  return out;
+}
+
+}  // namespace limpid
