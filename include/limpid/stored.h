@@ -13,20 +13,20 @@
 namespace LIMPID_API limpid {
 
 /// Blocks of quantised numbers that are multiplied as they are (ggml's: limpid/gguf.h); none: plain numbers.
-enum class Blocks : uint8_t { none, q8_0, q4_0, q4_1, q4_k };
+enum class BlockType : uint8_t { none, q8_0, q4_0, q4_1, q4_k };
 
 /// So many numbers in so many bytes; none: 1 and 0.
 struct BlockSize {
   int64_t numbers = 1;
   size_t bytes = 0;
 };
-BlockSize size_of(Blocks);
+BlockSize size_of(BlockType);
 /// "Q8_0", ...; none: "".
-std::string_view name(Blocks);
+std::string_view name(BlockType);
 
 /// Whole blocks to the numbers they stand for, as ggml's dequantize_row_* computes them, to the bit.
 /// `numbers` is a multiple of the block's.
-void expand_blocks(Blocks, const void* from, int64_t numbers, float* to);
+void expand_blocks(BlockType, const void* from, int64_t numbers, float* to);
 
 /// A parameter that `linear` multiplies by, or a table that `embedding` reads.  Owns its bytes; copies copy
 /// them.
@@ -37,10 +37,10 @@ class StoredMatrix {
   /// as it is (its outermost axes are the rows), or, `turned`, its transposition: W_Q [C,H,D] stored as
   /// [H D, C].  Throws Error{call} where rows and columns do not make up the shape, for a type that is not
   /// floating, and for blocks that do not divide the columns; Error{work} if there is no memory.
-  StoredMatrix(DType, Blocks, Shape parameter, int64_t rows, int64_t columns, bool turned);
+  StoredMatrix(DType, BlockType, Shape parameter, int64_t rows, int64_t columns, bool turned);
 
   DType dtype() const { return dtype_; }     // of plain numbers: f32, bf16 or f16
-  Blocks blocks() const { return blocks_; }  // none: plain numbers
+  BlockType blocks() const { return blocks_; }  // none: plain numbers
   const Shape& shape() const { return shape_; }
   int64_t rows() const { return rows_; }
   int64_t columns() const { return columns_; }
@@ -60,7 +60,7 @@ class StoredMatrix {
   size_t offset(int64_t r) const { return static_cast<size_t>(r) * row_bytes_; }
 
   DType dtype_ = DType::f32;
-  Blocks blocks_ = Blocks::none;
+  BlockType blocks_ = BlockType::none;
   Shape shape_;
   int64_t rows_ = 0, columns_ = 0;
   bool turned_ = false;

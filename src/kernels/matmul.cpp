@@ -37,21 +37,21 @@ void multiply_as(const MatmulArgs& args, const Matmul::Block& block, float* scra
 
 void multiply_blocks(const MatmulArgs& args, const Matmul::Block& block, float* scratch) {
   switch (args.b_blocks) {
-    case Blocks::q8_0:
-      return multiply_as<InBlocks<Blocks::q8_0>>(args, block, scratch);
-    case Blocks::q4_0:
-      return multiply_as<InBlocks<Blocks::q4_0>>(args, block, scratch);
-    case Blocks::q4_1:
-      return multiply_as<InBlocks<Blocks::q4_1>>(args, block, scratch);
-    case Blocks::q4_k:
-      return multiply_as<InBlocks<Blocks::q4_k>>(args, block, scratch);
-    case Blocks::none:
+    case BlockType::q8_0:
+      return multiply_as<InBlocks<BlockType::q8_0>>(args, block, scratch);
+    case BlockType::q4_0:
+      return multiply_as<InBlocks<BlockType::q4_0>>(args, block, scratch);
+    case BlockType::q4_1:
+      return multiply_as<InBlocks<BlockType::q4_1>>(args, block, scratch);
+    case BlockType::q4_k:
+      return multiply_as<InBlocks<BlockType::q4_k>>(args, block, scratch);
+    case BlockType::none:
       return;
   }
 }
 
 void multiply(const MatmulArgs& args, const Matmul::Block& block, float* scratch) {
-  if (args.b_blocks != Blocks::none) return multiply_blocks(args, block, scratch);
+  if (args.b_blocks != BlockType::none) return multiply_blocks(args, block, scratch);
   switch (args.b_type) {
     case DType::bf16:
       return multiply_as<bf16>(args, block, scratch);
@@ -140,7 +140,7 @@ MatmulArgs as_row(const MatmulArgs& args) {
 
 bool is_column(const MatmulArgs& args) {
   return args.n == 1 && args.m > 1 && args.ldc == 1 && args.b_type == DType::f32 &&
-         args.b_blocks == Blocks::none && !args.bias &&
+         args.b_blocks == BlockType::none && !args.bias &&
          !args.before && !args.residual && !args.gradient_at && !args.c_heads.rows;
 }
 

@@ -43,7 +43,7 @@ struct MatmulArgs {
   DType b_type = DType::f32;  // or bf16, f16: converted as they are read, exactly; sums are f32
   // Or blocks, expanded as they are read: then transpose_b, K is a multiple of a block's numbers, ldb and
   // batch_b are in bytes, and B is not cut into heads.
-  Blocks b_blocks = Blocks::none;
+  BlockType b_blocks = BlockType::none;
   Heads a_heads, b_heads;     // of A and B as they are stored (with transpose_a: K is A's rows)
   Heads c_heads;
 

@@ -17,14 +17,14 @@ HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 
 /// The bytes of a matrix stored [N,K] in blocks: Stored<InBlocks<...>>::ld is a row's bytes.
-template <Blocks kBlocks>
+template <BlockType kBlocks>
 struct InBlocks {
   std::byte byte;
 };
 
 template <class T>
 constexpr bool k_in_blocks = false;
-template <Blocks kBlocks>
+template <BlockType kBlocks>
 constexpr bool k_in_blocks<InBlocks<kBlocks>> = true;
 
 constexpr int64_t k_largest_block = 256;  // numbers
@@ -39,9 +39,9 @@ HWY_INLINE void expand_bytes(const int8_t* from, int64_t count, float d, float* 
                to + i);
 }
 
-template <Blocks kBlocks>
+template <BlockType kBlocks>
 void expand_row(const std::byte* from, int64_t count, float* to) {
-  if constexpr (kBlocks == Blocks::q8_0) {
+  if constexpr (kBlocks == BlockType::q8_0) {
     for (int64_t i = 0; i < count; i += 32, from += 34)
       expand_bytes(reinterpret_cast<const int8_t*>(from + 2), 32,
                    half_at(reinterpret_cast<const unsigned char*>(from)), to + i);
@@ -51,7 +51,7 @@ void expand_row(const std::byte* from, int64_t count, float* to) {
 }
 
 /// pack_b() of blocks: k0 and `depth` are whole ones, but for the depth of the last step of K.
-template <Blocks kBlocks>
+template <BlockType kBlocks>
 void pack_b(const Stored<InBlocks<kBlocks>>& b, bool /*transposed*/, int64_t k0, int64_t depth, int64_t n0,
             int64_t columns, int64_t pitch, float* HWY_RESTRICT to) {
   constexpr int64_t k_high = 16;

@@ -205,11 +205,11 @@ HWY_INLINE Quads less_eight(Quads x) {
   return x;
 }
 
-template <Blocks kBlocks>
+template <BlockType kBlocks>
 struct BlockRows;
 
 template <>
-struct BlockRows<Blocks::q8_0> {
+struct BlockRows<BlockType::q8_0> {
   static constexpr int64_t k_numbers = 32, k_bytes = 34;
   static HWY_INLINE void piece(const float* a, const std::byte* at, int64_t row, Sums& sums) {
     const std::byte* other = at + k_lanes * row;
@@ -221,7 +221,7 @@ struct BlockRows<Blocks::q8_0> {
 };
 
 template <>
-struct BlockRows<Blocks::q4_0> {
+struct BlockRows<BlockType::q4_0> {
   static constexpr int64_t k_numbers = 32, k_bytes = 18;
   static HWY_INLINE void piece(const float* a, const std::byte* at, int64_t row, Sums& sums) {
     const std::byte* other = at + k_lanes * row;
@@ -234,7 +234,7 @@ struct BlockRows<Blocks::q4_0> {
 };
 
 template <>
-struct BlockRows<Blocks::q4_1> {
+struct BlockRows<BlockType::q4_1> {
   static constexpr int64_t k_numbers = 32, k_bytes = 20;
   static HWY_INLINE void piece(const float* a, const std::byte* at, int64_t row, Sums& sums) {
     const std::byte* other = at + k_lanes * row;
@@ -248,7 +248,7 @@ struct BlockRows<Blocks::q4_1> {
 };
 
 template <>
-struct BlockRows<Blocks::q4_k> {
+struct BlockRows<BlockType::q4_k> {
   static constexpr int64_t k_numbers = 256, k_bytes = 144;
   static HWY_INLINE void piece(const float* a, const std::byte* at, int64_t row, Sums& sums) {
     HWY_ALIGN float scales[8 * k_row_group], mins[8 * k_row_group];
@@ -289,7 +289,7 @@ template <class T>
 struct RowsAs {
   using Type = PlainRows<T>;
 };
-template <Blocks kBlocks>
+template <BlockType kBlocks>
 struct RowsAs<InBlocks<kBlocks>> {
   using Type = BlockRows<kBlocks>;
 };

@@ -19,14 +19,14 @@ using testing::same_bits;
 
 struct Kind {
   DType type;
-  Blocks blocks;
+  BlockType blocks;
 };
-constexpr Kind k_kinds[] = {{DType::f32, Blocks::none}, {DType::bf16, Blocks::none}, {DType::f16, Blocks::none},
-                            {DType::f32, Blocks::q8_0}, {DType::f32, Blocks::q4_0}, {DType::f32, Blocks::q4_1},
-                            {DType::f32, Blocks::q4_k}};
+constexpr Kind k_kinds[] = {{DType::f32, BlockType::none}, {DType::bf16, BlockType::none}, {DType::f16, BlockType::none},
+                            {DType::f32, BlockType::q8_0}, {DType::f32, BlockType::q4_0}, {DType::f32, BlockType::q4_1},
+                            {DType::f32, BlockType::q4_k}};
 
 std::string name_of(const Kind& kind) {
-  return std::string(kind.blocks == Blocks::none ? name(kind.type) : name(kind.blocks));
+  return std::string(kind.blocks == BlockType::none ? name(kind.type) : name(kind.blocks));
 }
 
 // Any bits that are finite numbers: scales of 2^-14 to 4 and either sign, now and then 0 or denormal.
@@ -41,7 +41,7 @@ StoredMatrix drawn(Draw& draw, const Kind& kind, int64_t rows, int64_t columns) 
   for (int64_t r = 0; r < rows; ++r) {
     std::byte* row = matrix.row(r);
     for (size_t i = 0; i < matrix.row_bytes(); ++i) row[i] = static_cast<std::byte>(draw.bits());
-    if (kind.blocks == Blocks::none) {
+    if (kind.blocks == BlockType::none) {
       for (int64_t c = 0; c < columns; ++c) {
         const float x = draw.real(-2, 2);
         if (kind.type == DType::f32) std::memcpy(row + 4 * c, &x, 4);
@@ -56,7 +56,7 @@ StoredMatrix drawn(Draw& draw, const Kind& kind, int64_t rows, int64_t columns) 
     const BlockSize block = size_of(kind.blocks);
     for (size_t at = 0; at < matrix.row_bytes(); at += block.bytes) {
       half(row + at);
-      if (kind.blocks == Blocks::q4_1 || kind.blocks == Blocks::q4_k) half(row + at + 2);
+      if (kind.blocks == BlockType::q4_1 || kind.blocks == BlockType::q4_k) half(row + at + 2);
     }
   }
   return matrix;
@@ -89,7 +89,7 @@ struct Made {
     return out;
   }
   std::vector<float> times(const StoredMatrix& b) const {
-    const bool blocks = b.blocks() != Blocks::none;
+    const bool blocks = b.blocks() != BlockType::none;
     return times(b.row(0), blocks ? static_cast<int64_t>(b.row_bytes()) : b.columns(), true,
                  {b.dtype(), b.blocks()});
   }
@@ -103,7 +103,7 @@ void expect_same(Draw& draw, const Kind& kind, int64_t m, int64_t n, int64_t k) 
     for (int64_t p = 0; p < k; ++p) turned[static_cast<size_t>(p * n + j)] = rows.data<float>()[j * k + p];
   const Made made(draw, m, n, k);
   const std::vector<float> got = at_any_threads([&] { return made.times(b); });
-  const Kind plain{DType::f32, Blocks::none};
+  const Kind plain{DType::f32, BlockType::none};
   EXPECT_TRUE(same_bits(got, made.times(turned.data(), n, false, plain))) << "other bits than expanded";
   EXPECT_TRUE(same_bits(got, made.times(rows.data<float>(), k, true, plain))) << "other bits than expanded";
   for (int64_t r = 0; r < m; ++r) {  // law 3: a row's bits are those that it has alone
@@ -142,7 +142,7 @@ TEST(MatmulStored, LongRows) {
         for (int64_t m : {1, 7}) {
           const int64_t n = isa == "plain" ? 34 : draw.whole(64, 100);
           SCOPED_TRACE(join(name_of(kind), " ", m, "x", n, "x", k, " ", isa));
-          expect_same(draw, kind, m, n, kind.blocks == Blocks::none ? k + 3 : k);
+          expect_same(draw, kind, m, n, kind.blocks == BlockType::none ? k + 3 : k);
           if (HasFatalFailure()) return;
         }
   });
@@ -166,7 +166,7 @@ TEST(MatmulStored, ScalesThatAreNotFinite) {
   on_every_isa([](const std::string&) {
     Draw draw(74);
     for (const Kind& kind : k_kinds) {
-      if (kind.blocks == Blocks::none) continue;
+      if (kind.blocks == BlockType::none) continue;
       const int64_t k = 2 * size_of(kind.blocks).numbers, n = 40;
       StoredMatrix b = drawn(draw, kind, n, k);
       const uint16_t infinite = 0x7c00, nan = 0x7e01;
@@ -180,7 +180,7 @@ TEST(MatmulStored, ScalesThatAreNotFinite) {
       args.b_blocks = kind.blocks, args.c = c.data();
       launch(Matmul(args));
       const Tensor rows = b.to_tensor();
-      args.b = rows.raw(), args.ldb = k, args.b_blocks = Blocks::none, args.c = expected.data();
+      args.b = rows.raw(), args.ldb = k, args.b_blocks = BlockType::none, args.c = expected.data();
       launch(Matmul(args));
       for (size_t i = 0; i < c.size(); ++i) {
         EXPECT_EQ(std::isnan(c[i]), std::isnan(expected[i])) << name_of(kind) << " column " << i;

@@ -42,11 +42,12 @@ struct LIMPID_LOCAL SessionState {
   Tensor run(const std::vector<int64_t>& ids, bool last) {
     const Tensor input = one_row(ids);
     std::map<std::string, ConstView> bound;
-    for (const auto& [name, tensor] : model.parameters()) bound[name] = tensor;
+    for (const auto& [name, tensor] : model.impl_->parameters) bound[name] = tensor;
     for (const auto& [name, room] : rooms) bound[name] = room;
     bound["tokens"] = input;
     RunOptions options;
     options.context.first_position = length;
+    options.stored = &model.impl_->stored;
     // All of a block's keys and values are wanted, and the last logits.
     if (last) options.observe = {{"logits", Depth::rows, 0, {-1}}};
     for (const auto& [name, room] : rooms)

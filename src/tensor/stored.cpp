@@ -20,7 +20,7 @@ constexpr BlockRow k_blocks[] = {{"", {1, 0}, nullptr},
                             {"Q4_0", {32, 18}, expand_q4_0},
                             {"Q4_1", {32, 20}, expand_q4_1},
                             {"Q4_K", {256, 144}, expand_q4_k}};
-const BlockRow& row_of(Blocks blocks) { return k_blocks[static_cast<size_t>(blocks)]; }
+const BlockRow& row_of(BlockType blocks) { return k_blocks[static_cast<size_t>(blocks)]; }
 
 void expand_plain(DType dtype, const void* from, int64_t count, float* to) {
   visit_dtype(dtype, [&]<class T>() {
@@ -31,16 +31,16 @@ void expand_plain(DType dtype, const void* from, int64_t count, float* to) {
 
 }  // namespace
 
-BlockSize size_of(Blocks blocks) { return row_of(blocks).size; }
-std::string_view name(Blocks blocks) { return row_of(blocks).name; }
+BlockSize size_of(BlockType blocks) { return row_of(blocks).size; }
+std::string_view name(BlockType blocks) { return row_of(blocks).name; }
 
-void expand_blocks(Blocks blocks, const void* from, int64_t numbers, float* to) {
+void expand_blocks(BlockType blocks, const void* from, int64_t numbers, float* to) {
   const BlockRow& row = row_of(blocks);
   const auto* at = static_cast<const unsigned char*>(from);
   for (int64_t i = 0; i < numbers; i += row.size.numbers, at += row.size.bytes) row.expand(at, to + i);
 }
 
-StoredMatrix::StoredMatrix(DType dtype, Blocks blocks, Shape parameter, int64_t rows, int64_t columns,
+StoredMatrix::StoredMatrix(DType dtype, BlockType blocks, Shape parameter, int64_t rows, int64_t columns,
                            bool turned)
     : dtype_(dtype),
       blocks_(blocks),
@@ -52,12 +52,12 @@ StoredMatrix::StoredMatrix(DType dtype, Blocks blocks, Shape parameter, int64_t 
   int64_t count = 0;
   if (rows < 0 || columns < 0 || __builtin_mul_overflow(rows, columns, &count) || count != shape_.count())
     fail_call("stored matrix: [", rows, ",", columns, "] does not fill ", shape_.text());
-  if (blocks == Blocks::none && dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::f16)
+  if (blocks == BlockType::none && dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::f16)
     fail_call("stored matrix: it holds ", limpid::name(dtype), ", expected f32, bf16 or f16");
   if (columns % block.numbers != 0)
     fail_call("stored matrix: rows of ", columns, " numbers, expected whole blocks of ", block.numbers,
               " (", limpid::name(blocks), ")");
-  if (blocks == Blocks::none)
+  if (blocks == BlockType::none)
     row_bytes_ = static_cast<size_t>(columns) * byte_size(dtype);
   else
     row_bytes_ = static_cast<size_t>(columns / block.numbers) * block.bytes;
@@ -65,7 +65,7 @@ StoredMatrix::StoredMatrix(DType dtype, Blocks blocks, Shape parameter, int64_t 
 }
 
 void StoredMatrix::expand_row(int64_t r, float* to) const {
-  if (blocks_ == Blocks::none)
+  if (blocks_ == BlockType::none)
     expand_plain(dtype_, row(r), columns_, to);
   else
     expand_blocks(blocks_, row(r), columns_, to);
