@@ -53,6 +53,8 @@ class StoredMatrix {
   const std::byte* row(int64_t r) const { return static_cast<const std::byte*>(bytes_.raw()) + offset(r); }
   /// Row r's columns() numbers.
   void expand_row(int64_t r, float* to) const;
+  /// Is every number finite?
+  bool all_finite() const;
   /// The parameter in f32.
   Tensor to_tensor() const;
 

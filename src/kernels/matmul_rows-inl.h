@@ -79,6 +79,18 @@ HWY_INLINE Quads quads(const std::byte* at, int64_t row) {
 }
 #endif
 
+// The first dword of each row.
+HWY_INLINE Dwords first_dwords(const std::byte* at, int64_t row) {
+#if HWY_TARGET == HWY_SCALAR
+  return quads(at, row).q[0];
+#else
+  const hn::Repartition<uint64_t, F32> pairs;
+  const auto r01 = hn::InterleaveLower(k_u32, every_fourth(at, row), every_fourth(at + row, row));
+  const auto r23 = hn::InterleaveLower(k_u32, every_fourth(at + 2 * row, row), every_fourth(at + 3 * row, row));
+  return hn::BitCast(k_u32, hn::InterleaveLower(pairs, hn::BitCast(pairs, r01), hn::BitCast(pairs, r23)));
+#endif
+}
+
 // Byte j of each dword as a signed number, times 2^24.
 HWY_INLINE Vec byte_of(Dwords x, int j) {
   const auto top = hn::Set(k_u32, 0xff000000u);
@@ -109,18 +121,22 @@ HWY_INLINE void add(Sums& sums, float a, Vec w0, Vec w1) {
   sums.at[1] = hn::MulAdd(factor, w1, sums.at[1]);
 }
 
-// f16 numbers `apart` bytes from each other, a lane each, as floats.
-HWY_INLINE Vec halves(const std::byte* at, int64_t apart) {
-  HWY_ALIGN f16 each[k_lanes];
-  for (int64_t i = 0; i < k_lanes; ++i) std::memcpy(&each[i].bits, at + i * apart, sizeof(f16));
+// The lower and the upper half of each dword, an f16, as a float.
+HWY_INLINE Vec as_floats(Dwords halves) {  // at most 0xffff
 #if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
+  HWY_ALIGN uint32_t bits[k_lanes];
   HWY_ALIGN float wide[k_lanes];
-  for (int64_t i = 0; i < k_lanes; ++i) wide[i] = to_float(each[i]);
+  hn::Store(halves, k_u32, bits);
+  for (int64_t i = 0; i < k_lanes; ++i) wide[i] = to_float(f16{static_cast<uint16_t>(bits[i])});
   return hn::Load(k_f32, wide);
 #else
-  return load_f32(each);
+  const hn::Rebind<uint16_t, F32> u16;
+  const hn::Rebind<hwy::float16_t, F32> f16s;
+  return hn::PromoteTo(k_f32, hn::BitCast(f16s, hn::DemoteTo(u16, hn::BitCast(k_i32, halves))));
 #endif
 }
+HWY_INLINE Vec low_half(Dwords x) { return as_floats(hn::And(x, hn::Set(k_u32, 0xffffu))); }
+HWY_INLINE Vec high_half(Dwords x) { return as_floats(hn::ShiftRight<16>(x)); }
 
 // ---- plain numbers: 16 bytes a piece ---------------------------------------------------------------
 
@@ -139,31 +155,13 @@ struct PlainRows {
   static HWY_INLINE Vec number(const Quads& x, int i) {
     if constexpr (sizeof(T) == 4) {
       return hn::BitCast(k_f32, x.q[i]);
+    } else if constexpr (std::is_same_v<T, f16>) {
+      return i % 2 == 0 ? low_half(x.q[i / 2]) : high_half(x.q[i / 2]);
     } else {  // bf16: the upper half of an f32
       const Dwords pair = x.q[i / 2];
       return hn::BitCast(k_f32,
                          i % 2 == 0 ? hn::ShiftLeft<16>(pair) : hn::And(pair, hn::Set(k_u32, 0xffff0000u)));
     }
-  }
-};
-
-// Each row by itself to floats, which lie near, then as these.
-template <>
-struct PlainRows<f16> {
-  static constexpr int64_t k_numbers = 8, k_bytes = 16;
-
-  static HWY_INLINE void piece(const float* a, const std::byte* at, int64_t row, Sums& sums) {
-    HWY_ALIGN float part[k_row_group * k_numbers];
-    for (int64_t r = 0; r < k_row_group; ++r) {
-      HWY_ALIGN f16 each[k_numbers];
-      std::memcpy(static_cast<void*>(each), at + r * row, sizeof each);
-      for (int64_t i = 0; i < k_numbers; i += k_lanes)
-        store(load_f32(each + i, k_numbers - i), part + r * k_numbers + i, k_numbers - i);
-    }
-    constexpr int64_t k_row = k_numbers * static_cast<int64_t>(sizeof(float));
-    const auto* floats = reinterpret_cast<const std::byte*>(part);
-    PlainRows<float>::piece(a, floats, k_row, sums);
-    PlainRows<float>::piece(a + 4, floats + 16, k_row, sums);
   }
 };
 
@@ -214,7 +212,8 @@ struct BlockRows<BlockType::q8_0> {
   static HWY_INLINE void piece(const float* a, const std::byte* at, int64_t row, Sums& sums) {
     const std::byte* other = at + k_lanes * row;
     const Vec unit = hn::Set(k_f32, k_byte_unit);
-    const Vec scale[2] = {hn::Mul(halves(at, row), unit), hn::Mul(halves(other, row), unit)};
+    const Vec scale[2] = {hn::Mul(low_half(first_dwords(at, row)), unit),
+                          hn::Mul(low_half(first_dwords(other, row)), unit)};
     sixteen(a, quads(at + 2, row), quads(other + 2, row), scale, sums);
     sixteen(a + 16, quads(at + 18, row), quads(other + 18, row), scale, sums);
   }
@@ -226,7 +225,8 @@ struct BlockRows<BlockType::q4_0> {
   static HWY_INLINE void piece(const float* a, const std::byte* at, int64_t row, Sums& sums) {
     const std::byte* other = at + k_lanes * row;
     const Vec unit = hn::Set(k_f32, k_byte_unit);
-    const Vec scale[2] = {hn::Mul(halves(at, row), unit), hn::Mul(halves(other, row), unit)};
+    const Vec scale[2] = {hn::Mul(low_half(first_dwords(at, row)), unit),
+                          hn::Mul(low_half(first_dwords(other, row)), unit)};
     const Quads x = quads(at + 2, row), y = quads(other + 2, row);
     sixteen(a, less_eight(low_nibbles(x)), less_eight(low_nibbles(y)), scale, sums);
     sixteen(a + 16, less_eight(high_nibbles(x)), less_eight(high_nibbles(y)), scale, sums);
@@ -239,8 +239,9 @@ struct BlockRows<BlockType::q4_1> {
   static HWY_INLINE void piece(const float* a, const std::byte* at, int64_t row, Sums& sums) {
     const std::byte* other = at + k_lanes * row;
     const Vec unit = hn::Set(k_f32, k_byte_unit);
-    const Vec scale[2] = {hn::Mul(halves(at, row), unit), hn::Mul(halves(other, row), unit)};
-    const Vec least[2] = {halves(at + 2, row), halves(other + 2, row)};
+    const Dwords d[2] = {first_dwords(at, row), first_dwords(other, row)};
+    const Vec scale[2] = {hn::Mul(low_half(d[0]), unit), hn::Mul(low_half(d[1]), unit)};
+    const Vec least[2] = {high_half(d[0]), high_half(d[1])};
     const Quads x = quads(at + 4, row), y = quads(other + 4, row);
     sixteen(a, low_nibbles(x), low_nibbles(y), scale, least, sums);
     sixteen(a + 16, high_nibbles(x), high_nibbles(y), scale, least, sums);
@@ -262,8 +263,9 @@ struct BlockRows<BlockType::q4_k> {
     }
     const std::byte* other = at + k_lanes * row;
     const Vec unit = hn::Set(k_f32, k_byte_unit);
-    const Vec d[2] = {hn::Mul(halves(at, row), unit), hn::Mul(halves(other, row), unit)};
-    const Vec dmin[2] = {halves(at + 2, row), halves(other + 2, row)};
+    const Dwords both[2] = {first_dwords(at, row), first_dwords(other, row)};
+    const Vec d[2] = {hn::Mul(low_half(both[0]), unit), hn::Mul(low_half(both[1]), unit)};
+    const Vec dmin[2] = {high_half(both[0]), high_half(both[1])};
     for (int sub = 0; sub < 8; ++sub) {
       Vec scale[2], least[2];
       for (int v = 0; v < 2; ++v) {

@@ -185,7 +185,9 @@ TEST(MatmulStored, ScalesThatAreNotFinite) {
       for (size_t i = 0; i < c.size(); ++i) {
         EXPECT_EQ(std::isnan(c[i]), std::isnan(expected[i])) << name_of(kind) << " column " << i;
         if (std::isfinite(expected[i])) { EXPECT_EQ(c[i], expected[i]) << name_of(kind) << " column " << i; }
-        if (i != 3 && i != 17) EXPECT_TRUE(std::isfinite(c[i])) << name_of(kind) << " column " << i;
+        if (i != 3 && i != 17) {
+          EXPECT_TRUE(std::isfinite(c[i])) << name_of(kind) << " column " << i;
+        }
       }
     }
   });

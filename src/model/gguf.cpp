@@ -182,8 +182,13 @@ class GgufTensors final : public TensorList {
 
   Tensor read_entry(const Entry& entry) const override { return reader_.read(theirs_.at(entry.name)); }
 
+  // Row after row of one tensor is asked for: the last one is kept.
   const GgufInfo::Entry& theirs(std::string_view name) const {
-    return *reader_.info().find(theirs_.at(std::string(name)));
+    if (last_name_ != name) {
+      last_name_ = name;
+      last_ = reader_.info().find(theirs_.at(last_name_));
+    }
+    return *last_;
   }
 
  public:
@@ -240,6 +245,8 @@ class GgufTensors final : public TensorList {
 
   const GgufReader& reader_;
   std::map<std::string, std::string> theirs_;
+  mutable std::string last_name_;
+  mutable const GgufInfo::Entry* last_ = nullptr;
   mutable std::vector<float> numbers_;  // of a row
 };
 

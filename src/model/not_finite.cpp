@@ -1,5 +1,4 @@
 // NaN and infinities: which parameters hold one, and the first stage of a run that does.
-#include <bit>
 #include <cmath>
 
 #include "core/number_text.h"
@@ -30,17 +29,6 @@ Odd odd_numbers(const Tensor& tensor, bool masked = false) {
     }
   });
   return odd;
-}
-
-bool all_finite(const StoredMatrix& matrix) {
-  std::vector<float> row(static_cast<size_t>(matrix.columns()));
-  for (int64_t r = 0; r < matrix.rows(); ++r) {
-    matrix.expand_row(r, row.data());
-    uint32_t odd = 0;
-    for (float x : row) odd |= static_cast<uint32_t>((std::bit_cast<uint32_t>(x) & 0x7f800000u) == 0x7f800000u);
-    if (odd) return false;
-  }
-  return true;
 }
 
 std::vector<int64_t> cell_of(const Shape& shape, int64_t place) {
@@ -91,7 +79,7 @@ std::string note_on_parameters(const std::map<std::string, Tensor>& parameters,
   };
   for (const auto& [name, tensor] : parameters) note(name, tensor);
   for (const auto& [name, matrix] : stored)
-    if (!all_finite(matrix)) note(name, matrix.to_tensor());
+    if (!matrix.all_finite()) note(name, matrix.to_tensor());
   if (tensors == 0) return "";
   return join("its parameters hold ", count, count == 1 ? " number that is" : " numbers that are",
               " not finite, in ", tensors, tensors == 1 ? " of them" : " of them", "; the first is ", first);

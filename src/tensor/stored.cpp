@@ -1,6 +1,7 @@
 #include "limpid/stored.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "tensor/blocks.h"
@@ -69,6 +70,22 @@ void StoredMatrix::expand_row(int64_t r, float* to) const {
     expand_plain(dtype_, row(r), columns_, to);
   else
     expand_blocks(blocks_, row(r), columns_, to);
+}
+
+bool StoredMatrix::all_finite() const {
+  // Of blocks it is one or two scales that may not be: f16 at the start.
+  const bool in_blocks = blocks_ != BlockType::none;
+  const size_t numbers = !in_blocks ? 1 : blocks_ == BlockType::q4_1 || blocks_ == BlockType::q4_k ? 2 : 1;
+  const size_t width = in_blocks ? 2 : byte_size(dtype_), step = in_blocks ? size_of(blocks_).bytes : width;
+  const uint16_t exponent = in_blocks || dtype_ == DType::f16 ? 0x7c00 : 0x7f80;
+  const auto* at = reinterpret_cast<const unsigned char*>(bytes_.raw());
+  for (size_t i = 0; i < bytes_.bytes(); i += step)
+    for (size_t j = 0; j < numbers; ++j) {
+      uint16_t high;  // the half with the exponent
+      std::memcpy(&high, at + i + (j + 1) * width - 2, sizeof high);
+      if ((high & exponent) == exponent) return false;
+    }
+  return true;
 }
 
 Tensor StoredMatrix::to_tensor() const {
