@@ -64,7 +64,8 @@ std::string in_blocks(GgufType type, Random& random, int64_t count) {
   if (type == GgufType::f32) return bytes(drawn(random, count).data(), static_cast<size_t>(count) * 4);
   if (type == GgufType::bf16 || type == GgufType::f16) {
     std::string out;
-    for (float x : drawn(random, count)) out += type == GgufType::bf16 ? le(to_bf16(x).bits) : le(to_f16(x).bits);
+    for (float x : drawn(random, count))
+      out += type == GgufType::bf16 ? le(to_bf16(x).bits) : le(to_f16(x).bits);
     return out;
   }
   const GgufBlock& block = block_of(type);
@@ -128,11 +129,12 @@ class StoredModel : public testing::Test {
       file.tensors[hub + ".weight"] =
           Tensor::of<float>(Shape::unnamed({k_width}), drawn(random, k_width, 1)).to(dtype);
     write_safetensors(folder / "model.safetensors", file);
-    write_file_whole(folder / "config.json",
-                     join(R"({"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":)", k_width,
-                          R"(,"intermediate_size":)", k_hidden, R"(,"num_hidden_layers":)", k_layers,
-                          R"(,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":)", k_vocabulary,
-                          R"(,"max_position_embeddings":1024,"tie_word_embeddings":)", tied ? "true" : "false", "}"));
+    write_file_whole(
+        folder / "config.json",
+        join(R"({"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":)", k_width,
+             R"(,"intermediate_size":)", k_hidden, R"(,"num_hidden_layers":)", k_layers,
+             R"(,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":)", k_vocabulary,
+             R"(,"max_position_embeddings":1024,"tie_word_embeddings":)", tied ? "true" : "false", "}"));
     return folder.string();
   }
 
@@ -248,7 +250,8 @@ TEST_F(StoredModel, IsSavedAndReadAgain) {
   const Model model = Model::load(gguf({GgufType::q8_0}, true));
   const std::vector<int64_t> ids = some_tokens(11);
   model.save((folder / "f32.safetensors").string());
-  EXPECT_TRUE(same(logits_of(model, ids), logits_of(Model::load((folder / "f32.safetensors").string()), ids)));
+  EXPECT_TRUE(
+      same(logits_of(model, ids), logits_of(Model::load((folder / "f32.safetensors").string()), ids)));
   model.save((folder / "bf16.safetensors").string(), DType::bf16);
   const Model half = Model::load((folder / "bf16.safetensors").string());
   EXPECT_EQ(half.stored().size(), matrices(true).size());
@@ -275,7 +278,8 @@ TEST_F(StoredModel, ScalesThatAreNotFiniteAreNoted) {
   const std::string path = gguf({GgufType::q8_0}, true);
   EXPECT_TRUE(Model::load(path).notes().empty());
   std::string content = read_file(path);
-  const size_t at = content.size() - 64 * 1024;  // within some matrix: every place of f16 in it becomes infinite
+  const size_t at =
+      content.size() - 64 * 1024;  // within some matrix: every place of f16 in it becomes infinite
   for (size_t i = at; i < at + 34; ++i) content[i] = i % 2 ? '\x7c' : '\x00';
   write_file_whole(path, content);
   const Model model = Model::load(path);
@@ -288,7 +292,8 @@ TEST(StoredMatrixCalls, SayWhatIsWrong) {
   EXPECT_THROW(StoredMatrix(DType::f32, BlockType::q8_0, shape, 4, 40, false), Error);
   EXPECT_THROW(StoredMatrix(DType::i8, BlockType::none, shape, 4, 40, false), Error);
   EXPECT_THROW(StoredMatrix(DType::bf16, BlockType::none, shape, 5, 40, false), Error);
-  EXPECT_THROW(StoredMatrix(DType::bf16, BlockType::none, shape, int64_t{1} << 40, int64_t{1} << 40, false), Error);
+  EXPECT_THROW(StoredMatrix(DType::bf16, BlockType::none, shape, int64_t{1} << 40, int64_t{1} << 40, false),
+               Error);
   EXPECT_THROW(weights_named("f8"), Error);
   EXPECT_EQ(weights_named("bf16"), Weights::bf16);
 }

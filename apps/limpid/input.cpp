@@ -104,8 +104,8 @@ std::vector<int64_t> ids_of(const std::string& list) {
 
 std::vector<std::string> network_options() {
   std::vector<std::string> all = k_textbook_options;
-  all.insert(all.end(),
-             {"--model", "--tokenizer", "--activation", "--weights", "--heads", "--network", "--vectors", "--tokens"});
+  all.insert(all.end(), {"--model", "--tokenizer", "--activation", "--weights", "--heads", "--network",
+                         "--vectors", "--tokens"});
   return all;
 }
 

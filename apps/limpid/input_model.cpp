@@ -96,9 +96,10 @@ Model open_model(const std::string& path) {
 
 Model open_model(const ModelCall& call) {
   if (call.model.empty()) {
-    const char* option = !call.tokenizer.empty() ? "--tokenizer" : call.activation        ? "--activation"
-                         : call.weights           ? "--weights"
-                                                  : nullptr;
+    const char* option = !call.tokenizer.empty() ? "--tokenizer"
+                         : call.activation       ? "--activation"
+                         : call.weights          ? "--weights"
+                                                 : nullptr;
     if (option)
       fail_call(option, " is for a model that comes without; give it as --model FILE, or leave it out");
     return Model::builtin();

@@ -1,6 +1,6 @@
 // What `limpid bench` can time: a list of cases, each a kernel at one shape, with what one call of it is
-// worth.  A new kernel is a new case in the file of its kind (attention.cpp, decode.cpp, products.cpp, token.cpp,
-// rows.cpp, training.cpp); nothing else changes.
+// worth.  A new kernel is a new case in the file of its kind (attention.cpp, decode.cpp, products.cpp,
+// token.cpp, rows.cpp, training.cpp); nothing else changes.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,8 @@ Case token(const Kind& kind) {
   c.type = std::string(kind.blocks == BlockType::none ? name(kind.type) : name(kind.blocks));
   c.layout = "stored";
   const BlockSize block = size_of(kind.blocks);
-  const int64_t numbers = k_layers * k_width * (2 * k_width + 2 * k_kv_width + 3 * k_hidden) + k_vocabulary * k_width;
+  const int64_t numbers =
+      k_layers * k_width * (2 * k_width + 2 * k_kv_width + 3 * k_hidden) + k_vocabulary * k_width;
   const int64_t bytes = kind.blocks == BlockType::none
                             ? numbers * static_cast<int64_t>(byte_size(kind.type))
                             : numbers / block.numbers * static_cast<int64_t>(block.bytes);
@@ -66,7 +67,8 @@ Case token(const Kind& kind) {
 
 void add_token(std::vector<Case>& all) {
   for (DType type : {DType::f32, DType::bf16, DType::f16}) all.push_back(token({type, BlockType::none}));
-  for (BlockType blocks : {BlockType::q8_0, BlockType::q4_0, BlockType::q4_1})  // 576 is not whole blocks of Q4_K
+  for (BlockType blocks :
+       {BlockType::q8_0, BlockType::q4_0, BlockType::q4_1})  // 576 is not whole blocks of Q4_K
     all.push_back(token({DType::f32, blocks}));
 }
 

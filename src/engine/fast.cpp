@@ -212,7 +212,8 @@ std::map<std::string, StorableMatrix> storable_parameters(const Graph& graph) {
   for (const StageInfo& stage : graph.stages())
     for (size_t slot = 0; slot < stage.inputs.size(); ++slot) {
       const Value& value = graph.value(stage.inputs[slot]);
-      if (value.kind != Value::Kind::parameter || value.dtype != DType::f32 || value.shape.symbolic()) continue;
+      if (value.kind != Value::Kind::parameter || value.dtype != DType::f32 || value.shape.symbolic())
+        continue;
       const auto matrix = matrix_of(*stage.operation, slot, value.shape);
       if (!matrix) {
         others.insert(value.name);

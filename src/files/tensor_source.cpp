@@ -102,9 +102,7 @@ class ShardedSource : public TensorList {
  private:
   const TensorSource& open_shard(const fs::path& index, const std::string& tensor, const std::string& file);
   void add_all(const TensorSource& shard);
-  Tensor read_entry(const Entry& entry) const override {
-    return shard_of(entry.name).read(entry.name);
-  }
+  Tensor read_entry(const Entry& entry) const override { return shard_of(entry.name).read(entry.name); }
   const TensorSource& shard_of(std::string_view name) const {
     return *shards_.at(find(name)->file.filename().string());
   }
@@ -117,7 +115,6 @@ class ShardedSource : public TensorList {
   void forget(std::string_view name) const override { shard_of(name).forget(name); }
 
  private:
-
   std::map<std::string, std::unique_ptr<TensorSource>> shards_;  // by the file's name
 };
 

@@ -65,8 +65,7 @@ void multiply(const MatmulArgs& args, const Matmul::Block& block, float* scratch
 }  // namespace
 
 void matmul_target(Matmul::Target* target) {
-  *target = {multiply, k_rows, std::max<int64_t>(64, k_width), k_step_k, k_row_group,
-             HWY_TARGET != HWY_AVX3};
+  *target = {multiply, k_rows, std::max<int64_t>(64, k_width), k_step_k, k_row_group, HWY_TARGET != HWY_AVX3};
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE
@@ -140,8 +139,8 @@ MatmulArgs as_row(const MatmulArgs& args) {
 
 bool is_column(const MatmulArgs& args) {
   return args.n == 1 && args.m > 1 && args.ldc == 1 && args.b_type == DType::f32 &&
-         args.b_blocks == BlockType::none && !args.bias &&
-         !args.before && !args.residual && !args.gradient_at && !args.c_heads.rows;
+         args.b_blocks == BlockType::none && !args.bias && !args.before && !args.residual &&
+         !args.gradient_at && !args.c_heads.rows;
 }
 
 }  // namespace
@@ -200,8 +199,8 @@ void Matmul::divide() {
 // B stored [N,K] by its rows, where they fill a group.
 bool Matmul::by_rows() const {
   const auto cut = [](const Heads& h) { return h.rows || h.columns; };
-  return args_.m <= k_most_by_rows && args_.transpose_b && !args_.transpose_a && args_.n >= target_.row_group &&
-         !cut(args_.a_heads) && !cut(args_.b_heads) && !cut(args_.c_heads);
+  return args_.m <= k_most_by_rows && args_.transpose_b && !args_.transpose_a &&
+         args_.n >= target_.row_group && !cut(args_.a_heads) && !cut(args_.b_heads) && !cut(args_.c_heads);
 }
 
 bool Matmul::thin() const {

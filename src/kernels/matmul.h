@@ -44,7 +44,7 @@ struct MatmulArgs {
   // Or blocks, expanded as they are read: then transpose_b, K is a multiple of a block's numbers, ldb and
   // batch_b are in bytes, and B is not cut into heads.
   BlockType b_blocks = BlockType::none;
-  Heads a_heads, b_heads;     // of A and B as they are stored (with transpose_a: K is A's rows)
+  Heads a_heads, b_heads;  // of A and B as they are stored (with transpose_a: K is A's rows)
   Heads c_heads;
 
   Activation activation = Activation::none;
@@ -76,8 +76,8 @@ class Matmul {
   /// One task's part of C: rows [m0, m0 + m), columns [n0, n0 + n) of one product of the batch.
   struct Block {
     int64_t item, m0, m, n0, n;
-    int64_t step_k, panel;       // so much of K and so many columns at once
-    int64_t next_item, next_n0;  // where the next task begins in B
+    int64_t step_k, panel;            // so much of K and so many columns at once
+    int64_t next_item, next_n0;       // where the next task begins in B
     bool pack_a, thin, by_rows, far;  // far: B comes from memory, not from a cache
   };
   /// What an instruction set brings: its code, and the sizes that its registers and caches like.

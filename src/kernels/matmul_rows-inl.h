@@ -86,7 +86,8 @@ HWY_INLINE Dwords first_dwords(const std::byte* at, int64_t row) {
 #else
   const hn::Repartition<uint64_t, F32> pairs;
   const auto r01 = hn::InterleaveLower(k_u32, every_fourth(at, row), every_fourth(at + row, row));
-  const auto r23 = hn::InterleaveLower(k_u32, every_fourth(at + 2 * row, row), every_fourth(at + 3 * row, row));
+  const auto r23 =
+      hn::InterleaveLower(k_u32, every_fourth(at + 2 * row, row), every_fourth(at + 3 * row, row));
   return hn::BitCast(k_u32, hn::InterleaveLower(pairs, hn::BitCast(pairs, r01), hn::BitCast(pairs, r23)));
 #endif
 }
@@ -323,7 +324,8 @@ void rows_step(const float* a, const Stored<T>& b, int64_t n, int64_t k0, int64_
       HWY_ALIGN float numbers[k_row_group];
       for (int64_t r = 0; r < k_row_group; ++r) {
         T each;
-        std::memcpy(static_cast<void*>(&each), first + r * row + (k0 + k) * static_cast<int64_t>(sizeof(T)), sizeof each);
+        std::memcpy(static_cast<void*>(&each), first + r * row + (k0 + k) * static_cast<int64_t>(sizeof(T)),
+                    sizeof each);
         if constexpr (sizeof(T) == 4)
           numbers[r] = each;
         else
@@ -334,7 +336,8 @@ void rows_step(const float* a, const Stored<T>& b, int64_t n, int64_t k0, int64_
   }
 }
 
-constexpr int64_t k_near_rows = 192 * 1024;  // bytes of a group of rows that may wait in the second-level cache
+constexpr int64_t k_near_rows =
+    192 * 1024;  // bytes of a group of rows that may wait in the second-level cache
 
 /// A part of C of few rows (Matmul::Block::by_rows), step_k of K at once: nothing cut into heads, A stored
 /// as it is meant, B transposed and of at least k_row_group rows.

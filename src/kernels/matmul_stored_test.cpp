@@ -21,8 +21,9 @@ struct Kind {
   DType type;
   BlockType blocks;
 };
-constexpr Kind k_kinds[] = {{DType::f32, BlockType::none}, {DType::bf16, BlockType::none}, {DType::f16, BlockType::none},
-                            {DType::f32, BlockType::q8_0}, {DType::f32, BlockType::q4_0}, {DType::f32, BlockType::q4_1},
+constexpr Kind k_kinds[] = {{DType::f32, BlockType::none}, {DType::bf16, BlockType::none},
+                            {DType::f16, BlockType::none}, {DType::f32, BlockType::q8_0},
+                            {DType::f32, BlockType::q4_0}, {DType::f32, BlockType::q4_1},
                             {DType::f32, BlockType::q4_k}};
 
 std::string name_of(const Kind& kind) {
@@ -33,7 +34,8 @@ std::string name_of(const Kind& kind) {
 StoredMatrix drawn(Draw& draw, const Kind& kind, int64_t rows, int64_t columns) {
   StoredMatrix matrix(kind.type, kind.blocks, Shape::unnamed({rows, columns}), rows, columns, false);
   const auto half = [&](std::byte* at) {
-    uint16_t bits = static_cast<uint16_t>(draw.whole(1, 16) << 10 | draw.whole(0, 1023) | draw.whole(0, 1) << 15);
+    uint16_t bits =
+        static_cast<uint16_t>(draw.whole(1, 16) << 10 | draw.whole(0, 1023) | draw.whole(0, 1) << 15);
     if (draw.whole(0, 40) == 0) bits &= 0x83ff;
     if (draw.whole(0, 60) == 0) bits &= 0x8000;
     std::memcpy(at, &bits, sizeof bits);
@@ -184,7 +186,9 @@ TEST(MatmulStored, ScalesThatAreNotFinite) {
       launch(Matmul(args));
       for (size_t i = 0; i < c.size(); ++i) {
         EXPECT_EQ(std::isnan(c[i]), std::isnan(expected[i])) << name_of(kind) << " column " << i;
-        if (std::isfinite(expected[i])) { EXPECT_EQ(c[i], expected[i]) << name_of(kind) << " column " << i; }
+        if (std::isfinite(expected[i])) {
+          EXPECT_EQ(c[i], expected[i]) << name_of(kind) << " column " << i;
+        }
         if (i != 3 && i != 17) {
           EXPECT_TRUE(std::isfinite(c[i])) << name_of(kind) << " column " << i;
         }

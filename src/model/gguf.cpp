@@ -202,8 +202,9 @@ class GgufTensors final : public TensorList {
     rows.blocks = kept_blocks(entry.type);
     if (block.numbers == 1 && block.dtype != DType::bf16 && block.dtype != DType::f16) return {};
     if (block.numbers == 1) rows.dtype = block.dtype;
-    rows.bytes = rows.blocks == BlockType::none ? static_cast<size_t>(rows.columns) * 2
-                                                : static_cast<size_t>(rows.columns / block.numbers) * block.bytes;
+    rows.bytes = rows.blocks == BlockType::none
+                     ? static_cast<size_t>(rows.columns) * 2
+                     : static_cast<size_t>(rows.columns / block.numbers) * block.bytes;
     return rows;
   }
 

@@ -16,7 +16,7 @@ struct LIMPID_LOCAL Model::Impl {
   std::vector<std::string> notes;  // what a user of the loaded model should know
   ModelTasks tasks;
   std::shared_ptr<Graph> graph;
-  std::map<std::string, Tensor> parameters;    // but those that are kept as they are stored:
+  std::map<std::string, Tensor> parameters;  // but those that are kept as they are stored:
   std::map<std::string, StoredMatrix> stored;
   std::unique_ptr<Engine> engine;
 
@@ -27,7 +27,7 @@ struct LIMPID_LOCAL Model::Impl {
   const std::map<std::string, Tensor>& expanded();
   /// Nothing is kept as it is stored from now on.
   void expand();
-  std::mutex mutex;                        // of what follows
+  std::mutex mutex;  // of what follows
   std::map<std::string, Tensor> expanded_;
 
   // The textbook walk's input: the words (each occurrence its own token), or the vectors.
@@ -65,7 +65,8 @@ struct LIMPID_LOCAL Model::Impl {
 Tensor one_row(const std::vector<int64_t>& ids);
 
 /// "its parameters hold 3 numbers that are not finite, ..."; empty if all are.
-std::string note_on_parameters(const std::map<std::string, Tensor>&, const std::map<std::string, StoredMatrix>&);
+std::string note_on_parameters(const std::map<std::string, Tensor>&,
+                               const std::map<std::string, StoredMatrix>&);
 /// The first stage of this run whose value is not finite, if something that was `seen` is not: the run is
 /// made again, looking at every stage.  `length`: tokens of the sentence.
 std::optional<NotFinite> first_not_finite(Engine&, const Graph&,
