@@ -169,7 +169,7 @@ void Matmul::divide() {
     return std::min(total, round_up(parts(total, parts(total, std::min(most, total))), step));
   };
   block_m_ = even(args_.m, pack_a() ? k_most_packed : k_most_rows, rows);
-  const bool one_row = (args_.m == 1 && thin()) || by_rows();
+  const bool one_row = args_.m == 1 && thin();
   if (by_rows()) block_m_ = args_.m;
   block_n_ =
       thin() && !one_row ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;

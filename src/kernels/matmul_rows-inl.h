@@ -196,11 +196,20 @@ HWY_INLINE Quads high_nibbles(Quads x) {
   for (Dwords& q : x.q) q = hn::And(hn::ShiftRight<4>(q), hn::Set(k_u32, 0x0f0f0f0fu));
   return x;
 }
-// Bytes 0 to 15 less 8: setting bit 7 before keeps each byte's borrow to itself, and flipping it is its sign.
+// Bytes 0 to 15 less 8, signed.
 HWY_INLINE Quads less_eight(Quads x) {
+#if HWY_TARGET == HWY_SCALAR
+  // Setting bit 7 before keeps each byte's borrow to itself, and flipping it is its sign.
   for (Dwords& q : x.q)
     q = hn::Xor(hn::Sub(hn::Or(q, hn::Set(k_u32, 0x80808080u)), hn::Set(k_u32, 0x08080808u)),
                 hn::Set(k_u32, 0x80808080u));
+#else
+  HWY_ALIGN static constexpr uint8_t k_less[16] = {0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0xff,
+                                                   0,    1,    2,    3,    4,    5,    6,    7};
+  const hn::Repartition<uint8_t, F32> bytes;
+  const auto table = hn::LoadDup128(bytes, k_less);
+  for (Dwords& q : x.q) q = hn::BitCast(k_u32, hn::TableLookupBytes(table, hn::BitCast(bytes, q)));
+#endif
   return x;
 }
 
