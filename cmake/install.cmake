@@ -24,6 +24,7 @@ set(LIMPID_PUBLIC_HEADERS
   random.h
   scene.h
   chat.h
+  stored.h
   tasks.h
   tensor.h
   tensor_source.h

@@ -39,6 +39,7 @@ BEYOND_THE_DESIGN = {
 HEADER_OF = {"attention": "fused", "error": "core", "explain": "trace", "diff": "trace", "lens": "model", "random": "core", "threads": "core", "version": "core",
              "api": "core", "optimizer": "train", "tensor_source": "files", "torch_file": "files", "gguf": "files", "image": "files", "architecture": "network",
              "tasks": "model", "chat": "model",
+             "stored": "tensor",
              "draw": "draw/scene", "scene": "draw/scene"}
 
 # Libraries that stay where they were meant to (prefix of the header -> folders that may include it).

@@ -100,7 +100,7 @@ std::vector<int64_t> ids_of(const char* option, const std::string& list) {
 
 std::vector<std::string> network_options() {
   std::vector<std::string> all = k_textbook_options;
-  all.insert(all.end(), {"--model", "--tokenizer", "--activation", "--heads", "--network", "--vectors",
+  all.insert(all.end(), {"--model", "--tokenizer", "--activation", "--weights", "--heads", "--network", "--vectors",
                          "--tokens", "--decoder"});
   return all;
 }
@@ -189,6 +189,7 @@ void check_network_options(const CLI::App& sub, const NetworkCall& call) {
       fail_call("--model and the textbook's network exclude each other; leave one out");
     if (!call.tokenizer.empty() || call.activation)
       fail_call(call.activation ? "--activation" : "--tokenizer", " is for models; leave it out");
+    if (call.weights) fail_call("--weights is for models; leave it out");
     if (!call.separator.empty() && call.vectors.empty())
       fail_call("--separator is for --vectors; leave it out");
     if (call.target) fail_call("--decoder is for encoder-decoders; leave it out");

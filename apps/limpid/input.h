@@ -19,10 +19,12 @@ std::string text_of(const std::optional<std::string>& argument);
 struct ModelCall {
   std::string model, tokenizer;
   std::optional<Activation> activation;
+  std::optional<Weights> weights;
   std::optional<int64_t> heads;
 };
 
-/// --model, --tokenizer, --activation.  --heads is the caller's, which may have another use for it.
+/// --model, --tokenizer, --activation, --weights.  --heads is the caller's, which may have another use for
+/// it.
 void add_model_options(CLI::App& sub, ModelCall& call, const std::string& group = "Options");
 
 /// The model file, or the built-in model where none is named.  What is to be known of it (a NaN among its

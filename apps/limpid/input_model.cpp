@@ -79,6 +79,13 @@ void add_model_options(CLI::App& sub, ModelCall& call, const std::string& group)
       ->check(CLI::IsMember({"gelu", "gelu_tanh"}).description(""))
       ->type_name("gelu|gelu_tanh")
       ->group(group);
+  sub.add_option_function<std::string>(
+         "--weights", [&call](const std::string& word) { call.weights = weights_named(word); },
+         "How the model's large matrices are kept: stored (as the file has them: 4 and 8 bits, bf16, f16, "
+         "f32; the same numbers as f32 gives), bf16 (f32 rounded to it), or f32 (all expanded).")
+      ->check(CLI::IsMember({"stored", "bf16", "f32"}).description(""))
+      ->type_name("stored|bf16|f32")
+      ->group(group);
 }
 
 Model open_model(const std::string& path) {
@@ -89,7 +96,10 @@ Model open_model(const std::string& path) {
 
 Model open_model(const ModelCall& call) {
   if (call.model.empty()) {
-    const char* option = !call.tokenizer.empty() ? "--tokenizer" : call.activation ? "--activation" : nullptr;
+    const char* option = !call.tokenizer.empty() ? "--tokenizer"
+                         : call.activation       ? "--activation"
+                         : call.weights          ? "--weights"
+                                                 : nullptr;
     if (option)
       fail_call(option, " is for a model that comes without; give it as --model FILE, or leave it out");
     return Model::builtin();
@@ -97,6 +107,7 @@ Model open_model(const ModelCall& call) {
   LoadOptions options;
   options.heads = call.heads;
   options.activation = call.activation;
+  options.weights = call.weights.value_or(Weights::stored);
   if (!call.tokenizer.empty()) options.tokenizer = read_tokenizer(call.tokenizer);
   Model model = Model::load(call.model, options);
   for (const std::string& note : model.notes())

@@ -53,6 +53,7 @@ std::vector<Case> catalogue() {
   add_attention(all);
   add_decode(all);
   add_products(all);
+  add_token(all);
   add_rows(all);
   add_training(all);
   return all;

@@ -1,6 +1,6 @@
 // What `limpid bench` can time: a list of cases, each a kernel at one shape, with what one call of it is
 // worth.  A new kernel is a new case in the file of its kind (attention.cpp, decode.cpp, products.cpp,
-// rows.cpp, training.cpp); nothing else changes.
+// token.cpp, rows.cpp, training.cpp); nothing else changes.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,7 @@ std::vector<Case> catalogue();
 void add_attention(std::vector<Case>& all);
 void add_decode(std::vector<Case>& all);
 void add_products(std::vector<Case>& all);
+void add_token(std::vector<Case>& all);
 void add_rows(std::vector<Case>& all);
 void add_training(std::vector<Case>& all);
 

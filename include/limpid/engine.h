@@ -15,6 +15,7 @@
 
 #include "limpid/api.h"
 #include "limpid/graph.h"
+#include "limpid/stored.h"
 
 namespace LIMPID_API limpid {
 
@@ -89,6 +90,17 @@ struct Edit {
 /// replace needs a tensor: the caller reads the file that "=replace:FILE" names (returned in `file`).
 Edit edit_of(const std::string& text, std::string* file = nullptr);
 
+// ---- parameters as they are stored ---------------------------------------------------------------
+
+/// A parameter that every stage which reads it multiplies by, or looks rows up in: as a matrix, its outermost
+/// axes the rows.
+struct StorableMatrix {
+  int64_t rows = 0, columns = 0;
+  bool turned = true;  // it may be stored turned, too: no stage looks rows up in it
+};
+/// The parameters that RunOptions::stored may hold without any being expanded in a run of this graph.
+std::map<std::string, StorableMatrix> storable_parameters(const Graph&);
+
 // ---- running -------------------------------------------------------------------------------------
 
 struct RunOptions {
@@ -103,6 +115,11 @@ struct RunOptions {
   // computes the value; else (inputs, parameters, views, the inside of a fused group) copied there.  After an
   // exception while the stages run the memory may be partly written.
   std::map<std::string, View> into;
+  // Parameters as they are stored, by name, beside those in run's `values`; they outlive the run, and names
+  // that the graph does not have are passed over.  linear and
+  // embedding read them as they are, with the bits of their f32 numbers; for anything else that reads one it
+  // is expanded for this run.
+  const std::map<std::string, StoredMatrix>* stored = nullptr;
   // Called on the calling thread before each step of the run, with the share of the work that is done (0 to
   // 1) and the stage or group that comes next; empty: not.
   std::function<void(double done, const std::string& next)> progress;

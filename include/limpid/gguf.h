@@ -171,6 +171,8 @@ class GgufReader {
   Tensor read(std::string_view name) const;
   /// The tensor's blocks as they stand in the file, of any type.  They live as long as the reader.
   Bytes raw(std::string_view name) const;
+  /// Gives back the memory that reading this tensor took; it may be read again.
+  void forget(std::string_view name) const;
 
   /// An array of metadata.  Throws Error{work} if there is none of that key, or its elements are of another
   /// kind (as in GgufInfo::integer).

@@ -17,6 +17,7 @@
 #include "limpid/files.h"
 #include "limpid/image.h"
 #include "limpid/network.h"
+#include "limpid/stored.h"
 #include "limpid/text.h"
 #include "limpid/trace.h"
 
@@ -44,9 +45,22 @@ struct TraceOptions {
       false;  // also the loss of predicting each next token, and every stage's gradient (NAME.grad)
 };
 
+/// How the large matrices of a model that is loaded are kept: those that are only multiplied by, and tables
+/// of embeddings.  All others are f32 in any case, and so are sums.
+enum class Weights {
+  stored,  // as the file has them: f32, bf16, f16, Q8_0, Q4_0, Q4_1, Q4_K; other quantised numbers as bf16,
+           // rounded
+  bf16,    // f32 rounded to bf16; smaller ones as the file has them
+  f32,     // all expanded to f32, exactly
+};
+std::string_view name(Weights);
+/// Throws Error{call} listing the names.
+Weights weights_named(std::string_view name);
+
 /// What a model file does not say itself: a state dict of minGPT's or nanoGPT's may come without its
 /// configuration, and never has a tokenizer.  For a file that says it, another value is an Error{call}.
 struct LoadOptions {
+  Weights weights = Weights::stored;
   std::optional<int64_t> heads;          // shapes do not tell
   std::optional<Activation> activation;  // gelu (nanoGPT) or gelu_tanh (minGPT, GPT-2)
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -230,11 +244,20 @@ class Model {
   const NetworkConfig& config() const;
   const Graph& graph() const;
   const Tokenizer* tokenizer() const;  // nullptr when the input is vectors, or bare token ids
+  /// Every parameter.  Those that are kept as the file has them (stored()) are expanded to f32 when this is
+  /// first called, and take that memory too from then on; of a model that may be changed they are f32 alone
+  /// from then on.
   const std::map<std::string, Tensor>& parameters() const;
   std::map<std::string, Tensor>& parameters();
+  /// One of them, a copy; throws Error{call} if there is none of that name.
+  Tensor parameter(const std::string& name) const;
+  /// Matrices that are kept, and multiplied by, as the file has them (LoadOptions::weights).
+  const std::map<std::string, StoredMatrix>& stored() const;
+  /// Bytes that all parameters take.
+  size_t parameter_bytes() const;
   std::string title() const;
   void set_title(const std::string&);
-  /// Hexadecimal digest of configuration and parameters.
+  /// Hexadecimal digest of configuration and parameters, as they are kept.
   std::string hash() const;
   int64_t parameter_count() const;
   /// What a user of the loaded model should know: a NaN among its parameters, a setting that had to be
@@ -296,6 +319,7 @@ class Model {
  private:
   struct Impl;
   std::vector<int64_t> target_of(const std::vector<int64_t>& source, const TraceOptions&) const;
+  friend struct SessionState;
   explicit Model(std::unique_ptr<Impl>);
   static Model from_file(TensorFile, const std::string& path, const LoadOptions& = {});
   static Model from_foreign(ForeignModel, const std::string& path, const LoadOptions&);

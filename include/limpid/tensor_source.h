@@ -2,7 +2,10 @@
 // PyTorch's checkpoints, one or several.  A loader of models asks this and knows no format.
 #pragma once
 
+#include <optional>
+
 #include "limpid/files.h"
+#include "limpid/stored.h"
 
 namespace LIMPID_API limpid {
 
@@ -32,6 +35,21 @@ class TensorSource {
   /// A copy of its numbers.  Throws Error{call} if there is no tensor of that name, Error{work} where it
   /// cannot be read.  One thread at a time.
   virtual Tensor read(std::string_view name) const = 0;
+
+  /// How the rows of a matrix can be kept: blocks that limpid multiplies by as they stand in the file, other
+  /// quantised numbers as bf16 (rounded), 16-bit floats as they are.
+  struct Rows {
+    DType dtype = DType::bf16;
+    BlockType blocks = BlockType::none;
+    int64_t rows = 0, columns = 0;  // of more than two axes the first is the rows
+    size_t bytes = 0;               // of a row
+  };
+  /// Nothing where the file has no rows to copy: then read() is the way.
+  virtual std::optional<Rows> rows_of(std::string_view /*name*/) const { return {}; }
+  /// Copies row r of a tensor that has rows_of(): so many bytes as that says.
+  virtual void copy_row(std::string_view name, int64_t r, std::byte* to) const;
+  /// The tensor's bytes are not needed for a while: memory that reading them took is given back.
+  virtual void forget(std::string_view /*name*/) const {}
   /// What the file says beside its tensors: "__metadata__" of a .safetensors file; the plain values of a
   /// PyTorch checkpoint, text as it is, others as JSON (nanoGPT's "model_args": {"n_layer":12,...}).  Of
   /// several files, the first's that says a thing.

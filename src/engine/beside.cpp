@@ -118,8 +118,8 @@ bool OneRun::run_inner(const StageInfo& stage, std::map<int, Tensor>& inner) {
 
 ConstView OneRun::inside_or_outside(int value, std::map<int, Tensor>& inner) {
   if (const auto found = inner.find(value); found != inner.end()) return std::as_const(found->second).view();
-  const bool elsewhere =
-      plan_.places[static_cast<size_t>(value)].used || !bound_[static_cast<size_t>(value)].empty();
+  const bool elsewhere = plan_.places[static_cast<size_t>(value)].used ||
+                         !bound_[static_cast<size_t>(value)].empty() || request_.stored.count(value) > 0;
   if (elsewhere) return read(value);
   run_inner(graph_.stage(graph_.value(value).stage), inner);
   return std::as_const(inner.at(value)).view();

@@ -1,5 +1,6 @@
 #include "engine/fast.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 
@@ -46,21 +47,38 @@ void add_finish(const Finish& finish, kernels::MatmulArgs* a) {
   a->ld_gradient_at = a->ld_residual = a->ld_before = a->n;
 }
 
-void linear(const Operation& op, Inputs in, Outputs out, const Finish& finish) {
+// All but the weight.
+kernels::MatmulArgs linear_args(Inputs in, Outputs out, const Finish& finish) {
   kernels::MatmulArgs a;
   a.m = rows_of(in[0]);
   a.k = last_size(in[0]);
   a.n = a.k ? in[1].shape().count() / a.k : 0;
-  a.transpose_b = op.options().flag("transposed");
   a.a = in[0].data<float>();
-  a.b = in[1].data<float>();
   a.c = static_cast<float*>(out[0].raw());
   a.bias = in.size() == 3 ? in[2].data<float>() : nullptr;
   a.lda = a.k;
-  a.ldb = a.transpose_b ? a.k : a.n;
   a.c_heads = heads_of(out[0]);
   a.ldc = a.c_heads.columns ? a.c_heads.columns : a.n;
   add_finish(finish, &a);
+  return a;
+}
+
+void linear(const Operation& op, Inputs in, Outputs out, const Finish& finish) {
+  kernels::MatmulArgs a = linear_args(in, out, finish);
+  a.transpose_b = op.options().flag("transposed");
+  a.b = in[1].data<float>();
+  a.ldb = a.transpose_b ? a.k : a.n;
+  launch(kernels::Matmul(a));
+}
+
+// A weight [in,out] that is stored turned is [out,in], and the other way round.
+void linear_stored(const Operation& op, Inputs in, const StoredMatrix& w, Outputs out, const Finish& finish) {
+  kernels::MatmulArgs a = linear_args(in, out, finish);
+  a.transpose_b = op.options().flag("transposed") != w.turned();
+  a.b = w.row(0);
+  a.b_type = w.dtype();
+  a.b_blocks = w.blocks();
+  a.ldb = w.blocks() == BlockType::none ? w.columns() : static_cast<int64_t>(w.row_bytes());
   launch(kernels::Matmul(a));
 }
 
@@ -121,6 +139,19 @@ const Product* product_of(const Operation& op) {
   return found == all.end() ? nullptr : &found->second;
 }
 
+// A token out of range is the reference's to name.
+void embedding_stored(const Operation& op, Inputs in, const StoredMatrix& table, Outputs out, const Finish&) {
+  const int64_t* ids = in[0].data<int64_t>();
+  const int64_t count = in[0].shape().count();
+  if (!std::all_of(ids, ids + count, [&](int64_t id) { return id >= 0 && id < table.rows(); })) {
+    const Tensor expanded = table.to_tensor();
+    const ConstView inputs[] = {in[0], expanded.view()};
+    return op.run(inputs, out, {});
+  }
+  float* y = out[0].data<float>();
+  for (int64_t n = 0; n < count; ++n) table.expand_row(ids[n], y + n * table.columns());
+}
+
 template <class Kernel>
 Kernel kernel_in(const std::map<std::string, Kernel, std::less<>>& table, const Operation& op) {
   const auto found = table.find(op.kind());
@@ -150,6 +181,51 @@ StageKernel stage_kernel(const Operation& op) {
 FinishingKernel finishing_kernel(const Operation& op) {
   const Product* product = product_of(op);
   return product ? product->finishing : kernel_in(finishing_row_kernels(), op);
+}
+
+StoredKernel stored_kernel(const Operation& op, const StoredMatrix& matrix) {
+  if (op.kind() == "embedding") return matrix.turned() ? nullptr : embedding_stored;
+  if (op.kind() != "linear") return nullptr;
+  // Of blocks a row is an output's.
+  const bool by_outputs = op.options().flag("transposed") != matrix.turned();
+  return matrix.blocks() != BlockType::none && !by_outputs ? nullptr : linear_stored;
+}
+
+namespace {
+
+// How a stage reads its input `slot` as a matrix; nothing where it does not.
+std::optional<StorableMatrix> matrix_of(const Operation& op, size_t slot, const Shape& shape) {
+  const bool looked_up = op.kind() == "embedding";
+  if (slot != 1 || (!looked_up && op.kind() != "linear")) return {};
+  const int in_axes = static_cast<int>(op.options().integer("in_axes", 1));
+  const int outer = looked_up ? 1 : op.options().flag("transposed") ? shape.rank() - in_axes : in_axes;
+  if (outer < 0 || outer > shape.rank()) return {};
+  return StorableMatrix{shape.part(0, outer).count(), shape.part(outer, shape.rank() - outer).count(),
+                        !looked_up};
+}
+
+}  // namespace
+
+std::map<std::string, StorableMatrix> storable_parameters(const Graph& graph) {
+  std::map<std::string, StorableMatrix> out;
+  std::set<std::string> others;  // read in another way, or in two
+  for (const StageInfo& stage : graph.stages())
+    for (size_t slot = 0; slot < stage.inputs.size(); ++slot) {
+      const Value& value = graph.value(stage.inputs[slot]);
+      if (value.kind != Value::Kind::parameter || value.dtype != DType::f32 || value.shape.symbolic())
+        continue;
+      const auto matrix = matrix_of(*stage.operation, slot, value.shape);
+      if (!matrix) {
+        others.insert(value.name);
+        continue;
+      }
+      const auto [found, is_new] = out.emplace(value.name, *matrix);
+      if (!is_new && (found->second.rows != matrix->rows || found->second.columns != matrix->columns))
+        others.insert(value.name);
+      found->second.turned &= matrix->turned;
+    }
+  for (const std::string& name : others) out.erase(name);
+  return out;
 }
 
 bool keeps_before(const Operation& op) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "limpid/graph.h"
+#include "limpid/stored.h"
 
 namespace limpid {
 
@@ -40,6 +41,10 @@ struct Finish {
 using FinishingKernel = void (*)(const Operation&, Inputs, Outputs, const Finish&);
 /// The kernel for this operation, or nullptr.
 FinishingKernel finishing_kernel(const Operation&);
+/// Runs a stage whose second input is a matrix as it is stored: in[1] has its shape and no numbers.
+using StoredKernel = void (*)(const Operation&, Inputs, const StoredMatrix&, Outputs, const Finish&);
+/// The kernel for this operation and this matrix, or nullptr.
+StoredKernel stored_kernel(const Operation&, const StoredMatrix&);
 /// Does that kernel keep, if asked, what its first output was before?
 bool keeps_before(const Operation&);
 /// May `next` be part of its finish, after `stages` others are?  It reads the number as its input `slot`.

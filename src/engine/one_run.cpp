@@ -11,7 +11,8 @@ RunResult OneRun::run() {
     shape = plan_.shapes[static_cast<size_t>(value)];
     if (plan_.sliced.count(value)) shape[shape.find(Axis::T)].size = plan_.length;
   }
-  for (int value : plan_.needed_inputs) look(value, bound_[static_cast<size_t>(value)], {});
+  for (int value : plan_.needed_inputs)
+    if (!request_.stored.count(value) || request_.looks_at(value)) look(value, read(value), {});
   double whole = 0, done = 0;
   for (const Plan::Step& step : plan_.steps) whole += options_.progress ? work_of(step) : 0;
   for (const Plan::Step& step : plan_.steps) {
@@ -44,6 +45,7 @@ View OneRun::place(int value) const {
 }
 
 ConstView OneRun::read(int value) const {
+  if (request_.stored.count(value)) return expanded(value);
   return plan_.places[static_cast<size_t>(value)].used ? place(value) : bound_[static_cast<size_t>(value)];
 }
 
@@ -62,10 +64,32 @@ ConstView OneRun::read_by(const Plan::Step& step, int value) {
   return std::as_const(found->second).view();
 }
 
+const StoredMatrix* OneRun::stored_for(const Plan::Step& step, const StageInfo& stage) const {
+  if (!step.kernel || stage.inputs.size() < 2) return nullptr;
+  const auto found = request_.stored.find(stage.inputs[1]);
+  if (found == request_.stored.end() || !stored_kernel(*stage.operation, *found->second)) return nullptr;
+  return found->second;
+}
+
+ConstView OneRun::expanded(int value) const {
+  const auto [found, is_new] = expanded_.try_emplace(value);
+  if (is_new) {
+    found->second = request_.stored.at(value)->to_tensor();
+    if (options_.real != DType::f32) found->second = found->second.to(options_.real);
+    found->second.reshape(plan_.shapes[static_cast<size_t>(value)]);
+  }
+  return std::as_const(found->second).view();
+}
+
 OneRun::Call OneRun::call(const Plan::Step& step, const std::vector<int>& inputs,
-                          const std::vector<int>& outputs) {
+                          const std::vector<int>& outputs, bool stored) {
   Call c;
-  for (int value : inputs) c.in.push_back(read_by(step, value));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (stored && i == 1)  // its shape alone
+      c.in.emplace_back(options_.real, plan_.shapes[static_cast<size_t>(inputs[i])], nullptr);
+    else
+      c.in.push_back(read_by(step, inputs[i]));
+  }
   for (int value : outputs) c.out.push_back(place(value));
   return c;
 }
@@ -74,8 +98,13 @@ void OneRun::run_one(const Plan::Step& step) {
   const StageInfo& stage = graph_.stage(step.stage);
   if (!step.finish.empty()) return run_chain(step, stage);
   const bool moves_nothing = plan_.places[static_cast<size_t>(stage.outputs[0])].same_as >= 0;
-  const Call c = call(step, stage.inputs, stage.outputs);
-  if (step.kernel)
+  const StoredMatrix* stored = stored_for(step, stage);
+  const Call c = call(step, stage.inputs, stage.outputs, stored != nullptr);
+  if (stored)
+    run_as(stage, [&] {
+      stored_kernel(*stage.operation, *stored)(*stage.operation, c.in, *stored, c.out, Finish());
+    });
+  else if (step.kernel)
     run_as(stage, [&] { step.kernel(*stage.operation, c.in, c.out, options_.context); });
   else if (!moves_nothing || stage.operation->writes_in_place())
     run_stage(stage, c.in, c.out, options_.context);
@@ -88,11 +117,17 @@ void OneRun::run_one(const Plan::Step& step) {
 void OneRun::run_chain(const Plan::Step& step, const StageInfo& stage) {
   std::vector<int> outputs = stage.outputs;
   outputs[0] = last_value(graph_, step);
-  const Call c = call(step, stage.inputs, outputs);
+  const StoredMatrix* stored = stored_for(step, stage);
+  const Call c = call(step, stage.inputs, outputs, stored != nullptr);
   const Finish finish = finish_of(
       graph_, step, [&](int value) { return read_by(step, value); },
       [this](int value) { return place(value); });
-  run_as(stage, [&] { step.finishing(*stage.operation, c.in, c.out, finish); });
+  run_as(stage, [&] {
+    if (stored)
+      stored_kernel(*stage.operation, *stored)(*stage.operation, c.in, *stored, c.out, finish);
+    else
+      step.finishing(*stage.operation, c.in, c.out, finish);
+  });
   for (int value : step.outputs) {
     edit(value, place(value));
     look(value, place(value), {});

@@ -42,7 +42,12 @@ class OneRun {
   ConstView read(int value) const;
   // What a step reads: of a value of which there are more rows than a sliced step computes, a copy of these.
   ConstView read_by(const Plan::Step& step, int value);
-  Call call(const Plan::Step& step, const std::vector<int>& inputs, const std::vector<int>& outputs);
+  // `stored`: the second input is read as it is stored, and stands here by its shape alone.
+  Call call(const Plan::Step& step, const std::vector<int>& inputs, const std::vector<int>& outputs,
+            bool stored = false);
+  // The matrix that a stage reads as it is stored, or null.
+  const StoredMatrix* stored_for(const Plan::Step& step, const StageInfo& stage) const;
+  ConstView expanded(int value) const;
   void run_one(const Plan::Step& step);
   // A stage and those that finish its first output.
   void run_chain(const Plan::Step& step, const StageInfo& stage);
@@ -87,6 +92,7 @@ class OneRun {
   std::byte* arena_;
   std::vector<ConstView> bound_;
   std::map<int, Tensor> gathered_;  // rows of values of which more are computed than a sliced step reads
+  mutable std::map<int, Tensor> expanded_;  // stored matrices that something reads as tensors
   RunResult result_;
 };
 

@@ -39,6 +39,16 @@ Request request_of(const Graph& graph, const RunOptions& options) {
                 "', with two places to go into; give it one and copy from there");
     w.into[value] = view;
   }
+  if (options.stored)
+    for (const auto& [name, matrix] : *options.stored) {
+      const int value = graph.find(name);
+      if (value < 0) continue;  // a part of the network runs with the parameters of all of it
+      if (graph.value(value).kind != Value::Kind::parameter ||
+          !graph.value(value).shape.same_sizes(matrix.shape()))
+        fail_call("run: '", name, "' is stored as ", matrix.shape().text(), ", expected a parameter ",
+                  graph.value(value).shape.text());
+      w.stored[value] = &matrix;
+    }
   for (const Observation& o : options.observe)
     for (int value : values_matching(graph, o.pattern, "observe")) {
       if (o.depth == Depth::shape || o.depth == Depth::full || o.depth == Depth::summary) {

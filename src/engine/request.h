@@ -19,7 +19,12 @@ struct Request {
   std::map<int, Streamed> streamed;
   std::map<int, std::vector<const Edit*>> edits;
   std::map<int, View> into;
+  std::map<int, const StoredMatrix*> stored;
 
+  /// Are the numbers of an input or parameter wanted?
+  bool looks_at(int value) const {
+    return full.count(value) + summary.count(value) + rows.count(value) + into.count(value) > 0;
+  }
   bool only_rows(int value) const {
     return rows.count(value) > 0 && full.count(value) + summary.count(value) + into.count(value) == 0;
   }

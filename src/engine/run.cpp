@@ -122,9 +122,14 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
     views[static_cast<size_t>(id)] = in_run_type(graph.value(id), view, options.real, converted);
     shapes[id] = views[static_cast<size_t>(id)].shape();
   }
+  for (const auto& [id, matrix] : request.stored) {
+    if (bound.count(id))
+      fail_call("run: '", graph.value(id).name, "' is given twice, as numbers and as it is stored");
+    shapes[id] = graph.value(id).shape;
+  }
   const Plan& plan = impl_->plan_for(shapes, plan_request);
   for (int id : plan.needed_inputs)
-    if (!bound.count(id))
+    if (!bound.count(id) && !request.stored.count(id))
       fail_call("run: '", graph.value(id).name, "' ", graph.value(id).shape.text(), " is missing");
 
   for (const auto& [value, view] : request.into) require_fits(graph, plan, value, view, options.real);

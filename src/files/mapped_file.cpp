@@ -24,6 +24,14 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   bytes_ = bytes_of(read_);
 }
 
+void MappedFile::forget(Bytes part) const {
+  if (!mapping_ || part.empty()) return;
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t first = static_cast<size_t>(part.data() - bytes_.data()) / page * page;
+  const size_t end = static_cast<size_t>(part.data() - bytes_.data()) + part.size();
+  ::madvise(static_cast<std::byte*>(mapping_) + first, end - first, MADV_DONTNEED);  // a wish
+}
+
 MappedFile::~MappedFile() {
   if (mapping_) ::munmap(mapping_, bytes_.size());
 }

@@ -19,6 +19,8 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   Bytes bytes() const { return bytes_; }
+  /// Gives back the memory that reading this part took; it may be read again.
+  void forget(Bytes part) const;
 
  private:
   Bytes bytes_;

@@ -4,6 +4,10 @@
 
 namespace limpid {
 
+void TensorSource::copy_row(std::string_view name, int64_t, std::byte*) const {
+  fail_call(this->name(), ": tensor ", in_quotes(std::string(name)), " has no rows to copy");
+}
+
 void TensorList::add(Entry entry) {
   const std::string key = entry.name;
   if (!entries_.emplace(key, std::move(entry)).second)

@@ -1,5 +1,7 @@
 #include "limpid/tensor_source.h"
 
+#include <cstring>
+
 #include "core/json.h"
 #include "core/label.h"
 #include "files/mapped_file.h"
@@ -27,7 +29,33 @@ class SafetensorsSource : public TensorList {
 
  private:
   Tensor read_entry(const Entry& entry) const override { return reader_.read(entry.name); }
+  Bytes bytes_of_entry(const SafetensorsInfo::Entry& entry) const {
+    return file_.bytes().subspan(static_cast<size_t>(entry.offset), static_cast<size_t>(entry.bytes));
+  }
 
+ public:
+  std::optional<Rows> rows_of(std::string_view name) const override {
+    const SafetensorsInfo::Entry* entry = reader_.info().find(name);
+    if (!entry || !entry->unreadable.empty() || !entry->stored.empty() || entry->shape.rank() < 2 ||
+        entry->shape.count() == 0 || (entry->dtype != DType::bf16 && entry->dtype != DType::f16))
+      return {};
+    Rows rows;
+    rows.dtype = entry->dtype;
+    rows.rows = entry->shape[0].size;
+    rows.columns = entry->shape.count() / rows.rows;
+    rows.bytes = static_cast<size_t>(rows.columns) * byte_size(entry->dtype);
+    return rows;
+  }
+  void copy_row(std::string_view name, int64_t r, std::byte* to) const override {
+    const Bytes all = bytes_of_entry(*reader_.info().find(name));
+    const size_t bytes = rows_of(name)->bytes;
+    std::memcpy(to, all.data() + static_cast<size_t>(r) * bytes, bytes);
+  }
+  void forget(std::string_view name) const override {
+    if (const auto* entry = reader_.info().find(name)) file_.forget(bytes_of_entry(*entry));
+  }
+
+ private:
   MappedFile file_;
   SafetensorsReader reader_;
 };
@@ -74,10 +102,19 @@ class ShardedSource : public TensorList {
  private:
   const TensorSource& open_shard(const fs::path& index, const std::string& tensor, const std::string& file);
   void add_all(const TensorSource& shard);
-  Tensor read_entry(const Entry& entry) const override {
-    return shards_.at(entry.file.filename().string())->read(entry.name);
+  Tensor read_entry(const Entry& entry) const override { return shard_of(entry.name).read(entry.name); }
+  const TensorSource& shard_of(std::string_view name) const {
+    return *shards_.at(find(name)->file.filename().string());
   }
 
+ public:
+  std::optional<Rows> rows_of(std::string_view name) const override { return shard_of(name).rows_of(name); }
+  void copy_row(std::string_view name, int64_t r, std::byte* to) const override {
+    shard_of(name).copy_row(name, r, to);
+  }
+  void forget(std::string_view name) const override { shard_of(name).forget(name); }
+
+ private:
   std::map<std::string, std::unique_ptr<TensorSource>> shards_;  // by the file's name
 };
 

@@ -10,6 +10,7 @@
 #include "kernels/isa.h"
 #include "kernels/matmul.h"
 #include "kernels/matmul_block-inl.h"
+#include "kernels/matmul_rows-inl.h"
 #include "kernels/matmul_thin-inl.h"
 #include "kernels/parts.h"
 
@@ -23,18 +24,34 @@ template <class T>
 void multiply_as(const MatmulArgs& args, const Matmul::Block& block, float* scratch) {
   const Stored<float> a{args.a + block.item * args.batch_a, args.lda, args.a_heads};
   const Stored<T> b{static_cast<const T*>(args.b) + block.item * args.batch_b, args.ldb, args.b_heads};
-  if (block.thin) {
+  const Part part{block.item, block.m0, block.m, block.n0, block.n};
+  if (block.by_rows) return multiply_by_rows(args, a.at(block.m0, 0), b, part, block.step_k);
+  if constexpr (!k_in_blocks<T>) {
     const float* rows = args.transpose_a ? a.at(0, block.m0) : a.at(block.m0, 0);
-    multiply_thin(args, rows, b, Part{block.item, block.m0, block.m, block.n0, block.n}, block.step_k,
-                  block.far, scratch);
-    return;
+    if (block.thin) return multiply_thin(args, rows, b, part, block.step_k, block.far, scratch);
   }
   float* const packed = scratch + k_rows * k_width;
   float* const packed_a = block.pack_a ? packed + round_up(block.panel, k_width) * block.step_k : nullptr;
   Work<T>{args, block, a, b, c_of(args, block.item), scratch, packed, packed_a}.run();
 }
 
+void multiply_blocks(const MatmulArgs& args, const Matmul::Block& block, float* scratch) {
+  switch (args.b_blocks) {
+    case BlockType::q8_0:
+      return multiply_as<InBlocks<BlockType::q8_0>>(args, block, scratch);
+    case BlockType::q4_0:
+      return multiply_as<InBlocks<BlockType::q4_0>>(args, block, scratch);
+    case BlockType::q4_1:
+      return multiply_as<InBlocks<BlockType::q4_1>>(args, block, scratch);
+    case BlockType::q4_k:
+      return multiply_as<InBlocks<BlockType::q4_k>>(args, block, scratch);
+    case BlockType::none:
+      return;
+  }
+}
+
 void multiply(const MatmulArgs& args, const Matmul::Block& block, float* scratch) {
+  if (args.b_blocks != BlockType::none) return multiply_blocks(args, block, scratch);
   switch (args.b_type) {
     case DType::bf16:
       return multiply_as<bf16>(args, block, scratch);
@@ -48,7 +65,7 @@ void multiply(const MatmulArgs& args, const Matmul::Block& block, float* scratch
 }  // namespace
 
 void matmul_target(Matmul::Target* target) {
-  *target = {multiply, k_rows, std::max<int64_t>(64, k_width), k_step_k, HWY_TARGET != HWY_AVX3};
+  *target = {multiply, k_rows, std::max<int64_t>(64, k_width), k_step_k, k_row_group, HWY_TARGET != HWY_AVX3};
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE
@@ -68,6 +85,8 @@ constexpr int64_t k_widest = 1024;            // columns of a panel
 constexpr int64_t k_large = 2 * 1024 * 1024;  // numbers of B
 constexpr int64_t k_thin_cells = 4096;        // of C, where it has few rows: they stay near
 constexpr int64_t k_row_columns = 512;        // of a row of C at least
+constexpr int64_t k_most_by_rows = 4;         // rows of C
+constexpr int64_t k_whole_steps = 256;        // of K: the largest block of numbers
 constexpr int64_t k_few_tasks = 6;  // as many tasks as this are wanted, so that every thread has work,
 constexpr int64_t k_small_task = 256 * 1024;  // unless a task has fewer multiply-adds than this (10 us)
 
@@ -119,8 +138,9 @@ MatmulArgs as_row(const MatmulArgs& args) {
 }
 
 bool is_column(const MatmulArgs& args) {
-  return args.n == 1 && args.m > 1 && args.ldc == 1 && args.b_type == DType::f32 && !args.bias &&
-         !args.before && !args.residual && !args.gradient_at && !args.c_heads.rows;
+  return args.n == 1 && args.m > 1 && args.ldc == 1 && args.b_type == DType::f32 &&
+         args.b_blocks == BlockType::none && !args.bias && !args.before && !args.residual &&
+         !args.gradient_at && !args.c_heads.rows;
 }
 
 }  // namespace
@@ -129,9 +149,10 @@ Matmul::Matmul(const MatmulArgs& args) : args_(args) {
   if (is_column(args)) args_ = as_row(args);
   choose_isa();
   HWY_DYNAMIC_DISPATCH(matmul_target)(&target_);
-  // Steps of equal depth, none above 3/2 of what the caches like best.
-  const int64_t liked = target_.step_k;
-  step_k_ = std::max<int64_t>(1, parts(args_.k, std::max<int64_t>(1, (args_.k + liked / 2 - 1) / liked)));
+  // Steps of equal depth, of whole blocks of B, none above 3/2 of what the caches like best.
+  const int64_t liked = target_.step_k, steps = std::max<int64_t>(1, (args_.k + liked / 2 - 1) / liked);
+  step_k_ = std::max<int64_t>(1, parts(args_.k, steps));
+  if (steps > 1) step_k_ = round_up(step_k_, k_whole_steps);
   divide();
   if (thin()) {
     const int64_t different = args_.batch_b == 0 ? 1 : args_.batch;
@@ -149,6 +170,7 @@ void Matmul::divide() {
   };
   block_m_ = even(args_.m, pack_a() ? k_most_packed : k_most_rows, rows);
   const bool one_row = args_.m == 1 && thin();
+  if (by_rows()) block_m_ = args_.m;
   block_n_ =
       thin() && !one_row ? even(args_.n, std::max<int64_t>(k_thin_cells / args_.m, 512), width) : args_.n;
   const int64_t whole_m = block_m_, whole_n = block_n_;
@@ -172,6 +194,13 @@ void Matmul::divide() {
   int64_t numbers = rows * width + round_up(panel_, width) * step_k_ + a;  // a tile of C, a panel of B
   if (thin()) numbers = thin_scratch(args_.m, whole_n);
   scratch_ = static_cast<int64_t>(sizeof(float)) * (numbers + 64);
+}
+
+// B stored [N,K] by its rows, where they fill a group.
+bool Matmul::by_rows() const {
+  const auto cut = [](const Heads& h) { return h.rows || h.columns; };
+  return args_.m <= k_most_by_rows && args_.transpose_b && !args_.transpose_a &&
+         args_.n >= target_.row_group && !cut(args_.a_heads) && !cut(args_.b_heads) && !cut(args_.c_heads);
 }
 
 bool Matmul::thin() const {
@@ -215,6 +244,7 @@ void Matmul::run(int64_t task, std::byte* scratch) const noexcept {
   block.next_item = std::min(args_.batch - 1, (task + 1) / blocks_n_ / blocks_m_);
   block.pack_a = pack_a();
   block.thin = thin();
+  block.by_rows = by_rows();
   block.far = far_;
   target_.run(args_, block, reinterpret_cast<float*>(scratch));
 }

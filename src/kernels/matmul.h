@@ -1,5 +1,6 @@
 // The product of matrices: C[M,N] = A[M,K] B[K,N] (+ what C holds) (+ bias[N]), then an activation, then a
-// residual added; f32 with f32 or 16-bit B, one product or a batch of them.
+// residual added; f32 with f32 or 16-bit B or one in blocks of 8 or 4 bits,
+// one product or a batch of them.
 //
 // Every cell is a chain of fused multiply-adds over each step of some 1,024 of k = 0..K-1, in order, and the
 // sum of the steps (then its bias, and so on): its bits depend on K and on its own row of A and column of B
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "limpid/stored.h"
 #include "limpid/tensor.h"
 
 namespace limpid::kernels {
@@ -39,7 +41,10 @@ struct MatmulArgs {
   int64_t batch_a = 0, batch_b = 0, batch_c = 0;
 
   DType b_type = DType::f32;  // or bf16, f16: converted as they are read, exactly; sums are f32
-  Heads a_heads, b_heads;     // of A and B as they are stored (with transpose_a: K is A's rows)
+  // Or blocks, expanded as they are read: then transpose_b, K is a multiple of a block's numbers, ldb and
+  // batch_b are in bytes, and B is not cut into heads.
+  BlockType b_blocks = BlockType::none;
+  Heads a_heads, b_heads;  // of A and B as they are stored (with transpose_a: K is A's rows)
   Heads c_heads;
 
   Activation activation = Activation::none;
@@ -71,15 +76,16 @@ class Matmul {
   /// One task's part of C: rows [m0, m0 + m), columns [n0, n0 + n) of one product of the batch.
   struct Block {
     int64_t item, m0, m, n0, n;
-    int64_t step_k, panel;       // so much of K and so many columns at once
-    int64_t next_item, next_n0;  // where the next task begins in B
-    bool pack_a, thin, far;      // far: B comes from memory, not from a cache
+    int64_t step_k, panel;            // so much of K and so many columns at once
+    int64_t next_item, next_n0;       // where the next task begins in B
+    bool pack_a, thin, by_rows, far;  // far: B comes from memory, not from a cache
   };
   /// What an instruction set brings: its code, and the sizes that its registers and caches like.
   struct Target {
     void (*run)(const MatmulArgs& args, const Block& block, float* scratch);
     int64_t rows, width;  // of a register tile, of a panel of B
     int64_t step_k;       // so much of K at once
+    int64_t row_group;    // rows of a transposed B at once, for few rows of C
     bool packs_a;         // stored [K,M]
   };
 
@@ -87,6 +93,7 @@ class Matmul {
   void divide();
   bool pack_a() const;
   bool thin() const;
+  bool by_rows() const;
 
   MatmulArgs args_;
   Target target_{};

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/matmul_blocks-inl.h"
 #include "kernels/matmul_finish-inl.h"
 #include "kernels/matmul_tile-inl.h"
 #include "kernels/parts.h"
@@ -125,7 +126,8 @@ template <class T>
 Asking Work<T>::asking(const Panel& next, const Panel& now) const {
   Asking ask;
   constexpr int64_t k_size = static_cast<int64_t>(sizeof(T));
-  if (b.heads.rows || b.heads.columns || next.depth == 0 || args.k * args.n <= 4 * k_near) return ask;
+  if (k_in_blocks<T> || b.heads.rows || b.heads.columns || next.depth == 0 || args.k * args.n <= 4 * k_near)
+    return ask;
   const T* from = b.data + (next.item - block.item) * args.batch_b;
   from += args.transpose_b ? next.n0 * b.ld + next.k0 : next.k0 * b.ld + next.n0;
   ask.at = reinterpret_cast<const char*>(from);

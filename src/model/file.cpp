@@ -41,6 +41,7 @@ void Model::save(const std::string& path, DType dtype) const {
   if (const nlohmann::ordered_json tasks = tasks_json(impl_->tasks); !tasks.empty()) json["tasks"] = tasks;
   TensorFile file;
   for (const auto& [name, tensor] : impl_->parameters) file.tensors[name] = tensor.to(dtype);
+  for (const auto& [name, matrix] : impl_->stored) file.tensors[name] = matrix.to_tensor().to(dtype);
   file.metadata[k_model_key] = json.dump();
   write_safetensors(path, file);
 }
@@ -106,13 +107,13 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   std::error_code none;
   if (is_hub_folder(path)) {
     refuse_options(options, path);
-    return from_foreign(read_hub_folder(path), path, options);
+    return from_foreign(read_hub_folder(path, options.weights), path, options);
   }
   if (fs::is_directory(path, none)) return from_file(read_model_file(path), path, options);
   const FileKind kind = recognize(fs::path(path)).kind;
   if (kind == FileKind::gguf) {
     refuse_options(options, path);
-    return from_foreign(read_gguf(path), path, options);
+    return from_foreign(read_gguf(path, options.weights), path, options);
   }
   if (kind == FileKind::binary && is_llama2c_file(path)) {
     refuse_options(options, path);
@@ -138,10 +139,11 @@ Model Model::from_foreign(ForeignModel foreign, const std::string& path, const L
   const std::shared_ptr<const Tokenizer> own = options.tokenizer ? options.tokenizer : foreign.tokenizer;
   auto impl = std::make_unique<Impl>(foreign.config, fitting(own, vocabulary_of(foreign.config), path),
                                      foreign.title);
-  set_parameters(*impl->graph, impl->parameters, std::move(foreign.parameters), path);
+  impl->stored = std::move(foreign.stored);
+  impl->set_parameters(options.weights, std::move(foreign.parameters), path);
   impl->notes = std::move(foreign.notes);
   impl->tasks = std::move(foreign.tasks);
-  if (std::string note = note_on_parameters(impl->parameters); !note.empty())
+  if (std::string note = note_on_parameters(impl->parameters, impl->stored); !note.empty())
     impl->notes.push_back(std::move(note));
   return Model(std::move(impl));
 }
@@ -149,7 +151,9 @@ Model Model::from_foreign(ForeignModel foreign, const std::string& path, const L
 Model Model::builtin() {
   const Bytes bytes = bytes_of(
       std::string_view(limpid_builtin_begin, static_cast<size_t>(limpid_builtin_end - limpid_builtin_begin)));
-  return from_file(read_safetensors(bytes, "the built-in model"), "the built-in model");
+  LoadOptions options;
+  options.weights = Weights::f32;  // small, and often looked at
+  return from_file(read_safetensors(bytes, "the built-in model"), "the built-in model", options);
 }
 
 Model Model::from_file(TensorFile file, const std::string& path, const LoadOptions& options) {
@@ -163,8 +167,8 @@ Model Model::from_file(TensorFile file, const std::string& path, const LoadOptio
       described.tokenizer = fitting(described.tokenizer, vocabulary_of(described.config), path);
     auto impl = std::make_unique<Impl>(described.config, described.tokenizer, described.title);
     impl->tasks = std::move(described.tasks);
-    set_parameters(*impl->graph, impl->parameters, std::move(file.tensors), path);
-    if (std::string note = note_on_parameters(impl->parameters); !note.empty())
+    impl->set_parameters(options.weights, std::move(file.tensors), path);
+    if (std::string note = note_on_parameters(impl->parameters, impl->stored); !note.empty())
       impl->notes.push_back(std::move(note));
     return Model(std::move(impl));
   }

@@ -21,6 +21,7 @@ struct ForeignModel {
   std::string title;
   std::vector<std::string> notes;
   ModelTasks tasks = {};
+  std::map<std::string, StoredMatrix> stored = {};  // parameters as the file has them: no others' names
 };
 
 /// Fills in what a folder says of sentences: modules.json, the configuration of its pooling, the longest
@@ -35,10 +36,10 @@ void read_image_processor(const std::string& folder, const HubConfig&, const Arc
 /// A folder of the hub: config.json, the tensors, the tokenizer.  Throws Error{work} naming the file and what
 /// is wrong with it.
 bool is_hub_folder(const std::string& path);
-ForeignModel read_hub_folder(const std::string& path);
+ForeignModel read_hub_folder(const std::string& path, Weights);
 
 /// llama.cpp's files: metadata, tensors and the tokenizer in one.
-ForeignModel read_gguf(const std::string& path);
+ForeignModel read_gguf(const std::string& path, Weights);
 /// Whether limpid runs a "general.architecture".
 bool runs_gguf_architecture(std::string_view architecture);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "core/json.h"
 #include "files/tensor_list.h"
@@ -181,8 +182,73 @@ class GgufTensors final : public TensorList {
 
   Tensor read_entry(const Entry& entry) const override { return reader_.read(theirs_.at(entry.name)); }
 
+  // Row after row of one tensor is asked for: the last one is kept.
+  const GgufInfo::Entry& theirs(std::string_view name) const {
+    if (last_name_ != name) {
+      last_name_ = name;
+      last_ = reader_.info().find(theirs_.at(last_name_));
+    }
+    return *last_;
+  }
+
+ public:
+  std::optional<Rows> rows_of(std::string_view name) const override {
+    const GgufInfo::Entry& entry = theirs(name);
+    const GgufBlock& block = block_of(entry.type);
+    if (!block.readable || entry.shape.rank() < 2 || entry.shape.count() == 0) return {};
+    Rows rows;
+    rows.rows = entry.shape[0].size;
+    rows.columns = entry.shape.count() / rows.rows;
+    rows.blocks = kept_blocks(entry.type);
+    if (block.numbers == 1 && block.dtype != DType::bf16 && block.dtype != DType::f16) return {};
+    if (block.numbers == 1) rows.dtype = block.dtype;
+    rows.bytes = rows.blocks == BlockType::none
+                     ? static_cast<size_t>(rows.columns) * 2
+                     : static_cast<size_t>(rows.columns / block.numbers) * block.bytes;
+    return rows;
+  }
+
+  void copy_row(std::string_view name, int64_t r, std::byte* to) const override {
+    const GgufInfo::Entry& entry = theirs(name);
+    const GgufBlock& block = block_of(entry.type);
+    const int64_t columns = entry.shape.count() / entry.shape[0].size;
+    const size_t bytes = static_cast<size_t>(columns / block.numbers) * block.bytes;
+    const Bytes row = reader_.raw(entry.name).subspan(static_cast<size_t>(r) * bytes, bytes);
+    if (block.numbers == 1 || kept_blocks(entry.type) != BlockType::none) {
+      std::memcpy(to, row.data(), bytes);
+      return;
+    }
+    numbers_.resize(static_cast<size_t>(columns));
+    dequantize(entry.type, row, numbers_);
+    for (size_t i = 0; i < numbers_.size(); ++i) {
+      const bf16 rounded = to_bf16(numbers_[i]);
+      std::memcpy(to + 2 * i, &rounded.bits, sizeof rounded.bits);
+    }
+  }
+
+  void forget(std::string_view name) const override { reader_.forget(theirs_.at(std::string(name))); }
+
+ private:
+  static BlockType kept_blocks(GgufType type) {
+    switch (type) {
+      case GgufType::q8_0:
+        return BlockType::q8_0;
+      case GgufType::q4_0:
+        return BlockType::q4_0;
+      case GgufType::q4_1:
+        return BlockType::q4_1;
+      case GgufType::q4_k:
+        return BlockType::q4_k;
+      default:
+        return BlockType::none;
+    }
+  }
+
   const GgufReader& reader_;
   std::map<std::string, std::string> theirs_;
+  mutable std::string last_name_;
+  mutable const GgufInfo::Entry* last_ = nullptr;
+  mutable std::vector<float> numbers_;  // of a row
 };
 
 // Llama 3's scaled rotary positions stand in the file as a number that each frequency is divided by.
@@ -240,7 +306,7 @@ bool runs_gguf_architecture(std::string_view architecture) {
                      [&](const GgufFamily& family) { return family.architecture == architecture; });
 }
 
-ForeignModel read_gguf(const std::string& path) {
+ForeignModel read_gguf(const std::string& path, Weights weights) {
   const GgufReader reader(path);
   const GgufInfo& info = reader.info();
   const GgufFamily& theirs = family_of(info);
@@ -259,7 +325,8 @@ ForeignModel read_gguf(const std::string& path) {
     for (TensorRule& rule : table.rules) rule.offset = 0;
   const GgufTensors file(reader, theirs);
   ForeignModel model;
-  model.parameters = parameters_of(a, table, file, path);
+  model.parameters =
+      parameters_of(a, table, file, path, nullptr, weights == Weights::f32 ? nullptr : &model.stored);
   model.config = std::move(a);
   model.tokenizer = tokenizer_of(reader);
   model.title = info.text("general.name").value_or(path);

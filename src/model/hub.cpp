@@ -159,7 +159,7 @@ bool is_hub_folder(const std::string& path) {
   return fs::is_directory(path, none) && fs::exists(fs::path(path) / "config.json", none);
 }
 
-ForeignModel read_hub_folder(const std::string& path) {
+ForeignModel read_hub_folder(const std::string& path, Weights weights) {
   const std::string config_path = (fs::path(path) / "config.json").string();
   const JsonSource source{config_path};
   const Json document = parse_json(read_file(config_path), source);
@@ -173,7 +173,8 @@ ForeignModel read_hub_folder(const std::string& path) {
   a.family = family.name;
   std::vector<std::string> left;
   model.parameters =
-      parameters_of(a, family.tensors(config, a), *file, config_path, guessed ? &left : nullptr);
+      parameters_of(a, family.tensors(config, a), *file, config_path, guessed ? &left : nullptr,
+                    weights == Weights::f32 ? nullptr : &model.stored);
   if (!left.empty()) model.notes.push_back(note_on_other_heads(left));
   read_tasks(config, a, model.tasks);
   read_pooling(path, model.tasks);

@@ -1,6 +1,8 @@
 // What a model is made of.
 #pragma once
 
+#include <mutex>
+
 #include "limpid/model.h"
 
 namespace limpid {
@@ -14,8 +16,19 @@ struct LIMPID_LOCAL Model::Impl {
   std::vector<std::string> notes;  // what a user of the loaded model should know
   ModelTasks tasks;
   std::shared_ptr<Graph> graph;
-  std::map<std::string, Tensor> parameters;
+  std::map<std::string, Tensor> parameters;  // but those that are kept as they are stored:
+  std::map<std::string, StoredMatrix> stored;
   std::unique_ptr<Engine> engine;
+
+  /// Puts in what is not yet stored; throws Error{work} naming a parameter that is missing, left over or of
+  /// another shape.
+  void set_parameters(Weights, std::map<std::string, Tensor> from, const std::string& path);
+  /// Every parameter in f32, made when it is first asked for.  May be called from several threads.
+  const std::map<std::string, Tensor>& expanded();
+  /// Nothing is kept as it is stored from now on.
+  void expand();
+  std::mutex mutex;  // of what follows
+  std::map<std::string, Tensor> expanded_;
 
   // The textbook walk's input: the words (each occurrence its own token), or the vectors.
   std::vector<std::string> words;
@@ -40,6 +53,11 @@ struct LIMPID_LOCAL Model::Impl {
   Bound bound_to(const Tensor& input, const Tensor& source) const;
   /// The token that an encoder-decoder's text begins with; throws Error{call} where nothing says it.
   const Writing& writing() const;
+  /// The matrices that are kept as they are stored are bound so.
+  RunOptions with_stored(RunOptions options) const {
+    options.stored = &stored;
+    return options;
+  }
   /// The tokens of a text, never none; throws Error{call} for an empty text and for what the tokenizer cannot
   /// read.  Cut to `longest` of them, as Model::encode() does.
   ModelInput input_of(const std::string& text, Specials = Specials::as_text,
@@ -64,13 +82,9 @@ struct LIMPID_LOCAL Model::Impl {
 /// Token ids [1,T].
 Tensor one_row(const std::vector<int64_t>& ids);
 
-/// Puts parameters into a model; throws Error{work} naming one that is missing, left over or of another
-/// shape.
-void set_parameters(const Graph&, std::map<std::string, Tensor>& into, std::map<std::string, Tensor> from,
-                    const std::string& path);
-
 /// "its parameters hold 3 numbers that are not finite, ..."; empty if all are.
-std::string note_on_parameters(const std::map<std::string, Tensor>&);
+std::string note_on_parameters(const std::map<std::string, Tensor>&,
+                               const std::map<std::string, StoredMatrix>&);
 /// The first stage of this run whose value is not finite, if something that was `seen` is not: the run is
 /// made again, looking at every stage.  `length`: tokens of the sentence.
 std::optional<NotFinite> first_not_finite(Engine&, const Graph&,

@@ -78,7 +78,7 @@ class HeadRun {
       stages_.push_back(&stage);
       for (const int id : stage.inputs)
         if (graph_.value(id).kind == Value::Kind::parameter && !parameters_.count(id))
-          parameters_[id] = model.parameters().at(graph_.value(id).name).to(DType::f64);
+          parameters_[id] = model.parameter(graph_.value(id).name).to(DType::f64);
       if (behind.count(to_)) break;
     }
   }
@@ -153,15 +153,23 @@ class Attribution {
   void add(const std::string& name, double logit) { parts.push_back({name, logit}); }
 
   Row parameter(const std::string& name) const {
-    const Tensor x = model_.parameters().at(name).to(DType::f64);
+    const Tensor x = model_.parameter(name).to(DType::f64);
     return {x.data<double>(), x.data<double>() + x.count()};
   }
-  double number(const std::string& name, int64_t at) const { return model_.parameters().at(name).at({at}); }
-  bool has(const std::string& name) const { return model_.parameters().count(name) > 0; }
+  double number(const std::string& name, int64_t at) const { return model_.parameter(name).at({at}); }
+  bool has(const std::string& name) const { return model_.graph().find(name) >= 0; }
 
   // What the last matrix reads for this token.
   Row column(int64_t target) const {
-    const Tensor& w = model_.parameters().at(a_.head.tied ? "embed.W_E" : "unembed.W_U");
+    const char* const name = a_.head.tied ? "embed.W_E" : "unembed.W_U";
+    const auto stored = model_.stored().find(name);
+    if (stored != model_.stored().end() && stored->second.turned() != a_.head.tied) {
+      std::vector<float> row(static_cast<size_t>(stored->second.columns()));
+      stored->second.expand_row(target, row.data());
+      return {row.begin(), row.end()};
+    }
+    const Tensor copied = model_.stored().empty() ? Tensor() : model_.parameter(name);
+    const Tensor& w = model_.stored().empty() ? model_.parameters().at(name) : copied;
     Row out(static_cast<size_t>(w.shape()[a_.head.tied ? 1 : 0].size));
     for (size_t c = 0; c < out.size(); ++c) {
       const auto i = static_cast<int64_t>(c);

@@ -104,8 +104,44 @@ void Model::set_vector_names(std::vector<std::string> names) {
 const NetworkConfig& Model::config() const { return impl_->config; }
 const Graph& Model::graph() const { return *impl_->graph; }
 const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
-const std::map<std::string, Tensor>& Model::parameters() const { return impl_->parameters; }
-std::map<std::string, Tensor>& Model::parameters() { return impl_->parameters; }
+const std::map<std::string, Tensor>& Model::parameters() const { return impl_->expanded(); }
+std::map<std::string, Tensor>& Model::parameters() {
+  impl_->expand();
+  return impl_->parameters;
+}
+const std::map<std::string, StoredMatrix>& Model::stored() const { return impl_->stored; }
+
+Tensor Model::parameter(const std::string& name) const {
+  if (const auto found = impl_->stored.find(name); found != impl_->stored.end())
+    return found->second.to_tensor();
+  const auto found = impl_->parameters.find(name);
+  if (found == impl_->parameters.end()) fail_call("'", name, "' is no parameter of this network");
+  return found->second;
+}
+
+size_t Model::parameter_bytes() const {
+  size_t bytes = 0;
+  for (const auto& [name, tensor] : impl_->parameters) bytes += tensor.bytes();
+  for (const auto& [name, matrix] : impl_->stored) bytes += matrix.bytes();
+  return bytes;
+}
+
+const std::map<std::string, Tensor>& Model::Impl::expanded() {
+  if (stored.empty()) return parameters;
+  const std::lock_guard lock(mutex);
+  if (expanded_.empty()) {
+    std::map<std::string, Tensor> all = parameters;
+    for (const auto& [name, matrix] : stored) all[name] = matrix.to_tensor();
+    expanded_ = std::move(all);
+  }
+  return expanded_;
+}
+
+void Model::Impl::expand() {
+  expanded_.clear();
+  for (auto each = stored.begin(); each != stored.end(); each = stored.erase(each))
+    parameters[each->first] = each->second.to_tensor();
+}
 std::string Model::title() const { return impl_->title; }
 const std::vector<std::string>& Model::notes() const { return impl_->notes; }
 void Model::set_title(const std::string& title) { impl_->title = title; }
@@ -113,6 +149,7 @@ void Model::set_title(const std::string& title) { impl_->title = title; }
 int64_t Model::parameter_count() const {
   int64_t count = 0;
   for (const auto& [name, tensor] : impl_->parameters) count += tensor.count();
+  for (const auto& [name, matrix] : impl_->stored) count += matrix.count();
   return count;
 }
 
@@ -135,6 +172,10 @@ std::string Model::Impl::hash() const {
   for (const auto& [name, tensor] : parameters) {
     add(name.data(), name.size());
     add(tensor.raw(), tensor.bytes());
+  }
+  for (const auto& [name, matrix] : stored) {
+    add(name.data(), name.size());
+    add(matrix.row(0), matrix.bytes());
   }
   static const char k_hex[] = "0123456789abcdef";
   std::string out;
@@ -238,11 +279,11 @@ RunResult Model::run(const TokenBatch& batch, const RunOptions& options) const {
     types = padded(batch.types, "text");
     bound.views["token_types"] = types.ids;
   }
-  return impl_->engine->run(bound.views, options);
+  return impl_->engine->run(bound.views, impl_->with_stored(options));
 }
 
 RunResult Model::run(const Tensor& input, const RunOptions& options) const {
-  return impl_->engine->run(impl_->bindings(input).views, options);
+  return impl_->engine->run(impl_->bindings(input).views, impl_->with_stored(options));
 }
 
 Tensor one_row(const std::vector<int64_t>& ids) {

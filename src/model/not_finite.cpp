@@ -66,16 +66,20 @@ constexpr int64_t k_most_cells = 64 << 20;  // of a value that is kept whole to 
 
 }  // namespace
 
-std::string note_on_parameters(const std::map<std::string, Tensor>& parameters) {
+std::string note_on_parameters(const std::map<std::string, Tensor>& parameters,
+                               const std::map<std::string, StoredMatrix>& stored) {
   std::string first;
   int64_t count = 0, tensors = 0;
-  for (const auto& [name, tensor] : parameters) {
+  const auto note = [&](const std::string& name, const Tensor& tensor) {
     const Odd odd = odd_numbers(tensor);
-    if (odd.count == 0) continue;
+    if (odd.count == 0) return;
     if (++tensors == 1)
       first = join(called(odd.value), " at ", name, cell_text(cell_of(tensor.shape(), odd.first)));
     count += odd.count;
-  }
+  };
+  for (const auto& [name, tensor] : parameters) note(name, tensor);
+  for (const auto& [name, matrix] : stored)
+    if (!matrix.all_finite()) note(name, matrix.to_tensor());
   if (tensors == 0) return "";
   return join("its parameters hold ", count, count == 1 ? " number that is" : " numbers that are",
               " not finite, in ", tensors, tensors == 1 ? " of them" : " of them", "; the first is ", first);

@@ -73,10 +73,30 @@ std::map<std::string, Tensor> numpy_parameters(const Graph& graph, uint32_t seed
   return parameters;
 }
 
-void set_parameters(const Graph& graph, std::map<std::string, Tensor>& into,
-                    std::map<std::string, Tensor> from, const std::string& path) {
-  for (const Value& value : graph.values()) {
+namespace {
+
+// The parameter as a matrix of 16-bit numbers.
+StoredMatrix in_sixteen_bits(const Tensor& tensor, DType dtype, const Value& value,
+                             const StorableMatrix& own) {
+  StoredMatrix out(dtype, BlockType::none, value.shape, own.rows, own.columns, false);
+  if (out.count() > 0) copy(tensor.view(), View(dtype, tensor.shape(), out.row(0)));
+  return out;
+}
+
+}  // namespace
+
+void Model::Impl::set_parameters(Weights weights, std::map<std::string, Tensor> from,
+                                 const std::string& path) {
+  const auto storable = storable_parameters(*graph);
+  for (const Value& value : graph->values()) {
     if (value.kind != Value::Kind::parameter) continue;
+    const auto own = storable.find(value.name);
+    if (const auto kept = stored.find(value.name); kept != stored.end()) {
+      if (!kept->second.shape().same_sizes(value.shape))
+        fail_work(path, ": parameter '", value.name, "' is ", kept->second.shape().text(), ", expected ",
+                  value.shape.text());
+      continue;
+    }
     const auto found = from.find(value.name);
     if (found == from.end())
       fail_work(path, ": parameter '", value.name, "' ", value.shape.text(), " is missing");
@@ -86,14 +106,31 @@ void set_parameters(const Graph& graph, std::map<std::string, Tensor>& into,
     if (!is_floating(found->second.dtype()))
       fail_work(path, ": parameter '", value.name, "' holds ", name(found->second.dtype()),
                 ", expected a floating type");
-    const DType stored = found->second.dtype();
-    Tensor t = stored == DType::f64 || stored == DType::f32 ? std::move(found->second)
+    const DType dtype = found->second.dtype();
+    const bool small = dtype == DType::bf16 || dtype == DType::f16;
+    if (own != storable.end() && (weights == Weights::bf16 || (weights == Weights::stored && small))) {
+      stored.emplace(value.name,
+                     in_sixteen_bits(found->second, small ? dtype : DType::bf16, value, own->second));
+    } else {
+      Tensor t = dtype == DType::f64 || dtype == DType::f32 ? std::move(found->second)
                                                             : found->second.to(DType::f32);
-    t.reshape(value.shape);
-    into[value.name] = std::move(t);
+      t.reshape(value.shape);
+      parameters[value.name] = std::move(t);
+    }
     from.erase(found);
   }
   if (!from.empty()) fail_work(path, ": '", from.begin()->first, "' is not a parameter of this network");
+}
+
+std::string_view name(Weights weights) {
+  constexpr std::string_view k_names[] = {"stored", "bf16", "f32"};
+  return k_names[static_cast<size_t>(weights)];
+}
+
+Weights weights_named(std::string_view wanted) {
+  for (Weights each : {Weights::stored, Weights::bf16, Weights::f32})
+    if (name(each) == wanted) return each;
+  fail_call("weights '", wanted, "' are not known; expected one of stored, bf16, f32");
 }
 
 }  // namespace limpid

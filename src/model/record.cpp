@@ -123,6 +123,7 @@ Trace Model::Impl::record(Recorded recorded, const TraceOptions& options) const 
   run.real = options.real.value_or(in_double ? DType::f64 : DType::f32);
   run.context.seed = options.seed;
   run.edits = options.edits;
+  run.stored = &stored;
   Trace trace;
   std::shared_ptr<const Graph> shown = graph;
   Engine* runner = engine.get();
@@ -162,6 +163,7 @@ Trace Model::Impl::record(Recorded recorded, const TraceOptions& options) const 
   trace.numbers = {
       {"seed", static_cast<int64_t>(options.seed)}, {"plain", run.plain || in_double}, {"parameters", 0}};
   for (const auto& [name, tensor] : parameters) trace.numbers["parameters"] += tensor.count();
+  for (const auto& [name, matrix] : stored) trace.numbers["parameters"] += matrix.count();
 
   if (options.reads)
     run.observe = options.reads(trace);
@@ -182,7 +184,10 @@ Trace Model::Impl::record(Recorded recorded, const TraceOptions& options) const 
   trace.summaries = std::move(result.summaries);
   if (const auto loss = trace.values.find("loss"); loss != trace.values.end())
     trace.metrics["loss"] = loss->second.at({});
-  if (options.parameters) trace.parameters = parameters;
+  if (options.parameters) {
+    trace.parameters = parameters;
+    for (const auto& [name, matrix] : stored) trace.parameters[name] = matrix.to_tensor();
+  }
   trace.notes.insert(trace.notes.end(), result.notes.begin(), result.notes.end());
   return trace;
 }

@@ -14,10 +14,10 @@ namespace {
 constexpr int64_t k_block = 512;
 constexpr int64_t k_least_room = 256;
 
-// Those of the model's parameters that the graph has.
-std::map<std::string, ConstView> parameters_in(const Graph& graph, const Model& model) {
+// Those of the parameters that the graph has.
+std::map<std::string, ConstView> known(const Graph& graph, const std::map<std::string, Tensor>& parameters) {
   std::map<std::string, ConstView> bound;
-  for (const auto& [name, tensor] : model.parameters())
+  for (const auto& [name, tensor] : parameters)
     if (graph.find(name) >= 0) bound[name] = tensor;
   return bound;
 }
@@ -61,10 +61,11 @@ void SessionState::encode(const std::vector<int64_t>& source) {
                                                                        static_cast<int64_t>(source.size())));
   };
   const Tensor whole = lengths_of(1);
-  std::map<std::string, ConstView> bound = parameters_in(graph, model_);
+  std::map<std::string, ConstView> bound = known(graph, model_.impl_->parameters);
   bound["source"] = ids;
   bound["source_lengths"] = whole;
   RunOptions options;
+  options.stored = &model_.impl_->stored;
   for (const Value& value : graph_.values())
     if (value.kind == Value::Kind::input && value.name.find(".cross_attn.") != std::string::npos)
       options.keep.push_back(value.name);
@@ -93,12 +94,13 @@ void SessionState::make_room(int64_t tokens) {
 // Reads a block; with `logits` [B,V] also those after its last token, and with `looks` where heads look from
 // there.
 void SessionState::run_block(const Tensor& ids, Tensor* logits, int64_t watch, std::vector<HeadLook>* looks) {
-  std::map<std::string, ConstView> bound = parameters_in(graph_, model_);
+  std::map<std::string, ConstView> bound = known(graph_, model_.impl_->parameters);
   for (const auto& [name, tensor] : rooms_) bound[name] = tensor;
   for (const auto& [name, tensor] : source_) bound[name] = tensor;
   bound["tokens"] = ids;
   RunOptions options;
   options.context.first_position = length;
+  options.stored = &model_.impl_->stored;
   // All of a block's keys and values are wanted, and the last logits.
   if (logits) options.observe = {{"logits", Depth::rows, 0, {-1}}};
   for (const auto& [name, room] : rooms_)

@@ -51,7 +51,6 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check_layers(config, k_tensors, "fuzz");
     Graph graph(operations());
     build(graph, config);
-    std::map<std::string, Tensor> parameters;
-    set_parameters(graph, parameters, {}, "fuzz");
+    storable_parameters(graph);
   });
 }

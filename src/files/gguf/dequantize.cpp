@@ -1,4 +1,5 @@
-// Blocks of quantised numbers, and what they stand for.  One function a type, its layout above it.
+// Blocks of quantised numbers, and what they stand for.  One function a type, its layout above it; those that
+// are multiplied as they are stand in tensor/blocks.cpp.
 // Source of the layouts: ggml/src/ggml-common.h (block_q4_0, ...), of the arithmetic and its order:
 // dequantize_row_* of ggml/src/ggml-quants.c, https://github.com/ggml-org/llama.cpp.
 //
@@ -8,6 +9,7 @@
 #include <cstring>
 
 #include "files/gguf/types.h"
+#include "tensor/blocks.h"
 
 namespace limpid {
 
@@ -17,12 +19,6 @@ namespace {
 
 using Byte = unsigned char;
 
-float half_at(const Byte* at) {
-  f16 half;
-  std::memcpy(&half.bits, at, sizeof half.bits);
-  return to_float(half);
-}
-
 uint32_t word_at(const Byte* at) {
   uint32_t word;
   std::memcpy(&word, at, sizeof word);
@@ -30,32 +26,6 @@ uint32_t word_at(const Byte* at) {
 }
 
 // ---- 32 numbers a block --------------------------------------------------------------------------
-
-// { f16 d; i8 q[32] }: d q
-void q8_0(const Byte* block, float* out) {
-  const float d = half_at(block);
-  for (int j = 0; j < 32; ++j) out[j] = static_cast<float>(static_cast<int8_t>(block[2 + j])) * d;
-}
-
-// { f16 d; u8 q[16] }: d (q - 8); number j in the low nibble of q[j], number 16 + j in its high one
-void q4_0(const Byte* block, float* out) {
-  const float d = half_at(block);
-  const Byte* q = block + 2;
-  for (int j = 0; j < 16; ++j) {
-    out[j] = static_cast<float>((q[j] & 15) - 8) * d;
-    out[16 + j] = static_cast<float>((q[j] >> 4) - 8) * d;
-  }
-}
-
-// { f16 d; f16 m; u8 q[16] }: d q + m; nibbles as in Q4_0
-void q4_1(const Byte* block, float* out) {
-  const float d = half_at(block), m = half_at(block + 2);
-  const Byte* q = block + 4;
-  for (int j = 0; j < 16; ++j) {
-    out[j] = static_cast<float>(q[j] & 15) * d + m;
-    out[16 + j] = static_cast<float>(q[j] >> 4) * d + m;
-  }
-}
 
 // { f16 d; u32 high; u8 q[16] }: d (q - 16); low four bits as in Q4_0, the fifth of number j is bit j of
 // `high`
@@ -128,30 +98,6 @@ void q3_k(const Byte* block, float* out) {
   }
 }
 
-struct ScaleAndMin {
-  float scale, min;
-};
-
-// Eight pairs of six bits in 12 bytes: pairs 0 to 3 are the low six bits of bytes j and 4 + j; of pairs 4 to
-// 7 the low four bits are the nibbles of byte 4 + j, the high two are the top bits of bytes j - 4 and j.
-ScaleAndMin scale_of_q4_k(const Byte* scales, int j) {
-  if (j < 4) return {static_cast<float>(scales[j] & 63), static_cast<float>(scales[j + 4] & 63)};
-  return {static_cast<float>((scales[j + 4] & 15) | (scales[j - 4] >> 6) << 4),
-          static_cast<float>((scales[j + 4] >> 4) | (scales[j] >> 6) << 4)};
-}
-
-// { f16 d; f16 dmin; u8 scales[12]; u8 q[128] }: sub-blocks of 32, d scale q - dmin min; sub-blocks 2 k and 2
-// k + 1 are the low and the high nibbles of the k-th 32 bytes of q.
-void q4_k(const Byte* block, float* out) {
-  const float d = half_at(block), dmin = half_at(block + 2);
-  for (int sub = 0; sub < 8; ++sub) {
-    const ScaleAndMin pair = scale_of_q4_k(block + 4, sub);
-    const float scale = d * pair.scale, least = dmin * pair.min;
-    const Byte* q = block + 16 + 32 * (sub / 2);
-    for (int i = 0; i < 32; ++i) *out++ = scale * static_cast<float>(q[i] >> (4 * (sub % 2)) & 15) - least;
-  }
-}
-
 // { f16 d; f16 dmin; u8 scales[12]; u8 high[32]; u8 q[128] }: as Q4_K, and the fifth bit of number 32 k + i
 // is bit k of high[i].
 void q5_k(const Byte* block, float* out) {
@@ -207,11 +153,11 @@ using Decode = void (*)(const Byte*, float*);
 Decode decode_of(GgufType type) {
   switch (type) {
     case GgufType::q8_0:
-      return q8_0;
+      return expand_q8_0;
     case GgufType::q4_0:
-      return q4_0;
+      return expand_q4_0;
     case GgufType::q4_1:
-      return q4_1;
+      return expand_q4_1;
     case GgufType::q5_0:
       return q5_0;
     case GgufType::q5_1:
@@ -221,7 +167,7 @@ Decode decode_of(GgufType type) {
     case GgufType::q3_k:
       return q3_k;
     case GgufType::q4_k:
-      return q4_k;
+      return expand_q4_k;
     case GgufType::q5_k:
       return q5_k;
     case GgufType::q6_k:

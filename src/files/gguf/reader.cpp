@@ -42,6 +42,10 @@ const GgufInfo& GgufReader::info() const { return state_->info; }
 
 Bytes GgufReader::raw(std::string_view name) const { return state_->blocks(state_->entry(name)); }
 
+void GgufReader::forget(std::string_view name) const {
+  if (state_->file) state_->file->forget(raw(name));
+}
+
 Tensor GgufReader::read(std::string_view name) const {
   const GgufInfo::Entry& entry = state_->entry(name);
   const GgufBlock& block = block_of(entry.type);

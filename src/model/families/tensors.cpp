@@ -2,8 +2,10 @@
 #include "model/families/tensors.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/label.h"
+#include "limpid/engine.h"
 #include "limpid/network.h"
 
 namespace limpid {
@@ -55,21 +57,106 @@ class Mapper {
   }
 
   Tensor parameter(const Value& value) {
+    const auto [rule, name] = source_of(value);
+    used_.insert(name);
+    Tensor read_whole = read(*rule, name, value);
+    file_.forget(name);
+    return read_whole;
+  }
+
+  // The parameter as the file has it; nothing where it cannot be kept so, and then parameter() says what is
+  // wrong with it, if anything is.
+  std::optional<StoredMatrix> stored(const Value& value, const StorableMatrix& own) {
+    const auto [rule, name] = source_of(value);
+    const std::optional<StoredRows> from = StoredRows::of(file_, name);
+    if (!from || rule->offset != 0) return {};
+    std::optional<StoredMatrix> out;
+    if (rule->layout == TensorRule::Layout::as_is)
+      out = stored_table(*rule, *from, value, own);
+    else if (rule->layout == TensorRule::Layout::linear && own.turned)
+      out = table_.linear_in_first ? stored_in_first(*rule, *from, value, own)
+                                   : stored_out_first(*rule, *from, value, own);
+    if (!out) return {};
+    used_.insert(name);
+    file_.forget(name);
+    return out;
+  }
+
+ private:
+  struct Source {
+    const TensorRule* rule;
+    std::string name;
+  };
+  Source source_of(const Value& value) {
+    missing_.clear();
     for (const TensorRule& rule : table_.rules) {
       const auto star = star_of(rule.ours, value.name);
       if (!star || (rule.of_words && !words_)) continue;
       const std::string name = found(with_star(rule.theirs, *star));
-      if (name.empty()) {
-        missing_ = prefix_ + with_star(rule.theirs, *star);
-        continue;  // another rule may name it otherwise
-      }
-      used_.insert(name);
-      return read(rule, name, value);
+      if (!name.empty()) return {&rule, name};
+      missing_ = prefix_ + with_star(rule.theirs, *star);  // another rule may name it otherwise
     }
     if (!missing_.empty()) fail_work(file_.name(), ": tensor '", missing_, "' is missing");
     fail_work(file_.name(), ": nothing in the file is called what '", value.name, "' needs");
   }
 
+  // Rows of a matrix, copied from the file, or from a tensor that was read.
+  struct StoredRows {
+    const TensorSource* file;
+    std::string name;
+    TensorSource::Rows rows;
+    Tensor whole;
+
+    static std::optional<StoredRows> of(const TensorSource& file, const std::string& name) {
+      if (const auto rows = file.rows_of(name)) return StoredRows{&file, name, *rows, {}};
+      const TensorSource::Entry& entry = *file.find(name);
+      if ((entry.dtype != DType::bf16 && entry.dtype != DType::f16) || entry.shape.rank() < 2 ||
+          entry.shape.count() == 0 || !entry.unreadable.empty())
+        return {};
+      StoredRows out{&file, name, {}, file.read(name)};
+      const int64_t count = entry.shape[0].size, each = entry.shape.count() / count;
+      out.rows = {entry.dtype, BlockType::none, count, each, static_cast<size_t>(each) * 2};
+      return out;
+    }
+    void copy(int64_t r, std::byte* to) const {
+      const size_t bytes = rows.bytes;
+      if (whole.count() == 0) return file->copy_row(name, r, to);
+      std::memcpy(to, static_cast<const std::byte*>(whole.raw()) + static_cast<size_t>(r) * bytes, bytes);
+    }
+    StoredMatrix room(const Shape& shape, int64_t count, bool turned) const {
+      return StoredMatrix(rows.dtype, rows.blocks, shape, count, rows.columns, turned);
+    }
+  };
+
+  static std::optional<StoredMatrix> stored_table(const TensorRule& rule, const StoredRows& from,
+                                                  const Value& value, const StorableMatrix& own) {
+    if (from.rows.rows != own.rows + rule.skip_rows || from.rows.columns != own.columns) return {};
+    StoredMatrix out = from.room(value.shape, own.rows, false);
+    for (int64_t r = 0; r < own.rows; ++r) from.copy(rule.skip_rows + r, out.row(r));
+    return out;
+  }
+  // [out,in] of a parameter [in,out]
+  static std::optional<StoredMatrix> stored_out_first(const TensorRule& rule, const StoredRows& from,
+                                                      const Value& value, const StorableMatrix& own) {
+    const Part& part = rule.part;
+    if (part.inner && part.outer * (part.end - part.begin) * part.width != own.columns) return {};
+    if (from.rows.rows != stored_outputs(part, own.columns) || from.rows.columns != own.rows) return {};
+    StoredMatrix out = from.room(value.shape, own.columns, true);
+    each_output(part, own.columns, [&](int64_t to, int64_t at) { from.copy(at, out.row(to)); });
+    return out;
+  }
+  // [in,out], as the parameter is
+  static std::optional<StoredMatrix> stored_in_first(const TensorRule& rule, const StoredRows& from,
+                                                     const Value& value, const StorableMatrix& own) {
+    if (rule.part.inner || from.rows.blocks != BlockType::none || from.rows.rows != own.rows ||
+        from.rows.columns != own.columns)
+      return {};
+    StoredMatrix out = from.room(value.shape, own.rows, false);
+    for (int64_t r = 0; r < own.rows; ++r) from.copy(r, out.row(r));
+    return out;
+  }
+
+ public:
   // Every tensor must have been read, or be known as none that is needed.
   void require_all_used(std::vector<std::string>* of_other_heads) const {
     for (const std::string& name : left_) {
@@ -109,11 +196,11 @@ class Mapper {
 
   Tensor read(const TensorRule& rule, const std::string& name, const Value& value) const {
     const Shape& own = value.shape;
-    const Tensor stored = file_.read(name);
+    Tensor stored = file_.read(name);
     if (!is_floating(stored.dtype()))
       fail_work(file_.name(), ": tensor '", visible_line(name), "' holds ", limpid::name(stored.dtype()),
                 " numbers, expected floating ones");
-    Tensor from = stored.to(DType::f32);
+    const Tensor from = stored.dtype() == DType::f32 ? std::move(stored) : stored.to(DType::f32);
     Tensor out(DType::f32, own);
     switch (rule.layout) {
       case TensorRule::Layout::as_is:
@@ -212,7 +299,8 @@ class Mapper {
 
 std::map<std::string, Tensor> parameters_of(const Architecture& network, const TensorTable& table,
                                             const TensorSource& file, const std::string& described_by,
-                                            std::vector<std::string>* of_other_heads) {
+                                            std::vector<std::string>* of_other_heads,
+                                            std::map<std::string, StoredMatrix>* stored) {
   // Before anything of its size is made: as many layers as the file can hold.
   const auto tensors = static_cast<int64_t>(file.names().size());
   const auto require_layers = [&](const Stack& stack) {
@@ -230,8 +318,17 @@ std::map<std::string, Tensor> parameters_of(const Architecture& network, const T
   }
   Mapper mapper(table, file, network.head.kind);
   std::map<std::string, Tensor> out;
-  for (const Value& value : graph.values())
-    if (value.kind == Value::Kind::parameter) out[value.name] = mapper.parameter(value);
+  const auto storable = stored ? storable_parameters(graph) : std::map<std::string, StorableMatrix>();
+  for (const Value& value : graph.values()) {
+    if (value.kind != Value::Kind::parameter) continue;
+    const auto own = storable.find(value.name);
+    std::optional<StoredMatrix> kept;
+    if (own != storable.end()) kept = mapper.stored(value, own->second);
+    if (kept)
+      stored->emplace(value.name, std::move(*kept));
+    else
+      out[value.name] = mapper.parameter(value);
+  }
   mapper.require_all_used(of_other_heads);
   return out;
 }

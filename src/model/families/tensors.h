@@ -10,13 +10,15 @@
 
 namespace limpid {
 
-/// Every parameter of the network, in f32.  `described_by` is the file that describes it, for messages.
-/// Throws Error{work} where it cannot be built, has more layers than the file has tensors, and naming a
-/// tensor that is missing, of another shape, or left over.  With `of_other_heads`, a tensor that is left over
-/// goes there by its name, unless it stands under the model's own prefix.
+/// Every parameter of the network, in f32, but for those that go into `stored` (if it is given): matrices of
+/// 16 bits a number or fewer that may be kept so (storable_parameters()).  `described_by` is the file that
+/// describes it, for messages. Throws Error{work} where it cannot be built, has more layers than the file has
+/// tensors, and naming a tensor that is missing, of another shape, or left over.  With `of_other_heads`, a
+/// tensor that is left over goes there by its name, unless it stands under the model's own prefix.
 std::map<std::string, Tensor> parameters_of(const Architecture&, const TensorTable&, const TensorSource&,
                                             const std::string& described_by,
-                                            std::vector<std::string>* of_other_heads = nullptr);
+                                            std::vector<std::string>* of_other_heads = nullptr,
+                                            std::map<std::string, StoredMatrix>* stored = nullptr);
 
 /// What the one star of a pattern stands for in a name: digits ("" where the pattern has none and is the
 /// name); nothing if the name does not fit.
