@@ -37,8 +37,8 @@ std::string facts(const Reading& reading) {
 
 void print_top(Paper& paper, const Reading& reading) {
   const Trace& trace = reading.trace();
-  std::string size =
-      counted(1, reading.thing(Axis::B)) + " x " + counted(reading.length(), reading.thing(Axis::T));
+  std::string size = counted(1, trace.token_word == "vector" ? "sequence" : reading.thing(Axis::B)) + " x " +
+                     counted(reading.length(), reading.thing(Axis::T));
   if (const auto width = reading.size(Axis::C)) size += " x " + counted(*width, "feature");
   const std::string sentence = reading.sentence();
   const size_t room =
