@@ -77,7 +77,7 @@ void print_letters(Paper& paper, const Reading& reading) {
     if (!size || ((axis == Axis::H || axis == Axis::G) && *size == 1)) continue;
     const bool words = axis == Axis::T || axis == Axis::S;
     out += join(out.empty() ? "" : ", ", static_cast<char>(axis), " ",
-                words ? reading.thing(axis) + "s " : "", meaning);
+                words ? plural(reading.thing(axis)) + " " : "", meaning);
   }
   if (!out.empty()) paper.paragraph("Letters: " + out + ".", 0, Ink::faint);
 }
