@@ -1,11 +1,11 @@
 #include "trace/quiz.h"
-#include "trace/figures.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
 #include "core/label.h"
+#include "trace/figures.h"
 #include "trace/quiz_parts.h"
 
 namespace limpid {
