@@ -37,8 +37,8 @@ std::string facts(const Reading& reading) {
 
 void print_top(Paper& paper, const Reading& reading) {
   const Trace& trace = reading.trace();
-  std::string size =
-      counted(1, reading.thing(Axis::B)) + " x " + counted(reading.length(), reading.thing(Axis::T));
+  std::string size = counted(1, trace.token_word == "vector" ? "sequence" : reading.thing(Axis::B)) + " x " +
+                     counted(reading.length(), reading.thing(Axis::T));
   if (const auto width = reading.size(Axis::C)) size += " x " + counted(*width, "feature");
   const std::string sentence = reading.sentence();
   const size_t room =
@@ -84,7 +84,7 @@ void print_letters(Paper& paper, const Reading& reading) {
     if (!size || ((axis == Axis::H || axis == Axis::G) && *size == 1)) continue;
     const bool words = axis == Axis::T || axis == Axis::S;
     out += join(out.empty() ? "" : ", ", static_cast<char>(axis), " ",
-                words ? reading.thing(axis) + "s " : "", meaning);
+                words ? plural(reading.thing(axis)) + " " : "", meaning);
   }
   if (!out.empty()) paper.paragraph("Letters: " + out + ".", 0, Ink::faint);
 }

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "core/label.h"
+#include "trace/figures.h"
 #include "trace/quiz_parts.h"
 
 namespace limpid {
@@ -117,7 +118,7 @@ class Quiz {
           join("A mask hides what comes later, so the first ", thing, " has nobody to look at but itself.");
     } else {
       q.text = join("What do the weights in the row of \"", first, "\" add up to?");
-      q.choices = {"To the number of " + thing + "s", "To the width of a head", "To one", "To anything"};
+      q.choices = {"To the number of " + plural(thing), "To the width of a head", "To one", "To anything"};
       q.right = 2;
       q.explanation = "Softmax makes every row of weights add up to one, with or without a mask.";
     }

@@ -192,7 +192,7 @@ std::string Reading::label_in(const std::string& value, Axis axis, int64_t place
 std::string Reading::thing(Axis axis) const {
   switch (axis) {
     case Axis::B:
-      return of_image(trace_) ? "image" : trace_.token_word == "vector" ? "sequence" : "sentence";
+      return of_image(trace_) ? "image" : "sentence";
     case Axis::T:
     case Axis::S:
       return visible(trace_.token_word);

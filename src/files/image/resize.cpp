@@ -171,8 +171,9 @@ Tensor resize_image(const ConstView& image, int64_t height, int64_t width, Resam
     if (lines != height) x = along_columns(x.data(), row, mixtures(rows, height, filter));
     lines = height;
   };
-  // Columns first, but where there will be more of them and fewer lines: that is less to compute.
-  if (width > columns && height < rows) to_lines(columns * channels);
+  // Columns first, but where far fewer lines are left than columns: found by trial of Pillow 13, 68 sizes
+  // (older versions always begin with the columns).
+  if (height < rows && rows - height > 2 * (columns - width)) to_lines(columns * channels);
   if (width != columns) x = along_rows(x.data(), lines, columns, channels, mixtures(columns, width, filter));
   to_lines(width * channels);
   std::copy(x.begin(), x.end(), out.data<uint8_t>());
