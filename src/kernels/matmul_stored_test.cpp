@@ -140,7 +140,7 @@ TEST(MatmulStored, LongRows) {
   on_every_isa([](const std::string& isa) {
     Draw draw(72);
     for (const Kind& kind : k_kinds)
-      for (int64_t k : {1536, 1792, 2304, 2816, 4352})
+      for (int64_t k : {1792, 2816})
         for (int64_t m : {1, 7}) {
           const int64_t n = isa == "plain" ? 34 : draw.whole(64, 100);
           SCOPED_TRACE(join(name_of(kind), " ", m, "x", n, "x", k, " ", isa));
@@ -156,8 +156,8 @@ TEST(MatmulStored, LargeEnoughForSeveralTasks) {
     Draw draw(73);
     for (const Kind& kind : k_kinds) {
       SCOPED_TRACE(join(name_of(kind), " ", isa));
-      expect_same(draw, kind, 2, 3001, 512);
-      expect_same(draw, kind, 40, 600, 768);
+      expect_same(draw, kind, 2, 1201, 512);
+      expect_same(draw, kind, 13, 600, 512);
       if (::testing::Test::HasFatalFailure()) return;
     }
   });
