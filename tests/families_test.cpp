@@ -256,7 +256,8 @@ TEST_P(Digits, AreToldApart) {
 
 TEST_P(Digits, AreSavedWithWhatTheirImagesGoThrough) {
   const Model m = Model::load(folder.string());
-  const std::filesystem::path file = std::filesystem::temp_directory_path() / join("limpid-digits-", ::getpid(), ".safetensors");
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / join("limpid-digits-", ::getpid(), ".safetensors");
   m.save(file.string());
   const Model again = Model::load(file.string());
   std::filesystem::remove(file);

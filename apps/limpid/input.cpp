@@ -100,8 +100,8 @@ std::vector<int64_t> ids_of(const char* option, const std::string& list) {
 
 std::vector<std::string> network_options() {
   std::vector<std::string> all = k_textbook_options;
-  all.insert(all.end(), {"--model", "--tokenizer", "--activation", "--weights", "--heads", "--network", "--vectors",
-                         "--tokens", "--decoder"});
+  all.insert(all.end(), {"--model", "--tokenizer", "--activation", "--weights", "--heads", "--network",
+                         "--vectors", "--tokens", "--decoder"});
   return all;
 }
 

@@ -79,7 +79,7 @@ struct Input {
   std::string text;  // of an image: its name
   std::vector<int64_t> tokens;
   std::optional<std::vector<int64_t>> target = {};  // of an encoder-decoder: what its decoder reads
-  Tensor pixels = {};  // of an image, as the model reads it; else empty
+  Tensor pixels = {};                               // of an image, as the model reads it; else empty
 
   Trace trace(const TraceOptions& options) {
     if (pixels.count() > 0) return model.trace(pixels, options, text);

@@ -188,7 +188,7 @@ struct HeadOptions {
   Pool pool = Pool::first;                    // classes, regression, embedding, forecast
   std::optional<NormOptions> pool_norm = {};  // of the pooled row
   bool flat = false;                          // forecast: all rows side by side, in place of a pooled one
-  int64_t outputs = 0;                        // classes, numbers, or moments ahead; embedding: of the projection, 0 for none
+  int64_t outputs = 0;  // classes, numbers, or moments ahead; embedding: of the projection, 0 for none
   // In place of the pool: a learned row ("head.probe") asks all others through attention, and a feed-forward
   // layer behind pool_norm is added to what it gathered (SigLIP).
   std::optional<AttentionOptions> pool_attention = {};

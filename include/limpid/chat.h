@@ -19,8 +19,8 @@ struct ChatMessage {
   std::string content;
 };
 
-/// How turns are written.  A model's file holds a program for it (Jinja); limpid runs none, but knows the formats that
-/// these programs write by the names of special tokens in them.
+/// How turns are written.  A model's file holds a program for it (Jinja); limpid runs none, but knows the
+/// formats that these programs write by the names of special tokens in them.
 enum class ChatFormat {
   chatml,   // <|im_start|>user ... <|im_end|>              SmolLM2, Qwen
   llama3,   // <|start_header_id|>user<|end_header_id|>     Llama 3
@@ -32,12 +32,14 @@ enum class ChatFormat {
 };
 std::string_view name(ChatFormat);
 
-/// The format that a template writes; throws Error{call} naming the formats there are, where it is none of them.
+/// The format that a template writes; throws Error{call} naming the formats there are, where it is none of
+/// them.
 ChatFormat chat_format_of(std::string_view chat_template);
 
-/// The text that stands before the model's answer.  A conversation without a system message gets the one that the
-/// model's template puts there, where it is written out in it.  Throws Error{call} for a model without a template or
-/// with an unknown one, for roles that do not take turns, and for a message that holds the name of a special token.
+/// The text that stands before the model's answer.  A conversation without a system message gets the one that
+/// the model's template puts there, where it is written out in it.  Throws Error{call} for a model without a
+/// template or with an unknown one, for roles that do not take turns, and for a message that holds the name
+/// of a special token.
 std::string chat_text(const Model&, const std::vector<ChatMessage>&);
 /// Its tokens: nothing is added to them.
 std::vector<int64_t> chat_tokens(const Model&, const std::vector<ChatMessage>&);

@@ -40,11 +40,12 @@ std::string_view without_ends(std::string_view text) {
   return first == text.npos ? "" : text.substr(first, text.find_last_not_of(k_blank) - first + 1);
 }
 
-// The system message that a template of this format puts into a conversation without one: written out between the
-// marks, with nothing of the program inside.
+// The system message that a template of this format puts into a conversation without one: written out between
+// the marks, with nothing of the program inside.
 std::string own_system(std::string_view chat_template) {
   constexpr std::string_view k_begin = "<|im_start|>system", k_end = "<|im_end|>";
-  for (size_t at = chat_template.find(k_begin); at != chat_template.npos; at = chat_template.find(k_begin, at + 1)) {
+  for (size_t at = chat_template.find(k_begin); at != chat_template.npos;
+       at = chat_template.find(k_begin, at + 1)) {
     size_t from = at + k_begin.size();
     // A line end, as the program writes it or as it is.
     if (chat_template.substr(from).starts_with("\\n"))
@@ -80,7 +81,8 @@ Conversation checked(const std::vector<ChatMessage>& messages) {
                 "': a conversation is one of user and assistant in turn, behind a system message or none");
     out.turns.push_back(m);
   }
-  if (out.turns.size() % 2 == 0) fail_call("chat: the last message is not the user's, so there is nothing to answer");
+  if (out.turns.size() % 2 == 0)
+    fail_call("chat: the last message is not the user's, so there is nothing to answer");
   return out;
 }
 
@@ -94,7 +96,8 @@ std::string chatml(const Conversation& c, const Names& n) {
   const auto turn = [&](const std::string& role, const std::string& content) {
     out += join("<|im_start|>", role, "\n", content, "<|im_end|>\n");
   };
-  if (const std::string& system = c.system.empty() ? n.own_system : c.system; !system.empty()) turn("system", system);
+  if (const std::string& system = c.system.empty() ? n.own_system : c.system; !system.empty())
+    turn("system", system);
   for (const ChatMessage& m : c.turns) turn(m.role, m.content);
   return out + "<|im_start|>assistant\n";
 }
@@ -119,8 +122,8 @@ std::string gemma(const Conversation& c, const Names& n) {
   for (size_t i = 0; i < c.turns.size(); ++i) {
     // A system message stands before the user's first.
     const std::string before = i == 0 && !c.system.empty() ? c.system + "\n\n" : "";
-    out += join("<start_of_turn>", i % 2 == 0 ? "user" : "model", "\n", before, without_ends(c.turns[i].content),
-                "<end_of_turn>\n");
+    out += join("<start_of_turn>", i % 2 == 0 ? "user" : "model", "\n", before,
+                without_ends(c.turns[i].content), "<end_of_turn>\n");
   }
   return out + "<start_of_turn>model\n";
 }
@@ -134,7 +137,8 @@ std::string instructions(const Conversation& c, const Names& n, bool llama2) {
       continue;
     }
     if (i == 0 && !c.system.empty())
-      content = llama2 ? join("<<SYS>>\n", c.system, "\n<</SYS>>\n\n", content) : join(c.system, "\n\n", content);
+      content =
+          llama2 ? join("<<SYS>>\n", c.system, "\n<</SYS>>\n\n", content) : join(c.system, "\n\n", content);
     out += join(llama2 ? n.bos : "", "[INST] ", content, " [/INST]");
   }
   return out;
@@ -152,8 +156,9 @@ std::string named_roles(const Conversation& c, const std::string& end) {
 
 const Tokenizer& tokenizer_for_chat(const Model& model) {
   if (model.tasks().chat_template.empty())
-    fail_call("this model has no chat template; it was trained to go on with texts, or its folder lacks "
-              "tokenizer_config.json");
+    fail_call(
+        "this model has no chat template; it was trained to go on with texts, or its folder lacks "
+        "tokenizer_config.json");
   if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
   return *model.tokenizer();
 }
@@ -164,7 +169,8 @@ void refuse_special_names(const Tokenizer& tokenizer, const std::vector<ChatMess
     const std::string& said = messages[i].content;
     const auto as_tokens = tokenizer.encode_for_model(said, {false, Specials::as_tokens}).ids;
     if (as_tokens != tokenizer.encode_for_model(said, {false, Specials::as_text}).ids)
-      fail_call("chat: message ", i, " holds the name of a special token of this model, which would end or begin a "
+      fail_call("chat: message ", i,
+                " holds the name of a special token of this model, which would end or begin a "
                 "turn; leave it out");
   }
 }
@@ -192,7 +198,9 @@ std::string chat_text(const Model& model, const std::vector<ChatMessage>& messag
   const Conversation c = checked(messages);
   refuse_special_names(tokenizer, messages);
   const SpecialIds special = tokenizer.special_ids();
-  const auto bytes = [&](const std::optional<int64_t>& id) { return id ? tokenizer.token_bytes(*id) : std::string(); };
+  const auto bytes = [&](const std::optional<int64_t>& id) {
+    return id ? tokenizer.token_bytes(*id) : std::string();
+  };
   const Names names = {bytes(special.bos), bytes(special.eos), own_system(given)};
   switch (format) {
     case ChatFormat::chatml:
@@ -214,7 +222,9 @@ std::string chat_text(const Model& model, const std::vector<ChatMessage>& messag
 }
 
 std::vector<int64_t> chat_tokens(const Model& model, const std::vector<ChatMessage>& messages) {
-  return tokenizer_for_chat(model).encode_for_model(chat_text(model, messages), {false, Specials::as_tokens}).ids;
+  return tokenizer_for_chat(model)
+      .encode_for_model(chat_text(model, messages), {false, Specials::as_tokens})
+      .ids;
 }
 
 std::vector<int64_t> chat_ends(const Model& model) {

@@ -248,9 +248,9 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
                         : token_inputs(in, "tokens", a.inputs, table);  // [B,T,C]
   x = dropped(x, a.dropout);
   // A vector made of the last row must know which that is.
-  const bool asks_lengths = !causal(a.stack) || (a.head.kind == Head::embedding && purpose != Purpose::extend);
-  if (asks_lengths && tokens)
-    context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+  const bool asks_lengths =
+      !causal(a.stack) || (a.head.kind == Head::embedding && purpose != Purpose::extend);
+  if (asks_lengths && tokens) context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
   x = stack(in, x, a.stack, context);  // [B,T,C]
   graph.alias("last_hidden_state", x);
   series.x = x;

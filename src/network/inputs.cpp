@@ -102,7 +102,7 @@ Stage patch_inputs(const Scope& in, const PatchInputs& o, int64_t width) {
   Stage x = patches(in / "patches", pixels, o.size);  // [B,T,K P P]
   x = project((in / "patch_embed").saying(note), x, "patch_embed.W", {{Axis::C, width}},
               {.bias = o.bias, .bias_name = "patch_embed.b"});  // [B,T,C]
-  x = with_tokens(in, x, o.tokens);  // [B,1+T,C]
+  x = with_tokens(in, x, o.tokens);                             // [B,1+T,C]
   constexpr const char* k_first = "blocks.0.resid_pre";
   if (o.positions) {
     const Stage rows = graph.parameter("pos_embed.W_pos", {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
@@ -125,9 +125,10 @@ SeriesRows series_inputs(const Scope& in, const SeriesInputs& o, int64_t width) 
   x = project((in / "patch_embed").saying(note), x, "patch_embed.W", {{Axis::C, width}},
               {.bias = o.bias, .bias_name = "patch_embed.b"});  // [B K,T,C]
   x = with_tokens(in, x, o.tokens);
-  const Stage rows = in.graph->parameter("pos_embed.W_pos", {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
-  x = add((in / "blocks.0.resid_pre").saying({"Add", "x + position", "A patch is what happened and when."}), x,
-          learned_positions(in / "pos_embed", x, rows));
+  const Stage rows =
+      in.graph->parameter("pos_embed.W_pos", {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
+  x = add((in / "blocks.0.resid_pre").saying({"Add", "x + position", "A patch is what happened and when."}),
+          x, learned_positions(in / "pos_embed", x, rows));
   return {x, series.loc, series.scale};
 }
 

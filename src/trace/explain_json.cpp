@@ -49,8 +49,8 @@ Json json_of(const Reading& reading, const Explanation& why) {
   Json out = {{"name", why.name}, {"index", why.index}, {"places", places_of(why.shape, why.index)}};
   Json words = Json::object();
   for (int i = 0; i < why.shape.rank(); ++i)
-    if (const std::string label =
-            reading.label_in(why.name, why.shape[i].axis, why.index[static_cast<size_t>(i)], why.shape[i].size);
+    if (const std::string label = reading.label_in(why.name, why.shape[i].axis,
+                                                   why.index[static_cast<size_t>(i)], why.shape[i].size);
         !label.empty())
       words[std::string(1, static_cast<char>(why.shape[i].axis))] = label;
   out["words"] = words;
