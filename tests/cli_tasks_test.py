@@ -287,7 +287,11 @@ class Tasks(Case):
         self.assertIn(words.split()[0], self.ok("classify", words, "--model", folder))
 
     def test_a_model_of_images(self):
-        vit = os.path.join(os.path.dirname(BERT), "vit")
+        vit = path("vit")
+        os.makedirs(vit, exist_ok=True)
+        for name in ("config.json", "model.safetensors"):
+            os.symlink(os.path.join(os.path.dirname(BERT), "vit", name), os.path.join(vit, name))
+        write("vit/preprocessor_config.json", json.dumps({"image_processor_type": "ViTImageProcessor", "size": 16}))
         for command in ("embed", "classify"):
             self.refused(2, "reads images", command, "w5", "--model", vit)
         self.refused(2, "predicts no hidden words", "fill", "w5 [MASK]", "--model", vit)
