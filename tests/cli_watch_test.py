@@ -15,7 +15,7 @@ MODEL = []
 
 def setUpModule():
     write("text.txt", TEXT)
-    done = limpid("train", recipe("gpt.json", steps=40, network=dict(GPT["network"], context=64, positions="learned"), context=64), "-o", path("gpt"))
+    done = limpid("train", recipe("gpt.json", steps=40, network=dict(GPT["network"], context=64, positions="learned", kv_heads=1), context=64), "-o", path("gpt"))
     assert done.returncode == 0, done.stderr
     MODEL[:] = ["--model", path("gpt/model.safetensors")]
 
