@@ -145,7 +145,8 @@ void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext&
   call.args.z_at = strides_of(out[0]);
   call.args.lse = out[1].data<float>();
   call.args.lse_rest = out[2].data<float>();
-  // Largest weights and entropies of a head's one row lie as those of a row of the heads together; a map does not.
+  // Largest weights and entropies of a head's one row lie as those of a row of the heads together; a map does
+  // not.
   if (!watch || watch->map_keys == 0) put_heads_side_by_side(&call.args);
   launch(kernels::AttentionForward(call.args, observation(watch)));
 }
