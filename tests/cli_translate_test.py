@@ -70,10 +70,10 @@ class Translate(Case):
             one = self.translated(words(SOURCE_IDS), "--beams", str(beams), "--tokens", "6")[0]
             text = [START] + one["ids"] + ([END] if one["ended"] else [])
             logits = self.trace("--tokens", ids(SOURCE_IDS), "--decoder", ids(text))["values"]["logits"]["data"][0]
-            sum_ = 0
+            total = 0
             for row, chosen in zip(logits, text[1:]):
-                sum_ += row[chosen] - max(row) - math.log(sum(math.exp(x - max(row)) for x in row))
-            self.assertAlmostEqual(one["log_probability"], sum_, places=4)
+                total += row[chosen] - max(row) - math.log(sum(math.exp(x - max(row)) for x in row))
+            self.assertAlmostEqual(one["log_probability"], total, places=4)
             self.assertEqual(one["translation"], words(one["ids"]))
 
     def test_lines_are_texts(self):
@@ -141,7 +141,41 @@ class Translate(Case):
         write("startless/config.json", json.dumps({k: v for k, v in config.items() if k not in ("decoder_start_token_id", "pad_token_id")}))
         self.refused(2, "decoder_start_token_id", "translate", "--ids", "3,4", "--model", path("startless"))
         self.refused(1, "layers", "translate", "--ids", "3", "--model", self.changed(decoder_layers=900))
+        self.refused(1, ["forced_bos_token_id", "97"], "translate", "--ids", "3", "--model", self.changed(forced_bos_token_id=97))
+        self.refused(1, "num_beams", "translate", "--ids", "3", "--model", self.changed(num_beams=1e300))
+        self.refused(1, "eos_token_id", "translate", "--ids", "3", "--model", self.changed(eos_token_id="</s>"))
+        odd = [{"name": 3, "template": "a"}, 5, {"name": "default"}]
+        model = self.changed()
+        write("changed/tokenizer_config.json", json.dumps({"chat_template": odd}))
+        self.assertEqual(limpid("translate", "--ids", "3,4", "--tokens", "4", "--model", model).returncode, 0)
+        os.remove(path("changed/tokenizer_config.json"))
         self.refused(1, "decoder_attention_heads", "translate", "--ids", "3", "--model", self.changed(decoder_attention_heads="four"))
+
+    def test_a_tokenizer_of_marians_is_said_to_be_none(self):
+        model = self.changed()
+        for name in ("source.spm", "target.spm", "vocab.json"):
+            write(f"changed/{name}", "{}")
+        done = limpid("translate", "--ids", "3,4,5", "--tokens", "4", "--json", "--model", model)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("source.spm", done.stderr)
+        self.assertEqual(json.loads(done.stdout)["texts"][0]["translation"], "")
+        done = limpid("translate", "w3", "--model", model)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no tokenizer", done.stderr)
+        for name in ("source.spm", "target.spm", "vocab.json"):
+            os.remove(path(f"changed/{name}"))
+
+    def test_a_stored_trace_lists_as_many_tokens_as_it_has_places(self):
+        self.ok("trace", "--tokens", ids(SOURCE_IDS), "--decoder", "96,5", "-o", path("s.safetensors"), *self.model)
+        raw = read("s.safetensors")
+        size = int.from_bytes(raw[:8], "little")
+        header = json.loads(raw[8:8 + size])
+        meta = json.loads(header["__metadata__"]["limpid"])
+        meta["source"] = meta["source"][:-1]
+        header["__metadata__"]["limpid"] = json.dumps(meta)
+        text = json.dumps(header).encode()
+        write("s.safetensors", len(text).to_bytes(8, "little") + text + raw[8 + size:])
+        self.refused(1, ["6 tokens of the source", "=7"], "trace", path("s.safetensors"))
 
     def changed(self, **config):
         os.makedirs(path("changed"), exist_ok=True)

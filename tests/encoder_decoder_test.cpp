@@ -49,9 +49,7 @@ TEST_P(EncoderDecoders, RunABatchOfDifferentLengths) {
                &written = golden2.at("in.decoder_input_ids"), &expected = golden2.at("out.logits");
   TokenBatch batch;
   for (int64_t b = 0; b < 2; ++b) {
-    int64_t end = ids.shape()[1].size;
-    while (seen.at({b, end - 1}) == 0) --end;
-    batch.sources.push_back(row_of(ids, b, 0, end));
+    batch.sources.push_back(seen_of(ids, seen, b));
     batch.ids.push_back(row_of(written, b));
   }
   const RunResult result = m.run(batch, {.keep = {"logits"}});
@@ -72,9 +70,7 @@ TEST_P(EncoderDecoders, WriteTheReferencesTokens) {
   options.tokens = golden2.at("out.generated_ids").shape()[1].size;
   options.stop_at_end = false;
   for (int64_t b = 0; b < 2; ++b) {
-    int64_t end = ids.shape()[1].size;
-    while (seen.at({b, end - 1}) == 0) --end;
-    const std::vector<int64_t> source = row_of(ids, b, 0, end),
+    const std::vector<int64_t> source = seen_of(ids, seen, b),
                                expected = row_of(golden2.at("out.generated_ids"), b);
     for (bool cache : {true, false}) {
       options.cache = cache;

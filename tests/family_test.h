@@ -49,6 +49,14 @@ inline std::vector<int64_t> row_of(const Tensor& ids, int64_t row, int64_t first
   return out;
 }
 
+// The row's tokens that the mask shows; padding stands on one side.
+inline std::vector<int64_t> seen_of(const Tensor& ids, const Tensor& mask, int64_t row) {
+  int64_t begin = 0, end = ids.shape()[1].size;
+  while (mask.at({row, begin}) == 0) ++begin;
+  while (mask.at({row, end - 1}) == 0) --end;
+  return row_of(ids, row, begin, end);
+}
+
 // The largest difference, as a share of max(1, |expected|).
 inline double difference(const ConstView& got, const ConstView& expected) {
   const Tensor a = Tensor::copy_of(got).to(DType::f64), b = Tensor::copy_of(expected).to(DType::f64);

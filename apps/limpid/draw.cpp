@@ -176,7 +176,10 @@ std::vector<Observation> reads_of(const DrawCall& call, const Trace& begun) {
 // An encoder-decoder's diagram is of both; what shows layers and heads shows those of one part.
 Trace trace_of(const DrawCall& call) {
   const bool whole = call.figure == "network" && call.part.empty();
-  const auto shown = [&](const Trace& trace) { return whole ? trace : call.shown(trace); };
+  const auto shown = [&](Trace trace) {
+    std::optional<Trace> part = whole ? std::nullopt : call.cut(trace);
+    return part ? std::move(*part) : std::move(trace);
+  };
   if (!call.file.empty()) return shown(load_trace(call.file));
   const bool runs = call.text || !call.network.tokens.empty() || !call.network.vectors.empty();
   TraceOptions options;

@@ -97,9 +97,9 @@ struct Input {
 struct PartCall {
   std::string part;
 
-  /// The part of a trace that is shown: as asked for, of an encoder-decoder else the decoder; another
-  /// network's whole.
-  Trace shown(const Trace&) const;
+  /// The part of a trace that is shown: as asked for, of an encoder-decoder else the decoder.  Nothing:
+  /// another network is shown whole.
+  std::optional<Trace> cut(const Trace&) const;
   /// What `reads` asks of that part of the run that is to come.
   std::vector<Observation> reads(const Trace& begun,
                                  const std::function<std::vector<Observation>(const Trace&)>& reads) const;

@@ -19,9 +19,9 @@ std::optional<NetworkPart> PartCall::of(const Trace& trace) const {
   return whole ? std::optional(NetworkPart::decoder) : std::nullopt;
 }
 
-Trace PartCall::shown(const Trace& trace) const {
+std::optional<Trace> PartCall::cut(const Trace& trace) const {
   const std::optional<NetworkPart> asked = of(trace);
-  return asked ? part_of(trace, *asked) : trace;
+  return asked ? std::optional(part_of(trace, *asked)) : std::nullopt;
 }
 
 std::vector<Observation> PartCall::reads(

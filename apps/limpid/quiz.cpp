@@ -27,6 +27,12 @@ struct QuizCall {
 // Scores and weights of longer texts are not kept whole: what is asked of them is left out.
 constexpr size_t k_long_text = 1024;
 
+// Of an encoder-decoder the decoder.
+Trace asked_of(Trace trace) {
+  std::optional<Trace> part = PartCall().cut(trace);
+  return part ? std::move(*part) : std::move(trace);
+}
+
 Trace trace_of(const CLI::App& sub, const QuizCall& call) {
   if (call.argument && is_trace_file(*call.argument)) {
     if (is_model_file(*call.argument))
@@ -36,7 +42,7 @@ Trace trace_of(const CLI::App& sub, const QuizCall& call) {
     if (const std::string option = given_option(sub, network_options()); !option.empty())
       fail_call(*call.argument, " is a stored trace, asked about as it is; ", option,
                 " needs a run, so give a text instead");
-    return PartCall().shown(load_trace(*call.argument));
+    return asked_of(load_trace(*call.argument));
   }
   check_network_options(sub, call.network);
   const bool given = call.argument || !call.network.tokens.empty() || !call.network.vectors.empty();
@@ -56,7 +62,7 @@ Trace trace_of(const CLI::App& sub, const QuizCall& call) {
   }
   for (const char* name : {"logits", "probs"})
     if (graph.find(name) >= 0) options.observe.push_back({name, Depth::full});
-  return PartCall().shown(input.trace(options));
+  return asked_of(input.trace(options));
 }
 
 // "blocks.0.attn.pattern[0,0,2,1]": the cell that a source names, without its format.

@@ -112,25 +112,26 @@ std::optional<Compared> compare(Input& input, const NamedEdits& edits, const Tra
   return out;
 }
 
-void show(const Trace& trace, const std::optional<Compared>& runs, const TraceCall& call,
+void show(const Trace& whole, const std::optional<Compared>& runs, const TraceCall& call,
           const Terminal& terminal) {
   if (!call.explain.empty())
     return show_explanation(
-        trace, {.cell = call.explain, .decimals = call.decimals, .all = call.all, .json = call.json},
+        whole, {.cell = call.explain, .decimals = call.decimals, .all = call.all, .json = call.json},
         terminal);
-  if (call.words) {
-    const Trace words = in_words(call.shown(trace));
-    return print(call.json ? to_json(words) : page(words, page_options(words, call, terminal)));
-  }
-  if (call.json && !call.part.empty()) return print(to_json(call.shown(trace)));
-  if (call.json) {
-    std::string text = to_json(trace);
+  if (call.json && call.part.empty() && !call.words) {
+    std::string text = to_json(whole);
     if (runs)
       text.replace(text.rfind('}'), 1,
                    ",\n\"before_after\":" + before_after_json(runs->before, runs->after) + "}");
     return print(text);
   }
-  const Trace shown = call.shown(trace);
+  const std::optional<Trace> part = call.cut(whole);
+  const Trace& shown = part ? *part : whole;
+  if (call.words) {
+    const Trace words = in_words(shown);
+    return print(call.json ? to_json(words) : page(words, page_options(words, call, terminal)));
+  }
+  if (call.json) return print(to_json(shown));
   const PageOptions options = page_options(shown, call, terminal);
   if (call.token.empty())
     print(page(shown, options));
@@ -261,7 +262,7 @@ Examples:
   limpid trace "Life is short" --network textbook --seed 7
   limpid trace "Life is short" -o life.safetensors
   limpid trace life.safetensors --token short
-  limpid trace "Das Leben ist kurz." --model opus-mt-de-en --part cross
+  limpid trace "summarize: Life is short." --model flan-t5-small --part cross
   cat poem.txt | limpid trace --json > poem.json
 )";
 

@@ -87,12 +87,13 @@ Work add_translate(CLI::App& app) {
          "Token ids instead of a text, for a model that has no tokenizer: 12,7,1.")
       ->type_name("IDS");
   sub->footer(
-      "One line for each text.  --trace keeps the run that reads the first text and what was written: its\n"
-      "blocks.N.cross_attn.pattern says which word of the source each word looks at.\n\n"
+      "One line for each text.  --trace keeps the run that reads the first text and\n"
+      "what was written: its blocks.N.cross_attn.pattern says which word of the source\n"
+      "each word looks at.\n\n"
       "Examples:\n"
-      "  limpid translate \"Das Leben ist kurz.\" --model opus-mt-de-en\n"
-      "  limpid translate \"translate English to German: Life is short.\" --model flan-t5-small --beams 4\n"
-      "  limpid translate --lines german.txt --model opus-mt-de-en --json\n");
+      "  limpid translate \"summarize: Life is short.\" --model flan-t5-small\n"
+      "  limpid translate --lines texts.txt --model bart-large-cnn --beams 4 --json\n"
+      "  limpid translate --ids 132,9,412,0 --model opus-mt-de-en\n");
   return [call](const Terminal& terminal) { run(*call, terminal); };
 }
 

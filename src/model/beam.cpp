@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <span>
 
 #include "model/sample.h"
 #include "model/session.h"
@@ -22,7 +23,14 @@ struct Candidate {
   double sum = 0;
 };
 
-std::vector<double> log_probabilities(const std::vector<float>& logits) {
+bool is_better(const BeamText& a, const BeamText& b) { return a.score > b.score; }
+
+// The natural logarithm of each token's probability.  Throws Error{work} where the model says NaN.
+std::vector<double> log_probabilities(std::span<const float> logits) {
+  if (std::any_of(logits.begin(), logits.end(), [](float x) { return std::isnan(x); }))
+    fail_work(
+        "what the model says of the next token holds a NaN; `limpid trace` of the same text names the first "
+        "stage that has one");
   const double most = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
   for (float logit : logits) sum += std::exp(logit - most);
@@ -51,11 +59,12 @@ class BeamSearch {
       latest.clear();
       for (const Beam& beam : beams_) latest.push_back(beam.ids.back());
     }
-    // What was not ended is as good as its score.
-    for (const Beam& beam : beams_)
-      if (!done(o_.tokens)) finish({beam.ids, beam.sum, score(beam.sum, beam.ids.size()), false});
-    return *std::max_element(finished_.begin(), finished_.end(),
-                             [](const BeamText& a, const BeamText& b) { return a.score < b.score; });
+    // The likeliest of those that were not ended is as good as its score.
+    if (!beams_.empty() && !done(o_.tokens)) {
+      const Beam& best = beams_[0];
+      finish({best.ids, best.sum, score(best.sum, best.ids.size()), false});
+    }
+    return *std::min_element(finished_.begin(), finished_.end(), is_better);
   }
 
  private:
@@ -69,19 +78,15 @@ class BeamSearch {
   bool done(int64_t tokens) const {
     if (static_cast<int64_t>(finished_.size()) < o_.beams) return false;
     const double best = score(beams_[0].sum, static_cast<size_t>(tokens)),
-                 worst =
-                     std::min_element(finished_.begin(), finished_.end(),
-                                      [](const BeamText& a, const BeamText& b) { return a.score < b.score; })
-                         ->score;
+                 worst = std::max_element(finished_.begin(), finished_.end(), is_better)->score;
     return worst >= best;
   }
 
   // Keeps the best `beams` texts that have ended.
   void finish(BeamText text) {
     finished_.push_back(std::move(text));
-    if (static_cast<int64_t>(finished_.size()) <= o_.beams) return;
-    finished_.erase(std::min_element(finished_.begin(), finished_.end(),
-                                     [](const BeamText& a, const BeamText& b) { return a.score < b.score; }));
+    if (static_cast<int64_t>(finished_.size()) > o_.beams)
+      finished_.erase(std::max_element(finished_.begin(), finished_.end(), is_better));
   }
 
   // The likeliest next tokens of all beams, two for each, so that enough stay when some end.
@@ -92,12 +97,13 @@ class BeamSearch {
     const auto wanted = static_cast<size_t>(std::min(2 * o_.beams, o_.beams * vocabulary));
     std::vector<Candidate> all;
     for (int64_t b = 0; b < o_.beams; ++b) {
-      std::vector<float> row(logits.data<float>() + b * vocabulary,
-                             logits.data<float>() + (b + 1) * vocabulary);
-      std::vector<double> each = log_probabilities(row);
-      if (n == 0 && writing_.first) each.assign(each.size(), -std::numeric_limits<double>::infinity());
-      if (n == 0 && writing_.first) each.at(static_cast<size_t>(*writing_.first)) = 0;
-      exclude_from(each);
+      std::vector<double> each =
+          log_probabilities({logits.data<float>() + b * vocabulary, static_cast<size_t>(vocabulary)});
+      if (n == 0 && writing_.first) {
+        each.assign(each.size(), -std::numeric_limits<double>::infinity());
+        each.at(static_cast<size_t>(*writing_.first)) = 0;
+      }
+      exclude(each, writing_.never);
       std::vector<int64_t> order(each.size());
       std::iota(order.begin(), order.end(), int64_t{0});
       const size_t kept = std::min(order.size(), wanted);
@@ -115,12 +121,6 @@ class BeamSearch {
                      [](const Candidate& a, const Candidate& b) { return a.sum > b.sum; });
     all.resize(std::min(all.size(), wanted));
     return all;
-  }
-
-  void exclude_from(std::vector<double>& each) const {
-    for (int64_t id : writing_.never)
-      if (id >= 0 && id < static_cast<int64_t>(each.size()))
-        each[static_cast<size_t>(id)] = -std::numeric_limits<double>::infinity();
   }
 
   bool ends(int64_t id) const { return std::count(writing_.ends.begin(), writing_.ends.end(), id) > 0; }

@@ -7,6 +7,8 @@
 
 namespace limpid {
 
+inline constexpr int64_t k_most_beams = 64;
+
 struct BeamOptions {
   int64_t beams = 4;
   int64_t tokens = 256;  // at most so many

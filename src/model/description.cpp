@@ -1,6 +1,7 @@
 #include "model/description.h"
 
 #include "core/json.h"
+#include "model/beam.h"
 
 namespace limpid {
 
@@ -58,7 +59,7 @@ Writing writing_of(const JsonValue& json) {
   if (json.has("first")) w.first = json.at("first").integer(0, k_json_most_size);
   w.ends = ids("ends");
   w.never = ids("never");
-  w.beams = json.at("beams").integer(1, k_json_most_count);
+  w.beams = json.at("beams").integer(1, k_most_beams);
   w.length_penalty = json.at("length_penalty").real();
   return w;
 }

@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/label.h"
 #include "limpid/files.h"
+#include "model/beam.h"
 #include "model/families/tensors.h"
 #include "model/foreign.h"
 #include "model/position_table.h"
@@ -22,6 +23,13 @@ bool holds_tokenizer(const std::string& path) {
                            "spm.model", "vocab.json", "encoder.json", "vocab.txt"})
     if (fs::exists(fs::path(path) / name, none)) return true;
   return false;
+}
+
+// Two SentencePiece models, whose pieces a third file numbers (the opus-mt folders).
+bool is_marians_tokenizer(const std::string& path) {
+  std::error_code none;
+  return fs::exists(fs::path(path) / "source.spm", none) &&
+         !fs::exists(fs::path(path) / "tokenizer.json", none);
 }
 
 // A class of somebody's own: the tensors say which of the library's it is like.  Whether they had to.
@@ -82,14 +90,13 @@ class WritingReader {
         w.never = file.single_integers("bad_words_ids");
         break;
       }
-    w.beams = std::clamp<int64_t>(static_cast<int64_t>(real("num_beams", 1)), 1, k_most_beams);
+    const std::vector<int64_t> beams = all("num_beams");
+    w.beams = beams.empty() ? 1 : std::clamp<int64_t>(beams[0], 1, k_most_beams);
     w.length_penalty = real("length_penalty", 1);
     return w;
   }
 
  private:
-  static constexpr int64_t k_most_beams = 64;
-
   // A number, or a list of them.
   std::vector<int64_t> all(const std::string& key) const {
     for (const HubConfig& file : files_)
@@ -121,8 +128,8 @@ std::string chat_template_of(const std::string& folder) {
   if (given.is_string()) return given.get<std::string>();
   if (given.is_array())
     for (const Json& each : given)
-      if (each.is_object() && each.value("name", "") == "default" && each.contains("template") &&
-          each["template"].is_string())
+      if (each.is_object() && each.contains("name") && each["name"] == "default" &&
+          each.contains("template") && each["template"].is_string())
         return each["template"].get<std::string>();
   return "";
 }
@@ -183,7 +190,12 @@ ForeignModel read_hub_folder(const std::string& path, Weights weights) {
   if (a.patches) read_image_processor(path, config, a, model.tasks, model.notes);
   if (family.interpolates_positions) take_images_size(config, a, model);
   model.config = std::move(a);
-  if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);
+  if (is_marians_tokenizer(path))
+    model.notes.push_back(
+        "its tokenizer (source.spm, target.spm, vocab.json) is of a kind that limpid does not read; give "
+        "token ids, or a tokenizer by --tokenizer");
+  else if (holds_tokenizer(path))
+    model.tokenizer = load_tokenizer(path);
   model.title = fs::path(path).lexically_normal().filename().string();
   if (model.title.empty()) model.title = fs::path(path).lexically_normal().parent_path().filename().string();
   return model;

@@ -55,11 +55,6 @@ void keep_top_p(std::vector<double>& weights, double share) {
 
 }  // namespace
 
-void exclude(std::vector<float>& logits, const std::vector<int64_t>& ids) {
-  for (int64_t id : ids)
-    if (id >= 0 && id < static_cast<int64_t>(logits.size())) logits[static_cast<size_t>(id)] = k_excluded;
-}
-
 void check(const SampleOptions& o) {
   if (!(o.temperature >= 0)) fail_call("generate: temperature is ", o.temperature, ", expected 0 or more");
   if (o.top_k < 0) fail_call("generate: top_k is ", o.top_k, ", expected at least 1, or 0 for all");

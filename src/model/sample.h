@@ -1,6 +1,7 @@
 // The choice of the next token.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,12 @@ void check(const SampleOptions&);
 double probability(const std::vector<float>& logits, int64_t id);
 
 /// Makes these tokens impossible; ids that the vocabulary does not have are passed over.
-void exclude(std::vector<float>& logits, const std::vector<int64_t>& ids);
+template <class Real>
+void exclude(std::vector<Real>& logits, const std::vector<int64_t>& ids) {
+  for (int64_t id : ids)
+    if (id >= 0 && id < static_cast<int64_t>(logits.size()))
+      logits[static_cast<size_t>(id)] = -std::numeric_limits<Real>::infinity();
+}
 
 /// The next token; `before` are the tokens of the text, for the penalty.
 int64_t choose(std::vector<float> logits, const std::vector<int64_t>& before, const SampleOptions&, Random&);

@@ -1,7 +1,6 @@
 // A text beside another: translation, and whatever else an encoder-decoder writes.
 #include <algorithm>
 
-#include "core/label.h"
 #include "limpid/tasks.h"
 #include "model/beam.h"
 #include "model/task_inputs.h"
@@ -20,9 +19,13 @@ void check(const Model& model, const TranslateOptions& options) {
   if (!model.tasks().writing)
     fail_call(
         "this model does not say which token its text begins with (decoder_start_token_id of its folder)");
+  const int64_t vocabulary = vocabulary_of(model.config());
+  if (const auto& first = model.tasks().writing->first; first && *first >= vocabulary)
+    fail_work("this model's first token (forced_bos_token_id of its folder) is ", *first,
+              ", none of the vocabulary's, expected 0 to ", vocabulary - 1);
   if (!model.can_extend()) fail_call("this network cannot keep keys and values, which translate needs");
-  if (options.beams < 0 || options.beams > 64)
-    fail_call("beams is ", options.beams, ", expected 1 to 64, or 0 for the model's own");
+  if (options.beams < 0 || options.beams > k_most_beams)
+    fail_call("beams is ", options.beams, ", expected 1 to ", k_most_beams, ", or 0 for the model's own");
   if (options.tokens < 0)
     fail_call("tokens is ", options.tokens, ", expected at least 1, or 0 for the usual");
 }

@@ -311,13 +311,17 @@ void place_values(Trace& trace, std::map<std::string, Tensor> tensors, const std
   for (const auto& [name, summary] : trace.summaries)
     if (trace.graph->find(name) < 0)
       fail_work("trace ", file, ": it sums up '", visible(name), "', which its graph does not have");
-  for (const bool source : {false, true}) {
-    const std::vector<Token>& tokens = source ? trace.source : trace.tokens;
-    const auto time = bound.find({Axis::T, source});
-    if (!tokens.empty() && time != bound.end() && time->second.first != static_cast<int64_t>(tokens.size()))
-      fail_work("trace ", file, ": it lists ", tokens.size(), source ? " tokens of the source" : " tokens",
-                ", but '", visible(time->second.second), "' has T=", time->second.first);
-  }
+  const auto require_as_many = [&](const std::vector<Token>& tokens, const char* what, SizedAxis axis) {
+    const auto found = bound.find(axis);
+    if (!tokens.empty() && found != bound.end() && found->second.first != static_cast<int64_t>(tokens.size()))
+      fail_work("trace ", file, ": it lists ", tokens.size(), " ", what, ", but '",
+                visible(found->second.second), "' has ", static_cast<char>(axis.axis), "=",
+                found->second.first);
+  };
+  require_as_many(trace.tokens, "tokens", {Axis::T, false});
+  require_as_many(trace.keys, "keys", {Axis::S, false});
+  for (const Axis axis : {Axis::T, Axis::S})
+    require_as_many(trace.source, "tokens of the source", {axis, true});
   std::map<SizedAxis, int64_t> sizes;
   for (const auto& [axis, size] : bound) sizes[axis] = size.first;
   check_graph(trace, sizes, file);
