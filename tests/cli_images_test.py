@@ -131,7 +131,12 @@ class Images(Case):
         self.assertTrue(all(abs(x + 0.6) < 1e-6 for x in flat[1]), flat[1][:4])
         page = self.ok("trace", image("rgb.png"), "--model", self.model)
         self.assertIn("1 image x 5 patches x 8 features", page)
-        self.assertIn(image("rgb.png"), page)
+        self.assertIn("rgb.png  ", page)
+        # Of a long path the end is shown.
+        deep = path("/".join(["a_folder_of_pictures"] * 5))
+        os.makedirs(deep, exist_ok=True)
+        shutil.copy(image("rgb.png"), deep)
+        self.assertTrue(self.ok("trace", deep + "/rgb.png", "--model", self.model).startswith("…/a_folder_of_pictures/rgb.png  "))
         rows = page[page.index(" patches  "):page.index("patch_embed  ")]
         self.assertIn("0,0", rows)
         self.assertFalse("[CLS]" in rows, rows)

@@ -35,6 +35,16 @@ std::string facts(const Reading& reading) {
   return out;
 }
 
+// The end of a path, which names the file, from a folder's beginning; its last part alone may still be too wide.
+std::string end_of_path(const std::string& path, size_t columns) {
+  if (display_width(path) <= columns) return path;
+  for (size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    std::string end = "…" + path.substr(at);
+    if (display_width(end) <= columns || path.find('/', at + 1) == std::string::npos) return end;
+  }
+  return path;
+}
+
 void print_top(Paper& paper, const Reading& reading) {
   const Trace& trace = reading.trace();
   std::string size = counted(1, trace.token_word == "vector" ? "sequence" : reading.thing(Axis::B)) + " x " +
@@ -44,7 +54,8 @@ void print_top(Paper& paper, const Reading& reading) {
   const size_t room =
       paper.columns() > display_width(size) + 3 ? paper.columns() - display_width(size) - 3 : 0;
   if (room >= 20) {
-    paper.line().add(clip_to_width(sentence, room), Ink::heading).right(size, paper.columns(), Ink::faint);
+    const std::string name = of_image(trace) ? end_of_path(sentence, room) : sentence;
+    paper.line().add(clip_to_width(name, room), Ink::heading).right(size, paper.columns(), Ink::faint);
   } else {
     paper.line().add(sentence, Ink::heading);
     paper.line().add(size, Ink::faint);

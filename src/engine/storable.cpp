@@ -1,0 +1,45 @@
+#include <optional>
+#include <set>
+
+#include "limpid/engine.h"
+
+namespace limpid {
+
+namespace {
+
+// How a stage reads its input `slot` as a matrix; nothing where it does not.
+std::optional<StorableMatrix> matrix_of(const Operation& op, size_t slot, const Shape& shape) {
+  const bool looked_up = op.kind() == "embedding";
+  if (slot != 1 || (!looked_up && op.kind() != "linear")) return {};
+  const int in_axes = static_cast<int>(op.options().integer("in_axes", 1));
+  const int outer = looked_up ? 1 : op.options().flag("transposed") ? shape.rank() - in_axes : in_axes;
+  if (outer < 0 || outer > shape.rank()) return {};
+  return StorableMatrix{shape.part(0, outer).count(), shape.part(outer, shape.rank() - outer).count(),
+                        !looked_up};
+}
+
+}  // namespace
+
+std::map<std::string, StorableMatrix> storable_parameters(const Graph& graph) {
+  std::map<std::string, StorableMatrix> out;
+  std::set<std::string> others;  // read in another way, or in two
+  for (const StageInfo& stage : graph.stages())
+    for (size_t slot = 0; slot < stage.inputs.size(); ++slot) {
+      const Value& value = graph.value(stage.inputs[slot]);
+      if (value.kind != Value::Kind::parameter || value.dtype != DType::f32 || value.shape.symbolic())
+        continue;
+      const auto matrix = matrix_of(*stage.operation, slot, value.shape);
+      if (!matrix) {
+        others.insert(value.name);
+        continue;
+      }
+      const auto [found, is_new] = out.emplace(value.name, *matrix);
+      if (!is_new && (found->second.rows != matrix->rows || found->second.columns != matrix->columns))
+        others.insert(value.name);
+      found->second.turned &= matrix->turned;
+    }
+  for (const std::string& name : others) out.erase(name);
+  return out;
+}
+
+}  // namespace limpid
