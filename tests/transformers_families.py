@@ -127,6 +127,14 @@ TOWERS = {
     "clip_text_model alone": ("CLIPTextConfig", "CLIPTextModel", [dict(SMALL, eos_token_id=96)]),
 }
 
+TOWER = dict(hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4)
+PAIRS = {  # the classes of the texts' configuration and the images', then their options
+    "clip": ("CLIPConfig", "CLIPModel", [dict(projection_dim=20, text_config=dict(TOWER, vocab_size=97, max_position_embeddings=20, eos_token_id=96, bos_token_id=95),
+                                              vision_config=dict(TOWER, hidden_size=24, image_size=24, patch_size=8))]),
+    "siglip": ("SiglipConfig", "SiglipModel", [dict(text_config=dict(TOWER, vocab_size=97, max_position_embeddings=20, pad_token_id=1, eos_token_id=96),
+                                                    vision_config=dict(TOWER, image_size=24, patch_size=8))]),
+}
+
 LENGTH = 13
 passed = failed = 0
 
@@ -217,6 +225,57 @@ def check_tower(program, family, config_name, model_name, options, folder):
     return compared(program, model, reference, ["--tokens", ",".join(map(str, ids[0].tolist()))], folder)
 
 
+WORDS = [f"w{i}" for i in range(97)]
+
+
+def check_pairs(program, family, config_name, model_name, options, folder):
+    """Texts of other lengths than one another, and more of them than images, through classify, embed and trace."""
+    model = made(config_name, model_name, dict(options, attn_implementation="eager"), folder)
+    ends = [{"SpecialToken": {"id": "w96", "type_id": 0}}]
+    (folder / "tokenizer.json").write_text(json.dumps({
+        "added_tokens": [dict(id=96, content="w96", special=True, single_word=False, lstrip=False, rstrip=False, normalized=False)],
+        "normalizer": None, "pre_tokenizer": {"type": "WhitespaceSplit"}, "decoder": None,
+        "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}] + ends, "pair": [{"Sequence": {"id": "A", "type_id": 0}}] + ends,
+                           "special_tokens": {"w96": {"id": "w96", "ids": [96], "tokens": ["w96"]}}},
+        "model": {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(WORDS)}, "unk_token": "w0"}}))
+    torch.manual_seed(2)
+    texts = [torch.randint(4, 90, (length,)).tolist() for length in (5, 9, 3)]
+    pixels = torch.randint(0, 256, (2, 24, 24, 3), dtype=torch.uint8)
+    for i in range(2):
+        write_png(folder / f"image{i}.png", pixels[i])
+    (folder / "preprocessor_config.json").write_text(json.dumps(dict(
+        image_processor_type="ViTImageProcessor", do_resize=False, do_center_crop=True, crop_size=24, image_mean=[0.5] * 3, image_std=[0.25] * 3)))
+    context = options["text_config"]["max_position_embeddings"] if family == "siglip" else max(map(len, texts)) + 1
+    ids = torch.tensor([t + [96] + [1 if family == "siglip" else 96] * (context - len(t) - 1) for t in texts])
+    mask = None if family == "siglip" else torch.tensor([[1] * (len(t) + 1) + [0] * (context - len(t) - 1) for t in texts])
+    with torch.no_grad():
+        reference = model(input_ids=ids, attention_mask=mask, pixel_values=(pixels.permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.25)
+        text_run = model.text_model(ids[:1], attention_mask=None if mask is None else mask[:1], output_attentions=True)
+    words = [" ".join(WORDS[i] for i in t) for t in texts]
+    images = [str(folder / f"image{i}.png") for i in range(2)]
+
+    def call(*arguments):
+        done = subprocess.run([program, *arguments, "--model", folder], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"limpid {arguments[0]}: {done.stderr.strip()}")
+        return done.stdout
+    logits = torch.empty(2, 3)
+    for i, image in enumerate(json.loads(call("classify", *images, "--labels", ",".join(words), "--json"))["images"]):
+        for found in image["classes"]:
+            logits[i, words.index(found["class"])] = found["logit"]
+    differences = {"logits": worst(logits, reference.logits_per_image)}
+    for what, arguments, expected in (("images", images, reference.image_embeds), ("texts", words, reference.text_embeds)):
+        got = json.loads(call("embed", *arguments, "--normalize", "--json"))["embeddings"]
+        differences[what] = worst(torch.tensor(got), expected)
+    call("trace", words[0], "--observe", "*", "-o", folder / "trace.safetensors")
+    trace = load_file(folder / "trace.safetensors")
+    for layer, weights in enumerate(text_run.attentions):
+        real = trace[f"blocks.{layer}.attn.pattern"].shape[-1]
+        differences[f"pattern {layer}"] = worst(trace[f"blocks.{layer}.attn.pattern"], weights[..., :real, :real])
+    wrong = {name: f"{value:.1e}" for name, value in differences.items() if not value <= 2e-5}
+    return f"parts from transformers: {wrong}" if wrong else ""
+
+
 def check(program, family, config_name, model_name, options, folder):
     options = dict(options, attn_implementation="eager")
     for unused in ("bos_token_id", "eos_token_id"):
@@ -290,7 +349,8 @@ def main():
     global passed, failed
     program = pathlib.Path(sys.argv[1]).resolve()
     wanted = sys.argv[2:]
-    everything = [(check, *case) for case in CASES.items()] + [(check_image, *case) for case in IMAGES.items()] + [(check_tower, *case) for case in TOWERS.items()] + [(check_beside, *case) for case in BESIDE.items()]
+    everything = [(check, *case) for case in CASES.items()] + [(check_image, *case) for case in IMAGES.items()] + [(check_tower, *case) for case in TOWERS.items()] + [(check_beside, *case) for case in BESIDE.items()] + \
+        [(check_pairs, *case) for case in PAIRS.items()]
     for how, family, (config_name, model_name, sets) in everything:
         if wanted and family not in wanted:
             continue

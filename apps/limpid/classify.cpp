@@ -15,6 +15,8 @@ namespace {
 struct ClassifyCall : TaskCall {
   BatchOptions options;
   std::optional<int64_t> top;
+  std::vector<std::string> labels;  // to choose among, of a model of texts and images
+  std::string label_text = "{}";    // the text that a label becomes
 };
 
 constexpr int64_t k_shown = 10;  // classes, for people
@@ -88,21 +90,58 @@ Classes classes_of_texts(const ClassifyCall& call, const Model& model, const Ter
   return classes;
 }
 
+constexpr std::string_view k_place = "{}";  // where a label stands in --label-text
+
+void check(const ClassifyCall& call, const Model& model) {
+  const bool towers = has_towers(model.config());
+  if (towers && call.labels.empty())
+    fail_call(
+        "this model has no classes of its own: it says which text an image is most like; give some: --labels "
+        "cat,dog");
+  if (!towers && !call.labels.empty())
+    fail_call("--labels is for a model of texts and images, such as CLIP; this one has classes of its own");
+  if (call.label_text.find(k_place) == std::string::npos)
+    fail_call("--label-text ", in_quotes(call.label_text), " has no {}, where the label goes, such as in ",
+              "\"a photo of a {}\"");
+}
+
+// The text each label becomes; the label is what is shown.
+Classes classes_by_labels(const ClassifyCall& call, const Model& model,
+                          const std::vector<ImageSource>& images, const BatchOptions& options) {
+  std::vector<std::string> texts;
+  for (const std::string& label : call.labels) {
+    std::string text = call.label_text;
+    texts.push_back(text.replace(text.find(k_place), k_place.size(), label));
+  }
+  Classes classes = match_texts(model, images, texts, options);
+  for (Classified& image : classes.texts)
+    for (ClassScore& score : image.classes) score.name = visible_line(call.labels[static_cast<size_t>(score.id)]);
+  return classes;
+}
+
 Classes classes_of_images(const ClassifyCall& call, const Model& model, const Terminal& terminal) {
   const std::vector<ImageSource> images = images_of(call);
   BatchOptions options = call.options;
   std::optional<RunBar> bar(std::in_place, terminal);
   options.progress = [&](double done, const std::string& next) { bar->show(done, next); };
-  Classes classes = classify_images(model, images, options);
+  Classes classes = has_towers(model.config()) ? classes_by_labels(call, model, images, options)
+                                               : classify_images(model, images, options);
   bar.reset();
   save_trace(call, model, images[0], terminal);
   return classes;
 }
 
+// Whether each class is true or not by itself.
+bool independent(const Model& model) {
+  const auto* parts = std::get_if<Architecture>(&model.config());
+  return parts && parts->images ? parts->images->sigmoid : model.tasks().independent_classes;
+}
+
 void run(const ClassifyCall& call, const Terminal& terminal) {
   check_task(call);
   const Model model = open_model(call.model);
-  const bool image = reads_images(model.config());
+  check(call, model);
+  const bool image = reads_images(model.config()) || has_towers(model.config());
   const Classes classes =
       image ? classes_of_images(call, model, terminal) : classes_of_texts(call, model, terminal);
   print_notes(classes.notes);
@@ -110,7 +149,7 @@ void run(const ClassifyCall& call, const Terminal& terminal) {
     Json all = Json::array();
     for (const Classified& text : classes.texts) all.push_back(text_json(text, call, image));
     return print(json_text({{"model", visible_line(model.title())},
-                            {"independent", model.tasks().independent_classes},
+                            {"independent", independent(model)},
                             {image ? "images" : "texts", std::move(all)}}));
   }
   for (size_t i = 0; i < classes.texts.size(); ++i) {
@@ -134,12 +173,20 @@ Work add_classify(CLI::App& app) {
                   "So many of the likeliest classes are shown (10; --json has all of them).")
       ->check(CLI::Range(1, 1 << 20).description(""))
       ->type_name("N");
+  sub->add_option("--labels", call->labels,
+                  "Of a model of texts and images (CLIP): the texts to choose among, with commas between them.")
+      ->delimiter(',')
+      ->type_name("TEXT,...");
+  sub->add_option("--label-text", call->label_text,
+                  "With --labels: the text that each label becomes, {} in its place ({}).")
+      ->type_name("TEXT");
   sub->footer(
       "A word is shown with the class of its first token; --json has every token's.\n\n"
       "Examples:\n"
       "  limpid classify \"What a day!\" --model FOLDER\n"
       "  limpid classify --lines texts.txt --model bert-base-NER --json\n"
-      "  limpid classify cat.jpg photos/ --model vit-base-patch16-224 --top 3\n");
+      "  limpid classify cat.jpg photos/ --model vit-base-patch16-224 --top 3\n"
+      "  limpid classify cat.jpg --model clip-vit-base-patch32 --labels cat,dog --label-text \"a photo of a {}\"\n");
   return [call](const Terminal& terminal) { run(*call, terminal); };
 }
 

@@ -119,7 +119,7 @@ void run(const EmbedCall& call, const Terminal& terminal) {
   check_task(call);
   EmbedOptions options = call.options;
   if (call.pooling) options.pooling = pooling_named(*call.pooling);
-  const Model model = open_model(call.model);
+  const Model model = tower_for(open_model(call.model), names_images(call));
   const bool image = reads_images(model.config());
   std::vector<ImageSource> images;
   std::vector<std::string> texts;  // or the images' names

@@ -42,12 +42,32 @@ std::vector<ImageSource> images_named(const std::vector<std::string>& arguments)
   return images;
 }
 
-void refuse_image(const std::string& argument) {
+namespace {
+
+// What an image file is; nothing where the argument names none.
+std::optional<std::string> image_there(const std::string& argument) {
   std::error_code none;
-  if (!fs::is_regular_file(path_of(argument), none)) return;
+  if (!fs::is_regular_file(path_of(argument), none)) return {};
   const RecognizedFile seen = recognize(fs::path(path_of(argument)));
-  if (seen.kind != FileKind::image) return;
-  fail_call(argument, " is ", seen.what,
+  return seen.kind == FileKind::image ? std::optional(seen.what) : std::nullopt;
+}
+
+}  // namespace
+
+bool names_images(const std::string& argument) {
+  std::error_code none;
+  return image_there(argument) || (!argument.empty() && fs::is_directory(path_of(argument), none));
+}
+
+Model tower_for(Model model, bool images) {
+  if (!has_towers(model.config())) return model;
+  return std::move(model).take_tower(images ? Tower::images : Tower::texts);
+}
+
+void refuse_image(const std::string& argument) {
+  const std::optional<std::string> seen = image_there(argument);
+  if (!seen) return;
+  fail_call(argument, " is ", *seen,
             ", and this model reads texts; give a text, or --model with one that reads images");
 }
 

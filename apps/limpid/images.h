@@ -14,6 +14,12 @@ std::vector<ImageSource> images_named(const std::vector<std::string>& arguments)
 /// One of them, for a call that takes one.
 ImageSource image_named(const std::string& argument);
 
+/// Whether the argument names a PNG or JPEG file that is there, or a folder.
+bool names_images(const std::string& argument);
+
+/// Of a model of texts and images the one that reads what is given; any other as it is.
+Model tower_for(Model, bool images);
+
 /// Throws Error{call} where an argument names a PNG or JPEG file that is there: the model at hand reads
 /// texts.
 void refuse_image(const std::string& argument);

@@ -372,7 +372,7 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
   if (call.tokens.empty()) {
     // What the argument means depends on the model; the built-in one reads texts.
     if (call.model.empty()) return input_of_text(call, text_of(argument));
-    Input input{open_model(call), "", {}};
+    Input input{tower_for(open_model(call), argument && names_images(*argument)), "", {}};
     if (reads_series(input.model.config())) fail_call(k_reads_series);
     if (reads_images(input.model.config()))
       input.take(argument.value_or("-"));
@@ -382,7 +382,7 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
     return input;
   }
   if (argument) fail_call("a text and --tokens exclude each other; leave one out");
-  Input input{open_model(call), "", call.tokens};
+  Input input{tower_for(open_model(call), false), "", call.tokens};
   const int64_t vocabulary = vocabulary_of(input.model.config());
   if (reads_images(input.model.config()))
     fail_call("this model reads images, which have no token ids; give a PNG or JPEG file");
@@ -394,7 +394,7 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
 
 Input input_of_text(const NetworkCall& call, const std::string& text) {
   if (call.textbook()) return walk_input(call, text);
-  Input input{open_model(call), "", {}};
+  Input input{tower_for(open_model(call), names_images(text)), "", {}};
   if (reads_series(input.model.config())) fail_call(k_reads_series);
   if (reads_images(input.model.config()))
     input.take(text);

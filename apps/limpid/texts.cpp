@@ -51,6 +51,11 @@ std::vector<ImageSource> images_of(const TaskCall& call) {
   return images_named(call.lines.empty() ? call.arguments : lines_of(call.lines));
 }
 
+bool names_images(const TaskCall& call) {
+  const std::vector<std::string> all = call.lines.empty() ? call.arguments : lines_of(call.lines);
+  return !all.empty() && names_images(all.front());
+}
+
 void print_notes(const std::vector<std::string>& notes) {
   flush_output();
   for (const std::string& note : notes)

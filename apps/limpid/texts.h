@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "limpid/images.h"
 #include "limpid/input.h"
 #include "limpid/tasks.h"
 #include "limpid/terminal.h"
@@ -32,6 +33,9 @@ std::vector<std::string> texts_of(const TaskCall& call);
 /// The images, for a model that reads them: of each argument, or of every line of the file that --lines
 /// names.
 std::vector<ImageSource> images_of(const TaskCall& call);
+
+/// Whether they name images: the first of them is an image file or a folder.
+bool names_images(const TaskCall& call);
 
 /// "limpid: note: ..." on standard error.
 void print_notes(const std::vector<std::string>& notes);

@@ -189,6 +189,7 @@ struct HeadOptions {
   std::optional<NormOptions> pool_norm = {};  // of the pooled row
   bool flat = false;                          // forecast: all rows side by side, in place of a pooled one
   int64_t outputs = 0;  // classes, numbers, or moments ahead; embedding: of the projection, 0 for none
+  // (`bias` is then the projection's)
   // In place of the pool: a learned row ("head.probe") asks all others through attention, and a feed-forward
   // layer behind pool_norm is added to what it gathered (SigLIP).
   std::optional<AttentionOptions> pool_attention = {};
@@ -201,6 +202,17 @@ struct Encoder {
   Stack stack;
 };
 
+/// What reads images beside texts: stages and parameters stand under "image.".  Its head and the texts' are
+/// vectors of one width; how alike each image is to each text is "logits" [images,texts] (Radford 2021, CLIP;
+/// Zhai 2023, SigLIP).
+struct ImageTower {
+  int64_t width = 0;  // of its rows
+  PatchInputs patches;
+  Stack stack;
+  HeadOptions head;
+  bool sigmoid = false;  // each pair is alike or not by itself, with a learned bias; else one of the texts is
+};
+
 struct Architecture {
   std::string family = "";  // for people: "llama"
   TokenInputs inputs;       // of images and series only the width counts
@@ -208,11 +220,20 @@ struct Architecture {
   std::optional<SeriesInputs> series = {};
   /// Vaswani 2017: `stack` is then the decoder, whose blocks attend to the encoder's last rows (cross).
   std::optional<Encoder> encoder = {};
+  /// `inputs`, `stack` and `head`, an embedding, are then the texts'.
+  std::optional<ImageTower> images = {};
   Stack stack;
   HeadOptions head;
   double dropout = 0;  // of the embedding and of what each layer adds, when training
   std::string each = "token";
 };
+
+/// A network of texts and images (Architecture::images) is two that meet in their last vectors.
+enum class Tower { texts, images };
+std::string_view name(Tower);
+/// One of them as a network of its own, whose names are without "image.".  Throws Error{call} for a network
+/// without images beside texts.
+Architecture tower_of(const Architecture&, Tower);
 
 /// The same with no dropout, of the attention weights neither.
 Architecture without_dropout(Architecture);

@@ -102,6 +102,10 @@ struct ModelTasks {
   /// (image_problem says why).
   std::optional<ImageProcessor> image;
   std::string image_problem;
+  /// Texts are filled up with `padding` to so many tokens, which count as the text's (SigLIP); 0: they are
+  /// not.
+  int64_t text_length = 0;
+  int64_t padding = 0;
 };
 
 struct ForeignModel;  // another program's, as it was read
@@ -276,6 +280,13 @@ class Model {
   /// model's folder asks for what limpid does not have, or gives another size than the network reads.
   Tensor image_input(const ConstView& image) const;
 
+  /// Of a network of texts and images (CLIP) the one that reads texts, or the one that reads images, as a
+  /// model of its own, which ends in its vector.  Made at the first call: its parameters take memory again
+  /// from then on.  Throws Error{call} for any other network.
+  const Model& tower(Tower) const;
+  /// The same, taking the parameters: nothing else can be done with this model then.
+  Model take_tower(Tower) &&;
+
   /// Runs one sentence and records what happened.
   Trace trace(const std::string& text, const TraceOptions& = {}) const;
   Trace trace(const std::vector<int64_t>& tokens, const TraceOptions& = {}) const;
@@ -290,6 +301,9 @@ class Model {
   /// Runs texts of different lengths at once: rows [B,T] as long as the longest; what a value holds behind a
   /// text's end means nothing.  A text's own rows are those that it has alone.
   RunResult run(const TokenBatch&, const RunOptions&) const;
+  /// The same of a network of texts and images: `pixels` [B,channels,height,width], of another count than the
+  /// texts.  One of the two may be empty where nothing is asked for that reads it.
+  RunResult run(const TokenBatch&, const Tensor& pixels, const RunOptions&) const;
 
   /// The text that the model continues with (an encoder-decoder: that it writes beside this one); on_token is
   /// called with each piece as it comes.

@@ -67,6 +67,8 @@ int64_t vocabulary_of(const NetworkConfig&);
 void set_vocabulary(NetworkConfig&, int64_t);
 /// Are its inputs images (PatchInputs), and not tokens or vectors?
 bool reads_images(const NetworkConfig&);
+/// Does it read texts and images (ImageTower)?
+bool has_towers(const NetworkConfig&);
 /// Are they series (SeriesInputs)?
 bool reads_series(const NetworkConfig&);
 /// Is it an encoder-decoder: does it write a text beside one that it reads?

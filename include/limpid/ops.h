@@ -229,6 +229,10 @@ Stage pool(const Scope& in, Stage x, Pool, Stage lengths = {});
 /// sentence embedding).
 Stage attention_pool(const Scope& in, Stage weights, Stage x);
 
+/// x [B,C], y [B,C] of another count, numbers s [] and b [] or none -> z [B,V]: e^s x y^T + b, a row a vector
+/// of x, a column one of y (Radford 2021, CLIP; Zhai 2023, SigLIP).
+Stage pair_scores(const Scope& in, Stage x, Stage y, Stage s, Stage b = {});
+
 /// Mean over all places of -log softmax(logits)[target]: logits [..., V], targets [...] (i64; a negative one
 /// does not count) -> []; output "per_token" [...] (0 where it does not count).
 Stage cross_entropy(const Scope& in, Stage logits, Stage targets);

@@ -153,6 +153,12 @@ Classes classify(const Model&, const std::vector<std::string>& texts, const Batc
 /// The classes of images: Classified::text is the image's name.
 Classes classify_images(const Model&, const std::vector<ImageSource>&, const BatchOptions& = {});
 
+/// Which of these texts each image is most like, of a network of texts and images (CLIP): ClassScore::name is
+/// the text, its logit how alike they are, its probability that of the text among all (SigLIP: of this text by
+/// itself).  Throws Error{call} for another network and for no texts.
+Classes match_texts(const Model&, const std::vector<ImageSource>&, const std::vector<std::string>& texts,
+                    const BatchOptions& = {});
+
 // ---- a text beside another -----------------------------------------------------------------------
 
 struct TranslateOptions {

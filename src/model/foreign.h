@@ -30,7 +30,7 @@ void read_pooling(const std::string& folder, ModelTasks&);
 
 /// Fills in how a folder's network wants its images: preprocessor_config.json, or what stands for it, said in
 /// a note.  What cannot be done becomes image_problem: the network runs without it, on tensors.
-void read_image_processor(const std::string& folder, const HubConfig&, const Architecture&, ModelTasks&,
+void read_image_processor(const std::string& folder, const HubConfig&, const PatchInputs&, ModelTasks&,
                           std::vector<std::string>& notes);
 
 /// A folder of the hub: config.json, the tensors, the tokenizer.  Throws Error{work} naming the file and what

@@ -103,6 +103,8 @@ std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const G
   check(options.sample);
   if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
   if (tokens.empty()) fail_call("generate: no tokens given; give at least one");
+  if (!predicts_next_token(config()))
+    fail_call("generate: this network does not predict the next token; expected a decoder");
   if (options.watch < 0) fail_call("generate: watch is ", options.watch, ", expected 0 or more");
   for (const std::string& stop : options.stop)
     if (stop.empty()) fail_call("generate: a stop string is empty; give at least one character");

@@ -159,6 +159,16 @@ void take_images_size(const HubConfig& config, Architecture& a, ForeignModel& mo
   o.width = size->width;
 }
 
+// Of texts and images: how images come in, and to what length texts are filled up (SigLIP).
+void read_towers(const std::string& path, const HubConfig& config, const Architecture& a,
+                 ForeignModel& model) {
+  read_image_processor(path, config, a.images->patches, model.tasks, model.notes);
+  if (!a.images->sigmoid) return;
+  model.tasks.text_length = a.inputs.context;
+  const HubConfig texts = config.at("text_config");
+  model.tasks.padding = texts.has("pad_token_id") ? texts.integers_or_one("pad_token_id")[0] : 1;
+}
+
 }  // namespace
 
 bool is_hub_folder(const std::string& path) {
@@ -187,7 +197,8 @@ ForeignModel read_hub_folder(const std::string& path, Weights weights) {
   read_pooling(path, model.tasks);
   model.tasks.chat_template = chat_template_of(path);
   if (a.encoder) model.tasks.writing = WritingReader(config, path).read();
-  if (a.patches) read_image_processor(path, config, a, model.tasks, model.notes);
+  if (a.patches) read_image_processor(path, config, *a.patches, model.tasks, model.notes);
+  if (a.images) read_towers(path, config, a, model);
   if (family.interpolates_positions) take_images_size(config, a, model);
   model.config = std::move(a);
   if (is_marians_tokenizer(path))

@@ -176,23 +176,23 @@ std::string file_of(const std::string& folder, bool& part) {
 
 }  // namespace
 
-void read_image_processor(const std::string& folder, const HubConfig& config, const Architecture& a,
+void read_image_processor(const std::string& folder, const HubConfig& config, const PatchInputs& network,
                           ModelTasks& tasks, std::vector<std::string>& notes) {
   bool part = false;
   const std::string path = file_of(folder, part);
   try {
     if (path.empty()) {
-      tasks.image = assumed(config, *a.patches, notes);
+      tasks.image = assumed(config, network, notes);
       return;
     }
     const JsonSource source{path};
     const Json document = parse_json(read_file(path), source);
     const HubConfig whole(JsonValue(document, source), path);
     if (part && !whole.has("image_processor")) {
-      tasks.image = assumed(config, *a.patches, notes);
+      tasks.image = assumed(config, network, notes);
       return;
     }
-    tasks.image = processor_of(part ? whole.at("image_processor") : whole, config, *a.patches);
+    tasks.image = processor_of(part ? whole.at("image_processor") : whole, config, network);
   } catch (const Error& error) {
     tasks.image_problem = error.what();
   }

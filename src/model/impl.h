@@ -27,8 +27,11 @@ struct LIMPID_LOCAL Model::Impl {
   const std::map<std::string, Tensor>& expanded();
   /// Nothing is kept as it is stored from now on.
   void expand();
-  std::mutex mutex;  // of what follows
+  std::mutex mutex;  // of expanded_ and towers
   std::map<std::string, Tensor> expanded_;
+
+  std::map<Tower, std::unique_ptr<Model>> towers;
+  std::unique_ptr<Impl> make_tower(Tower, bool take);
 
   // The textbook walk's input: the words (each occurrence its own token), or the vectors.
   std::vector<std::string> words;
@@ -51,6 +54,12 @@ struct LIMPID_LOCAL Model::Impl {
   /// The same of an encoder-decoder, beside sources [B,T].
   Bound bindings(const Tensor& input, const Tensor& source) const;
   Bound bound_to(const Tensor& input, const Tensor& source) const;
+  /// The same of texts of different lengths.
+  struct Batch {
+    Bound bound;
+    std::vector<Tensor> padded;  // the views point there
+  };
+  Batch batch_of(const TokenBatch&) const;
   /// The token that an encoder-decoder's text begins with; throws Error{call} where nothing says it.
   const Writing& writing() const;
   /// The matrices that are kept as they are stored are bound so.

@@ -207,6 +207,16 @@ void cut_to(ModelInput& input, int64_t longest) {
   input = std::move(out);
 }
 
+void fill_up(ModelInput& input, const ModelTasks& tasks) {
+  while (static_cast<int64_t>(input.ids.size()) < tasks.text_length) {
+    const size_t end = input.spans.empty() ? 0 : input.spans.back().end;
+    input.ids.push_back(tasks.padding);
+    input.type_ids.push_back(0);
+    input.spans.push_back({end, end});
+    input.text_of.push_back(-1);
+  }
+}
+
 }  // namespace
 
 ModelInput Model::Impl::input_of(const std::string& text, Specials specials, int64_t longest) const {
@@ -219,7 +229,9 @@ ModelInput Model::Impl::input_of(const std::string& text, Specials specials, int
     fail_call(
         "the text is only white space, which this model's tokenizer of words does not see; "
         "give at least one word");
-  cut_to(input, longest);
+  const int64_t filled = std::min(longest, tasks.text_length > 0 ? tasks.text_length : INT64_MAX);
+  cut_to(input, filled);
+  fill_up(input, tasks);
   return input;
 }
 
@@ -255,12 +267,12 @@ Padded padded(const std::vector<std::vector<int64_t>>& lists, const char* what) 
 
 }  // namespace
 
-RunResult Model::run(const TokenBatch& batch, const RunOptions& options) const {
+Model::Impl::Batch Model::Impl::batch_of(const TokenBatch& batch) const {
   const size_t rows = batch.ids.size();
   if (rows == 0) fail_call("run: the batch is empty; give at least one text");
   if (!batch.types.empty() && batch.types.size() != rows)
     fail_call("run: token types of ", batch.types.size(), " texts, expected ", rows, ", one list a text");
-  const bool beside = reads_source(impl_->config);
+  const bool beside = reads_source(config);
   if (batch.sources.size() != (beside ? rows : 0))
     fail_call("run: ", batch.sources.size(), " sources for ", rows, " texts, expected ",
               beside ? "one each, which this network's encoder reads" : "none: this network has no encoder");
@@ -268,18 +280,28 @@ RunResult Model::run(const TokenBatch& batch, const RunOptions& options) const {
     if (batch.types[b].size() != batch.ids[b].size())
       fail_call("run: text ", b, " has ", batch.ids[b].size(), " tokens and ", batch.types[b].size(),
                 " token types");
-  const Padded texts = padded(batch.ids, "text");
-  Padded sources, types;
+  Padded texts = padded(batch.ids, "text"), sources, types;
   if (beside) sources = padded(batch.sources, "source");
-  Impl::Bound bound = beside ? impl_->bindings(texts.ids, sources.ids) : impl_->bindings(texts.ids);
-  if (bound.views.count("lengths")) bound.views["lengths"] = texts.lengths;
-  if (beside) bound.views["source_lengths"] = sources.lengths;
+  Batch out;
+  out.bound = beside ? bindings(texts.ids, sources.ids) : bindings(texts.ids);
+  std::map<std::string, ConstView>& views = out.bound.views;
+  if (views.count("lengths")) views["lengths"] = texts.lengths;
+  if (beside) views["source_lengths"] = sources.lengths;
   if (!batch.types.empty()) {
-    if (!bound.views.count("token_types")) fail_call("run: this network has no token types");
+    if (!views.count("token_types")) fail_call("run: this network has no token types");
     types = padded(batch.types, "text");
-    bound.views["token_types"] = types.ids;
+    views["token_types"] = types.ids;
   }
-  return impl_->engine->run(bound.views, impl_->with_stored(options));
+  for (Padded* each : {&texts, &sources, &types}) {
+    out.padded.push_back(std::move(each->ids));
+    out.padded.push_back(std::move(each->lengths));
+  }
+  return out;
+}
+
+RunResult Model::run(const TokenBatch& batch, const RunOptions& options) const {
+  const Impl::Batch bound = impl_->batch_of(batch);
+  return impl_->engine->run(bound.bound.views, impl_->with_stored(options));
 }
 
 RunResult Model::run(const Tensor& input, const RunOptions& options) const {
@@ -291,12 +313,14 @@ Tensor one_row(const std::vector<int64_t>& ids) {
 }
 
 Tensor Model::image_input(const ConstView& image) const {
-  if (!reads_images(impl_->config)) fail_call("this model reads no images; give a text instead");
+  if (!reads_images(impl_->config) && !has_towers(impl_->config))
+    fail_call("this model reads no images; give a text instead");
   const ModelTasks& tasks = impl_->tasks;
   if (!tasks.image)
     fail_work("how this model wants its images: ",
               tasks.image_problem.empty() ? "its file does not say" : tasks.image_problem);
-  const PatchInputs& o = *std::get<Architecture>(impl_->config).patches;
+  const auto& network = std::get<Architecture>(impl_->config);
+  const PatchInputs& o = network.images ? network.images->patches : *network.patches;
   const auto require_size = [&](int64_t height, int64_t width) {
     if (height == o.height && width == o.width) return;
     fail_work("an image of ", image.shape()[1].size, " by ", image.shape()[0].size, " pixels becomes one of ",

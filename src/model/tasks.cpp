@@ -72,6 +72,7 @@ void add_vector(Embeddings& out, size_t i, const float* rows, int64_t width, con
 }  // namespace
 
 Embeddings embed(const Model& model, const std::vector<std::string>& texts, const EmbedOptions& options) {
+  if (has_towers(model.config())) return embed(model.tower(Tower::texts), texts, options);
   if (model.graph().find("last_hidden_state") < 0)
     fail_call("this network has no last hidden state that a text's vector could be made of");
   const ModelTasks& said = model.tasks();
@@ -94,6 +95,7 @@ Embeddings embed(const Model& model, const std::vector<std::string>& texts, cons
 
 Embeddings embed_images(const Model& model, const std::vector<ImageSource>& images,
                         const EmbedOptions& options) {
+  if (has_towers(model.config())) return embed_images(model.tower(Tower::images), images, options);
   require_images(model, images);
   const PatchInputs& patches = *std::get<Architecture>(model.config()).patches;
   const bool has_class = !patches.tokens.empty() && patches.tokens.front() == "cls_token";

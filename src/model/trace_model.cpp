@@ -62,6 +62,7 @@ Trace Model::Impl::record_beside(Recorded recorded, const std::vector<int64_t>& 
 }
 
 Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options) const {
+  if (has_towers(impl_->config)) return tower(Tower::texts).trace(ids, options);
   if (reads_images(impl_->config)) fail_call("this model reads images; give one instead of tokens");
   if (reads_series(impl_->config)) fail_call("this model reads series; give one instead of tokens");
   if (ids.empty()) fail_call("trace: no tokens given; give at least one");
@@ -121,6 +122,7 @@ std::vector<Token> patches_of(const SeriesInputs& o) {
 }  // namespace
 
 Trace Model::trace(const Tensor& input, const TraceOptions& options, const std::string& name_of_it) const {
+  if (has_towers(impl_->config)) return tower(Tower::images).trace(input, options, name_of_it);
   if (reads_series(impl_->config)) {
     const SeriesInputs& o = *std::get<Architecture>(impl_->config).series;
     require_input(input, {{Axis::B, 1}, {Axis::X, o.length}, {Axis::K, o.channels}}, "series");
@@ -134,6 +136,7 @@ Trace Model::trace(const Tensor& input, const TraceOptions& options, const std::
 }
 
 Trace Model::trace(const std::string& text, const TraceOptions& options) const {
+  if (has_towers(impl_->config)) return tower(Tower::texts).trace(text, options);
   if (impl_->vectors.count() > 0) {
     std::vector<Token> tokens;
     for (int64_t i = 0; i < impl_->vectors.shape()[1].size; ++i)

@@ -1,6 +1,7 @@
 #include "network/build.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "network/parts.h"
 
@@ -118,6 +119,24 @@ void check_encoder(const Architecture& a, const std::string& of) {
   if (!causal(a.stack)) fail_call(of, ": the decoder sees tokens that are to come, expected a causal mask");
 }
 
+void check(const Architecture& a);
+
+int64_t vector_width(const HeadOptions& head, int64_t width) { return head.outputs ? head.outputs : width; }
+
+void check_towers(const Architecture& a, const std::string& of) {
+  if (a.patches || a.series || a.encoder)
+    fail_call(of, ": images beside texts go with no other input, and with no encoder");
+  if (a.head.kind != Head::embedding || a.images->head.kind != Head::embedding)
+    fail_call(of, ": images beside texts need a vector of both; their heads are ", name(a.images->head.kind),
+              " and ", name(a.head.kind), ", expected embedding");
+  const int64_t texts = vector_width(a.head, a.inputs.width),
+                images = vector_width(a.images->head, a.images->width);
+  if (texts != images)
+    fail_call(of, ": vectors of texts have ", texts, " numbers and those of images ", images,
+              ", expected as many");
+  check(tower_of(a, Tower::images));
+}
+
 void check(const Architecture& a) {
   const std::string of = a.family.empty() ? "network" : a.family;
   if (a.patches) {
@@ -131,6 +150,7 @@ void check(const Architecture& a) {
     if (a.head.kind == Head::next_word || a.head.kind == Head::masked_word)
       fail_call(of, ": a network of images predicts no words");
   }
+  if (a.images) check_towers(a, of);
   if (a.series) check(*a.series, of);
   if (a.head.kind == Head::forecast && !a.series)
     fail_call(of, ": a forecast is of a series, and it reads none");
@@ -200,7 +220,57 @@ void build_encode(Graph& graph, const Architecture& a) {
                     *a.stack.block(layer).cross);
 }
 
+// A vector at length 1.
+Stage unit(const Scope& in, Stage vector) {
+  const Stage even = rms_norm(in / "embedding_norm", vector, {}, 0);
+  const auto width = static_cast<double>(vector.shape()[1].size);
+  return scale((in / "unit_embedding").saying({"", "y = x / |x|", "The vector at length 1."}), even,
+               1 / std::sqrt(width));
+}
+
+// Images beside texts, whose vector is "embedding": "logits" [images,texts], and the loss of pairs that stand
+// in the same place of both lists.
+void build_pairs(Graph& graph, const Architecture& a, bool training) {
+  const Architecture tower = tower_of(a, Tower::images);
+  const Scope in = graph.scope("image"), root = graph.scope();
+  BlockContext context{.width = tower.inputs.width, .dropout = a.dropout};
+  context.out_init = tower.stack.blocks[0].attention.out_init;
+  Stage x = dropped(patch_inputs(in, *tower.patches, tower.inputs.width), a.dropout);  // [B,T,C]
+  x = stack(in, x, tower.stack, context);                                              // [B,T,C]
+  graph.alias("image.last_hidden_state", x);
+  head(in, x, tower.head, {}, tower, {}, training);  // "image.embedding" [B,C]
+  const auto vector = [&](const char* name) { return graph.handle(graph.require(name)); };
+  const Stage texts = unit(root, vector("embedding")), images = unit(in, vector("image.embedding"));
+  const Stage s = graph.parameter("pairs.log_scale", Shape{}, {Init::Kind::zeros, 0, false});
+  Stage b;
+  if (a.images->sigmoid) b = graph.parameter("pairs.bias", Shape{}, {Init::Kind::zeros, 0, false});
+  const Stage logits = pair_scores(root / "logits", images, texts, s, b);  // [B,V]
+  if (!a.images->sigmoid) softmax(root / "probs", logits, Axis::V);
+  if (!training) return;
+  if (a.images->sigmoid) fail_call(a.family, ": limpid has no loss of pairs that are alike or not each");
+  const Stage targets = graph.input("targets", {{Axis::B, k_symbolic}}, DType::i64);
+  const Stage to_images = pair_scores(root / "text_logits", texts, images, s);
+  const Stage both = add(root / "loss_sum", cross_entropy(root / "image_loss", logits, targets),
+                         cross_entropy(root / "text_loss", to_images, targets));
+  scale(root / "loss", both, 0.5);
+}
+
 }  // namespace
+
+std::string_view name(Tower tower) { return tower == Tower::texts ? "texts" : "images"; }
+
+Architecture tower_of(const Architecture& a, Tower which) {
+  if (!a.images) fail_call(a.family, ": it is no network of texts and images, so it has no towers");
+  Architecture out = a;
+  out.images.reset();
+  if (which == Tower::texts) return out;
+  out.inputs = {.width = a.images->width};
+  out.patches = a.images->patches;
+  out.stack = a.images->stack;
+  out.head = a.images->head;
+  out.each = "patch";
+  return out;
+}
 
 Architecture without_dropout(Architecture a) {
   a.dropout = 0;
@@ -212,6 +282,7 @@ Architecture without_dropout(Architecture a) {
   };
   still(a.stack);
   if (a.encoder) still(a.encoder->stack);
+  if (a.images) still(a.images->stack);
   return a;
 }
 
@@ -221,7 +292,7 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   if (purpose == Purpose::encode) return build_encode(graph, a);
   const bool extends = purpose == Purpose::extend;
   if (extends) {
-    if (!causal(a.stack) || a.patches || a.series)
+    if (!causal(a.stack) || a.patches || a.series || a.images)
       fail_call(a.family, ": only a causal network of tokens can be extended");
     for (BlockOptions& block : a.stack.blocks) {
       block.attention.appends = true;
@@ -257,6 +328,7 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   if (a.series && a.head.kind == Head::forecast)
     return forecast_head(in, series, a.head, *a.series, training);  // "prediction" [B,O,K]
   head(in, x, a.head, table, a, context.lengths, training);         // "logits" [B,T,V], ...
+  if (a.images) build_pairs(graph, a, training);
 }
 
 void build(Graph& graph, const NetworkConfig& config, Purpose purpose) {
@@ -313,6 +385,11 @@ void set_vocabulary(NetworkConfig& config, int64_t vocabulary) {
 bool reads_images(const NetworkConfig& config) {
   const auto* parts = std::get_if<Architecture>(&config);
   return parts && parts->patches;
+}
+
+bool has_towers(const NetworkConfig& config) {
+  const auto* parts = std::get_if<Architecture>(&config);
+  return parts && parts->images;
 }
 
 bool reads_series(const NetworkConfig& config) {

@@ -368,6 +368,14 @@ const auto describe_head = [](auto& v, auto& c) {
   v.part("pool_feed_forward", c.pool_feed_forward, describe_feed_forward);
 };
 
+const auto describe_image_tower = [](auto& v, auto& c) {
+  v("width", c.width);
+  v.part("patches", c.patches, describe_patches);
+  v.part("stack", c.stack, describe_stack);
+  v.part("head", c.head, describe_head);
+  v("sigmoid", c.sigmoid);
+};
+
 template <class Visitor, class Config>
 void describe_parts(Visitor& v, Config& c) {
   v("family", c.family);
@@ -375,6 +383,7 @@ void describe_parts(Visitor& v, Config& c) {
   v.part("patches", c.patches, describe_patches);
   v.part("series", c.series, describe_series);
   v.part("encoder", c.encoder, describe_encoder);
+  v.part("images", c.images, describe_image_tower);
   v.part("stack", c.stack, describe_stack);
   v.part("head", c.head, describe_head);
   v("dropout", c.dropout);

@@ -48,7 +48,7 @@ Stage pooled(const Scope& in, Stage x, const HeadOptions& o, const Architecture&
   const Scope here = in / "head";
   const int64_t width = a.inputs.width;
   const Stage probe = learned_rows(here / "probe", x,
-                                   in.graph->parameter("head.probe.w", {{Axis::N, 1}, {Axis::C, width}},
+                                   in.graph->parameter((here / "probe.w").path, {{Axis::N, 1}, {Axis::C, width}},
                                                        {Init::Kind::normal, 0.02, true}));
   const Stage gathered = attention(here / "attn", probe, x, *o.pool_attention);  // [B,1,C]
   const Stage normed = o.pool_norm ? normalize(here / "ln", gathered, *o.pool_norm) : gathered;
@@ -90,9 +90,10 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
   if (o.kind == Head::embedding) {
     const Note vector = {"", "y = x W", "The vector that stands for all of it."};
     if (o.outputs > 0)
-      row = project((in / "embedding").saying(vector), row, "embedding.W", {{Axis::C, o.outputs}}, {});
+      row = project((in / "embedding").saying(vector), row, (in / "embedding.W").path, {{Axis::C, o.outputs}},
+                    {.bias = o.bias, .bias_name = (in / "embedding.b").path});
     else
-      in.graph->alias("embedding", row);
+      in.graph->alias((in / "embedding").path, row);
     return;
   }
   if (o.transform) row = transformed(in, row, o, a.inputs.width);

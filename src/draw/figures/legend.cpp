@@ -29,7 +29,7 @@ std::string meaning(Axis axis, const std::string& token) {
                                                     {Axis::N, "buckets of distance"},
                                                     {Axis::R, "hops"}};
   if (axis == Axis::T) return plural(token);
-  if (axis == Axis::S) return token + "s attended to";
+  if (axis == Axis::S) return plural(token) + " attended to";
   const auto known = words.find(axis);
   return known == words.end() ? "" : known->second;
 }

@@ -52,6 +52,8 @@ std::string title_of(const Graph& graph, const Repeat& repeat) {
   const size_t dot = repeat.family.rfind('.');
   std::string word = dot == std::string::npos ? repeat.family : repeat.family.substr(dot + 1);
   if (has_encoder(graph)) word = (repeat.family.starts_with("encoder.") ? "encoder " : "decoder ") + word;
+  if (graph.find("image.unit_embedding") >= 0)
+    word = (repeat.family.starts_with("image.") ? "image " : "text ") + word;
   word = clean(capitalized(word));
   if (repeat.count == 1 && word.size() > 1 && word.back() == 's') word.pop_back();
   if (repeat.repeats == 1) return join(word, " ", repeat.first);

@@ -50,7 +50,7 @@ std::string scope_of(const std::string& name) {
 class Outliner {
  public:
   Outliner(const Graph& graph, const std::vector<std::string>& open)
-      : graph_(graph), encodes_(has_encoder(graph)) {
+      : graph_(graph), encodes_(has_encoder(graph)), pairs_(graph.find("image.unit_embedding") >= 0) {
     const std::vector<bool> left_out = of_gradient(graph);
     blocks_ = find_blocks(graph, left_out, open);
     for (size_t i = 0; i < left_out.size(); ++i) shown_.push_back(!left_out[i] && !blocks_.hidden[i]);
@@ -114,9 +114,7 @@ class Outliner {
       id = blocks_.same[static_cast<size_t>(id)];
       const Value& value = graph_.value(id);
       if (value.kind == Value::Kind::parameter) return -1;
-      // What the encoder gives is drawn as its output, and again as what the decoder is given.
-      const bool given = is_encoders(value.name) && !is_encoders(reader.name);
-      if (value.stage < 0 || given) return input_node(id, reader);
+      if (value.stage < 0 || is_handed_over(value, reader)) return input_node(id, reader);
       if (const int node = node_of_stage_[static_cast<size_t>(value.stage)]; node >= 0) return node;
       if (!shown_[static_cast<size_t>(value.stage)]) return -1;
       id = graph_.stage(value.stage).inputs[0];
@@ -125,22 +123,42 @@ class Outliner {
 
   bool is_encoders(const std::string& name) const { return encodes_ && name.starts_with("encoder."); }
 
+  // What the encoder gives is drawn as its output, and again as what the decoder is given; so is the texts'
+  // vector, which is compared with the images'.
+  bool is_handed_over(const Value& value, const StageInfo& reader) const {
+    return (is_encoders(value.name) && !is_encoders(reader.name)) ||
+           (is_texts(value.name) && reader.name == "logits");
+  }
+  bool is_texts(const std::string& name) const { return pairs_ && name.starts_with("unit_embedding"); }
+
   std::string input_label(const Value& value) const {
     if (is_encoders(value.name)) return "Encoder output";
+    if (is_texts(value.name)) return "Text vector";
     if (value.dtype == DType::i64 || value.dtype == DType::boolean) return clean(capitalized(value.name));
     return clean("Input " + value.name);
   }
 
-  // Once for the encoder and once for the rest, which may stand far from it.
+  // Where an input is read: once for the encoder, once for the rest, which may stand far from it, and lengths
+  // once more for what reads them behind the blocks.
+  enum class Place { rest, encoder, behind_blocks };
+  Place place_of(const Value& value, const StageInfo& reader) const {
+    if (is_encoders(reader.name)) return Place::encoder;
+    return value.name == "lengths" && !reader.name.starts_with("blocks.") ? Place::behind_blocks : Place::rest;
+  }
+
   int input_node(int id, const StageInfo& reader) {
-    const std::pair<int, bool> key = {id, is_encoders(reader.name)};
+    const std::pair<int, Place> key = {id, place_of(graph_.value(id), reader)};
     if (const auto known = inputs_.find(key); known != inputs_.end()) return known->second;
     const Value& value = graph_.value(id);
     const bool words = value.shape.find(Axis::T) >= 0 && first_input_along_t() == id;
-    const bool again = encodes_ && !key.second && (is_encoders(value.name) || value.name == "source_lengths");
-    const int node = add({Node::Kind::input, value.name + (again ? " (decoder)" : ""), input_label(value), "",
-                          "", Role::plain, -1, false},
-                         id);
+    const bool again = encodes_ && key.second != Place::encoder &&
+                       (is_encoders(value.name) || value.name == "source_lengths");
+    const char* where = again                                 ? " (decoder)"
+                        : key.second == Place::behind_blocks ? " (behind)"
+                        : value.stage >= 0                   ? " (given)"
+                                                             : "";
+    const int node =
+        add({Node::Kind::input, value.name + where, input_label(value), "", "", Role::plain, -1, false}, id);
     if (words) {
       sentence_ = add({Node::Kind::words, value.name + " (words)", "", "", "", Role::plain, -2, false}, id);
       out_.edges.push_back({sentence_, node, id, false, false});
@@ -297,6 +315,7 @@ class Outliner {
   std::string result_label(int value) const {
     const std::string& name = graph_.value(value).name;
     if (is_encoders(name)) return "encoder output";
+    if (is_texts(name)) return "text vector";
     if (graph_.find("last_hidden_state") == value) return "last hidden state";
     const size_t layer =
         name.starts_with("blocks.") ? name.find('.', std::string_view("blocks.").size()) : name.npos;
@@ -391,7 +410,7 @@ class Outliner {
     int node = -1;
     if (stage >= 0)
       node = node_of_stage_[static_cast<size_t>(stage)];
-    else if (const auto known = inputs_.lower_bound({id, false});
+    else if (const auto known = inputs_.lower_bound({id, Place::rest});
              known != inputs_.end() && known->first.first == id)
       node = known->second;
     for (auto as = drawn_as_.find(node); as != drawn_as_.end(); as = drawn_as_.find(node)) node = as->second;
@@ -457,29 +476,29 @@ class Outliner {
       if (at(e.from) >= 0 && at(e.to) >= 0)
         kept.edges.push_back({at(e.from), at(e.to), e.value, e.residual, e.steady, e.severed});
     add_frames(kept, graph_, blocks_, shown_);
-    put_decoder_behind(kept);
+    put_second_behind(kept);
     return kept;
   }
 
-  // The decoder stands behind the encoder's output, so that neither runs beside the other.
-  void put_decoder_behind(Outline& outline) const {
-    if (!encodes_) return;
+  // The decoder stands behind the encoder's output, and the images' tower behind the texts', so that neither
+  // runs beside the other.
+  void put_second_behind(Outline& outline) const {
     int last = -1, first = -1;
     for (size_t i = 0; i < outline.nodes.size(); ++i) {
       const Node& node = outline.nodes[i];
       const int here = static_cast<int>(i);
-      if (node.kind == Node::Kind::result && is_encoders(node.name)) last = here;
-      if (node.kind == Node::Kind::input && node.name == "tokens") first = here;
+      if (node.kind == Node::Kind::result && (is_encoders(node.name) || is_texts(node.name))) last = here;
+      if (node.kind == Node::Kind::input && node.name == (pairs_ ? "pixels" : "tokens")) first = here;
     }
     if (last >= 0 && first >= 0) outline.behind.emplace_back(last, first);
   }
 
   const Graph& graph_;
-  bool encodes_;
+  bool encodes_, pairs_;
   Blocks blocks_;
   std::vector<bool> shown_;                     // by stage
-  std::vector<int> node_of_stage_;              // by stage, -1: none
-  std::map<std::pair<int, bool>, int> inputs_;  // value, of the encoder -> node
+  std::vector<int> node_of_stage_;               // by stage, -1: none
+  std::map<std::pair<int, Place>, int> inputs_;  // value, where it is read -> node
   int sentence_ = -1;                           // the node of the words
   Outline out_;
   std::map<int, int> drawn_as_;  // nodes that are gone -> the node that shows their value

@@ -29,6 +29,7 @@ class HubConfig {
   int64_t size(const std::string& key, int64_t otherwise) const;
   /// How many layers: at least 1, and no more than any network has.
   int64_t layers(const std::string& key) const;
+  int64_t layers(const std::string& key, int64_t otherwise) const { return has(key) ? layers(key) : otherwise; }
   double real(const std::string& key, double otherwise) const;
   bool flag(const std::string& key, bool otherwise) const;
   bool is_flag(const std::string& key) const { return has(key) && json_.json().at(key).is_boolean(); }
@@ -173,6 +174,12 @@ Architecture llama_architecture(const HubConfig&);
 PatchInputs patches_of(const HubConfig&, int64_t image_size, int64_t patch_size);
 /// ViT's names, with this before them in a model with a head: "vit.".
 TensorTable vit_tensors_named(const std::string& name);
+
+/// CLIP's names of a tower's layers.
+void add_clip_layers(TensorTable&);
+/// Texts and images as one network, each under its first prefix; projections have none.
+Architecture joined_towers(Architecture texts, const Architecture& images, bool sigmoid);
+TensorTable joined_towers(const TensorTable& texts, const TensorTable& images);
 
 /// BERT's and its descendants'.
 Architecture bert_architecture(const HubConfig&);

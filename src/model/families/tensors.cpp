@@ -310,6 +310,7 @@ std::map<std::string, Tensor> parameters_of(const Architecture& network, const T
   };
   require_layers(network.stack);
   if (network.encoder) require_layers(network.encoder->stack);
+  if (network.images) require_layers(network.images->stack);
   Graph graph(operations());
   try {
     build(graph, network);
