@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
 
 #include "core/number_text.h"
@@ -12,16 +13,31 @@ namespace {
 
 constexpr int64_t k_most_tokens = 1 << 14;  // of a batch: its values grow with them
 
-// The texts of the next batch: from `first` on in this order, which rises in length.
-size_t end_of_batch(const std::vector<size_t>& order, const std::vector<ModelInput>& texts, size_t first,
-                    int64_t most) {
-  size_t end = first;
-  while (end < order.size() && static_cast<int64_t>(end - first) < most) {
-    const size_t tokens = texts[order[end]].ids.size() * (end + 1 - first);
-    if (end > first && tokens > static_cast<size_t>(k_most_tokens)) break;
-    ++end;
+constexpr int64_t k_batch_cost = 24;  // what a batch costs besides its tokens, in tokens: reading the weights
+
+// Where each batch ends, of texts in this order, which rises in length: every text is padded to the longest of
+// its batch, so that few and long batches, and many without padding, are weighed against one another.
+std::vector<size_t> ends_of_batches(const std::vector<size_t>& order, const std::vector<ModelInput>& texts,
+                                    int64_t most) {
+  const size_t count = order.size();
+  std::vector<int64_t> cost(count + 1, INT64_MAX);  // of the first so many texts
+  std::vector<size_t> begin(count + 1);             // of the last batch of these
+  cost[0] = 0;
+  for (size_t end = 1; end <= count; ++end) {
+    const auto longest = static_cast<int64_t>(texts[order[end - 1]].ids.size());
+    for (size_t first = end; first-- > 0;) {
+      const auto rows = static_cast<int64_t>(end - first);
+      if (rows > most || (rows > 1 && rows * longest > k_most_tokens)) break;
+      if (const int64_t sum = cost[first] + rows * longest + k_batch_cost; sum < cost[end]) {
+        cost[end] = sum;
+        begin[end] = first;
+      }
+    }
   }
-  return end;
+  std::vector<size_t> ends;
+  for (size_t end = count; end > 0; end = begin[end]) ends.push_back(end);
+  std::reverse(ends.begin(), ends.end());
+  return ends;
 }
 
 }  // namespace
@@ -70,8 +86,8 @@ void run_texts(const Model& model, const std::vector<ModelInput>& texts, const s
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return texts[a].ids.size() < texts[b].ids.size(); });
   const std::string name = model.graph().value(model.graph().require(value)).name;
-  for (size_t first = 0; first < order.size();) {
-    const size_t end = end_of_batch(order, texts, first, options.batch);
+  size_t first = 0;
+  for (const size_t end : ends_of_batches(order, texts, options.batch)) {
     TokenBatch batch;
     for (size_t i = first; i < end; ++i) batch.ids.push_back(texts[order[i]].ids);
     RunOptions run;
