@@ -190,10 +190,11 @@ def check_image(program, family, config_name, model_name, options, folder):
     return compared(program, model, reference, [folder / "image.png"], folder)
 
 
-def compared(program, model, reference, arguments, folder):
-    """The run of these arguments beside the reference."""
+def compared(program, model, reference, arguments, folder, of_folder=True):
+    """The run of these arguments, of the folder's model, beside the reference."""
     out = folder / "trace.safetensors"
-    done = subprocess.run([program, "trace", *arguments, "--model", folder, "--observe", "*", "-o", out], capture_output=True, text=True)
+    named = ["--model", folder] if of_folder else []
+    done = subprocess.run([program, "trace", *arguments, *named, "--observe", "*", "-o", out], capture_output=True, text=True)
     if done.returncode != 0:
         return f"limpid: {done.stderr.strip()}"
     trace = load_file(out)
@@ -345,12 +346,55 @@ def check_beside(program, family, config_name, model_name, options, folder):
     return ""
 
 
+def check_export(program, family, config_name, model_name, options, folder):
+    """A folder of the library's, exported by limpid and opened by the library again: the same weights, the same logits."""
+    model = made(config_name, model_name, dict(options, attn_implementation="eager", bos_token_id=3, eos_token_id=3), folder / "one")
+    done = subprocess.run([program, "export", "--model", folder / "one", "-o", folder / "two"], capture_output=True, text=True)
+    if done.returncode != 0:
+        return f"limpid: {done.stderr.strip()}"
+    again, info = getattr(transformers, model_name).from_pretrained(folder / "two", output_loading_info=True, attn_implementation="eager")
+    missing = {name for name in info["missing_keys"] if not name.startswith("pooler.")}  # limpid reads none where nothing uses it
+    if missing or info["unexpected_keys"] or info["mismatched_keys"]:
+        return f"the library misses or does not know tensors: {info}"
+    for name, tensor in model.state_dict().items():
+        if name not in info["missing_keys"] and not torch.equal(tensor, again.state_dict()[name]):
+            return f"'{name}' is another"
+    ids = torch.arange(4, 17)[None]
+    with torch.no_grad():
+        return "" if torch.equal(model(ids)[0], again.eval()(ids)[0]) else "other results"
+
+
+def check_own_export(program, family, config_name, model_name, options, folder):
+    """What limpid itself made, in the library: the numbers of the trace and the ids of the tokenizer."""
+    text = "Life is short, schön und 1605 · \n  it's [gone]"
+    call = [program, "export", "-o", folder / "hub", *options]
+    done = subprocess.run(call, capture_output=True, text=True)
+    if done.returncode != 0:
+        return f"limpid: {done.stderr.strip()}"
+    model, info = getattr(transformers, model_name).from_pretrained(folder / "hub", output_loading_info=True, attn_implementation="eager")
+    if info["missing_keys"] or info["unexpected_keys"]:
+        return f"the library misses or does not know tensors: {info}"
+    done = subprocess.run([program, "tokens", text, "--json", *options], capture_output=True, text=True)
+    ids = [token["id"] for token in json.loads(done.stdout)["tokens"]]
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "hub" / "tokenizer.json"))
+    if tokenizer(text)["input_ids"] != ids or tokenizer.decode(ids, clean_up_tokenization_spaces=False) != text:
+        return f"the library's tokens are {tokenizer(text)['input_ids']}, not {ids}; or they read {tokenizer.decode(ids)!r}"
+    with torch.no_grad():
+        return compared(program, model.eval(), model(torch.tensor([ids]), output_attentions=True), [text, *options], folder, False)
+
+
+EXPORTS = {family: CASES[family] for family in ("gpt2", "gpt_neox", "bert", "bert classes", "bert tokens", "bert alone")}
+EXPORTS["llama"] = (*CASES["llama"][:2], CASES["llama"][2][:2])
+OWN = {"the built-in model": ("", "GPTNeoXForCausalLM", [[]])}
+
+
 def main():
     global passed, failed
     program = pathlib.Path(sys.argv[1]).resolve()
     wanted = sys.argv[2:]
     everything = [(check, *case) for case in CASES.items()] + [(check_image, *case) for case in IMAGES.items()] + [(check_tower, *case) for case in TOWERS.items()] + [(check_beside, *case) for case in BESIDE.items()] + \
-        [(check_pairs, *case) for case in PAIRS.items()]
+        [(check_pairs, *case) for case in PAIRS.items()] + \
+        [(check_export, "export " + family, case) for family, case in EXPORTS.items()] + [(check_own_export, "export " + what, case) for what, case in OWN.items()]
     for how, family, (config_name, model_name, sets) in everything:
         if wanted and family not in wanted:
             continue

@@ -17,6 +17,7 @@ Work add_explain(CLI::App& app);
 Work add_generate(CLI::App& app);
 Work add_train(CLI::App& app);
 Work add_info(CLI::App& app);
+Work add_export(CLI::App& app);
 Work add_quiz(CLI::App& app);
 Work add_eval(CLI::App& app);
 Work add_tokens(CLI::App& app);

@@ -170,6 +170,7 @@ int run(int argc, char** argv) {
   commands.emplace_back("classify", add_classify(app));
   commands.emplace_back("translate", add_translate(app));
   commands.emplace_back("info", add_info(app));
+  commands.emplace_back("export", add_export(app));
   commands.emplace_back("tokens", add_tokens(app));
   commands.emplace_back("bench", add_bench(app));
 

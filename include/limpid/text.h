@@ -160,6 +160,10 @@ class StreamDecoder {
 /// Error{work} naming what is wrong with the text: it comes out of a file.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
+/// The tokenizer as a tokenizer.json of Hugging Face, for other programs; nothing where it has no such form: the
+/// kind `words`, and what was read from SentencePiece's files.
+std::optional<std::string> hub_tokenizer_json(const Tokenizer&);
+
 // ---- words, characters, bytes --------------------------------------------------------------------
 
 /// Words in the order given; a word is any bytes without white space.  Throws Error{call} for an empty

@@ -43,6 +43,10 @@ Json tasks_json(const ModelTasks& tasks) {
     if (w.first) json["writing"]["first"] = *w.first;
   }
   if (tasks.image) json["image"] = image_json(*tasks.image);
+  if (tasks.text_length > 0) {
+    json["text_length"] = tasks.text_length;
+    json["padding"] = tasks.padding;
+  }
   return json;
 }
 
@@ -94,6 +98,9 @@ ModelTasks tasks_of(const JsonValue& json) {
   if (json.has("chat_template")) tasks.chat_template = json.at("chat_template").text();
   if (json.has("writing")) tasks.writing = writing_of(json.at("writing"));
   if (json.has("image")) tasks.image = image_of(json.at("image"));
+  constexpr int64_t k_longest_fill = 1 << 16;
+  if (json.has("text_length")) tasks.text_length = json.at("text_length").integer(0, k_longest_fill);
+  if (json.has("padding")) tasks.padding = json.at("padding").integer(0, INT32_MAX);
   if (json.has("longest")) tasks.longest_text = json.at("longest").integer(0, INT32_MAX);
   return tasks;
 }

@@ -18,6 +18,36 @@ std::string class_of_bert(const std::vector<std::string>& names) {
   return predicts_words ? "BertForMaskedLM" : "";
 }
 
+const char* class_of(Head head) {
+  switch (head) {
+    case Head::masked_word:
+      return "BertForMaskedLM";
+    case Head::classes:
+      return "BertForSequenceClassification";
+    case Head::token_classes:
+      return "BertForTokenClassification";
+    default:
+      return "BertModel";
+  }
+}
+
+Json config_of_bert(const Architecture& a) {
+  const BlockOptions& block = a.stack.blocks[0];
+  return {{"architectures", {class_of(a.head.kind)}},
+          {"model_type", "bert"},
+          {"vocab_size", a.inputs.vocabulary},
+          {"max_position_embeddings", a.inputs.context},
+          {"type_vocab_size", a.inputs.token_types},
+          {"hidden_size", a.inputs.width},
+          {"intermediate_size", block.feed_forward.width},
+          {"num_hidden_layers", a.stack.layers},
+          {"num_attention_heads", block.attention.heads},
+          {"hidden_act", hub_name(block.feed_forward.activation)},
+          {"layer_norm_eps", block.norm.epsilon},
+          {"num_labels", a.head.outputs},
+          {"tie_word_embeddings", a.head.tied}};
+}
+
 }  // namespace
 
 HeadOptions encoder_head(const HubConfig& c, const NormOptions& norm, Activation words, Activation classes) {
@@ -96,6 +126,8 @@ TensorTable bert_tensors(const std::string& name) {
   return t;
 }
 
-Family family_bert() { return {"bert", {}, bert_architecture, tensors_of_bert, class_of_bert}; }
+Family family_bert() {
+  return {"bert", {}, bert_architecture, tensors_of_bert, class_of_bert, false, config_of_bert};
+}
 
 }  // namespace limpid

@@ -40,7 +40,10 @@ std::string HubConfig::word(const std::string& key, const std::string& otherwise
   return has(key) ? json_.at(key).text() : otherwise;
 }
 
-Activation HubConfig::activation(const std::string& key, const std::string& otherwise) const {
+namespace {
+
+// Of several names of one the first is written.
+const std::vector<std::pair<std::string, Activation>>& activations() {
   static const std::vector<std::pair<std::string, Activation>> all = {
       {"gelu", Activation::gelu},
       {"gelu_python", Activation::gelu},
@@ -54,9 +57,21 @@ Activation HubConfig::activation(const std::string& key, const std::string& othe
       {"silu", Activation::silu},
       {"swish", Activation::silu},
       {"tanh", Activation::tanh}};
+  return all;
+}
+
+}  // namespace
+
+std::string hub_name(Activation wanted) {
+  for (const auto& [name, activation] : activations())
+    if (activation == wanted) return name;
+  return std::string(name(wanted));
+}
+
+Activation HubConfig::activation(const std::string& key, const std::string& otherwise) const {
   const std::string given = word(key, otherwise);
   std::string list;
-  for (const auto& [name, activation] : all) {
+  for (const auto& [name, activation] : activations()) {
     if (name == given) return activation;
     list += (list.empty() ? "" : ", ") + name;
   }

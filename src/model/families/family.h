@@ -197,7 +197,13 @@ struct Family {
   /// The table of positions is interpolated where the folder's image processor gives another size than
   /// config.json's image_size.
   bool interpolates_positions = false;
+  /// How an architecture reads as a config.json, for families that limpid writes: what architecture() makes of
+  /// it is compared with what was given, so that it need not check anything.
+  Json (*config)(const Architecture&) = nullptr;
 };
+
+/// The hub's name of an activation: "gelu_new".
+std::string hub_name(Activation);
 
 /// All of this build.
 const std::vector<Family>& families();

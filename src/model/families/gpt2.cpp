@@ -44,8 +44,26 @@ TensorTable tensors_of_gpt2(const HubConfig&, const Architecture& a) {
   return t;
 }
 
+Json config_of_gpt2(const Architecture& a) {
+  const BlockOptions& block = a.stack.blocks[0];
+  return {{"architectures", {a.head.kind == Head::none ? "GPT2Model" : "GPT2LMHeadModel"}},
+          {"model_type", "gpt2"},
+          {"vocab_size", a.inputs.vocabulary},
+          {"n_positions", a.inputs.context},
+          {"n_embd", a.inputs.width},
+          {"n_layer", a.stack.layers},
+          {"n_head", block.attention.heads},
+          {"n_inner", block.feed_forward.width},
+          {"activation_function", hub_name(block.feed_forward.activation)},
+          {"layer_norm_epsilon", block.norm.epsilon},
+          {"scale_attn_weights", block.attention.scale != 1},
+          {"tie_word_embeddings", a.head.tied}};
+}
+
 }  // namespace
 
-Family family_gpt2() { return {"gpt2", {}, architecture_of_gpt2, tensors_of_gpt2}; }
+Family family_gpt2() {
+  return {"gpt2", {}, architecture_of_gpt2, tensors_of_gpt2, nullptr, false, config_of_gpt2};
+}
 
 }  // namespace limpid

@@ -52,8 +52,32 @@ namespace {
 
 TensorTable tensors_of_llama(const HubConfig&, const Architecture&) { return llama_tensors(); }
 
+Json config_of_llama(const Architecture& a) {
+  const BlockOptions& block = a.stack.blocks[0];
+  const AttentionOptions& attention = block.attention;
+  return {{"architectures", {a.head.kind == Head::none ? "LlamaModel" : "LlamaForCausalLM"}},
+          {"model_type", "llama"},
+          {"vocab_size", a.inputs.vocabulary},
+          {"max_position_embeddings", a.inputs.context > 0 ? a.inputs.context : 2048},
+          {"hidden_size", a.inputs.width},
+          {"intermediate_size", block.feed_forward.width},
+          {"num_hidden_layers", a.stack.layers},
+          {"num_attention_heads", attention.heads},
+          {"num_key_value_heads", attention.kv_heads > 0 ? attention.kv_heads : attention.heads},
+          {"head_dim", attention.width},
+          {"hidden_act", hub_name(block.feed_forward.activation)},
+          {"rms_norm_eps", block.norm.epsilon},
+          {"rope_theta", attention.rotary.base},
+          {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", attention.rotary.base}}},
+          {"attention_bias", attention.bias},
+          {"mlp_bias", block.feed_forward.bias},
+          {"tie_word_embeddings", a.head.tied}};
+}
+
 }  // namespace
 
-Family family_llama() { return {"llama", {}, llama_architecture, tensors_of_llama}; }
+Family family_llama() {
+  return {"llama", {}, llama_architecture, tensors_of_llama, nullptr, false, config_of_llama};
+}
 
 }  // namespace limpid
