@@ -1,7 +1,7 @@
 // Sentences through a model that makes vectors of them, for bench/sentences: how long it takes.
 //   bench_sentences MODEL THREADS
-// Each line of standard input is one sentence of the next batch; "run N" makes vectors of the batch N times and
-// prints the seconds, and the next sentence begins another batch.
+// Each line of standard input is one sentence of the next batch; "run N" makes vectors of the batch N times
+// and prints the seconds, and the next sentence begins another batch.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

@@ -46,14 +46,16 @@ TEST_P(Pairs, AreOfListsOfAnyLength) {
 
 TEST_P(Pairs, NeedOnlyWhatIsAskedFor) {
   const Model m = model();
-  const RunResult images = m.run(TokenBatch{}, golden.at("in.pixel_values"), {.keep = {"image.unit_embedding"}});
+  const RunResult images =
+      m.run(TokenBatch{}, golden.at("in.pixel_values"), {.keep = {"image.unit_embedding"}});
   EXPECT_LE(difference(images["image.unit_embedding"], golden.at("out.image_embeds")), 2e-5);
   const RunResult words = m.run(texts(golden), Tensor(), {.keep = {"unit_embedding"}});
   EXPECT_LE(difference(words["unit_embedding"], golden.at("out.text_embeds")), 2e-5);
   EXPECT_THROW(m.run(TokenBatch{}, golden.at("in.pixel_values"), k_all), Error);
 }
 
-void expect_tower(const Trace& trace, const std::map<std::string, Tensor>& expected, const std::string& name) {
+void expect_tower(const Trace& trace, const std::map<std::string, Tensor>& expected,
+                  const std::string& name) {
   for (int layer = 0; layer < 2; ++layer) {
     EXPECT_LE(difference(trace[join("blocks.", layer, ".attn.pattern")],
                          expected.at(join("out.", name, ".attentions.", layer))),
@@ -62,7 +64,8 @@ void expect_tower(const Trace& trace, const std::map<std::string, Tensor>& expec
                          expected.at(join("out.", name, ".hidden_states.", layer))),
               2e-5);
   }
-  EXPECT_LE(difference(trace["blocks.1.resid_post"], expected.at(join("out.", name, ".hidden_states.2"))), 2e-5);
+  EXPECT_LE(difference(trace["blocks.1.resid_post"], expected.at(join("out.", name, ".hidden_states.2"))),
+            2e-5);
 }
 
 TEST_P(Pairs, AreTracedByTheirTowers) {
@@ -73,7 +76,8 @@ TEST_P(Pairs, AreTracedByTheirTowers) {
   const Trace picture = m.trace(golden.at("in.pixel_values"));
   expect_tower(picture, golden2, "vision");
   EXPECT_EQ(picture.token_word, "patch");
-  EXPECT_EQ(m.tower(Tower::images).parameter("patch_embed.W").count(), m.parameter("image.patch_embed.W").count());
+  EXPECT_EQ(m.tower(Tower::images).parameter("patch_embed.W").count(),
+            m.parameter("image.patch_embed.W").count());
   const Model taken = std::move(m).take_tower(Tower::texts);
   EXPECT_LE(difference(taken.trace(row_of(golden.at("in.input_ids"), 0))["ln_final.normalized"],
                        words["ln_final.normalized"]),
@@ -135,7 +139,8 @@ TEST(PairsLoss, HasTheGradientOfItsDifferences) {
   std::map<std::string, Tensor> parameters;
   for (const auto& [name, value] : m.parameters()) parameters[name] = value.to(DType::f64);
   parameters["pairs.log_scale"].data<double>()[0] = 0.7;
-  const Tensor tokens = Tensor::of<int64_t>({{Axis::B, 3}, {Axis::T, 4}}, {1, 2, 3, 0, 4, 5, 0, 0, 6, 7, 8, 9}),
+  const Tensor tokens =
+                   Tensor::of<int64_t>({{Axis::B, 3}, {Axis::T, 4}}, {1, 2, 3, 0, 4, 5, 0, 0, 6, 7, 8, 9}),
                lengths = Tensor::of<int64_t>({{Axis::B, 3}}, {3, 2, 4}),
                targets = Tensor::of<int64_t>({{Axis::B, 3}}, {0, 1, 2});
   Tensor pixels(DType::f64, {{Axis::B, 3}, {Axis::K, 1}, {Axis::Y, 4}, {Axis::X, 4}});
@@ -149,7 +154,9 @@ TEST(PairsLoss, HasTheGradientOfItsDifferences) {
   std::vector<std::string> keep = {"loss"};
   for (const auto& [name, value] : parameters) keep.push_back(name + ".grad");
   const RunResult result = engine.run(bound(), {.real = DType::f64, .keep = keep});
-  const auto loss_now = [&] { return engine.run(bound(), {.real = DType::f64, .keep = {"loss"}})["loss"].at({}); };
+  const auto loss_now = [&] {
+    return engine.run(bound(), {.real = DType::f64, .keep = {"loss"}})["loss"].at({});
+  };
   for (auto& [name, value] : parameters) {
     const Tensor& gradient = result[name + ".grad"];
     for (int64_t i = 0; i < value.count(); i += std::max<int64_t>(1, value.count() / 7)) {

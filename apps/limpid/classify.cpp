@@ -115,7 +115,8 @@ Classes classes_by_labels(const ClassifyCall& call, const Model& model,
   }
   Classes classes = match_texts(model, images, texts, options);
   for (Classified& image : classes.texts)
-    for (ClassScore& score : image.classes) score.name = visible_line(call.labels[static_cast<size_t>(score.id)]);
+    for (ClassScore& score : image.classes)
+      score.name = visible_line(call.labels[static_cast<size_t>(score.id)]);
   return classes;
 }
 
@@ -173,8 +174,9 @@ Work add_classify(CLI::App& app) {
                   "So many of the likeliest classes are shown (10; --json has all of them).")
       ->check(CLI::Range(1, 1 << 20).description(""))
       ->type_name("N");
-  sub->add_option("--labels", call->labels,
-                  "Of a model of texts and images (CLIP): the texts to choose among, with commas between them.")
+  sub->add_option(
+         "--labels", call->labels,
+         "Of a model of texts and images (CLIP): the texts to choose among, with commas between them.")
       ->delimiter(',')
       ->type_name("TEXT,...");
   sub->add_option("--label-text", call->label_text,
@@ -186,7 +188,8 @@ Work add_classify(CLI::App& app) {
       "  limpid classify \"What a day!\" --model FOLDER\n"
       "  limpid classify --lines texts.txt --model bert-base-NER --json\n"
       "  limpid classify cat.jpg photos/ --model vit-base-patch16-224 --top 3\n"
-      "  limpid classify cat.jpg --model clip-vit-base-patch32 --labels cat,dog --label-text \"a photo of a {}\"\n");
+      "  limpid classify cat.jpg --model clip-vit-base-patch32 --labels cat,dog --label-text \"a photo of a "
+      "{}\"\n");
   return [call](const Terminal& terminal) { run(*call, terminal); };
 }
 

@@ -40,7 +40,8 @@ Work add_export(CLI::App& app) {
       ->type_name("f32|bf16|f16");
   add_model_options(*sub, call->model);
   sub->footer(
-      "A model of the families gpt2, gpt_neox, llama and bert, or one that limpid trained and that has the parts of\n"
+      "A model of the families gpt2, gpt_neox, llama and bert, or one that limpid trained and that has the "
+      "parts of\n"
       "one of these.\n\n"
       "Examples:\n"
       "  limpid export -o builtin-hub\n"

@@ -343,8 +343,8 @@ class Model {
 /// Writes the model as a folder of the Hugging Face hub, whole or not at all, so that other programs open it:
 /// config.json, model.safetensors (f32, bf16 or f16), tokenizer.json.  Of the family gpt2, gpt_neox, llama or
 /// bert, whichever has the network's parts; biases that it has not are zeros there.  Returns what should be
-/// known of the folder: the class it is of, and that it has no tokenizer.  Throws Error{call} for a network of
-/// none of these, saying what each lacks, and for a folder that is there already.
+/// known of the folder: the class it is of, and that it has no tokenizer.  Throws Error{call} for a network
+/// of none of these, saying what each lacks, and for a folder that is there already.
 std::vector<std::string> write_hub_folder(const Model&, const std::string& path, DType dtype = DType::f32);
 
 }  // namespace LIMPID_API limpid

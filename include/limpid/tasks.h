@@ -154,8 +154,8 @@ Classes classify(const Model&, const std::vector<std::string>& texts, const Batc
 Classes classify_images(const Model&, const std::vector<ImageSource>&, const BatchOptions& = {});
 
 /// Which of these texts each image is most like, of a network of texts and images (CLIP): ClassScore::name is
-/// the text, its logit how alike they are, its probability that of the text among all (SigLIP: of this text by
-/// itself).  Throws Error{call} for another network and for no texts.
+/// the text, its logit how alike they are, its probability that of the text among all (SigLIP: of this text
+/// by itself).  Throws Error{call} for another network and for no texts.
 Classes match_texts(const Model&, const std::vector<ImageSource>&, const std::vector<std::string>& texts,
                     const BatchOptions& = {});
 

@@ -160,8 +160,8 @@ class StreamDecoder {
 /// Error{work} naming what is wrong with the text: it comes out of a file.
 std::unique_ptr<Tokenizer> tokenizer_from_json(std::string_view json);
 
-/// The tokenizer as a tokenizer.json of Hugging Face, for other programs; nothing where it has no such form: the
-/// kind `words`, and what was read from SentencePiece's files.
+/// The tokenizer as a tokenizer.json of Hugging Face, for other programs; nothing where it has no such form:
+/// the kind `words`, and what was read from SentencePiece's files.
 std::optional<std::string> hub_tokenizer_json(const Tokenizer&);
 
 // ---- words, characters, bytes --------------------------------------------------------------------

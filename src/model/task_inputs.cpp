@@ -15,8 +15,8 @@ constexpr int64_t k_most_tokens = 1 << 14;  // of a batch: its values grow with 
 
 constexpr int64_t k_batch_cost = 24;  // what a batch costs besides its tokens, in tokens: reading the weights
 
-// Where each batch ends, of texts in this order, which rises in length: every text is padded to the longest of
-// its batch, so that few and long batches, and many without padding, are weighed against one another.
+// Where each batch ends, of texts in this order, which rises in length: every text is padded to the longest
+// of its batch, so that few and long batches, and many without padding, are weighed against one another.
 std::vector<size_t> ends_of_batches(const std::vector<size_t>& order, const std::vector<ModelInput>& texts,
                                     int64_t most) {
   const size_t count = order.size();

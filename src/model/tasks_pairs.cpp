@@ -65,7 +65,8 @@ Classes match_texts(const Model& model, const std::vector<ImageSource>& images,
         sum += static_cast<double>(of_images.row(i)[c]) * of_texts.row(j)[c];
       logits.push_back(static_cast<float>(factor * sum + bias));
     }
-    require_finite(logits.data(), static_cast<int64_t>(logits.size()), "how alike texts are to " + images[i].name);
+    require_finite(logits.data(), static_cast<int64_t>(logits.size()),
+                   "how alike texts are to " + images[i].name);
     const std::vector<double> among = softmax_of(logits.data(), static_cast<int64_t>(logits.size()));
     std::vector<ClassScore>& classes = out.texts[i].classes;
     out.texts[i].text = images[i].name;

@@ -47,9 +47,10 @@ Stage pooled(const Scope& in, Stage x, const HeadOptions& o, const Architecture&
   }
   const Scope here = in / "head";
   const int64_t width = a.inputs.width;
-  const Stage probe = learned_rows(here / "probe", x,
-                                   in.graph->parameter((here / "probe.w").path, {{Axis::N, 1}, {Axis::C, width}},
-                                                       {Init::Kind::normal, 0.02, true}));
+  const Stage probe =
+      learned_rows(here / "probe", x,
+                   in.graph->parameter((here / "probe.w").path, {{Axis::N, 1}, {Axis::C, width}},
+                                       {Init::Kind::normal, 0.02, true}));
   const Stage gathered = attention(here / "attn", probe, x, *o.pool_attention);  // [B,1,C]
   const Stage normed = o.pool_norm ? normalize(here / "ln", gathered, *o.pool_norm) : gathered;
   const Stage sum = add(here / "resid_post", gathered,

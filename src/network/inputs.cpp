@@ -86,8 +86,9 @@ namespace {
 // Learned rows before the patches.
 Stage with_tokens(const Scope& in, Stage x, const std::vector<std::string>& tokens) {
   for (auto name = tokens.rbegin(); name != tokens.rend(); ++name)
-    x = prepend(in / *name, x,
-                in.graph->parameter((in / *name / "w").path, {{Axis::N, 1}, x.shape()[2]}, k_small));  // [B,1+T,C]
+    x = prepend(
+        in / *name, x,
+        in.graph->parameter((in / *name / "w").path, {{Axis::N, 1}, x.shape()[2]}, k_small));  // [B,1+T,C]
   return x;
 }
 
@@ -102,10 +103,11 @@ Stage patch_inputs(const Scope& in, const PatchInputs& o, int64_t width) {
   Stage x = patches(in / "patches", pixels, o.size);  // [B,T,K P P]
   x = project((in / "patch_embed").saying(note), x, (in / "patch_embed.W").path, {{Axis::C, width}},
               {.bias = o.bias, .bias_name = (in / "patch_embed.b").path});  // [B,T,C]
-  x = with_tokens(in, x, o.tokens);                             // [B,1+T,C]
+  x = with_tokens(in, x, o.tokens);                                         // [B,1+T,C]
   constexpr const char* k_first = "blocks.0.resid_pre";
   if (o.positions) {
-    const Stage rows = graph.parameter((in / "pos_embed.W_pos").path, {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
+    const Stage rows =
+        graph.parameter((in / "pos_embed.W_pos").path, {{Axis::P, o.count()}, {Axis::C, width}}, k_small);
     x = add((in / (o.norm ? "embed_sum" : k_first))
                 .saying({"Add", "x + position", "A patch is what it shows and where it stands."}),
             x, learned_positions(in / "pos_embed", x, rows));

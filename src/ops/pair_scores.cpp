@@ -140,8 +140,7 @@ class PairScoresGradient final : public Operation {
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t j = 0; j < columns; ++j) {
         std::vector<Expr> products;
-        for (int64_t c = 0; c < width; ++c)
-          products.push_back(cell(in, 1, {i, c}) * cell(in, 2, {j, c}));
+        for (int64_t c = 0; c < width; ++c) products.push_back(cell(in, 1, {i, c}) * cell(in, 2, {j, c}));
         const Expr dz = cell(in, 0, {i, j});
         terms.push_back(out.output == 2 ? dz * Expr::sum(products) : dz);
       }
@@ -161,8 +160,7 @@ Stage pair_scores(const Scope& in, Stage x, Stage y, Stage s, Stage b) {
 void register_pair_scores(Registry& all) {
   const Shape x = {{Axis::B, 2}, {Axis::C, 4}}, y = {{Axis::B, 3}, {Axis::C, 4}};
   const Shape z = {{Axis::B, 2}, {Axis::V, 3}}, one = {};
-  all.add<PairScores>("pair_scores",
-                      {{{}, {{x}, {y}, {one}}}, {{{"bias", true}}, {{y}, {x}, {one}, {one}}}});
+  all.add<PairScores>("pair_scores", {{{}, {{x}, {y}, {one}}}, {{{"bias", true}}, {{y}, {x}, {one}, {one}}}});
   all.add<PairScoresGradient>("pair_scores_gradient", {{{}, {{z}, {x}, {y}, {one}}}});
 }
 

@@ -143,7 +143,8 @@ class Outliner {
   enum class Place { rest, encoder, behind_blocks };
   Place place_of(const Value& value, const StageInfo& reader) const {
     if (is_encoders(reader.name)) return Place::encoder;
-    return value.name == "lengths" && !reader.name.starts_with("blocks.") ? Place::behind_blocks : Place::rest;
+    return value.name == "lengths" && !reader.name.starts_with("blocks.") ? Place::behind_blocks
+                                                                          : Place::rest;
   }
 
   int input_node(int id, const StageInfo& reader) {
@@ -153,7 +154,7 @@ class Outliner {
     const bool words = value.shape.find(Axis::T) >= 0 && first_input_along_t() == id;
     const bool again = encodes_ && key.second != Place::encoder &&
                        (is_encoders(value.name) || value.name == "source_lengths");
-    const char* where = again                                 ? " (decoder)"
+    const char* where = again                                ? " (decoder)"
                         : key.second == Place::behind_blocks ? " (behind)"
                         : value.stage >= 0                   ? " (given)"
                                                              : "";
@@ -496,10 +497,10 @@ class Outliner {
   const Graph& graph_;
   bool encodes_, pairs_;
   Blocks blocks_;
-  std::vector<bool> shown_;                     // by stage
+  std::vector<bool> shown_;                      // by stage
   std::vector<int> node_of_stage_;               // by stage, -1: none
   std::map<std::pair<int, Place>, int> inputs_;  // value, where it is read -> node
-  int sentence_ = -1;                           // the node of the words
+  int sentence_ = -1;                            // the node of the words
   Outline out_;
   std::map<int, int> drawn_as_;  // nodes that are gone -> the node that shows their value
   std::set<int> closed_;         // nodes that are closed blocks

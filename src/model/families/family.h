@@ -29,7 +29,9 @@ class HubConfig {
   int64_t size(const std::string& key, int64_t otherwise) const;
   /// How many layers: at least 1, and no more than any network has.
   int64_t layers(const std::string& key) const;
-  int64_t layers(const std::string& key, int64_t otherwise) const { return has(key) ? layers(key) : otherwise; }
+  int64_t layers(const std::string& key, int64_t otherwise) const {
+    return has(key) ? layers(key) : otherwise;
+  }
   double real(const std::string& key, double otherwise) const;
   bool flag(const std::string& key, bool otherwise) const;
   bool is_flag(const std::string& key) const { return has(key) && json_.json().at(key).is_boolean(); }
@@ -197,8 +199,8 @@ struct Family {
   /// The table of positions is interpolated where the folder's image processor gives another size than
   /// config.json's image_size.
   bool interpolates_positions = false;
-  /// How an architecture reads as a config.json, for families that limpid writes: what architecture() makes of
-  /// it is compared with what was given, so that it need not check anything.
+  /// How an architecture reads as a config.json, for families that limpid writes: what architecture() makes
+  /// of it is compared with what was given, so that it need not check anything.
   Json (*config)(const Architecture&) = nullptr;
 };
 

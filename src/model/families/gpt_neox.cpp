@@ -47,23 +47,24 @@ Json config_of_gpt_neox(const Architecture& a) {
   const BlockOptions& block = a.stack.blocks[0];
   const AttentionOptions& attention = block.attention;
   const double share = static_cast<double>(attention.rotary.width) / static_cast<double>(attention.width);
-  return {{"architectures", {a.head.kind == Head::none ? "GPTNeoXModel" : "GPTNeoXForCausalLM"}},
-          {"model_type", "gpt_neox"},
-          {"vocab_size", a.inputs.vocabulary},
-          {"max_position_embeddings", a.inputs.context > 0 ? a.inputs.context : 2048},
-          {"hidden_size", a.inputs.width},
-          {"intermediate_size", block.feed_forward.width},
-          {"num_hidden_layers", a.stack.layers},
-          {"num_attention_heads", attention.heads},
-          {"hidden_act", hub_name(block.feed_forward.activation)},
-          {"layer_norm_eps", block.norm.epsilon},
-          {"rotary_pct", share},
-          {"rotary_emb_base", attention.rotary.base},
-          {"rope_parameters",
-           {{"rope_type", "default"}, {"rope_theta", attention.rotary.base}, {"partial_rotary_factor", share}}},
-          {"attention_bias", attention.bias},
-          {"use_parallel_residual", block.parallel},
-          {"tie_word_embeddings", a.head.tied}};
+  return {
+      {"architectures", {a.head.kind == Head::none ? "GPTNeoXModel" : "GPTNeoXForCausalLM"}},
+      {"model_type", "gpt_neox"},
+      {"vocab_size", a.inputs.vocabulary},
+      {"max_position_embeddings", a.inputs.context > 0 ? a.inputs.context : 2048},
+      {"hidden_size", a.inputs.width},
+      {"intermediate_size", block.feed_forward.width},
+      {"num_hidden_layers", a.stack.layers},
+      {"num_attention_heads", attention.heads},
+      {"hidden_act", hub_name(block.feed_forward.activation)},
+      {"layer_norm_eps", block.norm.epsilon},
+      {"rotary_pct", share},
+      {"rotary_emb_base", attention.rotary.base},
+      {"rope_parameters",
+       {{"rope_type", "default"}, {"rope_theta", attention.rotary.base}, {"partial_rotary_factor", share}}},
+      {"attention_bias", attention.bias},
+      {"use_parallel_residual", block.parallel},
+      {"tie_word_embeddings", a.head.tied}};
 }
 
 }  // namespace

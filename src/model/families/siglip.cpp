@@ -77,7 +77,8 @@ Architecture siglip_text(const HubConfig& c) {
 
 Architecture siglip(const HubConfig& c) {
   const HubConfig vision = c.at("vision_config");
-  if (!vision.flag("vision_use_head", true)) vision.fail("'vision_use_head' is false, so images have no vector");
+  if (!vision.flag("vision_use_head", true))
+    vision.fail("'vision_use_head' is false, so images have no vector");
   return joined_towers(siglip_text(c.at("text_config")), siglip_vision(vision), true);
 }
 

@@ -28,21 +28,21 @@ Architecture canonical(Architecture a) {
     o.each = "token";
     if (o.positions == Positions::learned) o.positions = Positions::none;
     if (o.positions != Positions::rotary) o.rotary = {};
+    o.rotary.pairing = Pairing::halves;  // weights are put into that order
     if (o.kv_heads == 0) o.kv_heads = o.heads;
     norm(block.norm);
     if (block.feed_forward.activation == Activation::swiglu)
       block.feed_forward.activation = Activation::silu, block.feed_forward.gated = true;
   }
   if (a.stack.final_norm) norm(*a.stack.final_norm);
-  // Where no position is learned the context says only how long texts of training were.
-  if (a.inputs.positions != Positions::learned) a.inputs.context = 0;
+  a.inputs.context = 0;  // every family has one
   return a;
 }
 
 bool is_bias(const std::string& key) { return key == "bias" || key == "out_bias" || key == "key_bias"; }
 
-// Where the two part: "stack.blocks.0.norm.kind is layer, not rms"; empty where they do not, but for biases that
-// ours lacks.
+// Where the two part: "stack.blocks.0.norm.kind is layer, not rms"; empty where they do not, but for biases
+// that ours lacks.
 std::string first_difference(const Json& ours, const Json& theirs, const std::string& path,
                              const std::string& key) {
   if (ours == theirs) return "";
@@ -61,7 +61,8 @@ std::string first_difference(const Json& ours, const Json& theirs, const std::st
   }
   if (ours.is_array() && theirs.is_array() && ours.size() == theirs.size()) {
     for (size_t i = 0; i < ours.size(); ++i)
-      if (const std::string found = first_difference(ours[i], theirs[i], join(path, ".", i), ""); !found.empty())
+      if (const std::string found = first_difference(ours[i], theirs[i], join(path, ".", i), "");
+          !found.empty())
         return found;
     return "";
   }
@@ -100,7 +101,8 @@ class TensorWriter {
  private:
   Tensor& room(const std::string& name, const Shape& shape) {
     const auto found = tensors_.find(name);
-    return found != tensors_.end() ? found->second : tensors_.emplace(name, Tensor(DType::f32, shape)).first->second;
+    return found != tensors_.end() ? found->second
+                                   : tensors_.emplace(name, Tensor(DType::f32, shape)).first->second;
   }
 
   void put(const TensorRule& rule, const std::string& name, const Shape& own, const Tensor& from) {
@@ -117,7 +119,7 @@ class TensorWriter {
     const int64_t outputs = from.count() / std::max<int64_t>(in, 1);
     const Part part = rule.part.inner ? rule.part : Part{1, outputs, 0, outputs, 1};
     const int64_t stored = part.outer * part.inner * part.width;
-    Tensor& to = room(name, !matrix                    ? Shape::unnamed({stored})
+    Tensor& to = room(name, !matrix                  ? Shape::unnamed({stored})
                             : table_.linear_in_first ? Shape::unnamed({in, stored})
                                                      : Shape::unnamed({stored, in}));
     float* y = to.data<float>();
@@ -127,7 +129,8 @@ class TensorWriter {
         for (int64_t d = 0; d < part.width; ++d, ++output) {
           const int64_t at = (o * part.inner + i) * part.width + d;
           for (int64_t k = 0; k < in; ++k)
-            y[table_.linear_in_first && matrix ? k * stored + at : at * in + k] = x[k * outputs + output] - offset;
+            y[table_.linear_in_first && matrix ? k * stored + at : at * in + k] =
+                x[k * outputs + output] - offset;
         }
   }
 
@@ -135,6 +138,29 @@ class TensorWriter {
   bool words_;
   std::map<std::string, Tensor> tensors_;
 };
+
+// Whose rotary positions turn neighbours, as llama.cpp's do: the numbers of a head in the order in which
+// their halves turn.
+bool turns_neighbours(const Architecture& a) {
+  const AttentionOptions& o = a.stack.blocks[0].attention;
+  return o.positions == Positions::rotary && o.rotary.pairing == Pairing::interleaved;
+}
+
+Tensor in_halves(const Tensor& from, int64_t turned) {
+  Tensor out = from;
+  const int64_t width = from.shape()[from.shape().rank() - 1].size, rows = from.count() / width;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < turned; ++i)
+      out.data<float>()[r * width + i / 2 + (i % 2) * (turned / 2)] = from.data<float>()[r * width + i];
+  return out;
+}
+
+// W_Q [C,H,D], b_Q [H,D] and the keys' alike.
+bool is_turned(const std::string& name) {
+  for (const char* end : {".attn.W_Q", ".attn.W_K", ".attn.b_Q", ".attn.b_K"})
+    if (name.ends_with(end)) return true;
+  return false;
+}
 
 }  // namespace
 
@@ -158,6 +184,7 @@ WrittenAs written_as(const Architecture& network) {
     } catch (const Error& error) {
       why = error.what();
     }
+    out.from_neighbours = turns_neighbours(network);
     if (why.empty()) return out;
     reasons += join(reasons.empty() ? "" : "; ", family.name, ": ", why);
   }
@@ -179,7 +206,10 @@ std::map<std::string, Tensor> hub_tensors(
     const Tensor zeros = own ? Tensor() : Tensor(DType::f32, value.shape);
     if (own && !own->shape().same_sizes(value.shape))
       fail_call("parameter '", value.name, "' is ", own->shape().text(), ", expected ", value.shape.text());
-    writer.write(value, own ? *own : zeros);
+    if (own && as.from_neighbours && is_turned(value.name))
+      writer.write(value, in_halves(*own, as.architecture.stack.blocks[0].attention.rotary.width));
+    else
+      writer.write(value, own ? *own : zeros);
   }
   return writer.done();
 }
