@@ -134,6 +134,10 @@ TEST(DrawTest, AnEncodersAttentionIsSelfAttention) {
   bool found = false;
   for (const SceneFrame& frame : scene.frames) found = found || frame.title.text == "Self-Attention, 2 heads";
   EXPECT_TRUE(found);
+  const Scene inside = attention_scene(graph);
+  EXPECT_EQ(faults(inside), "");
+  EXPECT_TRUE(has_label(inside, "Lengths"));
+  EXPECT_FALSE(has_label(inside, "Memory"));
 }
 
 TEST(DrawTest, CrossAttentionHasTwoInputs) {
