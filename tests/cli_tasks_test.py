@@ -196,7 +196,9 @@ class Tasks(Case):
         model = dict(TOKENIZER["model"], vocab={word: i for word, i in TOKENIZER["model"]["vocab"].items() if i != 2})
         forged = dict(TOKENIZER, model=model, added_tokens=TOKENIZER["added_tokens"] + [{"id": 2, "content": "[X]", "special": True}])
         folder = self.folder("forged", tokenizer=forged)
-        self.ok("fill", "[X] [MASK]", "--model", folder, "--trace", path("x.npz"))
+        done = limpid("fill", "[X] [MASK]", "--model", folder, "--trace", path("x.npz"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('does not know 1 of its 2 tokens, which the model reads as w1: "[X]"', done.stderr)
         ids = [t["id"] for t in json.loads(self.ok("trace", path("x.npz"), "--json"))["tokens"]]
         self.assertEqual(ids, [1, MASK])
         bare = self.folder("bare", tokenizer=None)

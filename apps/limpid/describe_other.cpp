@@ -139,14 +139,19 @@ std::string in_a_line(const std::string& path) {
 std::string task_of(const fs::path& folder) {
   if (fs::exists(folder / "modules.json")) return "embed \"Life is short\" \"Art is long\"";
   const Json config = document(read_file(folder / "config.json"));
-  if (!config.is_object() || !config.contains("architectures") || !config["architectures"].is_array()) return "";
+  if (!config.is_object() || !config.contains("architectures") || !config["architectures"].is_array())
+    return "";
   const Json& all = config["architectures"];
   const std::string name = all.empty() || !all[0].is_string() ? "" : all[0].get<std::string>();
   constexpr std::pair<std::string_view, const char*> k_tasks[] = {
-      {"ForCausalLM", "generate \"Life is short\""},      {"LMHeadModel", "generate \"Life is short\""},
-      {"ForMaskedLM", "fill \"Life is [MASK].\""},        {"ForSequenceClassification", "classify \"Life is short\""},
-      {"ForTokenClassification", "classify \"Life is short\""}, {"ForImageClassification", "classify IMAGE.jpg"},
-      {"ForConditionalGeneration", "translate \"Life is short\""}, {"MTModel", "translate \"Life is short\""}};
+      {"ForCausalLM", "generate \"Life is short\""},
+      {"LMHeadModel", "generate \"Life is short\""},
+      {"ForMaskedLM", "fill \"Life is [MASK].\""},
+      {"ForSequenceClassification", "classify \"Life is short\""},
+      {"ForTokenClassification", "classify \"Life is short\""},
+      {"ForImageClassification", "classify IMAGE.jpg"},
+      {"ForConditionalGeneration", "translate \"Life is short\""},
+      {"MTModel", "translate \"Life is short\""}};
   for (const auto& [ending, command] : k_tasks)
     if (name.ends_with(ending)) return command;
   return "";

@@ -97,7 +97,7 @@ struct FilledMask {
 struct FilledText {
   std::string text;  // as it ran: masks written as the tokenizer has them
   std::vector<FilledMask> masks;
-  std::string filled;  // the text with the likeliest token in place of each mask
+  std::string filled;              // the text with the likeliest token in place of each mask
   std::vector<std::string> notes;  // words that the tokenizer does not know
 };
 

@@ -81,7 +81,8 @@ void check_goes_on(const NetworkConfig& config) {
   if (!parts || reads_source(config) || predicts_next_token(config)) return;
   const std::string of = parts->family.empty() ? "this network" : parts->family;
   if (parts->head.kind == Head::masked_word)
-    fail_call("generate: ", of, " predicts hidden words, not the next one (`limpid fill`); expected a decoder");
+    fail_call("generate: ", of,
+              " predicts hidden words, not the next one (`limpid fill`); expected a decoder");
   fail_call("generate: ", of, " does not predict the next token; expected a decoder");
 }
 

@@ -50,12 +50,11 @@ std::string note_of_unknown(const Tokenizer& tokenizer, const std::string& text,
     const Span& span = input.spans[i];
     const std::string word = text.substr(span.begin, span.end - span.begin);
     if (input.ids[i] != *unknown || word == own) continue;  // its name stands there
-    if (++count <= k_shown)
-      list += (count > 1 ? ", " : "") + in_quotes(word);
+    if (++count <= k_shown) list += (count > 1 ? ", " : "") + in_quotes(word);
   }
   if (count == 0) return "";
-  return join(named, ": the tokenizer does not know ", count, " of its ", all, all == 1 ? " token, " : " tokens, ",
-              "which the model reads as ", visible(own), ": ", list,
+  return join(named, ": the tokenizer does not know ", count, " of its ", all,
+              all == 1 ? " token, " : " tokens, ", "which the model reads as ", visible(own), ": ", list,
               count > k_shown ? ", ..." : "");
 }
 

@@ -14,7 +14,8 @@ struct TaskInputs {
 };
 TaskInputs task_inputs(const Model&, const std::vector<std::string>& texts);
 
-/// What a reader should know of words that the tokenizer does not have, or "": `named` is "the text", "text 3".
+/// What a reader should know of words that the tokenizer does not have, or "": `named` is "the text", "text
+/// 3".
 std::string note_of_unknown(const Tokenizer&, const std::string& text, const ModelInput&,
                             const std::string& named);
 

@@ -150,9 +150,8 @@ KeysAndValues keys_and_values(const Scope& in, Stage memory, const AttentionOpti
                     join("What each ", o.each, " offers to be found by.")};
   const Note value = {"Linear Transform (V)", equation("V", o.bias),
                       join("What each ", o.each, " passes on when it is attended to.")};
-  return {
-      rows_of_heads((in / "k").as(Role::key).saying(key), memory, "K", key_heads(o), keys, o.clip),
-      rows_of_heads((in / "v").as(Role::value).saying(value), memory, "V", key_heads(o), values, o.clip)};
+  return {rows_of_heads((in / "k").as(Role::key).saying(key), memory, "K", key_heads(o), keys, o.clip),
+          rows_of_heads((in / "v").as(Role::value).saying(value), memory, "V", key_heads(o), values, o.clip)};
 }
 
 Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& o, Stage lengths) {

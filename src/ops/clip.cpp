@@ -58,9 +58,8 @@ class ClipGradient final : public Operation {
   std::vector<Output> shape(const std::vector<Shape>& in) const override { return same_shape(in, 2); }
 
   void run(Inputs in, Outputs out, const RunContext&) const override {
-    each_pair(in, out, [this]<class R>(R dy, R x) {
-      return std::abs(x) > static_cast<R>(limit_) ? R(0) : dy;
-    });
+    each_pair(in, out,
+              [this]<class R>(R dy, R x) { return std::abs(x) > static_cast<R>(limit_) ? R(0) : dy; });
   }
 
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {

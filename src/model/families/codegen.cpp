@@ -19,8 +19,7 @@ Architecture architecture_of_codegen(const HubConfig& c) {
 TensorTable tensors_of_codegen(const HubConfig&, const Architecture& a) {
   TensorTable t = gptj_tensors();
   for (const auto& [name, part] : {std::pair{"Q", 0}, {"V", 1}, {"K", 2}})
-    t.projection("attn", name, "h.*.attn.qkv_proj",
-                 {k_shares, 3, part, part + 1, a.inputs.width / k_shares});
+    t.projection("attn", name, "h.*.attn.qkv_proj", {k_shares, 3, part, part + 1, a.inputs.width / k_shares});
   t.ignored.push_back("*h.*.attn.causal_mask");
   return t;
 }

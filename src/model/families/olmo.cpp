@@ -1,5 +1,5 @@
-// OLMo (Groeneveld 2024): Llama with layer norms that have neither gain nor bias; queries, keys and values may
-// be clipped.
+// OLMo (Groeneveld 2024): Llama with layer norms that have neither gain nor bias; queries, keys and values
+// may be clipped.
 #include "model/families/family.h"
 
 namespace limpid {

@@ -99,7 +99,8 @@ class Mapper {
     if (!missing_.empty())
       fail_work(file_.name(), ": tensor '", missing_, "' is missing, which holds ", value.name, " ",
                 value.shape.text());
-    fail_work(file_.name(), ": its config.json describes a network with ", value.name, " ", value.shape.text(),
+    fail_work(file_.name(), ": its config.json describes a network with ", value.name, " ",
+              value.shape.text(),
               ", for which the family's table of tensors (docs/adding-a-family.md) has no name");
   }
 

@@ -35,7 +35,8 @@ TensorTable tensors_of_xglm(const HubConfig&, const Architecture&) {
   t.prefixes = {"model.", ""};
   t.table("embed.W_E", "embed_tokens.weight");
   t.norm("blocks.*.ln1", "layers.*.self_attn_layer_norm");
-  for (const auto& [ours, theirs] : {std::pair{"Q", "q_proj"}, {"K", "k_proj"}, {"V", "v_proj"}, {"O", "out_proj"}})
+  for (const auto& [ours, theirs] :
+       {std::pair{"Q", "q_proj"}, {"K", "k_proj"}, {"V", "v_proj"}, {"O", "out_proj"}})
     t.projection("attn", ours, std::string("layers.*.self_attn.") + theirs);
   t.norm("blocks.*.ln2", "layers.*.final_layer_norm");
   t.projection("mlp", "in", "layers.*.fc1");
