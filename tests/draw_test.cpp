@@ -140,6 +140,18 @@ TEST(DrawTest, AnEncodersAttentionIsSelfAttention) {
   EXPECT_FALSE(has_label(inside, "Memory"));
 }
 
+TEST(DrawTest, WhatLeavesTheLastBlockIsTheLastHiddenState) {
+  Architecture a = architecture_of(gpt(3, 2, 16));
+  a.stack.blocks[0].norms = NormPlace::after;
+  a.stack.final_norm = {};
+  a.head.kind = Head::none;
+  Graph graph(operations());
+  build(graph, a);
+  const Scene scene = network_scene(graph);
+  EXPECT_TRUE(has_label(scene, "last hidden state"));
+  EXPECT_FALSE(has_label(scene, "ln2.normalized"));
+}
+
 TEST(DrawTest, CrossAttentionHasTwoInputs) {
   Graph graph(operations());
   const Stage x = rows_of(graph, "tokens", Axis::T), memory = rows_of(graph, "memory", Axis::S);
