@@ -94,7 +94,10 @@ class OtherFiles(Case):
 
     def test_json_texts_are_told_apart(self):
         for text, words in (('{"model_type": "gpt2", "n_layer": 12}', "configuration of a model of the hub (gpt2)"),
-                            ('{"weight_map": {"a": "b"}}', "index of a model in several"),
+                            ('{"weight_map": {"a": "b"}}', "index of a model in several .safetensors files"),
+                            ('{"weight_map": {"a": "b"}}', "config.json is the model"),
+                            ('["a", "b"]', "a JSON text"),
+                            ('[UNK]\n[PAD]\nthe\n', "a text"),
                             ('{"network": {"network": "gpt"}}', "a recipe of limpid's"),
                             ('{"kind":"bytes"}', "a tokenizer of limpid's"),
                             ('{"epoch":1,"loss":2.0}\n{"epoch":2,"loss":1.5}\n', "the log of a training run"),
@@ -193,6 +196,18 @@ class Folders(Case):
         files = {f["name"]: f["what"] for f in json.loads(self.ok("info", path("hub"), "--json"))["files"]}
         self.assertEqual(sorted(files), ["README.md", "config.json", "model.safetensors", "onnx", "pytorch_model.bin"])
         self.refused(1, ["hub/config.json", "'n_embd' is missing"], "trace", "a", "--model", path("hub"))
+        write("hub/vocab.txt", "[PAD]\n[UNK]\nthe\n")
+        for page in (self.ok("info", path("hub")), self.ok("info", path("hub/vocab.txt"))):
+            self.assertIn("a vocabulary of a tokenizer, a token a line", page)
+        self.assertIn("--tokenizer " + path("hub/vocab.txt"), " ".join(page.split()))
+        for name, command in (("GPT2LMHeadModel", "generate"), ("BertForMaskedLM", "fill"), ("BertForTokenClassification", "classify"),
+                              ("ViTForImageClassification", "classify IMAGE.jpg"), ("MarianMTModel", "translate")):
+            write("hub/config.json", json.dumps({"model_type": "gpt2", "architectures": [name]}))
+            self.assertIn("limpid " + command, " ".join(self.ok("info", path("hub")).split()))
+        self.refused(1, ["model.safetensors", "give the folder it lies in"], "trace", "a", "--model", path("hub/model.safetensors"))
+        self.refused(1, ["config.json is a JSON text", "give the folder it lies in"], "trace", "a", "--model", path("hub/config.json"))
+        os.remove(path("hub/config.json"))
+        self.refused(1, ["without a config.json"], "trace", "a", "--model", path("hub"))
         os.makedirs(path("empty"), exist_ok=True)
         self.assertIn("an empty folder", self.ok("info", path("empty")))
         self.assertNotIn("what to do", self.ok("info", path("empty")))

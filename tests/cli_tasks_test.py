@@ -196,12 +196,39 @@ class Tasks(Case):
         model = dict(TOKENIZER["model"], vocab={word: i for word, i in TOKENIZER["model"]["vocab"].items() if i != 2})
         forged = dict(TOKENIZER, model=model, added_tokens=TOKENIZER["added_tokens"] + [{"id": 2, "content": "[X]", "special": True}])
         folder = self.folder("forged", tokenizer=forged)
-        self.ok("fill", "[X] [MASK]", "--model", folder, "--trace", path("x.npz"))
+        done = limpid("fill", "[X] [MASK]", "--model", folder, "--trace", path("x.npz"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('does not know 1 of its 2 tokens, which the model reads as w1: "[X]"', done.stderr)
         ids = [t["id"] for t in json.loads(self.ok("trace", path("x.npz"), "--json"))["tokens"]]
         self.assertEqual(ids, [1, MASK])
         bare = self.folder("bare", tokenizer=None)
         self.refused(2, "--tokenizer FILE", "fill", "[MASK]", "--model", bare)
         self.refused(2, "--tokenizer FILE", "embed", "w5", "--model", bare)
+
+    def test_words_that_the_tokenizer_does_not_know(self):
+        tokenizer = dict(TOKENIZER, added_tokens=TOKENIZER["added_tokens"] + [{"id": 1, "content": "w1", "special": True}])
+        folder = self.folder("unknown", tokenizer=tokenizer)
+        write("unknown/tokenizer_config.json", json.dumps({"mask_token": "<hidden>", "unk_token": "w1"}))
+        for call in (["embed", "w5 odd w6 w7"], ["fill", "w5 odd [MASK] w7"], ["trace", "w5 odd w6 w7"]):
+            done = limpid(*call, "--model", folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn('does not know 1 of its 4 tokens, which the model reads as w1: "odd"', " ".join((done.stderr + done.stdout).split()))
+            done = limpid(*[word.replace("odd", "w8") for word in call], "--model", folder)
+            self.assertNotIn("does not know", done.stderr + done.stdout)
+        self.assertIn("4 tokens; 1 that the tokenizer does not know", self.ok("tokens", "w5 odd w6 w7", "--tokenizer", folder))
+
+    def test_hidden_words_are_no_next_ones(self):
+        self.refused(2, ["bert predicts hidden words", "limpid fill"], "generate", "w5 w6", "--model", self.folder("plain"))
+        alone = self.folder("alone", {"architectures": ["BertModel"]},
+                            {name: None for name in self.weights if name.startswith("cls.")})
+        self.refused(2, "does not predict the next token", "generate", "w5 w6", "--model", alone)
+
+    def test_the_page_says_which_text_a_token_is_of(self):
+        page = self.ok("trace", "w5 w6", "--model", self.folder("plain"))
+        for words in ("The sentence, and the number of each token in the vocabulary.", "Which of the texts, from 0 on, each token belongs to.",
+                      "How many of the places hold a token; what follows is padding."):
+            self.assertEqual(page.count(words), 1, words)
+        self.assertEqual(page.count("w5 5"), 1)
 
     def test_an_architecture_of_its_own(self):
         folder = self.folder("own", {"architectures": ["Mine"]}, {"species.weight": [[1.0, 2.0]]})

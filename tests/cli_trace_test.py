@@ -105,6 +105,9 @@ class Traces(Case):
         self.assertIn("blocks.0.attn.q.grad", trace["values"])
         self.assertEqual(trace["values"]["logits"], self.values(self.text, *self.model)["logits"])
         self.refused(2, "gradients", "trace", "a b", *WALK, "--output", "class", "--gradients")
+        page = self.ok("trace", "Life is short", "--gradients")
+        self.assertIn("L 76   ife 546   ·is 312   ·short 2042\n", page)
+        self.assertIn("ife 546   ·is 312   ·short 2042   none\n", page)  # the targets
 
     def test_replace_takes_the_value_of_another_trace(self):
         self.ok("trace", "Art takes all", *self.model, "-o", path("other.safetensors"))

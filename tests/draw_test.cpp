@@ -134,6 +134,22 @@ TEST(DrawTest, AnEncodersAttentionIsSelfAttention) {
   bool found = false;
   for (const SceneFrame& frame : scene.frames) found = found || frame.title.text == "Self-Attention, 2 heads";
   EXPECT_TRUE(found);
+  const Scene inside = attention_scene(graph);
+  EXPECT_EQ(faults(inside), "");
+  EXPECT_TRUE(has_label(inside, "Lengths"));
+  EXPECT_FALSE(has_label(inside, "Memory"));
+}
+
+TEST(DrawTest, WhatLeavesTheLastBlockIsTheLastHiddenState) {
+  Architecture a = architecture_of(gpt(3, 2, 16));
+  a.stack.blocks[0].norms = NormPlace::after;
+  a.stack.final_norm = {};
+  a.head.kind = Head::none;
+  Graph graph(operations());
+  build(graph, a);
+  const Scene scene = network_scene(graph);
+  EXPECT_TRUE(has_label(scene, "last hidden state"));
+  EXPECT_FALSE(has_label(scene, "ln2.normalized"));
 }
 
 TEST(DrawTest, CrossAttentionHasTwoInputs) {

@@ -45,7 +45,8 @@ std::vector<Architecture> all() {
   std::vector<Architecture> out = {
       decoder(Norm::layer, NormPlace::before, false), decoder(Norm::rms, NormPlace::before, false),
       decoder(Norm::layer, NormPlace::before, true),  decoder(Norm::rms, NormPlace::both, false),
-      decoder(Norm::layer, NormPlace::both, false),   decoder(Norm::rms, NormPlace::output, false)};
+      decoder(Norm::layer, NormPlace::both, false),   decoder(Norm::rms, NormPlace::output, false),
+      decoder(Norm::layer, NormPlace::before, false)};
   out[0].inputs.positions = Positions::learned;
   out[0].inputs.context = 8;
   out[0].head = {.kind = Head::next_word, .tied = true, .bias = true};
@@ -54,6 +55,9 @@ std::vector<Architecture> all() {
   out[1].head.scale = 0.5;
   out[3].head.softcap = 4;
   out[4].inputs.norm = NormOptions{};
+  out[6].stack.blocks[0].norm = {.bias = false, .gain = false};
+  out[6].stack.final_norm = out[6].stack.blocks[0].norm;
+  out[6].stack.blocks[0].attention.clip = 0.05;
   return out;
 }
 

@@ -138,6 +138,12 @@ std::vector<Named> networks() {
     a.head = {
         .kind = Head::classes, .bias = true, .transform = true, .activation = Activation::tanh, .outputs = 3};
   });
+  parts("clipped_with_norms_without_parameters", [](Architecture& a, Block& block, Attention& attention) {
+    block.norm = {.bias = false, .gain = false};
+    a.stack.final_norm = block.norm;
+    attention.clip = 0.03;  // about half of what the projections give
+    attention.bias = true;
+  });
   parts("symmetric_window", [](Architecture& a, Block& block, Attention& attention) {
     block.feed_forward.activation = Activation::relu_squared;
     attention.mask = Mask::none;
@@ -153,6 +159,14 @@ std::vector<Named> networks() {
 class EveryNetwork : public testing::TestWithParam<Named> {};
 INSTANTIATE_TEST_SUITE_P(Networks, EveryNetwork, testing::ValuesIn(networks()),
                          [](const auto& network) { return network.param.name; });
+
+// A setting that src/network/config.cpp forgets is lost when a model is saved.
+TEST_P(EveryNetwork, ComesBackFromJson) {
+  Graph given(operations()), again(operations());
+  build(given, GetParam().config);
+  build(again, network_from_json(to_json(GetParam().config)));
+  EXPECT_EQ(to_json(again), to_json(given));
+}
 
 TEST_P(EveryNetwork, GradientMatchesCentralDifferences) {
   Built net(GetParam().config, Purpose::train, 2, 5, 11);

@@ -47,6 +47,10 @@ std::vector<Causal> causal_networks() {
     block.attention.window = 7;
     block.attention.softcap = 5;
   });
+  parts("clipped", [](Architecture&, BlockOptions& block) {
+    block.norm.gain = false;
+    block.attention.clip = 0.05;
+  });
   parts("query_key_norm",
         [](Architecture&, BlockOptions& block) { block.attention.query_key_norm = block.norm; });
   parts("layers_with_and_without_window", [](Architecture& a, BlockOptions& block) {

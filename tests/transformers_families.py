@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """Families of real models beside transformers: tiny networks with drawn weights, made and run by the library, then by limpid.
 
-  build/peers-venv/bin/python tests/transformers_families.py build/dev/limpid [FAMILY ...]
+  build/peers-venv/bin/python tests/transformers_families.py build/dev/limpid [FAMILY ...] [--keep FOLDER]
+
+--keep leaves each model in FOLDER/FAMILY-N, with limpid's trace of it (trace.safetensors) and the library's numbers
+(reference.safetensors: hidden states, attention weights, logits) beside it: limpid diff of the two names the first stage that parts.
 
 Each family is one configuration or several (its options), width 32, 2 to 4 layers.  Compared through the command: the logits
 (or the last hidden state) and the attention weights of every layer, within 2e-5 of max(1, |value|).  Where transformers is not
 installed the test skips (exit status 77): bench/peers/install.sh installs it.
 """
+import argparse
 import contextlib
 import io
 import json
@@ -20,13 +24,14 @@ import zlib
 try:
     import torch
     import transformers
-    from safetensors.torch import load_file
+    from safetensors.torch import load_file, save_file
 except ImportError as missing:
     print(f"skipped: {missing} (bench/peers/install.sh installs it)")
     sys.exit(77)
 
 SMALL = dict(hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, max_position_embeddings=64)
 LLAMA = dict(SMALL, num_key_value_heads=2)
+XGLM = dict(d_model=32, ffn_dim=37, num_layers=2, attention_heads=4, vocab_size=97, max_position_embeddings=64)
 GPT = dict(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=97)
 
 
@@ -40,6 +45,7 @@ CASES = {
     "gpt_neo": ("GPTNeoConfig", "GPTNeoForCausalLM", [dict(hidden_size=32, num_layers=4, num_heads=4, vocab_size=97, max_position_embeddings=64,
                                                          attention_types=[[["global", "local"], 2]], window_size=4)]),
     "gptj": ("GPTJConfig", "GPTJForCausalLM", [dict(GPT, rotary_dim=4), dict(GPT, rotary_dim=8, n_inner=40)]),
+    "codegen": ("CodeGenConfig", "CodeGenForCausalLM", [dict(GPT, rotary_dim=4), dict(GPT, rotary_dim=8, n_inner=40), dict(GPT, n_head=2, rotary_dim=6, activation_function="relu")]),
     "gpt_neox": ("GPTNeoXConfig", "GPTNeoXForCausalLM", [dict(SMALL), dict(SMALL, use_parallel_residual=False, attention_bias=False)]),
     "opt": ("OPTConfig", "OPTForCausalLM", [dict(hidden_size=32, ffn_dim=37, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, word_embed_proj_dim=32,
                                                max_position_embeddings=64),
@@ -66,10 +72,13 @@ CASES = {
         dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, new_decoder_architecture=True, num_kv_heads=2, bias=True),
         dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, vocab_size=97, multi_query=False, parallel_attn=False, bias=True)]),
     "stablelm": ("StableLmConfig", "StableLmForCausalLM", [dict(LLAMA), dict(LLAMA, use_qkv_bias=True, use_parallel_residual=True)]),
+    "olmo": ("OlmoConfig", "OlmoForCausalLM", [dict(LLAMA), dict(LLAMA, clip_qkv=0.4), dict(LLAMA, attention_bias=True, tie_word_embeddings=True, clip_qkv=0.2),
+                                               dict(LLAMA, rope_parameters=rope(rope_type="linear", factor=4.0))]),
     "olmo2": ("Olmo2Config", "Olmo2ForCausalLM", [dict(LLAMA)]),
     "starcoder2": ("Starcoder2Config", "Starcoder2ForCausalLM", [dict(LLAMA, sliding_window=4), dict(LLAMA, use_bias=False)]),
     "cohere": ("CohereConfig", "CohereForCausalLM", [dict(LLAMA, pad_token_id=0)]),
     "granite": ("GraniteConfig", "GraniteForCausalLM", [dict(LLAMA, embedding_multiplier=3.0, attention_multiplier=0.2, residual_multiplier=0.5, logits_scaling=4.0)]),
+    "xglm": ("XGLMConfig", "XGLMForCausalLM", [dict(XGLM), dict(XGLM, scale_embedding=False, activation_function="relu"), dict(XGLM, pad_token_id=0, tie_word_embeddings=False)]),
     "smollm3": ("SmolLM3Config", "SmolLM3ForCausalLM", [dict(LLAMA, num_hidden_layers=5, pad_token_id=0)]),
     "bert": ("BertConfig", "BertForMaskedLM", [dict(SMALL), dict(SMALL, hidden_act="relu")]),
     "bert classes": ("BertConfig", "BertForSequenceClassification", [dict(SMALL, num_labels=3)]),
@@ -277,6 +286,14 @@ def check_pairs(program, family, config_name, model_name, options, folder):
     return f"parts from transformers: {wrong}" if wrong else ""
 
 
+def keep(reference, folder):
+    """The library's numbers under its own names, which limpid diff knows."""
+    tensors = {"logits": reference["logits"]} if "logits" in reference else {}
+    for name in ("hidden_states", "attentions"):
+        tensors.update({f"{name}.{i}": each for i, each in enumerate(reference.get(name) or ())})
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "reference.safetensors")
+
+
 def check(program, family, config_name, model_name, options, folder):
     options = dict(options, attn_implementation="eager")
     for unused in ("bos_token_id", "eos_token_id"):
@@ -288,7 +305,8 @@ def check(program, family, config_name, model_name, options, folder):
     torch.manual_seed(2)
     ids = torch.randint(4, 97, (1, LENGTH))
     with torch.no_grad():
-        reference = model(ids, output_attentions=True)
+        reference = model(ids, output_attentions=True, output_hidden_states=True)
+    keep(reference, folder)
     out = folder / "trace.safetensors"
     done = subprocess.run([program, "trace", "--model", folder, "--tokens", ",".join(map(str, ids[0].tolist())), "--observe", "*", "-o", out],
                           capture_output=True, text=True)
@@ -390,8 +408,12 @@ OWN = {"the built-in model": ("", "GPTNeoXForCausalLM", [[]])}
 
 def main():
     global passed, failed
-    program = pathlib.Path(sys.argv[1]).resolve()
-    wanted = sys.argv[2:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program", type=lambda given: pathlib.Path(given).resolve())
+    parser.add_argument("families", nargs="*")
+    parser.add_argument("--keep", type=pathlib.Path)
+    call = parser.parse_args()
+    program, wanted = call.program, call.families
     everything = [(check, *case) for case in CASES.items()] + [(check_image, *case) for case in IMAGES.items()] + [(check_tower, *case) for case in TOWERS.items()] + [(check_beside, *case) for case in BESIDE.items()] + \
         [(check_pairs, *case) for case in PAIRS.items()] + \
         [(check_export, "export " + family, case) for family, case in EXPORTS.items()] + [(check_own_export, "export " + what, case) for what, case in OWN.items()]
@@ -400,6 +422,9 @@ def main():
             continue
         for i, options in enumerate(sets):
             with tempfile.TemporaryDirectory() as folder:
+                if call.keep:
+                    folder = call.keep / f"{family.replace(' ', '-')}-{i}"
+                    folder.mkdir(parents=True, exist_ok=True)
                 what = f"{family}, options {i}"
                 try:
                     wrong = how(program, family, config_name, model_name, options, pathlib.Path(folder))
@@ -409,8 +434,11 @@ def main():
             failed += bool(wrong)
             if wrong:
                 print(f"FAILED {what}: {wrong}")
+    unknown = sorted(set(wanted) - {family for _, family, _ in everything})
+    if unknown:
+        print(f"no case is called {', '.join(unknown)}; the cases: {', '.join(family for _, family, _ in everything)}")
     print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return 1 if failed or unknown else 0
 
 
 if __name__ == "__main__":

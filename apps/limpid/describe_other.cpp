@@ -40,7 +40,8 @@ void say_what_json_is(const std::string& path, Json& out) {
     return says("the log of a training run", "limpid draw training " + path + " -o training.svg");
   if (json.contains("weight_map"))
     return says("the index of a model in several .safetensors files",
-                "look at the files it names, one by one; limpid reads models of one file");
+                "the folder with these files and config.json is the model: limpid trace \"Life is short\" "
+                "--model FOLDER");
   if ((json.contains("model_type") && json["model_type"].is_string()) || json.contains("architectures")) {
     out["what"] = "the configuration of a model of the hub (" +
                   visible_line(json.contains("model_type") && json["model_type"].is_string()
@@ -58,12 +59,20 @@ void say_what_json_is(const std::string& path, Json& out) {
   }
 }
 
+bool is_vocabulary(const std::string& path) { return fs::path(path).filename() == "vocab.txt"; }
+
+constexpr const char* k_vocabulary = "a vocabulary of a tokenizer, a token a line";
+
 void count_text(const std::string& path, Json& out) {
   const std::string text = read_file(path);
   int64_t characters = 0;
   for (size_t at = 0; at < text.size(); at += character_at(text, at).size) ++characters;
   out["characters"] = characters;
   out["lines"] = std::count(text.begin(), text.end(), '\n') + (!text.empty() && text.back() != '\n');
+  if (is_vocabulary(path)) {
+    out["what"] = k_vocabulary;
+    out["advice"] = "give it as --tokenizer " + path;
+  }
   const bool table = path.ends_with(".csv") || path.ends_with(".tsv");
   if (!table) return;
   try {
@@ -108,6 +117,7 @@ namespace {
 std::string in_a_line(const std::string& path) {
   try {
     const RecognizedFile seen = recognize(fs::path(path));
+    if (seen.kind == FileKind::text && is_vocabulary(path)) return k_vocabulary;
     if (seen.kind != FileKind::safetensors && seen.kind != FileKind::json) return seen.what;
     if (seen.kind == FileKind::json) {
       Json json = {{"what", seen.what}};
@@ -125,13 +135,41 @@ std::string in_a_line(const std::string& path) {
   }
 }
 
+// What a model of the hub is for, by the class that its config.json names: a command; else "".
+std::string task_of(const fs::path& folder) {
+  if (fs::exists(folder / "modules.json")) return "embed \"Life is short\" \"Art is long\"";
+  const Json config = document(read_file(folder / "config.json"));
+  if (!config.is_object() || !config.contains("architectures") || !config["architectures"].is_array())
+    return "";
+  const Json& all = config["architectures"];
+  const std::string name = all.empty() || !all[0].is_string() ? "" : all[0].get<std::string>();
+  constexpr std::pair<std::string_view, const char*> k_tasks[] = {
+      {"ForCausalLM", "generate \"Life is short\""},
+      {"LMHeadModel", "generate \"Life is short\""},
+      {"ForMaskedLM", "fill \"Life is [MASK].\""},
+      {"ForSequenceClassification", "classify \"Life is short\""},
+      {"ForTokenClassification", "classify \"Life is short\""},
+      {"ForImageClassification", "classify IMAGE.jpg"},
+      {"ForConditionalGeneration", "translate \"Life is short\""},
+      {"MTModel", "translate \"Life is short\""}};
+  for (const auto& [ending, command] : k_tasks)
+    if (name.ends_with(ending)) return command;
+  return "";
+}
+
+std::string advice_for_model(const fs::path& folder) {
+  const std::string task = task_of(folder), model = " --model " + folder.string();
+  if (task.find("IMAGE") != task.npos) return "limpid " + task + model;
+  return "limpid trace \"Life is short\"" + model + (task.empty() ? "" : "; limpid " + task + model);
+}
+
 std::string advice_for_folder(const fs::path& folder, const Json& files) {
   const auto holds = [&](const char* file) {
     return std::any_of(files.begin(), files.end(), [&](const Json& each) { return each["name"] == file; });
   };
   const bool weights = holds("model.safetensors") || holds("model.safetensors.index.json") ||
                        holds("pytorch_model.bin") || holds("pytorch_model.bin.index.json");
-  if (holds("config.json") && weights) return "limpid trace \"Life is short\" --model " + folder.string();
+  if (holds("config.json") && weights) return advice_for_model(folder);
   if (holds("model.safetensors")) {
     const std::string model = (folder / "model.safetensors").string();
     return holds("checkpoint.safetensors") ? "limpid trace \"Life is short\" --model " + model

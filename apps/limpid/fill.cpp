@@ -53,6 +53,7 @@ void run(const FillCall& call, const Terminal& terminal) {
   TraceOptions traced;
   traced.specials = Specials::mask_as_token;
   save_trace(call, model, filled[0].text, traced, terminal);
+  for (const FilledText& text : filled) print_notes(text.notes);
   if (call.json) {
     Json all = Json::array();
     for (const FilledText& text : filled) all.push_back(text_json(text));

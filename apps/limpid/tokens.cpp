@@ -36,7 +36,9 @@ Json tokens_json(const Tokenizer& tokenizer, const ModelInput& input) {
 void print_table(const Tokenizer& tokenizer, const ModelInput& input, bool pair) {
   size_t widest = 5, longest = 2;
   std::vector<std::string> labels;
+  int64_t unknown = 0;
   for (const int64_t id : input.ids) {
+    unknown += tokenizer.special_ids().unk == id;
     labels.push_back(tokenizer.label(id));
     widest = std::max(widest, display_width(labels.back()));
     longest = std::max(longest, std::to_string(id).size());
@@ -45,7 +47,8 @@ void print_table(const Tokenizer& tokenizer, const ModelInput& input, bool pair)
     return std::string(width - std::min(width, text.size()), ' ') + text;
   };
   print(join("tokenizer ", tokenizer.kind(), ", ", tokenizer.vocabulary(), " tokens; the text is ",
-             input.ids.size(), input.ids.size() == 1 ? " token\n" : " tokens\n"));
+             input.ids.size(), input.ids.size() == 1 ? " token" : " tokens",
+             unknown > 0 ? join("; ", unknown, " that the tokenizer does not know\n") : "\n"));
   if (input.ids.empty()) return;
   print(join(right("id", longest), "  ", pad_to_width("piece", widest), "  bytes\n"));
   for (size_t i = 0; i < input.ids.size(); ++i) {

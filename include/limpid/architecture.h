@@ -38,6 +38,7 @@ struct NormOptions {
   Norm kind = Norm::layer;
   double epsilon = 1e-5;
   bool bias = true;  // of a layer norm
+  bool gain = true;  // w; false: all ones, and no parameter (OLMo; layer and rms)
 };
 
 // ---- attention -----------------------------------------------------------------------------------
@@ -66,6 +67,7 @@ struct AttentionOptions {
   bool bias = false;      // of queries, keys and values
   bool key_bias = true;   // with it: of keys too (BEiT: false)
   bool out_bias = false;  // of the joining projection
+  double clip = 0;        // queries, keys and values are cut at -clip and clip, with their bias; 0: not
   // Queries and keys go through a norm of their own: each head's by itself, or all heads as one row.
   std::optional<NormOptions> query_key_norm = {};
   bool query_key_norm_joins_heads = false;

@@ -155,6 +155,9 @@ Stage weighted_sum(const Scope& in, Stage pattern, Stage v);
 
 Stage scale(const Scope& in, Stage x, double factor);
 
+/// min(max(x, -limit), limit)
+Stage clip(const Scope& in, Stage x, double limit);
+
 /// cap * tanh(x / cap)
 Stage softcap(const Scope& in, Stage x, double cap);
 

@@ -58,7 +58,7 @@ struct Embeddings {
   bool own = false;  // the network ends in a vector (CLIP's projection), and it was taken: no pooling
   bool normalized = false;
   std::vector<int64_t> tokens;     // of each text, special ones included
-  std::vector<std::string> notes;  // which texts were cut
+  std::vector<std::string> notes;  // which texts were cut, or hold unknown words
 };
 
 /// A vector a text, from the last hidden state over its tokens (those that the tokenizer adds included), or
@@ -97,7 +97,8 @@ struct FilledMask {
 struct FilledText {
   std::string text;  // as it ran: masks written as the tokenizer has them
   std::vector<FilledMask> masks;
-  std::string filled;  // the text with the likeliest token in place of each mask
+  std::string filled;              // the text with the likeliest token in place of each mask
+  std::vector<std::string> notes;  // words that the tokenizer does not know
 };
 
 /// The likeliest tokens for every mask.  A mask is written as the model's tokenizer calls it, or [MASK].
@@ -143,7 +144,7 @@ struct Classified {
 
 struct Classes {
   std::vector<Classified> texts;
-  std::vector<std::string> notes;  // which texts were cut
+  std::vector<std::string> notes;  // which texts were cut, or hold unknown words
 };
 
 /// The classes of texts, or of their tokens, as the model is made for.  Throws Error{call} for a model that

@@ -186,6 +186,15 @@ std::string lfs_size(std::string_view text) {
   return number ? " of " + std::string(digits) + " bytes" : "";
 }
 
+// Of a list the first item: a vocabulary that begins with [PAD] is none.
+bool begins_like_json(std::string_view begin) {
+  if (begin.starts_with('{')) return true;
+  if (!begin.starts_with('[') || begin.starts_with("[[:")) return false;
+  const size_t item = begin.find_first_not_of(" \t\r\n", 1);
+  return item == begin.npos ||
+         std::string_view("\"{[]-0123456789tfn").find(begin[item]) != std::string_view::npos;
+}
+
 RecognizedFile text_kind(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   const size_t first = text.find_first_not_of(" \t\r\n\v\f");
@@ -202,8 +211,7 @@ RecognizedFile text_kind(std::string_view text) {
   if (low.starts_with("<?xml") || low.starts_with("<svg"))
     return {FileKind::xml, low.starts_with("<svg") || has(low, "<svg") ? "an SVG figure" : "an XML document",
             "limpid does not read it"};
-  if (begin.starts_with('{') || (begin.starts_with('[') && !begin.starts_with("[[:")))
-    return {FileKind::json, "a JSON text", "it holds no arrays"};
+  if (begins_like_json(begin)) return {FileKind::json, "a JSON text", "it holds no arrays"};
   return {FileKind::text, "a text", "to run it through a model: limpid trace @FILE"};
 }
 

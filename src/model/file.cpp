@@ -48,6 +48,11 @@ void Model::save(const std::string& path, DType dtype) const {
 
 namespace {
 
+// Whether a file lies in a folder of the hub, which is then the model.
+bool beside_a_config(const std::string& path) {
+  return is_hub_folder(std::filesystem::absolute(path).parent_path().string());
+}
+
 // What the path is, with a word on what to give instead of a folder.
 TensorFile read_model_file(const std::string& path) {
   namespace fs = std::filesystem;
@@ -55,11 +60,19 @@ TensorFile read_model_file(const std::string& path) {
   if (fs::is_directory(path, none)) {
     const fs::path inside = fs::path(path) / "model.safetensors";
     if (fs::exists(inside, none))
-      fail_work(path, " is a folder, expected a model file; give ", inside.string());
-    fail_work(path, " is a folder without a model.safetensors, expected a model file; `limpid info ", path,
-              "` lists what it holds");
+      fail_work(
+          path,
+          " is a folder without a config.json, so it is no model of the hub; if it is limpid's own, give ",
+          inside.string());
+    fail_work(path, " is a folder without config.json and model.safetensors, expected a model; `limpid info ",
+              path, "` lists what it holds");
   }
-  if (recognize(fs::path(path)).kind == FileKind::npz) return {read_npz(path), {}};
+  const RecognizedFile seen = recognize(fs::path(path));
+  if (seen.kind == FileKind::npz) return {read_npz(path), {}};
+  if (seen.kind != FileKind::safetensors && seen.kind != FileKind::binary)
+    fail_work(path, " is ", seen.what,
+              ", expected a model: a folder of the hub, a .safetensors or .gguf file, ", "or a checkpoint; ",
+              beside_a_config(path) ? "give the folder it lies in" : seen.advice);
   return read_safetensors(path);
 }
 
@@ -83,7 +96,9 @@ std::shared_ptr<const Tokenizer> fitting(std::shared_ptr<const Tokenizer> tokeni
   std::string first;
   for (size_t i = 0; i < std::min<size_t>(names.size(), 3); ++i) first += (i ? ", '" : "'") + names[i] + "'";
   fail_work(path, ": not a model that limpid reads (no \"", k_model_key, "\" in its metadata, ", wanted,
-            "; it holds ", first.empty() ? "no tensors" : first, "); see `limpid info ", path, "`");
+            "; it holds ", first.empty() ? "no tensors" : first, "); ",
+            beside_a_config(path) ? "give the folder it lies in, with its config.json; " : "",
+            "see `limpid info ", path, "`");
 }
 
 // Every tensor of a state dict, and what the file says beside them.

@@ -75,6 +75,17 @@ Begun continued(const std::vector<int64_t>& tokens, const Tokenizer* tokenizer) 
   return out;
 }
 
+// Networks whose last row says nothing of what comes next have no text to go on with.
+void check_goes_on(const NetworkConfig& config) {
+  const auto* parts = std::get_if<Architecture>(&config);
+  if (!parts || reads_source(config) || predicts_next_token(config)) return;
+  const std::string of = parts->family.empty() ? "this network" : parts->family;
+  if (parts->head.kind == Head::masked_word)
+    fail_call("generate: ", of,
+              " predicts hidden words, not the next one (`limpid fill`); expected a decoder");
+  fail_call("generate: ", of, " does not predict the next token; expected a decoder");
+}
+
 Begun beside(const std::vector<int64_t>& source, const Writing& writing) {
   return {{writing.start}, source, writing.first, writing.ends, writing.never};
 }
@@ -101,10 +112,9 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
 std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const GenerateOptions& options,
                                      const std::function<void(const GeneratedToken&)>& on_token) const {
   check(options.sample);
+  check_goes_on(config());
   if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
   if (tokens.empty()) fail_call("generate: no tokens given; give at least one");
-  if (!predicts_next_token(config()))
-    fail_call("generate: this network does not predict the next token; expected a decoder");
   if (options.watch < 0) fail_call("generate: watch is ", options.watch, ", expected 0 or more");
   for (const std::string& stop : options.stop)
     if (stop.empty()) fail_call("generate: a stop string is empty; give at least one character");

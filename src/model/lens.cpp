@@ -182,7 +182,7 @@ class Attribution {
   Row before_norm(const std::string& name, const NormOptions& o, Row to) {
     if (has(name + ".b")) add(name + ".b", dot(parameter(name + ".b"), to));
     const double scale = rows_.row(name + ".scale").at(0);
-    const Row w = parameter(name + ".w");
+    const Row w = has(name + ".w") ? parameter(name + ".w") : Row(to.size(), 1);
     double mean = 0;
     for (size_t c = 0; c < to.size(); ++c) {
       to[c] *= w[c] / scale;

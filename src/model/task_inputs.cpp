@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <numeric>
 
+#include "core/label.h"
 #include "core/number_text.h"
 
 namespace limpid {
@@ -51,6 +52,28 @@ std::string text_name(size_t number, size_t count) {
   return count == 1 ? "the text" : join("text ", number + 1);
 }
 
+std::string note_of_unknown(const Tokenizer& tokenizer, const std::string& text, const ModelInput& input,
+                            const std::string& named) {
+  constexpr size_t k_shown = 3;
+  const auto unknown = tokenizer.special_ids().unk;
+  if (!unknown) return "";
+  const std::string own = tokenizer.token_bytes(*unknown);
+  size_t all = 0, count = 0;
+  std::string list;
+  for (size_t i = 0; i < input.ids.size(); ++i) {
+    if (input.text_of[i] < 0) continue;
+    ++all;
+    const Span& span = input.spans[i];
+    const std::string word = text.substr(span.begin, span.end - span.begin);
+    if (input.ids[i] != *unknown || word == own) continue;  // its name stands there
+    if (++count <= k_shown) list += (count > 1 ? ", " : "") + in_quotes(word);
+  }
+  if (count == 0) return "";
+  return join(named, ": the tokenizer does not know ", count, " of its ", all,
+              all == 1 ? " token, " : " tokens, ", "which the model reads as ", visible(own), ": ", list,
+              count > k_shown ? ", ..." : "");
+}
+
 TaskInputs task_inputs(const Model& model, const std::vector<std::string>& texts) {
   if (texts.empty()) fail_call("no texts given; give at least one");
   if (reads_series(model.config())) fail_call("this model reads series, not texts");
@@ -68,6 +91,9 @@ TaskInputs task_inputs(const Model& model, const std::vector<std::string>& texts
         out.notes.push_back(join(text_name(i, texts.size()), " was cut from ", all, " tokens to ", longest,
                                  ", as many as the model reads at a time"));
       }
+      if (std::string note = note_of_unknown(*model.tokenizer(), texts[i], input, text_name(i, texts.size()));
+          !note.empty())
+        out.notes.push_back(std::move(note));
       out.texts.push_back(std::move(input));
     } catch (const Error& error) {
       if (texts.size() == 1) throw;

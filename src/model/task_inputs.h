@@ -14,6 +14,11 @@ struct TaskInputs {
 };
 TaskInputs task_inputs(const Model&, const std::vector<std::string>& texts);
 
+/// What a reader should know of words that the tokenizer does not have, or "": `named` is "the text", "text
+/// 3".
+std::string note_of_unknown(const Tokenizer&, const std::string& text, const ModelInput&,
+                            const std::string& named);
+
 /// Runs them, texts of like lengths together, and calls `each` with a text's number and its part of the
 /// value: [T,...] without what stands behind its end, or the row of a value without T.
 void run_texts(const Model&, const std::vector<ModelInput>&, const std::string& value, const BatchOptions&,

@@ -167,7 +167,8 @@ std::vector<TokenGuess> guesses_of(const Tokenizer& tokenizer, const float* logi
   return out;
 }
 
-FilledText fill_one(const Model& model, const std::string& given, int64_t mask, const FillOptions& options) {
+FilledText fill_one(const Model& model, const std::string& given, int64_t mask, const std::string& named,
+                    const FillOptions& options) {
   const Tokenizer& tokenizer = *model.tokenizer();
   FilledText out;
   out.text = with_own_mask(model, given);
@@ -185,6 +186,8 @@ FilledText fill_one(const Model& model, const std::string& given, int64_t mask, 
   if (const int64_t longest = longest_text(model); static_cast<int64_t>(input.ids.size()) > longest)
     fail_call("the text has ", input.ids.size(), " tokens, and the model reads ", longest,
               " at a time; give a shorter one");
+  if (std::string note = note_of_unknown(tokenizer, out.text, input, named); !note.empty())
+    out.notes.push_back(std::move(note));
   RunOptions run;
   run.observe = {rows};
   const RunResult result = model.run(TokenBatch{{input.ids}, {}}, run);
@@ -227,7 +230,7 @@ std::vector<FilledText> fill(const Model& model, const std::vector<std::string>&
       options.progress(static_cast<double>(i) / static_cast<double>(texts.size()),
                        text_name(i, texts.size()));
     try {
-      out.push_back(fill_one(model, texts[i], mask, options));
+      out.push_back(fill_one(model, texts[i], mask, text_name(i, texts.size()), options));
     } catch (const Error& error) {
       if (texts.size() == 1) throw;
       throw Error(error.kind(), join(text_name(i, texts.size()), ": ", error.what()));

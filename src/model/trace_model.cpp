@@ -3,6 +3,7 @@
 
 #include "core/label.h"
 #include "model/impl.h"
+#include "model/task_inputs.h"
 
 namespace limpid {
 
@@ -177,6 +178,8 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
   } else {
     trace = impl_->record({one_row(input.ids), std::move(tokens), text}, options);
   }
+  if (std::string note = note_of_unknown(*impl_->tokenizer, text, input, "the text"); !note.empty())
+    trace.notes.push_back(std::move(note));
   if (static_cast<int64_t>(input.ids.size()) == longest)
     if (const size_t all = encode(text, options.specials).ids.size(); all > input.ids.size())
       trace.notes.push_back(join("the text was cut from ", all, " tokens to ", input.ids.size(),

@@ -19,11 +19,23 @@ Shape key_heads(const AttentionOptions& o) {
   return {{Axis::G, o.kv_heads ? o.kv_heads : o.heads}, {Axis::D, o.width}};
 }
 
+// Queries, keys or values, cut off where the network does so: everything after reads what is left.
+Stage rows_of_heads(const Scope& in, Stage x, const std::string& weight, const Shape& heads,
+                    const Projection& projection, double limit) {
+  if (limit == 0) return project(in, x, weight, heads, projection);
+  Scope whole = in;
+  whole.path += "_unclipped";
+  Scope cut = in;
+  cut.note = {};
+  return clip(cut, project(whole, x, weight, heads, projection), limit);
+}
+
 Stage queries(const Scope& in, Stage x, const AttentionOptions& o) {
   const Note note = {"Linear Transform (Q)", equation("Q", o.bias),
                      join("What each ", o.each, " is looking for.")};
-  return project((in / "q").as(Role::query).saying(note), x, "Q", {{Axis::H, o.heads}, {Axis::D, o.width}},
-                 {.init = o.init, .bias = o.bias});  // [B,T,H,D]
+  return rows_of_heads((in / "q").as(Role::query).saying(note), x, "Q",
+                       {{Axis::H, o.heads}, {Axis::D, o.width}}, {.init = o.init, .bias = o.bias},
+                       o.clip);  // [B,T,H,D]
 }
 
 // Keys or values that a run before has computed.
@@ -138,8 +150,8 @@ KeysAndValues keys_and_values(const Scope& in, Stage memory, const AttentionOpti
                     join("What each ", o.each, " offers to be found by.")};
   const Note value = {"Linear Transform (V)", equation("V", o.bias),
                       join("What each ", o.each, " passes on when it is attended to.")};
-  return {project((in / "k").as(Role::key).saying(key), memory, "K", key_heads(o), keys),
-          project((in / "v").as(Role::value).saying(value), memory, "V", key_heads(o), values)};
+  return {rows_of_heads((in / "k").as(Role::key).saying(key), memory, "K", key_heads(o), keys, o.clip),
+          rows_of_heads((in / "v").as(Role::value).saying(value), memory, "V", key_heads(o), values, o.clip)};
 }
 
 Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& o, Stage lengths) {

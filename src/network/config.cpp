@@ -229,6 +229,7 @@ const auto describe_norm = [](auto& v, auto& c) {
   v("kind", c.kind, k_norms);
   v("epsilon", c.epsilon);
   v("bias", c.bias);
+  v("gain", c.gain);
 };
 
 const auto describe_rotary = [](auto& v, auto& c) {
@@ -254,6 +255,7 @@ const auto describe_attention = [](auto& v, auto& c) {
   v("bias", c.bias);
   v("key_bias", c.key_bias);
   v("out_bias", c.out_bias);
+  v("clip", c.clip);
   v.part("query_key_norm", c.query_key_norm, describe_norm);
   v("query_key_norm_joins_heads", c.query_key_norm_joins_heads);
   v("positions", c.positions, k_positions);

@@ -19,7 +19,9 @@ Stage project(const Scope& in, Stage x, const std::string& weight, Shape to, con
 
 Stage normalize(const Scope& in, Stage x, const NormOptions& o) {
   const Shape width = x.shape().part(x.shape().rank() - 1, 1);
-  const Stage w = in.graph->parameter((in / "w").path, width, {Init::Kind::ones, 0, false});
+  Stage w;
+  if (o.gain || o.kind == Norm::batch)
+    w = in.graph->parameter((in / "w").path, width, {Init::Kind::ones, 0, false});
   if (o.kind == Norm::rms) return rms_norm(in, x, w, o.epsilon);
   if (o.kind == Norm::batch) {
     const auto statistic = [&](const char* name, Init::Kind start) {

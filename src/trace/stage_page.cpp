@@ -345,25 +345,49 @@ bool own_rows(const Reading& reading) {
   return trace.tokens.size() == trace.vocabulary.size();
 }
 
+std::string meaning_of_input(const Reading& reading, const std::string& name) {
+  const std::string thing = reading.thing(Axis::T);
+  if (name == "tokens" || name == "source") {
+    const std::string text = name == "source" ? "The source" : "The sentence";
+    return own_rows(reading) ? join(text, ", and the row of the table that each ", thing, " reads.")
+                             : join(text, ", and the number of each ", thing, " in the vocabulary.");
+  }
+  if (name == "targets") return join("What should come after each ", thing, ", and its number.");
+  if (name == "token_types") return join("Which of the texts, from 0 on, each ", thing, " belongs to.");
+  if (name == "lengths" || name == "source_lengths")
+    return join("How many of the places hold a ", thing, "; what follows is padding.");
+  return "What the network is given.";
+}
+
+// The words that an input's numbers stand for, where they do; else none.
+std::vector<Token> tokens_of_input(const Reading& reading, const std::string& name, const Rows& rows) {
+  const Trace& trace = reading.trace();
+  if (name == "tokens") return trace.tokens;
+  if (name == "source") return trace.source;
+  if (name != "targets" || rows.numbers.shape().rank() != 1 || !rows.places.empty()) return {};
+  std::vector<Token> targets;
+  for (int64_t t = 0; t < rows.length; ++t) {
+    const auto id = static_cast<int64_t>(rows.numbers.at({t}));
+    Token target;
+    target.id = id;
+    target.label = id < 0 ? "none" : reading.label(Axis::V, id);
+    targets.push_back(std::move(target));
+  }
+  return targets;
+}
+
 }  // namespace
 
 void print_input(Paper& paper, const Reading& reading, int value, const PageOptions& options) {
   const Value& v = reading.graph().value(value);
   const std::optional<Rows>& rows = reading.rows(value);
   if (!rows) return;
-  const std::optional<ConstView> numbers = rows->numbers;
   paper.blank();
-  const bool words = v.dtype == DType::i64 && v.shape.find(Axis::T) >= 0;
-  const std::string thing = reading.thing(Axis::T);
-  const Heading heading = {
-      "", visible_line(v.name), "", reading.letters(value), reading.in_words(value), Ink::plain};
-  print_heading(paper, heading,
-                words ? (own_rows(reading)
-                             ? join("The sentence, and the row of the table that each ", thing, " reads.")
-                             : join("The sentence, and the number of each ", thing, " in the vocabulary."))
-                      : "What the network is given.");
-  if (!words || numbers->shape().rank() != 1 ||
-      static_cast<int64_t>(reading.trace().tokens.size()) != rows->length)
+  print_heading(paper,
+                {"", visible_line(v.name), "", reading.letters(value), reading.in_words(value), Ink::plain},
+                meaning_of_input(reading, v.name));
+  const std::vector<Token> tokens = tokens_of_input(reading, v.name, *rows);
+  if (rows->numbers.shape().rank() != 1 || static_cast<int64_t>(tokens.size()) != rows->length)
     return print_value(paper, reading, value, Ink::plain, options);
   const std::vector<int64_t> places =
       kept(rows->length, 3 * static_cast<int64_t>(std::min(options.most_rows, 1 << 20)));
@@ -373,10 +397,10 @@ void print_input(Paper& paper, const Reading& reading, int value, const PageOpti
       line->add(join("…", rows->length - static_cast<int64_t>(places.size()) + 1, " more…   "), Ink::faint);
       continue;
     }
-    const std::string label = reading.label(Axis::T, place),
-                      id = std::to_string(reading.trace().tokens[static_cast<size_t>(place)].id);
-    if (!line->fits(label + " " + id) && line->width() > k_indent) line = &paper.line(k_indent);
-    line->add(clip_to_width(label, 40)).add(" " + id, Ink::faint).skip(3);
+    const Token& token = tokens[static_cast<size_t>(place)];
+    const std::string label = visible(token.label), id = token.id < 0 ? "" : " " + std::to_string(token.id);
+    if (!line->fits(label + id) && line->width() > k_indent) line = &paper.line(k_indent);
+    line->add(clip_to_width(label, 40)).add(id, Ink::faint).skip(3);
   }
 }
 

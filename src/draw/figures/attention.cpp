@@ -72,6 +72,8 @@ Graph part_of(const Graph& graph, int group, std::map<std::string, std::string>&
       if (made.count(id) == 0) {
         if (value.kind == Value::Kind::parameter)
           made[id] = part.parameter(value.name, value.shape, value.init);
+        else if (value.dtype == DType::i64)  // which rows are padding
+          made[id] = part.input("lengths", value.shape, value.dtype), names[value.name] = "lengths";
         else
           made[id] = part.input(sources == 0   ? "X"
                                 : sources == 1 ? "memory"

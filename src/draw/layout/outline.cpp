@@ -317,10 +317,15 @@ class Outliner {
     const std::string& name = graph_.value(value).name;
     if (is_encoders(name)) return "encoder output";
     if (is_texts(name)) return "text vector";
-    if (graph_.find("last_hidden_state") == value) return "last hidden state";
-    const size_t layer =
-        name.starts_with("blocks.") ? name.find('.', std::string_view("blocks.").size()) : name.npos;
-    return clean(layer == name.npos ? name : name.substr(layer + 1));
+    const auto in_its_layer = [](const std::string& of) {
+      const size_t layer =
+          of.starts_with("blocks.") ? of.find('.', std::string_view("blocks.").size()) : of.npos;
+      return layer == of.npos ? of : of.substr(layer + 1);
+    };
+    // Of blocks that are drawn once, the first one's stands for the last one's.
+    const int last = graph_.find("last_hidden_state");
+    if (last >= 0 && in_its_layer(graph_.value(last).name) == in_its_layer(name)) return "last hidden state";
+    return clean(in_its_layer(name));
   }
 
   void add_results() {

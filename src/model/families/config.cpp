@@ -1,5 +1,6 @@
 // Reading a config.json.
 #include <algorithm>
+#include <set>
 
 #include "core/label.h"
 #include "model/families/family.h"
@@ -15,7 +16,7 @@ constexpr int64_t k_most_layers = 1000;  // as network/build.cpp
 void HubConfig::fail(const std::string& what) const { fail_work(path_, ": ", what); }
 
 int64_t HubConfig::size(const std::string& key) const {
-  if (!has(key)) fail("'" + key + "' is missing");
+  if (!has(key)) fail("'" + key + "' is missing, expected a number from 1 on");
   return json_.at(key).integer(1, k_json_most_size);
 }
 
@@ -24,7 +25,7 @@ int64_t HubConfig::size(const std::string& key, int64_t otherwise) const {
 }
 
 int64_t HubConfig::layers(const std::string& key) const {
-  if (!has(key)) fail("'" + key + "' is missing");
+  if (!has(key)) fail("'" + key + "' is missing, expected a number from 1 on");
   return json_.at(key).integer(1, k_most_layers);
 }
 
@@ -235,14 +236,18 @@ std::vector<std::string> layer_types(const HubConfig& c) { return c.words("layer
 
 const Family& family_of(const HubConfig& c) {
   const std::string type = c.word("model_type", "");
-  std::string list;
+  std::set<std::string> known;
   for (const Family& family : families()) {
     if (family.name == type || std::count(family.also.begin(), family.also.end(), type)) return family;
-    list += (list.empty() ? "" : ", ") + family.name;
+    known.insert(family.name);
+    known.insert(family.also.begin(), family.also.end());
   }
+  std::string list;
+  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
   c.fail(type.empty()
              ? "'model_type' is missing, so it is not said what kind of model this is"
-             : join("model_type '", visible_line(type), "' is no family that limpid knows; it knows ", list));
+             : join("model_type '", visible_line(type), "' is no family that limpid knows; it knows ", list,
+                    " (docs/adding-a-family.md adds one)"));
 }
 
 }  // namespace limpid

@@ -172,6 +172,9 @@ TensorTable bart_tensors();
 
 /// What the Llama-like families share; they change what differs.
 Architecture llama_architecture(const HubConfig&);
+/// GPT-J's, which CodeGen shares.
+Architecture gptj_architecture(const HubConfig&);
+TensorTable gptj_tensors();
 /// image_size, patch_size and num_channels of a vision model.
 PatchInputs patches_of(const HubConfig&, int64_t image_size, int64_t patch_size);
 /// ViT's names, with this before them in a model with a head: "vit.".

@@ -3,9 +3,7 @@
 
 namespace limpid {
 
-namespace {
-
-Architecture architecture_of_gptj(const HubConfig& c) {
+Architecture gptj_architecture(const HubConfig& c) {
   const int64_t width = c.size("n_embd"), heads = c.size("n_head");
   const NormOptions norm = {Norm::layer, c.real("layer_norm_epsilon", 1e-5)};
   BlockOptions block = block_of(width, heads, norm, Mask::causal, false);
@@ -22,7 +20,7 @@ Architecture architecture_of_gptj(const HubConfig& c) {
   return a;
 }
 
-TensorTable tensors_of_gptj(const HubConfig&, const Architecture&) {
+TensorTable gptj_tensors() {
   TensorTable t;
   t.prefixes = {"transformer.", ""};
   t.table("embed.W_E", "wte.weight");
@@ -40,8 +38,12 @@ TensorTable tensors_of_gptj(const HubConfig&, const Architecture&) {
   return t;
 }
 
+namespace {
+
+TensorTable tensors_of_gptj(const HubConfig&, const Architecture&) { return gptj_tensors(); }
+
 }  // namespace
 
-Family family_gptj() { return {"gptj", {}, architecture_of_gptj, tensors_of_gptj}; }
+Family family_gptj() { return {"gptj", {}, gptj_architecture, tensors_of_gptj}; }
 
 }  // namespace limpid

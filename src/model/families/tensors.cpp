@@ -96,8 +96,12 @@ class Mapper {
       if (!name.empty()) return {&rule, name};
       missing_ = prefix_ + with_star(rule.theirs, *star);  // another rule may name it otherwise
     }
-    if (!missing_.empty()) fail_work(file_.name(), ": tensor '", missing_, "' is missing");
-    fail_work(file_.name(), ": nothing in the file is called what '", value.name, "' needs");
+    if (!missing_.empty())
+      fail_work(file_.name(), ": tensor '", missing_, "' is missing, which holds ", value.name, " ",
+                value.shape.text());
+    fail_work(file_.name(), ": its config.json describes a network with ", value.name, " ",
+              value.shape.text(),
+              ", for which the family's table of tensors (docs/adding-a-family.md) has no name");
   }
 
   // Rows of a matrix, copied from the file, or from a tensor that was read.
