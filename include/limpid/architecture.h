@@ -19,7 +19,17 @@
 namespace LIMPID_API limpid {
 
 /// How a network learns where a word stands.
-enum class Positions { none, learned, sinusoidal, rotary, alibi, relative_bias, relative_keys, patch_bias };
+enum class Positions {
+  none,
+  learned,
+  sinusoidal,
+  rotary,
+  alibi,
+  relative_bias,
+  relative_keys,
+  patch_bias,
+  disentangled
+};
 std::string_view name(Positions);
 /// Over the width of a row, but for batch: over what was learned from, by running statistics.
 enum class Norm { layer, rms, batch };
@@ -41,6 +51,17 @@ struct NormOptions {
 };
 
 // ---- attention -----------------------------------------------------------------------------------
+
+/// Disentangled attention (DeBERTa, He 2020): what a token is and how far away another stands are compared
+/// apart, q . k + q . k_pos[t - s] + k . q_pos[t - s], and the sum is scaled by 1 / sqrt(3 D) (2 D with one
+/// of the two terms).  One table of distances, "rel_embed.W_rel" [2 span,C], serves all layers.
+struct DisentangledOptions {
+  bool content_to_position = true, position_to_content = true;  // the second term, the third
+  // k_pos and q_pos are made of the table by W_K and W_Q; else by W_K_pos and W_Q_pos of each layer.
+  bool shared = true;
+  PositionBuckets buckets = {.span = 128};
+  std::optional<NormOptions> norm = {};  // of the table's rows
+};
 
 struct AttentionOptions {
   int64_t heads = 1;
@@ -77,6 +98,7 @@ struct AttentionOptions {
   std::string bias_table =
       "";  // relative_bias, patch_bias: the table's name, where layers share it; empty: in/rel_bias
   int64_t patch_lines = 0, patch_columns = 0;  // patch_bias: a class token stands before them
+  std::optional<DisentangledOptions> disentangled = {};  // with these positions; none: as they are made
   double init = 0.02;                          // deviation of the weights at the start
   double out_init = 0.02;                      // of the joining projection
   double dropout = 0;                          // of the weights, when training
@@ -133,6 +155,12 @@ struct Stack {
   const BlockOptions& block(int64_t layer) const;
 };
 
+/// What token_dropout() is told.
+struct TokenDropout {
+  int64_t mask_token = 0;
+  double trained_share = 0.12;
+};
+
 /// Tokens [B,T] -> [B,T,width].
 struct TokenInputs {
   int64_t vocabulary = 0;
@@ -141,11 +169,13 @@ struct TokenInputs {
   bool projects_sum = false;    // of all that is added up (ALBERT), or of the words alone (OPT 350m)
   bool projection_bias = true;
   double scale = 1;  // of the embedding
+  std::optional<TokenDropout> token_dropout = {};  // of it too (ESM-2)
   Positions positions = Positions::none;
   SinusoidalOptions sinusoidal = {};
   int64_t context = 0;      // longest sequence it is made for; rows of a learned position table
   int64_t token_types = 0;  // rows of a table of token types, which are an input; 0: none
   std::optional<NormOptions> norm = {};
+  bool norm_after_projection = false;  // of all that is added up (DeBERTa); else before it
 };
 
 /// Images: pixels [B,channels,height,width] -> [B,T,width], a row a square, behind the learned tokens
