@@ -100,7 +100,7 @@ CASES = {
         dict(DEBERTA, pos_att_type=["p2c"], share_att_key=False), dict(DEBERTA, position_buckets=4, max_relative_positions=9),
         dict(DEBERTA, position_buckets=-1, max_relative_positions=5), dict(DEBERTA, position_buckets=-1, position_biased_input=True),
         dict(DEBERTA, embedding_size=20, position_biased_input=True, type_vocab_size=2), dict(DEBERTA, relative_attention=False, position_biased_input=True),
-        dict(DEBERTA, pos_att_type=None), dict(DEBERTA, hidden_size=48, num_attention_heads=3, tie_word_embeddings=False)]),
+        dict(DEBERTA, conv_kernel_size=3, conv_act="gelu"), dict(DEBERTA, conv_kernel_size=5, num_hidden_layers=3), dict(DEBERTA, pos_att_type=None), dict(DEBERTA, hidden_size=48, num_attention_heads=3, tie_word_embeddings=False)]),
     "deberta-v2 classes": ("DebertaV2Config", "DebertaV2ForSequenceClassification", [dict(DEBERTA, num_labels=3), dict(DEBERTA, num_labels=2, pooler_hidden_act="tanh")]),
     "deberta-v2 tokens": ("DebertaV2Config", "DebertaV2ForTokenClassification", [dict(DEBERTA, num_labels=5)]),
     "deberta-v2 alone": ("DebertaV2Config", "DebertaV2Model", [dict(DEBERTA, type_vocab_size=2)]),

@@ -97,12 +97,12 @@ struct AttentionOptions {
   int64_t bias_distance = 128;  // relative_bias: from here on, one bucket
   std::string bias_table =
       "";  // relative_bias, patch_bias: the table's name, where layers share it; empty: in/rel_bias
-  int64_t patch_lines = 0, patch_columns = 0;  // patch_bias: a class token stands before them
+  int64_t patch_lines = 0, patch_columns = 0;            // patch_bias: a class token stands before them
   std::optional<DisentangledOptions> disentangled = {};  // with these positions; none: as they are made
-  double init = 0.02;                          // deviation of the weights at the start
-  double out_init = 0.02;                      // of the joining projection
-  double dropout = 0;                          // of the weights, when training
-  std::string each = "word";                   // what a row of x is, for the captions: "word", "vector"
+  double init = 0.02;                                    // deviation of the weights at the start
+  double out_init = 0.02;                                // of the joining projection
+  double dropout = 0;                                    // of the weights, when training
+  std::string each = "word";  // what a row of x is, for the captions: "word", "vector"
 };
 
 /// The paper's figure 2 (Vaswani 2017): x [B,T,C] asks, memory [B,S,C] answers (the same stage for
@@ -144,6 +144,14 @@ struct BlockOptions {
   bool layer_scale = false;   // each feature of it has a learned gain: ls1.w, ls2.w (gain; not with parallel)
 };
 
+/// What the first block left, and a convolution along the rows of what it read: norm(x + act(conv(x0)))
+/// (DeBERTa-v2 xlarge).  Parameters conv.W, conv.b, conv.ln.w, conv.ln.b.
+struct ConvolutionOptions {
+  int64_t size = 3;  // rows, odd
+  Activation activation = Activation::tanh;
+  NormOptions norm = {};
+};
+
 struct Stack {
   int64_t layers = 0;
   /// Layer l is blocks[pattern[l % pattern.size()]]; an empty pattern stands for {0}.
@@ -151,6 +159,7 @@ struct Stack {
   std::vector<int64_t> pattern = {};
   bool shared = false;  // every layer has the parameters of the first (ALBERT)
   std::optional<NormOptions> final_norm = {};
+  std::optional<ConvolutionOptions> convolution = {};  // behind the first block
 
   const BlockOptions& block(int64_t layer) const;
 };
@@ -168,7 +177,7 @@ struct TokenInputs {
   int64_t embedding_width = 0;  // of the table; 0: the model's; else a projection follows:
   bool projects_sum = false;    // of all that is added up (ALBERT), or of the words alone (OPT 350m)
   bool projection_bias = true;
-  double scale = 1;  // of the embedding
+  double scale = 1;                                // of the embedding
   std::optional<TokenDropout> token_dropout = {};  // of it too (ESM-2)
   Positions positions = Positions::none;
   SinusoidalOptions sinusoidal = {};

@@ -105,8 +105,8 @@ Stage relative_keys(const Scope& in, Stage scores, Stage q, Stage table, int64_t
 /// key at its query's own place, the rows after it of keys behind.
 struct PositionBuckets {
   int64_t span = 1;  // distances beyond share the first row, or the last
-  // 0: a row a distance.  Else distances up to buckets / 2 have one each, and beyond, up to max_distance, share
-  // rows that grow with the logarithm (DeBERTa-v2; span is then as many as buckets).
+  // 0: a row a distance.  Else distances up to buckets / 2 have one each, and beyond, up to max_distance,
+  // share rows that grow with the logarithm (DeBERTa-v2; span is then as many as buckets).
   int64_t buckets = 0;
   int64_t max_distance = 1;
 };
@@ -241,6 +241,10 @@ Stage rms_norm(const Scope& in, Stage x, Stage w = {}, double epsilon = 1e-5);
 /// 2015).
 Stage batch_norm(const Scope& in, Stage x, Stage w, Stage b, Stage mean, Stage variance,
                  double epsilon = 1e-5);
+
+/// Each row with those beside it, `size` (odd) of them, 0 before the first and from lengths[b] on: number c
+/// size + j of y[t] is number c of x[t + j - size / 2].  x [B,T,C], lengths [B] i64 or none -> [B,T,C size].
+Stage neighbours(const Scope& in, Stage x, int64_t size, Stage lengths = {});
 
 // ---- feed-forward --------------------------------------------------------------------------------
 

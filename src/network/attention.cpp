@@ -97,7 +97,8 @@ Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, Sta
   return scores;
 }
 
-// What the fused kernels are told; inputs of the group after q, k and v: the lengths, the bias table, or a bias.
+// What the fused kernels are told; inputs of the group after q, k and v: the lengths, the bias table, or a
+// bias.
 Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths) {
   Options options = {{"scale", score_scale(o)},
                      {"causal", o.mask == Mask::causal},
@@ -169,13 +170,15 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   if (o.positions == Positions::relative_keys) scores = with_positions(g, in, scores, q, table, o);
   const Note smaller = {"", "Z" + text_of_score_scale(o),
                         "Keeps the scores from growing with the width of a head."};
-  const Note other = {"", "Z" + text_of_score_scale(o), "Keeps the scores in the range that softmax separates well."};
+  const Note other = {"", "Z" + text_of_score_scale(o),
+                      "Keeps the scores in the range that softmax separates well."};
   scores = scale((g / "scaled_scores").as(Role::weights).saying(o.scale != 0 ? other : smaller), scores,
                  score_scale(o));
   if (o.softcap != 0) scores = softcap((g / "capped_scores").as(Role::weights), scores, o.softcap);
   if (o.positions != Positions::relative_keys) scores = with_positions(g, in, scores, q, table, o);
   if (distances) {
-    const Note note = {"Add", "Z + position scores", "What the two tokens are, and how far apart they stand."};
+    const Note note = {"Add", "Z + position scores",
+                       "What the two tokens are, and how far apart they stand."};
     scores = add((g / "biased_scores").as(Role::weights).saying(note), scores, distances);
   }
   if (o.mask != Mask::none || o.window || o.window_after || lengths)

@@ -81,6 +81,11 @@ void check(const BlockOptions& o, const std::string& of, int64_t width) {
 void check(const Stack& stack, const std::string& of, int64_t width) {
   if (stack.layers < 1 || stack.layers > k_most_layers)
     fail_call(of, ": layers is ", stack.layers, ", expected 1 to ", k_most_layers);
+  constexpr int64_t k_widest = 4095;  // of a convolution
+  if (stack.convolution &&
+      (stack.convolution->size < 1 || stack.convolution->size % 2 == 0 || stack.convolution->size > k_widest))
+    fail_call(of, ": a convolution of ", stack.convolution->size, " rows, expected an odd number from 1 to ",
+              k_widest);
   const auto kinds = static_cast<int64_t>(stack.blocks.size());
   if (kinds == 0) fail_call(of, ": its stack has no block");
   for (int64_t which : stack.pattern)
@@ -199,7 +204,7 @@ Encoded encode(Graph& graph, const Architecture& a, Stage table) {
                        .dropout = a.dropout};
   context.out_init = a.encoder->stack.blocks[0].attention.out_init;
   Stage x = dropped(token_inputs(in, "source", inputs, table, context.lengths), a.dropout);  // [B,T,C]
-  x = stack(in, x, a.encoder->stack, context);                              // [B,T,C]
+  x = stack(in, x, a.encoder->stack, context);                                               // [B,T,C]
   graph.alias("encoder.last_hidden_state", x);
   return {x, context.lengths};
 }

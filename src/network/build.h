@@ -41,8 +41,9 @@ struct KeysAndValues {
 /// What attention() makes of memory [B,S,C]: stages in/k and in/v.
 KeysAndValues keys_and_values(const Scope& in, Stage memory, const AttentionOptions&);
 
-/// Disentangled attention: what distances add to the scores of x [B,T,C] with itself, scaled, [B,H,T,S]; stages
-/// in/k_pos, in/c2p, in/q_pos, in/p2c, in/position_scores, and once for all blocks rel_embed and ln_rel.
+/// Disentangled attention: what distances add to the scores of x [B,T,C] with itself, scaled, [B,H,T,S];
+/// stages in/k_pos, in/c2p, in/q_pos, in/p2c, in/position_scores, and once for all blocks rel_embed and
+/// ln_rel.
 Stage distance_scores(const Scope& in, Stage x, Stage q, Stage k, const AttentionOptions&);
 /// How many products are added up to a score, what their sum is multiplied by, and that as a formula's end:
 /// " / sqrt(3 D), D=8".

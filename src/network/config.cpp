@@ -302,12 +302,19 @@ const auto describe_block = [](auto& v, auto& c) {
   v("layer_scale", c.layer_scale);
 };
 
+const auto describe_convolution = [](auto& v, auto& c) {
+  v("size", c.size);
+  v("activation", c.activation, k_activations);
+  v.part("norm", c.norm, describe_norm);
+};
+
 const auto describe_stack = [](auto& v, auto& c) {
   v("layers", c.layers);
   v.parts("blocks", c.blocks, describe_block);
   v("pattern", c.pattern);
   v("shared", c.shared);
   v.part("final_norm", c.final_norm, describe_norm);
+  v.part("convolution", c.convolution, describe_convolution);
 };
 
 const auto describe_sinusoidal = [](auto& v, auto& c) {

@@ -1,4 +1,5 @@
-// Disentangled positions (DeBERTa, He 2020): scores by how far apart two tokens stand, made of queries and keys.
+// Disentangled positions (DeBERTa, He 2020): scores by how far apart two tokens stand, made of queries and
+// keys.
 #include "network/build.h"
 #include "network/parts.h"
 
@@ -14,7 +15,8 @@ DisentangledOptions disentangled_options(const AttentionOptions& o) {
 Stage distance_rows(const Scope& in, Stage x, const AttentionOptions& o) {
   const DisentangledOptions d = disentangled_options(o);
   const size_t block = in.path.find("blocks.");
-  const Scope here = in.graph->scope(block == std::string::npos || block == 0 ? "" : in.path.substr(0, block - 1));
+  const Scope here =
+      in.graph->scope(block == std::string::npos || block == 0 ? "" : in.path.substr(0, block - 1));
   const Scope rows = here / "rel_embed", norm = here / "ln_rel";
   const std::string made = d.norm ? norm.path + ".normalized" : rows.path;
   if (const int shared = in.graph->find(made); shared >= 0) return in.graph->handle(shared);

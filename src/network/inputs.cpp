@@ -25,7 +25,7 @@ class TokenBuilder {
   Stage build(Stage table) {
     const Stage ids = graph().input(name_, rows(), DType::i64);
     Stage x = embedding(in_ / "embed", ids, table);                                  // [B,T,C]
-    if (projects_ && !o_.projects_sum) x = project_to_model(in_ / "embed_proj", x);       // [B,T,C]
+    if (projects_ && !o_.projects_sum) x = project_to_model(in_ / "embed_proj", x);  // [B,T,C]
     if (o_.scale != 1) x = scale(in_ / "scaled_embed", x, o_.scale);
     if (const auto& d = o_.token_dropout)
       x = token_dropout(in_ / "token_dropout", x, ids, d->mask_token, d->trained_share, lengths_);

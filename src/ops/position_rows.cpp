@@ -1,5 +1,6 @@
-// Position rows: of a table with a row for every distance between two tokens, those that a text of this length
-// can ask for (DeBERTa, He 2020, 3.1).  The table itself has hundreds; a text of ten tokens reads nineteen.
+// Position rows: of a table with a row for every distance between two tokens, those that a text of this
+// length can ask for (DeBERTa, He 2020, 3.1).  The table itself has hundreds; a text of ten tokens reads
+// nineteen.
 #include <algorithm>
 #include <cmath>
 
@@ -148,7 +149,8 @@ void register_position_rows(Registry& all) {
   const Shape long_x = {{Axis::B, 1}, {Axis::T, 30}, {Axis::C, 3}}, narrow = {{Axis::N, 12}, {Axis::C, 3}};
   const Shape token = {{Axis::B, 1}, {Axis::T, 1}, {Axis::C, 3}};
   const Options plain = options_of({10, 0, 1}), buckets = options_of({6, 6, 16});
-  const Example::Input for_size = {x, DType::f32, -1, 1, false}, long_size = {long_x, DType::f32, -1, 1, false},
+  const Example::Input for_size = {x, DType::f32, -1, 1, false},
+                       long_size = {long_x, DType::f32, -1, 1, false},
                        one = {token, DType::f32, -1, 1, false};
   all.add<PositionRows>(
       "position_rows",

@@ -47,9 +47,7 @@ class PositionScores final : public PositionScoresBase {
  public:
   using PositionScoresBase::PositionScoresBase;
   std::string label() const override { return keys_ ? "Position to Content" : "Content to Position"; }
-  std::string equation() const override {
-    return join("P[t,s] = ", factor(), content(), " . ", position());
-  }
+  std::string equation() const override { return join("P[t,s] = ", factor(), content(), " . ", position()); }
   std::string caption() const override {
     return keys_ ? "Each key is compared with the query of the distance from which it is looked at."
                  : "Each query is compared with the key of how far away the other token stands.";
@@ -237,9 +235,8 @@ void register_position_scores(Registry& all) {
   all.add<PositionScoresContentGradient>(
       "position_scores_content_gradient",
       {{query, {{dz}, {rows}, {q}}}, {clipped, {{long_dz}, {few}, {long_q}}}});
-  all.add<PositionScoresRowsGradient>(
-      "position_scores_rows_gradient",
-      {{key, {{dz}, {k}, {rows}}}, {bucketed, {{long_dz}, {long_q}, {few}}}});
+  all.add<PositionScoresRowsGradient>("position_scores_rows_gradient",
+                                      {{key, {{dz}, {k}, {rows}}}, {bucketed, {{long_dz}, {long_q}, {few}}}});
 }
 
 }  // namespace limpid

@@ -48,9 +48,8 @@ class TokenDropoutOperation final : public Operation {
       R* y = out[0].data<R>();
       for (int64_t b = 0; b < s[0].size; ++b) {
         const Row row = masked(in, b);
-        const R factor = row.masked == row.length
-                             ? R(0)
-                             : static_cast<R>((1 - trained_share_) / (1 - share(row)));
+        const R factor =
+            row.masked == row.length ? R(0) : static_cast<R>((1 - trained_share_) / (1 - share(row)));
         for (int64_t n = b * tokens; n < (b + 1) * tokens; ++n)
           for (int64_t c = n * width; c < (n + 1) * width; ++c) y[c] = ids[n] == mask_ ? R(0) : x[c] * factor;
       }

@@ -62,8 +62,8 @@ void set_positions(const HubConfig& c, const NormOptions& norm, AttentionOptions
   attention.disentangled = d;
 }
 
-// Two forms: "cls.predictions", which came first, and "lm_predictions", which the published models have; where
-// a file holds both, config.json's "legacy" says which.
+// Two forms: "cls.predictions", which came first, and "lm_predictions", which the published models have;
+// where a file holds both, config.json's "legacy" says which.
 bool has_newer_words(const HubConfig& c) {
   const bool legacy = c.flag("legacy", true);
   if (!c.holds("lm_predictions.lm_head.dense.weight", !legacy)) return false;
@@ -75,7 +75,6 @@ Architecture architecture_of_deberta_v2(const HubConfig& c) {
   const NormOptions norm = {Norm::layer, c.real("layer_norm_eps", 1e-7)};
   if (c.size("pooler_hidden_size", width) != width)
     c.fail(join("'pooler_hidden_size' is not ", width, ", the hidden_size, which limpid has no part for"));
-  c.refuse("conv_kernel_size");
   BlockOptions block = block_of(width, heads, norm, Mask::none, true);
   block.norms = NormPlace::after;
   block.feed_forward = {c.size("intermediate_size"), c.activation("hidden_act", "gelu")};
@@ -94,6 +93,11 @@ Architecture architecture_of_deberta_v2(const HubConfig& c) {
               .norm = norm,
               .norm_after_projection = true};
   a.stack = {.layers = c.layers("num_hidden_layers"), .blocks = {block}};
+  if (const int64_t size = size_or_none(c, "conv_kernel_size")) {
+    if (size % 2 == 0) c.fail(join("'conv_kernel_size' is ", size, ", expected an odd number"));
+    if (c.size("conv_groups", 1) != 1) c.fail("'conv_groups' is more than 1, which limpid has no part for");
+    a.stack.convolution = {size, c.activation("conv_act", "tanh"), norm};
+  }
   a.head = encoder_head(c, norm, block.feed_forward.activation, c.activation("pooler_hidden_act", "gelu"));
   if (a.head.kind == Head::masked_word && has_newer_words(c)) {
     a.head.tied = true;
@@ -114,6 +118,9 @@ TensorTable tensors_of_deberta_v2(const HubConfig& c, const Architecture& a) {
   t.projection("attn", "K_pos", self + "pos_key_proj");
   t.table("rel_embed.W_rel", "encoder.rel_embeddings.weight");
   t.norm("ln_rel", "encoder.LayerNorm");
+  t.linear("conv.W", "encoder.conv.conv.weight");
+  t.vector("conv.b", "encoder.conv.conv.bias");
+  t.norm("conv.ln", "encoder.conv.LayerNorm");
   t.linear("embed.W_proj", "embeddings.embed_proj.weight");
   t.of_words = true;
   if (has_newer_words(c)) std::erase_if(t.rules, [](const TensorRule& rule) { return rule.of_words; });
@@ -122,8 +129,9 @@ TensorTable tensors_of_deberta_v2(const HubConfig& c, const Architecture& a) {
   t.norm("ln_head", "lm_predictions.lm_head.LayerNorm");
   t.vector("unembed.b_U", "lm_predictions.lm_head.bias");
   if (!a.head.tied)  // then the decoder has a bias of its own too
-    t.rules.insert(t.rules.begin(),
-                   {"unembed.b_U", "cls.predictions.decoder.bias", TensorRule::Layout::vector, {}, 0, 0, true});
+    t.rules.insert(
+        t.rules.begin(),
+        {"unembed.b_U", "cls.predictions.decoder.bias", TensorRule::Layout::vector, {}, 0, 0, true});
   t.of_words = false;
   t.ignored.insert(t.ignored.end(),
                    {"lm_predictions.*", "*mask_predictions.*", "*embeddings.position_embeddings.weight"});
@@ -133,8 +141,9 @@ TensorTable tensors_of_deberta_v2(const HubConfig& c, const Architecture& a) {
 // Published folders name no class: they hold the head of hidden words.
 std::string class_of_deberta_v2(const std::vector<std::string>& names) {
   const auto holds = [&](const char* name) { return std::count(names.begin(), names.end(), name) > 0; };
-  const bool predicts_words = holds("lm_predictions.lm_head.dense.weight") ||
-                              (holds("cls.predictions.transform.dense.weight") && holds("cls.predictions.bias"));
+  const bool predicts_words =
+      holds("lm_predictions.lm_head.dense.weight") ||
+      (holds("cls.predictions.transform.dense.weight") && holds("cls.predictions.bias"));
   return predicts_words ? "DebertaV2ForMaskedLM" : "";
 }
 
