@@ -108,8 +108,7 @@ void register_token_dropout(Registry& all) {
   const Options options = {{"mask", int64_t{1}}, {"trained_share", 0.25}};
   all.add<TokenDropoutOperation>(
       "token_dropout", {{options, {{x}, {ids, DType::i64, 0, 4}}},
-                        {options, {{x}, {ids, DType::i64, 0, 3}, {{{Axis::B, 2}}, DType::i64, 2, 6}}},
-                        {options, {{x}, {ids, DType::i64, 1, 2}}}});  // all are masked
+                        {options, {{x}, {ids, DType::i64, 0, 3}, {{{Axis::B, 2}}, DType::i64, 2, 6}}}});
 }
 
 }  // namespace limpid
