@@ -23,6 +23,28 @@ struct Named {
 };
 void PrintTo(const Named& n, std::ostream* out) { *out << n.name; }
 
+// DeBERTa-v2 with all that it may have: shared and normed rows of distances in buckets, a narrow embedding, a
+// convolution.
+Architecture small_deberta() {
+  Architecture a = architecture_of(small_gpt());
+  a.inputs.positions = Positions::none;
+  a.inputs.embedding_width = 6;
+  a.inputs.projects_sum = a.inputs.norm_after_projection = true;
+  a.inputs.projection_bias = false;
+  a.inputs.token_types = 2;
+  a.inputs.norm = NormOptions{};
+  BlockOptions& block = a.stack.blocks[0];
+  block.norms = NormPlace::after;
+  block.attention.mask = Mask::none;
+  block.attention.positions = Positions::disentangled;
+  block.attention.disentangled =
+      DisentangledOptions{.buckets = {.span = 4, .buckets = 4, .max_distance = 8}, .norm = NormOptions{}};
+  a.stack.final_norm.reset();
+  a.stack.convolution = ConvolutionOptions{3, Activation::gelu, {}};
+  a.head = {.kind = Head::masked_word, .bias = true, .transform = true, .transform_norm = NormOptions{}};
+  return a;
+}
+
 std::vector<Named> networks() {
   std::vector<Named> all;
   const auto gpt = [&](const char* name, auto change) {
@@ -51,6 +73,7 @@ std::vector<Named> networks() {
   gpt("alibi", [](GptConfig& c) { c.positions = Positions::alibi; });
   gpt("relative_bias", [](GptConfig& c) { c.positions = Positions::relative_bias; });
   gpt("relative_keys", [](GptConfig& c) { c.positions = Positions::relative_keys; });
+  gpt("disentangled", [](GptConfig& c) { c.positions = Positions::disentangled; });
   gpt("dropout", [](GptConfig& c) { c.dropout = c.attention_dropout = 0.3; });
   const auto textbook = [&](const char* name, auto change) {
     TextbookConfig c = small_textbook();
@@ -152,6 +175,15 @@ std::vector<Named> networks() {
     attention.positions = Positions::rotary;
     attention.rotary = {attention.width, 160000};
     a.head.kind = Head::masked_word;
+  });
+  all.push_back({"parts_deberta", small_deberta()});
+  parts("disentangled_from_one_side", [](Architecture& a, Block&, Attention& attention) {
+    attention.mask = Mask::none;
+    attention.positions = Positions::disentangled;
+    attention.disentangled =
+        DisentangledOptions{.content_to_position = false, .shared = false, .buckets = {.span = 3}};
+    a.inputs.token_dropout = TokenDropout{2, 0.2};
+    a.head = {.kind = Head::classes, .bias = true, .outputs = 3};
   });
   return all;
 }
@@ -366,6 +398,117 @@ TEST_P(EveryNetwork, StreamedDepthsAreOfTheWeights) {
     }
     EXPECT_GT(patterns, 0);
   }
+}
+
+// Scores by distance are a bias of the fused kernel, forward and backward, and no network falls back to its
+// stages.
+TEST(Disentangled, RunsFused) {
+  for (const NetworkConfig& config : {NetworkConfig(small_deberta()), [] {
+                                        GptConfig c = small_gpt();
+                                        c.positions = Positions::disentangled;
+                                        return NetworkConfig(c);
+                                      }()}) {
+    Built net(config, Purpose::train, 2, 6, 31);
+    differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
+    std::set<int> wanted;
+    for (const std::string& name : outputs_of_training(net.graph)) wanted.insert(net.graph.require(name));
+    int forward = 0, backward = 0;
+    for (const Plan::Step& step : plan_of(net, wanted, {}).steps) {
+      if (step.group >= 0) {
+        const GroupInfo& group = net.graph.groups()[static_cast<size_t>(step.group)];
+        ++(group.kind == "attention" ? forward : backward);
+      } else {
+        EXPECT_LT(net.graph.stage(step.stage).group, 0) << net.graph.stage(step.stage).name;
+      }
+    }
+    EXPECT_EQ(forward, 2);
+    EXPECT_EQ(backward, 2);
+  }
+}
+
+// What is padded has no effect on what is not: neither distances, nor the convolution, nor dropped tokens.
+TEST(Disentangled, PaddingChangesNothing) {
+  Architecture a = small_deberta();
+  a.inputs.token_dropout = TokenDropout{2, 0.2};
+  Built batch(a, Purpose::predict, 2, 6, 32), alone(a, Purpose::predict, 1, 4, 32);
+  batch.bound.at("tokens") =
+      Tensor::of<int64_t>({{Axis::B, 2}, {Axis::T, 6}}, {1, 2, 3, 4, 2, 2, 6, 5, 4, 3, 2, 1});
+  batch.bound.at("lengths") = Tensor::of<int64_t>({{Axis::B, 2}}, {4, 6});
+  alone.bound.at("tokens") = Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, 4}}, {1, 2, 3, 4});
+  alone.bound.at("lengths") = Tensor::of<int64_t>({{Axis::B, 1}}, {4});
+  for (const char* name : {"token_types"}) {
+    batch.bound.at(name) = Tensor(DType::i64, {{Axis::B, 2}, {Axis::T, 6}});
+    alone.bound.at(name) = Tensor(DType::i64, {{Axis::B, 1}, {Axis::T, 4}});
+  }
+  for (const auto& [name, tensor] : alone.bound)
+    if (alone.graph.value(alone.graph.require(name)).kind == Value::Kind::parameter)
+      batch.bound.at(name) = tensor;
+  const RunResult x = Engine(batch.graph).run(batch.views(), {.keep = {"logits"}}),
+                  y = Engine(alone.graph).run(alone.views(), {.keep = {"logits"}});
+  for (int64_t t = 0; t < 4; ++t)
+    for (int64_t v = 0; v < 7; ++v) EXPECT_NEAR(x["logits"].at({0, t, v}), y["logits"].at({0, t, v}), 2e-6);
+}
+
+// A long text: distances that share buckets, blocks of tokens, and threads.
+TEST(Disentangled, FastFollowsPlainInALongText) {
+  Architecture a = small_deberta();
+  a.stack.blocks[0].attention.disentangled->buckets = {.span = 32, .buckets = 32, .max_distance = 100};
+  Built net(a, Purpose::train, 2, 150, 33);
+  net.bound.at("lengths") = Tensor::of<int64_t>({{Axis::B, 2}}, {150, 97});
+  differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
+  RunOptions fast, plain;
+  for (const Value& value : net.graph.values())
+    if (value.name == "logits" ||
+        (value.kind == Value::Kind::parameter && value.name.find("W_") != std::string::npos))
+      fast.keep.push_back(value.name + (value.name == "logits" ? "" : ".grad"));
+  plain.keep = fast.keep;
+  plain.real = DType::f64;
+  const Engine engine(net.graph);
+  const RunResult x = engine.run(net.views(), fast), y = engine.run(net.views(), plain);
+  for (const std::string& name : fast.keep) {
+    double largest = 1e-3;
+    for (int64_t i = 0; i < y[name].count(); ++i)
+      largest = std::max(largest, std::abs(y[name].data<double>()[i]));
+    for (int64_t i = 0; i < y[name].count(); ++i)
+      ASSERT_NEAR(x[name].data<float>()[i], y[name].data<double>()[i], 5e-5 * largest)
+          << name << " element " << i;
+  }
+}
+
+TEST(Disentangled, ImpossibleSettingsAreNamed) {
+  const auto complaint = [](auto change) -> std::string {
+    Architecture a = small_deberta();
+    change(a.stack, a.stack.blocks[0].attention);
+    Graph graph(operations());
+    try {
+      build(graph, a);
+    } catch (const Error& error) {
+      return error.kind() == Error::Kind::call ? error.what() : "of the wrong kind";
+    }
+    return "";
+  };
+  EXPECT_EQ(complaint([](Stack&, AttentionOptions&) {}), "");
+  EXPECT_NE(complaint([](Stack&, AttentionOptions& o) {
+              o.disentangled->content_to_position = o.disentangled->position_to_content = false;
+            }).find("expected one of them"),
+            std::string::npos);
+  EXPECT_NE(
+      complaint([](Stack&, AttentionOptions& o) { o.kv_heads = 1; }).find("1 key/value heads, expected 2"),
+      std::string::npos);
+  EXPECT_NE(
+      complaint([](Stack&, AttentionOptions& o) { o.disentangled->buckets.span = 0; }).find("span is 0"),
+      std::string::npos);
+  EXPECT_NE(complaint([](Stack&, AttentionOptions& o) {
+              o.disentangled->buckets.buckets = 1;
+            }).find("buckets is 1"),
+            std::string::npos);
+  EXPECT_NE(complaint([](Stack&, AttentionOptions& o) {
+              o.disentangled->buckets.max_distance = 3;
+            }).find("max_distance is 3, expected 4 to"),
+            std::string::npos);
+  EXPECT_NE(
+      complaint([](Stack& s, AttentionOptions&) { s.convolution->size = 2; }).find("a convolution of 2 rows"),
+      std::string::npos);
 }
 
 TEST_P(EveryNetwork, RowsOfThePatternSumToOne) {

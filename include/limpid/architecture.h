@@ -19,7 +19,17 @@
 namespace LIMPID_API limpid {
 
 /// How a network learns where a word stands.
-enum class Positions { none, learned, sinusoidal, rotary, alibi, relative_bias, relative_keys, patch_bias };
+enum class Positions {
+  none,
+  learned,
+  sinusoidal,
+  rotary,
+  alibi,
+  relative_bias,
+  relative_keys,
+  patch_bias,
+  disentangled
+};
 std::string_view name(Positions);
 /// Over the width of a row, but for batch: over what was learned from, by running statistics.
 enum class Norm { layer, rms, batch };
@@ -42,6 +52,17 @@ struct NormOptions {
 };
 
 // ---- attention -----------------------------------------------------------------------------------
+
+/// Disentangled attention (DeBERTa, He 2020): what a token is and how far away another stands are compared
+/// apart, q . k + q . k_pos[t - s] + k . q_pos[t - s], and the sum is scaled by 1 / sqrt(3 D) (2 D with one
+/// of the two terms).  One table of distances, "rel_embed.W_rel" [2 span,C], serves all layers.
+struct DisentangledOptions {
+  bool content_to_position = true, position_to_content = true;  // the second term, the third
+  // k_pos and q_pos are made of the table by W_K and W_Q; else by W_K_pos and W_Q_pos of each layer.
+  bool shared = true;
+  PositionBuckets buckets = {.span = 128};
+  std::optional<NormOptions> norm = {};  // of the table's rows
+};
 
 struct AttentionOptions {
   int64_t heads = 1;
@@ -78,11 +99,12 @@ struct AttentionOptions {
   int64_t bias_distance = 128;  // relative_bias: from here on, one bucket
   std::string bias_table =
       "";  // relative_bias, patch_bias: the table's name, where layers share it; empty: in/rel_bias
-  int64_t patch_lines = 0, patch_columns = 0;  // patch_bias: a class token stands before them
-  double init = 0.02;                          // deviation of the weights at the start
-  double out_init = 0.02;                      // of the joining projection
-  double dropout = 0;                          // of the weights, when training
-  std::string each = "word";                   // what a row of x is, for the captions: "word", "vector"
+  int64_t patch_lines = 0, patch_columns = 0;            // patch_bias: a class token stands before them
+  std::optional<DisentangledOptions> disentangled = {};  // with these positions; none: as they are made
+  double init = 0.02;                                    // deviation of the weights at the start
+  double out_init = 0.02;                                // of the joining projection
+  double dropout = 0;                                    // of the weights, when training
+  std::string each = "word";  // what a row of x is, for the captions: "word", "vector"
 };
 
 /// The paper's figure 2 (Vaswani 2017): x [B,T,C] asks, memory [B,S,C] answers (the same stage for
@@ -124,6 +146,14 @@ struct BlockOptions {
   bool layer_scale = false;   // each feature of it has a learned gain: ls1.w, ls2.w (gain; not with parallel)
 };
 
+/// What the first block left, and a convolution along the rows of what it read: norm(x + act(conv(x0)))
+/// (DeBERTa-v2 xlarge).  Parameters conv.W, conv.b, conv.ln.w, conv.ln.b.
+struct ConvolutionOptions {
+  int64_t size = 3;  // rows, odd
+  Activation activation = Activation::tanh;
+  NormOptions norm = {};
+};
+
 struct Stack {
   int64_t layers = 0;
   /// Layer l is blocks[pattern[l % pattern.size()]]; an empty pattern stands for {0}.
@@ -131,8 +161,15 @@ struct Stack {
   std::vector<int64_t> pattern = {};
   bool shared = false;  // every layer has the parameters of the first (ALBERT)
   std::optional<NormOptions> final_norm = {};
+  std::optional<ConvolutionOptions> convolution = {};  // behind the first block
 
   const BlockOptions& block(int64_t layer) const;
+};
+
+/// What token_dropout() is told.
+struct TokenDropout {
+  int64_t mask_token = 0;
+  double trained_share = 0.12;
 };
 
 /// Tokens [B,T] -> [B,T,width].
@@ -142,12 +179,14 @@ struct TokenInputs {
   int64_t embedding_width = 0;  // of the table; 0: the model's; else a projection follows:
   bool projects_sum = false;    // of all that is added up (ALBERT), or of the words alone (OPT 350m)
   bool projection_bias = true;
-  double scale = 1;  // of the embedding
+  double scale = 1;                                // of the embedding
+  std::optional<TokenDropout> token_dropout = {};  // of it too (ESM-2)
   Positions positions = Positions::none;
   SinusoidalOptions sinusoidal = {};
   int64_t context = 0;      // longest sequence it is made for; rows of a learned position table
   int64_t token_types = 0;  // rows of a table of token types, which are an input; 0: none
   std::optional<NormOptions> norm = {};
+  bool norm_after_projection = false;  // of all that is added up (DeBERTa); else before it
 };
 
 /// Images: pixels [B,channels,height,width] -> [B,T,width], a row a square, behind the learned tokens

@@ -23,6 +23,12 @@ const Registry& operations();
 /// ids [B,T] (i64), table [V,C] -> [B,T,C].  A token out of range is an Error{call} when the network runs.
 Stage embedding(const Scope& in, Stage ids, Stage table);
 
+/// ESM-2's inputs (Lin 2022): rows where the token `mask` stands are 0, and all others grow by (1 -
+/// trained_share) / (1 - share), share being how many of the sequence's tokens are masked; where all are, all
+/// rows are 0.  x [B,T,C], ids [B,T], lengths [B] i64 or none -> [B,T,C].
+Stage token_dropout(const Scope& in, Stage x, Stage ids, int64_t mask, double trained_share,
+                    Stage lengths = {});
+
 /// The first T rows of a learned table: x [B,T,C] (for its sizes), table [P,C] -> [B,T,C].
 Stage learned_positions(const Scope& in, Stage x, Stage table);
 
@@ -94,6 +100,37 @@ Stage relative_bias(const Scope& in, Stage scores, Stage table, const RelativeBi
 /// Adds q[t] . table[clip(s - t, -K, K) + K] to scores (Shaw 2018): scores [B,H,T,S], q [B,T,H,D], table
 /// [N,D] with N = 2 K + 1 -> [B,H,T,S].
 Stage relative_keys(const Scope& in, Stage scores, Stage q, Stage table, int64_t first_query = 0);
+
+/// The rows of a table that has one for every distance between two tokens, 2 span of them: row span is of a
+/// key at its query's own place, the rows after it of keys behind.
+struct PositionBuckets {
+  int64_t span = 1;  // distances beyond share the first row, or the last
+  // 0: a row a distance.  Else distances up to buckets / 2 have one each, and beyond, up to max_distance,
+  // share rows that grow with the logarithm (DeBERTa-v2; span is then as many as buckets).
+  int64_t buckets = 0;
+  int64_t max_distance = 1;
+};
+/// The row of a key so far behind its query (t - s).
+int64_t position_row(int64_t behind, const PositionBuckets&);
+/// How many rows a text of so many tokens can ask for (symbolic for a symbolic one): those from that of
+/// 1 - tokens to that of tokens - 1.
+int64_t position_row_count(int64_t tokens, const PositionBuckets&);
+/// The place among these of each distance t - s = 1 - tokens, ..., tokens - 1.
+std::vector<int64_t> position_places(int64_t tokens, const PositionBuckets&);
+/// As an operation's options, and back; throws Error{call} naming an impossible one.
+Options options_of(const PositionBuckets&);
+PositionBuckets position_buckets(const Options&);
+/// The rows that a text as long as x [B,T,...] can ask for: table [2 span,C] -> [N,C].
+Stage position_rows(const Scope& in, Stage x, Stage table, const PositionBuckets&);
+
+struct PositionScoresOptions {
+  PositionBuckets buckets = {};
+  bool keys = false;  // x are keys, which queries of distances ask; else queries, which ask keys of distances
+  double scale = 1;
+};
+/// Scores of every token by how far away the other one stands (DeBERTa, He 2020): x [B,T,H,D], rows [N,H,D]
+/// of this length -> [B,H,T,S], T = S: scale x[t] . rows[t - s], of keys scale x[s] . rows[t - s].
+Stage position_scores(const Scope& in, Stage x, Stage rows, const PositionScoresOptions&);
 
 /// Adds a learned number for how far apart two patches of an image lie: scores [B,H,T,S] of a class token and
 /// `lines` lines of `columns` patches, table [N,H] -> [B,H,T,S] (BEiT, Bao 2021).  Row (down + lines - 1) *
@@ -207,6 +244,10 @@ Stage rms_norm(const Scope& in, Stage x, Stage w = {}, double epsilon = 1e-5);
 /// 2015).
 Stage batch_norm(const Scope& in, Stage x, Stage w, Stage b, Stage mean, Stage variance,
                  double epsilon = 1e-5);
+
+/// Each row with those beside it, `size` (odd) of them, 0 before the first and from lengths[b] on: number c
+/// size + j of y[t] is number c of x[t + j - size / 2].  x [B,T,C], lengths [B] i64 or none -> [B,T,C size].
+Stage neighbours(const Scope& in, Stage x, int64_t size, Stage lengths = {});
 
 // ---- feed-forward --------------------------------------------------------------------------------
 

@@ -171,11 +171,15 @@ bool works_by_rows(const Operation& op) {
   return axis != "S" && axis != "T";
 }
 
-bool takes_heads(const Operation& op) { return op.kind() == "linear" || op.kind() == "rotary"; }
+bool takes_heads(const Operation& op) {
+  return op.kind() == "linear" || op.kind() == "rotary" || op.kind() == "position_scores";
+}
 
 StageKernel stage_kernel(const Operation& op) {
   const Product* product = product_of(op);
-  return product ? product->kernel : kernel_in(row_kernels(), op);
+  if (product) return product->kernel;
+  const StageKernel by_rows = kernel_in(row_kernels(), op);
+  return by_rows ? by_rows : kernel_in(position_kernels(), op);
 }
 
 FinishingKernel finishing_kernel(const Operation& op) {

@@ -44,6 +44,11 @@ struct Call {
     if (o.flag("lengths")) set_lengths(in[next++]);
     if (o.flag("relative_bias")) set_relative_bias(in[next++], o, first);
     if (o.flag("patch_bias")) set_patch_bias(in[next++], o);
+    if (o.flag("bias")) {
+      const ConstView& added = in[next++];  // [B,H,T,S]
+      args.bias = added.data<float>();
+      args.bias_at = {added.strides()[0], added.strides()[2], added.strides()[1]};
+    }
     if (o.flag("alibi")) {
       for (int64_t h = 0; h < args.shape.heads; ++h)
         slopes.push_back(static_cast<float>(alibi_slope(h, args.shape.heads)));
@@ -97,7 +102,7 @@ struct Call {
 // Inputs of a group after q, k and v.
 size_t extra_inputs(const GroupInfo& group) {
   return size_t{group.options.flag("lengths")} + size_t{group.options.flag("relative_bias")} +
-         size_t{group.options.flag("patch_bias")};
+         size_t{group.options.flag("patch_bias")} + size_t{group.options.flag("bias")};
 }
 
 kernels::AttentionObservation observation(GroupWatch* watch) {
@@ -151,7 +156,7 @@ void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext&
   launch(kernels::AttentionForward(call.args, observation(watch)));
 }
 
-// q, k, v, (lengths), z, lse, lse_rest, dz -> dq, dk, dv
+// q, k, v, (lengths), (bias), z, lse, lse_rest, dz -> dq, dk, dv, (dbias)
 void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
                         GroupWatch*) {
   Call call(group, in, context);
@@ -169,6 +174,10 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const Ru
   g.dq_at = strides_of(out[0]);
   g.dk_at = strides_of(out[1]);
   g.dv_at = strides_of(out[2]);
+  if (group.options.flag("bias")) {
+    g.dbias = out[3].data<float>();
+    g.dbias_at = {out[3].strides()[0], out[3].strides()[2], out[3].strides()[1]};
+  }
   launch(kernels::AttentionBackward(call.args, g));
 }
 
@@ -206,8 +215,10 @@ GroupKernel group_kernel(const GroupInfo& group) {
   const size_t inputs = 3 + extra_inputs(group);
   if (group.kind == "attention" && group.inputs.size() == inputs && group.outputs.size() == 3)
     return attention;
-  if (group.kind == "attention_gradient" && group.inputs.size() == inputs + 4 && group.outputs.size() == 3 &&
-      !group.options.flag("relative_bias") && !group.options.flag("patch_bias"))
+  const size_t gradients = 3 + size_t{group.options.flag("bias")};
+  if (group.kind == "attention_gradient" && group.inputs.size() == inputs + 4 &&
+      group.outputs.size() == gradients && !group.options.flag("relative_bias") &&
+      !group.options.flag("patch_bias"))
     return attention_gradient;
   return nullptr;
 }

@@ -84,9 +84,17 @@ class Differentiator {
       graph_.set_group_inputs(backward, inputs);
       std::vector<Stage> outputs;
       for (int input : group.inputs)
-        if (Stage gradient = finish(input)) outputs.push_back(gradient);
+        if (Stage gradient = finish(input)) outputs.push_back(of_group(input, backward, gradient));
       graph_.set_group_outputs(backward, outputs);
     }
+  }
+
+  // What a group sends back to one of its inputs: all of its gradient, or its part where others read it too.
+  Stage of_group(int input, int backward, Stage total) const {
+    const std::vector<Summand>& parts = summands_.at(input);
+    const auto own = [&](const Summand& part) { return group_of(part.gradient) == backward; };
+    if (group_of(total) == backward || std::count_if(parts.begin(), parts.end(), own) != 1) return total;
+    return std::find_if(parts.begin(), parts.end(), own)->gradient;
   }
 
   int backward_group(int forward) {

@@ -184,7 +184,8 @@ bool Model::can_extend() const {
   const Architecture a = parts ? *parts : architecture_of(*gpt);
   return std::all_of(a.stack.blocks.begin(), a.stack.blocks.end(), [](const BlockOptions& block) {
     return block.attention.rotary.dynamic_factor == 0 &&
-           block.attention.positions != Positions::relative_keys;
+           block.attention.positions != Positions::relative_keys &&
+           block.attention.positions != Positions::disentangled;
   });
 }
 

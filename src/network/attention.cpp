@@ -109,13 +109,10 @@ Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, Sta
   return scores;
 }
 
-double scale_of(const AttentionOptions& o) {
-  return o.scale != 0 ? o.scale : 1 / std::sqrt(static_cast<double>(o.width));
-}
-
-// What the fused kernels are told; inputs of the group after q, k and v: the lengths, the bias table.
+// What the fused kernels are told; inputs of the group after q, k and v: the lengths, the bias table, or a
+// bias.
 Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths) {
-  Options options = {{"scale", scale_of(o)},
+  Options options = {{"scale", score_scale(o)},
                      {"causal", o.mask == Mask::causal},
                      {"fused", o.positions != Positions::relative_keys}};  // no input for its table
   if (o.window) options.set("window", o.window);
@@ -134,6 +131,7 @@ Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths)
     options.set("lines", o.patch_lines);
     options.set("columns", o.patch_columns);
   }
+  if (o.positions == Positions::disentangled) options.set("bias", true);
   if (o.dropout > 0) {  // as the stage pattern_dropout draws
     options.set("dropout", o.dropout);
     options.set("stream", int64_t{stream_named((in / "pattern_dropout").path)});
@@ -174,18 +172,27 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   std::vector<Stage> inputs = {q, k, v};
   if (lengths) inputs.push_back(lengths);
   if (table) inputs.push_back(table);
+  Stage distances;
+  if (o.positions == Positions::disentangled) distances = distance_scores(in, x, q, k, o);  // [B,H,T,S]
+  if (distances) inputs.push_back(distances);
 
   Group g(in, "attention", kernel_options(in, o, static_cast<bool>(lengths)),
           inputs);                                                        // run fused; seen stage by stage
   Stage scores = raw_scores((g / "raw_scores").as(Role::weights), q, k);  // [B,H,T,S]   q . k
   if (o.positions == Positions::relative_keys) scores = with_positions(g, in, scores, q, table, o);
-  const Note smaller = {"", join("Z / sqrt(D), D=", o.width),
+  const Note smaller = {"", "Z" + text_of_score_scale(o),
                         "Keeps the scores from growing with the width of a head."};
-  const Note other = {"", join("Z ", o.scale), "Keeps the scores in the range that softmax separates well."};
+  const Note other = {"", "Z" + text_of_score_scale(o),
+                      "Keeps the scores in the range that softmax separates well."};
   scores = scale((g / "scaled_scores").as(Role::weights).saying(o.scale != 0 ? other : smaller), scores,
-                 scale_of(o));
+                 score_scale(o));
   if (o.softcap != 0) scores = softcap((g / "capped_scores").as(Role::weights), scores, o.softcap);
   if (o.positions != Positions::relative_keys) scores = with_positions(g, in, scores, q, table, o);
+  if (distances) {
+    const Note note = {"Add", "Z + position scores",
+                       "What the two tokens are, and how far apart they stand."};
+    scores = add((g / "biased_scores").as(Role::weights).saying(note), scores, distances);
+  }
   if (o.mask != Mask::none || o.window || o.window_after || lengths)
     scores = mask((g / "scores").as(Role::weights), scores, {o.mask, o.first_query, o.window, o.window_after},
                   {.lengths = lengths});

@@ -44,6 +44,17 @@ void check(const GptConfig& c) {
       fail_call("gpt: dropout is ", rate, ", expected at least 0 and less than 1");
 }
 
+void check_disentangled(const AttentionOptions& a, const std::string& of) {
+  const DisentangledOptions o = a.disentangled.value_or(DisentangledOptions{});
+  if (!o.content_to_position && !o.position_to_content)
+    fail_call(of, ": disentangled positions without content_to_position and without position_to_content, ",
+              "expected one of them, or positions none");
+  if (a.kv_heads > 0 && a.kv_heads != a.heads)
+    fail_call(of, ": disentangled positions with ", a.kv_heads, " key/value heads, expected ", a.heads);
+  if (a.query_key_norm) fail_call(of, ": disentangled positions with a norm of queries and keys");
+  options_of(position_buckets(options_of(o.buckets)));
+}
+
 void check(const BlockOptions& o, const std::string& of, int64_t width) {
   const AttentionOptions& a = o.attention;
   // Products of a few sizes stay numbers of 64 bits.
@@ -59,6 +70,7 @@ void check(const BlockOptions& o, const std::string& of, int64_t width) {
       (a.rotary.width < 2 || a.rotary.width > a.width || a.rotary.width % 2 != 0))
     fail_call(of, ": rotary positions turn ", a.rotary.width, " of the ", a.width,
               " numbers of a head, expected an even number of them");
+  if (a.positions == Positions::disentangled) check_disentangled(a, of);
   if (a.out_width != width)
     fail_call(of, ": attention gives rows of ", a.out_width, ", expected the model's width ", width);
   const bool needs_feed_forward = o.parallel || o.norms != NormPlace::before;
@@ -70,6 +82,11 @@ void check(const BlockOptions& o, const std::string& of, int64_t width) {
 void check(const Stack& stack, const std::string& of, int64_t width) {
   if (stack.layers < 1 || stack.layers > k_most_layers)
     fail_call(of, ": layers is ", stack.layers, ", expected 1 to ", k_most_layers);
+  constexpr int64_t k_widest = 4095;  // of a convolution
+  if (stack.convolution &&
+      (stack.convolution->size < 1 || stack.convolution->size % 2 == 0 || stack.convolution->size > k_widest))
+    fail_call(of, ": a convolution of ", stack.convolution->size, " rows, expected an odd number from 1 to ",
+              k_widest);
   const auto kinds = static_cast<int64_t>(stack.blocks.size());
   if (kinds == 0) fail_call(of, ": its stack has no block");
   for (int64_t which : stack.pattern)
@@ -169,6 +186,8 @@ void check(const Architecture& a) {
       fail_call(of, ": a bias of ", o.patch_lines, " lines of ", o.patch_columns,
                 " patches, expected those of its images, behind one token");
   }
+  if (a.head.pool_attention && a.head.pool_attention->positions == Positions::disentangled)
+    fail_call(of, ": the head's attention has disentangled positions, which a text has with itself alone");
   if (a.head.pool_attention)
     check(BlockOptions{.attention = *a.head.pool_attention, .feed_forward = a.head.pool_feed_forward},
           of + ": head", a.inputs.width);
@@ -204,8 +223,8 @@ Encoded encode(Graph& graph, const Architecture& a, Stage table) {
                        .lengths = graph.input("source_lengths", {{Axis::B, k_symbolic}}, DType::i64),
                        .dropout = a.dropout};
   context.out_init = a.encoder->stack.blocks[0].attention.out_init;
-  Stage x = dropped(token_inputs(in, "source", inputs, table), a.dropout);  // [B,T,C]
-  x = stack(in, x, a.encoder->stack, context);                              // [B,T,C]
+  Stage x = dropped(token_inputs(in, "source", inputs, table, context.lengths), a.dropout);  // [B,T,C]
+  x = stack(in, x, a.encoder->stack, context);                                               // [B,T,C]
   graph.alias("encoder.last_hidden_state", x);
   return {x, context.lengths};
 }
@@ -314,14 +333,19 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   }
   SeriesRows series;
   if (a.series) series = series_inputs(in, *a.series, a.inputs.width);
-  Stage x = a.series    ? series.x
-            : a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
-                        : token_inputs(in, "tokens", a.inputs, table);  // [B,T,C]
-  x = dropped(x, a.dropout);
   // A vector made of the last row must know which that is.
   const bool asks_lengths =
       !causal(a.stack) || (a.head.kind == Head::embedding && purpose != Purpose::extend);
-  if (asks_lengths && tokens) context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+  const auto ask_lengths = [&](bool now) {
+    if (asks_lengths && tokens && now && !context.lengths)
+      context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+  };
+  ask_lengths(a.inputs.token_dropout.has_value());
+  Stage x = a.series    ? series.x
+            : a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
+                        : token_inputs(in, "tokens", a.inputs, table, context.lengths);  // [B,T,C]
+  x = dropped(x, a.dropout);
+  ask_lengths(true);
   x = stack(in, x, a.stack, context);  // [B,T,C]
   graph.alias("last_hidden_state", x);
   series.x = x;

@@ -8,8 +8,10 @@ namespace limpid {
 void build_textbook(Graph&, const TextbookConfig&, Purpose);
 void build_parts(Graph&, const Architecture&, Purpose);
 
-/// Input `name` [B,T] -> x [B,T,C], what the first block under `in` reads; `table` [V,E].
-Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs&, Stage table);
+/// Input `name` [B,T] -> x [B,T,C], what the first block under `in` reads; `table` [V,E]; `lengths` [B] or
+/// none.
+Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs&, Stage table,
+                   Stage lengths = {});
 
 /// pixels -> x [B,T,C].
 Stage patch_inputs(const Scope& in, const PatchInputs&, int64_t width);
@@ -38,6 +40,16 @@ struct KeysAndValues {
 };
 /// What attention() makes of memory [B,S,C]: stages in/k and in/v.
 KeysAndValues keys_and_values(const Scope& in, Stage memory, const AttentionOptions&);
+
+/// Disentangled attention: what distances add to the scores of x [B,T,C] with itself, scaled, [B,H,T,S];
+/// stages in/k_pos, in/c2p, in/q_pos, in/p2c, in/position_scores, and once for all blocks rel_embed and
+/// ln_rel.
+Stage distance_scores(const Scope& in, Stage x, Stage q, Stage k, const AttentionOptions&);
+/// How many products are added up to a score, what their sum is multiplied by, and that as a formula's end:
+/// " / sqrt(3 D), D=8".
+int score_terms(const AttentionOptions&);
+double score_scale(const AttentionOptions&);
+std::string text_of_score_scale(const AttentionOptions&);
 
 /// The end of a network: "logits" and "probs" (words, classes), or "prediction" (numbers), or nothing; when
 /// training, input "targets" and "loss".  `table` [V,E] is the embedding's.

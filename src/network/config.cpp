@@ -23,7 +23,8 @@ const Words<Positions> k_positions = {{{Positions::none, "none"},
                                        {Positions::alibi, "alibi"},
                                        {Positions::relative_bias, "relative_bias"},
                                        {Positions::relative_keys, "relative_keys"},
-                                       {Positions::patch_bias, "patch_bias"}}};
+                                       {Positions::patch_bias, "patch_bias"},
+                                       {Positions::disentangled, "disentangled"}}};
 const Words<Norm> k_norms = {{{Norm::layer, "layer"}, {Norm::rms, "rms"}, {Norm::batch, "batch"}}};
 const Words<Activation> k_activations = {{{Activation::gelu, "gelu"},
                                           {Activation::gelu_tanh, "gelu_tanh"},
@@ -242,6 +243,16 @@ const auto describe_rotary = [](auto& v, auto& c) {
   v("dynamic_context", c.dynamic_context);
 };
 
+const auto describe_disentangled = [](auto& v, auto& c) {
+  v("content_to_position", c.content_to_position);
+  v("position_to_content", c.position_to_content);
+  v("shared", c.shared);
+  v("span", c.buckets.span);
+  v("buckets", c.buckets.buckets);
+  v("max_distance", c.buckets.max_distance);
+  v.part("norm", c.norm, describe_norm);
+};
+
 const auto describe_attention = [](auto& v, auto& c) {
   v("heads", c.heads);
   v("kv_heads", c.kv_heads);
@@ -266,6 +277,7 @@ const auto describe_attention = [](auto& v, auto& c) {
   v("bias_table", c.bias_table);
   v("patch_lines", c.patch_lines);
   v("patch_columns", c.patch_columns);
+  v.part("disentangled", c.disentangled, describe_disentangled);
   v("init", c.init);
   v("out_init", c.out_init);
   v("dropout", c.dropout);
@@ -292,12 +304,19 @@ const auto describe_block = [](auto& v, auto& c) {
   v("layer_scale", c.layer_scale);
 };
 
+const auto describe_convolution = [](auto& v, auto& c) {
+  v("size", c.size);
+  v("activation", c.activation, k_activations);
+  v.part("norm", c.norm, describe_norm);
+};
+
 const auto describe_stack = [](auto& v, auto& c) {
   v("layers", c.layers);
   v.parts("blocks", c.blocks, describe_block);
   v("pattern", c.pattern);
   v("shared", c.shared);
   v.part("final_norm", c.final_norm, describe_norm);
+  v.part("convolution", c.convolution, describe_convolution);
 };
 
 const auto describe_sinusoidal = [](auto& v, auto& c) {
@@ -307,6 +326,11 @@ const auto describe_sinusoidal = [](auto& v, auto& c) {
   v("first", c.first);
 };
 
+const auto describe_token_dropout = [](auto& v, auto& c) {
+  v("mask_token", c.mask_token);
+  v("trained_share", c.trained_share);
+};
+
 const auto describe_inputs = [](auto& v, auto& c) {
   v("vocabulary", c.vocabulary);
   v("width", c.width);
@@ -314,11 +338,13 @@ const auto describe_inputs = [](auto& v, auto& c) {
   v("projects_sum", c.projects_sum);
   v("projection_bias", c.projection_bias);
   v("scale", c.scale);
+  v.part("token_dropout", c.token_dropout, describe_token_dropout);
   v("positions", c.positions, k_positions);
   v.part("sinusoidal", c.sinusoidal, describe_sinusoidal);
   v("context", c.context);
   v("token_types", c.token_types);
   v.part("norm", c.norm, describe_norm);
+  v("norm_after_projection", c.norm_after_projection);
 };
 
 const auto describe_encoder = [](auto& v, auto& c) {

@@ -10,8 +10,12 @@ const Init k_small = {Init::Kind::normal, 0.02, true};
 
 class TokenBuilder {
  public:
-  TokenBuilder(const Scope& in, const std::string& name, const TokenInputs& o)
-      : in_(in), name_(name), o_(o), projects_(o.embedding_width && o.embedding_width != o.width) {
+  TokenBuilder(const Scope& in, const std::string& name, const TokenInputs& o, Stage lengths)
+      : in_(in),
+        name_(name),
+        o_(o),
+        lengths_(lengths),
+        projects_(o.embedding_width && o.embedding_width != o.width) {
     adds_types_ = o.token_types > 0;
     adds_positions_ = o.positions == Positions::learned || o.positions == Positions::sinusoidal;
     steps_ =
@@ -19,13 +23,17 @@ class TokenBuilder {
   }
 
   Stage build(Stage table) {
-    Stage x = embedding(in_ / "embed", graph().input(name_, rows(), DType::i64), table);  // [B,T,C]
-    if (projects_ && !o_.projects_sum) x = project_to_model(in_ / "embed_proj", x);       // [B,T,C]
+    const Stage ids = graph().input(name_, rows(), DType::i64);
+    Stage x = embedding(in_ / "embed", ids, table);                                  // [B,T,C]
+    if (projects_ && !o_.projects_sum) x = project_to_model(in_ / "embed_proj", x);  // [B,T,C]
     if (o_.scale != 1) x = scale(in_ / "scaled_embed", x, o_.scale);
+    if (const auto& d = o_.token_dropout)
+      x = token_dropout(in_ / "token_dropout", x, ids, d->mask_token, d->trained_share, lengths_);
     if (adds_types_) x = add(next("typed_embed", k_typed), x, types());
     if (adds_positions_) x = add(next("embed_sum", k_placed), x, positions(x));
-    if (o_.norm) x = normalize(next("ln_embed", k_normed), x, *o_.norm);
+    if (o_.norm && !o_.norm_after_projection) x = normalize(next("ln_embed", k_normed), x, *o_.norm);
     if (projects_ && o_.projects_sum) x = project_to_model(next("embed_proj", {}), x);
+    if (o_.norm && o_.norm_after_projection) x = normalize(next("ln_embed", k_normed), x, *o_.norm);
     if (const std::string first = full(k_first); x.name() != first) graph().alias(first, x);
     return x;
   }
@@ -71,14 +79,16 @@ class TokenBuilder {
   const Scope& in_;
   const std::string& name_;
   const TokenInputs& o_;
+  Stage lengths_;  // [B], or none
   bool projects_, adds_types_ = false, adds_positions_ = false;
   int steps_ = 0;  // that are still to come
 };
 
 }  // namespace
 
-Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs& o, Stage table) {
-  return TokenBuilder(in, name, o).build(table);
+Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs& o, Stage table,
+                   Stage lengths) {
+  return TokenBuilder(in, name, o, lengths).build(table);
 }
 
 namespace {

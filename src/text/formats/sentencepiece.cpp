@@ -132,6 +132,44 @@ bool is_t5(const SideFiles& beside) {
          beside.text("tokenizer_class").find("T5") == 0;
 }
 
+bool is_deberta_v2(const SideFiles& beside) {
+  return beside.model_type == "deberta-v2" || beside.text("tokenizer_class").starts_with("DebertaV2");
+}
+
+// DeBERTa-v2 and -v3: [CLS] and [SEP] around a text, as BERT; [MASK] comes behind the pieces where no file
+// gives it another number.
+void add_deberta_tokens(Json& document, const ModelFile& file, const SideFiles& beside, SpecialIds& ids) {
+  const auto id_of = [&](const std::string& name) -> std::optional<int64_t> {
+    for (size_t id = 0; id < file.pieces.size(); ++id)
+      if (file.pieces[id].text == name) return static_cast<int64_t>(id);
+    return std::nullopt;
+  };
+  const auto of_role = [&](const char* role, const char* name) {
+    const std::string given = beside.token(role);
+    return id_of(given.empty() ? name : given);
+  };
+  ids.cls = of_role("cls", "[CLS]");
+  ids.sep = of_role("sep", "[SEP]");
+  if (!ids.pad) ids.pad = of_role("pad", "[PAD]");
+  const std::string given = beside.token("mask"), mask = given.empty() ? "[MASK]" : given;
+  Json& added = document["added_tokens"];
+  const auto known = [&](const Json& token) {
+    return std::any_of(added.begin(), added.end(),
+                       [&](const Json& each) { return each["content"] == token["content"]; });
+  };
+  for (const Json& token : beside.added_tokens(id_of))
+    if (!known(token)) added.push_back(token);
+  const auto named =
+      std::find_if(added.begin(), added.end(), [&](const Json& token) { return token["content"] == mask; });
+  if (named != added.end()) {
+    ids.mask = (*named)["id"].get<int64_t>();
+  } else {
+    ids.mask = id_of(mask).value_or(static_cast<int64_t>(file.pieces.size()));
+    added.push_back(added_token(mask, *ids.mask, true));
+  }
+  if (ids.cls && ids.sep) document["post_processor"] = bert_template(*ids.cls, *ids.sep);
+}
+
 // These models number the pieces in another order than the file (fairseq's), which nothing in it says.
 void refuse_other_numbers(const SideFiles& beside) {
   const std::string kind = beside.text("tokenizer_class") + " " + beside.model_type;
@@ -171,6 +209,7 @@ Json document_of(const ModelFile& file, const SideFiles& beside, SpecialIds& ids
     document["pre_tokenizer"] = {{"type", "Metaspace"}, {"prepend_scheme", "never"}};
     document["model"]["type"] = "WordLevel";
   }
+  if (is_deberta_v2(beside)) add_deberta_tokens(document, file, beside, ids);
   return document;
 }
 

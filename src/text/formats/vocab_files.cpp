@@ -149,6 +149,39 @@ bool has_capitals(const Json& vocabulary) {
   });
 }
 
+bool is_esm(const SideFiles& beside) {
+  return beside.model_type == "esm" || beside.text("tokenizer_class").starts_with("Esm");
+}
+
+// ESM's: each of its tokens, an amino acid a letter, is found wherever it stands; what is none of them, up to
+// a blank, is unknown.
+Json esm_document(const Json& vocabulary, const SideFiles& beside, const IdOf& id_of, SpecialIds& ids) {
+  const auto of_role = [&](const char* role, const char* name) {
+    const std::string given = beside.token(role);
+    return id_of(given.empty() ? name : given);
+  };
+  ids.cls = of_role("cls", "<cls>");
+  ids.eos = of_role("eos", "<eos>");
+  ids.pad = of_role("pad", "<pad>");
+  ids.mask = of_role("mask", "<mask>");
+  ids.unk = of_role("unk", "<unk>");
+  Json added = Json::array(), numbers = Json::object();
+  for (size_t id = 0; id < vocabulary.size(); ++id) {
+    const std::string& token = vocabulary[id].get_ref<const std::string&>();
+    if (token.empty()) continue;
+    numbers[token] = id;
+    added.push_back(added_token(token, static_cast<int64_t>(id), token.starts_with('<')));
+  }
+  const std::string unk = beside.token("unk");
+  Json document = {
+      {"added_tokens", std::move(added)},
+      {"pre_tokenizer", {{"type", "WhitespaceSplit"}}},
+      {"model",
+       {{"type", "WordLevel"}, {"vocab", std::move(numbers)}, {"unk_token", unk.empty() ? "<unk>" : unk}}}};
+  if (ids.cls && ids.eos) document["post_processor"] = bert_template(*ids.cls, *ids.eos);
+  return document;
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> read_vocab_txt(std::string_view bytes, const std::string& name,
@@ -168,6 +201,10 @@ std::unique_ptr<Tokenizer> read_vocab_txt(std::string_view bytes, const std::str
     return found == known.end() ? std::nullopt : std::optional(found->second);
   };
   SpecialIds ids = beside.ids(id_of);
+  if (is_esm(beside)) {
+    const Json document = esm_document(vocabulary, beside, id_of, ids);
+    return pipeline_from_json(document, source, ids);
+  }
   if (!ids.cls) ids.cls = id_of("[CLS]");
   if (!ids.sep) ids.sep = id_of("[SEP]");
   if (!ids.pad) ids.pad = id_of("[PAD]");
