@@ -81,5 +81,7 @@ bool rebuild(const GroupInfo&, Inputs, Outputs, const RunContext&, std::string_v
 /// The kernels of stages that work row by row or number by number (fast_rows.cpp).
 const std::map<std::string, StageKernel, std::less<>>& row_kernels();
 const std::map<std::string, FinishingKernel, std::less<>>& finishing_row_kernels();
+/// Of the stages of a mixture of experts (fast_experts.cpp).
+const std::map<std::string, StageKernel, std::less<>>& expert_kernels();
 
 }  // namespace limpid

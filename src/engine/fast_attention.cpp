@@ -44,6 +44,7 @@ struct Call {
     if (o.flag("lengths")) set_lengths(in[next++]);
     if (o.flag("relative_bias")) set_relative_bias(in[next++], o, first);
     if (o.flag("patch_bias")) set_patch_bias(in[next++], o);
+    if (o.flag("sinks")) args.sinks = in[next++].data<float>();
     if (o.flag("alibi")) {
       for (int64_t h = 0; h < args.shape.heads; ++h)
         slopes.push_back(static_cast<float>(alibi_slope(h, args.shape.heads)));
@@ -97,7 +98,7 @@ struct Call {
 // Inputs of a group after q, k and v.
 size_t extra_inputs(const GroupInfo& group) {
   return size_t{group.options.flag("lengths")} + size_t{group.options.flag("relative_bias")} +
-         size_t{group.options.flag("patch_bias")};
+         size_t{group.options.flag("patch_bias")} + size_t{group.options.flag("sinks")};
 }
 
 kernels::AttentionObservation observation(GroupWatch* watch) {
@@ -151,7 +152,7 @@ void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext&
   launch(kernels::AttentionForward(call.args, observation(watch)));
 }
 
-// q, k, v, (lengths), z, lse, lse_rest, dz -> dq, dk, dv
+// q, k, v, (lengths), (sinks), z, lse, lse_rest, dz -> dq, dk, dv, (dsinks)
 void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
                         GroupWatch*) {
   Call call(group, in, context);
@@ -169,6 +170,7 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const Ru
   g.dq_at = strides_of(out[0]);
   g.dk_at = strides_of(out[1]);
   g.dv_at = strides_of(out[2]);
+  if (out.size() == 4) g.dsinks = out[3].data<float>();
   launch(kernels::AttentionBackward(call.args, g));
 }
 
@@ -206,7 +208,9 @@ GroupKernel group_kernel(const GroupInfo& group) {
   const size_t inputs = 3 + extra_inputs(group);
   if (group.kind == "attention" && group.inputs.size() == inputs && group.outputs.size() == 3)
     return attention;
-  if (group.kind == "attention_gradient" && group.inputs.size() == inputs + 4 && group.outputs.size() == 3 &&
+  const size_t gradients = size_t{3} + group.options.flag("sinks");
+  if (group.kind == "attention_gradient" && group.inputs.size() == inputs + 4 &&
+      group.outputs.size() == gradients &&
       !group.options.flag("relative_bias") && !group.options.flag("patch_bias"))
     return attention_gradient;
   return nullptr;

@@ -12,6 +12,7 @@ namespace {
 // file must not ask for billions of them.
 constexpr int64_t k_most_layers = 1000;
 constexpr int64_t k_most_width = 1 << 24;  // a thousand times what was published
+constexpr int64_t k_most_experts = 4096;   // eight times what was published
 
 void check(const TextbookConfig& c) {
   if (!c.vectors && c.vocabulary < 1)
@@ -43,7 +44,16 @@ void check(const GptConfig& c) {
       fail_call("gpt: dropout is ", rate, ", expected at least 0 and less than 1");
 }
 
+void check(const FeedForwardOptions& o, const std::string& of) {
+  if (!o.experts) return;
+  const ExpertOptions& e = *o.experts;
+  if (e.count < 1 || e.count > k_most_experts || e.chosen < 1 || e.chosen > e.count)
+    fail_call(of, ": ", e.chosen, " of ", e.count, " experts for a token, expected at least 1 of 1 to ",
+              k_most_experts);
+}
+
 void check(const BlockOptions& o, const std::string& of, int64_t width) {
+  check(o.feed_forward, of);
   const AttentionOptions& a = o.attention;
   // Products of a few sizes stay numbers of 64 bits.
   if (a.heads > k_most_width || a.width > k_most_width || a.heads * a.width > k_most_width ||
