@@ -29,6 +29,10 @@ SMALL = dict(hidden_size=32, intermediate_size=37, num_hidden_layers=2, num_atte
 LLAMA = dict(SMALL, num_key_value_heads=2)
 GPT = dict(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=97)
 
+EXPERTS = dict(LLAMA, num_hidden_layers=3, head_dim=8, num_local_experts=6, num_experts_per_tok=2, sliding_window=5,
+               rope_parameters=dict(rope_type="yarn", rope_theta=150000.0, factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False,
+                                    original_max_position_embeddings=32))
+
 
 def rope(**more):
     return {"rope_theta": 10000.0, **more}
@@ -59,6 +63,20 @@ CASES = {
     "gemma": ("GemmaConfig", "GemmaForCausalLM", [dict(LLAMA, head_dim=8)]),
     "gemma2": ("Gemma2Config", "Gemma2ForCausalLM", [dict(LLAMA, num_hidden_layers=4, head_dim=8, query_pre_attn_scalar=8, attn_logit_softcapping=2.0, sliding_window=4)]),
     "gemma3_text": ("Gemma3TextConfig", "Gemma3ForCausalLM", [dict(LLAMA, num_hidden_layers=7, head_dim=8, query_pre_attn_scalar=8, sliding_window=4)]),
+    "gpt_oss": ("GptOssConfig", "GptOssForCausalLM", [
+        dict(EXPERTS), dict(EXPERTS, layer_types=["full_attention", "sliding_attention", "sliding_attention"], head_dim=16, num_key_value_heads=1),
+        dict(EXPERTS, sliding_window=4, rope_parameters=rope(rope_type="yarn", factor=4.0, beta_fast=32.0, beta_slow=1.0, truncate=True,
+                                                             original_max_position_embeddings=16)),
+        dict(EXPERTS, num_experts_per_tok=1, swiglu_limit=0.5, swiglu_alpha=1.0, attention_bias=False, rope_parameters=rope(rope_type="default")),
+        dict(EXPERTS, num_local_experts=4, num_experts_per_tok=4, tie_word_embeddings=True)]),
+    "mixtral": ("MixtralConfig", "MixtralForCausalLM", [dict(LLAMA, num_local_experts=4), dict(LLAMA, num_local_experts=5, num_experts_per_tok=3, sliding_window=4,
+                                                                                             head_dim=16)]),
+    "qwen3_moe": ("Qwen3MoeConfig", "Qwen3MoeForCausalLM", [
+        dict(LLAMA, head_dim=8, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=21),
+        dict(LLAMA, head_dim=16, num_hidden_layers=5, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=21, norm_topk_prob=True, decoder_sparse_step=2,
+             mlp_only_layers=[1], use_sliding_window=True, sliding_window=4)]),
+    "olmoe": ("OlmoeConfig", "OlmoeForCausalLM", [dict(LLAMA, num_experts=6, num_experts_per_tok=3, pad_token_id=0),
+                                                  dict(LLAMA, num_experts=6, num_experts_per_tok=2, norm_topk_prob=True, pad_token_id=0)]),
     "phi": ("PhiConfig", "PhiForCausalLM", [dict(SMALL), dict(LLAMA, rope_parameters=rope(rope_type="default", partial_rotary_factor=0.25))]),
     "phi3": ("Phi3Config", "Phi3ForCausalLM", [dict(LLAMA, pad_token_id=0), dict(LLAMA, pad_token_id=0, sliding_window=4)]),
     "falcon": ("FalconConfig", "FalconForCausalLM", [

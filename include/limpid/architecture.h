@@ -93,8 +93,8 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions&,
 
 /// Many feed-forward layers, of which each token goes through the few that a router chooses for it.
 struct ExpertOptions {
-  int64_t count = 0;   // of the layer
-  int64_t chosen = 0;  // for a token
+  int64_t count = 0;          // of the layer
+  int64_t chosen = 0;         // for a token
   bool share_of_all = false;  // route()
   bool router_bias = false;
 };

@@ -163,9 +163,9 @@ Kernel kernel_in(const std::map<std::string, Kernel, std::less<>>& table, const 
 bool works_by_rows(const Operation& op) {
   // Of softmax and its like only those along what a row holds; attention's are inside a group.
   static const std::set<std::string, std::less<>> all = {
-      "add",        "clamped_gate", "expert_linear", "expert_sum", "gate",    "gelu", "layer_norm",
-      "linear",     "log_softmax",  "relu",          "rms_norm",   "route",   "scale", "silu",
-      "softcap",    "softmax",      "tanh"};
+      "add",        "clamped_gate", "expert_linear", "expert_sum", "gate",     "gelu",
+      "layer_norm", "linear",       "log_softmax",   "relu",       "rms_norm", "route",
+      "scale",      "silu",         "softcap",       "softmax",    "tanh"};
   if (!all.contains(op.kind())) return false;
   if (!op.kind().ends_with("softmax")) return true;
   const std::string axis = op.options().word("axis", "S");

@@ -210,8 +210,8 @@ GroupKernel group_kernel(const GroupInfo& group) {
     return attention;
   const size_t gradients = size_t{3} + group.options.flag("sinks");
   if (group.kind == "attention_gradient" && group.inputs.size() == inputs + 4 &&
-      group.outputs.size() == gradients &&
-      !group.options.flag("relative_bias") && !group.options.flag("patch_bias"))
+      group.outputs.size() == gradients && !group.options.flag("relative_bias") &&
+      !group.options.flag("patch_bias"))
     return attention_gradient;
   return nullptr;
 }

@@ -13,8 +13,7 @@ namespace {
 TEST(Mxfp4, IsSignExponentAndMantissa) {
   for (int bits = 0; bits < 16; ++bits) {
     const int exponent = bits >> 1 & 3, mantissa = bits & 1;
-    const double magnitude =
-        exponent == 0 ? mantissa * 0.5 : std::ldexp(1 + mantissa * 0.5, exponent - 1);
+    const double magnitude = exponent == 0 ? mantissa * 0.5 : std::ldexp(1 + mantissa * 0.5, exponent - 1);
     EXPECT_EQ(e2m1_to_float(static_cast<uint8_t>(bits)), bits & 8 ? -magnitude : magnitude) << bits;
   }
   EXPECT_TRUE(std::signbit(e2m1_to_float(8)));

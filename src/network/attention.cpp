@@ -166,7 +166,8 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   if (table) inputs.push_back(table);
   Stage sinks;
   if (o.sinks) {
-    sinks = in.graph->parameter((in / "sinks").path, {{Axis::H, o.heads}}, {Init::Kind::normal, o.init, false});
+    sinks =
+        in.graph->parameter((in / "sinks").path, {{Axis::H, o.heads}}, {Init::Kind::normal, o.init, false});
     inputs.push_back(sinks);
   }
 

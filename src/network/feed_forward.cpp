@@ -42,7 +42,8 @@ Stage experts_linear(const Scope& in, Stage x, const std::string& name, const Di
                      const FeedForwardOptions& o, double init) {
   const Dim from = x.shape()[x.shape().rank() - 1], experts = {Axis::M, o.experts->count};
   const std::string at = in.beside("experts.").path;
-  const Stage w = in.graph->parameter(at + "W_" + name, {experts, from, to}, {Init::Kind::normal, init, true});
+  const Stage w =
+      in.graph->parameter(at + "W_" + name, {experts, from, to}, {Init::Kind::normal, init, true});
   Stage b;
   if (o.bias) b = in.graph->parameter(at + "b_" + name, {experts, to}, {Init::Kind::zeros, 0, false});
   return expert_linear(in, x, w, chosen, b);
@@ -58,18 +59,19 @@ Stage mixture(const Scope& in, Stage x, const FeedForwardOptions& o, int64_t wid
   const Note above = {"Experts (up)", "", "What passes where the experts' detectors open."};
   const Note narrow = {"Experts (out)", "", "What each expert says, in the width of the model."};
   const Stage logits = project((in / "router_logits").saying(scores), x, "router", {{Axis::M, e.count}},
-                               {.bias = e.router_bias});                                          // [B,T,M]
-  const Routed to = route(in / "router_weights", logits, {e.chosen, e.share_of_all});             // [B,T,M], [B,T,J]
-  Stage h = experts_linear((in / "pre").saying(widen), x, "in", wide, to.chosen, o, 0.02);        // [B,T,J,F]
+                               {.bias = e.router_bias});                               // [B,T,M]
+  const Routed to = route(in / "router_weights", logits, {e.chosen, e.share_of_all});  // [B,T,M], [B,T,J]
+  Stage h = experts_linear((in / "pre").saying(widen), x, "in", wide, to.chosen, o, 0.02);  // [B,T,J,F]
   if (o.gated || o.clamped || o.activation == Activation::swiglu) {
-    const Stage open = o.clamped ? h : activate(in / "gate", h, o.activation);                    // [B,T,J,F]
-    const Stage up = experts_linear((in / "up").saying(above), x, "up", wide, to.chosen, o, 0.02);  // [B,T,J,F]
+    const Stage open = o.clamped ? h : activate(in / "gate", h, o.activation);  // [B,T,J,F]
+    const Stage up =
+        experts_linear((in / "up").saying(above), x, "up", wide, to.chosen, o, 0.02);  // [B,T,J,F]
     h = o.clamped ? clamped_gate(in / "post", open, up, *o.clamped) : gate(in / "post", open, up);
   } else {
     h = activate(in / "post", h, o.activation);  // [B,T,J,F]
   }
   h = experts_linear((in / "expert_out").saying(narrow), h, "out", {Axis::C, width}, to.chosen, o,
-                     out_init);                 // [B,T,J,C]
+                     out_init);                    // [B,T,J,C]
   return expert_sum(in.beside("mlp_out"), h, to);  // [B,T,C]
 }
 

@@ -42,8 +42,8 @@ class ClampedGate final : public ClampedGateBase {
   using ClampedGateBase::ClampedGateBase;
   std::string label() const override { return "Clamped SwiGLU"; }
   std::string equation() const override {
-    return join("y = (b + 1) a / (1 + exp(-", slope_, " a)), a at most ", limit_, ", b within -", limit_, " and ",
-                limit_);
+    return join("y = (b + 1) a / (1 + exp(-", slope_, " a)), a at most ", limit_, ", b within -", limit_,
+                " and ", limit_);
   }
   std::string caption() const override {
     return "One array decides, number by number, how much of the other passes; neither grows beyond a limit.";
@@ -76,7 +76,8 @@ class ClampedGateGradient final : public ClampedGateBase {
   using ClampedGateBase::ClampedGateBase;
   std::string label() const override { return "Clamped SwiGLU Gradient"; }
   std::string equation() const override {
-    return join("da = dy (b + 1) p (1 + ", slope_, " a (1 - p)), db = dy a p, p = 1 / (1 + exp(-", slope_, " a))");
+    return join("da = dy (b + 1) p (1 + ", slope_, " a (1 - p)), db = dy a p, p = 1 / (1 + exp(-", slope_,
+                " a))");
   }
   std::string caption() const override {
     return "What lies beyond the limit does not move the output, so nothing comes back to it.";
@@ -119,7 +120,8 @@ void register_clamped_gate(Registry& all) {
   const Shape x = {{Axis::B, 2}, {Axis::T, 3}, {Axis::F, 4}};
   const Example::Input wide = {x, DType::f32, -9, 9};
   const Options narrow = {{"limit", 0.5}, {"slope", 1.0}};
-  all.add<ClampedGate>("clamped_gate", {{{}, {wide, wide}}, {narrow, {{x}, {x}}}, {{}, {{Shape{}}, {Shape{}}}}});
+  all.add<ClampedGate>("clamped_gate",
+                       {{{}, {wide, wide}}, {narrow, {{x}, {x}}}, {{}, {{Shape{}}, {Shape{}}}}});
   all.add<ClampedGateGradient>("clamped_gate_gradient", {{{}, {{x}, wide, wide}}, {narrow, {{x}, {x}, {x}}}});
 }
 

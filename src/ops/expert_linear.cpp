@@ -84,9 +84,7 @@ class ExpertLinearInputGradient final : public Operation {
   explicit ExpertLinearInputGradient(const Options&) {}
   std::string label() const override { return "Experts' Linear Gradient (x)"; }
   std::string equation() const override { return "dx = sum_j dy[j] W[m]^T, m the token's chosen expert j"; }
-  std::string caption() const override {
-    return "Sends each expert's gradient back along its own weights.";
-  }
+  std::string caption() const override { return "Sends each expert's gradient back along its own weights."; }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 4, 4);
@@ -240,8 +238,7 @@ void register_expert_linear(Registry& all) {
               w = {{Axis::M, 3}, {Axis::C, 4}, {Axis::F, 5}}, b = {{Axis::M, 3}, {Axis::F, 5}},
               dy = {{Axis::B, 2}, {Axis::T, 3}, {Axis::J, 2}, {Axis::F, 5}};
   const Example::Input chosen = {{{Axis::B, 2}, {Axis::T, 3}, {Axis::J, 2}}, DType::i64, 0, 3, false};
-  all.add<ExpertLinear>("expert_linear",
-                        {{{}, {{x}, {w}, chosen, {b}}}, {{}, {{apart}, {w}, chosen}}});
+  all.add<ExpertLinear>("expert_linear", {{{}, {{x}, {w}, chosen, {b}}}, {{}, {{apart}, {w}, chosen}}});
   all.add<ExpertLinearInputGradient>("expert_linear_input_gradient",
                                      {{{}, {{dy}, {w}, chosen, {x}}}, {{}, {{dy}, {w}, chosen, {apart}}}});
   all.add<ExpertLinearWeightGradient>("expert_linear_weight_gradient",

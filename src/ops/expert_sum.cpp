@@ -25,9 +25,7 @@ struct Places {
   int64_t slots, experts, width;
 
   Places(const Shape& x, const Shape& weights)
-      : slots(x[x.rank() - 2].size),
-        experts(weights[weights.rank() - 1].size),
-        width(x[x.rank() - 1].size) {}
+      : slots(x[x.rank() - 2].size), experts(weights[weights.rank() - 1].size), width(x[x.rank() - 1].size) {}
   int64_t weight(const ConstView& chosen, int64_t slot) const {
     return slot / slots * experts + expert_at(chosen, slot, experts);
   }

@@ -110,8 +110,7 @@ class Route final : public RouteBase {
     const int64_t experts = in[0].shape()[last].size;
     const auto at = [&](int64_t m) { return with(out.index, last, m); };
     const std::vector<int64_t> chosen = largest([&](int64_t m) { return in[0].at(at(m)); }, experts, count_);
-    if (out.output == 1)
-      return Expr(static_cast<double>(chosen[static_cast<size_t>(out.index.back())]));
+    if (out.output == 1) return Expr(static_cast<double>(chosen[static_cast<size_t>(out.index.back())]));
     const double top = in[0].at(at(chosen[0]));
     if (top == -k_infinity || std::find(chosen.begin(), chosen.end(), out.index.back()) == chosen.end())
       return Expr(0);
@@ -153,8 +152,7 @@ class RouteGradient final : public RouteBase {
         const std::vector<int64_t> chosen = chosen_of(in[1], r, experts);
         double top = -k_infinity;
         for (int64_t m = 0; m < experts; ++m) top = std::fmax(top, static_cast<double>(z[m]));
-        const double sum =
-            total([&](int64_t m) { return static_cast<double>(z[m]); }, experts, chosen, top);
+        const double sum = total([&](int64_t m) { return static_cast<double>(z[m]); }, experts, chosen, top);
         std::fill(dz, dz + experts, R(0));
         if (top == -k_infinity) continue;
         const auto weight = [&](int64_t m) { return std::exp(z[m] - top) / sum; };
@@ -176,8 +174,7 @@ class RouteGradient final : public RouteBase {
     const int64_t experts = in[0].shape()[last].size;
     const Index row = part(out.index, 0, last);
     const auto at = [&](int64_t m) { return joined(row, {m}); };
-    const std::vector<int64_t> chosen =
-        chosen_of(in[1], flatten(in[0].shape().part(0, last), row), experts);
+    const std::vector<int64_t> chosen = chosen_of(in[1], flatten(in[0].shape().part(0, last), row), experts);
     double top = -k_infinity;
     for (int64_t m = 0; m < experts; ++m) top = std::fmax(top, in[0].at(at(m)));
     if (top == -k_infinity) return Expr(0);
@@ -215,8 +212,7 @@ Routed route(const Scope& in, Stage logits, const RouteOptions& o) {
 void register_route(Registry& all) {
   const Shape logits = {{Axis::B, 2}, {Axis::T, 3}, {Axis::M, 5}};
   const Example::Input chosen = {{{Axis::B, 2}, {Axis::T, 3}, {Axis::J, 2}}, DType::i64, 0, 5, false};
-  const Options two = {{"count", int64_t{2}}},
-                shares = {{"count", int64_t{2}}, {"share_of_all", true}};
+  const Options two = {{"count", int64_t{2}}}, shares = {{"count", int64_t{2}}, {"share_of_all", true}};
   all.add<Route>("route", {{two, {{logits, DType::f32, -3, 3}}},
                            {shares, {{logits, DType::f32, -3, 3}}},
                            {{}, {{{{Axis::M, 4}}}}},

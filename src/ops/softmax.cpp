@@ -21,7 +21,8 @@ R largest(const R* z, const Along& a, int64_t o, int64_t k) {
 // sinks [H] of scores [B,H,T,S]; null: there are none.
 void require_sinks(const Shape& scores, const Shape& sinks, Axis axis) {
   require_scores(scores);
-  if (axis != Axis::S) fail_call("sinks stand beside keys, expected a softmax along S, not ", static_cast<char>(axis));
+  if (axis != Axis::S)
+    fail_call("sinks stand beside keys, expected a softmax along S, not ", static_cast<char>(axis));
   if (sinks.rank() != 1 || !fits(sinks[0].size, scores[1].size))
     fail_call("the sinks are ", sinks.text(), ", expected one for each head of ", scores.text());
 }
@@ -33,7 +34,8 @@ class Softmax final : public Operation {
         lse_(options.flag("log_sum_exp")),
         rest_(options.flag("log_sum_exp_rest")),
         sinks_(options.flag("sinks")) {
-    if (sinks_ && !rest_) fail_call("sinks need log_sum_exp and log_sum_exp_rest, which their gradient reads");
+    if (sinks_ && !rest_)
+      fail_call("sinks need log_sum_exp and log_sum_exp_rest, which their gradient reads");
     if (rest_ && !lse_) fail_call("log_sum_exp_rest is asked for without log_sum_exp, which it completes");
   }
 
@@ -250,10 +252,12 @@ class SoftmaxSinkGradient final : public Operation {
       for (int64_t t = 0; t < shape[2].size; ++t) {
         std::vector<Expr> terms;
         for (int64_t s = 0; s < shape[3].size; ++s)
-          if (!hides(in[0].at({b, h, t, s}))) terms.push_back(cell(in, 0, {b, h, t, s}) * cell(in, 1, {b, h, t, s}));
+          if (!hides(in[0].at({b, h, t, s})))
+            terms.push_back(cell(in, 0, {b, h, t, s}) * cell(in, 1, {b, h, t, s}));
         const Expr row = Expr::sum(terms);
         if (row.value() == 0) continue;
-        rows.push_back(Expr(-1) * exp(cell(in, 2, {h}) - cell(in, 3, {b, h, t}) - cell(in, 4, {b, h, t})) * row);
+        rows.push_back(Expr(-1) * exp(cell(in, 2, {h}) - cell(in, 3, {b, h, t}) - cell(in, 4, {b, h, t})) *
+                       row);
       }
     return Expr::sum(rows);
   }

@@ -35,7 +35,8 @@ std::string facts(const Reading& reading) {
   return out;
 }
 
-// The end of a path, which names the file, from a folder's beginning; its last part alone may still be too wide.
+// The end of a path, which names the file, from a folder's beginning; its last part alone may still be too
+// wide.
 std::string end_of_path(const std::string& path, size_t columns) {
   if (display_width(path) <= columns) return path;
   for (size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {

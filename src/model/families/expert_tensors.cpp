@@ -8,7 +8,8 @@ namespace limpid {
 
 namespace {
 
-[[noreturn]] void wrong_shape(const TensorSource& file, const std::string& name, const std::string& expected) {
+[[noreturn]] void wrong_shape(const TensorSource& file, const std::string& name,
+                              const std::string& expected) {
   fail_work(file.name(), ": tensor '", visible_line(name), "' is ", file.find(name)->shape.text(),
             ", expected ", expected);
 }

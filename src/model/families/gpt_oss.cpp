@@ -8,8 +8,8 @@ namespace {
 
 RotaryOptions rotary_of_gpt_oss(const HubConfig& c, int64_t head_width) {
   const bool scaled_here = c.has("rope_parameters") || c.has("rope_scaling");
-  const bool has_base = c.has("rope_theta") ||
-                        (c.has("rope_parameters") && c.at("rope_parameters").has("rope_theta"));
+  const bool has_base =
+      c.has("rope_theta") || (c.has("rope_parameters") && c.at("rope_parameters").has("rope_theta"));
   if (scaled_here && !has_base) c.fail("'rope_theta' is missing");
   if (scaled_here) return rotary_of(c, head_width);
   return scaled({head_width, c.real("rope_theta", 150000), Pairing::halves},

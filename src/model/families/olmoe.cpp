@@ -1,5 +1,5 @@
-// OLMoE (Muennighoff 2024): Llama with a mixture of experts, whose weights are shares of a softmax over all of
-// them, and a norm of queries and keys as whole rows.
+// OLMoE (Muennighoff 2024): Llama with a mixture of experts, whose weights are shares of a softmax over all
+// of them, and a norm of queries and keys as whole rows.
 #include "model/families/family.h"
 
 namespace limpid {
