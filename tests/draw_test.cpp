@@ -14,6 +14,21 @@ constexpr Positions k_positions[] = {Positions::none,         Positions::learned
                                      Positions::rotary,       Positions::alibi,   Positions::relative_bias,
                                      Positions::relative_keys};
 
+std::vector<std::string> labels_of(const Scene& scene) {
+  std::vector<std::string> out;
+  for (const SceneBox& box : scene.boxes) {
+    std::string label;
+    for (const SceneText& text : box.texts) label += (label.empty() ? "" : " ") + text.text;
+    out.push_back(label);
+  }
+  return out;
+}
+
+bool has_label(const Scene& scene, const std::string& label) {
+  const std::vector<std::string> all = labels_of(scene);
+  return std::find(all.begin(), all.end(), label) != all.end();
+}
+
 TEST(DrawTest, TextbookWithEveryOption) {
   for (Positions positions : k_positions)
     for (Head head : {Head::next_word, Head::classes, Head::regression})
@@ -184,16 +199,6 @@ TEST(DrawTest, NormsAfterwardsAndDecodersWithASource) {
 
 // ---- blocks opened and closed, parameters --------------------------------------------------------
 
-std::vector<std::string> labels_of(const Scene& scene) {
-  std::vector<std::string> out;
-  for (const SceneBox& box : scene.boxes) {
-    std::string label;
-    for (const SceneText& text : box.texts) label += (label.empty() ? "" : " ") + text.text;
-    out.push_back(label);
-  }
-  return out;
-}
-
 // An encoder-decoder: the encoder first, its output again as what the decoder is given, and each block called
 // after its side.
 TEST(DrawTest, EncodersAndDecoders) {
@@ -219,11 +224,6 @@ TEST(DrawTest, EncodersAndDecoders) {
   EXPECT_EQ(std::count(titles.begin(), titles.end(), "Self-Attention, 2 heads"), 2);
   const std::vector<std::string> labels = labels_of(scene);
   EXPECT_EQ(std::count(labels.begin(), labels.end(), "Encoder output"), 1);
-}
-
-bool has_label(const Scene& scene, const std::string& label) {
-  const std::vector<std::string> all = labels_of(scene);
-  return std::find(all.begin(), all.end(), label) != all.end();
 }
 
 TEST(DrawTest, BlocksOpenAndClose) {

@@ -185,6 +185,29 @@ std::vector<Named> networks() {
     a.inputs.token_dropout = TokenDropout{2, 0.2};
     a.head = {.kind = Head::classes, .bias = true, .outputs = 3};
   });
+  parts("experts_with_sinks", [](Architecture& a, Block& block, Attention& attention) {
+    attention.sinks = attention.bias = attention.out_bias = true;
+    attention.kv_heads = 1;
+    block.feed_forward.width = 5;
+    block.feed_forward.clamped = ClampedGateOptions{.limit = 0.7, .slope = 1.5};
+    block.feed_forward.experts = ExpertOptions{.count = 4, .chosen = 2, .router_bias = true};
+    Block local = block;
+    local.attention.window = 2;
+    a.stack.blocks.push_back(local);
+    a.stack.pattern = {1, 0};
+  });
+  parts("experts_by_shares_of_all", [](Architecture&, Block& block, Attention&) {
+    block.feed_forward = {.width = 5, .activation = Activation::silu, .gated = true, .bias = false};
+    block.feed_forward.experts = ExpertOptions{.count = 5, .chosen = 2, .share_of_all = true};
+  });
+  parts("experts_that_are_not_gated_and_sinks_that_see_all",
+        [](Architecture& a, Block& block, Attention& attention) {
+          attention.mask = Mask::none;
+          attention.sinks = true;
+          block.feed_forward = {.width = 5};
+          block.feed_forward.experts = ExpertOptions{.count = 3, .chosen = 1, .share_of_all = true};
+          a.head.kind = Head::masked_word;
+        });
   return all;
 }
 
@@ -516,12 +539,23 @@ TEST_P(EveryNetwork, RowsOfThePatternSumToOne) {
   Engine engine(net.graph);
   const RunResult result = engine.run(net.views(), {.observe = {{"*.pattern"}}});
   ASSERT_FALSE(result.values.empty());
+  const RunResult lses = engine.run(net.views(), {.observe = {{"*.pattern.lse"}}});
   for (const auto& [name, pattern] : result.values) {
     const int64_t keys = pattern.shape().size(Axis::S);
     for (int64_t row = 0; row < pattern.count() / keys; ++row) {
       double sum = 0;
       for (int64_t s = 0; s < keys; ++s) sum += pattern.data<float>()[row * keys + s];
-      EXPECT_NEAR(sum, 1, 1e-6) << name;
+      const std::string sinks = name.substr(0, name.rfind('.')) + ".sinks";
+      if (!net.bound.count(sinks)) {
+        EXPECT_NEAR(sum, 1, 1e-6) << name;
+        continue;
+      }
+      const int64_t heads = pattern.shape()[1].size,
+                    queries = pattern.shape()[2].size;  // the sink has the rest
+      const float lse = lses.values.at(name + ".lse").data<float>()[row];
+      const double sink = net.bound.at(sinks).data<double>()[row / queries % heads];
+      EXPECT_NEAR(sum + std::exp(sink - lse), 1, 1e-6) << name;
+      EXPECT_LT(sum, 1);
     }
   }
 }

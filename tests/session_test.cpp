@@ -59,6 +59,16 @@ std::vector<Causal> causal_networks() {
     a.stack.blocks.push_back(windowed);
     a.stack.pattern = {0, 1};
   });
+  parts("experts_sinks_and_windows", [](Architecture& a, BlockOptions& block) {
+    block.attention.sinks = true;
+    block.attention.kv_heads = 1;
+    block.feed_forward.clamped = ClampedGateOptions{};
+    block.feed_forward.experts = ExpertOptions{.count = 4, .chosen = 2, .router_bias = true};
+    BlockOptions windowed = block;
+    windowed.attention.window = 5;
+    a.stack.blocks.push_back(windowed);
+    a.stack.pattern = {1, 0};
+  });
   parts("parallel", [](Architecture&, BlockOptions& block) { block.parallel = block.shared_norm = true; });
   return all;
 }

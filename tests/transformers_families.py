@@ -37,6 +37,9 @@ GPT = dict(n_embd=32, n_layer=2, n_head=4, n_positions=64, vocab_size=97)
 ESM = dict(SMALL, position_embedding_type="rotary", pad_token_id=1, mask_token_id=2, token_dropout=True)
 DEBERTA = dict(SMALL, relative_attention=True, position_buckets=8, max_relative_positions=16, norm_rel_ebd="layer_norm", share_att_key=True,
                pos_att_type="p2c|c2p", position_biased_input=False, type_vocab_size=0)
+EXPERTS = dict(LLAMA, num_hidden_layers=3, head_dim=8, num_local_experts=6, num_experts_per_tok=2, sliding_window=5,
+               rope_parameters=dict(rope_type="yarn", rope_theta=150000.0, factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False,
+                                    original_max_position_embeddings=32))
 
 
 def rope(**more):
@@ -69,6 +72,20 @@ CASES = {
     "gemma": ("GemmaConfig", "GemmaForCausalLM", [dict(LLAMA, head_dim=8)]),
     "gemma2": ("Gemma2Config", "Gemma2ForCausalLM", [dict(LLAMA, num_hidden_layers=4, head_dim=8, query_pre_attn_scalar=8, attn_logit_softcapping=2.0, sliding_window=4)]),
     "gemma3_text": ("Gemma3TextConfig", "Gemma3ForCausalLM", [dict(LLAMA, num_hidden_layers=7, head_dim=8, query_pre_attn_scalar=8, sliding_window=4)]),
+    "gpt_oss": ("GptOssConfig", "GptOssForCausalLM", [
+        dict(EXPERTS), dict(EXPERTS, layer_types=["full_attention", "sliding_attention", "sliding_attention"], head_dim=16, num_key_value_heads=1),
+        dict(EXPERTS, sliding_window=4, rope_parameters=rope(rope_type="yarn", factor=4.0, beta_fast=32.0, beta_slow=1.0, truncate=True,
+                                                             original_max_position_embeddings=16)),
+        dict(EXPERTS, num_experts_per_tok=1, swiglu_limit=0.5, swiglu_alpha=1.0, attention_bias=False, rope_parameters=rope(rope_type="default")),
+        dict(EXPERTS, num_local_experts=4, num_experts_per_tok=4, tie_word_embeddings=True)]),
+    "mixtral": ("MixtralConfig", "MixtralForCausalLM", [dict(LLAMA, num_local_experts=4), dict(LLAMA, num_local_experts=5, num_experts_per_tok=3, sliding_window=4,
+                                                                                             head_dim=16)]),
+    "qwen3_moe": ("Qwen3MoeConfig", "Qwen3MoeForCausalLM", [
+        dict(LLAMA, head_dim=8, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=21),
+        dict(LLAMA, head_dim=16, num_hidden_layers=5, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=21, norm_topk_prob=True, decoder_sparse_step=2,
+             mlp_only_layers=[1], use_sliding_window=True, sliding_window=4)]),
+    "olmoe": ("OlmoeConfig", "OlmoeForCausalLM", [dict(LLAMA, num_experts=6, num_experts_per_tok=3, pad_token_id=0),
+                                                  dict(LLAMA, num_experts=6, num_experts_per_tok=2, norm_topk_prob=True, pad_token_id=0)]),
     "phi": ("PhiConfig", "PhiForCausalLM", [dict(SMALL), dict(LLAMA, rope_parameters=rope(rope_type="default", partial_rotary_factor=0.25))]),
     "phi3": ("Phi3Config", "Phi3ForCausalLM", [dict(LLAMA, pad_token_id=0), dict(LLAMA, pad_token_id=0, sliding_window=4)]),
     "falcon": ("FalconConfig", "FalconForCausalLM", [
@@ -116,6 +133,9 @@ CASES = {
     "modernbert": ("ModernBertConfig", "ModernBertForMaskedLM", [dict(SMALL, num_hidden_layers=4, local_attention=6, pad_token_id=0, bos_token_id=1, eos_token_id=2,
                                                                       cls_token_id=1, sep_token_id=2)]),
 }
+
+# Of these the text that they write is compared too.
+WRITES = {"gpt_oss", "mixtral", "qwen3_moe", "olmoe"}
 
 # Encoder-decoders: the same; their text is written by the library too, by the likeliest token and by beams.
 BART = dict(d_model=32, encoder_layers=2, decoder_layers=3, encoder_attention_heads=4, decoder_attention_heads=2, encoder_ffn_dim=37, decoder_ffn_dim=41,
@@ -337,7 +357,27 @@ def check(program, family, config_name, model_name, options, folder):
     for layer, weights in enumerate(reference.attentions):
         differences[f"pattern {layer}"] = worst(trace[f"blocks.{layer}.attn.pattern"], weights)
     wrong = {name: f"{value:.1e}" for name, value in differences.items() if not value <= 2e-5}
-    return f"parts from transformers: {wrong}" if wrong else ""
+    if wrong:
+        return f"parts from transformers: {wrong}"
+    return check_written(program, model, ids, folder) if family in WRITES else ""
+
+
+def check_written(program, model, ids, folder):
+    """The text that it goes on with is the library's, keys and values kept or not."""
+    vocabulary = {f"t{i}": i for i in range(model.config.vocab_size)}
+    (folder / "tokenizer.json").write_text(json.dumps(dict(
+        version="1.0", added_tokens=[], normalizer=None, pre_tokenizer={"type": "WhitespaceSplit"}, post_processor=None, decoder=None,
+        model={"type": "WordLevel", "vocab": vocabulary, "unk_token": "t0"})))
+    expected = model.generate(ids, do_sample=False, max_new_tokens=20, min_new_tokens=20, eos_token_id=None, pad_token_id=0)[0, ids.shape[1]:].tolist()
+    for cache in ([], ["--no-cache"]):
+        done = subprocess.run([program, "generate", " ".join(f"t{i}" for i in ids[0].tolist()), "--model", folder, "--tokens", "20", "--no-stop", "--json", *cache],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            return f"limpid generate: {done.stderr.strip()}"
+        got = [json.loads(line)["token"] for line in done.stdout.splitlines()[:-1]]
+        if got != expected:
+            return f"it writes {got} {cache}, transformers {expected}"
+    return ""
 
 
 def check_beside(program, family, config_name, model_name, options, folder):

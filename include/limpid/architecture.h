@@ -85,6 +85,7 @@ struct AttentionOptions {
   bool given_keys = false;
   double scale = 0;  // of the dot products; 0: 1 / sqrt(width)
   double softcap = 0;
+  bool sinks = false;     // each head has a learned score of no key: in/sinks (softmax_beside_sinks)
   bool bias = false;      // of queries, keys and values
   bool key_bias = true;   // with it: of keys too (BEiT: false)
   bool out_bias = false;  // of the joining projection
@@ -114,12 +115,22 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions&,
 
 // ---- the parts -----------------------------------------------------------------------------------
 
+/// Many feed-forward layers, of which each token goes through the few that a router chooses for it.
+struct ExpertOptions {
+  int64_t count = 0;          // of the layer
+  int64_t chosen = 0;         // for a token
+  bool share_of_all = false;  // route()
+  bool router_bias = false;
+};
+
 /// y = act(x W_in) W_out, or gated: (act(x W_in) * (x W_up)) W_out.
 struct FeedForwardOptions {
   int64_t width = 0;  // 0: the block has none (norms before alone)
   Activation activation = Activation::gelu;
   bool gated = false;
   bool bias = true;
+  std::optional<ClampedGateOptions> clamped = {};  // gated so, in place of the activation
+  std::optional<ExpertOptions> experts = {};       // `width` is that of one
 };
 
 /// Where a block's norms stand.

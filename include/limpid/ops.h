@@ -220,6 +220,9 @@ Stage mask(const Scope& in, Stage scores, const MaskOptions&, const MaskInputs& 
 /// Weights along an axis that add up to 1.  A row of only -inf gives zeros.  log_sum_exp adds outputs without
 /// the axis: "lse" (-inf for such a row) and "lse_rest", what its rounding lost (e^((x - lse) - lse_rest)).
 Stage softmax(const Scope& in, Stage x, Axis axis, bool log_sum_exp = false);
+/// The weights of scores [B,H,T,S] beside sinks [H], each one more score of its head's rows that no key has
+/// (Xiao 2023; gpt-oss): a row adds up to 1 less what its sink takes.  lse counts the sink.
+Stage softmax_beside_sinks(const Scope& in, Stage scores, Stage sinks);
 Stage log_softmax(const Scope& in, Stage x, Axis axis);
 
 // ---- heads, residual, norms ----------------------------------------------------------------------
@@ -258,6 +261,33 @@ Stage silu(const Scope& in, Stage x);
 Stage tanh(const Scope& in, Stage x);
 /// a * b, element by element: gates (SwiGLU is gate(silu(x W), x V)).
 Stage gate(const Scope& in, Stage a, Stage b);
+
+struct ClampedGateOptions {
+  double limit = 7;
+  double slope = 1.702;  // of the gate's sigmoid
+};
+/// (clamp(b) + 1) a sigmoid(slope a), of a what is above the limit made the limit, b clamped to both sides
+/// (gpt-oss).
+Stage clamped_gate(const Scope& in, Stage a, Stage b, const ClampedGateOptions& = {});
+
+// ---- experts (a mixture of them: Shazeer 2017; Fedus 2021) --------------------------------------------
+
+struct RouteOptions {
+  int64_t count = 1;  // experts for a token, J
+  /// The weights are shares of a softmax over all experts (OLMoE); else of one over the chosen, and add up
+  /// to 1.
+  bool share_of_all = false;
+};
+struct Routed {
+  Stage weights, chosen;  // [...,M], 0 where not chosen; [...,J] i64, the largest first
+};
+/// The router's scores [...,M] -> who is chosen, the lower number first among equals, and with what weight.
+Routed route(const Scope& in, Stage logits, const RouteOptions&);
+/// x [...,C] or [...,J,C], w [M,C,F], b [M,F] or none -> [...,J,F]: each row by the matrices of its chosen
+/// experts; no other's are read.  An expert that there is not is an Error{call} when the network runs.
+Stage expert_linear(const Scope& in, Stage x, Stage w, Stage chosen, Stage b = {});
+/// x [...,J,C] -> [...,C]: by the router's weights.
+Stage expert_sum(const Scope& in, Stage x, const Routed&);
 
 /// Zeroes each element with probability `rate` and divides the others by 1 - rate; drawn from the run's seed
 /// and step, the stage's name and the element's place.

@@ -40,6 +40,8 @@ enum class Axis : char {
   K = 'K',   // colour channels of an image
   Y = 'Y',   // its lines
   X = 'X',   // its columns
+  M = 'M',   // experts of a layer
+  J = 'J',   // those that a token is sent to
 };
 
 /// A size that is not known until the network runs: it is bound, by its axis, at each run.

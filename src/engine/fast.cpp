@@ -163,8 +163,9 @@ Kernel kernel_in(const std::map<std::string, Kernel, std::less<>>& table, const 
 bool works_by_rows(const Operation& op) {
   // Of softmax and its like only those along what a row holds; attention's are inside a group.
   static const std::set<std::string, std::less<>> all = {
-      "add",      "gate",  "gelu", "layer_norm", "linear",  "log_softmax", "relu",
-      "rms_norm", "scale", "silu", "softcap",    "softmax", "tanh"};
+      "add",        "clamped_gate", "expert_linear", "expert_sum", "gate",     "gelu",
+      "layer_norm", "linear",       "log_softmax",   "relu",       "rms_norm", "route",
+      "scale",      "silu",         "softcap",       "softmax",    "tanh"};
   if (!all.contains(op.kind())) return false;
   if (!op.kind().ends_with("softmax")) return true;
   const std::string axis = op.options().word("axis", "S");
@@ -178,8 +179,9 @@ bool takes_heads(const Operation& op) {
 StageKernel stage_kernel(const Operation& op) {
   const Product* product = product_of(op);
   if (product) return product->kernel;
-  const StageKernel by_rows = kernel_in(row_kernels(), op);
-  return by_rows ? by_rows : kernel_in(position_kernels(), op);
+  for (const auto* table : {&row_kernels(), &position_kernels(), &expert_kernels()})
+    if (const StageKernel kernel = kernel_in(*table, op)) return kernel;
+  return nullptr;
 }
 
 FinishingKernel finishing_kernel(const Operation& op) {

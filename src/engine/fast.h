@@ -83,5 +83,7 @@ const std::map<std::string, StageKernel, std::less<>>& row_kernels();
 const std::map<std::string, FinishingKernel, std::less<>>& finishing_row_kernels();
 /// Those of scores by distance (fast_positions.cpp).
 const std::map<std::string, StageKernel, std::less<>>& position_kernels();
+/// Of the stages of a mixture of experts (fast_experts.cpp).
+const std::map<std::string, StageKernel, std::less<>>& expert_kernels();
 
 }  // namespace limpid

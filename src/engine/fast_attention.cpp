@@ -49,6 +49,7 @@ struct Call {
       args.bias = added.data<float>();
       args.bias_at = {added.strides()[0], added.strides()[2], added.strides()[1]};
     }
+    if (o.flag("sinks")) args.sinks = in[next++].data<float>();
     if (o.flag("alibi")) {
       for (int64_t h = 0; h < args.shape.heads; ++h)
         slopes.push_back(static_cast<float>(alibi_slope(h, args.shape.heads)));
@@ -102,7 +103,8 @@ struct Call {
 // Inputs of a group after q, k and v.
 size_t extra_inputs(const GroupInfo& group) {
   return size_t{group.options.flag("lengths")} + size_t{group.options.flag("relative_bias")} +
-         size_t{group.options.flag("patch_bias")} + size_t{group.options.flag("bias")};
+         size_t{group.options.flag("patch_bias")} + size_t{group.options.flag("bias")} +
+         size_t{group.options.flag("sinks")};
 }
 
 kernels::AttentionObservation observation(GroupWatch* watch) {
@@ -156,7 +158,7 @@ void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext&
   launch(kernels::AttentionForward(call.args, observation(watch)));
 }
 
-// q, k, v, (lengths), (bias), z, lse, lse_rest, dz -> dq, dk, dv, (dbias)
+// q, k, v, (lengths), (bias), (sinks), z, lse, lse_rest, dz -> dq, dk, dv, (dbias), (dsinks)
 void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
                         GroupWatch*) {
   Call call(group, in, context);
@@ -178,6 +180,7 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const Ru
     g.dbias = out[3].data<float>();
     g.dbias_at = {out[3].strides()[0], out[3].strides()[2], out[3].strides()[1]};
   }
+  if (group.options.flag("sinks")) g.dsinks = out.back().data<float>();
   launch(kernels::AttentionBackward(call.args, g));
 }
 
@@ -215,7 +218,7 @@ GroupKernel group_kernel(const GroupInfo& group) {
   const size_t inputs = 3 + extra_inputs(group);
   if (group.kind == "attention" && group.inputs.size() == inputs && group.outputs.size() == 3)
     return attention;
-  const size_t gradients = 3 + size_t{group.options.flag("bias")};
+  const size_t gradients = 3 + size_t{group.options.flag("bias")} + size_t{group.options.flag("sinks")};
   if (group.kind == "attention_gradient" && group.inputs.size() == inputs + 4 &&
       group.outputs.size() == gradients && !group.options.flag("relative_bias") &&
       !group.options.flag("patch_bias"))

@@ -149,7 +149,7 @@ void complete_attention(const kernels::Softmax& k, Outputs out) {
 
 template <bool k_log>
 void softmax(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
-  if (!along_last(op, in[0], "S")) return op.run(in, out, context);
+  if (!along_last(op, in[0], "S") || in.size() > 1) return op.run(in, out, context);  // with sinks
   kernels::Softmax k;
   k.x = read(in[0]);
   k.y = written(out[0]);

@@ -110,7 +110,7 @@ Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, Sta
 }
 
 // What the fused kernels are told; inputs of the group after q, k and v: the lengths, the bias table, or a
-// bias.
+// bias, the sinks.
 Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths) {
   Options options = {{"scale", score_scale(o)},
                      {"causal", o.mask == Mask::causal},
@@ -119,6 +119,7 @@ Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths)
   if (o.window_after) options.set("window_after", *o.window_after);
   if (o.first_query) options.set("first_query", o.first_query);
   if (o.softcap != 0) options.set("softcap", o.softcap);
+  if (o.sinks) options.set("sinks", true);
   if (o.positions == Positions::alibi) options.set("alibi", true);
   if (lengths) options.set("lengths", true);
   if (o.positions == Positions::relative_bias) {
@@ -175,6 +176,12 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   Stage distances;
   if (o.positions == Positions::disentangled) distances = distance_scores(in, x, q, k, o);  // [B,H,T,S]
   if (distances) inputs.push_back(distances);
+  Stage sinks;
+  if (o.sinks) {
+    sinks =
+        in.graph->parameter((in / "sinks").path, {{Axis::H, o.heads}}, {Init::Kind::normal, o.init, false});
+    inputs.push_back(sinks);
+  }
 
   Group g(in, "attention", kernel_options(in, o, static_cast<bool>(lengths)),
           inputs);                                                        // run fused; seen stage by stage
@@ -198,8 +205,9 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
                   {.lengths = lengths});
   else
     in.graph->alias((in / "scores").path, scores);
-  Stage pattern =
-      softmax((g / "pattern").as(Role::weights), scores, Axis::S, true);       // [B,H,T,S]   rows sum to 1
+  const Scope weights = (g / "pattern").as(Role::weights);
+  Stage pattern = o.sinks ? softmax_beside_sinks(weights, scores, sinks)
+                          : softmax(weights, scores, Axis::S, true);           // [B,H,T,S]   rows sum to 1
   const Stage lse = pattern.output("lse"), rest = pattern.output("lse_rest");  // [B,H,T]
   if (o.dropout > 0) pattern = dropout((g / "pattern_dropout").as(Role::weights), pattern, o.dropout);
   const Stage z = weighted_sum((g / "z").as(Role::value), pattern, v);  // [B,T,H,D]

@@ -13,6 +13,7 @@ namespace {
 // file must not ask for billions of them.
 constexpr int64_t k_most_layers = 1000;
 constexpr int64_t k_most_width = 1 << 24;  // a thousand times what was published
+constexpr int64_t k_most_experts = 4096;   // eight times what was published
 
 void check(const TextbookConfig& c) {
   if (!c.vectors && c.vocabulary < 1)
@@ -55,7 +56,16 @@ void check_disentangled(const AttentionOptions& a, const std::string& of) {
   options_of(position_buckets(options_of(o.buckets)));
 }
 
+void check(const FeedForwardOptions& o, const std::string& of) {
+  if (!o.experts) return;
+  const ExpertOptions& e = *o.experts;
+  if (e.count < 1 || e.count > k_most_experts || e.chosen < 1 || e.chosen > e.count)
+    fail_call(of, ": ", e.chosen, " of ", e.count, " experts for a token, expected at least 1 of 1 to ",
+              k_most_experts);
+}
+
 void check(const BlockOptions& o, const std::string& of, int64_t width) {
+  check(o.feed_forward, of);
   const AttentionOptions& a = o.attention;
   // Products of a few sizes stay numbers of 64 bits.
   if (a.heads > k_most_width || a.width > k_most_width || a.heads * a.width > k_most_width ||

@@ -263,6 +263,7 @@ const auto describe_attention = [](auto& v, auto& c) {
   v("window_after", c.window_after);
   v("scale", c.scale);
   v("softcap", c.softcap);
+  v("sinks", c.sinks);
   v("bias", c.bias);
   v("key_bias", c.key_bias);
   v("out_bias", c.out_bias);
@@ -284,11 +285,25 @@ const auto describe_attention = [](auto& v, auto& c) {
   v("each", c.each);
 };
 
+const auto describe_clamped_gate = [](auto& v, auto& c) {
+  v("limit", c.limit);
+  v("slope", c.slope);
+};
+
+const auto describe_experts = [](auto& v, auto& c) {
+  v("count", c.count);
+  v("chosen", c.chosen);
+  v("share_of_all", c.share_of_all);
+  v("router_bias", c.router_bias);
+};
+
 const auto describe_feed_forward = [](auto& v, auto& c) {
   v("width", c.width);
   v("activation", c.activation, k_activations);
   v("gated", c.gated);
   v("bias", c.bias);
+  v.part("clamped", c.clamped, describe_clamped_gate);
+  v.part("experts", c.experts, describe_experts);
 };
 
 const auto describe_block = [](auto& v, auto& c) {

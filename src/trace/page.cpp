@@ -89,6 +89,8 @@ void print_letters(Paper& paper, const Reading& reading) {
       {static_cast<Axis>('E'), "pairs that a position turns"},
       {Axis::C, "width of the model"},
       {Axis::F, "width of the feed-forward layer"},
+      {Axis::M, "experts"},
+      {Axis::J, "experts that a token is sent to"},
       {Axis::V, "candidates"}};
   std::string out;
   for (const auto& [axis, meaning] : k_meanings) {

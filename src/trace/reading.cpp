@@ -116,6 +116,17 @@ int64_t Reading::heads(int64_t layer) const {
   return axis < 0 ? 1 : std::max<int64_t>(1, graph().value(q).shape[axis].size);
 }
 
+bool Reading::has_sinks(int64_t layer) const {
+  const int pattern = in_layer(layer, "attn.pattern"),
+            stage = pattern < 0 ? -1 : graph().value(pattern).stage;
+  return stage >= 0 && graph().stage(stage).operation->options().flag("sinks");
+}
+
+std::string Reading::weights_said(int64_t layer) const {
+  return has_sinks(layer) ? "weights, of which the head's sink takes what they lack of 1"
+                          : "weights that add up to 1";
+}
+
 int64_t Reading::key_heads(int64_t layer) const {
   const int k = in_layer(layer, "attn.k");
   const int axis = k < 0 ? -1 : graph().value(k).shape.find(Axis::G);

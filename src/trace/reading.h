@@ -51,6 +51,10 @@ class Reading {
   /// How many heads look: the H of the layer's queries.
   int64_t heads(int64_t layer) const;
   int64_t key_heads(int64_t layer) const;
+  /// Whether the layer's heads have sinks, so that a row of weights adds up to less than 1.
+  bool has_sinks(int64_t layer) const;
+  /// What softmax makes of a layer's scores: "weights that add up to 1".
+  std::string weights_said(int64_t layer) const;
   void require_layer(int layer) const;
   void require_head(int layer, int head) const;
 

@@ -184,7 +184,8 @@ void TokenPage::print_scores() {
     const double value = lse->numbers.at({head_.head, lse->find(token_)});
     const std::string number = Figures({value}, options_.decimals).text(value);
     paper_.paragraph(join("weight = exp(", columns_[columns_.size() - 2].title, " - ", number, "); ", number,
-                          " is the log of the sum of exp over the row"),
+                          " is the log of the sum of exp over the row",
+                          reading_.has_sinks(head_.layer) ? " and the head's sink" : ""),
                      0, Ink::faint);
   }
 }

@@ -60,10 +60,15 @@ std::vector<NumbersPage> pages_of(const Reading& reading, const FigureOptions& o
       const size_t scores = e.parts.size() > 3 ? 3 : e.parts.size();
       const bool softmax = e.parts.size() > 3;
       out.push_back({softmax ? "The numbers: scores" : "The numbers: scores and weights",
-                     softmax ? "scores = Q K^T / sqrt(D)" : "weights = softmax(Q K^T / sqrt(D))",
+                     softmax                      ? "scores = Q K^T / sqrt(D)"
+                     : reading.has_sinks(o.layer) ? "weights = softmax(Q K^T / sqrt(D)) beside a sink"
+                                                  : "weights = softmax(Q K^T / sqrt(D))",
                      slice(e, 0, scores)});
       if (softmax)
-        out.push_back({"The numbers: weights", "A[t,s] = exp(Z[t,s]) / sum_s' exp(Z[t,s'])", slice(e, 2, 4)});
+        out.push_back({"The numbers: weights",
+                       reading.has_sinks(o.layer) ? "A[t,s] = exp(Z[t,s]) / (exp(sink) + sum_s' exp(Z[t,s']))"
+                                                  : "A[t,s] = exp(Z[t,s]) / sum_s' exp(Z[t,s'])",
+                       slice(e, 2, 4)});
     } else if (e.line == Equation::Line::output) {
       out.push_back({"The numbers: the output", "z[t] = sum_s A[t,s] v[s]", e});
     }
@@ -89,8 +94,8 @@ void add_numbers(std::vector<Slide>& pages, const Reading& reading, const Figure
     PageWords words = {page.title, join(page.figure.words, ". Layer ", o.layer, ", head ", o.head, "."),
                        page.equation, page.figure.said};
     if (page.figure.line == Equation::Line::scores && page.figure.parts.size() == 2)
-      words.foot = join("Softmax turns every row of scores into weights that add up to 1. Layer ", o.layer,
-                        ", head ", o.head, ".");
+      words.foot = join("Softmax turns every row of scores into ", reading.weights_said(o.layer), ". Layer ",
+                        o.layer, ", head ", o.head, ".");
     if (page.figure.severed) {
       words.foot += " What follows the bar was edited: it is not computed from what stands before it.";
       words.equation = k_unedited + words.equation;
@@ -192,9 +197,8 @@ class TokenPages {
     const std::string edit = edit_of_weights();
     const std::string said =
         join(edit.empty()
-                 ? join("Its query against every key: dot product, scaled, and softmax makes weights that "
-                        "add up to 1.",
-                        cut_words())
+                 ? join("Its query against every key: dot product, scaled, and softmax makes ",
+                        reading_.weights_said(o_.layer), ".", cut_words())
                  : join("Its query against every key. Edited on the way (", elided(edit, k_hall_size, 500),
                         "): what is marked is not computed from what stands before it."),
              " Layer ", o_.layer, ", head ", o_.head, ".");

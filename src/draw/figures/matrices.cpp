@@ -175,10 +175,9 @@ std::vector<Equation> equations_of(const Reading& reading, int layer, int head) 
       e.under.push_back("softmax");
     }
     for (size_t i = 2; i < e.parts.size(); ++i) e.parts[i].mask = hidden, e.parts[i].square = true;
-    e.said =
-        join("Scores = Q K\xe1\xb5\x80 / sqrt(D), D = ", q->columns,
-             ": each query's dot product with each key. Softmax turns each row of scores into weights that "
-             "add up to 1; cells that the mask takes away are empty.");
+    e.said = join("Scores = Q K\xe1\xb5\x80 / sqrt(D), D = ", q->columns,
+                  ": each query's dot product with each key. Softmax turns each row of scores into ",
+                  reading.weights_said(layer), "; cells that the mask takes away are empty.");
     out.push_back(std::move(e));
   }
   if (pattern && v && z) {

@@ -111,6 +111,10 @@ struct TensorRule {
     as_is,   // the same numbers in the same order
     linear,  // stored [out,in]; ours is [in,out]
     vector,  // one axis; a part may be cut from it
+    // Of every expert of a layer (expert_tensors.h), a part of whose outputs may be cut out:
+    experts,        // stored [M,in,out], or a bias [M,out]
+    mxfp4_experts,  // numbers of 4 bits and their scales, stored [M,out,in]
+    experts_apart,  // a tensor [out,in] for each: a # in the name stands for the expert's number
   };
   std::string ours, theirs;
   Layout layout = Layout::as_is;
@@ -144,6 +148,12 @@ class TensorTable {
   void vector(std::string ours, std::string theirs, Part part = {}) {
     add({std::move(ours), std::move(theirs), TensorRule::Layout::vector, part});
   }
+  void experts(std::string ours, std::string theirs, Part part = {}) {
+    add({std::move(ours), std::move(theirs), TensorRule::Layout::experts, part});
+  }
+  /// The router and its experts, blocks.*.mlp: from ROUTER.weight, and EXPERTS.#.GATE.weight and so on.
+  void experts_apart(const std::string& router, const std::string& experts, const std::string& gate,
+                     const std::string& up, const std::string& down);
   /// OURS.w and .b from THEIRS.weight and .bias.
   void norm(const std::string& ours, const std::string& theirs, double offset = 0);
   /// "attn.W_Q", "b_Q": W and b of one projection, blocks.*.HERE.W_NAME, from THEIRS.weight and .bias.

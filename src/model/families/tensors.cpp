@@ -7,6 +7,7 @@
 #include "core/label.h"
 #include "limpid/engine.h"
 #include "limpid/network.h"
+#include "model/families/expert_tensors.h"
 
 namespace limpid {
 
@@ -19,6 +20,14 @@ void TensorTable::projection(const std::string& here, const std::string& name, c
                              Part part) {
   linear("blocks.*." + here + ".W_" + name, theirs + ".weight", part);
   vector("blocks.*." + here + ".b_" + name, theirs + ".bias", part);
+}
+
+void TensorTable::experts_apart(const std::string& router, const std::string& experts,
+                                const std::string& gate, const std::string& up, const std::string& down) {
+  linear("blocks.*.mlp.W_router", router + ".weight");
+  for (const auto& [ours, theirs] : {std::pair{"in", gate}, {"up", up}, {"out", down}})
+    add({std::string("blocks.*.mlp.experts.W_") + ours, experts + ".#." + theirs + ".weight",
+         TensorRule::Layout::experts_apart});
 }
 
 std::optional<std::string> star_of(const std::string& pattern, const std::string& name) {
@@ -42,6 +51,12 @@ std::string with_star(std::string pattern, const std::string& star) {
 
 namespace {
 
+std::string with_expert(std::string pattern, int64_t expert) {
+  if (const size_t at = pattern.find('#'); at != std::string::npos)
+    pattern.replace(at, 1, std::to_string(expert));
+  return pattern;
+}
+
 class Mapper {
  public:
   Mapper(const TensorTable& table, const TensorSource& file, Head head)
@@ -51,7 +66,7 @@ class Mapper {
     for (const std::string& prefix : table.prefixes) {
       prefix_ = prefix;
       for (const TensorRule& rule : table.rules)
-        if (file.find(prefix + with_star(rule.theirs, "0"))) return;
+        if (file.find(prefix + with_expert(with_star(rule.theirs, "0"), 0))) return;
     }
     prefix_ = table.prefixes.front();
   }
@@ -59,6 +74,8 @@ class Mapper {
   Tensor parameter(const Value& value) {
     const auto [rule, name] = source_of(value);
     used_.insert(name);
+    if (rule->layout == TensorRule::Layout::experts_apart) return experts_apart(*rule, value);
+    if (rule->layout == TensorRule::Layout::mxfp4_experts) used_.insert(scales_of(name));
     Tensor read_whole = read(*rule, name, value);
     file_.forget(name);
     return read_whole;
@@ -92,9 +109,10 @@ class Mapper {
     for (const TensorRule& rule : table_.rules) {
       const auto star = star_of(rule.ours, value.name);
       if (!star || (rule.of_words && !words_)) continue;
-      const std::string name = found(with_star(rule.theirs, *star));
+      const std::string theirs = with_expert(with_star(rule.theirs, *star), 0);
+      const std::string name = found(theirs);
       if (!name.empty()) return {&rule, name};
-      missing_ = prefix_ + with_star(rule.theirs, *star);  // another rule may name it otherwise
+      missing_ = prefix_ + theirs;  // another rule may name it otherwise
     }
     if (!missing_.empty())
       fail_work(file_.name(), ": tensor '", missing_, "' is missing, which holds ", value.name, " ",
@@ -198,8 +216,25 @@ class Mapper {
     fail_work(file_.name(), ": tensor '", visible_line(name), "' is ", is.text(), ", expected ", expected);
   }
 
+  Tensor experts_apart(const TensorRule& rule, const Value& value) {
+    std::vector<std::string> names;
+    for (int64_t m = 0; m < value.shape[0].size; ++m) {
+      const std::string theirs = with_expert(with_star(rule.theirs, *star_of(rule.ours, value.name)), m);
+      const std::string name = found(theirs);
+      names.push_back(name.empty() ? prefix_ + theirs : name);
+      used_.insert(names.back());
+    }
+    return read_experts_apart(file_, names, value.shape);
+  }
+
   Tensor read(const TensorRule& rule, const std::string& name, const Value& value) const {
     const Shape& own = value.shape;
+    const bool packed = rule.layout == TensorRule::Layout::mxfp4_experts;
+    if (packed || rule.layout == TensorRule::Layout::experts) {
+      require_part(rule.part, name, own[own.rank() - 1].size);
+      return packed ? read_mxfp4_experts(file_, name, rule.part, own)
+                    : read_experts(file_, name, rule.part, own);
+    }
     Tensor stored = file_.read(name);
     if (!is_floating(stored.dtype()))
       fail_work(file_.name(), ": tensor '", visible_line(name), "' holds ", limpid::name(stored.dtype()),
@@ -216,6 +251,10 @@ class Mapper {
       case TensorRule::Layout::vector:
         numbers(rule, name, from, out);
         break;
+      case TensorRule::Layout::experts:
+      case TensorRule::Layout::mxfp4_experts:
+      case TensorRule::Layout::experts_apart:
+        break;  // above
     }
     if (rule.offset != 0)
       for (int64_t i = 0; i < out.count(); ++i) out.data<float>()[i] += static_cast<float>(rule.offset);
@@ -240,18 +279,6 @@ class Mapper {
     std::copy_n(from.data<float>() + skipped, out.count(), out.data<float>());
   }
 
-  // Calls f(output, where it is stored) for the outputs that the part means, in order.
-  template <class F>
-  static void each_output(const Part& part, int64_t outputs, F&& f) {
-    const Part p = part.inner ? part : Part{1, outputs, 0, outputs, 1};
-    int64_t to = 0;
-    for (int64_t o = 0; o < p.outer; ++o)
-      for (int64_t i = p.begin; i < p.end; ++i)
-        for (int64_t d = 0; d < p.width; ++d) f(to++, (o * p.inner + i) * p.width + d);
-  }
-  static int64_t stored_outputs(const Part& part, int64_t outputs) {
-    return part.inner ? part.outer * part.inner * part.width : outputs;
-  }
   void require_part(const Part& part, const std::string& name, int64_t outputs) const {
     if (part.inner && part.outer * (part.end - part.begin) * part.width != outputs)
       fail_work(file_.name(), ": tensor '", visible_line(name),

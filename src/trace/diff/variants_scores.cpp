@@ -170,7 +170,15 @@ List of_mask(const StageCall& c) {
 
 List of_softmax(const StageCall& c) {
   List out;
-  if (c.in[0]->shape().rank() == 4)
+  const bool sinks = c.options().flag("sinks");
+  if (sinks) {
+    Options without = c.options();
+    without.set("sinks", false);
+    out.push_back({"the sinks are left out", 0, [without](const StageCall& call) {
+                     return call.run(call.stage.operation->kind(), without, {call.in[0]});
+                   }});
+  }
+  if (c.in[0]->shape().rank() == 4 && !sinks)
     out.push_back(changed("softmax over the queries in place of the keys", "axis", std::string("T")));
   out.push_back(after("softmax with 1 more in the denominator", [](Tensor& y, const StageCall& call) {
     const int64_t width = y.shape()[y.shape().rank() - 1].size;
