@@ -209,9 +209,11 @@ TEST_F(ExpertFamilies, ATensorForEachExpert) {
   const Model m = load();
   EXPECT_EQ(m.parameters().at("blocks.0.mlp.experts.W_up").at({2, 7, 5}),
             file.tensors.at(in + "experts.2.w3.weight").at({5, 7}));
+  file.tensors[in + "gate.weight"] = drawn({2, k_width});
   config(2);  // one expert is left over
   EXPECT_NE(message().find("experts.2.w1.weight' [32,64] belongs to nothing"), std::string::npos)
       << message();
+  file.tensors[in + "gate.weight"] = drawn({4, k_width});
   config(4);
   EXPECT_NE(message().find("experts.3.w1.weight' is missing"), std::string::npos) << message();
   config(5000);

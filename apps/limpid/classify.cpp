@@ -188,8 +188,7 @@ Work add_classify(CLI::App& app) {
       "  limpid classify \"What a day!\" --model FOLDER\n"
       "  limpid classify --lines texts.txt --model bert-base-NER --json\n"
       "  limpid classify cat.jpg photos/ --model vit-base-patch16-224 --top 3\n"
-      "  limpid classify cat.jpg --model clip-vit-base-patch32 --labels cat,dog --label-text \"a photo of a "
-      "{}\"\n");
+      "  limpid classify cat.jpg --model clip-vit-base-patch32 --labels cat,dog\n");
   return [call](const Terminal& terminal) { run(*call, terminal); };
 }
 

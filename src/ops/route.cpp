@@ -215,7 +215,7 @@ void register_route(Registry& all) {
   const Options two = {{"count", int64_t{2}}}, shares = {{"count", int64_t{2}}, {"share_of_all", true}};
   all.add<Route>("route", {{two, {{logits, DType::f32, -3, 3}}},
                            {shares, {{logits, DType::f32, -3, 3}}},
-                           {{}, {{{{Axis::M, 4}}}}},
+                           {{{"share_of_all", true}}, {{{{Axis::M, 4}}}}},
                            {{{"count", int64_t{5}}}, {{logits}}}});
   // Of distinct experts: one a row is enough for the arithmetic.
   const Example::Input one = {{{Axis::B, 2}, {Axis::T, 3}, {Axis::J, 1}}, DType::i64, 0, 5, false};
