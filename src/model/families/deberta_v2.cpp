@@ -135,6 +135,8 @@ TensorTable tensors_of_deberta_v2(const HubConfig& c, const Architecture& a) {
   t.of_words = false;
   t.ignored.insert(t.ignored.end(),
                    {"lm_predictions.*", "*mask_predictions.*", "*embeddings.position_embeddings.weight"});
+  if (a.stack.blocks[0].attention.positions != Positions::disentangled)  // then nothing reads these
+    t.ignored.insert(t.ignored.end(), {"*encoder.rel_embeddings.weight", "*encoder.LayerNorm.*"});
   return t;
 }
 
