@@ -137,22 +137,28 @@ Stage rows_of(Graph& graph, const std::string& name, Axis axis) {
   return graph.input(name, {{Axis::B, k_symbolic}, {axis, k_symbolic}, {Axis::C, 8}});
 }
 
-// The lengths of a batch's texts are an input of the group, but nothing that is attended to.
+// The lengths of a batch's texts are an input of the group, but nothing that is attended to; nor are the rows
+// of distances that disentangled attention reads.
 TEST(DrawTest, AnEncodersAttentionIsSelfAttention) {
-  Architecture a = architecture_of(gpt(1, 2, 16));
-  a.stack.blocks[0].attention.mask = Mask::none;
-  a.head.kind = Head::masked_word;
-  Graph graph(operations());
-  build(graph, a);
-  const Scene scene = network_scene(graph);
-  ASSERT_GE(scene.frames.size(), 1u);
-  bool found = false;
-  for (const SceneFrame& frame : scene.frames) found = found || frame.title.text == "Self-Attention, 2 heads";
-  EXPECT_TRUE(found);
-  const Scene inside = attention_scene(graph);
-  EXPECT_EQ(faults(inside), "");
-  EXPECT_TRUE(has_label(inside, "Lengths"));
-  EXPECT_FALSE(has_label(inside, "Memory"));
+  for (const Positions positions : {Positions::none, Positions::disentangled}) {
+    Architecture a = architecture_of(gpt(1, 2, 16));
+    a.stack.blocks[0].attention.mask = Mask::none;
+    a.stack.blocks[0].attention.positions = positions;
+    a.head.kind = Head::masked_word;
+    Graph graph(operations());
+    build(graph, a);
+    const Scene scene = network_scene(graph);
+    ASSERT_GE(scene.frames.size(), 1u);
+    bool found = false;
+    for (const SceneFrame& frame : scene.frames)
+      found = found || frame.title.text == "Self-Attention, 2 heads";
+    EXPECT_TRUE(found) << name(positions);
+    EXPECT_EQ(faults(scene), "") << name(positions);
+    const Scene inside = attention_scene(graph);
+    EXPECT_EQ(faults(inside), "") << name(positions);
+    EXPECT_TRUE(has_label(inside, "Lengths")) << name(positions);
+    EXPECT_FALSE(has_label(inside, "Memory")) << name(positions);
+  }
 }
 
 TEST(DrawTest, WhatLeavesTheLastBlockIsTheLastHiddenState) {

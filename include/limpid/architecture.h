@@ -158,7 +158,7 @@ struct BlockOptions {
 };
 
 /// What the first block left, and a convolution along the rows of what it read: norm(x + act(conv(x0)))
-/// (DeBERTa-v2 xlarge).  Parameters conv.W, conv.b, conv.ln.w, conv.ln.b.
+/// (DeBERTa-v2 xlarge).  Its stages and parameters stand under blocks.0.conv.
 struct ConvolutionOptions {
   int64_t size = 3;  // rows, odd
   Activation activation = Activation::tanh;

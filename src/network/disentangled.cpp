@@ -67,7 +67,7 @@ Stage distance_scores(const Scope& in, Stage x, Stage q, Stage k, const Attentio
   const Stage rows = distance_rows(in, x, o);
   Stage c2p, p2c;
   if (d.content_to_position) {
-    const Note made = {"Linear Transform (K)", transform("K_pos", "K", o),
+    const Note made = {"Keys of Distances", transform("K_pos", "K", o),
                        "What each distance offers to be found by."};
     const Stage keys = of_distances((in / "k_pos").as(Role::key).saying(made), rows, k, "K_pos", o);
     const Note note = {"Content to Position", "C[t,s] = q[t] . k_pos[t - s]" + text_of_score_scale(o),
@@ -75,7 +75,7 @@ Stage distance_scores(const Scope& in, Stage x, Stage q, Stage k, const Attentio
     c2p = position_scores((in / "c2p").saying(note), q, keys, {d.buckets, false, score_scale(o)});
   }
   if (d.position_to_content) {
-    const Note made = {"Linear Transform (Q)", transform("Q_pos", "Q", o),
+    const Note made = {"Queries of Distances", transform("Q_pos", "Q", o),
                        "What each distance is looking for."};
     const Stage queries = of_distances((in / "q_pos").as(Role::query).saying(made), rows, q, "Q_pos", o);
     const Note note = {"Position to Content", "P[t,s] = k[s] . q_pos[t - s]" + text_of_score_scale(o),

@@ -33,7 +33,7 @@ Stage stack(const Scope& in, Stage x, const Stack& o, const BlockContext& c) {
     if (layer > 0) in.graph->alias((here / "resid_pre").path, x);
     if (layer > 0 && o.shared) in.graph->share_parameters(here.path + ".", (in / "blocks.0.").path);
     x = block(here, x, o.block(layer), c);  // [B,T,C]
-    if (layer == 0 && o.convolution) x = convolved(in / "conv", read, x, *o.convolution, c.lengths);
+    if (layer == 0 && o.convolution) x = convolved(here / "conv", read, x, *o.convolution, c.lengths);
   }
   if (!o.final_norm) return x;
   const Note note = {"", "", "Brings every token's numbers to the same size before the prediction."};

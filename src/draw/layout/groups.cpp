@@ -118,9 +118,13 @@ std::string counted(int64_t count, const std::string& word) {
 
 // "Self-Attention, 12 heads, 4 key/value heads"; what attends to values from elsewhere is cross-attention.
 std::string title_of(const Graph& graph, const GroupInfo& info, const Framed& frame, const Outline& outline) {
+  const auto has_places = [&](int value) {  // the rows of distances are no place to attend to
+    const Shape& shape = graph.value(value).shape;
+    return shape.find(Axis::T) >= 0 || shape.find(Axis::S) >= 0;
+  };
   std::set<int> sources;
   for (const Edge& e : outline.edges)
-    if (e.value >= 0 &&
+    if (e.value >= 0 && has_places(e.value) &&
         is_floating(graph.value(e.value).dtype) &&  // the lengths of texts are no place to attend to
         has(frame, e.to) && !has(frame, e.from) && !outline.nodes[static_cast<size_t>(e.from)].constant)
       sources.insert(e.from);

@@ -118,9 +118,9 @@ TensorTable tensors_of_deberta_v2(const HubConfig& c, const Architecture& a) {
   t.projection("attn", "K_pos", self + "pos_key_proj");
   t.table("rel_embed.W_rel", "encoder.rel_embeddings.weight");
   t.norm("ln_rel", "encoder.LayerNorm");
-  t.linear("conv.W", "encoder.conv.conv.weight");
-  t.vector("conv.b", "encoder.conv.conv.bias");
-  t.norm("conv.ln", "encoder.conv.LayerNorm");
+  t.linear("blocks.0.conv.W", "encoder.conv.conv.weight");
+  t.vector("blocks.0.conv.b", "encoder.conv.conv.bias");
+  t.norm("blocks.0.conv.ln", "encoder.conv.LayerNorm");
   t.linear("embed.W_proj", "embeddings.embed_proj.weight");
   t.of_words = true;
   if (has_newer_words(c)) std::erase_if(t.rules, [](const TensorRule& rule) { return rule.of_words; });
@@ -135,6 +135,8 @@ TensorTable tensors_of_deberta_v2(const HubConfig& c, const Architecture& a) {
   t.of_words = false;
   t.ignored.insert(t.ignored.end(),
                    {"lm_predictions.*", "*mask_predictions.*", "*embeddings.position_embeddings.weight"});
+  if (a.stack.blocks[0].attention.positions != Positions::disentangled)  // then nothing reads these
+    t.ignored.insert(t.ignored.end(), {"*encoder.rel_embeddings.weight", "*encoder.LayerNorm.*"});
   return t;
 }
 
