@@ -87,5 +87,18 @@ class Watch(Case):
         self.refused(2, ".safetensors or .npz", "generate", "Life", *MODEL, "-o", "written.txt")
 
 
+class Samples(Case):
+    def test_samples_are_texts_of_the_next_seeds(self):
+        drawn = ["generate", "Life is", "--tokens", "12", "--temperature", "1"]
+        single = [self.ok(*drawn, "--seed", str(seed)) for seed in (5, 6, 7)]
+        self.assertEqual(self.ok(*drawn, "--seed", "5", "--samples", "3"), "\n".join(single))
+        self.assertEqual(len(set(single)), 3)
+        wholes = [json.loads(line) for line in self.ok(*drawn, "--seed", "5", "--samples", "3", "--json").splitlines() if '"prompt"' in line]
+        self.assertEqual([(w["seed"], "Life is" + w["text"] + "\n") for w in wholes], list(zip((5, 6, 7), single)))
+        self.refused(2, "add --temperature", "generate", "Life", "--samples", "2")
+        self.refused(2, "--watch is of one text", *drawn, "--samples", "2", "--watch")
+        self.refused(2, "--samples", *drawn, "--samples", "0")
+
+
 if __name__ == "__main__":
     sys.exit(run_cases(__name__))

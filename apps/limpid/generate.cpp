@@ -21,6 +21,7 @@ struct GenerateCall {
   std::string out;  // where the trace is kept
   bool chat = false;
   std::optional<std::string> system;  // message of a chat
+  int64_t samples = 1;
   GenerateOptions options;
 };
 
@@ -147,15 +148,18 @@ void check(const GenerateCall& call) {
   if (!call.out.empty() && !call.out.ends_with(".safetensors") && !call.out.ends_with(".npz"))
     fail_call("-o ", call.out, ": a trace is kept as .safetensors or .npz; give a name that ends so");
   if (call.system && !call.chat) fail_call("--system is for --chat; add it, or leave --system out");
+  if (call.samples == 1) return;
+  if (call.options.sample.temperature == 0)
+    fail_call("--samples ", call.samples,
+              " without a temperature writes the same text each time; add --temperature 0.8 or so");
+  for (const auto& [given, option] :
+       {std::pair{!call.out.empty(), "-o"}, {call.watch, "--watch"}, {call.stats, "--stats"}})
+    if (given) fail_call(option, " is of one text; leave it or --samples out");
 }
 
-void generate(const GenerateCall& call, const Terminal& terminal) {
-  check(call);
-  const std::string given = text_of(call.text);
-  const Model model = open_model(call.model);
-  if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
+void generate_one(const GenerateCall& call, const Model& model, const std::string& given,
+                  GenerateOptions options, const Terminal& terminal) {
   Stopwatch watch;
-  GenerateOptions options = call.options;
   int64_t outgrown = 0;
   options.on_slide = [&](int64_t context) { outgrown = context; };
   constexpr int64_t k_weights = 3;
@@ -183,6 +187,20 @@ void generate(const GenerateCall& call, const Terminal& terminal) {
       "limpid: note: the text outgrew the %lld tokens that the model reads at a time; it went on from "
       "the latest of them\n",
       static_cast<long long>(outgrown));
+}
+
+// Each sample's draws start from a seed of its own, the next number.
+void generate(const GenerateCall& call, const Terminal& terminal) {
+  check(call);
+  const std::string given = text_of(call.text);
+  const Model model = open_model(call.model);
+  if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
+  for (int64_t i = 0; i < call.samples; ++i) {
+    GenerateOptions options = call.options;
+    options.seed += static_cast<uint64_t>(i);
+    if (i > 0 && !call.json) print("\n");
+    generate_one(call, model, given, std::move(options), terminal);
+  }
 }
 
 }  // namespace
@@ -238,6 +256,10 @@ Work add_generate(CLI::App& app) {
                 "Reads the whole text again for every token: the same tokens, later.");
   sub->add_option("--seed", call->options.seed,
                   "What the draws start from: the same seed gives the same text (0).")
+      ->type_name("N");
+  sub->add_option("--samples", call->samples,
+                  "So many texts, drawn with this seed, the next number, and so on (1); needs a temperature.")
+      ->check(CLI::Range(1, 1 << 20).description(""))
       ->type_name("N");
   sub->add_flag("--json", call->json,
                 "Prints an object a token instead, and one of the whole text at the end.");
