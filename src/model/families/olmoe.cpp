@@ -12,7 +12,7 @@ Architecture architecture_of_olmoe(const HubConfig& c) {
   c.refuse("clip_qkv");
   block.attention.query_key_norm = block.norm;
   block.attention.query_key_norm_joins_heads = true;
-  block.feed_forward.experts = {.count = c.size("num_experts", 64),
+  block.feed_forward.experts = {.count = c.size("num_experts", c.size("num_local_experts", 64)),
                                 .chosen = c.size("num_experts_per_tok", 8),
                                 .share_of_all = !c.flag("norm_topk_prob", false)};
   return a;

@@ -24,7 +24,7 @@ Architecture architecture_of_qwen3_moe(const HubConfig& c) {
     BlockOptions made = block;
     if (type == "dense") return made;
     made.feed_forward.width = c.size("moe_intermediate_size");
-    made.feed_forward.experts = {.count = c.size("num_experts", 128),
+    made.feed_forward.experts = {.count = c.size("num_experts", c.size("num_local_experts", 128)),
                                  .chosen = c.size("num_experts_per_tok", 8),
                                  .share_of_all = !c.flag("norm_topk_prob", false)};
     return made;
