@@ -30,8 +30,11 @@ class ClampedGateBase : public Operation {
   R opened(R a) const {  // 1 / (1 + exp(-slope a))
     return 1 / (1 + std::exp(static_cast<R>(-slope_) * a));
   }
-  Expr least(const Expr& x) const { return Expr(-1) * maximum({Expr(-1) * x, Expr(-limit_)}); }
-  Expr within(const Expr& x) const { return maximum({least(x), Expr(-limit_)}); }
+  // What lies within the limits is itself.
+  Expr least(const Expr& x) const {
+    return x.value() > limit_ ? Expr(-1) * maximum({Expr(-1) * x, Expr(-limit_)}) : x;
+  }
+  Expr within(const Expr& x) const { return x.value() < -limit_ ? maximum({x, Expr(-limit_)}) : least(x); }
   Expr opened(const Expr& a) const { return Expr(1) / (Expr(1) + exp(Expr(-slope_) * a)); }
 
   double limit_, slope_;

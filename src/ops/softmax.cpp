@@ -218,7 +218,7 @@ class SoftmaxSinkGradient final : public Operation {
     require_inputs(in, 5, 5);
     require_sinks(in[0], in[2], Axis::S);
     if (!fit(in[1], in[0])) fail_call("the gradient is ", in[1].text(), ", expected ", in[0].text());
-    for (size_t i : {3, 4})
+    for (size_t i : {size_t{3}, size_t{4}})
       if (!fit(in[i], in[0].part(0, 3)))
         fail_call(i == 3 ? "lse is " : "lse_rest is ", in[i].text(), ", expected ", in[0].part(0, 3).text());
     return {{"", in[2]}};

@@ -221,6 +221,10 @@ std::string Reading::thing(Axis axis) const {
       return "position";
     case Axis::N:
       return "bucket";
+    case Axis::M:
+      return "expert";
+    case Axis::J:
+      return "chosen expert";
     default:
       return "number";
   }

@@ -25,6 +25,8 @@ std::string meaning(Axis axis, const std::string& token) {
                                                     {Axis::D, "head width"},
                                                     {Axis::C, "model width"},
                                                     {Axis::F, "feed-forward width"},
+                                                    {Axis::M, "experts"},
+                                                    {Axis::J, "experts for a token"},
                                                     {Axis::P, "rows of positions"},
                                                     {Axis::N, "buckets of distance"},
                                                     {Axis::R, "hops"}};
