@@ -332,8 +332,6 @@ def keep(reference, folder):
 
 def check(program, family, config_name, model_name, options, folder):
     options = dict(options, attn_implementation="eager")
-    if family in WRITES:
-        options["experts_implementation"] = "eager"  # the others ask for widths that 16 bytes divide
     for unused in ("bos_token_id", "eos_token_id"):
         options.setdefault(unused, 3)
     model = getattr(transformers, model_name)(getattr(transformers, config_name)(**options)).eval()

@@ -7,6 +7,16 @@ namespace limpid {
 
 void build_textbook(Graph&, const TextbookConfig&, Purpose);
 void build_parts(Graph&, const Architecture&, Purpose);
+/// Images beside texts, whose vector is "embedding": "logits" [images,texts], and when training the loss of
+/// pairs that stand in the same place of both lists.
+void build_pairs(Graph&, const Architecture&, bool training);
+
+/// Throws Error{call} where no such network can be built, naming what is wrong with the description.
+void check(const TextbookConfig&);
+void check(const GptConfig&);
+void check(const Architecture&);
+/// Does no row of it see what comes after?
+bool causal(const Stack&);
 
 /// Input `name` [B,T] -> x [B,T,C], what the first block under `in` reads; `table` [V,E]; `lengths` [B] or
 /// none.
