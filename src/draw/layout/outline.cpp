@@ -127,13 +127,20 @@ class Outliner {
   // vector, which is compared with the images'.
   bool is_handed_over(const Value& value, const StageInfo& reader) const {
     return (is_encoders(value.name) && !is_encoders(reader.name)) ||
-           (is_texts(value.name) && reader.name == "logits");
+           (is_texts(value.name) && reader.name == "logits") ||
+           (is_distances(value.name) && reader.name.find("blocks.") != std::string::npos);
+  }
+  // The rows of distances that every block reads: a block takes nothing but what the one before it gives.
+  static bool is_distances(const std::string& name) {
+    const std::string_view last = std::string_view(name).substr(name.find("encoder.") == 0 ? 8 : 0);
+    return last == "rel_embed" || last.starts_with("ln_rel.");
   }
   bool is_texts(const std::string& name) const { return pairs_ && name.starts_with("unit_embedding"); }
 
   std::string input_label(const Value& value) const {
     if (is_encoders(value.name)) return "Encoder output";
     if (is_texts(value.name)) return "Text vector";
+    if (is_distances(value.name)) return "Distances";
     if (value.dtype == DType::i64 || value.dtype == DType::boolean) return clean(capitalized(value.name));
     return clean("Input " + value.name);
   }
@@ -315,6 +322,7 @@ class Outliner {
   // What comes out at the end, without the layer it comes from: "blocks.0.attn_out" is attn_out.
   std::string result_label(int value) const {
     const std::string& name = graph_.value(value).name;
+    if (is_distances(name)) return "distances";
     if (is_encoders(name)) return "encoder output";
     if (is_texts(name)) return "text vector";
     const auto in_its_layer = [](const std::string& of) {
