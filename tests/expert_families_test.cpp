@@ -11,6 +11,7 @@
 #include <functional>
 #include <random>
 #include <tuple>
+#include <vector>
 
 #include "limpid/files.h"
 #include "limpid/model.h"
@@ -229,7 +230,7 @@ TEST_F(ExpertFamilies, AreSavedAsLimpidsOwnAndTraced) {
   EXPECT_EQ(again.hash(), m.hash());
   TraceOptions options;
   options.gradients = true;
-  const Trace trace = again.trace({1, 2, 3, 4, 5, 6, 7}, options);
+  const Trace trace = again.trace(std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7}, options);
   const Tensor &weights = trace["blocks.0.mlp.router_weights"],
                &chosen = trace["blocks.0.mlp.router_weights.chosen"];
   for (int64_t t = 0; t < 7; ++t) {
