@@ -11,6 +11,7 @@
 #include <functional>
 #include <random>
 #include <tuple>
+#include <vector>
 
 #include "limpid/files.h"
 #include "limpid/model.h"
