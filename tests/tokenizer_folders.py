@@ -53,7 +53,7 @@ def check(right, what):
 
 def trained(folder, name, **options):
     """A SentencePiece model over the sample texts; fairseq's are trained with the usual <unk>, <s>, </s>."""
-    text = "".join(sorted(p.read_text(errors="replace")[:60000] for p in DATA.glob("*.txt")))
+    text = "".join(p.read_text(errors="replace")[:60000] for p in sorted(DATA.rglob("*.txt")))
     corpus = folder / "corpus.txt"
     corpus.write_text(text[:200000])
     sentencepiece.SentencePieceTrainer.train(input=str(corpus), model_prefix=str(folder / name), minloglevel=2, num_threads=2,
@@ -63,7 +63,7 @@ def trained(folder, name, **options):
 
 def drawn(count, seed, codes):
     draw = random.Random(seed)
-    lines = [line.strip() for p in sorted(DATA.glob("*.txt")) for line in p.read_text(errors="replace").splitlines()[:400] if line.strip()]
+    lines = [line.strip() for p in sorted(DATA.rglob("*.txt")) for line in p.read_text(errors="replace").splitlines()[:400] if line.strip()]
     texts = ["", " ", "  ", "Life is short", " Life  is short ", "日本語です", "ßßß", "▁", "Life is\u00a0short\u3000now"]
     texts += draw.sample(lines, min(len(lines), count // 4))
     while len(texts) < count:

@@ -118,7 +118,7 @@ constexpr std::pair<const char*, const char*> k_unknown[] = {
 
 const Kind* kind_of(const std::string& kind) {
   for (const Kind& each : k_kinds)
-    if (kind.starts_with(each.word) || kind == each.type) return &each;
+    if (kind.starts_with(each.word) || (!kind.empty() && kind == each.type)) return &each;
   return nullptr;
 }
 
