@@ -8,6 +8,7 @@ import json
 import math
 import os
 import shutil
+import struct
 import sys
 
 import array_files
@@ -21,6 +22,21 @@ TOKENIZER = {"added_tokens": [{"id": START, "content": "<pad>", "special": True,
              "pre_tokenizer": {"type": "WhitespaceSplit"},
              "model": {"type": "WordLevel", "unk_token": "w1", "vocab": {f"w{i}": i for i in range(1, VOCABULARY - 1)}}}
 SOURCE_IDS = [3, 4, 5, 6, 7, 8, 9]
+
+
+def opus():
+    """The same words as the folder of an opus-mt model: source.spm (a protocol buffer), and vocab.json with the numbers."""
+    def field(number, data):
+        return bytes([number << 3 | 2, len(data)]) + data
+
+    def piece(text, kind=1):
+        return field(1, field(1, text.encode()) + b"\x15" + struct.pack("<f", -1) + bytes([0x18, kind]))
+    pieces = piece("<unk>", 2) + piece("<s>", 3) + piece("</s>", 3) + b"".join(piece(f"▁w{i}") for i in range(2, 90))
+    numbers = {"</s>": END, "<unk>": 1, **{f"▁w{i}": i for i in range(2, 90)}, ">>fra<<": 90, ">>deu<<": 91, "<pad>": START}
+    return {"source.spm": pieces, "target.spm": pieces, "vocab.json": json.dumps(numbers)}
+
+
+OPUS = opus()
 
 
 def ids(numbers):
@@ -151,19 +167,54 @@ class Translate(Case):
         os.remove(path("changed/tokenizer_config.json"))
         self.refused(1, "decoder_attention_heads", "translate", "--ids", "3", "--model", self.changed(decoder_attention_heads="four"))
 
-    def test_a_tokenizer_of_marians_is_said_to_be_none(self):
+    def test_an_opus_folder_is_read(self):
         model = self.changed()
-        for name in ("source.spm", "target.spm", "vocab.json"):
-            write(f"changed/{name}", "{}")
-        done = limpid("translate", "--ids", "3,4,5", "--tokens", "4", "--json", "--model", model)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("source.spm", done.stderr)
-        self.assertEqual(json.loads(done.stdout)["texts"][0]["translation"], "")
-        done = limpid("translate", "w3", "--model", model)
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("no tokenizer", done.stderr)
-        for name in ("source.spm", "target.spm", "vocab.json"):
-            os.remove(path(f"changed/{name}"))
+        for name, data in OPUS.items():
+            write(f"changed/{name}", data)
+        try:
+            one = json.loads(self.ok("translate", "w3 w4", "--tokens", "4", "--json", "--model", model))["texts"][0]
+            self.assertEqual(one["source_ids"], [3, 4, END])
+            self.assertEqual(one["translation"].split(), [f"w{i}" for i in one["ids"] if i < 90])
+            for name in ("fra", ">>fra<<"):
+                to = json.loads(self.ok("translate", "w3 w4", "--to", name, "--tokens", "4", "--json", "--model", model))["texts"][0]
+                self.assertEqual(to["source_ids"], [90, 3, 4, END])
+            again = json.loads(self.ok("translate", ">>deu<< w3 w4", "--to", "fra", "--tokens", "4", "--json", "--model", model))["texts"][0]
+            self.assertEqual(again["source_ids"], [90, 3, 4, END])
+            self.assertEqual(again["ids"], to["ids"])
+            by_ids = json.loads(self.ok("translate", "--ids", "3,4,0", "--to", "fra", "--tokens", "4", "--json", "--model", model))["texts"][0]
+            self.assertEqual(by_ids["ids"], to["ids"])
+            self.ok("translate", "w3 w4", "--to", "fra", "--tokens", "4", "--trace", path("opus.safetensors"), "--model", model)
+            self.assertEqual(len(json.loads(self.ok("trace", path("opus.safetensors"), "--json"))["source"]), 4)
+            self.refused(2, ["'xyz'", "fra, deu"], "translate", "w3", "--to", "xyz", "--model", model)
+            self.refused(2, "leave it out", "translate", "w3", "--from", "fra", "--model", model)
+            write("changed/vocab.json", "{}")
+            self.refused(1, ["vocab.json", "<unk>"], "translate", "w3", "--model", model)
+        finally:
+            for name in OPUS:
+                os.remove(path(f"changed/{name}"))
+
+    def test_languages_are_tokens(self):
+        languages = {"en_XX": 90, "fr_XX": 91, "fr_CA": 92}
+        tokenizer = dict(TOKENIZER, added_tokens=TOKENIZER["added_tokens"] + [{"id": i, "content": c, "special": True, "normalized": False}
+                                                                           for c, i in languages.items()])
+        tokenizer["model"] = dict(TOKENIZER["model"], vocab={f"w{i}": i for i in range(1, 90)})
+        tokenizer["post_processor"] = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "en_XX", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                                       "pair": [], "special_tokens": {"en_XX": {"id": "en_XX", "ids": [90]}}}
+        model = self.changed()
+        write("changed/tokenizer.json", json.dumps(tokenizer))
+        try:
+            def one(*arguments):
+                return json.loads(self.ok("translate", *arguments, "--tokens", "4", "--json", "--model", model))["texts"][0]
+            self.assertEqual(one("w3")["source_ids"], [90, 3])
+            done = one("w3", "--to", "fr_CA", "--from", "fr_XX")
+            self.assertEqual((done["source_ids"], done["ids"][0]), ([91, 3], 92))
+            self.assertEqual(one("w3", "--to", "en")["ids"][0], 90)
+            self.refused(2, "fr_XX, fr_CA", "translate", "w3", "--to", "fr", "--model", model)
+            self.refused(2, "en_XX, fr_XX, fr_CA", "translate", "w3", "--from", "klingon", "--model", model)
+            self.refused(2, "themselves", "translate", "--ids", "3", "--from", "en", "--model", model)
+        finally:
+            os.remove(path("changed/tokenizer.json"))
+        self.refused(2, "no tokens of languages", "translate", "w3", "--to", "fr", *self.model)
 
     def test_a_stored_trace_lists_as_many_tokens_as_it_has_places(self):
         self.ok("trace", "--tokens", ids(SOURCE_IDS), "--decoder", "96,5", "-o", path("s.safetensors"), *self.model)

@@ -41,7 +41,9 @@ void run(const TranslateCall& call, const Terminal& terminal) {
   TraceOptions traced;
   traced.target = std::vector<int64_t>{model.tasks().writing->start};
   traced.target->insert(traced.target->end(), all[0].ids.begin(), all[0].ids.end());
-  if (call.ids.empty())
+  const bool as_encoded =
+      call.ids.empty() && (call.trace.empty() || all[0].source == model.encode(all[0].text));
+  if (as_encoded)
     save_trace(call, model, all[0].text, traced, terminal);
   else if (!call.trace.empty())
     save(model.trace(call.ids, traced), call.trace);
@@ -86,6 +88,13 @@ Work add_translate(CLI::App& app) {
          "--ids", [call](const std::string& list) { call->ids = ids_of("--ids", list); },
          "Token ids instead of a text, for a model that has no tokenizer: 12,7,1.")
       ->type_name("IDS");
+  sub->add_option("--to", call->options.to,
+                  "The language to write, as the tokenizer calls it: fr (M2M-100), fr_XX (mBART-50), fra_Latn "
+                  "(NLLB), fra (Marian, where it writes several).")
+      ->type_name("LANG");
+  sub->add_option("--from", call->options.from,
+                  "The language of the text, likewise (as the model's folder says).")
+      ->type_name("LANG");
   sub->footer(
       "One line for each text.  --trace keeps the run that reads the first text and\n"
       "what was written: its blocks.N.cross_attn.pattern says which word of the source\n"
@@ -93,6 +102,7 @@ Work add_translate(CLI::App& app) {
       "Examples:\n"
       "  limpid translate \"summarize: Life is short.\" --model flan-t5-small\n"
       "  limpid translate --lines texts.txt --model bart-large-cnn --beams 4 --json\n"
+      "  limpid translate \"Life is short.\" --model m2m100_418M --from en --to fr\n"
       "  limpid translate --ids 132,9,412,0 --model opus-mt-de-en\n");
   return [call](const Terminal& terminal) { run(*call, terminal); };
 }

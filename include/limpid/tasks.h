@@ -169,6 +169,9 @@ struct TranslateOptions {
   /// says.
   std::optional<double> length_penalty;
   int64_t tokens = 0;  // at most so many; 0: three for each that is read, and 20
+  /// The language to write and the one that is read, as the tokenizer calls them: "fr" or "__fr__" (M2M-100),
+  /// "fr_XX" (mBART-50), "fra_Latn" (NLLB), "fra" or ">>fra<<" (Marian); empty: as the folder says.
+  std::string to, from;
   std::function<void(double done, const std::string& next)> progress;
 };
 
@@ -180,10 +183,12 @@ struct Translated {
 };
 
 /// What an encoder-decoder writes beside each text: a translation, a summary, whatever it was trained for.
-/// Throws Error{call} for another model and for a text longer than it reads.
+/// Throws Error{call} for another model, for a text longer than it reads, and for a language that it does not
+/// have, listing those that it has.
 std::vector<Translated> translate(const Model&, const std::vector<std::string>& texts,
                                   const TranslateOptions& = {});
-/// The same of token ids; needs no tokenizer, without which `text` and `translation` stay empty.
+/// The same of token ids; needs no tokenizer, without which `text` and `translation` stay empty.  `from` is
+/// for texts: the ids hold their language themselves.
 Translated translate(const Model&, const std::vector<int64_t>& source, const TranslateOptions& = {});
 
 }  // namespace LIMPID_API limpid

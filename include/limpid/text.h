@@ -234,10 +234,11 @@ std::unique_ptr<Tokenizer> load_gpt2_bpe(const std::string& folder);
 // Everything becomes a pipeline: normalise, cut, encode, add special tokens; and back.
 
 /// A tokenizer from a file or a folder.  In a folder it looks for tokenizer.json (Hugging Face);
-/// tokenizer.model, spiece.model, sentencepiece.bpe.model, spm.model (SentencePiece); vocab.json with
-/// merges.txt, or encoder.json with vocab.bpe; vocab.txt (WordPiece); *.tiktoken; tok*.bin (llama2.c), in
-/// this order, and reads what tokenizer_config.json, special_tokens_map.json and added_tokens.json say beside
-/// it.  A file may be any of these, or limpid's own JSON.  Throws Error{work} naming the file, the place and
+/// source.spm with vocab.json (Marian); tokenizer.model, spiece.model, sentencepiece.bpe.model, spm.model
+/// (SentencePiece; M2M-100's with vocab.json); vocab.json with merges.txt, or encoder.json with vocab.bpe;
+/// vocab.txt (WordPiece); *.tiktoken; tok*.bin (llama2.c), in this order, and reads what
+/// tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json (which family it is)
+/// say beside it.  A file may be any of these, or limpid's own JSON.  Throws Error{work} naming the file, the place and
 /// what was expected.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 

@@ -20,16 +20,9 @@ namespace fs = std::filesystem;
 bool holds_tokenizer(const std::string& path) {
   std::error_code none;
   for (const char* name : {"tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
-                           "spm.model", "vocab.json", "encoder.json", "vocab.txt"})
+                           "spm.model", "source.spm", "vocab.json", "encoder.json", "vocab.txt"})
     if (fs::exists(fs::path(path) / name, none)) return true;
   return false;
-}
-
-// Two SentencePiece models, whose pieces a third file numbers (the opus-mt folders).
-bool is_marians_tokenizer(const std::string& path) {
-  std::error_code none;
-  return fs::exists(fs::path(path) / "source.spm", none) &&
-         !fs::exists(fs::path(path) / "tokenizer.json", none);
 }
 
 // A class of somebody's own: the tensors say which of the library's it is like.  Whether they had to.
@@ -201,12 +194,7 @@ ForeignModel read_hub_folder(const std::string& path, Weights weights) {
   if (a.images) read_towers(path, config, a, model);
   if (family.interpolates_positions) take_images_size(config, a, model);
   model.config = std::move(a);
-  if (is_marians_tokenizer(path))
-    model.notes.push_back(
-        "its tokenizer (source.spm, target.spm, vocab.json) is of a kind that limpid does not read; give "
-        "token ids, or a tokenizer by --tokenizer");
-  else if (holds_tokenizer(path))
-    model.tokenizer = load_tokenizer(path);
+  if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);
   model.title = fs::path(path).lexically_normal().filename().string();
   if (model.title.empty()) model.title = fs::path(path).lexically_normal().parent_path().filename().string();
   return model;

@@ -18,6 +18,7 @@ struct SideFiles {
   Json special = Json::object();
   Json added = Json::object();
   std::string model_type;  // of config.json
+  std::string tokenizer_class;  // of tokenizer_config.json, else of config.json
 
   static SideFiles of(const std::filesystem::path& folder);
   /// The token of a role ("bos"), or "" where no file names one.
@@ -35,6 +36,12 @@ std::unique_ptr<Tokenizer> read_sentencepiece(std::string_view bytes, const std:
                                               const SideFiles& beside);
 std::unique_ptr<Tokenizer> read_tiktoken(std::string_view bytes, const std::string& name,
                                          const SideFiles& beside);
+/// M2M-100: pieces that a vocab.json numbers.
+bool is_m2m_100(const SideFiles& beside);
+std::unique_ptr<Tokenizer> read_m2m_100(const std::filesystem::path& pieces,
+                                        const std::filesystem::path& vocabulary, const SideFiles& beside);
+/// Marian, in an opus-mt folder: source.spm's pieces, which vocab.json numbers.
+std::unique_ptr<Tokenizer> read_marian(const std::filesystem::path& folder, const SideFiles& beside);
 /// llama2.c's tok*.bin.
 std::unique_ptr<Tokenizer> read_llama2c(std::string_view bytes, const std::string& name);
 /// vocab.json and merges.txt.

@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 using namespace text;
 
 constexpr const char* k_looked_for =
-    "tokenizer.json; tokenizer.model, spiece.model, sentencepiece.bpe.model or spm.model; vocab.json with "
-    "merges.txt; "
+    "tokenizer.json; tokenizer.model, spiece.model, sentencepiece.bpe.model or spm.model; source.spm with "
+    "vocab.json; vocab.json with merges.txt; "
     "encoder.json with vocab.bpe; vocab.txt; *.tiktoken; tok*.bin";
 
 bool is_file(const fs::path& path) {
@@ -90,13 +90,19 @@ std::unique_ptr<Tokenizer> read_one(const fs::path& path) {
     return read_pair(folder);
   }
   if (name.ends_with(".json")) return read_json(path);
+  if (name == "source.spm") return read_marian(folder, SideFiles::of(folder));
   const std::string bytes = read_file(path);
   if (name.ends_with(".txt")) return read_vocab_txt(bytes, path.string(), SideFiles::of(folder));
   if (name.ends_with(".bin")) return read_llama2c(bytes, path.string());
   if (name.ends_with(".tiktoken") || looks_like_tiktoken(bytes)) {
     return read_tiktoken(bytes, path.string(), SideFiles::of(folder));
   }
-  if (name.ends_with(".model")) return read_sentencepiece(bytes, path.string(), SideFiles::of(folder));
+  if (name.ends_with(".model")) {
+    const SideFiles beside = SideFiles::of(folder);
+    if (is_m2m_100(beside) && is_file(folder / "vocab.json"))
+      return read_m2m_100(path, folder / "vocab.json", beside);
+    return read_sentencepiece(bytes, path.string(), beside);
+  }
   fail_work("tokenizer: ", path.string(), " has no name that says its format; expected ", k_looked_for);
 }
 
@@ -113,6 +119,7 @@ std::optional<fs::path> one_with(const fs::path& folder,
 
 std::unique_ptr<Tokenizer> read_folder(const fs::path& folder) {
   if (const auto file = first_of(folder, {"tokenizer.json"})) return read_json(*file);
+  if (const auto file = first_of(folder, {"source.spm"})) return read_one(*file);
   if (const auto file =
           first_of(folder, {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "spm.model"})) {
     return read_one(*file);

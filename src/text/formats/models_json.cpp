@@ -110,6 +110,17 @@ std::unique_ptr<TokenModel> read_word_level(const JsonValue& v, SpecialIds& spec
   return word_level_model(std::move(vocabulary), std::move(unk));
 }
 
+std::unique_ptr<TokenModel> read_numbers(const JsonValue& v, std::unique_ptr<TokenModel> pieces,
+                                         SpecialIds& special) {
+  RenumberedParts parts;
+  parts.pieces = std::move(pieces);
+  if (special.unk) parts.pieces_unk = static_cast<uint32_t>(*special.unk);
+  parts.numbers = read_vocabulary(v.at("numbers"));
+  parts.unk = v.at("unknown").text();
+  special.unk = parts.numbers.id(parts.unk);
+  return renumbered_model(std::move(parts));
+}
+
 }  // namespace
 
 std::string model_type(const JsonValue& v) {
@@ -125,10 +136,13 @@ std::string model_type(const JsonValue& v) {
 std::unique_ptr<TokenModel> read_model(const JsonValue& v, bool of_bytes, SpecialIds& special) {
   const std::string type = model_type(v);
   try {
-    if (type == "BPE") return read_bpe(v, of_bytes, special);
-    if (type == "WordPiece") return read_wordpiece(v, special);
-    if (type == "Unigram") return read_unigram(v, special);
-    if (type == "WordLevel") return read_word_level(v, special);
+    std::unique_ptr<TokenModel> model;
+    if (type == "BPE") model = read_bpe(v, of_bytes, special);
+    if (type == "WordPiece") model = read_wordpiece(v, special);
+    if (type == "Unigram") model = read_unigram(v, special);
+    if (type == "WordLevel") model = read_word_level(v, special);
+    if (model && has_value(v, "numbers")) model = read_numbers(v, std::move(model), special);
+    if (model) return model;
   } catch (const Error& error) {
     const std::string message = error.what();
     if (!v.source().name.empty() && message.starts_with(v.source().name)) throw;  // it says where already

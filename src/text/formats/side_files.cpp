@@ -51,6 +51,9 @@ SideFiles SideFiles::of(const fs::path& folder) {
   files.added = read_object(folder / "added_tokens.json");
   const Json model = read_object(folder / "config.json");
   if (model.contains("model_type")) files.model_type = content_of(model["model_type"]);
+  files.tokenizer_class = files.text("tokenizer_class");
+  if (files.tokenizer_class.empty() && model.contains("tokenizer_class"))
+    files.tokenizer_class = content_of(model["tokenizer_class"]);
   return files;
 }
 

@@ -2,26 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
 
 #include "text/formats/formats.h"
-#include "text/test_text.h"
+#include "text/formats/test_folder.h"
 
 namespace limpid {
 namespace {
 
-std::string length_and(int number, std::string_view bytes) {
-  return std::string(1, static_cast<char>(number << 3 | 2)) + static_cast<char>(bytes.size()) +
-         std::string(bytes);
-}
-// A piece with its score, -1 or better for longer ones, and its type.
-std::string scored(std::string_view text, int type = 1) {
-  const float score = -3.0f / static_cast<float>(text.size() + 1);
-  std::string bytes(sizeof score, '\0');
-  std::memcpy(bytes.data(), &score, sizeof score);
-  return length_and(1, length_and(1, text) + "\x15" + bytes + "\x18" + static_cast<char>(type));
-}
+using text::Folder;
+using text::length_and;
+using text::scored;
 
 // Ids of [PAD], [CLS], [SEP] and [UNK] as in microsoft/deberta-v3's spm.model.
 std::string deberta_pieces() {
@@ -31,25 +21,6 @@ std::string deberta_pieces() {
   const std::string ids = std::string("\x18\x01", 2) + "\xc0\x02\x03\xc8\x02\x01\xd0\x02\x02\xd8\x02" + '\0';
   return bytes + length_and(2, ids);
 }
-
-class Folder {
- public:
-  explicit Folder(const std::string& name)
-      : path_(std::filesystem::path(::testing::TempDir()) / ("limpid_special_" + name)) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  void write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path_ / name, std::ios::binary) << bytes;
-  }
-  std::unique_ptr<Tokenizer> tokenizer() const { return load_tokenizer(path_.string()); }
-
- private:
-  std::filesystem::path path_;
-};
 
 using Ids = std::vector<int64_t>;
 

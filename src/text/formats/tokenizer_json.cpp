@@ -97,6 +97,12 @@ std::unique_ptr<Tokenizer> pipeline_from_json(const Json& json, const JsonSource
   parts.post = read_post_processor(stage(document, "post_processor"), special);
   parts.decoder = read_decoder(stage(document, "decoder"));
   parts.token_text = token_text(stage(document, "decoder"));
+  if (has_value(document, "language_code")) {
+    const JsonValue code = document.at("language_code");
+    parts.language_code = {code.at("begin").text(), code.at("end").text()};
+    if (parts.language_code->first.empty() || parts.language_code->second.empty())
+      code.unexpected("a begin and an end that are not empty");
+  }
   const JsonValue added = stage(document, "added_tokens");
   try {
     parts.added = AddedTokens(read_added(added, parts.model->vocabulary(), parts.normalizer.get()));

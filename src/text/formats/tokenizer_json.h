@@ -3,6 +3,8 @@
 //   normalizer  "SentencePiece"   SentencePiece's normaliser with its options
 //   BPE         "scores"          instead of merges (BpeModelParts::scores); null: a piece that no text makes
 //   Unigram     "float", "least_score"; a score that is null
+//   model       "numbers": {"piece": id, ...}, "unknown": another vocabulary's ids (RenumberedParts)
+//   "language_code": {"begin": ">>", "end": "<<"}   PipelineParts::language_code
 //   added token "verbatim"        looked for after normalisation as it is written
 #pragma once
 

@@ -164,7 +164,7 @@ class Bpe::Merger final : public TokenModel::Encoder {
     size_t from = out.size();
     for (uint32_t at = 0; at < symbols_.size(); at = symbols_[at].next) {
       const Symbol& s = symbols_[at];
-      if (model_.is_extra(s.token)) {
+      if (model_.is_extra(s.token) || s.token == model_.unk_) {
         unknown(piece, s.begin, s.end, from, out);
       } else {
         out.push_back({s.token, s.begin, s.end});

@@ -116,6 +116,17 @@ struct UnigramParts {
 };
 std::unique_ptr<TokenModel> unigram_model(UnigramParts);
 
+// ---- renumbered.cpp
+/// Cuts as `pieces`, whose tokens become the numbers that their texts have; one without a number is `unk`.
+/// So is a run of characters that no piece covers, which is looked up as a whole.
+struct RenumberedParts {
+  std::unique_ptr<TokenModel> pieces;
+  std::optional<uint32_t> pieces_unk;  // their own id of what is unknown
+  Vocabulary numbers;
+  std::string unk;
+};
+std::unique_ptr<TokenModel> renumbered_model(RenumberedParts);
+
 // ---- word_level.cpp
 std::unique_ptr<TokenModel> word_level_model(Vocabulary vocabulary, std::optional<std::string> unk);
 

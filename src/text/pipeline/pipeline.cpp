@@ -158,7 +158,25 @@ class Pipeline::Run {
     }
   }
 
-  void normalize(const AlignedText& text) {
+  // Bytes of the language's code that the text begins with; 0: of none.
+  size_t language_code(const AlignedText& text) {
+    if (!parts_.language_code) return 0;
+    const auto& [begin, end] = *parts_.language_code;
+    if (!text.text().starts_with(begin)) return 0;
+    const size_t at = text.text().find(end);
+    if (at == text.text().npos) return 0;
+    const size_t size = at + end.size();
+    const auto known = parts_.model->vocabulary().id(std::string_view(text.text()).substr(0, size));
+    const std::optional<int64_t> id = known ? std::optional<int64_t>(*known) : parts_.special_ids.unk;
+    if (!id) return 0;
+    out_.ids.push_back(*id);
+    out_.spans.push_back(text.origin(0, size));
+    return size;
+  }
+
+  void normalize(const AlignedText& whole) {
+    const size_t code = language_code(whole);
+    const AlignedText text = code == 0 ? whole : whole.part(code, whole.text().size());
     if (text.text().empty()) return;
     const AlignedText normal = parts_.normalizer ? parts_.normalizer->apply(text) : text;
     if (!parts_.added.any(true)) return cut(normal);

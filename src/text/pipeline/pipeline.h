@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "limpid/text.h"
 #include "text/models/token_model.h"
@@ -31,6 +33,9 @@ struct PipelineParts {
   TokenText token_text = TokenText::as_written;
   bool of_bytes = false;  // the model takes raw bytes, and any text
   SpecialIds special_ids;
+  /// What stands at a text's beginning between these two (">>" and "<<") is with them one token, be it the
+  /// unknown one.
+  std::optional<std::pair<std::string, std::string>> language_code;
   std::string json;  // what to_json gives
 };
 
