@@ -88,9 +88,10 @@ Work add_translate(CLI::App& app) {
          "--ids", [call](const std::string& list) { call->ids = ids_of("--ids", list); },
          "Token ids instead of a text, for a model that has no tokenizer: 12,7,1.")
       ->type_name("IDS");
-  sub->add_option("--to", call->options.to,
-                  "The language to write, as the tokenizer calls it: fr (M2M-100), fr_XX (mBART-50), fra_Latn "
-                  "(NLLB), fra (Marian, where it writes several).")
+  sub->add_option(
+         "--to", call->options.to,
+         "The language to write, as the tokenizer calls it: fr (M2M-100), fr_XX (mBART-50), fra_Latn "
+         "(NLLB), fra (Marian, where it writes several).")
       ->type_name("LANG");
   sub->add_option("--from", call->options.from,
                   "The language of the text, likewise (as the model's folder says).")
