@@ -46,7 +46,7 @@ void run(const TranslateCall& call, const Terminal& terminal) {
   if (as_encoded)
     save_trace(call, model, all[0].text, traced, terminal);
   else if (!call.trace.empty())
-    save(model.trace(call.ids, traced), call.trace);
+    save(model.trace(all[0].source, traced), call.trace);
   if (call.json) {
     Json list = Json::array();
     for (const Translated& t : all) list.push_back(translated_json(t));
