@@ -183,9 +183,10 @@ class Translate(Case):
             self.assertEqual(again["ids"], to["ids"])
             by_ids = json.loads(self.ok("translate", "--ids", "3,4,0", "--to", "fra", "--tokens", "4", "--json", "--model", model))["texts"][0]
             self.assertEqual(by_ids["ids"], to["ids"])
-            self.ok("translate", "w3 w4", "--to", "fra", "--tokens", "4", "--trace", path("opus.safetensors"), "--model", model)
+            done = limpid("translate", "w3 w4", "--to", "fra", "--tokens", "4", "--trace", path("opus.safetensors"), "--model", model)
+            self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(len(json.loads(self.ok("trace", path("opus.safetensors"), "--json"))["source"]), 4)
-            self.refused(2, ["'xyz'", "fra, deu"], "translate", "w3", "--to", "xyz", "--model", model)
+            self.refused(2, ['"xyz"', "fra, deu"], "translate", "w3", "--to", "xyz", "--model", model)
             self.refused(2, "leave it out", "translate", "w3", "--from", "fra", "--model", model)
             write("changed/vocab.json", "{}")
             self.refused(1, ["vocab.json", "<unk>"], "translate", "w3", "--model", model)

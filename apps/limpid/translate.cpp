@@ -46,7 +46,7 @@ void run(const TranslateCall& call, const Terminal& terminal) {
   if (as_encoded)
     save_trace(call, model, all[0].text, traced, terminal);
   else if (!call.trace.empty())
-    save(model.trace(call.ids, traced), call.trace);
+    save(model.trace(all[0].source, traced), call.trace);
   if (call.json) {
     Json list = Json::array();
     for (const Translated& t : all) list.push_back(translated_json(t));
@@ -88,9 +88,10 @@ Work add_translate(CLI::App& app) {
          "--ids", [call](const std::string& list) { call->ids = ids_of("--ids", list); },
          "Token ids instead of a text, for a model that has no tokenizer: 12,7,1.")
       ->type_name("IDS");
-  sub->add_option("--to", call->options.to,
-                  "The language to write, as the tokenizer calls it: fr (M2M-100), fr_XX (mBART-50), fra_Latn "
-                  "(NLLB), fra (Marian, where it writes several).")
+  sub->add_option(
+         "--to", call->options.to,
+         "The language to write, as the tokenizer calls it: fr (M2M-100), fr_XX (mBART-50), fra_Latn "
+         "(NLLB), fra (Marian, where it writes several).")
       ->type_name("LANG");
   sub->add_option("--from", call->options.from,
                   "The language of the text, likewise (as the model's folder says).")

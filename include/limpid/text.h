@@ -238,8 +238,8 @@ std::unique_ptr<Tokenizer> load_gpt2_bpe(const std::string& folder);
 /// (SentencePiece; M2M-100's with vocab.json); vocab.json with merges.txt, or encoder.json with vocab.bpe;
 /// vocab.txt (WordPiece); *.tiktoken; tok*.bin (llama2.c), in this order, and reads what
 /// tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json (which family it is)
-/// say beside it.  A file may be any of these, or limpid's own JSON.  Throws Error{work} naming the file, the place and
-/// what was expected.
+/// say beside it.  A file may be any of these, or limpid's own JSON.  Throws Error{work} naming the file, the
+/// place and what was expected.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
 /// The tokenizer's part of a GGUF file's metadata: the values of the keys tokenizer.ggml.NAME.

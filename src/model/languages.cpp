@@ -69,8 +69,8 @@ const Language& language_named(const std::vector<Language>& languages, const std
   if (count > 1)
     fail_call(what, " is ", in_quotes(name), ", which ", count, " languages begin with; expected one of ",
               list_of(languages, name + "_"));
-  fail_call(what, " is ", in_quotes(name), ", expected one of the model's languages: ",
-            list_of(languages, ""));
+  fail_call(what, " is ", in_quotes(name),
+            ", expected one of the model's languages: ", list_of(languages, ""));
 }
 
 }  // namespace limpid

@@ -113,8 +113,9 @@ constexpr Kind k_kinds[] = {{"XLMRoberta", "xlm-roberta", xlm_roberta},
 
 // fairseq's as well, but in orders that are not written down here.
 constexpr std::pair<const char*, const char*> k_unknown[] = {
-    {"PLBart", "plbart"},    {"Barthez", ""},       {"SeamlessM4T", "seamless_m4t"}, {"LayoutXLM", ""},
-    {"XLMProphetNet", ""}, {"Speech2Text", ""}, {"M2M100", ""}};
+    {"PLBart", "plbart"}, {"Barthez", ""},       {"SeamlessM4T", "seamless_m4t"},
+    {"LayoutXLM", ""},    {"XLMProphetNet", ""}, {"Speech2Text", ""},
+    {"M2M100", ""}};
 
 const Kind* kind_of(const std::string& kind) {
   for (const Kind& each : k_kinds)

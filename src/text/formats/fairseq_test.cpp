@@ -1,5 +1,5 @@
-// Families that number SentencePiece's pieces in fairseq's order.  tests/tokenizer_folders.py holds them to the
-// library with trained models.
+// Families that number SentencePiece's pieces in fairseq's order.  tests/tokenizer_folders.py holds them to
+// the library with trained models.
 #include <gtest/gtest.h>
 
 #include "text/formats/test_folder.h"
@@ -91,9 +91,8 @@ TEST(NllbTokenizer, TheLanguageStandsBeforeOrBehind) {
 
 TEST(PegasusTokenizer, PiecesStandBehindAHundredNames) {
   const auto tokenizer =
-      named_folder(R"({"tokenizer_class":"PegasusTokenizer"})", scored("<pad>", 3) + scored("</s>", 3) +
-                                                                    scored("<unk>", 2) + scored("▁") +
-                                                                    scored("a"))
+      named_folder(R"({"tokenizer_class":"PegasusTokenizer"})",
+                   scored("<pad>", 3) + scored("</s>", 3) + scored("<unk>", 2) + scored("▁") + scored("a"))
           .tokenizer();
   EXPECT_EQ(tokenizer->encode_for_model("a").ids, (FairseqIds{106, 107, 1}));
   EXPECT_EQ(tokenizer->encode("é"), (FairseqIds{106, 105}));
@@ -110,7 +109,8 @@ TEST(FairseqTokenizers, WhatIsWrongWithThemIsSaid) {
   EXPECT_HAS(said(xlm, scored("<unk>", 2)), "1 pieces, expected at least the 3");
   EXPECT_HAS(said(xlm, scored("a") + scored("b") + scored("c")), "piece 0 is \"a\"");
   EXPECT_HAS(said(R"({"tokenizer_class":"BarthezTokenizer"})", k_xlm_pieces), "expected its tokenizer.json");
-  EXPECT_HAS(said(R"({"tokenizer_class":"NllbTokenizer","src_lang":"klingon"})", k_xlm_pieces), "\"klingon\"");
+  EXPECT_HAS(said(R"({"tokenizer_class":"NllbTokenizer","src_lang":"klingon"})", k_xlm_pieces),
+             "\"klingon\"");
   EXPECT_HAS(said(R"({"tokenizer_class":"MBartTokenizer","src_lang":"<s>x"})", k_xlm_pieces), "src_lang");
 }
 

@@ -17,7 +17,7 @@ struct SideFiles {
   Json config = Json::object();  // tokenizer_config.json
   Json special = Json::object();
   Json added = Json::object();
-  std::string model_type;  // of config.json
+  std::string model_type;       // of config.json
   std::string tokenizer_class;  // of tokenizer_config.json, else of config.json
 
   static SideFiles of(const std::filesystem::path& folder);

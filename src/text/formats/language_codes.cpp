@@ -43,8 +43,7 @@ constexpr const char* k_m2m100 =
     "nl no ns oc or pa pl ps pt ro ru sd si sk sl so sq sr ss su sv sw ta th tl tn tr uk ur uz vi wo "
     "xh yi yo zh zu";
 // The models of WMT21.
-constexpr const char* k_wmt21 =
-    "en ha is ja cs ru zh de";
+constexpr const char* k_wmt21 = "en ha is ja cs ru zh de";
 
 std::vector<std::string> split(const char* list) {
   std::vector<std::string> out(1);

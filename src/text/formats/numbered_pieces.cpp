@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 // vocab.json, checked: {"piece": number, ...}.
 class Numbers {
  public:
-  explicit Numbers(const fs::path& path) : source_{path.string()}, json_(parse_json(read_file(path), source_)) {
+  explicit Numbers(const fs::path& path)
+      : source_{path.string()}, json_(parse_json(read_file(path), source_)) {
     const JsonValue document(json_, source_);
     document.require_object();
     const int64_t greatest = Vocabulary::greatest_id(json_.size());
@@ -102,9 +103,8 @@ Json m2m_100_document(const SentencePieceFile& file, const Numbers& numbers, con
   for (const char* name : {"<s>", "<pad>", "</s>", "<unk>"})
     if (const auto id = numbers.id(name)) names.emplace_back(name, *id);
   add_special_tokens(document, names, beside, id_of);
-  ids = roles_in(document,
-                 {{"bos", "<s>"}, {"eos", "</s>"}, {"unk", unk}, {"sep", "</s>"}, {"pad", "<pad>"}}, beside,
-                 id_of);
+  ids = roles_in(document, {{"bos", "<s>"}, {"eos", "</s>"}, {"unk", unk}, {"sep", "</s>"}, {"pad", "<pad>"}},
+                 beside, id_of);
   document["post_processor"] = template_of(
       "l A e", "l A B e", {{'l', source_language(document, beside, "en", token_of)}, {'e', ids.eos}});
   return document;

@@ -1,4 +1,4 @@
-// Folders whose vocab.json numbers SentencePiece's pieces: Marian's and M2M-100's.  tests/tokenizer_folders.py
+// Folders whose vocab.json numbers SentencePiece's pieces: Marian's and M2M-100's. tests/tokenizer_folders.py
 // holds both to the library with trained models.
 #include <gtest/gtest.h>
 
@@ -13,7 +13,8 @@ using text::scored;
 using NumberedIds = std::vector<int64_t>;
 
 const std::string k_first_pieces = scored("<unk>", 2) + scored("<s>", 3) + scored("</s>", 3);
-const std::string k_two_letters = k_first_pieces + scored("▁") + scored("a") + scored("b") + scored("▁ab");
+const std::string k_two_letters = k_first_pieces + scored("▁") + scored("a") + scored("b") + scored("▁ab") +
+                                  scored("ab");  // the last for bpe, which joins twice
 const std::string k_of_bpe = text::length_and(2, std::string("\x18\x02", 2));
 
 // "b" has no number, "ß" is no piece; nothing has the number 5.

@@ -23,7 +23,8 @@ bool is_deberta_v2(const SideFiles& beside) {
 
 // DeBERTa-v2 and -v3: [CLS] and [SEP] around a text, as BERT; [MASK] comes behind the pieces where no file
 // gives it another number.
-void add_deberta_tokens(Json& document, const SentencePieceFile& file, const SideFiles& beside, SpecialIds& ids) {
+void add_deberta_tokens(Json& document, const SentencePieceFile& file, const SideFiles& beside,
+                        SpecialIds& ids) {
   const auto id_of = [&](const std::string& name) -> std::optional<int64_t> {
     for (size_t id = 0; id < file.pieces.size(); ++id)
       if (file.pieces[id].text == name) return static_cast<int64_t>(id);
@@ -75,8 +76,8 @@ std::unique_ptr<Tokenizer> read_sentencepiece(std::string_view bytes, const std:
   try {
     SpecialIds ids;
     const SentencePieceFile file = read_sentencepiece_file(bytes);
-    const Json document = numbers_otherwise(beside) ? fairseq_document(file, beside, ids)
-                                                    : document_of(file, beside, ids);
+    const Json document =
+        numbers_otherwise(beside) ? fairseq_document(file, beside, ids) : document_of(file, beside, ids);
     return pipeline_from_json(document, source, ids);
   } catch (const Error& error) {
     if (std::string_view(error.what()).starts_with(name)) throw;

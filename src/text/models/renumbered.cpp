@@ -38,10 +38,11 @@ class Renumbered final : public TokenModel {
    private:
     // What the pieces do not know may have a number all the same: a letter of the other language.
     uint32_t number(const Token& token, std::string_view text) const {
-      const uint32_t id =
-          token.id == model_.inner_unk_
-              ? model_.vocabulary().id(text.substr(token.begin, token.end - token.begin)).value_or(model_.unk_)
-              : model_.numbers_[token.id];
+      const uint32_t id = token.id == model_.inner_unk_
+                              ? model_.vocabulary()
+                                    .id(text.substr(token.begin, token.end - token.begin))
+                                    .value_or(model_.unk_)
+                              : model_.numbers_[token.id];
       return holds(forbidden_, id) ? model_.unk_ : id;
     }
 
