@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "core/json.h"
 #include "model/families/writing.h"
@@ -97,17 +98,17 @@ std::vector<std::string> write_hub_folder(const Model& model, const std::string&
   if (dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::f16)
     fail_call("weights as ", name(dtype), ", expected f32, bf16 or f16");
   WrittenAs as = written_as(parts_of(model.config()));
-  const std::map<std::string, Tensor> all =
-      hub_tensors(as, [&](const std::string& name) -> std::optional<Tensor> {
-        const int id = model.graph().find(name);
-        if (id < 0 || model.graph().value(id).kind != Value::Kind::parameter) return std::nullopt;
-        return model.parameter(name).to(DType::f32);
-      });
+  std::map<std::string, Tensor> all = hub_tensors(as, [&](const std::string& name) -> std::optional<Tensor> {
+    const int id = model.graph().find(name);
+    if (id < 0 || model.graph().value(id).kind != Value::Kind::parameter) return std::nullopt;
+    return model.parameter(name).to(DType::f32);
+  });
   NewFolder folder(path);
   add_facts(as.config, model, dtype);
   write_file_whole(folder.file("config.json"), as.config.dump(2) + "\n");
   TensorFile file;
-  for (const auto& [name, tensor] : all) file.tensors[name] = tensor.to(dtype);
+  for (auto& [name, tensor] : all)
+    file.tensors[name] = dtype == DType::f32 ? std::move(tensor) : std::exchange(tensor, Tensor()).to(dtype);
   file.metadata["format"] = "pt";
   write_safetensors(folder.file("model.safetensors"), file);
   std::vector<std::string> notes = {join("written as ", as.config["architectures"][0].get<std::string>())};
