@@ -235,6 +235,23 @@ TEST(DrawTest, EncodersAndDecoders) {
   EXPECT_EQ(std::count(labels.begin(), labels.end(), "Encoder output"), 1);
 }
 
+// Every letter on an edge is explained.
+TEST(DrawTest, TheLegendHasExpertsAndDistances) {
+  Architecture a = architecture_of(gpt(1, 2, 16));
+  a.stack.blocks[0].feed_forward.experts = ExpertOptions{.count = 5, .chosen = 2};
+  a.stack.blocks[0].attention.mask = Mask::none;
+  a.stack.blocks[0].attention.positions = Positions::disentangled;
+  a.head.kind = Head::masked_word;
+  Graph graph(operations());
+  build(graph, a);
+  std::string all;
+  const Scene scene = network_scene(graph);
+  for (const SceneText& text : scene.texts)
+    if (text.kind == SceneText::Kind::legend) all += text.text + "\n";
+  for (const char* words : {"M experts (5)", "J experts for a token (2)", "N buckets of distance"})
+    EXPECT_NE(all.find(words), std::string::npos) << words << " in\n" << all;
+}
+
 TEST(DrawTest, BlocksOpenAndClose) {
   for (int64_t layers : {1, 2, 3, 12, 96})
     for (int64_t open : {int64_t{-1}, int64_t{0}, layers / 2, layers - 1})

@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t k_most_tokens = 1 << 14;  // of a batch: its values grow with them
 
-constexpr int64_t k_batch_cost = 24;  // what a batch costs besides its tokens, in tokens: reading the weights
+constexpr int64_t k_batch_cost =
+    24;  // what a batch costs besides its tokens, in tokens; an estimate of reading the weights
 
 // Where each batch ends, of texts in this order, which rises in length: every text is padded to the longest
 // of its batch, so that few and long batches, and many without padding, are weighed against one another.

@@ -1,4 +1,5 @@
-// The classes of texts, and of their tokens.
+// The classes of texts, of their tokens and of images; and which text an image is most like, classes that
+// nobody trained.
 #include <algorithm>
 #include <cmath>
 
@@ -99,6 +100,64 @@ Classes classify_images(const Model& model, const std::vector<ImageSource>& imag
     out.texts[i].classes = scores_of(model.tasks(), logits);
     std::stable_sort(out.texts[i].classes.begin(), out.texts[i].classes.end(), likelier);
   });
+  return out;
+}
+
+namespace {
+
+double dot(const float* a, const float* b, int64_t width) {
+  double sum = 0;
+  for (int64_t c = 0; c < width; ++c) sum += static_cast<double>(a[c]) * b[c];
+  return sum;
+}
+
+// At length 1; `name` gives what vector i is of.
+template <class Name>
+Tensor units(const Embeddings& made, Name&& name) {
+  const int64_t width = made.vectors.shape()[1].size;
+  for (int64_t i = 0; i < made.vectors.shape()[0].size; ++i) {
+    const float* const row = made.vectors.data<float>() + i * width;
+    if (std::all_of(row, row + width, [](float x) { return x == 0; }))
+      fail_work("the vector of ", name(static_cast<size_t>(i)), " is all 0, so it has no direction");
+  }
+  return made.vectors;
+}
+
+}  // namespace
+
+Classes match_texts(const Model& model, const std::vector<ImageSource>& images,
+                    const std::vector<std::string>& texts, const BatchOptions& options) {
+  if (!has_towers(model.config()))
+    fail_call(
+        "this model does not read texts and images, so it cannot choose among texts of yours; give one that "
+        "does, such as CLIP");
+  if (texts.empty()) fail_call("no texts given to choose among; give at least one");
+  const Embeddings read = embed(model, texts, {.normalize = true, .run = {options.batch, {}}}),
+                   seen = embed_images(model, images, {.normalize = true, .run = options});
+  const Tensor of_texts = units(read, [&](size_t i) { return text_name(i, texts.size()); }),
+               of_images = units(seen, [&](size_t i) { return images[i].name; });
+  ModelTasks labels;
+  labels.classes = texts;
+  labels.independent_classes = std::get<Architecture>(model.config()).images->sigmoid;
+  const double factor = std::exp(model.parameter("pairs.log_scale").at({})),
+               bias = labels.independent_classes ? model.parameter("pairs.bias").at({}) : 0.0;
+  const int64_t width = of_texts.shape()[1].size;
+  Classes out;
+  out.notes = read.notes;
+  for (size_t i = 0; i < images.size(); ++i) {
+    const float* const image = of_images.data<float>() + static_cast<int64_t>(i) * width;
+    std::vector<float> logits;
+    for (size_t j = 0; j < texts.size(); ++j) {
+      const float* const text = of_texts.data<float>() + static_cast<int64_t>(j) * width;
+      logits.push_back(static_cast<float>(factor * dot(image, text, width) + bias));
+    }
+    require_finite(logits.data(), static_cast<int64_t>(logits.size()),
+                   "how alike texts are to " + images[i].name);
+    Classified& found = out.texts.emplace_back();
+    found.text = images[i].name;
+    found.classes = scores_of(labels, logits.data());
+    std::stable_sort(found.classes.begin(), found.classes.end(), likelier);
+  }
   return out;
 }
 

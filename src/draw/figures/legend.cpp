@@ -60,7 +60,8 @@ std::vector<Entry> axis_entries(const Graph& graph, const Outline& outline, cons
       sizes[dim.axis].insert(dim.size == k_symbolic && bound != o.sizes.end() ? bound->second : dim.size);
     }
   std::vector<Entry> entries;
-  for (Axis axis : {Axis::T, Axis::S, Axis::C, Axis::H, Axis::G, Axis::D, Axis::F, Axis::R, Axis::V}) {
+  for (Axis axis : {Axis::T, Axis::S, Axis::C, Axis::H, Axis::G, Axis::D, Axis::F, Axis::M, Axis::J, Axis::N,
+                    Axis::R, Axis::V}) {
     const auto found = sizes.find(axis);
     if (found == sizes.end()) continue;
     const std::set<int64_t>& known = found->second;

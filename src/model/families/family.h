@@ -166,6 +166,11 @@ class TensorTable {
 /// The names that most have: self_attn.{q,k,v,o}_proj, mlp.{gate,up,down}_proj, input_layernorm,
 /// post_attention_layernorm, norm, embed_tokens, lm_head.
 TensorTable llama_tensors();
+/// Norms of queries and keys, by self_attn.q_norm and k_norm.
+void add_query_key_norms(TensorTable&);
+/// Of Qwen's line: num_experts of which num_experts_per_tok are chosen, by shares of all unless
+/// norm_topk_prob.
+ExpertOptions experts_of(const HubConfig&, int64_t experts);
 /// A block whose heads share the model's width; of BERT's line or GPT's, as the mask says.
 BlockOptions block_of(int64_t width, int64_t heads, const NormOptions&, Mask, bool bias);
 /// What BERT's line puts behind the last hidden state, as the class that config.json names says: hidden words

@@ -64,8 +64,7 @@ TensorTable tensors_of_gemma(const HubConfig&, const Architecture& a) {
   } else {
     t.norm("blocks.*.ln2", "layers.*.post_attention_layernorm");
   }
-  t.norm("blocks.*.attn.q_norm", "layers.*.self_attn.q_norm");
-  t.norm("blocks.*.attn.k_norm", "layers.*.self_attn.k_norm");
+  add_query_key_norms(t);
   for (TensorRule& rule : t.rules)
     if (rule.ours.ends_with(".w")) rule.offset = 1;
   return t;

@@ -48,6 +48,11 @@ TensorTable llama_tensors() {
   return t;
 }
 
+void add_query_key_norms(TensorTable& t) {
+  t.norm("blocks.*.attn.q_norm", "layers.*.self_attn.q_norm");
+  t.norm("blocks.*.attn.k_norm", "layers.*.self_attn.k_norm");
+}
+
 namespace {
 
 TensorTable tensors_of_llama(const HubConfig&, const Architecture&) { return llama_tensors(); }

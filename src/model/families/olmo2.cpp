@@ -22,8 +22,7 @@ TensorTable tensors_of_olmo2(const HubConfig&, const Architecture&) {
   });
   t.norm("blocks.*.ln1", "layers.*.post_attention_layernorm");
   t.norm("blocks.*.ln2", "layers.*.post_feedforward_layernorm");
-  t.norm("blocks.*.attn.q_norm", "layers.*.self_attn.q_norm");
-  t.norm("blocks.*.attn.k_norm", "layers.*.self_attn.k_norm");
+  add_query_key_norms(t);
   return t;
 }
 

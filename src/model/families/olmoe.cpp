@@ -12,16 +12,13 @@ Architecture architecture_of_olmoe(const HubConfig& c) {
   c.refuse("clip_qkv");
   block.attention.query_key_norm = block.norm;
   block.attention.query_key_norm_joins_heads = true;
-  block.feed_forward.experts = {.count = c.size("num_experts", c.size("num_local_experts", 64)),
-                                .chosen = c.size("num_experts_per_tok", 8),
-                                .share_of_all = !c.flag("norm_topk_prob", false)};
+  block.feed_forward.experts = experts_of(c, 64);
   return a;
 }
 
 TensorTable tensors_of_olmoe(const HubConfig&, const Architecture&) {
   TensorTable t = llama_tensors();
-  t.norm("blocks.*.attn.q_norm", "layers.*.self_attn.q_norm");
-  t.norm("blocks.*.attn.k_norm", "layers.*.self_attn.k_norm");
+  add_query_key_norms(t);
   t.experts_apart("layers.*.mlp.gate", "layers.*.mlp.experts", "gate_proj", "up_proj", "down_proj");
   return t;
 }

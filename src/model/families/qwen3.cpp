@@ -25,8 +25,7 @@ Architecture architecture_of_qwen3(const HubConfig& c) {
 
 TensorTable tensors_of_qwen3(const HubConfig&, const Architecture&) {
   TensorTable t = llama_tensors();
-  t.norm("blocks.*.attn.q_norm", "layers.*.self_attn.q_norm");
-  t.norm("blocks.*.attn.k_norm", "layers.*.self_attn.k_norm");
+  add_query_key_norms(t);
   return t;
 }
 

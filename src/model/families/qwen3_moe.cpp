@@ -5,6 +5,12 @@
 
 namespace limpid {
 
+ExpertOptions experts_of(const HubConfig& c, int64_t experts) {
+  return {.count = c.size("num_experts", c.size("num_local_experts", experts)),
+          .chosen = c.size("num_experts_per_tok", 8),
+          .share_of_all = !c.flag("norm_topk_prob", false)};
+}
+
 namespace {
 
 Architecture architecture_of_qwen3_moe(const HubConfig& c) {
@@ -24,9 +30,7 @@ Architecture architecture_of_qwen3_moe(const HubConfig& c) {
     BlockOptions made = block;
     if (type == "dense") return made;
     made.feed_forward.width = c.size("moe_intermediate_size");
-    made.feed_forward.experts = {.count = c.size("num_experts", c.size("num_local_experts", 128)),
-                                 .chosen = c.size("num_experts_per_tok", 8),
-                                 .share_of_all = !c.flag("norm_topk_prob", false)};
+    made.feed_forward.experts = experts_of(c, 128);
     return made;
   });
   return a;
@@ -34,8 +38,7 @@ Architecture architecture_of_qwen3_moe(const HubConfig& c) {
 
 TensorTable tensors_of_qwen3_moe(const HubConfig&, const Architecture&) {
   TensorTable t = llama_tensors();
-  t.norm("blocks.*.attn.q_norm", "layers.*.self_attn.q_norm");
-  t.norm("blocks.*.attn.k_norm", "layers.*.self_attn.k_norm");
+  add_query_key_norms(t);
   t.experts_apart("layers.*.mlp.gate", "layers.*.mlp.experts", "gate_proj", "up_proj", "down_proj");
   return t;
 }
