@@ -6,6 +6,7 @@ include(CMakePackageConfigHelpers)
 set(LIMPID_PUBLIC_HEADERS
   api.h
   attention.h
+  data.h
   draw.h
   engine.h
   error.h
