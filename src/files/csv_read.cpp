@@ -3,135 +3,18 @@
 #include <functional>
 
 #include "core/number_text.h"
+#include "files/csv_rows.h"
 #include "limpid/files.h"
 
 namespace limpid {
 
 namespace {
 
-using Row = std::vector<std::string>;
-
-// A field takes 32 bytes and more in memory where an empty one takes one in the file, and no table that
-// people make has so many columns: a line of separators that never ends is another kind of file.
-constexpr size_t k_most_columns = 1'000'000;
-
-// A field in a message: short, and without anything a terminal would act on.
-std::string shown_field(std::string_view field) {
-  constexpr size_t k_most = 40;
-  std::string out = "'";
-  for (char c : field.substr(0, k_most)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  return out + (field.size() > k_most ? "...'" : "'");
-}
-
-// Takes a text apart into rows of fields.
-class RowReader {
- public:
-  RowReader(std::string_view text, std::string_view file, char separator)
-      : text_(text), file_(file), separator_(separator) {
-    if (text_.starts_with("\xef\xbb\xbf")) text_.remove_prefix(3);
-  }
-  /// The next row that is not an empty line; false at the end.
-  bool next(Row& row);
-  /// The line on which the last row began, from 1.
-  int64_t line() const { return row_line_; }
-
- private:
-  bool at_end() const { return at_ == text_.size(); }
-  bool at_line_end() const { return at_end() || text_[at_] == '\n' || text_[at_] == '\r'; }
-  bool at_separator() const { return text_[at_] == separator_ || (separator_ == ' ' && text_[at_] == '\t'); }
-  // Blanks separate as one, however many; at a line's ends they separate nothing.
-  void skip_blanks() {
-    while (separator_ == ' ' && !at_line_end() && at_separator()) ++at_;
-  }
-  void end_line();
-  std::string plain_field();
-  std::string quoted_field(size_t column);
-
-  std::string_view text_;
-  std::string_view file_;
-  char separator_;
-  size_t at_ = 0;
-  int64_t line_ = 1, row_line_ = 1;
-};
-
-// Past LF, CRLF or CR.
-void RowReader::end_line() {
-  if (at_end()) return;
-  at_ += text_.substr(at_).starts_with("\r\n") ? 2 : 1;
-  ++line_;
-}
-
-std::string RowReader::plain_field() {
-  const size_t start = at_;
-  while (!at_line_end() && !at_separator()) ++at_;
-  return std::string(text_.substr(start, at_ - start));
-}
-
-std::string RowReader::quoted_field(size_t column) {
-  const int64_t opened = line_;
-  std::string field;
-  ++at_;  // the opening quote
-  for (;;) {
-    const size_t quote = text_.find('"', at_);
-    if (quote == text_.npos)
-      fail_work(file_, ": line ", opened, ", column ", column, ": a quote is never closed");
-    const std::string_view part = text_.substr(at_, quote - at_);
-    line_ += std::count(part.begin(), part.end(), '\n');
-    field += part;
-    at_ = quote + 1;
-    if (at_end() || text_[at_] != '"') break;
-    field += '"';  // "" inside quotes
-    ++at_;
-  }
-  if (!at_line_end() && !at_separator())
-    fail_work(file_, ": line ", line_, ", column ", column, ": ", shown_field(text_.substr(at_, 1)),
-              " after a closing quote, expected ", shown_field({&separator_, 1}), " or the line's end");
-  return field;
-}
-
-bool RowReader::next(Row& row) {
-  skip_blanks();
-  while (!at_end() && at_line_end()) {
-    end_line();
-    skip_blanks();
-  }
-  row.clear();
-  row_line_ = line_;
-  if (at_end()) return false;
-  for (;;) {
-    const bool quoted = !at_end() && text_[at_] == '"';
-    if (row.size() == k_most_columns)
-      fail_work(file_, ": line ", row_line_, " has more than ", k_most_columns, " fields");
-    row.push_back(quoted ? quoted_field(row.size() + 1) : plain_field());
-    skip_blanks();
-    if (at_line_end()) break;
-    if (separator_ == ' ') continue;
-    ++at_;  // the separator
-  }
-  end_line();
-  return true;
-}
+using Row = CsvRow;
 
 bool is_number(const std::string& field) { return parse_number(field).has_value(); }
 
 std::string_view text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
-// The separator of the first line that is not empty (files.h has the rule).
-char found_separator(std::string_view text, bool blanks) {
-  size_t at = text.starts_with("\xef\xbb\xbf") ? 3 : 0;
-  at = std::min(text.find_first_not_of("\r\n", at), text.size());
-  bool quoted = false;
-  std::string seen;
-  for (; at < text.size() && (quoted || (text[at] != '\n' && text[at] != '\r')); ++at) {
-    if (text[at] == '"') quoted = !quoted;
-    if (!quoted) seen += text[at];
-  }
-  for (const char separator : {'\t', ';', ','})
-    if (seen.find(separator) != seen.npos) return separator;
-  const size_t first = seen.find_first_not_of(' '), last = seen.find_last_not_of(' ');
-  const bool inner = first != seen.npos && seen.find(' ', first) < last;
-  return blanks && inner ? ' ' : ',';
-}
 
 // Where the numbers stand in a table, beside its names.
 struct Layout {
@@ -141,11 +24,6 @@ struct Layout {
   bool short_header = false;  // the header has no field for the column of labels
   size_t width = 0;           // fields of a row
   int64_t width_line = 1;     // the line that tells it
-
-  std::string separated() const {
-    if (separator == ' ') return "blanks";
-    return separator == '\t' ? "tabs" : shown_field({&separator, 1});
-  }
 };
 
 Layout find_layout(Bytes bytes, std::string_view file, const CsvOptions& options, bool numbers) {
@@ -154,7 +32,7 @@ Layout find_layout(Bytes bytes, std::string_view file, const CsvOptions& options
   Layout layout;
   layout.separator = options.separator == k_csv_separator_automatic ? found_separator(text_of(bytes), numbers)
                                                                     : options.separator;
-  RowReader reader(text_of(bytes), file, layout.separator);
+  CsvRows reader(text_of(bytes), file, layout.separator);
   Row first, row;
   if (!reader.next(first)) fail_work(file, ": holds no table: it is empty");
   layout.width = first.size();
@@ -183,7 +61,7 @@ Layout find_layout(Bytes bytes, std::string_view file, const CsvOptions& options
 // Reads the header, then calls each(row, line, header) for the rows, all of one width; returns the header.
 Row read_table(Bytes bytes, std::string_view file, const Layout& layout,
                const std::function<void(Row& row, int64_t line, const Row& header)>& each) {
-  RowReader reader(text_of(bytes), file, layout.separator);
+  CsvRows reader(text_of(bytes), file, layout.separator);
   Row row, header;
   bool more = reader.next(row);
   if (layout.header) {
@@ -195,7 +73,7 @@ Row read_table(Bytes bytes, std::string_view file, const Layout& layout,
     if (row.size() != layout.width)
       fail_work(file, ": line ", reader.line(), " has ", row.size(), row.size() == 1 ? " field" : " fields",
                 ", expected ", layout.width, " as in line ", layout.width_line, " (separated by ",
-                layout.separated(), ")");
+                shown_separator(layout.separator), ")");
     each(row, reader.line(), header);
   }
   return header;
@@ -271,9 +149,10 @@ CsvNumbers read_csv(Bytes bytes, std::string_view name, const CsvOptions& option
     for (size_t column : chosen) {
       const auto value = parse_number(row[column]);
       if (!value)
-        fail_work(where(name, line, column, names), ": ", shown_field(row[column]), " is not a number",
-                  row.size() == 1 ? join(" (fields are separated by ", layout.separated(), ")") : "",
-                  has_decimal_comma(row[column]) ? "; a decimal is written with a point" : "");
+        fail_work(
+            where(name, line, column, names), ": ", shown_field(row[column]), " is not a number",
+            row.size() == 1 ? join(" (fields are separated by ", shown_separator(layout.separator), ")") : "",
+            has_decimal_comma(row[column]) ? "; a decimal is written with a point" : "");
       values.push_back(*value);
     }
     if (layout.labels) table.labels.push_back(std::move(row[0]));
