@@ -162,7 +162,7 @@ struct SeriesOptions {
   std::string time;
   Gaps gaps = Gaps::previous;
   std::string separator;       // as of TableOptions
-  std::optional<bool> header;  // by itself: if no field of the first row is a number
+  std::optional<bool> header;  // by itself: if no field of the first row is a number, or it is told by a name
 };
 
 struct SeriesTable {

@@ -23,7 +23,7 @@ class ExampleRandom {
     return uniform(draw_.seed, stream, draw_.step, row_ * k_purposes + purpose);
   }
   // In [-most, most).
-  double around(uint64_t purpose, double most) const { return most * (2 * (*this)(purpose) - 1); }
+  double around(uint64_t purpose, double most) const { return most * (2 * (*this)(purpose)-1); }
 
  private:
   static constexpr uint64_t k_purposes = 16;
@@ -31,7 +31,18 @@ class ExampleRandom {
   uint64_t row_ = 0;
 };
 
-enum Purpose : uint64_t { k_shift_y, k_shift_x, k_turn, k_scale, k_mirror, k_erase, k_area, k_sides, k_top, k_left };
+enum Purpose : uint64_t {
+  k_shift_y,
+  k_shift_x,
+  k_turn,
+  k_scale,
+  k_mirror,
+  k_erase,
+  k_area,
+  k_sides,
+  k_top,
+  k_left
+};
 
 // Where a pixel of the result lies in the image: y = yy y' + yx x' + y0, and x alike.
 struct Placement {
@@ -45,7 +56,8 @@ struct Rectangle {
 };
 
 // The way back from the result: the shift undone, then the turn and the scale, all about the image's middle.
-Placement draw_placement(const AugmentOptions& o, const ExampleRandom& random, int64_t height, int64_t width) {
+Placement draw_placement(const AugmentOptions& o, const ExampleRandom& random, int64_t height,
+                         int64_t width) {
   const double angle = random.around(k_turn, o.rotate) * std::numbers::pi / 180;
   const double scale = 1 + random.around(k_scale, o.scale);
   const double shift_y = random.around(k_shift_y, o.shift) * static_cast<double>(height);
@@ -59,7 +71,8 @@ Placement draw_placement(const AugmentOptions& o, const ExampleRandom& random, i
   return p;
 }
 
-Rectangle draw_rectangle(const AugmentOptions& o, const ExampleRandom& random, int64_t height, int64_t width) {
+Rectangle draw_rectangle(const AugmentOptions& o, const ExampleRandom& random, int64_t height,
+                         int64_t width) {
   if (random(k_erase) >= o.erase) return {};
   const double area = (o.erase_least + (o.erase_most - o.erase_least) * random(k_area)) *
                       static_cast<double>(height) * static_cast<double>(width);
@@ -101,13 +114,15 @@ T as_pixel(double value) {
 }
 
 template <class T>
-void augment_one(const Picture<T>& from, const Placement& place, const Rectangle& erased, int64_t channels, Array<T> to) {
+void augment_one(const Picture<T>& from, const Placement& place, const Rectangle& erased, int64_t channels,
+                 Array<T> to) {
   for (int64_t y = 0; y < from.height; ++y)
     for (int64_t x = 0; x < from.width; ++x) {
       const auto dy = static_cast<double>(y), dx = static_cast<double>(x);
       const double from_y = place.yy * dy + place.yx * dx + place.y0;
       const double from_x = place.xy * dy + place.xx * dx + place.x0;
-      const bool gone = y >= erased.top && y < erased.top + erased.height && x >= erased.left && x < erased.left + erased.width;
+      const bool gone = y >= erased.top && y < erased.top + erased.height && x >= erased.left &&
+                        x < erased.left + erased.width;
       for (int64_t k = 0; k < channels; ++k) {
         if (gone)
           to(from.b, y, x, k) = as_pixel<T>(from.fill);
@@ -120,7 +135,8 @@ void augment_one(const Picture<T>& from, const Placement& place, const Rectangle
 }
 
 template <class T>
-void augment_all(const ConstView& images, const AugmentOptions& options, const ExampleDraw& draw, const View& out) {
+void augment_all(const ConstView& images, const AugmentOptions& options, const ExampleDraw& draw,
+                 const View& out) {
   const auto from = images.as<T>();
   const auto to = out.as<T>();
   const Shape& shape = images.shape();
@@ -139,7 +155,8 @@ std::vector<int> image_axes(const ConstView& images) {
     const int at = images.shape().find(axis);
     if (at >= 0) order.push_back(at);
     if (at < 0 && axis != Axis::K)
-      fail_call("augment: the images are ", images.shape().text(), ", expected axes B, Y, X and K (channels)");
+      fail_call("augment: the images are ", images.shape().text(),
+                ", expected axes B, Y, X and K (channels)");
   }
   if (static_cast<int>(order.size()) != images.shape().rank())
     fail_call("augment: the images are ", images.shape().text(), ", expected no axes but B, Y, X and K");
@@ -178,7 +195,8 @@ void check(const AugmentOptions& o) {
 void check_draw(const ExampleDraw& draw, int64_t examples, const char* who) {
   if (draw.step == UINT32_MAX) fail_call(who, ": step ", draw.step, " is not for examples");
   if (!draw.rows.empty() && static_cast<int64_t>(draw.rows.size()) != examples)
-    fail_call(who, ": ", draw.rows.size(), " row numbers for ", examples, examples == 1 ? " example" : " examples");
+    fail_call(who, ": ", draw.rows.size(), " row numbers for ", examples,
+              examples == 1 ? " example" : " examples");
   for (const int64_t row : draw.rows)
     if (row < 0) fail_call(who, ": row ", row, ", expected 0 or more");
 }
@@ -202,7 +220,8 @@ Tensor augment(const ConstView& images, const AugmentOptions& options, const Exa
   return out;
 }
 
-std::vector<int64_t> drop_words(std::span<const int64_t> ids, const DropWordsOptions& options, const ExampleDraw& draw) {
+std::vector<int64_t> drop_words(std::span<const int64_t> ids, const DropWordsOptions& options,
+                                const ExampleDraw& draw) {
   if (!(options.probability >= 0 && options.probability <= 1))
     fail_call("drop_words: the probability is ", options.probability, ", expected 0 to 1");
   check_draw(draw, 1, "drop_words");
@@ -211,7 +230,8 @@ std::vector<int64_t> drop_words(std::span<const int64_t> ids, const DropWordsOpt
   std::vector<int64_t> out(ids.begin(), ids.end());
   for (size_t i = 0; i < out.size(); ++i) {
     if (std::find(options.kept.begin(), options.kept.end(), out[i]) != options.kept.end()) continue;
-    if (uniform(draw.seed, stream, draw.step, row << 32 | i) < options.probability) out[i] = options.replacement;
+    if (uniform(draw.seed, stream, draw.step, row << 32 | i) < options.probability)
+      out[i] = options.replacement;
   }
   return out;
 }

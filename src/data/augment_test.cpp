@@ -98,7 +98,8 @@ TEST(Augment, mirrored_images_are_about_half) {
 
 TEST(Augment, erased_parts_have_the_size_that_was_asked) {
   Tensor images(DType::u8, {{Axis::B, 200}, {Axis::Y, 40}, {Axis::X, 40}, {Axis::K, 1}});
-  const Tensor out = augment(images, {.erase = 0.5, .erase_least = 0.1, .erase_most = 0.2, .fill = 255}, {.seed = 8});
+  const Tensor out =
+      augment(images, {.erase = 0.5, .erase_least = 0.1, .erase_most = 0.2, .fill = 255}, {.seed = 8});
   int64_t erased_images = 0;
   for (int64_t b = 0; b < 200; ++b) {
     int64_t erased = 0;
@@ -142,7 +143,8 @@ TEST(DropWords, some_go_the_kept_stay) {
   }
   EXPECT_NEAR(static_cast<double>(dropped), 0.3 * 1800, 90);
   EXPECT_EQ(drop_words(ids, {}, {}), ids);
-  EXPECT_TRUE(holds(error_of([&] { drop_words(ids, {.probability = 2}, {}); }, Error::Kind::call), {"probability is 2"}));
+  EXPECT_TRUE(holds(error_of([&] { drop_words(ids, {.probability = 2}, {}); }, Error::Kind::call),
+                    {"probability is 2"}));
 }
 
 }  // namespace

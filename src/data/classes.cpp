@@ -22,7 +22,8 @@ std::optional<int64_t> whole_number(const std::string& text) {
 std::vector<std::string> in_class_order(std::vector<std::string> names) {
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
-  if (std::all_of(names.begin(), names.end(), [](const auto& name) { return whole_number(name).has_value(); }))
+  if (std::all_of(names.begin(), names.end(),
+                  [](const auto& name) { return whole_number(name).has_value(); }))
     std::stable_sort(names.begin(), names.end(),
                      [](const auto& a, const auto& b) { return *whole_number(a) < *whole_number(b); });
   return names;

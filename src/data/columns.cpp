@@ -32,8 +32,8 @@ size_t asked_column(const Table& table, const WantedColumn& wanted) {
     fail_call(table.file(), ": no column ", in_quotes(wanted.asked), " for the ", wanted.what,
               ", expected a number from 0 to ", table.columns().size() - 1,
               " (its first row does not name the columns; ", table.written(), ")");
-  fail_call(table.file(), ": no column ", in_quotes(wanted.asked), " for the ", wanted.what, ", expected one of ",
-            table.listed_columns(), " (", table.written(), ")");
+  fail_call(table.file(), ": no column ", in_quotes(wanted.asked), " for the ", wanted.what,
+            ", expected one of ", table.listed_columns(), " (", table.written(), ")");
 }
 
 std::optional<size_t> known_column(const Table& table, const WantedColumn& wanted) {
@@ -63,8 +63,9 @@ std::optional<size_t> find_column(const Table& table, const std::string& asked) 
   std::optional<size_t> found;
   for (size_t i = 0; i < columns.size(); ++i)
     if (lower_case(columns[i]) == lower_case(asked)) {
-      if (found) fail_call(table.file(), ": ", in_quotes(asked), " may be ", in_quotes(columns[*found]), " or ",
-                           in_quotes(columns[i]), "; write it as the file does");
+      if (found)
+        fail_call(table.file(), ": ", in_quotes(asked), " may be ", in_quotes(columns[*found]), " or ",
+                  in_quotes(columns[i]), "; write it as the file does");
       found = i;
     }
   if (found) return found;
@@ -73,12 +74,12 @@ std::optional<size_t> find_column(const Table& table, const std::string& asked) 
 }
 
 void fail_to_guess(const Table& table, const WantedColumn& wanted) {
+  const std::string question =
+      join(table.file(), ": which column holds the ", wanted.what, "? Set ", wanted.option);
   if (table.has_header())
-    fail_call(table.file(), ": which column holds the ", wanted.what, "? Name it (", wanted.option, "): ",
-              table.listed_columns(), " (", table.written(), ")");
-  fail_call(table.file(), ": which column holds the ", wanted.what, "? Give its number (", wanted.option,
-            "), from 0 to ", table.columns().size() - 1, ", or say that the first row names the columns (",
-            table.written(), ")");
+    fail_call(question, " to one of ", table.listed_columns(), " (", table.written(), ")");
+  fail_call(question, " to its number, 0 to ", table.columns().size() - 1,
+            ", or header, if the first row names the columns (", table.written(), ")");
 }
 
 std::optional<std::array<size_t, 2>> two_columns(const Table& table, const TwoWanted& wanted) {
@@ -89,8 +90,8 @@ std::optional<std::array<size_t, 2>> two_columns(const Table& table, const TwoWa
   auto first = known_column(table, wanted[0]), second = known_column(table, wanted[1]);
   if (first && second && *first == *second) {  // what was asked for counts; a guess gives way
     if (!wanted[0].asked.empty() && !wanted[1].asked.empty())
-      fail_call(table.file(), ": the ", wanted[0].what, " and the ", wanted[1].what, " cannot both be column ",
-                in_quotes(table.columns()[*first]));
+      fail_call(table.file(), ": the ", wanted[0].what, " and the ", wanted[1].what,
+                " cannot both be column ", in_quotes(table.columns()[*first]));
     (wanted[0].asked.empty() ? first : second).reset();
   }
   if (width == 2) {

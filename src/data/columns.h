@@ -13,9 +13,9 @@ namespace limpid::data {
 
 /// A column that a reader wants.
 struct WantedColumn {
-  std::string_view what;    // "texts", for messages
-  std::string_view option;  // what the caller names it by: "text"
-  std::string asked;        // by name or number; empty: guessed
+  std::string_view what;                    // "texts", for messages
+  std::string_view option;                  // what the caller names it by: "text"
+  std::string asked;                        // by name or number; empty: guessed
   std::span<const std::string_view> usual;  // small letters, the likeliest first
 };
 
@@ -27,8 +27,9 @@ bool names_columns(const Fields& first, const TwoWanted& wanted);
 /// The column of that name, or of that number; nothing where there is none.
 std::optional<size_t> find_column(const Table& table, const std::string& asked);
 
-/// The columns that are asked for or have a usual name; where the table has two and one is known, the other is
-/// the other.  Nothing where neither is known of two.  Throws Error{call} that lists the columns otherwise.
+/// The columns that are asked for or have a usual name; where the table has two and one is known, the other
+/// is the other.  Nothing where neither is known of two.  Throws Error{call} that lists the columns
+/// otherwise.
 std::optional<std::array<size_t, 2>> two_columns(const Table& table, const TwoWanted& wanted);
 
 /// Throws Error{call}: "which column holds the texts? ..."

@@ -10,11 +10,15 @@
 
 namespace limpid::data {
 
-DataFile read_data_file(const std::filesystem::path& path) { return {path.string(), read_file_unpacked(path)}; }
+DataFile read_data_file(const std::filesystem::path& path) {
+  return {path.string(), read_file_unpacked(path)};
+}
 
 void require_text(const DataFile& file, std::string_view expected) {
   const RecognizedFile seen = recognize(*memory_source(bytes_of(file.content), file.name));
-  const auto advice = [&] { return seen.advice.empty() ? "" : "; " + seen.advice; };
+  const auto refuse = [&](const std::string& advice) {
+    fail_work(file.name, " is ", seen.what, ", expected ", expected, advice.empty() ? "" : "; ", advice);
+  };
   switch (seen.kind) {
     case FileKind::empty:
     case FileKind::text:
@@ -24,9 +28,15 @@ void require_text(const DataFile& file, std::string_view expected) {
       return;
     case FileKind::html:
     case FileKind::lfs_pointer:
-      fail_work(file.name, " is ", seen.what, ", expected ", expected, advice());
-    default:  // a text may begin as such a file does ("BZh"), but is UTF-8
-      if (!is_utf8(file.content)) fail_work(file.name, " is ", seen.what, ", expected ", expected, advice());
+    case FileKind::utf16:
+      return refuse(seen.advice);
+    case FileKind::zip:
+    case FileKind::archive:
+    case FileKind::gzip:  // twice compressed
+      return is_utf8(file.content) ? void() : refuse(seen.advice);
+    default:  // a text may begin as such a file does ("GGUF"), but is UTF-8; what to do with one is no matter
+              // here
+      if (!is_utf8(file.content)) refuse("");
   }
 }
 
@@ -74,6 +84,15 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
-std::string counted(int64_t count, std::string_view one) { return join(count, " ", one, count == 1 ? "" : "s"); }
+std::string counted(int64_t count, std::string_view one) {
+  return join(count, " ", one, count == 1 ? "" : "s");
+}
+
+std::string none_usable(const SkippedRows& skipped, std::string_view row, const std::string& file) {
+  std::string_view first = skipped.first.front();
+  if (const std::string named = file + ": "; first.starts_with(named)) first.remove_prefix(named.size());
+  if (skipped.count == 1) return join("its only ", row, " cannot be used: ", first);
+  return join("none of its ", counted(skipped.count, row), " can be used; the first: ", first);
+}
 
 }  // namespace limpid::data

@@ -24,7 +24,8 @@ bool is_decimal_comma(std::string field) {
   return parse_number(field).has_value();
 }
 
-// Fills the gaps of one column between two values; `first` and `second` are its rows, outside where there is none.
+// Fills the gaps of one column between two values; `first` and `second` are its rows, outside where there is
+// none.
 void fill_between(double* column, int64_t stride, int64_t first, int64_t second, int64_t rows, Gaps gaps) {
   const bool before = first >= 0, after = second < rows;
   for (int64_t row = first + 1; row < second; ++row) {
@@ -50,8 +51,9 @@ double GapCounter::value(const std::string& field, const std::function<std::stri
   if (number && std::isfinite(*number)) return *number;
   const bool marked = is_marked_gap(field);
   const std::string what =
-      marked ? "" : join(place(), ": ", in_quotes(field), " is no ", number ? "finite " : "", "number",
-                         is_decimal_comma(field) ? "; a decimal is written with a point" : "");
+      marked ? ""
+             : join(place(), ": ", in_quotes(field), " is no ", number ? "finite " : "", "number",
+                    is_decimal_comma(field) ? "; a decimal is written with a point" : "");
   if (refuse_) fail_work(marked ? place() + " is a gap" : what);
   if (!marked) table_.odd.add(what);
   ++table_.gaps;

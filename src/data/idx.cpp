@@ -1,5 +1,5 @@
-// IDX, the format of MNIST's files: two zeros, the type of its numbers, how many axes, their sizes (32 bits, big
-// endian), the numbers.  http://yann.lecun.com/exdb/mnist, "The IDX file format".
+// IDX, the format of MNIST's files: two zeros, the type of its numbers, how many axes, their sizes (32 bits,
+// big endian), the numbers.  http://yann.lecun.com/exdb/mnist, "The IDX file format".
 #include <algorithm>
 #include <cstring>
 
@@ -18,8 +18,9 @@ struct IdxType {
   unsigned char code;
   std::string_view name;
 };
-constexpr IdxType k_idx_types[] = {{0x08, "bytes"},           {0x09, "signed bytes"},  {0x0B, "16-bit integers"},
-                                   {0x0C, "32-bit integers"}, {0x0D, "32-bit floats"}, {0x0E, "64-bit floats"}};
+constexpr IdxType k_idx_types[] = {{0x08, "bytes"},           {0x09, "signed bytes"},
+                                   {0x0B, "16-bit integers"}, {0x0C, "32-bit integers"},
+                                   {0x0D, "32-bit floats"},   {0x0E, "64-bit floats"}};
 
 // The header of a file of bytes, and the bytes.
 struct Idx {
@@ -44,7 +45,8 @@ void require_idx_type(const DataFile& file) {
 
 Idx read_header(const DataFile& file, std::string_view expected) {
   constexpr size_t k_start = 4, k_size = 4;
-  if (file.content.empty()) fail_work(file.name, ": is empty, expected ", expected, " in IDX, the format of MNIST");
+  if (file.content.empty())
+    fail_work(file.name, ": is empty, expected ", expected, " in IDX, the format of MNIST");
   if (file.content.size() < k_start || byte_at(file, 0) != 0 || byte_at(file, 1) != 0)
     fail_work(file.name, ": is no IDX file, which begins with two zeros; expected ", expected,
               " in IDX, the format of MNIST");
@@ -53,8 +55,8 @@ Idx read_header(const DataFile& file, std::string_view expected) {
   if (axes < 1 || axes > 4) fail_work(file.name, ": has ", axes, " axes, expected ", expected);
   const size_t header = k_start + axes * k_size;
   if (file.content.size() < header)
-    fail_work(file.name, ": is cut off in its header: it has ", file.content.size(), " bytes, expected ", header,
-              " and more");
+    fail_work(file.name, ": is cut off in its header: it has ", file.content.size(), " bytes, expected ",
+              header, " and more");
   Idx idx;
   uint64_t bytes = 1;
   bool overflow = false;
@@ -117,10 +119,10 @@ LabelledImages idx_images(const DataFile& images, const DataFile& labels, int64_
       out.skipped.add(join(labels.name, ": label ", i + 1, " ", unknown_class(name, classes)));
     }
   }
-  if (kept.empty())
-    fail_work(labels.name, ": none of its ", counted(wanted, "label"), " can be used: ", out.skipped.first.front());
+  if (kept.empty()) fail_work(labels.name, ": ", none_usable(out.skipped, "label", labels.name));
   const Dim count = {Axis::B, static_cast<int64_t>(kept.size())};
-  out.images = Tensor(DType::u8, {count, {Axis::Y, pixels.sizes[1]}, {Axis::X, pixels.sizes[2]}, {Axis::K, pixels.sizes[3]}});
+  out.images = Tensor(
+      DType::u8, {count, {Axis::Y, pixels.sizes[1]}, {Axis::X, pixels.sizes[2]}, {Axis::K, pixels.sizes[3]}});
   const auto image = static_cast<size_t>(out.images.count() / count.size);
   for (size_t i = 0; i < kept.size(); ++i)
     std::memcpy(out.images.data<uint8_t>() + i * image, pixels.numbers.data() + kept[i] * image, image);
@@ -129,8 +131,8 @@ LabelledImages idx_images(const DataFile& images, const DataFile& labels, int64_
 
 }  // namespace data
 
-LabelledImages read_idx(const std::filesystem::path& images, const std::filesystem::path& labels, int64_t limit,
-                        const std::vector<std::string>& classes) {
+LabelledImages read_idx(const std::filesystem::path& images, const std::filesystem::path& labels,
+                        int64_t limit, const std::vector<std::string>& classes) {
   return data::idx_images(data::read_data_file(images), data::read_data_file(labels), limit, classes);
 }
 

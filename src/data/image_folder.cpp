@@ -26,7 +26,8 @@ bool has_image_name(const fs::path& path) {
   fail_work("cannot read ", folder.string(), ": ", error.message());
 }
 
-// What a folder holds, without what is hidden, in the order of the names' bytes: the same on every file system.
+// What a folder holds, without what is hidden, in the order of the names' bytes: the same on every file
+// system.
 std::vector<fs::path> sorted_entries(const fs::path& folder) {
   std::vector<fs::path> out;
   std::error_code error;
@@ -97,15 +98,18 @@ class ImageRows {
     if (image.shape()[0].size != options_.height || image.shape()[1].size != options_.width)
       image = resize_image(image, options_.height, options_.width, options_.resample);
     if (bytes_.size() + image.bytes() > k_most_image_bytes)
-      fail_work(path.string(), ": with it the images take more than ", k_most_image_bytes, " bytes at ", options_.width,
-                " by ", options_.height, " pixels; give a smaller size, or a limit");
+      fail_work(path.string(), ": with it the images take more than ", k_most_image_bytes, " bytes at ",
+                options_.width, " by ", options_.height, " pixels; give a smaller size, or a limit");
     const auto* pixels = image.data<uint8_t>();
     bytes_.insert(bytes_.end(), pixels, pixels + image.bytes());
     ++count_;
   }
 
   Tensor take() {
-    Tensor out(DType::u8, {{Axis::B, count_}, {Axis::Y, options_.height}, {Axis::X, options_.width}, {Axis::K, options_.channels}});
+    Tensor out(DType::u8, {{Axis::B, count_},
+                           {Axis::Y, options_.height},
+                           {Axis::X, options_.width},
+                           {Axis::K, options_.channels}});
     std::memcpy(out.raw(), bytes_.data(), bytes_.size());
     return out;
   }
@@ -133,11 +137,11 @@ void check_folder_options(const ImageFolderOptions& options) {
   if (options.channels != 1 && options.channels != 3)
     fail_call("read_image_folder: ", options.channels, " channels, expected 1 (grey) or 3 (colours)");
   if (options.height < 0 || options.width < 0 || options.limit < 0)
-    fail_call("read_image_folder: height ", options.height, ", width ", options.width, ", limit ", options.limit,
-              ", expected 0 or more of each");
+    fail_call("read_image_folder: height ", options.height, ", width ", options.width, ", limit ",
+              options.limit, ", expected 0 or more of each");
   if (options.height > 0 && options.width > k_most_pixels / options.height)
-    fail_call("read_image_folder: images of ", options.width, " by ", options.height, " pixels, expected at most ",
-              k_most_pixels, " in all");
+    fail_call("read_image_folder: images of ", options.width, " by ", options.height,
+              " pixels, expected at most ", k_most_pixels, " in all");
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ using Classes = std::vector<std::string>;
 const std::string k_two_images = idx_bytes({2, 2, 3}, "abcdefABCDEF");
 const std::string k_two_labels = idx_bytes({2}, std::string("\3\1", 2));
 
-LabelledImages idx(const std::string& images, const std::string& labels, int64_t limit = 0, const Classes& classes = {}) {
+LabelledImages idx(const std::string& images, const std::string& labels, int64_t limit = 0,
+                   const Classes& classes = {}) {
   return data::idx_images({"images", images}, {"labels", labels}, limit, classes);
 }
 
@@ -67,7 +68,8 @@ TEST(ImageFolder, a_folder_a_class) {
   EXPECT_EQ(t.images.shape().text(), "[B=3,Y=8,X=6,K=3]");
   EXPECT_EQ(t.classes, (Classes{"cats", "dogs"}));
   EXPECT_EQ(t.labels, (Labels{0, 0, 1}));
-  const Tensor expected = resize_image(with_channels(read_image(image_path("rgb.png")), 3), 8, 6, Resample::bilinear);
+  const Tensor expected =
+      resize_image(with_channels(read_image(image_path("rgb.png")), 3), 8, 6, Resample::bilinear);
   for (int64_t i = 0; i < expected.count(); ++i)
     ASSERT_EQ(t.images.data<uint8_t>()[i], expected.data<uint8_t>()[i]) << i;
   EXPECT_EQ(t.skipped.count, 3);
@@ -81,7 +83,8 @@ TEST(ImageFolder, size_of_the_first_grey_a_limit_and_known_classes) {
   lay_out(folder);
   const Tensor first = read_image(image_path("rgb.png"));
   const LabelledImages t = read_image_folder(folder.path(), {.channels = 1, .limit = 1}, {"dogs", "cats"});
-  EXPECT_EQ(t.images.shape().sizes(), (std::vector<int64_t>{2, first.shape()[0].size, first.shape()[1].size, 1}));
+  EXPECT_EQ(t.images.shape().sizes(),
+            (std::vector<int64_t>{2, first.shape()[0].size, first.shape()[1].size, 1}));
   EXPECT_EQ(t.labels, (Labels{1, 0}));
   const LabelledImages dogs = read_image_folder(folder.path(), {}, {"dogs"});
   EXPECT_EQ(dogs.labels, (Labels{0}));

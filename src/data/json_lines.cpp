@@ -1,4 +1,5 @@
-// A JSON object a line (.jsonl); objects in it are columns with a dot: {"translation": {"en": ...}} has translation.en.
+// A JSON object a line (.jsonl); objects in it are columns with a dot: {"translation": {"en": ...}} has
+// translation.en.
 #include <algorithm>
 
 #include "core/json.h"
@@ -34,6 +35,14 @@ bool as_field(const Json& value, std::string& field, std::string& fault) {
   else
     fault = join("is ", shown(value), ", expected text or a number");
   return fault.empty();
+}
+
+// The text that was read is one line of the file, whose number is given already.
+std::string in_one_line(std::string message) {
+  constexpr std::string_view k_place = "parse error at line 1, column";
+  if (const size_t at = message.find(k_place); at != message.npos)
+    message.replace(at, k_place.size(), "at column");
+  return message;
 }
 
 class JsonLines final : public Table {
@@ -77,7 +86,8 @@ class JsonLines final : public Table {
   static const Json* find(const Json& object, std::string_view name) {
     if (const auto at = object.find(std::string(name)); at != object.end()) return &*at;
     for (size_t dot = name.find('.'); dot != name.npos; dot = name.find('.', dot + 1))
-      if (const auto at = object.find(std::string(name.substr(0, dot))); at != object.end() && at->is_object())
+      if (const auto at = object.find(std::string(name.substr(0, dot)));
+          at != object.end() && at->is_object())
         if (const Json* value = find(*at, name.substr(dot + 1))) return value;
     return nullptr;
   }
@@ -93,9 +103,10 @@ class JsonLines final : public Table {
       try {
         if (const auto fault = fault_of_text(text)) fail_work(line_name(line), " ", *fault);
         object = parse_json(text, {line_name(line)});
-        if (!object.is_object()) fail_work(line_name(line), " is ", shown(object), ", expected a JSON object");
+        if (!object.is_object())
+          fail_work(line_name(line), " is ", shown(object), ", expected a JSON object");
       } catch (const Error& error) {
-        skipped.add(error.what());
+        skipped.add(in_one_line(error.what()));
         continue;
       }
       if (!each(object, line)) return;

@@ -10,15 +10,15 @@ namespace data {
 
 namespace {
 
-constexpr std::string_view k_source_names[] = {"source", "src", "question", "input", "prompt", "document", "text"};
-constexpr std::string_view k_target_names[] = {"target", "tgt",     "answer",     "output",
+constexpr std::string_view k_source_names[] = {"source", "src",      "question", "input",
+                                               "prompt", "document", "text"};
+constexpr std::string_view k_target_names[] = {"target",   "tgt",     "answer",     "output",
                                                "response", "summary", "translation"};
 // ISO 639-1 codes of the languages that parallel corpora are mostly in: two columns of such names are pairs.
-constexpr std::string_view k_languages[] = {"ar", "bg", "ca", "cs", "cy", "da", "de", "el", "en", "es", "et",
-                                            "eu", "fa", "fi", "fr", "ga", "gl", "he", "hi", "hr", "hu", "id",
-                                            "is", "it", "ja", "ko", "lt", "lv", "mk", "ms", "mt", "nl", "no",
-                                            "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sr", "sv", "th", "tr",
-                                            "uk", "ur", "vi", "zh"};
+constexpr std::string_view k_languages[] = {
+    "ar", "bg", "ca", "cs", "cy", "da", "de", "el", "en", "es", "et", "eu", "fa", "fi", "fr", "ga",
+    "gl", "he", "hi", "hr", "hu", "id", "is", "it", "ja", "ko", "lt", "lv", "mk", "ms", "mt", "nl",
+    "no", "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sr", "sv", "th", "tr", "uk", "ur", "vi", "zh"};
 
 bool is_language(std::string_view column) {
   const size_t dot = column.rfind('.');
@@ -32,7 +32,8 @@ void add_pair(TextPairs& pairs, std::string_view source, std::string_view target
   target = trimmed(target);
   for (const auto& [side, text] : {std::pair("source", source), std::pair("target", target)}) {
     if (text.empty()) return pairs.skipped.add(join(where, ": the ", side, " is empty"));
-    if (const auto fault = fault_of_text(text)) return pairs.skipped.add(join(where, ": the ", side, " ", *fault));
+    if (const auto fault = fault_of_text(text))
+      return pairs.skipped.add(join(where, ": the ", side, " ", *fault));
   }
   pairs.source.emplace_back(source);
   pairs.target.emplace_back(target);
@@ -43,29 +44,29 @@ void add_pair(TextPairs& pairs, std::string_view source, std::string_view target
 TextPairs parallel_texts(const DataFile& source, const DataFile& target) {
   for (const DataFile* file : {&source, &target}) {
     require_text(*file, "a sentence a line");
-    if (trimmed(without_mark(file->content)).empty()) fail_work(file->name, ": holds no sentences: it is empty");
+    if (trimmed(without_mark(file->content)).empty())
+      fail_work(file->name, ": holds no sentences: it is empty");
   }
   const auto sources = lines_of(source.content), targets = lines_of(target.content);
   if (sources.size() != targets.size())
-    fail_work(source.name, " has ", counted(static_cast<int64_t>(sources.size()), "line"), ", ", target.name, " has ",
-              targets.size(), "; line i of the one belongs to line i of the other, so both are equally long");
+    fail_work(source.name, " has ", counted(static_cast<int64_t>(sources.size()), "line"), ", ", target.name,
+              " has ", targets.size(),
+              ", expected as many in both: line i of the one belongs to line i of the other");
   TextPairs pairs;
   for (size_t i = 0; i < sources.size(); ++i)
     add_pair(pairs, sources[i], targets[i], join(source.name, ": line ", i + 1));
-  if (pairs.source.empty())
-    fail_work(source.name, ", ", target.name, ": none of their ",
-              counted(static_cast<int64_t>(sources.size()), "pair"), " can be used: ", pairs.skipped.first.front());
+  if (pairs.source.empty()) fail_work(source.name, ": ", none_usable(pairs.skipped, "pair", source.name));
   return pairs;
 }
 
 TextPairs table_of_pairs(DataFile file, const PairOptions& options) {
   const TwoWanted wanted = {WantedColumn{"sources", "source", options.source, k_source_names},
                             WantedColumn{"targets", "target", options.target, k_target_names}};
-  const auto table = open_table(std::move(file), {options.separator, options.header, options.quotes},
-                                [&](const Fields& first) {
-                                  const bool languages = first.size() == 2 && is_language(first[0]) && is_language(first[1]);
-                                  return languages || names_columns(first, wanted);
-                                });
+  const auto table = open_table(
+      std::move(file), {options.separator, options.header, options.quotes}, [&](const Fields& first) {
+        const bool languages = first.size() == 2 && is_language(first[0]) && is_language(first[1]);
+        return languages || names_columns(first, wanted);
+      });
   const auto columns = two_columns(*table, wanted).value_or(std::array<size_t, 2>{0, 1});
   TextPairs pairs;
   table->each_row({columns[0], columns[1]}, pairs.skipped, [&](Fields& fields, int64_t line) {

@@ -12,7 +12,8 @@ using Sentences = std::vector<std::string>;
 TextPairs parallel(const std::string& source, const std::string& target) {
   return data::parallel_texts({"x.en", source}, {"x.de", target});
 }
-TextPairs table(const std::string& content, const PairOptions& options = {}, const std::string& name = "x.tsv") {
+TextPairs table(const std::string& content, const PairOptions& options = {},
+                const std::string& name = "x.tsv") {
   return data::table_of_pairs({name, content}, options);
 }
 
@@ -25,16 +26,18 @@ TEST(Pairs, parallel_files) {
 }
 
 TEST(Pairs, parallel_files_of_unlike_length) {
-  EXPECT_TRUE(holds(error_of([] { parallel("a\nb\nc\n", "d\n"); }), {"x.en has 3 lines", "x.de has 1", "equally long"}));
+  EXPECT_TRUE(holds(error_of([] { parallel("a\nb\nc\n", "d\n"); }),
+                    {"x.en has 3 lines", "x.de has 1", "as many in both"}));
 }
 
 TEST(Pairs, tables) {
   const Sentences source = {"a", "b"}, target = {"c", "d"};
-  for (const auto& [content, name] : {std::pair("a\tc\nb\td\n", "x.tsv"), std::pair("en\tde\na\tc\nb\td\n", "x.tsv"),
-                                      std::pair("id,tgt,src\n1,c,a\n2,d,b\n", "x.csv"),
-                                      std::pair("{\"translation\": {\"en\": \"a\", \"de\": \"c\"}}\n{\"translation\": "
-                                                "{\"en\": \"b\", \"de\": \"d\"}}\n",
-                                                "x.jsonl")}) {
+  for (const auto& [content, name] :
+       {std::pair("a\tc\nb\td\n", "x.tsv"), std::pair("en\tde\na\tc\nb\td\n", "x.tsv"),
+        std::pair("id,tgt,src\n1,c,a\n2,d,b\n", "x.csv"),
+        std::pair("{\"translation\": {\"en\": \"a\", \"de\": \"c\"}}\n{\"translation\": "
+                  "{\"en\": \"b\", \"de\": \"d\"}}\n",
+                  "x.jsonl")}) {
     const TextPairs p = table(content, {}, name);
     EXPECT_EQ(p.source, source) << content;
     EXPECT_EQ(p.target, target) << content;

@@ -7,7 +7,8 @@
 namespace limpid::data {
 
 std::vector<std::string> lines(const DataFile& file);
-LabelledTexts labelled_texts(DataFile file, const TableOptions& options, const std::vector<std::string>& classes);
+LabelledTexts labelled_texts(DataFile file, const TableOptions& options,
+                             const std::vector<std::string>& classes);
 NumberedTexts numbered_texts(DataFile file, const TableOptions& options);
 TextPairs parallel_texts(const DataFile& source, const DataFile& target);
 TextPairs table_of_pairs(DataFile file, const PairOptions& options);

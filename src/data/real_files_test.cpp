@@ -12,8 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // A part of the data folder; the test skips where it is absent.
-#define NEEDS_DATA(folder, part)                                    \
-  const fs::path folder = data_folder() / (part);                   \
+#define NEEDS_DATA(folder, part)                  \
+  const fs::path folder = data_folder() / (part); \
   if (!fs::exists(folder)) GTEST_SKIP() << "no " << folder << " (LIMPID_DATA names the data folder)"
 
 int64_t of_class(const LabelledTexts& texts, const std::string& name) {
@@ -50,18 +50,22 @@ TEST(RealFiles, banking77) {
 
 TEST(RealFiles, mnist) {
   NEEDS_DATA(folder, "images/mnist");
-  const LabelledImages test =
-      read_idx(folder / "t10k-first3000-images-idx3-ubyte.gz", folder / "t10k-first3000-labels-idx1-ubyte.gz");
+  const LabelledImages test = read_idx(folder / "t10k-first3000-images-idx3-ubyte.gz",
+                                       folder / "t10k-first3000-labels-idx1-ubyte.gz");
   EXPECT_EQ(test.images.shape().text(), "[B=3000,Y=28,X=28,K=1]");
-  EXPECT_EQ(std::vector<int64_t>(test.labels.begin(), test.labels.begin() + 5), (std::vector<int64_t>{7, 2, 1, 0, 4}));
+  EXPECT_EQ(std::vector<int64_t>(test.labels.begin(), test.labels.begin() + 5),
+            (std::vector<int64_t>{7, 2, 1, 0, 4}));
   EXPECT_TRUE(holds(error_of([&] {
-                      read_idx(folder / "t10k-first3000-images-idx3-ubyte.gz", folder / "t10k-labels-idx1-ubyte.gz");
+                      read_idx(folder / "t10k-first3000-images-idx3-ubyte.gz",
+                               folder / "t10k-labels-idx1-ubyte.gz");
                     }),
                     {"3000 images", "10000 labels"}));
-  const LabelledImages train = read_idx(folder / "train-images-idx3-ubyte.gz", folder / "train-labels-idx1-ubyte.gz");
+  const LabelledImages train =
+      read_idx(folder / "train-images-idx3-ubyte.gz", folder / "train-labels-idx1-ubyte.gz");
   EXPECT_EQ(train.images.shape().size(Axis::B), 60000);
   EXPECT_EQ(train.classes.size(), 10u);
-  EXPECT_EQ(std::vector<int64_t>(train.labels.begin(), train.labels.begin() + 5), (std::vector<int64_t>{5, 0, 4, 1, 9}));
+  EXPECT_EQ(std::vector<int64_t>(train.labels.begin(), train.labels.begin() + 5),
+            (std::vector<int64_t>{5, 0, 4, 1, 9}));
 }
 
 TEST(RealFiles, series) {

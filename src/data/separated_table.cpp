@@ -10,9 +10,11 @@ namespace {
 
 class SeparatedTable final : public Table {
  public:
-  SeparatedTable(DataFile file, char separator, bool quotes) : Table(std::move(file)), separator_(separator), quotes_(quotes) {}
+  SeparatedTable(DataFile file, char separator, bool quotes)
+      : Table(std::move(file)), separator_(separator), quotes_(quotes) {}
 
-  void name_columns(const std::optional<bool>& header, const std::function<bool(const Fields&)>& names_columns) {
+  void name_columns(const std::optional<bool>& header,
+                    const std::function<bool(const Fields&)>& names_columns) {
     CsvRows rows = reader();
     Fields first;
     rows.next(first);
@@ -78,8 +80,8 @@ Fit fit_of(const DataFile& file, char separator, const std::optional<bool>& quot
   return fit;
 }
 
-// The one by which all first rows have the same number of fields; where several or none have, the one that most
-// rows agree on, and of equal ones the first.
+// The one by which all first rows have the same number of fields; where several or none have, the one that
+// most rows agree on, and of equal ones the first.
 char separator_of(const DataFile& file, const std::optional<bool>& quotes) {
   char best = ',';
   Fit best_fit;

@@ -14,7 +14,8 @@ namespace data {
 
 namespace {
 
-constexpr std::string_view k_time_names[] = {"date", "time", "datetime", "timestamp", "month", "year", "day", "ds"};
+constexpr std::string_view k_time_names[] = {"date",  "time", "datetime", "timestamp",
+                                             "month", "year", "day",      "ds"};
 
 bool is_time_name(const std::string& column) {
   return std::find(std::begin(k_time_names), std::end(k_time_names), lower_case(trimmed(column))) !=
@@ -28,12 +29,12 @@ bool is_finite_number(std::string_view field) {
 
 bool names_series(const Fields& first, const SeriesOptions& options) {
   const auto is_name = [](const std::string& asked) { return !asked.empty() && !is_finite_number(asked); };
-  return is_time_name(first[0]) || std::none_of(first.begin(), first.end(), is_finite_number) || is_name(options.time) ||
-         std::any_of(options.columns.begin(), options.columns.end(), is_name);
+  return is_time_name(first[0]) || std::none_of(first.begin(), first.end(), is_finite_number) ||
+         is_name(options.time) || std::any_of(options.columns.begin(), options.columns.end(), is_name);
 }
 
-// What a first look at every row shows: which columns hold a number.  The table is read twice, because its cells as
-// text take many times the memory of its numbers.
+// What a first look at every row shows: which columns hold a number.  The table is read twice, because its
+// cells as text take many times the memory of its numbers.
 struct Overview {
   size_t rows = 0;
   Fields first;
@@ -56,8 +57,8 @@ Overview look_over(const Table& table, SkippedRows& skipped) {
 
 size_t named_column(const Table& table, const std::string& asked) {
   if (const auto found = find_column(table, asked)) return *found;
-  fail_call(table.file(), ": no column ", in_quotes(asked), ", expected one of ", table.listed_columns(), " (",
-            table.written(), ")");
+  fail_call(table.file(), ": no column ", in_quotes(asked), ", expected one of ", table.listed_columns(),
+            " (", table.written(), ")");
 }
 
 std::optional<size_t> time_column(const Table& table, const Overview& seen, const SeriesOptions& options) {
@@ -87,13 +88,14 @@ std::vector<size_t> value_columns(const Table& table, const Overview& seen, cons
       left_out.push_back(table.columns()[i]);
   }
   if (chosen.empty())
-    fail_work(table.file(), ": no column holds numbers, expected one row of numbers a moment; its first row has ",
+    fail_work(table.file(),
+              ": no column holds numbers, expected one row of numbers a moment; its first row has ",
               in_quotes(seen.first.back()), " in its last column (", table.written(), ")");
   return chosen;
 }
 
-// Whether a comes before b: by value where both are numbers, by bytes where they are equally long (2016-07-01);
-// nothing is known of other times.
+// Whether a comes before b: by value where both are numbers, by bytes where they are equally long
+// (2016-07-01); nothing is known of other times.
 std::optional<int> compared_times(const std::string& a, const std::string& b) {
   const auto x = parse_number(a), y = parse_number(b);
   if (x && y) return *x < *y ? -1 : *x > *y;
@@ -123,7 +125,8 @@ SeriesTable series_table(DataFile file, const SeriesOptions& options) {
   std::vector<size_t> columns = value_columns(*table, seen, options, time, out.left_out);
   for (const size_t column : columns) out.columns.push_back(table->columns()[column]);
   const size_t width = columns.size();
-  out.values = Tensor(DType::f64, Shape::unnamed({static_cast<int64_t>(seen.rows), static_cast<int64_t>(width)}));
+  out.values =
+      Tensor(DType::f64, Shape::unnamed({static_cast<int64_t>(seen.rows), static_cast<int64_t>(width)}));
   double* next = out.values.data<double>();
   GapCounter gaps(out, options.gaps == Gaps::refuse);
   SkippedRows counted_already;
@@ -131,7 +134,8 @@ SeriesTable series_table(DataFile file, const SeriesOptions& options) {
   table->each_row(columns, counted_already, [&](Fields& fields, int64_t line) {
     for (size_t i = 0; i < width; ++i)
       *next++ = gaps.value(fields[i], [&] {
-        return join(table->line_name(line), ", column ", columns[i] + 1, " (", in_quotes(out.columns[i]), ")");
+        return join(table->line_name(line), ", column ", columns[i] + 1, " (", in_quotes(out.columns[i]),
+                    ")");
       });
     if (time) out.times.emplace_back(trimmed(fields[width]));
   });

@@ -37,7 +37,8 @@ TEST(Series, without_names_or_times) {
   const SeriesTable timed = series("Jan;1\nFeb;2\n");
   EXPECT_EQ(timed.times, (Names{"Jan", "Feb"}));
   EXPECT_EQ(timed.columns, (Names{"1"}));
-  EXPECT_EQ(series("year,x\n1749,1\n1750,2\n").times, (Names{"1749", "1750"})) << "called a time, though a number";
+  EXPECT_EQ(series("year,x\n1749,1\n1750,2\n").times, (Names{"1749", "1750"}))
+      << "called a time, though a number";
   EXPECT_EQ(series("5\n6\n7\n").values.shape().text(), "[3,1]");
 }
 
@@ -69,7 +70,8 @@ TEST(Series, gaps_are_interpolated_kept_or_refused) {
   const SeriesTable kept = series(k_gappy, {.gaps = Gaps::keep});
   EXPECT_TRUE(std::isnan(kept.values.at({0, 1})));
   EXPECT_EQ(kept.gaps, 6);
-  EXPECT_TRUE(holds(error_of([] { series(k_gappy, {.gaps = Gaps::refuse}); }), {"x.csv: line 2, column 2 (\"x\") is a gap"}));
+  EXPECT_TRUE(holds(error_of([] { series(k_gappy, {.gaps = Gaps::refuse}); }),
+                    {"x.csv: line 2, column 2 (\"x\") is a gap"}));
 }
 
 TEST(Series, what_is_no_number_is_a_gap_that_is_named) {

@@ -19,7 +19,8 @@ bool is_json_lines(const DataFile& file, const TableFormat& format) {
   const std::string name = unpacked_name(file.name);
   if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) return true;
   if (name.ends_with(".csv") || name.ends_with(".tsv")) return false;
-  const std::vector<std::string_view> lines = lines_of(std::string_view(file.content).substr(0, size_t{1} << 16));
+  const std::vector<std::string_view> lines =
+      lines_of(std::string_view(file.content).substr(0, size_t{1} << 16));
   return !lines.empty() && trimmed(lines[0]).starts_with('{');
 }
 
@@ -48,7 +49,7 @@ std::unique_ptr<Table> open_table(DataFile file, const TableFormat& format,
 void fail_without_rows(const Table& table, const SkippedRows& skipped) {
   if (skipped.count == 0)
     fail_work(table.file(), ": holds no rows", table.has_header() ? " below the names of its columns" : "");
-  fail_work(table.file(), ": none of its ", counted(skipped.count, "row"), " can be used: ", skipped.first.front());
+  fail_work(table.file(), ": ", none_usable(skipped, "row", table.file()));
 }
 
 }  // namespace limpid::data

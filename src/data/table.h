@@ -35,7 +35,8 @@ class Table {
   virtual std::string written() const = 0;
 
   /// Calls `each` for every sound row, and adds the others to `skipped`.
-  virtual void each_row(const std::vector<size_t>& wanted, SkippedRows& skipped, const EachRow& each) const = 0;
+  virtual void each_row(const std::vector<size_t>& wanted, SkippedRows& skipped,
+                        const EachRow& each) const = 0;
 
   /// "train.csv: line 17"
   std::string line_name(int64_t line) const { return join(file(), ": line ", line); }
@@ -50,8 +51,8 @@ class Table {
   bool has_header_ = true;
 };
 
-/// `names_columns` says whether a first row names the columns, where the format does not.  Throws Error{work} for
-/// a file that is empty or no text.
+/// `names_columns` says whether a first row names the columns, where the format does not.  Throws Error{work}
+/// for a file that is empty or no text.
 std::unique_ptr<Table> open_table(DataFile file, const TableFormat& format,
                                   const std::function<bool(const Fields& first)>& names_columns);
 

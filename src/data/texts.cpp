@@ -15,15 +15,17 @@ namespace data {
 
 namespace {
 
-constexpr std::string_view k_text_names[] = {"text",  "sentence", "message", "sms",  "content",  "review",
-                                             "tweet", "utterance", "query",  "question", "comment", "body",
-                                             "document", "headline", "title", "description", "input"};
-constexpr std::string_view k_class_names[] = {"label",  "labels",    "class",   "category", "intent", "target",
+constexpr std::string_view k_text_names[] = {
+    "text",     "sentence", "message", "sms",      "content",  "review", "tweet",       "utterance", "query",
+    "question", "comment",  "body",    "document", "headline", "title",  "description", "input"};
+constexpr std::string_view k_class_names[] = {"label",     "labels",  "class", "category", "intent", "target",
                                               "sentiment", "emotion", "topic", "tag",      "y"};
 constexpr std::string_view k_number_names[] = {"score",  "number", "value",  "rating", "stars",
                                                "target", "label",  "labels", "y"};
 
-WantedColumn wanted_texts(const TableOptions& options) { return {"texts", "text", options.text, k_text_names}; }
+WantedColumn wanted_texts(const TableOptions& options) {
+  return {"texts", "text", options.text, k_text_names};
+}
 
 std::unique_ptr<Table> open_texts(DataFile file, const TableOptions& options, const TwoWanted& wanted) {
   return open_table(std::move(file), {options.separator, options.header, options.quotes},
@@ -64,13 +66,14 @@ void check_classes(const Table& table, size_t column, size_t classes, size_t row
   constexpr size_t k_enough = 20;
   if (rows >= k_enough && classes == rows)
     fail_call(table.file(), ": each of its ", rows, " rows has a class of its own in column ",
-              in_quotes(table.columns()[column]), "; another column holds the classes (label): ",
-              table.listed_columns());
+              in_quotes(table.columns()[column]),
+              "; another column holds the classes (label): ", table.listed_columns());
 }
 
 }  // namespace
 
-LabelledTexts labelled_texts(DataFile file, const TableOptions& options, const std::vector<std::string>& classes) {
+LabelledTexts labelled_texts(DataFile file, const TableOptions& options,
+                             const std::vector<std::string>& classes) {
   const TwoWanted wanted = {wanted_texts(options), {"classes", "label", options.label, k_class_names}};
   const ClassNumbers known(classes);
   const auto table = open_texts(std::move(file), options, wanted);
@@ -82,7 +85,8 @@ LabelledTexts labelled_texts(DataFile file, const TableOptions& options, const s
     std::string name(trimmed(fields[1]));
     auto fault = fault_of_example(fields[0], "text");
     if (!fault) fault = fault_of_example(name, "class");
-    if (!fault && !classes.empty() && !known.find(name)) fault = ": the class " + unknown_class(name, classes);
+    if (!fault && !classes.empty() && !known.find(name))
+      fault = ": the class " + unknown_class(name, classes);
     if (fault) return out.skipped.add(table->line_name(line) + *fault);
     out.texts.push_back(std::move(fields[0]));
     names.push_back(std::move(name));

@@ -17,7 +17,8 @@ LabelledTexts texts(const std::string& content, const TableOptions& options = {}
 }
 
 TEST(LabelledTexts, csv_with_names_of_columns) {
-  const LabelledTexts t = texts("text,category\r\n\"Hello, \"\"you\"\"\",greeting\r\n\"two\nlines\", card \r\nbye,greeting\r\n");
+  const LabelledTexts t =
+      texts("text,category\r\n\"Hello, \"\"you\"\"\",greeting\r\n\"two\nlines\", card \r\nbye,greeting\r\n");
   EXPECT_EQ(t.texts, (Words{"Hello, \"you\"", "two\nlines", "bye"}));
   EXPECT_EQ(t.classes, (Words{"card", "greeting"}));
   EXPECT_EQ(t.labels, (Numbers{1, 0, 1}));
@@ -25,7 +26,8 @@ TEST(LabelledTexts, csv_with_names_of_columns) {
 }
 
 TEST(LabelledTexts, tabs_without_names_and_quotes_that_are_the_writers_own) {
-  const LabelledTexts t = texts("ham\tGo on, now\nspam\t\"FREE\" prize\nham\t\"ok\nham\tlater\n", {}, {}, "SMS");
+  const LabelledTexts t =
+      texts("ham\tGo on, now\nspam\t\"FREE\" prize\nham\t\"ok\nham\tlater\n", {}, {}, "SMS");
   EXPECT_EQ(t.texts, (Words{"Go on, now", "\"FREE\" prize", "\"ok", "later"}));
   EXPECT_EQ(t.classes, (Words{"ham", "spam"}));
   EXPECT_EQ(t.labels, (Numbers{0, 1, 0, 0}));
@@ -34,13 +36,16 @@ TEST(LabelledTexts, tabs_without_names_and_quotes_that_are_the_writers_own) {
 
 TEST(LabelledTexts, json_lines) {
   const LabelledTexts t = texts(
-      "{\"text\": \"a\\nb\", \"label\": 10, \"id\": 7}\n\n{\"label\": 2, \"text\": \"c\"}\r\n{\"text\": \"d\", "
+      "{\"text\": \"a\\nb\", \"label\": 10, \"id\": 7}\n\n{\"label\": 2, \"text\": \"c\"}\r\n{\"text\": "
+      "\"d\", "
       "\"label\": 10}",
       {}, {}, "x.jsonl");
   EXPECT_EQ(t.texts, (Words{"a\nb", "c", "d"}));
   EXPECT_EQ(t.classes, (Words{"2", "10"})) << "whole numbers are in the order of their values";
   EXPECT_EQ(t.labels, (Numbers{1, 0, 1}));
-  const std::string nested = "{\"data\": {\"text\": \"a\", \"flag\": true}, \"n\": 1}\n{\"data\": {\"text\": \"b\", \"flag\": false}, \"n\": 2}\n";
+  const std::string nested =
+      "{\"data\": {\"text\": \"a\", \"flag\": true}, \"n\": 1}\n{\"data\": {\"text\": \"b\", \"flag\": "
+      "false}, \"n\": 2}\n";
   const LabelledTexts deep = texts(nested, {.label = "data.flag"}, {}, "unnamed");
   EXPECT_EQ(deep.texts, (Words{"a", "b"}));
   EXPECT_EQ(deep.classes, (Words{"false", "true"}));
@@ -52,8 +57,10 @@ TEST(LabelledTexts, columns_by_name_number_and_guess) {
   EXPECT_EQ(texts(three, {.text = "class", .label = "id"}).texts, (Words{"a", "b"}));
   EXPECT_EQ(texts(three, {.text = "1", .label = "2"}).labels, (Numbers{0, 1}));
   EXPECT_EQ(texts("7,x,one\n8,y,two\n", {.text = "2", .label = "1"}).texts, (Words{"one", "two"}));
-  EXPECT_EQ(texts("text,wording\na,b\n", {.label = "text"}).texts, (Words{"b"})) << "of two the other is the other";
-  EXPECT_EQ(texts("kind,words\nk,some words\n", {.label = "kind", .header = true}).texts, (Words{"some words"}));
+  EXPECT_EQ(texts("text,wording\na,b\n", {.label = "text"}).texts, (Words{"b"}))
+      << "of two the other is the other";
+  EXPECT_EQ(texts("kind,words\nk,some words\n", {.label = "kind", .header = true}).texts,
+            (Words{"some words"}));
   EXPECT_EQ(texts("label,text\nlabel,text\n", {.text = "1", .label = "0", .header = false}).texts.size(), 2u);
 }
 
@@ -89,7 +96,8 @@ TEST(LabelledTexts, rows_that_cannot_be_used_are_counted_and_the_first_named) {
 TEST(LabelledTexts, a_first_row_that_may_be_names_is_asked_about) {
   std::string table = "Klasse\tKommentar\n";
   for (int i = 0; i < 12; ++i) table += join(i % 2 ? "gut" : "schlecht", "\tNummer ", i, "\n");
-  EXPECT_TRUE(holds(error_of([&] { texts(table); }, Error::Kind::call), {"first row", "\"Klasse\"", "header"}));
+  EXPECT_TRUE(
+      holds(error_of([&] { texts(table); }, Error::Kind::call), {"first row", "\"Klasse\"", "header"}));
   EXPECT_EQ(texts(table, {.header = true}).texts.size(), 12u);
   EXPECT_EQ(texts(table, {.header = false}).texts.size(), 13u);
 }
@@ -110,7 +118,8 @@ TEST(LabelledTexts, compressed_files_and_marks) {
 }
 
 TEST(NumberedTexts, numbers_to_predict) {
-  const NumberedTexts t = data::numbered_texts({"x.csv", "review,stars\ngood, 4.5\nbad,-1e0\nodd,many\nfar,inf\n"}, {});
+  const NumberedTexts t =
+      data::numbered_texts({"x.csv", "review,stars\ngood, 4.5\nbad,-1e0\nodd,many\nfar,inf\n"}, {});
   EXPECT_EQ(t.texts, (Words{"good", "bad"}));
   EXPECT_EQ(t.numbers, (std::vector<double>{4.5, -1}));
   EXPECT_EQ(t.skipped.count, 2);
@@ -119,7 +128,9 @@ TEST(NumberedTexts, numbers_to_predict) {
 
 TEST(Lines, ends_marks_and_empty_lines) {
   const auto lines = [](const std::string& content) { return data::lines({"x.txt", content}); };
-  EXPECT_EQ(lines("\xef\xbb\xbf" "a\r\n\n b \nlast"), (Words{"a", "", " b ", "last"}));
+  EXPECT_EQ(lines("\xef\xbb\xbf"
+                  "a\r\n\n b \nlast"),
+            (Words{"a", "", " b ", "last"}));
   EXPECT_EQ(lines("a\n"), (Words{"a"}));
   EXPECT_EQ(lines(""), Words{});
   EXPECT_TRUE(holds(error_of([&] { lines("a\nb\xe9\n"); }), {"x.txt: line 2", "UTF-8"}));

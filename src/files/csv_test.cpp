@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "files/csv_rows.h"
 #include "files/test_files.h"
 #include "limpid/files.h"
 
@@ -130,6 +131,28 @@ TEST(Csv, a_column_of_names_is_kept_apart) {
   EXPECT_TRUE(
       holds(error_in("word,x\nLife,1\n,2\n"), {"line 2, column 1 ('word')", "'Life' is not a number"}));
   EXPECT_TRUE(holds(error_in("word,x\nLife,one\n"), {"line 2, column 2 ('x')", "'one' is not a number"}));
+}
+
+TEST(Csv, rows_go_on_behind_a_faulty_one) {
+  CsvRows rows("a,\"b\"c,\"d\n\ne,\"f\ng\"\n", "x.csv", ',');
+  CsvRow row;
+  std::string fault;
+  ASSERT_TRUE(rows.next(row, fault));
+  EXPECT_TRUE(holds(fault, {"line 1, column 2", "'c' after a closing quote"}));
+  ASSERT_TRUE(rows.next(row, fault));
+  EXPECT_EQ(fault, "");
+  EXPECT_EQ(rows.line(), 3);
+  EXPECT_EQ(row, (Names{"e", "f\ng"}));
+  EXPECT_FALSE(rows.next(row, fault));
+}
+
+TEST(Csv, quotes_may_be_characters_like_others) {
+  CsvRows rows("\"a\tb\"\n\"\"\"\n", "x.tsv", '\t', false);
+  CsvRow row;
+  ASSERT_TRUE(rows.next(row));
+  EXPECT_EQ(row, (Names{"\"a", "b\""}));
+  ASSERT_TRUE(rows.next(row));
+  EXPECT_EQ(row, (Names{"\"\"\""}));
 }
 
 TEST(Csv, what_is_written_reads_back) {
