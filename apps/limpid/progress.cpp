@@ -52,35 +52,90 @@ constexpr const char* k_plain = "\x1b[0m";
 
 }  // namespace
 
-std::string heading_of(const Trainer& trainer, const std::vector<std::string>& texts, bool resumed) {
+namespace {
+
+std::string count_of(int64_t count, const char* what) { return join(grouped(count), " ", what); }
+
+template <class Examples, class Count>
+std::string parts_of(const Parts<Examples>& from, const char* what, const Count& count) {
+  std::string out = count_of(count(from.training), what) + " to learn from";
+  if (from.held_out) out += join(", ", grouped(count(*from.held_out)), " held out");
+  if (from.test) out += join(", ", grouped(count(*from.test)), " to test on");
+  return out;
+}
+
+// What is learned from, and how much of it.
+std::string data_text(const Recipe& r, const TrainingData& data) {
+  const auto labels = [](const auto& from) { return static_cast<int64_t>(from.labels.size()); };
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&data)) {
+    size_t bytes = 0;
+    for (const std::string& text : *texts) bytes += text.size();
+    return join(grouped(static_cast<int64_t>(bytes)), " bytes of text, ",
+                r.validation > 0 ? format("%.0f%% held out", r.validation * 100) : "nothing held out");
+  }
+  if (const auto* texts = std::get_if<Parts<LabelledTexts>>(&data))
+    return parts_of(*texts, "texts", labels) +
+           join(" (", texts->training.classes.size(), " classes)");
+  if (const auto* images = std::get_if<Parts<LabelledImages>>(&data))
+    return parts_of(*images, "images", labels) + join(" (", images->training.classes.size(), " classes)");
+  if (const auto* pairs = std::get_if<Parts<TextPairs>>(&data))
+    return parts_of(*pairs, "pairs of texts",
+                    [](const TextPairs& from) { return static_cast<int64_t>(from.source.size()); });
+  if (const auto* series = std::get_if<SeriesTable>(&data))
+    return join(grouped(series->values.shape()[0].size), " rows of ", series->columns.size(),
+                series->columns.size() == 1 ? " column" : " columns", "; ", r.forecast.horizon, " rows from ",
+                r.forecast.look_back, " before");
+  return join("sequences to ", r.algorithm.kind, ", as many as are asked for");
+}
+
+std::string steps_text(const Recipe& r) {
+  if (r.task == Task::next_word && r.examples == Examples::lines)
+    return join(grouped(r.steps), " steps, one line each");
+  const std::string times = r.accumulate > 1 ? join(r.accumulate, " x ") : "";
+  if (r.task == Task::next_word)
+    return join(grouped(r.steps), " steps of ", times, r.batch, " x ", r.context, " tokens");
+  return join(grouped(r.steps), " steps of ", times, r.batch, " examples");
+}
+
+}  // namespace
+
+std::string heading_of(const Trainer& trainer, const TrainingData& data, bool resumed) {
   const Recipe& r = trainer.recipe();
   const Model& model = const_cast<Trainer&>(trainer).model();
-  size_t bytes = 0;
-  for (const std::string& text : texts) bytes += text.size();
   std::string out = (r.title.empty() ? std::string("training") : tame(r.title)) + "\n";
-  out += join(grouped(model.parameter_count()), " parameters, ", grouped(model.tokenizer()->vocabulary()),
-              " ", model.tokenizer()->kind() == "bpe" ? "tokens (bpe)" : model.tokenizer()->kind(), "; ",
-              grouped(static_cast<int64_t>(bytes)), " bytes of text, ");
-  out += r.validation > 0 ? format("%.0f%% held out\n", r.validation * 100) : "nothing held out\n";
-  out += r.examples == Examples::lines
-             ? join(grouped(r.steps), " steps, one line each")
-             : join(grouped(r.steps), " steps of ", r.batch, " x ", r.context, " tokens");
+  out += join(grouped(model.parameter_count()), " parameters");
+  if (const Tokenizer* tokenizer = model.tokenizer())
+    out += join(", ", grouped(tokenizer->vocabulary()), " ",
+                tokenizer->kind() == "bpe" ? "tokens (bpe)" : tokenizer->kind());
+  out += "; " + data_text(r, data) + "\n" + steps_text(r);
   if (resumed) out += join(", going on after step ", grouped(trainer.steps_done()));
   return out + "\n\n";
 }
 
-std::string summary_of(const Trainer::Evaluation& seen, const Recipe& r) {
-  return format(
-      "\n%s   %.4f nats a token, %.4f a character\nright           %.1f%% of %s tokens (%s characters)\n",
-      r.validation > 0 ? "held-out loss" : "loss         ", seen.loss, seen.loss_per_character(),
-      seen.accuracy * 100, grouped(seen.tokens).c_str(), grouped(seen.characters).c_str());
+std::string summary_of(const Trainer::Evaluation& seen, const Recipe& r, const std::string& of) {
+  const std::string head = pad_to_width(of, 16);
+  if (r.task == Task::forecast)
+    return head + format("mean squared error %.4f, mean absolute error %.4f of %s numbers (%s windows)\n",
+                         seen.metrics.at("mse"), seen.metrics.at("mae"), grouped(seen.tokens).c_str(),
+                         grouped(seen.examples).c_str());
+  if (r.task == Task::classes || r.task == Task::images) {
+    std::string out = head + format("%.2f%% right of %s", seen.accuracy * 100, grouped(seen.examples).c_str());
+    if (const auto f1 = seen.metrics.find("f1"); f1 != seen.metrics.end()) out += format(", F1 %.4f", f1->second);
+    return out + format(", loss %.4f nats\n", seen.loss);
+  }
+  std::string out = head + format("%.4f nats a token", seen.loss);
+  if (seen.characters > 0) out += format(", %.4f a character", seen.loss_per_character());
+  out += format("; %.1f%% of %s tokens right", seen.accuracy * 100, grouped(seen.tokens).c_str());
+  if (r.task == Task::algorithm) out += format(", %.2f%% of the answers whole", seen.metrics.at("whole") * 100);
+  return out + "\n";
 }
 
 Progress::Progress(const Terminal& terminal, const Trainer& trainer)
     : terminal_(terminal), trainer_(&trainer), first_step_(trainer.steps_done()) {}
 
 void Progress::begin() {
-  const bool held_out = trainer_->recipe().validation > 0;
+  const bool held_out = trainer_->history().empty() ? trainer_->recipe().validation > 0
+                                                    : trainer_->history().front().validation.has_value();
   std::string head = "epoch     step    loss             right";
   if (held_out) head += "  held out";
   print(head + "  tokens/s\n");
@@ -127,7 +182,7 @@ void Progress::draw_bar(double loss) {
   const double rate = static_cast<double>(done - first_step_) / std::max(1e-9, seconds);
   std::string facts =
       format("  step %s of %s  loss %.4f", grouped(done).c_str(), grouped(r.steps).c_str(), loss);
-  if (r.examples == Examples::stream)
+  if (r.task == Task::next_word && r.examples == Examples::stream)
     facts += format("  %.0f tokens/s", rate * static_cast<double>(r.batch * r.context));
   facts += "  " + duration(static_cast<double>(r.steps - done) / std::max(1e-9, rate)) + " left";
   const int room = std::clamp(terminal_.columns - 1 - static_cast<int>(facts.size()), 0, 30);

@@ -11,9 +11,9 @@
 namespace limpid::command {
 
 /// What is learned, from what, and how.
-std::string heading_of(const Trainer&, const std::vector<std::string>& texts, bool resumed);
-/// The loss at the end, a token and a character.
-std::string summary_of(const Trainer::Evaluation&, const Recipe&);
+std::string heading_of(const Trainer&, const TrainingData&, bool resumed);
+/// A line: how well the model does on what `of` says ("held out", "test").
+std::string summary_of(const Trainer::Evaluation&, const Recipe&, const std::string& of);
 
 /// Rows go to standard output; the bar to standard error, where that is a terminal.
 class Progress {

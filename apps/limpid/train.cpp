@@ -53,11 +53,13 @@ Recipe recipe_of(const TrainCall& call) {
   return recipe;
 }
 
-std::vector<std::string> texts_of(const TrainCall& call, const Recipe& recipe) {
+TrainingData data_of(const TrainCall& call, const Recipe& recipe) {
   std::string folder = fs::path(call.recipe).parent_path().string();
   std::vector<std::string> files;
   for (const std::string& data : call.data) {
-    if (!fs::is_directory(data)) {
+    // A folder a class is the examples themselves, where the recipe names no files in it.
+    const bool examples = recipe.task == Task::images && recipe.files.training.empty();
+    if (!fs::is_directory(data) || examples) {
       files.push_back(data);
     } else if (call.data.size() > 1) {
       fail_call("--data ", data, " is a folder; give one folder, or any number of files");
@@ -66,10 +68,10 @@ std::vector<std::string> texts_of(const TrainCall& call, const Recipe& recipe) {
     }
   }
   try {
-    return read_texts(recipe, folder, files);
+    return read_training_data(recipe, folder, files);
   } catch (const Error& error) {
     if (!files.empty() || error.kind() == Error::Kind::call) throw;
-    fail_work(error.what(), "; give the folder that holds the recipe's texts as --data FOLDER");
+    fail_work(error.what(), "; give the folder that holds the recipe's data as --data FOLDER");
   }
 }
 
@@ -105,12 +107,20 @@ void check_unfinished(const Folder& folder, const std::string& command) {
             " --resume`, or give another folder with -o");
 }
 
+// Without what is filled in from the data.
+Recipe as_written(Recipe recipe) {
+  set_vocabulary(recipe.network, 0);
+  set_outputs(recipe.network, 0);
+  if (auto* parts = std::get_if<Architecture>(&recipe.network)) {
+    if (parts->patches) parts->patches->channels = parts->patches->height = parts->patches->width = 0;
+    if (parts->series) parts->series->channels = parts->series->length = 0;
+  }
+  return recipe;
+}
+
 void check_same(const Recipe& given, const Trainer& trainer, const std::string& checkpoint) {
-  Recipe before = trainer.recipe();
-  set_vocabulary(before.network, 0);
-  Recipe now = given;
-  set_vocabulary(now.network, 0);
-  const auto then = Json::parse(to_json(before)), wanted = Json::parse(to_json(now));
+  const auto then = Json::parse(to_json(as_written(trainer.recipe()))),
+             wanted = Json::parse(to_json(as_written(given)));
   for (const auto& [name, value] : wanted.items())
     if (value != then.at(name))
       fail_call(checkpoint, " was begun with '", name, "' ", then.at(name).dump(), ", now it is ",
@@ -141,38 +151,74 @@ void round_parameters(Model& model, DType dtype) {
   for (auto& [name, tensor] : model.parameters()) tensor = tensor.to(dtype).to(DType::f32);
 }
 
-// Enough of the first text to try the model on.
-std::string first_words(const std::string& text) {
-  std::istringstream lines(text);
+// Enough of the first text to try the model on; empty where it reads none.
+std::string first_words(const TrainingData& data) {
+  const std::string* text = nullptr;
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&data)) text = &texts->front();
+  if (const auto* texts = std::get_if<Parts<LabelledTexts>>(&data)) text = &texts->training.texts.front();
+  if (const auto* pairs = std::get_if<Parts<TextPairs>>(&data)) text = &pairs->training.source.front();
+  if (!text) return "";
+  constexpr int k_words = 3;
+  std::istringstream lines(*text);
   std::string line, out;
   while (out.empty() && std::getline(lines, line)) {
     std::istringstream words(line);
     std::string word;
-    for (int i = 0; i < 3 && words >> word; ++i) out += (i ? " " : "") + word;
+    for (int i = 0; i < k_words && words >> word; ++i) out += (i ? " " : "") + word;
   }
   return out;
 }
 
-void finish(const TrainCall& call, const Folder& folder, Trainer& trainer,
-            const std::vector<std::string>& texts) {
+// What the finished model is for.
+std::string commands_for(const Recipe& recipe, const std::string& text, const std::string& model) {
+  switch (recipe.task) {
+    case Task::next_word:
+      return join("limpid trace ", text, " --model ", model, "\nlimpid generate ", text, " --model ", model, "\n");
+    case Task::classes:
+      return join("limpid classify ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model, "\n");
+    case Task::translation:
+      return join("limpid translate ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model, "\n");
+    case Task::images:
+      return join("limpid classify IMAGE.png --model ", model, "\n");
+    case Task::algorithm:
+      return join("limpid trace \"3 1 2 =\" --model ", model, "\n");
+    case Task::forecast:
+      return join("limpid info ", model, "\n");
+  }
+  return "";
+}
+
+nlohmann::ordered_json json_of(const Trainer::Evaluation& seen, const Recipe& recipe) {
+  nlohmann::ordered_json json = {{"loss", seen.loss}};
+  if (seen.characters > 0) json["loss_per_character"] = seen.loss_per_character();
+  if (recipe.task != Task::forecast) json["accuracy"] = seen.accuracy;
+  for (const auto& [name, value] : seen.metrics) json[name] = value;
+  json["examples"] = seen.examples;
+  json["tokens"] = seen.tokens;
+  if (seen.characters > 0) json["characters"] = seen.characters;
+  return json;
+}
+
+void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const TrainingData& data) {
   trainer.keep_best();
   round_parameters(trainer.model(), call.dtype);
   const Trainer::Evaluation seen = trainer.evaluate();
+  std::optional<Trainer::Evaluation> test;
+  if (trainer.has_test()) test = trainer.evaluate_test();
   trainer.model().save(folder.model(), call.dtype);
+  const Recipe& recipe = trainer.recipe();
   if (call.json) {
-    const nlohmann::ordered_json done = {{"model", folder.model()},
-                                         {"held_out", trainer.recipe().validation > 0},
-                                         {"loss", seen.loss},
-                                         {"loss_per_character", seen.loss_per_character()},
-                                         {"accuracy", seen.accuracy},
-                                         {"tokens", seen.tokens},
-                                         {"characters", seen.characters}};
+    nlohmann::ordered_json done = json_of(seen, recipe);
+    done["model"] = folder.model();
+    done["held_out"] = trainer.history().front().validation.has_value();
+    if (test) done["test"] = json_of(*test, recipe);
     return print(done.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   }
-  print(summary_of(seen, trainer.recipe()));
-  const std::string model = shell_word(folder.model()), text = shell_word(first_words(texts.front()));
-  print(join("model           ", folder.model(), "\n\nlimpid trace ", text, " --model ", model, "\n"));
-  if (trainer.model().tokenizer()) print(join("limpid generate ", text, " --model ", model, "\n"));
+  print("\n" + summary_of(seen, recipe, trainer.history().front().validation ? "held out" : "learned from"));
+  if (test) print(summary_of(*test, recipe, "test"));
+  const std::string model = shell_word(folder.model());
+  print(join("model           ", folder.model(), "\n\n",
+             commands_for(recipe, shell_word(first_words(data)), model)));
 }
 
 // The checkpoint stays as the last report wrote it; the best parameters become the model.  Says so.
@@ -188,12 +234,12 @@ std::string keep_last_good(const TrainCall& call, const Folder& folder, Trainer&
 
 void train(const TrainCall& call, const Terminal& terminal) {
   const Recipe recipe = recipe_of(call);
-  const std::vector<std::string> texts = texts_of(call, recipe);
+  const TrainingData data = data_of(call, recipe);
   const Folder folder = folder_of(call);
   if (call.resume && !fs::exists(folder.checkpoint()))
     fail_call("there is no ", folder.checkpoint(), " to go on from; begin without --resume");
   if (!call.resume) check_unfinished(folder, again(call));
-  Trainer trainer = call.resume ? Trainer(folder.checkpoint(), texts) : Trainer(recipe, texts);
+  Trainer trainer = call.resume ? Trainer(folder.checkpoint(), data) : Trainer(recipe, data);
   if (call.resume) check_same(recipe, trainer, folder.checkpoint());
 
   Progress progress(terminal, trainer);
@@ -204,7 +250,8 @@ void train(const TrainCall& call, const Terminal& terminal) {
   };
   try {
     if (!call.json) {
-      print(heading_of(trainer, texts, call.resume));
+      for (const std::string& note : skipped_rows(data)) print("note: " + note + "\n");
+      print(heading_of(trainer, data, call.resume));
       progress.begin();
     }
     trainer.run({.on_step = [&](int64_t, int64_t, double loss) { progress.step(loss); },
@@ -230,7 +277,7 @@ void train(const TrainCall& call, const Terminal& terminal) {
   if (g_asked_to_stop && trainer.steps_done() < trainer.recipe().steps)
     fail_work("stopped at step ", trainer.steps_done(), " of ", trainer.recipe().steps, "; go on with `",
               again(call), " --resume`");
-  finish(call, folder, trainer, texts);
+  finish(call, folder, trainer, data);
 }
 
 }  // namespace

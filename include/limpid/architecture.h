@@ -246,6 +246,7 @@ struct HeadOptions {
   // layer behind pool_norm is added to what it gathered (SigLIP).
   std::optional<AttentionOptions> pool_attention = {};
   FeedForwardOptions pool_feed_forward = {};
+  double label_smoothing = 0;  // words, classes: so much of a target is shared by all, when training
 };
 
 /// What reads the source of an encoder-decoder: stages and parameters stand under "encoder.".
@@ -287,7 +288,7 @@ std::string_view name(Tower);
 /// without images beside texts.
 Architecture tower_of(const Architecture&, Tower);
 
-/// The same with no dropout, of the attention weights neither.
+/// The same with no dropout, of the attention weights neither, and no label smoothing.
 Architecture without_dropout(Architecture);
 
 }  // namespace LIMPID_API limpid

@@ -84,6 +84,13 @@ struct Writing {
   double length_penalty = 1;
 };
 
+/// How the columns of a table of series are brought to the size that a network was trained on: (x - mean) /
+/// deviation.
+struct SeriesScale {
+  std::vector<std::string> columns;
+  std::vector<double> mean, deviation;
+};
+
 /// What a model's folder says, beside its network, of what the model is for (tasks.h).
 struct ModelTasks {
   /// The names of a classifier's classes, by their number; empty: it is none.
@@ -102,6 +109,7 @@ struct ModelTasks {
   /// (image_problem says why).
   std::optional<ImageProcessor> image;
   std::string image_problem;
+  std::optional<SeriesScale> series;  // of a network that reads series
   /// Texts are filled up with `padding` to so many tokens, which count as the text's (SigLIP); 0: they are
   /// not.
   int64_t text_length = 0;
@@ -268,6 +276,7 @@ class Model {
   /// guessed.
   const std::vector<std::string>& notes() const;
   const ModelTasks& tasks() const;
+  void set_tasks(ModelTasks);
 
   /// Token ids of a text; throws Error{call} for an empty one or one that the tokenizer cannot read.
   std::vector<int64_t> encode(const std::string& text) const;

@@ -65,6 +65,10 @@ bool has_learned_positions(const NetworkConfig&);
 int64_t source_context_of(const NetworkConfig&);
 int64_t vocabulary_of(const NetworkConfig&);
 void set_vocabulary(NetworkConfig&, int64_t);
+/// How many classes, numbers or moments ahead its head gives.
+void set_outputs(NetworkConfig&, int64_t);
+/// The same with no dropout and no label smoothing: what a loss is measured by.
+NetworkConfig without_dropout(NetworkConfig);
 /// Are its inputs images (PatchInputs), and not tokens or vectors?
 bool reads_images(const NetworkConfig&);
 /// Does it read texts and images (ImageTower)?

@@ -308,8 +308,9 @@ Stage attention_pool(const Scope& in, Stage weights, Stage x);
 Stage pair_scores(const Scope& in, Stage x, Stage y, Stage s, Stage b = {});
 
 /// Mean over all places of -log softmax(logits)[target]: logits [..., V], targets [...] (i64; a negative one
-/// does not count) -> []; output "per_token" [...] (0 where it does not count).
-Stage cross_entropy(const Scope& in, Stage logits, Stage targets);
+/// does not count) -> []; output "per_token" [...] (0 where it does not count).  `smoothing`: so much of a
+/// target is shared by all classes alike.
+Stage cross_entropy(const Scope& in, Stage logits, Stage targets, double smoothing = 0);
 /// Mean of (x - target)^2 over all elements -> [].
 Stage mean_squared_error(const Scope& in, Stage x, Stage target);
 

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "limpid/api.h"
 #include "limpid/graph.h"
@@ -65,11 +66,22 @@ class AdamW {
 /// The square root of the sum of all squares, summed in double in an order of its own.
 double gradient_norm(const std::map<std::string, Tensor>& gradients);
 
-/// A learning rate that climbs evenly to `highest` over `warm_up` steps and follows half a cosine from there
-/// to `least` at the last of `steps`.
+/// How a learning rate falls after its warm-up.
+enum class Decay {
+  cosine,    // half a cosine
+  linear,    // a straight line
+  constant,  // not at all
+  stable,    // not at all, but for a straight line at the end (warm-up-stable-decay: Hu 2024, MiniCPM)
+};
+std::string_view name(Decay);
+
+/// A learning rate that climbs evenly to `highest` over `warm_up` steps and falls from there to `least` at the
+/// last of `steps`.
 struct Schedule {
   double highest = 1e-3, least = 1e-4;
   int64_t warm_up = 100, steps = 1000;
+  Decay decay = Decay::cosine;
+  double cooldown = 0.2;  // stable: the share of all steps in which it falls
 };
 /// The rate of a step, counted from 0; after the last it stays at `least`.
 double learning_rate(const Schedule&, int64_t step);

@@ -210,6 +210,8 @@ struct BpeOptions {
   int64_t min_count = 2;
   /// The longest token, in bytes, that training makes.
   size_t longest_token = 256;
+  /// Texts are read in small letters, in training and ever after: a pipeline with Unicode's lower case first.
+  bool lower = false;
 };
 
 /// Trains a bpe tokenizer of `vocabulary` tokens: 256 bytes, merges, then the special ones.  Each step

@@ -2,72 +2,54 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "limpid/api.h"
+#include "limpid/data.h"
 #include "limpid/model.h"
+#include "limpid/recipe.h"
 
 namespace LIMPID_API limpid {
-
-/// A part of a text to learn from.
-struct TextPart {
-  std::string file;  // relative to the folder the caller gives
-  int64_t skip = 0;  // characters (code points) to leave out at the start: a header, a licence
-  int64_t take = 0;  // characters to read after that; 0: to the end
-};
-
-/// How the text is cut into examples.
-enum class Examples {
-  stream,  // windows of `context` tokens from anywhere in the text (a large text)
-  lines,   // every line is one example, read from its start (a few sentences)
-};
-
-/// Everything a training run depends on, beside its text.  The same recipe, text and machine give the same
-/// bits.
-struct Recipe {
-  NetworkConfig network;                 // its vocabulary is filled in from the tokenizer
-  std::string tokenizer = "characters";  // characters, words, bytes, bpe
-  int64_t vocabulary = 4096;             // of a bpe tokenizer
-  std::vector<TextPart> data;            // empty: the caller's text
-  Examples examples = Examples::stream;
-  double validation = 0.1;  // the last part of every text is held out
-  int64_t steps = 1000;
-  int64_t batch = 12;    // windows a step (stream); lines are learned one at a time
-  int64_t context = 64;  // tokens a window
-  int64_t epoch = 0;     // steps between two reports; 0: one pass over the text
-  double learning_rate = 1e-3;
-  double least_rate = 1e-4;  // where the cosine ends
-  int64_t warm_up = 100;     // steps
-  double beta1 = 0.9, beta2 = 0.99;
-  double epsilon = 1e-8;
-  double weight_decay = 0.1;  // of matrices and embeddings, not of gains and biases
-  double clip = 1.0;          // the largest norm of the gradient; 0: as it is
-  int64_t patience = 0;       // epochs without a better validation loss before it stops; 0: never
-  uint64_t seed = 1337;
-  std::string title;  // what the model is called
-};
-
-/// A recipe from JSON; throws Error{call} naming an unknown or impossible setting.  docs/recipes.md lists
-/// them.
-Recipe recipe_from_json(std::string_view json);
-std::string to_json(const Recipe&);
 
 /// The texts of a recipe, read from `folder` (recipe.data) or from the caller's files.  Throws Error{work}
 /// naming the file.
 std::vector<std::string> read_texts(const Recipe&, const std::string& folder,
                                     const std::vector<std::string>& files);
 
+/// Examples in the parts that a run tells apart; without `held_out` the recipe's share is drawn.
+template <class Examples>
+struct Parts {
+  Examples training;
+  std::optional<Examples> held_out, test;
+};
+
+/// What a task learns from: texts (next_word), texts and images with their classes, a table of series, pairs
+/// of texts; of an algorithm nothing.
+using TrainingData = std::variant<std::monostate, std::vector<std::string>, Parts<LabelledTexts>,
+                                  Parts<LabelledImages>, SeriesTable, Parts<TextPairs>>;
+
+/// The data that a recipe names, read from `folder`, or from the caller's files in place of the recipe's
+/// training (and held-out and test) files, and parted: the parts that no file gives are drawn by the seed.
+/// Throws Error{work} naming the file.
+TrainingData read_training_data(const Recipe&, const std::string& folder,
+                                const std::vector<std::string>& files = {});
+/// What was left out of it, for people; empty: nothing.
+std::vector<std::string> skipped_rows(const TrainingData&);
+
 /// One report.  The first, of number 0, is the state before any step.
 struct Epoch {
   int64_t number = 0;
   int64_t step = 0;  // after it
-  double loss = 0;   // mean training loss of the epoch, nats per token (before any step: of the first batch)
+  double loss = 0;   // mean training loss of the epoch (before any step: of the first batch)
   double accuracy =
       0;  // how often the likeliest token was right, on what `validation` says (or the training text)
-  std::optional<double> validation;  // mean loss over the held-out text
+  std::optional<double> validation;  // mean loss over what is held out
+  std::map<std::string, double> metrics;  // of what is held out: "f1", "mse", ... as Evaluation's
   double tokens_per_second = 0;
   double seconds = 0;  // since the run began, earlier parts of a resumed run included
   double learning_rate = 0;
@@ -91,10 +73,10 @@ class Trainer {
  public:
   /// Trains the tokenizer and draws the parameters.  Throws Error{call} for a text that is too short for the
   /// recipe.
-  Trainer(const Recipe&, const std::vector<std::string>& texts);
+  Trainer(const Recipe&, const TrainingData&);
   /// Goes on from a checkpoint, to the same bits as a run that never stopped.  Throws Error{work} if the file
   /// is not a checkpoint, Error{call} if it belongs to another text.
-  Trainer(const std::string& checkpoint, const std::vector<std::string>& texts);
+  Trainer(const std::string& checkpoint, const TrainingData&);
   ~Trainer();
 
   /// Until the recipe's last step, or `stop`, or no patience is left.  Returns the reports so far.  A run
@@ -104,16 +86,24 @@ class Trainer {
   const std::vector<Epoch>& run(const TrainerCallbacks& = {});
   /// One step; returns its loss.
   double step();
-  /// Mean loss per token over the held-out text in windows of `context` (the training text where nothing is
-  /// held out).
+  /// What the model does on examples that it has not learned from.
   struct Evaluation {
-    double loss = 0;
-    double accuracy = 0;
-    int64_t tokens = 0;
-    int64_t characters = 0;  // code points the predicted tokens stand for
+    double loss = 0;      // mean of what counts: nats a token or example; of numbers the mean squared error
+    double accuracy = 0;  // how often the likeliest was right
+    int64_t tokens = 0;   // predicted: tokens, classes, numbers
+    int64_t examples = 0;
+    int64_t characters = 0;  // code points the predicted tokens stand for, where they stand for text
+    /// Classes: "accuracy", "f1" (of two classes that of the second, of more the mean over all).  Numbers:
+    /// "mse", "mae".  Words: "whole", how often every word of an example was right.
+    std::map<std::string, double> metrics;
+    std::vector<int64_t> confusion;  // classes: how often class i was called j, [true, said]; else empty
     double loss_per_character() const;
   };
+  /// Over what is held out (where nothing is, over what is learned from).
   Evaluation evaluate();
+  /// Over the test examples; throws Error{call} where the data has none.
+  Evaluation evaluate_test();
+  bool has_test() const;
 
   int64_t steps_done() const;
   /// Whether the run ended because a number of it was not finite.
@@ -121,7 +111,7 @@ class Trainer {
   /// The reports so far, those before a resume included.
   const std::vector<Epoch>& history() const;
   const Recipe& recipe() const;
-  /// The model as trained so far (the best on the held-out text, where there is one, if `best`).
+  /// The model as trained so far.
   Model& model();
   void keep_best();  // puts the best parameters seen back into the model
 

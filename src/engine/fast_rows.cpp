@@ -230,7 +230,7 @@ struct Losses {
   std::vector<float> loss, largest, total;
   int64_t counted = 0;
 };
-Losses losses(const ConstView& logits, const ConstView& targets) {
+Losses losses(const ConstView& logits, const ConstView& targets, double smoothing) {
   const int64_t rows = rows_of(logits);
   const std::vector<float> none(static_cast<size_t>(rows));
   Losses l{none, none, none, 0};
@@ -242,6 +242,7 @@ Losses losses(const ConstView& logits, const ConstView& targets) {
   k.total = l.total.data();
   k.rows = rows;
   k.width = last_size(logits);
+  k.smoothing = smoothing;
   launch(k);
   for (int64_t r = 0; r < rows; ++r) l.counted += k.targets[r] >= 0;
   return l;
@@ -249,7 +250,7 @@ Losses losses(const ConstView& logits, const ConstView& targets) {
 
 void cross_entropy(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
   if (!in_range(in[1], INT64_MIN, last_size(in[0]))) return op.run(in, out, context);
-  const Losses l = losses(in[0], in[1]);
+  const Losses l = losses(in[0], in[1], op.options().real("smoothing", 0));
   double sum = 0;
   for (float loss : l.loss) sum += loss;
   written(out[0])[0] = l.counted ? static_cast<float>(sum / static_cast<double>(l.counted)) : 0.0f;
@@ -259,7 +260,8 @@ void cross_entropy(const Operation& op, Inputs in, Outputs out, const RunContext
 // logits, targets, dloss
 void cross_entropy_gradient(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
   if (!in_range(in[1], INT64_MIN, last_size(in[0]))) return op.run(in, out, context);
-  const Losses l = losses(in[0], in[1]);
+  const double smoothing = op.options().real("smoothing", 0);
+  const Losses l = losses(in[0], in[1], smoothing);
   kernels::CrossEntropyGradient k;
   k.logits = read(in[0]);
   k.targets = in[1].data<int64_t>();
@@ -269,6 +271,7 @@ void cross_entropy_gradient(const Operation& op, Inputs in, Outputs out, const R
   k.scale = l.counted ? read(in[2])[0] / static_cast<float>(l.counted) : 0.0f;
   k.rows = rows_of(in[0]);
   k.width = last_size(in[0]);
+  k.smoothing = smoothing;
   launch(k);
 }
 

@@ -107,7 +107,15 @@ void cross_entropy(const CrossEntropy& a, int64_t begin, int64_t end) {
     const float top = largest(x, a.width);
     const double total = sum_of_exp(x, a.width, top, nullptr);
     // The difference first: of large numbers it is exact, and their logarithm would not be.
-    a.loss[r] = target < 0 ? 0 : static_cast<float>(static_cast<double>(top) - x[target] + std::log(total));
+    double apart = target < 0 ? 0 : static_cast<double>(top) - x[target];
+    if (a.smoothing > 0 && target >= 0) {
+      double below;  // of all classes together
+      row_sums<1>(a.width, &below, [&](int64_t i, int64_t n, Vec* sum) {
+        sum[0] = hn::Add(sum[0], hn::Sub(set(top), load(x + i, n, top)));
+      });
+      apart = (1 - a.smoothing) * apart + a.smoothing * below / static_cast<double>(a.width);
+    }
+    a.loss[r] = target < 0 ? 0 : static_cast<float>(apart + std::log(total));
     if (a.largest) a.largest[r] = top;
     if (a.total) a.total[r] = static_cast<float>(total);
     if (a.hit) a.hit[r] = target >= 0 && x[target] >= top ? 1 : 0;
@@ -124,12 +132,16 @@ void cross_entropy_gradient(const CrossEntropyGradient& a, int64_t begin, int64_
       continue;
     }
     const Vec top = set(a.largest[r]), factor = set(a.scale / a.total[r]);
+    const float shared = static_cast<float>(a.smoothing / static_cast<double>(a.width));
     // By itself, so that p - 1 is rounded once.
+    const float wanted = a.smoothing > 0 ? static_cast<float>(1 - a.smoothing) + shared : 1;
     const float at_target =
-        (hn::GetLane(exp_below(set(x[target] - a.largest[r]))) / a.total[r] - 1) * a.scale;
+        (hn::GetLane(exp_below(set(x[target] - a.largest[r]))) / a.total[r] - wanted) * a.scale;
+    const Vec taken = set(shared * a.scale);
     for (int64_t i = 0; i < a.width; i += k_lanes) {
       const int64_t n = a.width - i;
-      store(hn::Mul(exp_below(hn::Sub(load(x + i, n), top)), factor), dx + i, n);
+      const Vec p = hn::Mul(exp_below(hn::Sub(load(x + i, n), top)), factor);
+      store(a.smoothing > 0 ? hn::Sub(p, taken) : p, dx + i, n);
     }
     dx[target] = at_target;
   }

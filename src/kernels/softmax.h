@@ -37,7 +37,7 @@ struct SoftmaxGradient {
 };
 
 /// loss[r] = log sum exp logits[r] - logits[r, target[r]], 0 where the target is negative: that row does not
-/// count.
+/// count.  With `smoothing` e: log sum exp logits[r] - (1 - e) logits[r, target[r]] - e mean of logits[r].
 struct CrossEntropy {
   const float* logits = nullptr;     // [rows, width]
   const int64_t* targets = nullptr;  // [rows], below width
@@ -46,6 +46,7 @@ struct CrossEntropy {
   float *largest = nullptr, *total = nullptr;
   float* hit = nullptr;  // [rows], or none: 1 where no logit is above the target's, else 0
   int64_t rows = 0, width = 0;
+  double smoothing = 0;
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }
@@ -53,7 +54,8 @@ struct CrossEntropy {
   void run(int64_t task, std::byte* scratch) const noexcept;
 };
 
-/// dlogits = (softmax(logits) - onehot(target)) scale, 0 in rows that do not count.  dlogits may be logits.
+/// dlogits = (softmax(logits) - (1 - smoothing) onehot(target) - smoothing / width) scale, 0 in rows that do
+/// not count.  dlogits may be logits.
 struct CrossEntropyGradient {
   const float* logits = nullptr;                     // [rows, width]
   const int64_t* targets = nullptr;                  // [rows]
@@ -61,6 +63,7 @@ struct CrossEntropyGradient {
   float* dlogits = nullptr;                          // [rows, width]
   float scale = 1;                                   // the loss's gradient over the number of rows that count
   int64_t rows = 0, width = 0;
+  double smoothing = 0;
 
   int64_t tasks() const noexcept;
   int64_t scratch() const noexcept { return 0; }

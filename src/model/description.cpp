@@ -43,6 +43,10 @@ Json tasks_json(const ModelTasks& tasks) {
     if (w.first) json["writing"]["first"] = *w.first;
   }
   if (tasks.image) json["image"] = image_json(*tasks.image);
+  if (tasks.series)
+    json["series"] = {{"columns", tasks.series->columns},
+                      {"mean", tasks.series->mean},
+                      {"deviation", tasks.series->deviation}};
   if (tasks.text_length > 0) {
     json["text_length"] = tasks.text_length;
     json["padding"] = tasks.padding;
@@ -88,6 +92,17 @@ ImageProcessor image_of(const JsonValue& json) {
   return p;
 }
 
+SeriesScale series_of(const JsonValue& json) {
+  SeriesScale scale;
+  json.at("columns").each_item([&](const JsonValue& each) { scale.columns.push_back(each.text()); });
+  json.at("mean").each_item([&](const JsonValue& each) { scale.mean.push_back(each.real()); });
+  json.at("deviation").each_item([&](const JsonValue& each) { scale.deviation.push_back(each.real()); });
+  if (scale.mean.size() != scale.columns.size() || scale.deviation.size() != scale.columns.size())
+    json.fail("it has ", scale.columns.size(), " columns, ", scale.mean.size(), " means and ",
+              scale.deviation.size(), " deviations, expected one each");
+  return scale;
+}
+
 ModelTasks tasks_of(const JsonValue& json) {
   ModelTasks tasks;
   if (json.has("classes"))
@@ -98,6 +113,7 @@ ModelTasks tasks_of(const JsonValue& json) {
   if (json.has("chat_template")) tasks.chat_template = json.at("chat_template").text();
   if (json.has("writing")) tasks.writing = writing_of(json.at("writing"));
   if (json.has("image")) tasks.image = image_of(json.at("image"));
+  if (json.has("series")) tasks.series = series_of(json.at("series"));
   constexpr int64_t k_longest_fill = 1 << 16;
   if (json.has("text_length")) tasks.text_length = json.at("text_length").integer(0, k_longest_fill);
   if (json.has("padding")) tasks.padding = json.at("padding").integer(0, INT32_MAX);

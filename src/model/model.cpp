@@ -184,6 +184,7 @@ std::string Model::Impl::hash() const {
 }
 
 const ModelTasks& Model::tasks() const { return impl_->tasks; }
+void Model::set_tasks(ModelTasks tasks) { impl_->tasks = std::move(tasks); }
 
 namespace {
 

@@ -57,6 +57,7 @@ Architecture without_dropout(Architecture a) {
       if (block.cross) block.cross->dropout = 0;
     }
   };
+  a.head.label_smoothing = 0;
   still(a.stack);
   if (a.encoder) still(a.encoder->stack);
   if (a.images) still(a.images->stack);

@@ -47,6 +47,17 @@ void set_vocabulary(NetworkConfig& config, int64_t vocabulary) {
   if (auto* textbook = std::get_if<TextbookConfig>(&config)) textbook->vocabulary = vocabulary;
 }
 
+void set_outputs(NetworkConfig& config, int64_t outputs) {
+  if (auto* parts = std::get_if<Architecture>(&config)) parts->head.outputs = outputs;
+  if (auto* textbook = std::get_if<TextbookConfig>(&config)) textbook->outputs = outputs;
+}
+
+NetworkConfig without_dropout(NetworkConfig config) {
+  if (auto* parts = std::get_if<Architecture>(&config)) *parts = without_dropout(*parts);
+  if (auto* gpt = std::get_if<GptConfig>(&config)) gpt->dropout = gpt->attention_dropout = 0;
+  return config;
+}
+
 bool reads_images(const NetworkConfig& config) {
   const auto* parts = std::get_if<Architecture>(&config);
   return parts && parts->patches;

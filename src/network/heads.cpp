@@ -6,8 +6,8 @@ namespace limpid {
 
 namespace {
 
-void loss_of(const Scope& in, Stage logits, Shape targets) {
-  cross_entropy(in / "loss", logits, in.graph->input("targets", targets, DType::i64));
+void loss_of(const Scope& in, Stage logits, Shape targets, double smoothing) {
+  cross_entropy(in / "loss", logits, in.graph->input("targets", targets, DType::i64), smoothing);
 }
 
 // A layer of its own before the last matrix: act(x W + b), then a norm.
@@ -74,7 +74,7 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
     const Stage probs =
         softmax((in / "probs").saying({"", "p = softmax(logits)", join(said, a.each, ".")}), logits, Axis::V);
     if (o.kind == Head::masked_word) in.graph->alias(k_probs_of_token, probs);
-    if (training) loss_of(in, logits, places);
+    if (training) loss_of(in, logits, places, o.label_smoothing);
     return;
   }
   if (o.kind == Head::token_classes) {
@@ -83,7 +83,7 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
         project((in / "logits").saying({"", "logits = x W_U", "One score a class, for every token."}), x,
                 "unembed.W_U", {{Axis::V, o.outputs}}, {.bias = o.bias, .bias_name = "unembed.b_U"});
     if (o.outputs > 1) in.graph->alias(k_probs_of_token, softmax(in / "probs", logits, Axis::V));
-    if (training) loss_of(in, logits, places);
+    if (training) loss_of(in, logits, places, o.label_smoothing);
     return;
   }
   if (o.kind == Head::forecast) fail_call("a forecast is of a series");
@@ -105,7 +105,7 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
   if (classes) softmax(in / "probs", y, Axis::V);
   if (!training) return;
   if (classes)
-    loss_of(in, y, {{Axis::B, k_symbolic}});
+    loss_of(in, y, {{Axis::B, k_symbolic}}, o.label_smoothing);
   else
     mean_squared_error(in / "loss", y,
                        in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, o.outputs}}));

@@ -1,7 +1,9 @@
 // Cross-entropy: how surprised the network is by what really came, -log(probability of the target), in nats.
-// The loss is the mean over all places that count; a negative target does not count (padding).
+// The loss is the mean over all places that count; a negative target does not count (padding).  With smoothing e
+// (Szegedy 2016, section 7) e of what should come is shared by all classes alike.
 #include <algorithm>
 
+#include "core/number_text.h"
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -47,12 +49,30 @@ void require_targets(const Shape& logits, const Shape& targets) {
   if (!fit(targets, rows)) fail_call("targets are ", targets.text(), ", expected ", rows.text());
 }
 
+// What is said of each class, on average: the smoothed target's share of all.
+template <class R>
+double mean_of(const R* z, int64_t classes) {
+  double sum = 0;
+  for (int64_t v = 0; v < classes; ++v) sum += z[v];
+  return sum / static_cast<double>(classes);
+}
+
+double smoothing_of(const Options& options) {
+  const double smoothing = options.real("smoothing", 0);
+  if (!(smoothing >= 0 && smoothing < 1))
+    fail_call("smoothing is ", smoothing, ", expected at least 0 and less than 1");
+  return smoothing;
+}
+
 class CrossEntropy final : public Operation {
  public:
-  explicit CrossEntropy(const Options&) {}
+  explicit CrossEntropy(const Options& options) : smoothing_(smoothing_of(options)) {}
   std::string label() const override { return "Cross-Entropy Loss"; }
   std::string equation() const override {
-    return "loss = mean over t of log(sum_v exp(z[t,v])) - z[t,target[t]]";
+    return smoothing_ > 0
+               ? join("loss = mean over t of log(sum_v exp(z[t,v])) - ", number_text(1 - smoothing_),
+                      " z[t,target[t]] - ", number_text(smoothing_), " mean over v of z[t,v]")
+               : "loss = mean over t of log(sum_v exp(z[t,v])) - z[t,target[t]]";
   }
   std::string caption() const override {
     return "How surprised the network is by the right answers: 0 when it was sure of every one.";
@@ -74,7 +94,9 @@ class CrossEntropy final : public Operation {
         const R* z = in[0].data<R>() + r * classes;
         const int64_t target = target_at(in, r);
         const LogSumExp lse = target < 0 ? LogSumExp{} : log_sum_exp(z, classes);
-        const double loss = target < 0 ? 0 : lse.largest - z[target] + lse.rest;
+        double loss = target < 0 ? 0 : lse.largest - z[target] + lse.rest;
+        if (target >= 0 && smoothing_ > 0)
+          loss = lse.largest - (1 - smoothing_) * z[target] - smoothing_ * mean_of(z, classes) + lse.rest;
         per_token[r] = static_cast<R>(loss);
         sum += loss;
         count += target >= 0;
@@ -85,7 +107,7 @@ class CrossEntropy final : public Operation {
 
   void gradient(GradientContext& g) const override {
     if (g.grad(1)) fail_call("'per_token' is for looking at: only the mean has a gradient");
-    if (g.wants(0)) g.give(0, g.apply("cross_entropy_gradient", {}, {g.in(0), g.in(1), g.grad()}));
+    if (g.wants(0)) g.give(0, g.apply("cross_entropy_gradient", options(), {g.in(0), g.in(1), g.grad()}));
   }
 
   // The mean takes each row's log(sum exp) as a number already known; per_token shows where it comes from.
@@ -98,13 +120,23 @@ class CrossEntropy final : public Operation {
   }
 
  private:
-  static Expr explain_token(Inputs in, int64_t r, bool whole) {
+  // What the row says of the right answer, and a little of every other.
+  Expr said_of(Inputs in, const Index& row, int last, int64_t target, int64_t classes) const {
+    const Expr said = cell(in, 0, inserted(row, last, target));
+    if (smoothing_ == 0) return said;
+    std::vector<Expr> all;
+    for (int64_t v = 0; v < classes; ++v) all.push_back(cell(in, 0, inserted(row, last, v)));
+    return Expr(1 - smoothing_) * said +
+           Expr(smoothing_) * (Expr::sum(all) / Expr(static_cast<double>(classes)));
+  }
+
+  Expr explain_token(Inputs in, int64_t r, bool whole) const {
     const int64_t target = target_at(in, r);
     if (target < 0) return Expr(0);
     const int last = in[0].shape().rank() - 1;
     const int64_t classes = in[0].shape()[last].size;
     const Index row = unflatten(in[1].shape(), r);
-    const Expr said = cell(in, 0, inserted(row, last, target));
+    const Expr said = said_of(in, row, last, target, classes);
     std::vector<double> z;
     for (int64_t v = 0; v < classes; ++v) z.push_back(in[0].at(inserted(row, last, v)));
     if (!whole) {
@@ -117,15 +149,19 @@ class CrossEntropy final : public Operation {
       terms.push_back(exp(cell(in, 0, inserted(row, last, v)) - Expr(top)));
     return Expr(top) - said + log(Expr::sum(terms));
   }
+
+  double smoothing_ = 0;
 };
 
 // dz = (softmax(z) - 1 at the target) / count * dloss.  Inputs logits, targets, dloss.
 class CrossEntropyGradient final : public Operation {
  public:
-  explicit CrossEntropyGradient(const Options&) {}
+  explicit CrossEntropyGradient(const Options& options) : smoothing_(smoothing_of(options)) {}
   std::string label() const override { return "Cross-Entropy Gradient"; }
   std::string equation() const override {
-    return "dz[t,v] = (softmax(z[t])[v] - [v = target[t]]) / count * dloss";
+    return smoothing_ > 0 ? join("dz[t,v] = (softmax(z[t])[v] - ", number_text(1 - smoothing_),
+                                 " [v = target[t]] - ", number_text(smoothing_), " / V) / count * dloss")
+                          : "dz[t,v] = (softmax(z[t])[v] - [v = target[t]]) / count * dloss";
   }
   std::string caption() const override {
     return "What the network said minus what was right: push the right answer up and the others down.";
@@ -150,7 +186,8 @@ class CrossEntropyGradient final : public Operation {
         for (int64_t v = 0; v < classes; ++v)
           dz[v] = target < 0
                       ? R(0)
-                      : static_cast<R>((std::exp(z[v] - lse.largest - lse.rest) - (v == target)) * each);
+                      : static_cast<R>((std::exp(z[v] - lse.largest - lse.rest) - wanted(v == target, classes)) *
+                                       each);
       }
     });
   }
@@ -167,27 +204,42 @@ class CrossEntropyGradient final : public Operation {
     for (int64_t v = 0; v < classes; ++v)
       terms.push_back(exp(cell(in, 0, inserted(row, last, v)) - Expr(top)));
     const Expr p = exp(cell(in, 0, out.index) - Expr(top)) / Expr::sum(terms);
-    const Expr wrong = out.index.back() == target ? p - Expr(1) : p;
+    const double right = wanted(out.index.back() == target, classes);
+    const Expr wrong = right > 0 ? p - Expr(right) : p;
     return wrong * cell(in, 2, {}) / Expr(static_cast<double>(counted(in)));
   }
+
+ private:
+  // What should be said of a class.
+  double wanted(bool target, int64_t classes) const {
+    return (target ? 1 - smoothing_ : 0) + smoothing_ / static_cast<double>(classes);
+  }
+
+  double smoothing_ = 0;
 };
 
 }  // namespace
 
-Stage cross_entropy(const Scope& in, Stage logits, Stage targets) {
-  return in.graph->add(in, "cross_entropy", {}, {logits, targets});
+Stage cross_entropy(const Scope& in, Stage logits, Stage targets, double smoothing) {
+  Options options;
+  if (smoothing > 0) options.set("smoothing", smoothing);
+  return in.graph->add(in, "cross_entropy", options, {logits, targets});
 }
 
 void register_cross_entropy(Registry& all) {
   const Shape logits = {{Axis::B, 2}, {Axis::T, 3}, {Axis::V, 5}}, rows = {{Axis::B, 2}, {Axis::T, 3}};
+  const Options smoothed = {{"smoothing", 0.1}};
   const Example::Input all_count = {rows, DType::i64, 0, 5}, some_count = {rows, DType::i64, -3, 5};
   const Example::Input one = {{}, DType::i64, 0, 5}, dloss = {{}, DType::f32, 0.5, 1};
   all.add<CrossEntropy>("cross_entropy", {{{}, {{logits}, all_count}},
                                           {{}, {{logits, DType::f32, -9, 9}, some_count}},
+                                          {smoothed, {{logits}, some_count}},
                                           {{}, {{{{Axis::V, 5}}}, one}}});
   all.add<CrossEntropyGradient>(
       "cross_entropy_gradient",
-      {{{}, {{logits}, all_count, dloss}}, {{}, {{logits, DType::f32, -9, 9}, some_count, dloss}}});
+      {{{}, {{logits}, all_count, dloss}},
+       {smoothed, {{logits}, some_count, dloss}},
+       {{}, {{logits, DType::f32, -9, 9}, some_count, dloss}}});
 }
 
 }  // namespace limpid

@@ -10,9 +10,11 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/json.h"
 #include "limpid/text.h"
 #include "text/pair_table.h"
 #include "text/pieces.h"
+#include "text/pipeline/unicode.h"
 
 namespace limpid {
 namespace {
@@ -171,8 +173,38 @@ class Trainer {
 
 }  // namespace
 
+namespace {
+
+std::string lower_case(std::string_view utf8) {
+  std::string out;
+  text::each_character(utf8, [&](const Character& c, size_t at) {
+    if (c.valid)
+      text::append_lower(c.point, out);
+    else
+      out.append(utf8.substr(at, c.size));
+  });
+  return out;
+}
+
+std::unique_ptr<Tokenizer> train_in_lower_case(std::span<const std::string_view> texts, int64_t vocabulary,
+                                               BpeOptions options) {
+  options.lower = false;
+  std::vector<std::string> lowered;
+  for (const std::string_view text : texts) lowered.push_back(lower_case(text));
+  const std::vector<std::string_view> views(lowered.begin(), lowered.end());
+  const auto plain = train_bpe(views, vocabulary, options);
+  const auto written = hub_tokenizer_json(*plain);
+  if (!written) fail_call("train_bpe: with lower, names of special tokens must be UTF-8");
+  Json document = Json::parse(*written);
+  document["normalizer"] = {{"type", "Lowercase"}};
+  return tokenizer_from_json(document.dump());
+}
+
+}  // namespace
+
 std::unique_ptr<Tokenizer> train_bpe(std::span<const std::string_view> texts, int64_t vocabulary,
                                      const BpeOptions& options) {
+  if (options.lower) return train_in_lower_case(texts, vocabulary, options);
   const auto least = static_cast<int64_t>(256 + options.special.size());
   if (vocabulary < least || vocabulary >= int64_t{1} << 31) {
     fail_call("train_bpe: vocabulary is ", vocabulary, ", expected at least ", least, " (256 bytes and ",

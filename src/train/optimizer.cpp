@@ -81,13 +81,22 @@ double gradient_norm(const std::map<std::string, Tensor>& gradients) {
 
 double learning_rate(const Schedule& s, int64_t step) {
   if (step < s.warm_up) return s.highest * static_cast<double>(step + 1) / static_cast<double>(s.warm_up);
-  const double span = std::max<double>(1, static_cast<double>(s.steps - s.warm_up));
-  const double done = std::min(1.0, static_cast<double>(step - s.warm_up) / span);
-  return s.least + 0.5 * (1 + std::cos(std::numbers::pi * done)) * (s.highest - s.least);
+  if (s.decay == Decay::constant) return s.highest;
+  const auto falls = static_cast<int64_t>(s.cooldown * static_cast<double>(s.steps));
+  const int64_t begin = s.decay == Decay::stable ? std::max(s.warm_up, s.steps - falls) : s.warm_up;
+  const double span = std::max<double>(1, static_cast<double>(s.steps - begin));
+  const double done = std::clamp(static_cast<double>(step - begin) / span, 0.0, 1.0);
+  const double left = s.decay == Decay::cosine ? 0.5 * (1 + std::cos(std::numbers::pi * done)) : 1 - done;
+  return s.least + left * (s.highest - s.least);
+}
+
+std::string_view name(Decay decay) {
+  constexpr std::string_view k_names[] = {"cosine", "linear", "constant", "stable"};
+  return k_names[static_cast<size_t>(decay)];
 }
 
 AdamWOptions adamw_of(const Recipe& r) { return {r.beta1, r.beta2, r.epsilon, r.weight_decay, r.clip}; }
 
-Schedule schedule_of(const Recipe& r) { return {r.learning_rate, r.least_rate, r.warm_up, r.steps}; }
+Schedule schedule_of(const Recipe& r) { return {r.learning_rate, r.least_rate, r.warm_up, r.steps, r.schedule, r.cooldown}; }
 
 }  // namespace limpid

@@ -3,57 +3,120 @@
 
 #include "core/json.h"
 #include "core/label.h"
-#include "limpid/files.h"
-#include "limpid/train.h"
+#include "limpid/recipe.h"
 
 namespace limpid {
 
 namespace {
 
-// The least that a whole number may be.
-struct AtLeast {
-  int64_t least = 0;
+constexpr std::string_view k_tasks[] = {"next_word", "classes",     "images",
+                                        "forecast",  "translation", "algorithm"};
+constexpr std::string_view k_decays[] = {"cosine", "linear", "constant", "stable"};
+constexpr std::string_view k_examples[] = {"stream", "lines"};
+
+// Bounds of a setting, both included.
+struct Whole {
+  int64_t least = 0, most = k_json_most_count;
 };
+struct Real {
+  double least = 0, most = 1e300;
+  bool below = false;  // most is not included
+  bool above = false;  // nor least
+};
+
+constexpr Whole k_some = {1};
+constexpr Real k_share = {0, 1, true}, k_positive = {0, 1e300, false, true};
+
+template <class Visitor, class R>
+void describe_forecast(Visitor& v, R& r) {
+  v("look_back", r.look_back, k_some);
+  v("horizon", r.horizon, k_some);
+  v("columns", r.columns);
+  v("training", r.training, Whole{});
+  v("held_out", r.held_out, Whole{});
+  v("test", r.test, Whole{});
+}
+
+template <class Visitor, class R>
+void describe_algorithm(Visitor& v, R& r) {
+  v("kind", r.kind);
+  v("length", r.length, Whole{1, 1000});
+  v("symbols", r.symbols, Whole{2, 1000});
+}
+
+template <class Visitor, class R>
+void describe_augment(Visitor& v, R& r) {
+  v("shift", r.shift, Real{0, 1});
+  v("rotate", r.rotate, Real{0, 180});
+  v("scale", r.scale, k_share);
+  v("mirror", r.mirror);
+  v("erase", r.erase, Real{0, 1});
+  v("erase_least", r.erase_least, Real{0, 1});
+  v("erase_most", r.erase_most, Real{0, 1});
+  v("fill", r.fill, Real{0, 255});
+}
 
 template <class Visitor, class R>
 void describe(Visitor& v, R& r) {
   v("title", r.title);
+  v("task", r.task, k_tasks);
   v("tokenizer", r.tokenizer);
-  v("vocabulary", r.vocabulary, AtLeast{1});
-  v("validation", r.validation);
-  v("steps", r.steps, AtLeast{1});
-  v("batch", r.batch, AtLeast{1});
-  v("context", r.context, AtLeast{1});
-  v("epoch", r.epoch);
-  v("learning_rate", r.learning_rate);
-  v("least_rate", r.least_rate);
-  v("warm_up", r.warm_up);
-  v("beta1", r.beta1);
-  v("beta2", r.beta2);
-  v("epsilon", r.epsilon);
-  v("weight_decay", r.weight_decay);
-  v("clip", r.clip);
-  v("patience", r.patience);
+  v("vocabulary", r.vocabulary, k_some);
+  v("lower", r.lower);
+  v.part("forecast", r.forecast, [](auto& w, auto& x) { describe_forecast(w, x); });
+  v.part("algorithm", r.algorithm, [](auto& w, auto& x) { describe_algorithm(w, x); });
+  v.part("augment", r.augment, [](auto& w, auto& x) { describe_augment(w, x); });
+  v("word_dropout", r.word_dropout, k_share);
+  v("examples", r.examples, k_examples);
+  v("validation", r.validation, k_share);
+  v("steps", r.steps, k_some);
+  v("batch", r.batch, k_some);
+  v("accumulate", r.accumulate, k_some);
+  v("context", r.context, k_some);
+  v("epoch", r.epoch, Whole{});
+  v("schedule", r.schedule, k_decays);
+  v("cooldown", r.cooldown, Real{0, 1});
+  v("learning_rate", r.learning_rate, k_positive);
+  v("least_rate", r.least_rate, Real{});
+  v("warm_up", r.warm_up, Whole{});
+  v("beta1", r.beta1, k_share);
+  v("beta2", r.beta2, k_share);
+  v("epsilon", r.epsilon, k_positive);
+  v("weight_decay", r.weight_decay, Real{});
+  v("clip", r.clip, Real{});
+  v("average", r.average, k_share);
+  v("patience", r.patience, Whole{});
   v("seed", r.seed);
 }
 
 struct Writer {
   Json& json;
-  template <class T>
-  void operator()(const char* name, const T& value, AtLeast = {}) {
+  template <class T, class... Range>
+  void operator()(const char* name, const T& value, Range...) {
     json[name] = value;
+  }
+  template <class E, size_t n>
+  void operator()(const char* name, const E& value, const std::string_view (&names)[n]) {
+    json[name] = names[static_cast<size_t>(value)];
+  }
+  template <class T, class Describe>
+  void part(const char* name, const T& value, Describe describe_part) {
+    Json inner = Json::object();
+    Writer writer{inner};
+    describe_part(writer, value);
+    json[name] = std::move(inner);
   }
 };
 
 struct Reader {
   JsonValue json;
-  std::vector<std::string> known = {"network", "examples", "data"};
+  std::vector<std::string> known = {};
   bool given(const char* name) {
     known.push_back(name);
     return json.has(name);
   }
-  void operator()(const char* name, int64_t& value, AtLeast range = {}) {
-    if (given(name)) value = json.at(name).integer(range.least, k_json_most_count);
+  void operator()(const char* name, int64_t& value, Whole range) {
+    if (given(name)) value = json.at(name).integer(range.least, range.most);
   }
   void operator()(const char* name, uint64_t& value) {
     if (!given(name)) return;
@@ -61,32 +124,58 @@ struct Reader {
     value = number.is_number_unsigned() ? number.get<uint64_t>()
                                         : static_cast<uint64_t>(json.at(name).integer(0, k_json_most_count));
   }
-  void operator()(const char* name, double& value) {
-    if (given(name)) value = json.at(name).real();
+  void operator()(const char* name, double& value, Real range) {
+    if (!given(name)) return;
+    value = json.at(name).real();
+    const bool low = range.above ? value > range.least : value >= range.least;
+    const bool high = range.below ? value < range.most : value <= range.most;
+    if (low && high) return;
+    const std::string least = join(range.above ? "more than " : "at least ", range.least);
+    fail_call("recipe: ", name, " is ", value, ", expected ", least,
+              range.most < 1e300 ? join(range.below ? " and less than " : " and at most ", range.most) : "");
   }
   void operator()(const char* name, std::string& value) {
     if (given(name)) value = json.at(name).text();
   }
+  void operator()(const char* name, bool& value) {
+    if (given(name)) value = json.at(name).boolean();
+  }
+  void operator()(const char* name, std::vector<std::string>& value) {
+    if (!given(name)) return;
+    value.clear();
+    json.at(name).each_item([&](const JsonValue& each) { value.push_back(each.text()); });
+  }
+  template <class E, size_t n>
+  void operator()(const char* name, E& value, const std::string_view (&names)[n]) {
+    if (!given(name)) return;
+    const std::string word = json.at(name).text();
+    for (size_t i = 0; i < n; ++i)
+      if (word == names[i]) {
+        value = static_cast<E>(i);
+        return;
+      }
+    std::string all;
+    for (size_t i = 0; i < n; ++i) all += join(i == 0 ? "" : i + 1 == n ? " or " : ", ", names[i]);
+    json.at(name).unexpected(all);
+  }
+  template <class T, class Describe>
+  void part(const char* name, T& value, Describe describe_part) {
+    if (!given(name)) return;
+    Reader reader{json.at(name)};
+    describe_part(reader, value);
+    reader.refuse_others(join("'s ", name));
+  }
+  void refuse_others(const std::string& of) const {
+    json.each_entry([&](const std::string& name, const JsonValue&) {
+      if (std::find(known.begin(), known.end(), name) == known.end())
+        fail_call("recipe", of, ": '", visible_line(name), "' is not a setting; docs/recipes.md lists them");
+    });
+  }
 };
 
 void check(const Recipe& r) {
-  const auto least = [](const char* what, int64_t value, int64_t smallest) {
-    if (value < smallest) fail_call("recipe: ", what, " is ", value, ", expected at least ", smallest);
-  };
-  least("steps", r.steps, 1);
-  least("batch", r.batch, 1);
-  least("context", r.context, 1);
-  least("epoch", r.epoch, 0);
-  least("warm_up", r.warm_up, 0);
-  least("patience", r.patience, 0);
-  if (!(r.validation >= 0 && r.validation < 1))
-    fail_call("recipe: validation is ", r.validation, ", expected at least 0 and less than 1");
-  if (!(r.learning_rate > 0))
-    fail_call("recipe: learning_rate is ", r.learning_rate, ", expected more than 0");
-  for (double beta : {r.beta1, r.beta2})
-    if (!(beta >= 0 && beta < 1))
-      fail_call("recipe: a beta is ", beta, ", expected at least 0 and less than 1");
-  if (!(r.epsilon > 0)) fail_call("recipe: epsilon is ", r.epsilon, ", expected more than 0");
+  if (r.lower && r.tokenizer != "bpe")
+    fail_call("recipe: lower is for the tokenizer 'bpe', here it is '", visible_line(r.tokenizer), "'");
   for (const char* word : {"characters", "words", "bytes", "bpe"})
     if (r.tokenizer == word) return;
   fail_call("recipe: tokenizer is '", visible_line(r.tokenizer),
@@ -107,17 +196,37 @@ std::vector<TextPart> parts_of(const JsonValue& json) {
   return parts;
 }
 
-// The byte where character number n starts (or the end).
-size_t byte_of_character(const std::string& text, int64_t n) {
-  size_t at = 0;
-  for (; at < text.size(); ++at) {
-    if ((text[at] & 0xC0) == 0x80) continue;
-    if (n-- == 0) break;
-  }
-  return at;
+// One file name, or a list of them.
+std::vector<std::string> files_of(const JsonValue& json) {
+  if (json.json().is_string()) return {json.text()};
+  std::vector<std::string> files;
+  json.each_item([&](const JsonValue& each) { files.push_back(each.text()); });
+  return files;
+}
+
+ExampleFiles example_files_of(const JsonValue& json) {
+  ExampleFiles out;
+  Reader reader{json, {"training", "held_out", "test"}};
+  if (json.has("training")) out.training = files_of(json.at("training"));
+  if (json.has("held_out")) out.held_out = files_of(json.at("held_out"));
+  if (json.has("test")) out.test = files_of(json.at("test"));
+  reader("text", out.text);
+  reader("label", out.label);
+  reader("no_repeats", out.no_repeats);
+  reader("test_share", out.test_share, k_share);
+  reader.refuse_others("'s data");
+  return out;
+}
+
+Json json_of(const ExampleFiles& files) {
+  return {{"training", files.training},     {"held_out", files.held_out}, {"test", files.test},
+          {"text", files.text},             {"label", files.label},       {"no_repeats", files.no_repeats},
+          {"test_share", files.test_share}};
 }
 
 }  // namespace
+
+std::string_view name(Task task) { return k_tasks[static_cast<size_t>(task)]; }
 
 Recipe recipe_from_json(std::string_view text) {
   const JsonSource source{"recipe", Error::Kind::call};
@@ -125,17 +234,16 @@ Recipe recipe_from_json(std::string_view text) {
   const JsonValue json(document, source);
   if (!json.has("network")) fail_call("recipe: expected an object with a \"network\"");
   Recipe r;
-  Reader reader{json};
+  Reader reader{json, {"network", "data"}};
   describe(reader, r);
-  json.each_entry([&](const std::string& name, const JsonValue&) {
-    if (std::find(reader.known.begin(), reader.known.end(), name) == reader.known.end())
-      fail_call("recipe: '", visible_line(name), "' is not a setting; docs/recipes.md lists them");
-  });
+  reader.refuse_others("");
   r.network = network_from_json(json.at("network").json().dump());
-  if (json.has("data")) r.data = parts_of(json.at("data"));
-  const std::string examples = json.has("examples") ? json.at("examples").text() : "stream";
-  if (examples != "stream" && examples != "lines") json.at("examples").unexpected("stream or lines");
-  r.examples = examples == "lines" ? Examples::lines : Examples::stream;
+  if (json.has("data")) {
+    if (r.task == Task::next_word)
+      r.data = parts_of(json.at("data"));
+    else
+      r.files = example_files_of(json.at("data"));
+  }
   check(r);
   return r;
 }
@@ -144,28 +252,15 @@ std::string to_json(const Recipe& r) {
   Json json;
   Writer writer{json};
   describe(writer, r);
-  json["examples"] = r.examples == Examples::lines ? "lines" : "stream";
   json["network"] = Json::parse(to_json(r.network));
+  if (r.task != Task::next_word) {
+    json["data"] = json_of(r.files);
+    return json.dump(2);
+  }
   json["data"] = Json::array();
   for (const TextPart& part : r.data)
     json["data"].push_back({{"file", part.file}, {"skip", part.skip}, {"take", part.take}});
   return json.dump(2);
-}
-
-std::vector<std::string> read_texts(const Recipe& recipe, const std::string& folder,
-                                    const std::vector<std::string>& files) {
-  std::vector<std::string> texts;
-  for (const std::string& file : files) texts.push_back(read_file(file));
-  if (!texts.empty()) return texts;
-  for (const TextPart& part : recipe.data) {
-    std::string text = read_file(folder.empty() ? part.file : folder + "/" + part.file);
-    text.erase(0, byte_of_character(text, part.skip));
-    if (part.take > 0) text.erase(byte_of_character(text, part.take));
-    texts.push_back(std::move(text));
-  }
-  if (texts.empty())
-    fail_call("train: no text; give files (--data FILE), or list texts under \"data\" in the recipe");
-  return texts;
 }
 
 }  // namespace limpid

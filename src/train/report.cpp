@@ -129,6 +129,7 @@ std::string to_json(const Epoch& e) {
   nlohmann::ordered_json json = {
       {"epoch", e.number}, {"step", e.step}, {"loss", e.loss}, {"accuracy", e.accuracy}};
   if (e.validation) json["validation"] = *e.validation;
+  if (!e.metrics.empty()) json["metrics"] = e.metrics;
   json["tokens_per_second"] = e.tokens_per_second;
   json["seconds"] = e.seconds;
   json["learning_rate"] = e.learning_rate;

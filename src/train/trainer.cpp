@@ -4,12 +4,11 @@
 #include <limits>
 
 #include "core/json.h"
-#include "kernels/kernel.h"
-#include "kernels/softmax.h"
 #include "limpid/files.h"
 #include "limpid/train.h"
-#include "train/dataset.h"
 #include "train/optimizer.h"
+#include "train/score.h"
+#include "train/task_data.h"
 
 namespace limpid {
 
@@ -17,65 +16,71 @@ namespace {
 
 constexpr const char* k_key = "limpid.checkpoint";
 
-std::shared_ptr<const Tokenizer> tokenizer_for(const Recipe& recipe, const std::vector<std::string>& texts) {
-  std::string all;
-  std::vector<std::string_view> views;  // what bpe learns from: never the held-out text
-  for (const std::string& text : texts) {
-    all += text + '\n';
-    views.push_back(std::string_view(text).substr(0, training_bytes(recipe, text)));
-  }
-  if (!texts.empty()) all.pop_back();
-  if (recipe.tokenizer == "characters") return character_tokenizer_from(all);
-  if (recipe.tokenizer == "words") return word_tokenizer_from(all);
-  if (recipe.tokenizer == "bytes") return byte_tokenizer();
-  return train_bpe(views, recipe.vocabulary);
-}
-
-Recipe completed(Recipe recipe, const Tokenizer& tokenizer) {
-  set_vocabulary(recipe.network, tokenizer.vocabulary());
-  return recipe;
-}
-
-// A number for the texts, so that a checkpoint is not continued on others.
-uint64_t digest(const std::vector<std::string>& texts) {
-  uint64_t d = 0xcbf29ce484222325u;
-  for (const std::string& text : texts)
-    for (char c : text + '\0') d = (d ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return d;
-}
-
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+using Parameters = std::map<std::string, Tensor>;
+
+// into = into + (from - into) share
+void draw_closer(Parameters& into, const Parameters& from, double share) {
+  for (auto& [name, tensor] : into) {
+    const float* x = from.at(name).data<float>();
+    float* y = tensor.data<float>();
+    const auto step = static_cast<float>(share);
+    for (int64_t i = 0; i < tensor.count(); ++i) y[i] += (x[i] - y[i]) * step;
+  }
+}
+
+void add_scaled(Parameters& into, const Parameters& from, float factor) {
+  for (auto& [name, tensor] : into) {
+    const float* x = from.at(name).data<float>();
+    float* y = tensor.data<float>();
+    for (int64_t i = 0; i < tensor.count(); ++i) y[i] += x[i] * factor;
+  }
+}
+
+Parameters zeros_like(const Parameters& parameters) {
+  Parameters out;
+  for (const auto& [name, tensor] : parameters) out[name] = Tensor(DType::f32, tensor.shape());
+  return out;
+}
+
 }  // namespace
 
 struct LIMPID_LOCAL Trainer::Impl {
-  Impl(const Recipe& r, std::shared_ptr<const Tokenizer> t, const std::vector<std::string>& texts)
-      : recipe(completed(r, *t)),
-        data(recipe, *t, texts),
-        text_digest(digest(texts)),
-        model(Model::fresh(recipe.network, std::move(t), recipe.seed)),
+  explicit Impl(PreparedTask task)
+      : recipe(std::move(task.recipe)),
+        data(std::move(task.data)),
+        model(Model::fresh(recipe.network, std::move(task.tokenizer), recipe.seed)),
         graph(operations()),
+        evaluation_graph(operations()),
         adam(model.graph(), model.parameters(), adamw_of(recipe)) {
     build(graph, recipe.network, Purpose::train);
     differentiate(graph, graph.handle(graph.require("loss")));
-    for (const auto& [name, tensor] : model.parameters())
-      gradients[name] = Tensor(DType::f32, tensor.shape());
+    build(evaluation_graph, without_dropout(recipe.network), Purpose::train);
+    gradients = zeros_like(model.parameters());
+    if (recipe.accumulate > 1) summed = gradients;
     engine = std::make_unique<Engine>(graph);
+    evaluation_engine = std::make_unique<Engine>(evaluation_graph);
     best_parameters = model.parameters();
+    if (recipe.average > 0) averaged = model.parameters();
+    model.set_tasks(data->tasks());
+    if (!recipe.title.empty()) model.set_title(recipe.title);
   }
 
   const Recipe recipe;
-  Dataset data;
-  uint64_t text_digest;
+  const std::unique_ptr<TaskData> data;
   Model model;
-  Graph graph;  // forward, loss and gradient
-  std::unique_ptr<Engine> engine;
-  std::map<std::string, Tensor> gradients;  // of every parameter, of the last step
+  Graph graph;             // forward, loss and gradient
+  Graph evaluation_graph;  // forward and loss, without dropout and label smoothing
+  std::unique_ptr<Engine> engine, evaluation_engine;
+  Parameters gradients;  // of every parameter, of the last batch
+  Parameters summed;     // over the batches of a step, where there are several
   AdamW adam;
-  std::map<std::string, Tensor> best_parameters;
+  Parameters averaged;  // the running mean of the parameters, with Recipe::average
+  Parameters best_parameters;
   double best = std::numeric_limits<double>::infinity();
   int64_t done = 0;       // steps
   double epoch_loss = 0;  // summed over the epoch's steps so far
@@ -84,26 +89,36 @@ struct LIMPID_LOCAL Trainer::Impl {
   std::vector<Epoch> history;
   bool not_finite = false;
 
-  int64_t steps_per_epoch() const { return recipe.epoch > 0 ? recipe.epoch : data.steps_per_pass(); }
+  int64_t steps_per_epoch() const {
+    return recipe.epoch > 0 ? recipe.epoch
+                            : std::max<int64_t>(1, data->steps_per_pass() / recipe.accumulate);
+  }
+  bool holds_out() const { return data->has(Part::held_out); }
+  /// What is evaluated and kept.
+  const Parameters& judged() const { return recipe.average > 0 ? averaged : std::as_const(model).parameters(); }
   double step();
-  Evaluation evaluate() { return measure(data.evaluation()); }
-  Evaluation measure(const std::vector<Batch>& batches);
+  double run_batch(int64_t number);
+  Evaluation evaluate(Part part = Part::held_out);
+  Evaluation measure(const Batch& batch);
   bool out_of_patience() const;
   void require_finite(const Evaluation& seen);
   void report_start();
   void report(double epoch_seconds, double total_seconds);
   void add(Epoch e);
-  std::map<std::string, ConstView> bindings(const Batch& batch) const;
+  void set_metrics(Epoch& e, const Evaluation& seen) const;
   [[noreturn]] void fail_not_finite(const std::string& what, const Batch& batch);
 };
 
-std::map<std::string, ConstView> Trainer::Impl::bindings(const Batch& batch) const {
+namespace {
+
+std::map<std::string, ConstView> bindings(const Parameters& parameters, const Batch& batch) {
   std::map<std::string, ConstView> bound;
-  for (const auto& [name, tensor] : model.parameters()) bound[name] = tensor;
-  bound["tokens"] = batch.tokens;
-  bound["targets"] = batch.targets;
+  for (const auto& [name, tensor] : parameters) bound[name] = tensor;
+  for (const auto& [name, tensor] : batch.inputs) bound[name] = tensor;
   return bound;
 }
+
+}  // namespace
 
 // Runs the step once more, looking at every stage: the first that holds something that is no finite number is
 // where it began.
@@ -117,7 +132,7 @@ void Trainer::Impl::fail_not_finite(const std::string& what, const Batch& batch)
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(done)};
   options.observe = {{"*", Depth::summary}};
-  const RunResult seen = engine->run(bindings(batch), options);
+  const RunResult seen = engine->run(bindings(model.parameters(), batch), options);
   for (const StageInfo& stage : graph.stages())
     for (int value : stage.outputs) {
       const std::string& name = graph.value(value).name;
@@ -129,55 +144,72 @@ void Trainer::Impl::fail_not_finite(const std::string& what, const Batch& batch)
   fail_work(when, ": every stage is finite, but their sum is not; a lower learning_rate helps");
 }
 
-double Trainer::Impl::step() {
-  const Batch batch = data.batch(done);
+// Forward and backward of a batch; its gradients are in `gradients`.
+double Trainer::Impl::run_batch(int64_t number) {
+  const Batch batch = data->batch(number);
   RunOptions options;
-  options.context = {recipe.seed, static_cast<uint64_t>(done)};
+  options.context = {recipe.seed, static_cast<uint64_t>(number)};
   options.keep = {"loss"};
   for (auto& [name, tensor] : gradients) options.into[name + ".grad"] = tensor.view();
-  const RunResult result = engine->run(bindings(batch), options);
+  const RunResult result = engine->run(bindings(model.parameters(), batch), options);
   const double loss = result["loss"].at({});
   if (!std::isfinite(loss))
     fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"), batch);
-  if (!std::isfinite(adam.step(model.parameters(), gradients, learning_rate(schedule_of(recipe), done))))
-    fail_not_finite("the gradient is not finite", batch);
-  ++done;
-  ++epoch_steps;
-  epoch_loss += loss;
-  epoch_tokens += batch.count();
+  epoch_tokens += batch.positions;
   return loss;
 }
 
-Trainer::Evaluation Trainer::Impl::measure(const std::vector<Batch>& batches) {
-  Evaluation e;
-  double loss = 0, right = 0;
-  for (const Batch& batch : batches) {
-    const RunResult result = model.run(batch.tokens, {.keep = {"logits"}});
-    const size_t rows = static_cast<size_t>(batch.count());
-    std::vector<float> losses(rows), hits(rows);
-    kernels::CrossEntropy k;
-    k.logits = result["logits"].data<float>();
-    k.targets = batch.targets.data<int64_t>();
-    k.loss = losses.data();
-    k.hit = hits.data();
-    k.rows = batch.count();
-    k.width = result["logits"].shape().size(Axis::V);
-    kernels::launch(k);
-    for (float each : losses) loss += each;
-    for (float hit : hits) right += hit;
-    e.tokens += batch.count();
+double Trainer::Impl::step() {
+  double loss = 0;
+  const int64_t batches = recipe.accumulate;
+  for (int64_t i = 0; i < batches; ++i) {
+    loss += run_batch(done * batches + i) / static_cast<double>(batches);
+    if (batches == 1) break;
+    if (i == 0)
+      for (auto& [name, tensor] : summed) std::fill_n(tensor.data<float>(), tensor.count(), 0.0f);
+    add_scaled(summed, gradients, 1 / static_cast<float>(batches));
   }
-  e.loss = loss / static_cast<double>(e.tokens);
-  e.accuracy = right / static_cast<double>(e.tokens);
-  e.characters = data.evaluation_characters();
+  const Parameters& all = batches > 1 ? summed : gradients;
+  if (!std::isfinite(adam.step(model.parameters(), all, learning_rate(schedule_of(recipe), done))))
+    fail_not_finite("the gradient is not finite", data->batch(done * batches));
+  ++done;
+  // The mean of few steps would still be what was drawn: it begins as a mean of all that there were.
+  if (recipe.average > 0)
+    draw_closer(averaged, model.parameters(),
+                std::max(1 - recipe.average, 9.0 / (10.0 + static_cast<double>(done))));
+  ++epoch_steps;
+  epoch_loss += loss;
+  return loss;
+}
+
+Trainer::Evaluation Trainer::Impl::measure(const Batch& batch) {
+  Score score(evaluation_graph);
+  score.add(batch, evaluation_engine->run(bindings(judged(), batch), {.keep = score.keeps()}));
+  return score.result();
+}
+
+Trainer::Evaluation Trainer::Impl::evaluate(Part part) {
+  Score score(evaluation_graph);
+  for (int64_t i = 0; i < data->evaluation_batches(part); ++i) {
+    const Batch batch = data->evaluation_batch(part, i);
+    score.add(batch, evaluation_engine->run(bindings(judged(), batch), {.keep = score.keeps()}));
+  }
+  Evaluation e = score.result();
+  if (part == Part::held_out) e.characters = data->evaluation_characters();
   return e;
 }
 
 void Trainer::Impl::require_finite(const Evaluation& seen) {
   if (std::isfinite(seen.loss)) return;
-  for (const Batch& batch : data.evaluation())
-    if (!std::isfinite(measure({batch}).loss))
-      fail_not_finite(data.holds_out() ? "the held-out loss is no number" : "the loss is no number", batch);
+  for (int64_t i = 0; i < data->evaluation_batches(Part::held_out); ++i)
+    if (const Batch batch = data->evaluation_batch(Part::held_out, i); !std::isfinite(measure(batch).loss))
+      fail_not_finite(holds_out() ? "the held-out loss is no number" : "the loss is no number", batch);
+}
+
+void Trainer::Impl::set_metrics(Epoch& e, const Evaluation& seen) const {
+  e.accuracy = seen.accuracy;
+  e.metrics = seen.metrics;
+  if (holds_out()) e.validation = seen.loss;
 }
 
 // What the parameters that were drawn say, before anything is learned.
@@ -185,9 +217,8 @@ void Trainer::Impl::report_start() {
   const Evaluation seen = evaluate();
   require_finite(seen);
   Epoch e;
-  e.loss = data.holds_out() ? measure({data.batch(0)}).loss : seen.loss;
-  e.accuracy = seen.accuracy;
-  if (data.holds_out()) e.validation = seen.loss;
+  e.loss = holds_out() ? measure(data->batch(0)).loss : seen.loss;
+  set_metrics(e, seen);
   e.learning_rate = learning_rate(schedule_of(recipe), 0);
   add(e);
 }
@@ -199,8 +230,7 @@ void Trainer::Impl::report(double epoch_seconds, double total_seconds) {
   e.number = history.empty() ? 1 : history.back().number + 1;
   e.step = done;
   e.loss = epoch_loss / static_cast<double>(epoch_steps);
-  e.accuracy = seen.accuracy;
-  if (data.holds_out()) e.validation = seen.loss;
+  set_metrics(e, seen);
   e.tokens_per_second = static_cast<double>(epoch_tokens) / std::max(1e-9, epoch_seconds);
   e.seconds = total_seconds;
   e.learning_rate = learning_rate(schedule_of(recipe), done - 1);
@@ -210,11 +240,11 @@ void Trainer::Impl::report(double epoch_seconds, double total_seconds) {
 }
 
 void Trainer::Impl::add(Epoch e) {
-  const double judged = e.validation.value_or(e.loss);
-  e.best = judged < best;
+  const double loss = e.validation.value_or(e.loss);
+  e.best = loss < best;
   if (e.best) {
-    best = judged;
-    best_parameters = model.parameters();
+    best = loss;
+    best_parameters = judged();
   }
   history.push_back(e);
   history.back().observation = observe(history);
@@ -227,10 +257,8 @@ bool Trainer::Impl::out_of_patience() const {
   return since >= recipe.patience;
 }
 
-Trainer::Trainer(const Recipe& recipe, const std::vector<std::string>& texts)
-    : impl_(std::make_unique<Impl>(recipe, tokenizer_for(recipe, texts), texts)) {
-  if (!recipe.title.empty()) impl_->model.set_title(recipe.title);
-}
+Trainer::Trainer(const Recipe& recipe, const TrainingData& data)
+    : impl_(std::make_unique<Impl>(prepare(recipe, data))) {}
 
 Trainer::~Trainer() = default;
 
@@ -260,6 +288,11 @@ const std::vector<Epoch>& Trainer::run(const TrainerCallbacks& callbacks) {
 
 double Trainer::step() { return impl_->step(); }
 Trainer::Evaluation Trainer::evaluate() { return impl_->evaluate(); }
+bool Trainer::has_test() const { return impl_->data->has(Part::test); }
+Trainer::Evaluation Trainer::evaluate_test() {
+  if (!has_test()) fail_call("evaluate: the data has no test examples");
+  return impl_->evaluate(Part::test);
+}
 double Trainer::Evaluation::loss_per_character() const {
   return characters > 0 ? loss * static_cast<double>(tokens) / static_cast<double>(characters) : 0;
 }
@@ -268,7 +301,10 @@ int64_t Trainer::steps_done() const { return impl_->done; }
 bool Trainer::not_finite() const { return impl_->not_finite; }
 const Recipe& Trainer::recipe() const { return impl_->recipe; }
 Model& Trainer::model() { return impl_->model; }
-void Trainer::keep_best() { impl_->model.parameters() = impl_->best_parameters; }
+void Trainer::keep_best() {
+  impl_->model.parameters() = impl_->best_parameters;
+  if (impl_->recipe.average > 0) impl_->averaged = impl_->best_parameters;
+}
 
 // ---- checkpoints ---------------------------------------------------------------------------------
 
@@ -283,6 +319,9 @@ Epoch epoch_of(const JsonValue& json) {
   e.loss = json.at("loss").real();
   e.accuracy = json.at("accuracy").real();
   if (json.has("validation")) e.validation = json.at("validation").real();
+  if (json.has("metrics"))
+    json.at("metrics").each_entry(
+        [&](const std::string& name, const JsonValue& value) { e.metrics[name] = value.real(); });
   e.tokens_per_second = json.at("tokens_per_second").real();
   e.seconds = json.at("seconds").real();
   e.learning_rate = json.at("learning_rate").real();
@@ -309,40 +348,45 @@ void take(TensorFile& file, const std::string& prefix, std::map<std::string, Ten
 
 void Trainer::save(const std::string& path) const {
   const Impl& t = *impl_;
-  nlohmann::ordered_json json = {{"schema", 1},
+  nlohmann::ordered_json json = {{"schema", 2},
                                  {"recipe", nlohmann::ordered_json::parse(to_json(t.recipe))},
-                                 {"tokenizer", nlohmann::ordered_json::parse(t.model.tokenizer()->to_json())},
-                                 {"text", t.text_digest},
+                                 {"data", t.data->digest()},
                                  {"step", t.done},
                                  {"epoch_loss", t.epoch_loss},
                                  {"epoch_steps", t.epoch_steps},
                                  {"epoch_tokens", t.epoch_tokens},
                                  {"seconds", t.earlier_seconds},
                                  {"history", nlohmann::ordered_json::array()}};
+  if (t.model.tokenizer()) json["tokenizer"] = nlohmann::ordered_json::parse(t.model.tokenizer()->to_json());
   if (std::isfinite(t.best)) json["best"] = t.best;
   for (const Epoch& e : t.history) json["history"].push_back(epoch_json(e));
   std::map<std::string, ConstView> tensors;
   for (const auto& [name, tensor] : t.model.parameters()) tensors["parameters/" + name] = tensor;
   for (const auto& [name, tensor] : t.best_parameters) tensors["best/" + name] = tensor;
+  for (const auto& [name, tensor] : t.averaged) tensors["averaged/" + name] = tensor;
   for (const auto& [name, tensor] : t.adam.first) tensors["first/" + name] = tensor;
   for (const auto& [name, tensor] : t.adam.second) tensors["second/" + name] = tensor;
   write_safetensors(path, tensors, {{k_key, json.dump()}});
 }
 
-Trainer::Trainer(const std::string& path, const std::vector<std::string>& texts) {
+Trainer::Trainer(const std::string& path, const TrainingData& data) {
   TensorFile file = read_safetensors(path);
   if (!file.metadata.count(k_key)) fail_work(path, ": not a checkpoint of a training run");
   const JsonSource source{path + ": the checkpoint cannot be read"};
   const Json document = parse_json(file.metadata.at(k_key), source);
   const JsonValue json(document, source);
+  if (const int64_t schema = json.at("schema").integer(1); schema != 2)
+    fail_work(path, ": the checkpoint is of another version of limpid (schema ", schema,
+              ", expected 2); begin again in another folder");
   const Recipe recipe = recipe_from_json(json.at("recipe").json().dump());
-  const Json& text = json.at("text").json();
-  if (!text.is_number_unsigned()) json.at("text").unexpected("the digest of a text");
-  if (text.get<uint64_t>() != digest(texts))
-    fail_call(path, ": this run was learning from another text; give the same one");
-  impl_ = std::make_unique<Impl>(recipe, tokenizer_from_json(json.at("tokenizer").json().dump()), texts);
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (json.has("tokenizer")) tokenizer = tokenizer_from_json(json.at("tokenizer").json().dump());
+  impl_ = std::make_unique<Impl>(prepare(recipe, data, std::move(tokenizer)));
   Impl& t = *impl_;
-  if (!recipe.title.empty()) t.model.set_title(recipe.title);
+  const Json& digest = json.at("data").json();
+  if (!digest.is_number_unsigned()) json.at("data").unexpected("the digest of the data");
+  if (digest.get<uint64_t>() != t.data->digest())
+    fail_call(path, ": this run was learning from other data; give the same");
   t.done = json.at("step").integer(0, k_json_most_count);
   t.adam.steps = t.done;
   t.epoch_loss = json.at("epoch_loss").real();
@@ -351,10 +395,11 @@ Trainer::Trainer(const std::string& path, const std::vector<std::string>& texts)
   t.earlier_seconds = json.at("seconds").real();
   if (json.has("best")) t.best = json.at("best").real();
   json.at("history").each_item([&](const JsonValue& epoch) { t.history.push_back(epoch_of(epoch)); });
-  take(file, "parameters/", impl_->model.parameters(), path);
-  take(file, "best/", impl_->best_parameters, path);
-  take(file, "first/", impl_->adam.first, path);
-  take(file, "second/", impl_->adam.second, path);
+  take(file, "parameters/", t.model.parameters(), path);
+  take(file, "best/", t.best_parameters, path);
+  take(file, "averaged/", t.averaged, path);
+  take(file, "first/", t.adam.first, path);
+  take(file, "second/", t.adam.second, path);
 }
 
 }  // namespace limpid

@@ -1,0 +1,141 @@
+// Texts, each of a class.
+#include <algorithm>
+
+#include "limpid/random.h"
+#include "train/task_data.h"
+
+namespace limpid {
+
+namespace {
+
+using Tokens = std::vector<int64_t>;
+
+struct Encoded {
+  std::vector<Tokens> tokens;
+  std::vector<int64_t> labels;
+  size_t size() const { return tokens.size(); }
+};
+
+Encoded encoded(const LabelledTexts& from, const Recipe& recipe, const Tokenizer& tokenizer) {
+  Encoded out;
+  for (size_t i = 0; i < from.texts.size(); ++i) {
+    Tokens tokens = tokenizer.encode(from.texts[i]);
+    if (tokens.empty()) continue;  // only white space, of which `words` has no token
+    if (static_cast<int64_t>(tokens.size()) > recipe.context)
+      tokens.resize(static_cast<size_t>(recipe.context));
+    out.tokens.push_back(std::move(tokens));
+    out.labels.push_back(from.labels[i]);
+  }
+  return out;
+}
+
+// Examples about as long as one another, in batches.
+std::vector<std::vector<size_t>> by_length(const Encoded& from, int64_t batch) {
+  std::vector<size_t> order(from.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return from.tokens[a].size() < from.tokens[b].size(); });
+  std::vector<std::vector<size_t>> out;
+  for (size_t first = 0; first < order.size(); first += static_cast<size_t>(batch))
+    out.emplace_back(
+        order.begin() + static_cast<int64_t>(first),
+        order.begin() + static_cast<int64_t>(std::min(order.size(), first + static_cast<size_t>(batch))));
+  return out;
+}
+
+class Classes final : public TaskData {
+ public:
+  Classes(const Recipe& recipe, const Tokenizer& tokenizer, const Parts<LabelledTexts>& from)
+      : recipe_(recipe), names_(from.training.classes), training_(encoded(from.training, recipe, tokenizer)) {
+    if (training_.size() == 0) fail_call("train: no text to learn from is left");
+    if (from.held_out) held_out_ = encoded(*from.held_out, recipe, tokenizer);
+    if (from.test) test_ = encoded(*from.test, recipe, tokenizer);
+    std::vector<int64_t> lengths;
+    for (const Tokens& tokens : training_.tokens) lengths.push_back(static_cast<int64_t>(tokens.size()));
+    order_ = ExampleOrder(std::move(lengths), recipe.batch, recipe.seed);
+    held_out_batches_ = by_length(evaluated(Part::held_out), k_rows);
+    test_batches_ = by_length(test_, k_rows);
+    digest_ = digest_of(from.training.texts);
+    digest_ = digest_of(from.training.labels.data(), from.training.labels.size() * sizeof(int64_t), digest_);
+  }
+
+  Batch batch(int64_t step) const override {
+    std::vector<Tokens> lists;
+    std::vector<int64_t> labels;
+    uint64_t place = 0;
+    for (const size_t i : order_.batch(step)) {
+      Tokens tokens = training_.tokens[i];
+      if (recipe_.word_dropout > 0) {
+        Tokens kept;
+        for (const int64_t id : tokens)
+          if (uniform(recipe_.seed, k_words, static_cast<uint32_t>(step), place++) >= recipe_.word_dropout)
+            kept.push_back(id);
+        if (!kept.empty()) tokens = std::move(kept);
+      }
+      lists.push_back(std::move(tokens));
+      labels.push_back(training_.labels[i]);
+    }
+    return made(lists, labels);
+  }
+  int64_t steps_per_pass() const override { return order_.steps_per_pass(); }
+  bool has(Part part) const override { return (part == Part::test ? test_ : held_out_).size() > 0; }
+  int64_t evaluation_batches(Part part) const override { return static_cast<int64_t>(batches(part).size()); }
+  Batch evaluation_batch(Part part, int64_t number) const override {
+    const Encoded& from = evaluated(part);
+    std::vector<Tokens> lists;
+    std::vector<int64_t> labels;
+    for (const size_t i : batches(part)[static_cast<size_t>(number)]) {
+      lists.push_back(from.tokens[i]);
+      labels.push_back(from.labels[i]);
+    }
+    return made(lists, labels);
+  }
+  ModelTasks tasks() const override {
+    ModelTasks tasks;
+    tasks.classes = names_;
+    tasks.longest_text = recipe_.context;
+    return tasks;
+  }
+  uint64_t digest() const override { return digest_; }
+
+ private:
+  static constexpr int64_t k_rows = 64;  // of an evaluation's batch
+  static inline const uint32_t k_words = stream_named("word_dropout");
+
+  const Encoded& evaluated(Part part) const {
+    return part == Part::test ? test_ : held_out_.size() > 0 ? held_out_ : training_;
+  }
+  const std::vector<std::vector<size_t>>& batches(Part part) const {
+    return part == Part::test ? test_batches_ : held_out_batches_;
+  }
+  static Batch made(const std::vector<Tokens>& lists, const std::vector<int64_t>& labels) {
+    Batch batch;
+    batch.examples = static_cast<int64_t>(lists.size());
+    for (const Tokens& list : lists) batch.positions += static_cast<int64_t>(list.size());
+    batch.inputs["tokens"] = rows_of(lists, 0);
+    batch.inputs["lengths"] = lengths_of(lists);
+    batch.inputs["targets"] = Tensor::of<int64_t>({{Axis::B, batch.examples}}, labels);
+    return batch;
+  }
+
+  const Recipe recipe_;
+  std::vector<std::string> names_;
+  Encoded training_, held_out_, test_;
+  ExampleOrder order_{{0}, 1, 0};
+  std::vector<std::vector<size_t>> held_out_batches_, test_batches_;
+  uint64_t digest_ = 0;
+};
+
+}  // namespace
+
+PreparedTask prepare_classes(const Recipe& recipe, const Parts<LabelledTexts>& data,
+                             std::shared_ptr<const Tokenizer> tokenizer) {
+  PreparedTask out{recipe, std::move(tokenizer), nullptr};
+  if (!out.tokenizer) out.tokenizer = tokenizer_of(recipe, data.training.texts);
+  set_vocabulary(out.recipe.network, out.tokenizer->vocabulary());
+  set_outputs(out.recipe.network, static_cast<int64_t>(data.training.classes.size()));
+  out.data = std::make_unique<Classes>(out.recipe, *out.tokenizer, data);
+  return out;
+}
+
+}  // namespace limpid

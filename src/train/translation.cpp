@@ -1,0 +1,129 @@
+// Pairs of texts: the second beside the first.
+#include <algorithm>
+
+#include "train/task_data.h"
+
+namespace limpid {
+
+namespace {
+
+using Tokens = std::vector<int64_t>;
+
+constexpr const char* k_start = "<s>";
+constexpr const char* k_end = "</s>";
+
+struct Pairs {
+  std::vector<Tokens> source, target;  // the target from its start token to its end token
+  std::vector<std::string> texts;      // of the targets
+  size_t size() const { return source.size(); }
+};
+
+class Translation final : public TaskData {
+ public:
+  Translation(const Recipe& recipe, std::shared_ptr<const Tokenizer> tokenizer, const Parts<TextPairs>& from)
+      : recipe_(recipe), tokenizer_(std::move(tokenizer)) {
+    start_ = *tokenizer_->special(k_start), end_ = *tokenizer_->special(k_end);
+    training_ = encoded(from.training);
+    if (training_.size() == 0) fail_call("train: no pair to learn from is left");
+    if (from.held_out) held_out_ = encoded(*from.held_out);
+    if (from.test) test_ = encoded(*from.test);
+    std::vector<int64_t> lengths;
+    for (size_t i = 0; i < training_.size(); ++i)
+      lengths.push_back(static_cast<int64_t>(training_.source[i].size() + training_.target[i].size()));
+    order_ = ExampleOrder(std::move(lengths), recipe.batch, recipe.seed);
+    digest_ = digest_of(from.training.target, digest_of(from.training.source));
+    for (const std::string& text : evaluated(Part::held_out).texts)
+      characters_ += std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
+  }
+
+  Batch batch(int64_t step) const override { return made(training_, order_.batch(step)); }
+  int64_t steps_per_pass() const override { return order_.steps_per_pass(); }
+  bool has(Part part) const override { return (part == Part::test ? test_ : held_out_).size() > 0; }
+  int64_t evaluation_batches(Part part) const override {
+    return (static_cast<int64_t>(evaluated(part).size()) + k_rows - 1) / k_rows;
+  }
+  Batch evaluation_batch(Part part, int64_t number) const override {
+    std::vector<size_t> chosen;
+    const auto end = std::min<int64_t>(static_cast<int64_t>(evaluated(part).size()), (number + 1) * k_rows);
+    for (int64_t i = number * k_rows; i < end; ++i) chosen.push_back(static_cast<size_t>(i));
+    return made(evaluated(part), chosen);
+  }
+  int64_t evaluation_characters() const override { return characters_; }
+  ModelTasks tasks() const override {
+    ModelTasks tasks;
+    tasks.writing = Writing{.start = start_, .ends = {end_}, .beams = 5};
+    return tasks;
+  }
+  uint64_t digest() const override { return digest_; }
+
+ private:
+  static constexpr int64_t k_rows = 64;  // of an evaluation's batch
+
+  const Pairs& evaluated(Part part) const {
+    return part == Part::test ? test_ : held_out_.size() > 0 ? held_out_ : training_;
+  }
+
+  // Pairs of which one is longer than the recipe's context are left out.
+  Pairs encoded(const TextPairs& from) const {
+    Pairs out;
+    const auto longest = static_cast<size_t>(recipe_.context);
+    for (size_t i = 0; i < from.source.size(); ++i) {
+      Tokens source = tokenizer_->encode(from.source[i]), target = {start_};
+      const Tokens text = tokenizer_->encode(from.target[i]);
+      target.insert(target.end(), text.begin(), text.end());
+      target.push_back(end_);
+      if (source.empty() || text.empty() || source.size() > longest || target.size() > longest) continue;
+      out.source.push_back(std::move(source));
+      out.target.push_back(std::move(target));
+      out.texts.push_back(from.target[i]);
+    }
+    return out;
+  }
+
+  Batch made(const Pairs& from, const std::vector<size_t>& chosen) const {
+    std::vector<Tokens> sources, tokens, targets;
+    Batch batch;
+    for (const size_t i : chosen) {
+      sources.push_back(from.source[i]);
+      tokens.emplace_back(from.target[i].begin(), from.target[i].end() - 1);
+      targets.emplace_back(from.target[i].begin() + 1, from.target[i].end());
+      batch.positions += static_cast<int64_t>(sources.back().size() + tokens.back().size());
+    }
+    batch.examples = static_cast<int64_t>(chosen.size());
+    batch.inputs["tokens"] = rows_of(tokens, 0);
+    batch.inputs["targets"] = rows_of(targets, -1);
+    batch.inputs["source"] = rows_of(sources, 0);
+    batch.inputs["source_lengths"] = lengths_of(sources);
+    return batch;
+  }
+
+  const Recipe recipe_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  int64_t start_ = 0, end_ = 0;
+  Pairs training_, held_out_, test_;
+  ExampleOrder order_{{0}, 1, 0};
+  int64_t characters_ = 0;
+  uint64_t digest_ = 0;
+};
+
+}  // namespace
+
+PreparedTask prepare_translation(const Recipe& recipe, const Parts<TextPairs>& data,
+                                 std::shared_ptr<const Tokenizer> tokenizer) {
+  if (!reads_source(recipe.network))
+    fail_call("train: the task 'translation' needs a network with an \"encoder\"");
+  if (recipe.tokenizer != "bpe")
+    fail_call("train: the task 'translation' needs the tokenizer 'bpe', which has tokens for a text's start "
+              "and end; the recipe says '", recipe.tokenizer, "'");
+  PreparedTask out{recipe, std::move(tokenizer), nullptr};
+  if (!out.tokenizer) {
+    std::vector<std::string> texts = data.training.source;
+    texts.insert(texts.end(), data.training.target.begin(), data.training.target.end());
+    out.tokenizer = tokenizer_of(recipe, texts, {k_start, k_end});
+  }
+  set_vocabulary(out.recipe.network, out.tokenizer->vocabulary());
+  out.data = std::make_unique<Translation>(out.recipe, out.tokenizer, data);
+  return out;
+}
+
+}  // namespace limpid
