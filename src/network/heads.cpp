@@ -116,7 +116,10 @@ void forecast_head(const Scope& in, const SeriesRows& series, const HeadOptions&
   const Note note = {"Output Layer", "y = x W_U",
                      "The moments that come next, at the size that the network sees."};
   const Dim width = series.x.shape()[2];
-  const Stage from = o.flat ? series.x : pool(in / "pooled", series.x, o.pool);  // [B K,T,C] or [B K,C]
+  const Note side_by_side = {"Concatenate Rows", "x[t C + c] = x[t,c]",
+                             "Lays the rows of all patches side by side in one."};
+  const Stage from = o.flat ? merge_heads((in / "flat").saying(side_by_side), series.x)
+                            : pool(in / "pooled", series.x, o.pool);  // [B K,T C] or [B K,C]
   const Shape read = o.flat ? Shape{{Axis::T, inputs.count()}, width} : Shape{width};
   const Stage ahead = project((in / "ahead").saying(note), from, "unembed.W_U", {{Axis::V, o.outputs}},
                               {.bias = o.bias, .from = read, .bias_name = "unembed.b_U"});  // [B K,O]
