@@ -19,7 +19,11 @@ CASES = {
     "mt5": ("MT5Config", "MT5ForConditionalGeneration", [dict(T5, feed_forward_proj="gated-gelu")]),
     "bart": ("BartConfig", "BartForConditionalGeneration", [dict(BART), dict(BART, scale_embedding=True, activation_function="relu", forced_bos_token_id=5)]),
     "mbart": ("MBartConfig", "MBartForConditionalGeneration", [dict(BART), dict(BART, scale_embedding=True)]),
-    "marian": ("MarianConfig", "MarianMTModel", [dict(BART, pad_token_id=96, eos_token_id=0, decoder_start_token_id=96, scale_embedding=True)]),
+    "marian": ("MarianConfig", "MarianMTModel", [
+        dict(BART, pad_token_id=96, eos_token_id=0, decoder_start_token_id=96, scale_embedding=True),
+        dict(BART, vocab_size=101, decoder_vocab_size=93, pad_token_id=92, eos_token_id=0, decoder_start_token_id=92, share_encoder_decoder_embeddings=False),
+        dict(BART, vocab_size=90, decoder_vocab_size=97, pad_token_id=89, eos_token_id=0, decoder_start_token_id=89, share_encoder_decoder_embeddings=False,
+             tie_word_embeddings=False)]),
     "pegasus": ("PegasusConfig", "PegasusForConditionalGeneration", [dict(BART, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0, scale_embedding=True)]),
     "m2m_100": ("M2M100Config", "M2M100ForConditionalGeneration", [dict(BART, scale_embedding=True)]),
 }

@@ -22,6 +22,7 @@ struct ForeignModel {
   std::vector<std::string> notes;
   ModelTasks tasks = {};
   std::map<std::string, StoredMatrix> stored = {};  // parameters as the file has them: no others' names
+  std::shared_ptr<const Tokenizer> source_tokenizer = nullptr;  // of an encoder with a vocabulary of its own
 };
 
 /// Fills in what a folder says of sentences: modules.json, the configuration of its pooling, the longest

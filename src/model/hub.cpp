@@ -25,6 +25,15 @@ bool holds_tokenizer(const std::string& path) {
   return false;
 }
 
+// One, or one of what is read and one of what is written.
+void read_tokenizers(const std::string& path, ForeignModel& model) {
+  model.tokenizer = load_tokenizer(path);
+  if (auto target = load_target_tokenizer(path)) {
+    model.source_tokenizer = std::move(model.tokenizer);
+    model.tokenizer = std::move(target);
+  }
+}
+
 // A class of somebody's own: the tensors say which of the library's it is like.  Whether they had to.
 bool take_by_tensors(const Family& family, const std::vector<std::string>& tensors, HubConfig& config,
                      std::vector<std::string>& notes) {
@@ -213,7 +222,7 @@ ForeignModel read_hub_folder(const std::string& path, Weights weights) {
   if (a.images) read_towers(path, config, a, model);
   if (family.interpolates_positions) take_images_size(config, a, model);
   model.config = std::move(a);
-  if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);
+  if (holds_tokenizer(path)) read_tokenizers(path, model);
   model.title = fs::path(path).lexically_normal().filename().string();
   if (model.title.empty()) model.title = fs::path(path).lexically_normal().parent_path().filename().string();
   return model;
