@@ -115,6 +115,25 @@ class OtherFiles(Case):
                               ("short.npy", array_files.npy([1.0])[:30]), ("short.npz", array_files.npz({"w": [1.0]})[:60])):
             self.refused(1, [name, "cut short"], "info", write(name, content))
 
+    def test_a_checkpoint_that_was_cut_short(self):
+        whole = pytorch_zip()
+        for size in (2, 3, 4, 40, len(whole) - 30):
+            for name in ("short.pt", "pytorch_model.bin"):
+                for call in (("info", path(name)), ("info", path(name), "w"), ("trace", "a", "--model", path(name))):
+                    write(name, whole[:size])
+                    self.refused(1, [name, "PyTorch checkpoint whose zip was cut short"], *call)
+        self.assertIn("a zip archive that was cut short", self.ok("info", write("short.zip", whole[:4])))
+        self.assertIn("a text", self.ok("info", write("two.txt", "PK")))
+
+    def test_names_that_are_no_model(self):
+        for metadata in ({}, {"config": '{"n_head": 2}'}):
+            file = write("one.safetensors", array_files.safetensors({"wte.weight": [[1.0, 2.0]]}, metadata=metadata))
+            page = self.ok("info", file)
+            self.assertIn("a safetensors file", page)
+            self.assertIn("wte.weight", page)
+            for words in ("state dict", "what to do", "limpid info"):
+                self.assertNotIn(words, page)
+
     def test_figures_of_other_files(self):
         self.refused(1, ["a PyTorch checkpoint", "expected a stored trace"], "draw", "heads", write("w.pt", pytorch_zip()), "-o", path("w.svg"))
         self.refused(1, ["limpid draw heads"], "draw", write("w.npy", array_files.npy([[1.0]])), "-o", path("w.svg"))
@@ -200,6 +219,8 @@ class Folders(Case):
         for page in (self.ok("info", path("hub")), self.ok("info", path("hub/vocab.txt"))):
             self.assertIn("a vocabulary of a tokenizer, a token a line", page)
         self.assertIn("--tokenizer " + path("hub/vocab.txt"), " ".join(page.split()))
+        self.assertIn("not_run", json.loads(self.ok("info", path("hub"), "--json")))
+        self.assertIn("not_run 'n_embd' is missing", " ".join(self.ok("info", path("hub")).replace(path("hub/config.json: "), "").split()))
         for name, command in (("GPT2LMHeadModel", "generate"), ("BertForMaskedLM", "fill"), ("BertForTokenClassification", "classify"),
                               ("ViTForImageClassification", "classify IMAGE.jpg"), ("MarianMTModel", "translate")):
             write("hub/config.json", json.dumps({"model_type": "gpt2", "architectures": [name]}))
@@ -212,6 +233,20 @@ class Folders(Case):
         self.assertIn("an empty folder", self.ok("info", path("empty")))
         self.assertNotIn("what to do", self.ok("info", path("empty")))
         self.refused(1, ["is a folder", "limpid info"], "trace", "a", "--model", path("empty"))
+
+    def test_the_sizes_of_a_network(self):
+        os.makedirs(path("sizes"), exist_ok=True)
+        for config, said in (
+                ({"model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 8, "num_key_value_heads": 2,
+                  "vocab_size": 100, "max_position_embeddings": 512, "architectures": ["LlamaForCausalLM"]},
+                 {"family": "llama", "layers": 3, "heads": 8, "key_value_heads": 2, "width": 64, "feed_forward": 96, "vocabulary": 100, "context": 512}),
+                ({"model_type": "marian", "d_model": 32, "encoder_layers": 2, "decoder_layers": 3, "encoder_attention_heads": 4, "decoder_attention_heads": 2,
+                  "encoder_ffn_dim": 37, "decoder_ffn_dim": 41, "vocab_size": 97, "max_position_embeddings": 64, "architectures": ["MarianMTModel"]},
+                 {"family": "marian", "layers": 3, "encoder_layers": 2, "heads": 2, "width": 32, "feed_forward": 41, "vocabulary": 97, "context": 64})):
+            write("sizes/config.json", json.dumps(config))  # without tensors: the description alone says it
+            self.assertEqual(json.loads(self.ok("info", path("sizes"), "--json"))["network"], said)
+            page = " ".join(self.ok("info", path("sizes")).split())
+            self.assertIn("network " + ", ".join(f"{name} {value}" for name, value in said.items()), page)
 
     def test_the_folder_of_a_run(self):
         write("text.txt", TEXT)

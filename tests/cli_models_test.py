@@ -164,7 +164,7 @@ class StateDicts(Case):
         call = ["trace", "--tokens", IDS, "--model", file]
         self.refused(2, ["bare.safetensors", "heads", "--heads N", "width, 4"], *call)
         page = " ".join(self.ok("info", file).split())  # info names the option too
-        for words in ("a state dict with names of minGPT, nanoGPT, GPT-2 or TransformerLens", "--heads N"):
+        for words in ("a state dict with names of minGPT, nanoGPT, GPT-2, llama2.c or TransformerLens", "--heads N"):
             self.assertIn(words, page)
         self.refused(2, ["3 heads do not share a width of 4"], *call, "--heads", "3")
         self.refused(2, ["it has 2 heads", "leave --heads out"], "trace", "--tokens", IDS, "--model",

@@ -21,6 +21,10 @@ WIDTH, VOCABULARY = 32, 97
 TOKENIZER = {"added_tokens": [{"id": MASK, "content": "<hidden>", "special": True, "normalized": False}],
              "pre_tokenizer": {"type": "WhitespaceSplit"},
              "model": {"type": "WordLevel", "unk_token": "w1", "vocab": {f"w{i}": i for i in range(VOCABULARY) if i != MASK}}}
+# The same with a token behind every text.
+WITH_END = dict(TOKENIZER, post_processor={
+    "type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "w2", "type_id": 0}}], "pair": [],
+    "special_tokens": {"w2": {"id": "w2", "ids": [2], "tokens": ["w2"]}}})
 
 
 def softmax(logits):
@@ -156,7 +160,8 @@ class Tasks(Case):
         self.assertIn("cut from 100 tokens to 64", done.stderr)
         self.assertIn("cut from 100 tokens to 64", self.ok("trace", path("long.npz"), "--json"))
         for texts in ([""], ["w5", ""]):
-            self.refused(2, "empty", "embed", *texts, "--model", self.folder("plain"))
+            for folder in (self.folder("plain"), self.folder("ends", tokenizer=WITH_END)):
+                self.refused(2, "empty", "embed", *texts, "--model", folder)
         self.refused(1, "nothing.txt", "embed", "--lines", write("nothing.txt", ""), "--model", self.folder("plain"))
         self.refused(2, "leave those", "embed", "w5", "--lines", path("nothing.txt"), "--model", self.folder("plain"))
 

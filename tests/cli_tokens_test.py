@@ -43,6 +43,13 @@ class Tokens(Case):
         self.assertEqual(self.ok("tokens", "play [SEP]", "--ids", *call), "3 2 2 2\n")  # no text forges one
         self.assertIn("added", self.ok("tokens", "play", "--special", *call))
 
+    def test_names_of_special_tokens_in_a_text(self):
+        call = ["--tokenizer", self.folder()]
+        self.assertIn("[SEP] in the text is the name of a special token, read here as any other text; --special reads it as one", self.ok("tokens", "play [SEP]", *call))
+        self.assertIn("[CLS], [SEP] in the text are names", self.ok("tokens", "play [CLS]", "--pair", "[SEP] [SEP]", *call))
+        for text, more in (("play [SEP]", ["--special"]), ("play SEP [MASK]", []), ("play [SEP]", ["--ids"])):
+            self.assertNotIn("--special", self.ok("tokens", text, *more, *call))
+
     def test_llama2c(self):
         file = os.path.join(os.environ.get("LIMPID_DATA", os.path.join(SOURCE, "../shared/data")), "models/stories260K/tok512.bin")
         if not os.path.exists(file):

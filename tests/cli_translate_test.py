@@ -25,7 +25,10 @@ SOURCE_IDS = [3, 4, 5, 6, 7, 8, 9]
 
 
 def opus():
-    """The same words as the folder of an opus-mt model: source.spm (a protocol buffer), and vocab.json with the numbers."""
+    """The same words as the folder of an opus-mt model: source.spm (a protocol buffer), and vocab.json with the numbers.
+
+    APART is the same of a model with a vocabulary for what it reads, in which every number is MOVED more, and one for what it writes.
+    """
     def field(number, data):
         return bytes([number << 3 | 2, len(data)]) + data
 
@@ -33,10 +36,14 @@ def opus():
         return field(1, field(1, text.encode()) + b"\x15" + struct.pack("<f", -1) + bytes([0x18, kind]))
     pieces = piece("<unk>", 2) + piece("<s>", 3) + piece("</s>", 3) + b"".join(piece(f"▁w{i}") for i in range(2, 90))
     numbers = {"</s>": END, "<unk>": 1, **{f"▁w{i}": i for i in range(2, 90)}, ">>fra<<": 90, ">>deu<<": 91, "<pad>": START}
-    return {"source.spm": pieces, "target.spm": pieces, "vocab.json": json.dumps(numbers)}
+    both = {"source.spm": pieces, "target.spm": pieces}
+    apart = {"vocab.json": json.dumps({piece: i + MOVED for piece, i in numbers.items()}), "target_vocab.json": json.dumps(numbers),
+             "tokenizer_config.json": json.dumps({"separate_vocabs": True})}
+    return {**both, "vocab.json": json.dumps(numbers)}, {**both, **apart}
 
 
-OPUS = opus()
+MOVED = 7
+OPUS, APART = opus()
 
 
 def ids(numbers):
@@ -193,6 +200,43 @@ class Translate(Case):
         finally:
             for name in OPUS:
                 os.remove(path(f"changed/{name}"))
+
+    def test_a_vocabulary_for_each_side(self):
+        """The encoder's table with MOVED rows before its own: what is written is what one vocabulary gives."""
+        os.makedirs(path("apart"), exist_ok=True)
+        weights = array_files.tensors(path("marian/model.safetensors"))
+        sizes, table = weights.pop("model.shared.weight")
+        rows = {"model.decoder.embed_tokens.weight": (sizes, table),
+                "model.encoder.embed_tokens.weight": ([sizes[0] + MOVED, sizes[1]], [0.5] * (MOVED * sizes[1]) + table)}
+        raw = [(name, "F32", size, struct.pack(f"<{len(numbers)}f", *numbers)) for name, (size, numbers) in {**weights, **rows}.items()]
+        write("apart/model.safetensors", array_files.safetensors({}, raw=raw))
+        config = dict(json.loads(read("marian/config.json")), share_encoder_decoder_embeddings=False, vocab_size=VOCABULARY + MOVED, decoder_vocab_size=VOCABULARY)
+        write("apart/config.json", json.dumps(config))
+        one_for_both = self.changed()
+        for folder, files in (("changed", OPUS), ("apart", APART)):
+            for name, data in files.items():
+                write(f"{folder}/{name}", data)
+        try:
+            call = ["--tokens", "6", "--json"]
+            for text in ("w3 w4 w9", ">>fra<< w3 w80"):
+                expected = json.loads(self.ok("translate", text, *call, "--model", one_for_both))["texts"][0]
+                got = json.loads(self.ok("translate", text, *call, "--model", path("apart")))["texts"][0]
+                self.assertEqual(got["source_ids"], [i + MOVED for i in expected["source_ids"]])
+                for key in ("ids", "translation", "log_probability"):
+                    self.assertEqual(got[key], expected[key])
+        finally:
+            for name in OPUS:
+                os.remove(path(f"changed/{name}"))
+        by_ids = json.loads(self.ok("translate", "--ids", ids(got["source_ids"]), *call, "--model", path("apart")))["texts"][0]
+        self.assertEqual(by_ids["ids"], got["ids"])
+        self.refused(2, [f"token {VOCABULARY + MOVED}", f"0 to {VOCABULARY + MOVED - 1}"], "translate", "--ids", str(VOCABULARY + MOVED), "--model", path("apart"))
+        trace = json.loads(self.ok("trace", "w3 w80", "--decoder", "w5", "--model", path("apart"), "--json"))
+        self.assertEqual([(t["id"], t["label"]) for t in trace["source"]], [(3 + MOVED, "·w3"), (80 + MOVED, "·w80"), (END + MOVED, "</s>")])
+        self.assertEqual([(t["id"], t["label"]) for t in trace["tokens"]], [(START, "<pad>"), (5, "·w5"), (END, "</s>")])
+        self.assertIn(f"{VOCABULARY + MOVED} tokens", self.ok("tokens", "w3", "--model", path("apart")))
+        self.refused(2, "leave --tokenizer out", "translate", "w3", "--model", path("apart"), "--tokenizer", path("marian"))
+        os.remove(path("apart/target_vocab.json"))
+        self.refused(1, "target_vocab.json", "translate", "w3", "--model", path("apart"))
 
     def test_languages_are_tokens(self):
         languages = {"en_XX": 90, "fr_XX": 91, "fr_CA": 92}

@@ -75,8 +75,8 @@ def drawn(count, seed, codes):
     return [t.replace("\0", "") for t in texts]
 
 
-def ours(program, folder, texts):
-    done = subprocess.run([program, str(folder)], input="".join(t + "\0" for t in texts).encode(), capture_output=True)
+def ours(program, folder, texts, side=()):
+    done = subprocess.run([program, str(folder), *side], input="".join(t + "\0" for t in texts).encode(), capture_output=True)
     if done.returncode:
         return done.stderr.decode()
     out, rest = [], done.stdout.decode()
@@ -157,11 +157,11 @@ def of_file(name):
 
 def same(got, expected):
     """Ids, and the texts but for blanks at their ends, which the library takes off."""
-    return got[:3] == expected[:3] and got[3].strip() == expected[3].strip()
+    return got[:3] == expected[:3] and (expected[3] is None or got[3].strip() == expected[3].strip())
 
 
-def compare(program, folder, texts, reference, what):
-    got = ours(program, folder, texts)
+def compare(program, folder, texts, reference, what, side=()):
+    got = ours(program, folder, texts, side)
     if isinstance(got, str):
         return check(False, f"{what}: {got.strip()}")
     wrong = [(t, g, e) for t, g in zip(texts, got) for e in [reference(t)] if not same(g, tuple(e))]
@@ -191,6 +191,27 @@ def marian_folder(folder, source, target, codes, vocabulary_of):
     (folder / "vocab.json").write_text(json.dumps(vocabulary_of(source, target, codes), ensure_ascii=False))
     (folder / "tokenizer_config.json").write_text(json.dumps({"source_lang": "eng", "target_lang": "deu", "tokenizer_class": "MarianTokenizer"}))
     return of_library(transformers.MarianTokenizer.from_pretrained(str(folder)))
+
+
+def apart(program, folder, source, target, codes, texts, what):
+    """Marian with a vocabulary for each side, whose special tokens have the same numbers: the library numbers both sides' by the source's."""
+    marian_folder(folder, source, target, codes, lambda *_: numbered_pieces(source, codes + ["ß", "привет"]))
+    (folder / "target_vocab.json").write_text(json.dumps(numbered_pieces(target, ["日本", "é"]), ensure_ascii=False))
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "separate_vocabs": True}))
+    tokenizer = transformers.MarianTokenizer.from_pretrained(str(folder))
+    ids_alone = of_library(tokenizer)
+    reads = lambda text: (*ids_alone(text)[:3], None)  # the library reads ids back as the target's
+    compare(program, folder, texts, reads, f"{what}, what is read")
+    tokenizer._switch_to_target_mode()
+    compare(program, folder, texts, of_library(tokenizer), f"{what}, what is written", ["target"])
+
+
+def numbered_pieces(model, more):
+    spm = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    names = [spm.id_to_piece(i) for i in range(len(spm)) if not spm.is_control(i) and not spm.is_unknown(i)]
+    names = [n for n in sorted(names, key=hash_of) if hash_of(n) % 7 or n.startswith("<0x")]
+    return {piece: i for i, piece in enumerate(dict.fromkeys(["</s>", "<unk>", "<pad>"] + names + more))}
 
 
 def joint(source, target, codes):
@@ -258,6 +279,8 @@ def main():
             codes = [">>fra<<", ">>deu<<", ">>cmn_Hans<<"]
             reference = marian_folder(at, model, models["unigram", True], codes, joint)
             compare(call.program, at, drawn(call.texts, len(results), codes + [">>xyz<<", ">>f"]), reference, f"marian, {what}")
+            at = folder / f"marian-apart-{len(results)}"
+            apart(call.program, at, model, models["bpe", True], codes, drawn(call.texts, len(results), codes + [">>f"]), f"marian with two vocabularies, {what}")
             for list_name, language in (("m2m100", "de"), ("wmt21", "is")):
                 at = folder / f"m2m-{len(results)}"
                 reference = m2m_folder(at, model, language, list_name)

@@ -15,6 +15,7 @@
 #include "limpid/error.h"
 #include "limpid/files.h"
 #include "limpid/model.h"
+#include "model/foreign.h"
 
 namespace limpid::command {
 
@@ -84,16 +85,16 @@ Json describe_foreign_model(const std::string& path) {
             {"parameters", model.parameter_count()}};
   } catch (const Error& error) {
     return {{"kind", "safetensors"},
-            {"what", "a state dict with names of minGPT, nanoGPT, GPT-2 or TransformerLens"},
+            {"what", "a state dict with names of minGPT, nanoGPT, GPT-2, llama2.c or TransformerLens"},
             {"advice", std::string("to run it as a model: ") + error.what()}};
   }
 }
 
-// minGPT, nanoGPT and GPT-2 call the embedding table so; TransformerLens a layer's queries.
+// Whether the names are those of a program whose state dicts are read as models.
 bool names_state_dict(const ArrayList& list) {
-  return std::any_of(list.arrays.begin(), list.arrays.end(), [](const ArrayInfo& array) {
-    return array.name.ends_with("wte.weight") || array.name == "blocks.0.attn.W_Q";
-  });
+  std::vector<std::string> names;
+  for (const ArrayInfo& array : list.arrays) names.push_back(array.name);
+  return is_mingpt(names) || is_llama2c(names) || is_transformer_lens(names);
 }
 
 Json arrays_json(const ArrayList& list) {
@@ -123,7 +124,7 @@ Json describe_safetensors(const std::string& path, const ArrayList& list) {
   } else if (entry(k_trace_key)) {
     out["kind"] = "trace";
     out.update(describe_trace(load_trace(path)));
-  } else if (entry("config") || (all_readable(list) && names_state_dict(list))) {  // another program's
+  } else if (all_readable(list) && names_state_dict(list)) {  // another program's
     out.update(describe_foreign_model(path));
   } else {
     out["kind"] = "safetensors";

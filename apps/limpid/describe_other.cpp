@@ -7,6 +7,7 @@
 #include "limpid/describe_parts.h"
 #include "limpid/error.h"
 #include "limpid/files.h"
+#include "model/foreign.h"
 
 namespace limpid::command {
 
@@ -163,6 +164,33 @@ std::string advice_for_model(const fs::path& folder) {
   return "limpid trace \"Life is short\"" + model + (task.empty() ? "" : "; limpid " + task + model);
 }
 
+// What people ask of a network first: how many layers and heads it has, and how wide it is.
+Json sizes_of(const Architecture& a) {
+  Json out = {{"family", a.family}, {"layers", a.stack.layers}};
+  if (a.encoder) out["encoder_layers"] = a.encoder->stack.layers;
+  if (!a.stack.blocks.empty()) {
+    const BlockOptions& block = a.stack.blocks[0];
+    out["heads"] = block.attention.heads;
+    if (block.attention.kv_heads > 0 && block.attention.kv_heads != block.attention.heads)
+      out["key_value_heads"] = block.attention.kv_heads;
+    out["width"] = a.inputs.width;
+    out["feed_forward"] = block.feed_forward.width;
+    if (block.feed_forward.experts) out["experts"] = block.feed_forward.experts->count;
+  }
+  if (a.inputs.vocabulary > 0) out["vocabulary"] = a.inputs.vocabulary;
+  if (context_of(a) < INT64_MAX) out["context"] = context_of(a);
+  return out;
+}
+
+// Adds "network", or why limpid runs none of this folder.
+void say_network(const std::string& folder, Json& out) {
+  try {
+    out["network"] = sizes_of(hub_network(folder));
+  } catch (const Error& error) {
+    out["not_run"] = error.what();
+  }
+}
+
 std::string advice_for_folder(const fs::path& folder, const Json& files) {
   const auto holds = [&](const char* file) {
     return std::any_of(files.begin(), files.end(), [&](const Json& each) { return each["name"] == file; });
@@ -215,6 +243,7 @@ Json describe_folder(const std::string& path) {
                 : holds("config.json")                                ? "a model's folder, as on the hub"
                 : files.empty()                                       ? "an empty folder"
                                                                       : "a folder";
+  if (holds("config.json")) say_network(path, out);
   out["entries"] = entries.size();
   out["files"] = files;
   out["advice"] = advice_for_folder(path, files);

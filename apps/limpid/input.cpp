@@ -357,7 +357,8 @@ void set_target(const NetworkCall& call, Input& input) {
         "that one");
   input.target = {writing->start};
   if (call.target->empty()) return;
-  const std::vector<int64_t> ids = input.model.encode(*call.target);
+  if (!input.model.tokenizer()) fail_call("--decoder: this model has no tokenizer; give token ids");
+  const std::vector<int64_t> ids = input.model.tokenizer()->encode_for_model(*call.target).ids;
   input.target->insert(input.target->end(), ids.begin(), ids.end());
 }
 
@@ -383,7 +384,7 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
   }
   if (argument) fail_call("a text and --tokens exclude each other; leave one out");
   Input input{tower_for(open_model(call), false), "", call.tokens};
-  const int64_t vocabulary = vocabulary_of(input.model.config());
+  const int64_t vocabulary = source_vocabulary_of(input.model.config());
   if (reads_images(input.model.config()))
     fail_call("this model reads images, which have no token ids; give a PNG or JPEG file");
   if (reads_series(input.model.config())) fail_call(k_reads_series);

@@ -41,7 +41,7 @@ std::vector<std::string> texts_of(const TaskCall& call) {
   std::vector<std::string> texts;
   for (const std::string& argument : call.arguments) {
     refuse_image(argument);
-    texts.push_back(argument.empty() ? argument : text_of(argument));
+    texts.push_back(text_of(argument));
   }
   return texts;
 }

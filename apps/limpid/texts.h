@@ -26,8 +26,8 @@ void check_task(const TaskCall& call);
 /// TEXT..., --lines, --trace, --json, and those of add_model_options.
 void add_task_options(CLI::App& sub, TaskCall& call);
 
-/// The texts: each argument as text_of has it (but an empty one is a text), or every line of the file that
-/// --lines names, an empty one too; neither: standard input, one text.
+/// The texts: each argument as text_of has it, or every line of the file that --lines names, an empty one
+/// too; neither: standard input, one text.
 std::vector<std::string> texts_of(const TaskCall& call);
 
 /// The images, for a model that reads them: of each argument, or of every line of the file that --lines

@@ -59,12 +59,34 @@ void print_table(const Tokenizer& tokenizer, const ModelInput& input, bool pair)
   }
 }
 
+// The names of special tokens that stand in the texts, which were read as any other text.
+std::string note_of_specials(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
+  constexpr size_t k_shown = 3;
+  std::vector<std::string> names;
+  for (const std::string& text : texts)
+    for (const int64_t id : tokenizer.encode(text, Specials::as_tokens)) {
+      const std::string name = tokenizer.is_special(id) ? tokenizer.token_bytes(id) : "";
+      const bool stands_there =
+          !name.empty() && text.find(name) != text.npos;  // <unk> may stand for any word
+      if (stands_there && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+  if (names.empty()) return "";
+  std::string list;
+  for (size_t i = 0; i < std::min(names.size(), k_shown); ++i)
+    list += (list.empty() ? "" : ", ") + visible_line(names[i]);
+  return join(list, names.size() > k_shown ? ", ..." : "", " in the text ",
+              names.size() > 1 ? "are names of special tokens" : "is the name of a special token",
+              ", read here as any other text; --special reads ",
+              names.size() > 1 ? "them as tokens" : "it as one", "\n");
+}
+
 void run(const TokensCall& call) {
   const std::shared_ptr<const Tokenizer> tokenizer = open_tokenizer(call.from);
   const std::string text = text_of(call.text);
   const EncodeOptions options{call.special, call.special ? Specials::as_tokens : Specials::as_text};
-  const ModelInput input = call.pair ? tokenizer->encode_for_model(text, text_of(call.pair), options)
-                                     : tokenizer->encode_for_model(text, options);
+  const std::optional<std::string> second = call.pair ? std::optional(text_of(call.pair)) : std::nullopt;
+  const ModelInput input = second ? tokenizer->encode_for_model(text, *second, options)
+                                  : tokenizer->encode_for_model(text, options);
   if (call.ids) {
     std::string line;
     for (const int64_t id : input.ids) line += (line.empty() ? "" : " ") + std::to_string(id);
@@ -73,6 +95,7 @@ void run(const TokensCall& call) {
     print(tokens_json(*tokenizer, input).dump(2) + "\n");
   } else {
     print_table(*tokenizer, input, call.pair.has_value());
+    if (!call.special) print(note_of_specials(*tokenizer, {text, second.value_or("")}));
   }
 }
 

@@ -256,6 +256,8 @@ class Model {
   const NetworkConfig& config() const;
   const Graph& graph() const;
   const Tokenizer* tokenizer() const;  // nullptr when the input is vectors, or bare token ids
+  /// Of the text that an encoder reads, where it has a vocabulary of its own (Marian's); else tokenizer().
+  const Tokenizer* source_tokenizer() const;
   /// Every parameter.  Those that are kept as the file has them (stored()) are expanded to f32 when this is
   /// first called, and take that memory too from then on; of a model that may be changed they are f32 alone
   /// from then on.
@@ -278,7 +280,8 @@ class Model {
   const ModelTasks& tasks() const;
   void set_tasks(ModelTasks);
 
-  /// Token ids of a text; throws Error{call} for an empty one or one that the tokenizer cannot read.
+  /// Token ids of a text (of an encoder-decoder: one that it reads); throws Error{call} for an empty one or
+  /// one that the tokenizer cannot read.
   std::vector<int64_t> encode(const std::string& text) const;
   /// The same with everything that is known of the tokens, cut to `longest` of them where there are more: the
   /// text's last ones go, those that the tokenizer adds stay.

@@ -64,6 +64,8 @@ bool has_learned_positions(const NetworkConfig&);
 /// The longest source that an encoder-decoder is made for; the largest number where there is no end.
 int64_t source_context_of(const NetworkConfig&);
 int64_t vocabulary_of(const NetworkConfig&);
+/// Of what an encoder reads, where that has a vocabulary of its own; else the same.
+int64_t source_vocabulary_of(const NetworkConfig&);
 void set_vocabulary(NetworkConfig&, int64_t);
 /// How many classes, numbers or moments ahead its head gives.
 void set_outputs(NetworkConfig&, int64_t);

@@ -243,6 +243,10 @@ std::unique_ptr<Tokenizer> load_gpt2_bpe(const std::string& folder);
 /// say beside it.  A file may be any of these, or limpid's own JSON.  Throws Error{work} naming the file, the
 /// place and what was expected.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
+/// Of a translation model's folder the tokenizer of what it writes, where that has a vocabulary of its own
+/// (Marian's separate_vocabs: target.spm with target_vocab.json); load_tokenizer reads the other.  nullptr:
+/// there is one for both.
+std::unique_ptr<Tokenizer> load_target_tokenizer(const std::string& folder);
 
 /// The tokenizer's part of a GGUF file's metadata: the values of the keys tokenizer.ggml.NAME.
 struct GgufTokenizerParts {

@@ -17,6 +17,8 @@ class ClassNumbers {
   /// Throws Error{call} for a name given twice.
   explicit ClassNumbers(const std::vector<std::string>& classes);
   std::optional<int64_t> find(const std::string& name) const;
+  /// Of a name that is among them.
+  int64_t of(const std::string& name) const { return numbers_.at(name); }
 
  private:
   std::unordered_map<std::string, int64_t> numbers_;

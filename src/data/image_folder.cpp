@@ -167,7 +167,7 @@ LabelledImages read_image_folder(const std::filesystem::path& path, const ImageF
     fail_work(path.string(), ": none of its files is an image that can be used: ", out.skipped.first.front());
   out.classes = classes.empty() ? data::in_class_order(names) : classes;
   const data::ClassNumbers numbers(out.classes);
-  for (const std::string& name : names) out.labels.push_back(*numbers.find(name));
+  for (const std::string& name : names) out.labels.push_back(numbers.of(name));
   out.images = rows.take();
   return out;
 }

@@ -11,10 +11,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A part of the data folder; the test skips where it is absent.
-#define NEEDS_DATA(folder, part)                  \
-  const fs::path folder = data_folder() / (part); \
-  if (!fs::exists(folder)) GTEST_SKIP() << "no " << folder << " (LIMPID_DATA names the data folder)"
+// Why a test of these files skips.
+std::string absent(const fs::path& folder) {
+  return "no " + folder.string() + " (LIMPID_DATA names the data folder)";
+}
 
 int64_t of_class(const LabelledTexts& texts, const std::string& name) {
   int64_t count = 0;
@@ -23,7 +23,8 @@ int64_t of_class(const LabelledTexts& texts, const std::string& name) {
 }
 
 TEST(RealFiles, sms_spam) {
-  NEEDS_DATA(folder, "classify/sms_spam");
+  const fs::path folder = data_folder() / "classify/sms_spam";
+  if (!fs::exists(folder)) GTEST_SKIP() << absent(folder);
   const LabelledTexts all = read_labelled_texts(folder / "SMSSpamCollection");
   EXPECT_EQ(all.texts.size(), 5574u);
   EXPECT_EQ(all.skipped.count, 0);
@@ -35,7 +36,8 @@ TEST(RealFiles, sms_spam) {
 }
 
 TEST(RealFiles, banking77) {
-  NEEDS_DATA(folder, "classify/banking77");
+  const fs::path folder = data_folder() / "classify/banking77";
+  if (!fs::exists(folder)) GTEST_SKIP() << absent(folder);
   const LabelledTexts train = read_labelled_texts(folder / "train.csv");
   EXPECT_EQ(train.texts.size(), 10003u);
   EXPECT_EQ(train.skipped.count, 0);
@@ -49,7 +51,8 @@ TEST(RealFiles, banking77) {
 }
 
 TEST(RealFiles, mnist) {
-  NEEDS_DATA(folder, "images/mnist");
+  const fs::path folder = data_folder() / "images/mnist";
+  if (!fs::exists(folder)) GTEST_SKIP() << absent(folder);
   const LabelledImages test = read_idx(folder / "t10k-first3000-images-idx3-ubyte.gz",
                                        folder / "t10k-first3000-labels-idx1-ubyte.gz");
   EXPECT_EQ(test.images.shape().text(), "[B=3000,Y=28,X=28,K=1]");
@@ -69,7 +72,8 @@ TEST(RealFiles, mnist) {
 }
 
 TEST(RealFiles, series) {
-  NEEDS_DATA(folder, "timeseries");
+  const fs::path folder = data_folder() / "timeseries";
+  if (!fs::exists(folder)) GTEST_SKIP() << absent(folder);
   const SeriesTable hours = read_series(folder / "ETTh1.csv");
   EXPECT_EQ(hours.values.shape().text(), "[17420,7]");
   EXPECT_EQ(hours.columns.back(), "OT");
@@ -93,7 +97,8 @@ TEST(RealFiles, series) {
 }
 
 TEST(RealFiles, multi30k) {
-  NEEDS_DATA(folder, "translate/multi30k");
+  const fs::path folder = data_folder() / "translate/multi30k";
+  if (!fs::exists(folder)) GTEST_SKIP() << absent(folder);
   struct Part {
     const char* name;
     size_t pairs;
@@ -109,7 +114,8 @@ TEST(RealFiles, multi30k) {
 }
 
 TEST(RealFiles, names_are_lines) {
-  NEEDS_DATA(folder, "text/names");
+  const fs::path folder = data_folder() / "text/names";
+  if (!fs::exists(folder)) GTEST_SKIP() << absent(folder);
   const auto names = read_lines(folder / "names.txt");
   EXPECT_EQ(names.size(), 32033u);
   EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), 29494u);

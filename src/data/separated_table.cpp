@@ -74,9 +74,12 @@ Fit fit_of(const DataFile& file, char separator, const std::optional<bool>& quot
     std::string fault;
     for (fit.alike = seen = 1; seen < k_looked_at && rows.next(row, fault); ++seen)
       fit.alike += fault.empty() && row.size() == first.size();
-  } catch (const Error&) {  // each_row will say what is wrong
+  } catch (const Error&) {
+    ++seen;  // a row that is not alike; each_row will say what is wrong with it
   }
-  fit.all = fit.alike > 0 && fit.alike == seen;
+  const int64_t cut_off =
+      seen < k_looked_at && file.content.size() > k_looked_into;  // the last row is no whole one
+  fit.all = fit.alike > 0 && fit.alike + cut_off >= seen;
   return fit;
 }
 

@@ -156,7 +156,8 @@ SeriesTable read_series(const std::filesystem::path& path, const SeriesOptions& 
     try {
       const auto lines = read_lines(about);
       if (!lines.empty()) out.about = data::trimmed(lines[0]);
-    } catch (const Error&) {  // a description that cannot be read is none
+    } catch (const Error&) {
+      out.about.clear();  // a description that cannot be read is none
     }
   }
   return out;

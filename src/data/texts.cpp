@@ -99,7 +99,7 @@ LabelledTexts labelled_texts(DataFile file, const TableOptions& options,
     check_classes(*table, columns[1], out.classes.size(), names.size());
   }
   const ClassNumbers numbers(out.classes);
-  for (const std::string& name : names) out.labels.push_back(*numbers.find(name));
+  for (const std::string& name : names) out.labels.push_back(numbers.of(name));
   return out;
 }
 

@@ -72,6 +72,13 @@ TEST(LabelledTexts, the_separator_is_one_by_which_rows_are_alike) {
   EXPECT_EQ(texts("a,b\tx\nc,d\ty\ne,f\tx\n", {}, {}, "x.tsv").texts, (Words{"a,b", "c,d", "e,f"}));
 }
 
+TEST(LabelledTexts, long_texts_do_not_hide_the_separator) {
+  std::string table = "text,label\n";
+  for (int i = 0; i < 30; ++i)
+    table += join("\"", std::string(40'000, 'a'), "; b\",", i % 2 ? "x" : "y", "\n");
+  EXPECT_EQ(texts(table).texts.size(), 30u);
+}
+
 TEST(LabelledTexts, classes_that_are_known) {
   const LabelledTexts t = texts("text,label\na,spam\nb,eggs\nc,ham\n", {}, {"spam", "ham", "other"});
   EXPECT_EQ(t.labels, (Numbers{0, 1}));

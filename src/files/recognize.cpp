@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <optional>
 
 #include "core/label.h"
 #include "core/utf8.h"
@@ -77,6 +78,7 @@ struct Magic {
   const char* advice;
 };
 
+constexpr const char* k_unfinished = "the download or the copy that made it did not finish";
 constexpr const char* k_decompress = "unpack it first, and give what is inside";
 constexpr const char* k_pickle_advice =
     "limpid runs nothing from a file, and reads pickles only where torch.save wrote them; whoever trusts the "
@@ -134,14 +136,37 @@ bool is_safetensors(std::string_view start) {
   return length <= k_most;
 }
 
+RecognizedFile torch_zip() {
+  return {FileKind::pytorch, "a PyTorch checkpoint (torch.save: a zip with a pickle in it)", k_torch_advice};
+}
+
+constexpr std::string_view k_zip_entry = "PK\3\4", k_zip_list_end = "PK\5\6";
+
+// A file that begins as a zip does and has no list of its entries, where zips end.
+bool is_cut_zip(std::string_view start, std::string_view tail) {
+  constexpr size_t k_least = 2;  // "PK"
+  const bool cut_in_the_first = start.size() >= k_least && k_zip_entry.starts_with(start);
+  return cut_in_the_first || (start.starts_with(k_zip_entry) && !has(tail, k_zip_list_end));
+}
+
+// What a cut zip was to be, by its name; its reader says what is wrong with it.  Nothing for other names.
+std::optional<RecognizedFile> kind_of_cut_zip(const std::string& name) {
+  for (const char* ending : {".pt", ".pth", ".bin", ".ckpt"})
+    if (name.ends_with(ending)) return torch_zip();
+  if (name.ends_with(".npz")) return RecognizedFile{FileKind::npz, "NumPy arrays (.npz)", ""};
+  return std::nullopt;
+}
+
 RecognizedFile zip_kind(const ByteSource& source, std::string_view start) {
-  const uint64_t tail = std::min<uint64_t>(source.size(), k_zip_end);
-  const std::string entries = std::string(start) + read_part(source, source.size() - tail, tail);
-  if (has(entries, "/data.pkl") || has(entries, "constants.pkl"))
-    return {FileKind::pytorch, "a PyTorch checkpoint (torch.save: a zip with a pickle in it)",
-            k_torch_advice};
+  const uint64_t size = std::min<uint64_t>(source.size(), k_zip_end);
+  const std::string tail = read_part(source, source.size() - size, size), entries = std::string(start) + tail;
+  if (has(entries, "/data.pkl") || has(entries, "constants.pkl")) return torch_zip();
   if (has(entries, ".npy") || start.starts_with("PK\5\6")) return {FileKind::npz, "NumPy arrays (.npz)", ""};
   if (has(entries, "model.weights.h5")) return {FileKind::hdf5, "a Keras model (.keras)", k_other_model};
+  if (is_cut_zip(start, tail)) {
+    if (auto named = kind_of_cut_zip(source.name())) return *named;
+    return {FileKind::zip, "a zip archive that was cut short", k_unfinished};
+  }
   return {FileKind::zip, "a zip archive without NumPy arrays", k_decompress};
 }
 
@@ -224,11 +249,12 @@ std::string_view name(FileKind kind) {
 }
 
 RecognizedFile recognize(const ByteSource& source) {
-  if (source.size() == 0)
-    return {FileKind::empty, "empty (0 bytes)", "the download or the copy that made it did not finish"};
+  if (source.size() == 0) return {FileKind::empty, "empty (0 bytes)", k_unfinished};
   const std::string start = read_part(source, 0, k_start);
   if (is_safetensors(start)) return {FileKind::safetensors, "a safetensors file", ""};
-  if (start.starts_with("PK\3\4") || start.starts_with("PK\5\6")) return zip_kind(source, start);
+  if (start.starts_with(k_zip_entry) || start.starts_with(k_zip_list_end)) return zip_kind(source, start);
+  if (is_cut_zip(start, ""))  // before the first entry's four bytes
+    if (auto named = kind_of_cut_zip(source.name())) return *named;
   for (const Magic& magic : k_magics)
     if (start.starts_with(magic.bytes)) return {magic.kind, magic.what, magic.advice};
   if (is_webp(start)) return {FileKind::image, "a WebP image", k_other_image};

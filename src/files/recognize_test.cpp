@@ -55,6 +55,25 @@ TEST(Recognize, KindsByTheirFirstBytes) {
                     {"of 497774208 bytes"}));
 }
 
+// A file's name says what a zip that was cut short was to be; its reader then says that it was.
+TEST(Recognize, AZipThatWasCutShort) {
+  const std::string entry("PK\3\4\24\0\0\0\0\0", 10);
+  for (const std::string& bytes : {std::string("PK"), std::string("PK\3"), entry.substr(0, 4), entry}) {
+    const auto kind = [&](const char* name) { return recognize(*memory_source(bytes_of(bytes), name)).kind; };
+    for (const char* name : {"run.pt", "run.pth", "pytorch_model.bin", "last.ckpt"})
+      EXPECT_EQ(kind(name), FileKind::pytorch) << name << " of " << bytes.size() << " bytes";
+    EXPECT_EQ(kind("a.npz"), FileKind::npz);
+    EXPECT_EQ(kind("a.txt"), bytes == "PK"     ? FileKind::text
+                             : bytes == "PK\3" ? FileKind::binary
+                                               : FileKind::zip);
+  }
+  EXPECT_TRUE(holds(seen(entry).what, {"a zip archive that was cut short"}));
+  EXPECT_EQ(recognize(*memory_source(bytes_of("P"), "run.pt")).kind, FileKind::text);
+  // With a list of entries it is whole, whatever it is called.
+  EXPECT_EQ(recognize(*memory_source(bytes_of(entry + "x" + std::string("PK\5\6")), "run.pt")).kind,
+            FileKind::zip);
+}
+
 // A header of 559,903 bytes begins as gzip does.
 TEST(Recognize, ASafetensorsFileIsOneWhateverItsLengthSpells) {
   EXPECT_EQ(seen(std::string("\x1f\x8b\10\0\0\0\0\0{\"a\":", 13)).kind, FileKind::safetensors);

@@ -137,6 +137,8 @@ ModelDescription describe_model(const std::string& text, const std::string& path
     file.config = network_from_json(json.at("network").json().dump());
     if (json.has("tasks")) file.tasks = tasks_of(json.at("tasks"));
     if (json.has("tokenizer")) file.tokenizer = tokenizer_from_json(json.at("tokenizer").json().dump());
+    if (json.has("source_tokenizer"))
+      file.source_tokenizer = tokenizer_from_json(json.at("source_tokenizer").json().dump());
   } catch (const Error& error) {
     fail_work(path, ": ", error.what());
   }

@@ -15,6 +15,7 @@ inline constexpr int k_model_schema = 1;
 struct ModelDescription {
   NetworkConfig config;
   std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const Tokenizer> source_tokenizer = nullptr;  // of an encoder with a vocabulary of its own
   std::string title;
   ModelTasks tasks;
 };

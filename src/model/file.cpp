@@ -38,6 +38,8 @@ void Model::save(const std::string& path, DType dtype) const {
                                  {"title", impl_->title},
                                  {"network", nlohmann::ordered_json::parse(to_json(impl_->config))}};
   if (impl_->tokenizer) json["tokenizer"] = nlohmann::ordered_json::parse(impl_->tokenizer->to_json());
+  if (impl_->own_source)
+    json["source_tokenizer"] = nlohmann::ordered_json::parse(impl_->own_source->to_json());
   if (const nlohmann::ordered_json tasks = tasks_json(impl_->tasks); !tasks.empty()) json["tasks"] = tasks;
   TensorFile file;
   for (const auto& [name, tensor] : impl_->parameters) file.tensors[name] = tensor.to(dtype);
@@ -84,6 +86,25 @@ std::shared_ptr<const Tokenizer> fitting(std::shared_ptr<const Tokenizer> tokeni
     fail_call(path, ": the tokenizer has ", tokenizer->vocabulary(), " tokens, the model ", vocabulary,
               "; give the tokenizer that it was trained with");
   return padded_tokenizer(std::move(tokenizer), vocabulary);
+}
+
+// The tokenizers of what a model reads and of what it writes; of most models the first is none.
+struct Tokenizers {
+  std::shared_ptr<const Tokenizer> source, target;
+};
+
+Tokenizers fitting(Tokenizers own, const NetworkConfig& config, const LoadOptions& options,
+                   const std::string& path) {
+  if (own.source && options.tokenizer)
+    fail_call(
+        path,
+        ": the model has a tokenizer for what it reads and one for what it writes; leave --tokenizer out");
+  if (own.source && !reads_source(config))
+    fail_work(path, ": it has a tokenizer for what an encoder reads, but its network has no encoder");
+  if (options.tokenizer) own.target = options.tokenizer;
+  if (std::holds_alternative<TextbookConfig>(config)) return own;
+  return {fitting(std::move(own.source), source_vocabulary_of(config), path),
+          fitting(std::move(own.target), vocabulary_of(config), path)};
 }
 
 [[noreturn]] void fail_no_model(const std::string& path, FileKind kind,
@@ -151,9 +172,10 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
 }
 
 Model Model::from_foreign(ForeignModel foreign, const std::string& path, const LoadOptions& options) {
-  const std::shared_ptr<const Tokenizer> own = options.tokenizer ? options.tokenizer : foreign.tokenizer;
-  auto impl = std::make_unique<Impl>(foreign.config, fitting(own, vocabulary_of(foreign.config), path),
-                                     foreign.title);
+  Tokenizers own =
+      fitting(Tokenizers{foreign.source_tokenizer, foreign.tokenizer}, foreign.config, options, path);
+  auto impl = std::make_unique<Impl>(foreign.config, std::move(own.target), foreign.title);
+  impl->own_source = std::move(own.source);
   impl->stored = std::move(foreign.stored);
   impl->set_parameters(options.weights, std::move(foreign.parameters), path);
   impl->notes = std::move(foreign.notes);
@@ -177,10 +199,10 @@ Model Model::from_file(TensorFile file, const std::string& path, const LoadOptio
     ModelDescription described = describe_model(description->second, path);
     check_layers(described.config, file.tensors.size(), path);
     refuse_options(options, path);
-    if (options.tokenizer) described.tokenizer = options.tokenizer;
-    if (!std::holds_alternative<TextbookConfig>(described.config))
-      described.tokenizer = fitting(described.tokenizer, vocabulary_of(described.config), path);
-    auto impl = std::make_unique<Impl>(described.config, described.tokenizer, described.title);
+    Tokenizers own =
+        fitting(Tokenizers{described.source_tokenizer, described.tokenizer}, described.config, options, path);
+    auto impl = std::make_unique<Impl>(described.config, std::move(own.target), described.title);
+    impl->own_source = std::move(own.source);
     impl->tasks = std::move(described.tasks);
     impl->set_parameters(options.weights, std::move(file.tensors), path);
     if (std::string note = note_on_parameters(impl->parameters, impl->stored); !note.empty())

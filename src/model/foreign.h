@@ -22,6 +22,7 @@ struct ForeignModel {
   std::vector<std::string> notes;
   ModelTasks tasks = {};
   std::map<std::string, StoredMatrix> stored = {};  // parameters as the file has them: no others' names
+  std::shared_ptr<const Tokenizer> source_tokenizer = nullptr;  // of an encoder with a vocabulary of its own
 };
 
 /// Fills in what a folder says of sentences: modules.json, the configuration of its pooling, the longest
@@ -36,6 +37,8 @@ void read_image_processor(const std::string& folder, const HubConfig&, const Pat
 /// A folder of the hub: config.json, the tensors, the tokenizer.  Throws Error{work} naming the file and what
 /// is wrong with it.
 bool is_hub_folder(const std::string& path);
+/// The network that a folder's config.json describes, and its tensors' names where they can be read.
+Architecture hub_network(const std::string& path);
 ForeignModel read_hub_folder(const std::string& path, Weights);
 
 /// llama.cpp's files: metadata, tensors and the tokenizer in one.

@@ -25,11 +25,20 @@ bool holds_tokenizer(const std::string& path) {
   return false;
 }
 
+// One, or one of what is read and one of what is written.
+void read_tokenizers(const std::string& path, ForeignModel& model) {
+  model.tokenizer = load_tokenizer(path);
+  if (auto target = load_target_tokenizer(path)) {
+    model.source_tokenizer = std::move(model.tokenizer);
+    model.tokenizer = std::move(target);
+  }
+}
+
 // A class of somebody's own: the tensors say which of the library's it is like.  Whether they had to.
-bool take_by_tensors(const Family& family, const TensorSource& file, HubConfig& config,
+bool take_by_tensors(const Family& family, const std::vector<std::string>& tensors, HubConfig& config,
                      std::vector<std::string>& notes) {
   if (config.has_known_architecture() || !family.architecture_by_tensors) return false;
-  const std::string like = family.architecture_by_tensors(file.names());
+  const std::string like = family.architecture_by_tensors(tensors);
   if (like.empty()) return false;
   const std::string said = config.architecture();
   notes.push_back(join(said.empty() ? "its config.json names no architecture"
@@ -169,6 +178,25 @@ bool is_hub_folder(const std::string& path) {
   return fs::is_directory(path, none) && fs::exists(fs::path(path) / "config.json", none);
 }
 
+Architecture hub_network(const std::string& path) {
+  const std::string config_path = (fs::path(path) / "config.json").string();
+  const JsonSource source{config_path};
+  const Json document = parse_json(read_file(config_path), source);
+  HubConfig config(JsonValue(document, source), config_path);
+  const Family& family = family_of(config);
+  try {
+    const std::vector<std::string> tensors = open_tensors(path)->names();
+    config.know_tensors(tensors);
+    std::vector<std::string> notes;
+    take_by_tensors(family, tensors, config, notes);
+  } catch (const Error&) {
+    // None there, or damaged: whoever loads the model hears of it.
+  }
+  Architecture a = family.architecture(config);
+  a.family = family.name;
+  return a;
+}
+
 ForeignModel read_hub_folder(const std::string& path, Weights weights) {
   const std::string config_path = (fs::path(path) / "config.json").string();
   const JsonSource source{config_path};
@@ -178,7 +206,7 @@ ForeignModel read_hub_folder(const std::string& path, Weights weights) {
   const std::unique_ptr<TensorSource> file = open_tensors(path);
   config.know_tensors(file->names());
   ForeignModel model;
-  const bool guessed = take_by_tensors(family, *file, config, model.notes);
+  const bool guessed = take_by_tensors(family, file->names(), config, model.notes);
   Architecture a = family.architecture(config);
   a.family = family.name;
   std::vector<std::string> left;
@@ -194,7 +222,7 @@ ForeignModel read_hub_folder(const std::string& path, Weights weights) {
   if (a.images) read_towers(path, config, a, model);
   if (family.interpolates_positions) take_images_size(config, a, model);
   model.config = std::move(a);
-  if (holds_tokenizer(path)) model.tokenizer = load_tokenizer(path);
+  if (holds_tokenizer(path)) read_tokenizers(path, model);
   model.title = fs::path(path).lexically_normal().filename().string();
   if (model.title.empty()) model.title = fs::path(path).lexically_normal().parent_path().filename().string();
   return model;

@@ -12,6 +12,8 @@ struct LIMPID_LOCAL Model::Impl {
 
   NetworkConfig config;
   std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const Tokenizer> own_source;  // of what an encoder reads, where it is another
+  const Tokenizer* source_tokenizer() const { return own_source ? own_source.get() : tokenizer.get(); }
   std::string title;
   std::vector<std::string> notes;  // what a user of the loaded model should know
   ModelTasks tasks;

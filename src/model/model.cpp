@@ -104,6 +104,7 @@ void Model::set_vector_names(std::vector<std::string> names) {
 const NetworkConfig& Model::config() const { return impl_->config; }
 const Graph& Model::graph() const { return *impl_->graph; }
 const Tokenizer* Model::tokenizer() const { return impl_->tokenizer.get(); }
+const Tokenizer* Model::source_tokenizer() const { return impl_->source_tokenizer(); }
 const std::map<std::string, Tensor>& Model::parameters() const { return impl_->expanded(); }
 std::map<std::string, Tensor>& Model::parameters() {
   impl_->expand();
@@ -224,7 +225,7 @@ ModelInput Model::Impl::input_of(const std::string& text, Specials specials, int
   if (reads_images(config)) fail_call("this model reads images; give one instead of a text");
   if (reads_series(config)) fail_call("this model reads series; give one instead of a text");
   if (!tokenizer) fail_call("this model has no tokenizer; give token ids instead of a text");
-  ModelInput input = tokenizer->encode_for_model(text, {true, specials});
+  ModelInput input = source_tokenizer()->encode_for_model(text, {true, specials});
   if (input.ids.empty() && text.empty()) fail_call("the text is empty; give at least one word");
   if (input.ids.empty())
     fail_call(

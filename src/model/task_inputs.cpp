@@ -92,7 +92,8 @@ TaskInputs task_inputs(const Model& model, const std::vector<std::string>& texts
         out.notes.push_back(join(text_name(i, texts.size()), " was cut from ", all, " tokens to ", longest,
                                  ", as many as the model reads at a time"));
       }
-      if (std::string note = note_of_unknown(*model.tokenizer(), texts[i], input, text_name(i, texts.size()));
+      if (std::string note =
+              note_of_unknown(*model.source_tokenizer(), texts[i], input, text_name(i, texts.size()));
           !note.empty())
         out.notes.push_back(std::move(note));
       out.texts.push_back(std::move(input));

@@ -79,7 +79,7 @@ Classes classify(const Model& model, const std::vector<std::string>& texts, cons
     }
     for (size_t t = 0; t < input.ids.size(); ++t) {
       const std::vector<ClassScore> scores = scores_of(model.tasks(), rows + static_cast<int64_t>(t) * width);
-      text.tokens.push_back({input.ids[t], model.tokenizer()->label(input.ids[t]), input.spans[t],
+      text.tokens.push_back({input.ids[t], model.source_tokenizer()->label(input.ids[t]), input.spans[t],
                              *std::min_element(scores.begin(), scores.end(), likelier)});
     }
     text.words = words_of(text.text, text.tokens);

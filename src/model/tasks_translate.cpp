@@ -40,7 +40,7 @@ struct Languages {
   Languages(const Model& model, const TranslateOptions& options) {
     if (options.to.empty() && options.from.empty()) return;
     if (!model.tokenizer()) fail_call("this model has no tokenizer, whose tokens languages are");
-    known = languages_of(*model.tokenizer());
+    known = languages_of(*model.source_tokenizer());
     if (!options.to.empty()) to = &language_named(known, "to", options.to);
     if (!options.from.empty()) from = &language_named(known, "from", options.from);
     if (from != nullptr && from->in_source)
@@ -83,9 +83,9 @@ Translated translated(const Model& model, std::vector<int64_t> source, const Tra
       source.insert(source.begin(), languages.to->id);
   }
   for (int64_t id : source)
-    if (id < 0 || id >= vocabulary_of(model.config()))
+    if (id < 0 || id >= source_vocabulary_of(model.config()))
       fail_call("token ", id, " is none of the vocabulary's, expected 0 to ",
-                vocabulary_of(model.config()) - 1);
+                source_vocabulary_of(model.config()) - 1);
   const int64_t reads = source_context_of(model.config()), count = static_cast<int64_t>(source.size());
   if (count > reads)
     fail_call("the text has ", count, " tokens, and the model reads ", reads,

@@ -72,7 +72,7 @@ Trace Model::trace(const std::vector<int64_t>& ids, const TraceOptions& options)
     impl_->set_tokens(ids, std::nullopt, recorded);
     return impl_->record(std::move(recorded), options);
   }
-  for (int64_t id : ids) recorded.source_tokens.push_back(token_of(id, impl_->tokenizer.get()));
+  for (int64_t id : ids) recorded.source_tokens.push_back(token_of(id, impl_->source_tokenizer()));
   return impl_->record_beside(std::move(recorded), ids, target_of(ids, options), options);
 }
 
@@ -164,10 +164,10 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
   }
   const int64_t longest = options.longest > 0 ? options.longest : INT64_MAX;
   const ModelInput input = impl_->input_of(text, options.specials, longest);
+  const Tokenizer& tokenizer = *impl_->source_tokenizer();
   std::vector<Token> tokens;
   for (size_t i = 0; i < input.ids.size(); ++i)
-    tokens.push_back(
-        {input.ids[i], impl_->tokenizer->label(input.ids[i]), input.spans[i].begin, input.spans[i].end});
+    tokens.push_back({input.ids[i], tokenizer.label(input.ids[i]), input.spans[i].begin, input.spans[i].end});
   name_split_characters(text, tokens);
   Trace trace;
   if (reads_source(impl_->config)) {
@@ -178,7 +178,7 @@ Trace Model::trace(const std::string& text, const TraceOptions& options) const {
   } else {
     trace = impl_->record({one_row(input.ids), std::move(tokens), text}, options);
   }
-  if (std::string note = note_of_unknown(*impl_->tokenizer, text, input, "the text"); !note.empty())
+  if (std::string note = note_of_unknown(tokenizer, text, input, "the text"); !note.empty())
     trace.notes.push_back(std::move(note));
   if (static_cast<int64_t>(input.ids.size()) == longest)
     if (const size_t all = encode(text, options.specials).ids.size(); all > input.ids.size())

@@ -41,6 +41,12 @@ int64_t vocabulary_of(const NetworkConfig& config) {
   return std::get<TextbookConfig>(config).vocabulary;
 }
 
+int64_t source_vocabulary_of(const NetworkConfig& config) {
+  const auto* parts = std::get_if<Architecture>(&config);
+  const bool own = parts && parts->encoder && parts->encoder->inputs.vocabulary > 0;
+  return own ? parts->encoder->inputs.vocabulary : vocabulary_of(config);
+}
+
 void set_vocabulary(NetworkConfig& config, int64_t vocabulary) {
   if (auto* parts = std::get_if<Architecture>(&config)) parts->inputs.vocabulary = vocabulary;
   if (auto* gpt = std::get_if<GptConfig>(&config)) gpt->vocabulary = vocabulary;

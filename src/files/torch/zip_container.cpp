@@ -53,7 +53,8 @@ void ZipContainer::open(Bytes bytes) {
   archive_.reset(zip_open_from_source(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, &error.error));
   if (!archive_ && zip_error_code_zip(&error.error) == ZIP_ER_EXISTS)
     fail_work(name_, ": two entries of one name");
-  if (!archive_) fail_work(name_, ": not a zip, or one that was cut short: ", error.text());
+  if (!archive_)
+    fail_work(name_, ": a PyTorch checkpoint whose zip was cut short, or is damaged: ", error.text());
   source.release();  // the archive's from here
 }
 

@@ -21,6 +21,8 @@ struct SideFiles {
   std::string tokenizer_class;  // of tokenizer_config.json, else of config.json
 
   static SideFiles of(const std::filesystem::path& folder);
+  /// The first three objects as they are, and what `model`, the object of config.json, says.
+  static SideFiles of(SideFiles objects, const Json& model);
   /// The token of a role ("bos"), or "" where no file names one.
   std::string token(const std::string& role) const;
   /// true, false, or nothing said.
@@ -36,12 +38,16 @@ std::unique_ptr<Tokenizer> read_sentencepiece(std::string_view bytes, const std:
                                               const SideFiles& beside);
 std::unique_ptr<Tokenizer> read_tiktoken(std::string_view bytes, const std::string& name,
                                          const SideFiles& beside);
-/// M2M-100: pieces that a vocab.json numbers.
+/// A SentencePiece model and the vocab.json that numbers its pieces: what they hold, and their names for
+/// messages.
+struct NumberedFiles {
+  std::string pieces, pieces_name;
+  std::string numbers, numbers_name;
+};
 bool is_m2m_100(const SideFiles& beside);
-std::unique_ptr<Tokenizer> read_m2m_100(const std::filesystem::path& pieces,
-                                        const std::filesystem::path& vocabulary, const SideFiles& beside);
-/// Marian, in an opus-mt folder: source.spm's pieces, which vocab.json numbers.
-std::unique_ptr<Tokenizer> read_marian(const std::filesystem::path& folder, const SideFiles& beside);
+std::unique_ptr<Tokenizer> read_m2m_100(const NumberedFiles&, const SideFiles& beside);
+/// Marian (opus-mt): source.spm with vocab.json, or target.spm with target_vocab.json.
+std::unique_ptr<Tokenizer> read_marian(const NumberedFiles&, const SideFiles& beside);
 /// llama2.c's tok*.bin.
 std::unique_ptr<Tokenizer> read_llama2c(std::string_view bytes, const std::string& name);
 /// vocab.json and merges.txt.

@@ -83,6 +83,10 @@ std::unique_ptr<Tokenizer> read_pair(const fs::path& folder) {
   fail_work("tokenizer: ", folder.string(), " has a vocab.json without its merges.txt");
 }
 
+NumberedFiles numbered_files(const fs::path& pieces, const fs::path& numbers) {
+  return {read_file(pieces), pieces.string(), read_file(numbers), numbers.string()};
+}
+
 std::unique_ptr<Tokenizer> read_one(const fs::path& path) {
   const std::string name = path.filename().string();
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -90,7 +94,8 @@ std::unique_ptr<Tokenizer> read_one(const fs::path& path) {
     return read_pair(folder);
   }
   if (name.ends_with(".json")) return read_json(path);
-  if (name == "source.spm") return read_marian(folder, SideFiles::of(folder));
+  if (name == "source.spm")
+    return read_marian(numbered_files(path, folder / "vocab.json"), SideFiles::of(folder));
   const std::string bytes = read_file(path);
   if (name.ends_with(".txt")) return read_vocab_txt(bytes, path.string(), SideFiles::of(folder));
   if (name.ends_with(".bin")) return read_llama2c(bytes, path.string());
@@ -100,7 +105,7 @@ std::unique_ptr<Tokenizer> read_one(const fs::path& path) {
   if (name.ends_with(".model")) {
     const SideFiles beside = SideFiles::of(folder);
     if (is_m2m_100(beside) && is_file(folder / "vocab.json"))
-      return read_m2m_100(path, folder / "vocab.json", beside);
+      return read_m2m_100(numbered_files(path, folder / "vocab.json"), beside);
     return read_sentencepiece(bytes, path.string(), beside);
   }
   fail_work("tokenizer: ", path.string(), " has no name that says its format; expected ", k_looked_for);
@@ -142,6 +147,14 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return read_folder(path);
   return read_one(path);
+}
+
+std::unique_ptr<Tokenizer> load_target_tokenizer(const std::string& given) {
+  const fs::path folder(given);
+  if (is_file(folder / "tokenizer.json") || !is_file(folder / "source.spm")) return nullptr;
+  const SideFiles beside = SideFiles::of(folder);
+  if (!beside.flag("separate_vocabs").value_or(false)) return nullptr;
+  return read_marian(numbered_files(folder / "target.spm", folder / "target_vocab.json"), beside);
 }
 
 }  // namespace limpid

@@ -1,22 +1,20 @@
 // Pieces that a vocab.json numbers: SentencePiece cuts a text, and each piece's text is looked up there; one
-// that is not in it is <unk>.  Marian's (opus-mt: source.spm) and M2M-100's (sentencepiece.bpe.model).
+// that is not in it is <unk>.  Marian's (opus-mt: source.spm, and target.spm where what is written has a
+// vocabulary of its own) and M2M-100's (sentencepiece.bpe.model).
 #include <unordered_map>
 
 #include "core/label.h"
-#include "limpid/files.h"
 #include "text/formats/fairseq.h"
 #include "text/formats/tokenizer_json.h"
 
 namespace limpid::text {
 namespace {
 
-namespace fs = std::filesystem;
-
 // vocab.json, checked: {"piece": number, ...}.
 class Numbers {
  public:
-  explicit Numbers(const fs::path& path)
-      : source_{path.string()}, json_(parse_json(read_file(path), source_)) {
+  explicit Numbers(const NumberedFiles& files)
+      : source_{files.numbers_name}, json_(parse_json(files.numbers, source_)) {
     const JsonValue document(json_, source_);
     document.require_object();
     const int64_t greatest = Vocabulary::greatest_id(json_.size());
@@ -112,14 +110,13 @@ Json m2m_100_document(const SentencePieceFile& file, const Numbers& numbers, con
 
 using DocumentOf = Json (*)(const SentencePieceFile&, const Numbers&, const SideFiles&, SpecialIds&);
 
-std::unique_ptr<Tokenizer> read_numbered(const fs::path& pieces, const fs::path& vocabulary,
-                                         const SideFiles& beside, DocumentOf document_of) {
-  const Numbers numbers(vocabulary);
-  const std::string bytes = read_file(pieces);
-  const JsonSource source{pieces.string()};
+std::unique_ptr<Tokenizer> read_numbered(const NumberedFiles& files, const SideFiles& beside,
+                                         DocumentOf document_of) {
+  const Numbers numbers(files);
+  const JsonSource source{files.pieces_name};
   try {
     SpecialIds ids;
-    const Json document = document_of(read_sentencepiece_file(bytes), numbers, beside, ids);
+    const Json document = document_of(read_sentencepiece_file(files.pieces), numbers, beside, ids);
     return pipeline_from_json(document, source, ids);
   } catch (const Error& error) {
     const std::string_view said = error.what();
@@ -135,16 +132,12 @@ bool is_m2m_100(const SideFiles& beside) {
   return kind.starts_with("M2M100") || kind == "m2m_100";
 }
 
-std::unique_ptr<Tokenizer> read_m2m_100(const fs::path& pieces, const fs::path& vocabulary,
-                                        const SideFiles& beside) {
-  return read_numbered(pieces, vocabulary, beside, m2m_100_document);
+std::unique_ptr<Tokenizer> read_m2m_100(const NumberedFiles& files, const SideFiles& beside) {
+  return read_numbered(files, beside, m2m_100_document);
 }
 
-std::unique_ptr<Tokenizer> read_marian(const fs::path& folder, const SideFiles& beside) {
-  if (beside.flag("separate_vocabs").value_or(false))
-    fail_work((folder / "tokenizer_config.json").string(),
-              ": separate_vocabs is true: source and target have a vocabulary each, expected one of both");
-  return read_numbered(folder / "source.spm", folder / "vocab.json", beside, marian_document);
+std::unique_ptr<Tokenizer> read_marian(const NumberedFiles& files, const SideFiles& beside) {
+  return read_numbered(files, beside, marian_document);
 }
 
 }  // namespace limpid::text

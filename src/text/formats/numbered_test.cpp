@@ -75,6 +75,29 @@ TEST(MarianTokenizer, ALanguagesCodeStandsAtTheBeginning) {
   EXPECT_EQ(again->encode_for_model(">>fra<< ab aß").ids, tokenizer->encode_for_model(">>fra<< ab aß").ids);
 }
 
+// What is read and what is written: each its SentencePiece model, its numbers and its special tokens.
+TEST(MarianTokenizer, AVocabularyEach) {
+  EXPECT_EQ(load_target_tokenizer(marian().path()), nullptr);
+  Folder apart = marian();
+  apart.write("tokenizer_config.json", R"({"separate_vocabs":true})");
+  apart.write("target.spm", k_first_pieces + scored("▁") + scored("b") + scored("▁b"));
+  apart.write("target_vocab.json", R"({"</s>":1,"<unk>":0,"▁b":2,"b":5,"▁":3,"<pad>":4})");
+  const auto source = apart.tokenizer(), target = load_target_tokenizer(apart.path());
+  ASSERT_NE(target, nullptr);
+  EXPECT_EQ(source->encode_for_model("ab a").ids, (NumberedIds{4, 3, 2, 0}));
+  EXPECT_EQ(source->vocabulary(), 11);
+  EXPECT_EQ(target->encode_for_model("b bab").ids, (NumberedIds{2, 2, 0, 5, 1}));
+  EXPECT_EQ(target->decode(NumberedIds{2, 5, 2, 1, 4}, DecodeSpecials::skip), "bb b");
+  EXPECT_EQ(target->vocabulary(), 6);
+  EXPECT_EQ(target->special_ids().pad, 4);
+  apart.write("target_vocab.json", R"({"<unk>":0})");
+  EXPECT_HAS(message_of(Error::Kind::work, [&] { load_target_tokenizer(apart.path()); }),
+             "target_vocab.json");
+  std::filesystem::remove(std::filesystem::path(apart.path()) / "target_vocab.json");
+  EXPECT_HAS(message_of(Error::Kind::work, [&] { load_target_tokenizer(apart.path()); }),
+             "target_vocab.json");
+}
+
 // A text from outside forges no special token.
 TEST(MarianTokenizer, NamesOfSpecialTokensAreText) {
   const auto tokenizer = marian().tokenizer();
@@ -104,9 +127,6 @@ TEST(MarianTokenizer, WhatIsWrongWithItIsSaid) {
   EXPECT_HAS(said(marian("")), "no pieces");
   EXPECT_HAS(said(marian("\x0b")), "source.spm");
   EXPECT_HAS(said(marian(k_two_letters + text::length_and(2, std::string("\x18\x03", 2)))), "words");
-  Folder apart = marian();
-  apart.write("tokenizer_config.json", R"({"separate_vocabs":true})");
-  EXPECT_HAS(said(apart), "separate_vocabs");
   Folder without("marian_without");
   without.write("source.spm", k_two_letters);
   EXPECT_HAS(said(without), "vocab.json");

@@ -45,11 +45,13 @@ Json entry(const std::string& content, int64_t id, bool special, const Json& des
 }  // namespace
 
 SideFiles SideFiles::of(const fs::path& folder) {
-  SideFiles files;
-  files.config = read_object(folder / "tokenizer_config.json");
-  files.special = read_object(folder / "special_tokens_map.json");
-  files.added = read_object(folder / "added_tokens.json");
-  const Json model = read_object(folder / "config.json");
+  return of({.config = read_object(folder / "tokenizer_config.json"),
+             .special = read_object(folder / "special_tokens_map.json"),
+             .added = read_object(folder / "added_tokens.json")},
+            read_object(folder / "config.json"));
+}
+
+SideFiles SideFiles::of(SideFiles files, const Json& model) {
   if (model.contains("model_type")) files.model_type = content_of(model["model_type"]);
   files.tokenizer_class = files.text("tokenizer_class");
   if (files.tokenizer_class.empty() && model.contains("tokenizer_class"))

@@ -41,7 +41,8 @@ class Folder {
   void write(const std::string& name, const std::string& bytes) const {
     std::ofstream(path_ / name, std::ios::binary) << bytes;
   }
-  std::unique_ptr<Tokenizer> tokenizer() const { return load_tokenizer(path_.string()); }
+  std::unique_ptr<Tokenizer> tokenizer() const { return load_tokenizer(path()); }
+  std::string path() const { return path_.string(); }
 
  private:
   std::filesystem::path path_;

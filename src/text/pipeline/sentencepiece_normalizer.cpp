@@ -20,11 +20,11 @@ class SentencePiece final : public Normalizer {
     size_t at = 0;
     if (options_.remove_extra_whitespaces) at = after_blanks(text);
     Rewriter out(from);
-    std::string written;  // what `out` holds, to look at its end
-    if (at < text.size() && options_.add_dummy_prefix && !options_.whitespace_as_suffix) {
-      out.insert(at, blank);
-    }
-    size_t kept = out.size();  // up to the last byte that is no blank, where blanks at the end go
+    std::string written;                     // what `out` holds, to look at its end
+    const bool has_more = at < text.size();  // than blanks; it may come to nothing all the same
+    if (has_more && options_.add_dummy_prefix && !options_.whitespace_as_suffix) out.insert(at, blank);
+    // Up to the last byte that is no blank, where blanks at the end go: the inserted one goes with them.
+    size_t kept = 0;
     bool after_blank = options_.remove_extra_whitespaces;
     while (at < text.size()) {
       const auto [size, replaced] = prefix(text.substr(at));
@@ -43,16 +43,16 @@ class SentencePiece final : public Normalizer {
       if (!solid.empty()) kept = out.size() - (written.size() - solid.size());
       at += size;
     }
-    return finish(out, kept);
+    return finish(out, kept, has_more);
   }
 
  private:
-  AlignedText finish(Rewriter& out, size_t kept) const {
+  AlignedText finish(Rewriter& out, size_t kept, bool has_more) const {
     AlignedText made = out.done();
     const size_t size = made.text().size();
     Rewriter last(made);
     last.keep(0, options_.remove_extra_whitespaces ? std::min(kept, size) : size);
-    if (size > 0 && options_.add_dummy_prefix && options_.whitespace_as_suffix) {
+    if (has_more && options_.add_dummy_prefix && options_.whitespace_as_suffix) {
       last.insert(size, options_.escape_whitespaces ? k_blank_mark : " ");
     }
     return last.done();

@@ -62,6 +62,10 @@ TEST(Normalizers, DoWhatTheirNamesSay) {
             "e");
   EXPECT_EQ(normalized(R"({"type":"SentencePiece"})", "  a  b "), "▁a▁b");
   EXPECT_EQ(normalized(R"({"type":"SentencePiece","remove_extra_whitespaces":false})", " a "), "▁▁a▁");
+  // Blanks at the end go, be they the one that was put in before a text of nothing else.
+  EXPECT_EQ(normalized(R"({"type":"SentencePiece"})", "  ▁ "), "");
+  EXPECT_EQ(normalized(R"({"type":"SentencePiece"})", "▁▁a ▁"), "▁▁▁a");
+  EXPECT_EQ(normalized(R"({"type":"SentencePiece","remove_extra_whitespaces":false})", "▁"), "▁▁");
 }
 
 TEST(PreTokenizers, DoWhatTheirNamesSay) {
