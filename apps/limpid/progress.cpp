@@ -136,7 +136,8 @@ Progress::Progress(const Terminal& terminal, const Trainer& trainer)
 void Progress::begin() {
   const bool held_out = trainer_->history().empty() ? trainer_->recipe().validation > 0
                                                     : trainer_->history().front().validation.has_value();
-  std::string head = "epoch     step    loss             right";
+  std::string head = "epoch     step    loss             ";
+  head += numbers() ? "mean error" : "right";
   if (held_out) head += "  held out";
   print(head + "  tokens/s\n");
   for (const Epoch& epoch : trainer_->history()) print(row_text(epoch));
@@ -150,7 +151,7 @@ std::string Progress::row_text(const Epoch& e) const {
   std::string out =
       format("%5lld %8lld %7.4f  ", static_cast<long long>(e.number), static_cast<long long>(e.step), e.loss);
   out += bar(e.loss / first, k_bar);
-  out += format(" %5.1f%%", e.accuracy * 100);
+  out += numbers() ? format("    %7.4f", e.metrics.at("mae")) : format(" %5.1f%%", e.accuracy * 100);
   if (e.validation) out += format("  %8.4f", *e.validation);
   out += format("  %8.0f", e.tokens_per_second);
   const bool fits = !terminal_.output || display_width(out) + 2 + display_width(e.observation) <=
@@ -160,6 +161,8 @@ std::string Progress::row_text(const Epoch& e) const {
   out += terminal_.colour ? ink + e.observation + k_plain : e.observation;
   return out + "\n";
 }
+
+bool Progress::numbers() const { return trainer_->recipe().task == Task::forecast; }
 
 void Progress::row(const Epoch& epoch) {
   end();

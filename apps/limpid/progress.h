@@ -30,6 +30,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   void draw_bar(double loss);
   std::string row_text(const Epoch&) const;
+  bool numbers() const;  // are predicted, not classes or words
 
   const Terminal terminal_;
   const Trainer* trainer_;

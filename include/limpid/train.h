@@ -74,9 +74,13 @@ class Trainer {
   /// Trains the tokenizer and draws the parameters.  Throws Error{call} for a text that is too short for the
   /// recipe.
   Trainer(const Recipe&, const TrainingData&);
+  Trainer(const Recipe& recipe, const std::vector<std::string>& texts)
+      : Trainer(recipe, TrainingData(texts)) {}
   /// Goes on from a checkpoint, to the same bits as a run that never stopped.  Throws Error{work} if the file
   /// is not a checkpoint, Error{call} if it belongs to another text.
   Trainer(const std::string& checkpoint, const TrainingData&);
+  Trainer(const std::string& checkpoint, const std::vector<std::string>& texts)
+      : Trainer(checkpoint, TrainingData(texts)) {}
   ~Trainer();
 
   /// Until the recipe's last step, or `stop`, or no patience is left.  Returns the reports so far.  A run

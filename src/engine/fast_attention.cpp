@@ -21,7 +21,9 @@ kernels::HeadStrides strides_of(const ConstView& x) {  // [B,T,H,D]
 // The arguments, and what they point to.
 struct Call {
   kernels::AttentionArgs args;
-  std::vector<float> slopes, distances, bias;
+  std::vector<float> slopes, distances;
+  std::vector<int64_t> table_rows;  // of a bias table [N,H]: the row of every distance
+  std::vector<int64_t> query_places, key_places;
 
   Call(const GroupInfo& group, Inputs in, const RunContext& context) {
     const Shape &q = in[0].shape(), &k = in[1].shape(), &v = in[2].shape();
@@ -70,41 +72,58 @@ struct Call {
                   ", the number of keys");
   }
 
-  // A number a head and pair of patches, once for the whole batch: images have few hundreds of these.
+  // Where patches stand, so that how far apart two of them lie is the difference of their places.  The class
+  // token stands so far out, as a query and as a key, that its differences are nobody else's.
   void set_patch_bias(const ConstView& table, const Options& o) {
-    const int64_t heads = args.shape.heads, places = args.shape.keys, lines = o.integer("lines"),
-                  columns = o.integer("columns");
-    bias.resize(static_cast<size_t>(heads * places * places));
-    for (int64_t t = 0; t < places; ++t)
-      for (int64_t s = 0; s < places; ++s) {
-        const float* row = table.data<float>() + patch_bias_row(t, s, lines, columns) * heads;
-        for (int64_t h = 0; h < heads; ++h) bias[static_cast<size_t>((h * places + t) * places + s)] = row[h];
-      }
-    args.bias = bias.data();
-    args.bias_at = {0, places, places * places};
+    const int64_t places = args.shape.keys, columns = o.integer("columns"), pitch = 2 * columns - 1,
+                  farthest = (places - 1) / columns * pitch - columns,  // of two patches
+        rows = 2 * farthest + 1;
+    for (int64_t patch = 0; patch < places - 1; ++patch)
+      query_places.push_back(patch / columns * pitch + patch % columns);
+    key_places = query_places;
+    query_places.insert(query_places.begin(), 2 * farthest + 1);
+    key_places.insert(key_places.begin(), -2 * farthest - 2);
+    args.query_places = query_places.data(), args.key_places = key_places.data();
+    args.least_distance = -farthest;
+    for (int64_t i = 0; i < 5 * farthest + 4; ++i) table_rows.push_back(std::min(i, rows));
+    std::fill(table_rows.begin() + 3 * farthest + 2, table_rows.end(), rows + 1);  // from the class token
+    table_rows.back() = rows + 2;                                                  // to itself
+    set_distances(table);
   }
 
   // The bucket's number for every distance that there is, once, in place of every cell.
   void set_relative_bias(const ConstView& table, const Options& o, int64_t first) {
-    const int64_t heads = args.shape.heads, buckets = table.shape()[0].size;
+    const int64_t buckets = table.shape()[0].size;
     const RelativeBiasOptions options = {o.flag("bidirectional"), o.integer("max_distance", 128), first};
     args.least_distance = first - (args.shape.keys - 1);
-    args.distances_head = args.shape.queries + args.shape.keys - 1;
-    distances.resize(static_cast<size_t>(heads * args.distances_head));
-    for (int64_t i = 0; i < args.distances_head; ++i) {
-      const int64_t row = relative_bucket(-(args.least_distance + i), buckets, options);
-      for (int64_t h = 0; h < heads; ++h)
-        distances[static_cast<size_t>(h * args.distances_head + i)] = table.data<float>()[row * heads + h];
-    }
+    for (int64_t i = 0; i < args.shape.queries + args.shape.keys - 1; ++i)
+      table_rows.push_back(relative_bucket(-(args.least_distance + i), buckets, options));
+    set_distances(table);
+  }
+
+  void set_distances(const ConstView& table) {
+    const int64_t heads = args.shape.heads, count = static_cast<int64_t>(table_rows.size());
+    distances.resize(static_cast<size_t>(heads * count));
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t i = 0; i < count; ++i)
+        distances[static_cast<size_t>(h * count + i)] =
+            table.data<float>()[table_rows[static_cast<size_t>(i)] * heads + h];
     args.distances = distances.data();
+    args.distances_head = count;
   }
 };
 
-// Inputs of a group after q, k and v.
+// A learned number for every distance: relative_bias, patch_bias.
+bool has_table(const GroupInfo& group) {
+  return group.options.flag("relative_bias") || group.options.flag("patch_bias");
+}
+
+// Inputs of a group after q, k and v that have a gradient, and all.
+size_t learned_inputs(const GroupInfo& group) {
+  return size_t{has_table(group)} + size_t{group.options.flag("bias")} + size_t{group.options.flag("sinks")};
+}
 size_t extra_inputs(const GroupInfo& group) {
-  return size_t{group.options.flag("lengths")} + size_t{group.options.flag("relative_bias")} +
-         size_t{group.options.flag("patch_bias")} + size_t{group.options.flag("bias")} +
-         size_t{group.options.flag("sinks")};
+  return size_t{group.options.flag("lengths")} + learned_inputs(group);
 }
 
 kernels::AttentionObservation observation(GroupWatch* watch) {
@@ -158,7 +177,19 @@ void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext&
   launch(kernels::AttentionForward(call.args, observation(watch)));
 }
 
-// q, k, v, (lengths), (bias), (sinks), z, lse, lse_rest, dz -> dq, dk, dv, (dbias), (dsinks)
+// [H,distances] -> dtable [N,H]: a row learns from every distance that has it.
+void add_up_rows(const std::vector<float>& ddistances, const std::vector<int64_t>& rows, const View& dtable) {
+  const int64_t heads = dtable.shape()[1].size, count = static_cast<int64_t>(rows.size());
+  std::vector<double> sums(static_cast<size_t>(dtable.shape().count()));
+  for (int64_t h = 0; h < heads; ++h)
+    for (int64_t i = 0; i < count; ++i)
+      sums[static_cast<size_t>(rows[static_cast<size_t>(i)] * heads + h)] +=
+          ddistances[static_cast<size_t>(h * count + i)];
+  std::copy(sums.begin(), sums.end(), dtable.data<float>());
+}
+
+// q, k, v, (lengths), (table), (bias), (sinks), z, lse, lse_rest, dz
+// -> dq, dk, dv, (dtable), (dbias), (dsinks)
 void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
                         GroupWatch*) {
   Call call(group, in, context);
@@ -176,12 +207,20 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const Ru
   g.dq_at = strides_of(out[0]);
   g.dk_at = strides_of(out[1]);
   g.dv_at = strides_of(out[2]);
+  const bool table = has_table(group);
+  std::vector<float> ddistances(table ? call.distances.size() : 0);
+  if (table) {
+    g.ddistances = ddistances.data();
+    g.distances = call.args.distances_head;
+  }
   if (group.options.flag("bias")) {
-    g.dbias = out[3].data<float>();
-    g.dbias_at = {out[3].strides()[0], out[3].strides()[2], out[3].strides()[1]};
+    const View& dbias = out[table ? 4 : 3];
+    g.dbias = dbias.data<float>();
+    g.dbias_at = {dbias.strides()[0], dbias.strides()[2], dbias.strides()[1]};
   }
   if (group.options.flag("sinks")) g.dsinks = out.back().data<float>();
   launch(kernels::AttentionBackward(call.args, g));
+  if (table) add_up_rows(ddistances, call.table_rows, out[3]);
 }
 
 }  // namespace
@@ -214,14 +253,11 @@ bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& c
 
 GroupKernel group_kernel(const GroupInfo& group) {
   // The kernels take the gradient of every input, or none: a group with a frozen one runs stage by stage.
-  // That of a relative bias' table is taken stage by stage too.
   const size_t inputs = 3 + extra_inputs(group);
   if (group.kind == "attention" && group.inputs.size() == inputs && group.outputs.size() == 3)
     return attention;
-  const size_t gradients = 3 + size_t{group.options.flag("bias")} + size_t{group.options.flag("sinks")};
   if (group.kind == "attention_gradient" && group.inputs.size() == inputs + 4 &&
-      group.outputs.size() == gradients && !group.options.flag("relative_bias") &&
-      !group.options.flag("patch_bias"))
+      group.outputs.size() == 3 + learned_inputs(group))
     return attention_gradient;
   return nullptr;
 }

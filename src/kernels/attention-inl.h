@@ -128,6 +128,24 @@ enum class Added {
   hidden,  // no cell is seen
 };
 
+/// Adds the numbers of a row's distances from the keys [s0, s1).
+inline void add_distances(const QueryBlock& block, int64_t lane, int64_t s0, int64_t s1,
+                          float* HWY_RESTRICT row) {
+  const AttentionArgs& args = *block.args;
+  const float* table = args.distances + block.head * args.distances_head;
+  // Cells out of sight may lie outside the table.
+  const int64_t low = std::max(static_cast<int64_t>(block.low[lane]), s0),
+                high = std::min(static_cast<int64_t>(block.high[lane]), s1);
+  if (args.query_places) {
+    const int64_t own = args.query_places[block.first + lane] - args.least_distance;
+    for (int64_t s = low; s < high; ++s)
+      row[s - s0] = add_finite(row[s - s0], table[own - args.key_places[s]]);
+    return;
+  }
+  const int64_t own = block.position + lane - args.least_distance;
+  for (int64_t s = low; s < high; ++s) row[s - s0] = add_finite(row[s - s0], table[own - s]);
+}
+
 /// What is added to the scores of the keys [s0, s1), as to[key][lane]; -inf where a cell is hidden, whatever
 /// hides it but the bounds.  `rows` is room for as many numbers in the other order.  In natural units.
 inline Added added_block(const QueryBlock& block, int64_t s0, int64_t s1, float* HWY_RESTRICT rows,
@@ -151,13 +169,7 @@ inline Added added_block(const QueryBlock& block, int64_t s0, int64_t s1, float*
       for (int64_t s = 0; s < keys; ++s)
         row[s] = add_finite(row[s], slope_term(slope, p - s0 - s, args.symmetric_slopes));
     }
-    if (args.distances) {
-      // Cells out of sight may lie outside the table.
-      const int64_t low = static_cast<int64_t>(block.low[i]), high = static_cast<int64_t>(block.high[i]);
-      const float* from = args.distances + h * args.distances_head + p - args.least_distance;
-      for (int64_t s = std::max(low, s0); s < std::min(high, s1); ++s)
-        row[s - s0] = add_finite(row[s - s0], from[-s]);
-    }
+    if (args.distances) add_distances(block, i, s0, s1, row);
     if (args.allowed) {
       const bool* from =
           args.allowed + b * args.allowed_at.batch + h * args.allowed_at.head + t * args.allowed_at.row + s0;
@@ -189,8 +201,10 @@ inline float added_cell(const QueryBlock& block, int64_t lane, int64_t s) {
   float x = 0;
   if (args.bias) x = args.bias[b * args.bias_at.batch + h * args.bias_at.head + t * args.bias_at.row + s];
   if (args.slopes) x = add_finite(x, slope_term(args.slopes[h], p - s, args.symmetric_slopes));
-  if (args.distances)
-    x = add_finite(x, args.distances[h * args.distances_head + p - args.least_distance - s]);
+  if (args.distances) {
+    const int64_t distance = args.query_places ? args.query_places[t] - args.key_places[s] : p - s;
+    x = add_finite(x, args.distances[h * args.distances_head + distance - args.least_distance]);
+  }
   const bool* allowed = args.allowed;
   const bool hidden =
       (allowed &&

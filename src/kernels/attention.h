@@ -63,6 +63,9 @@ struct AttentionArgs {
   bool symmetric_slopes = false;     // of |p - s|
   const float* distances = nullptr;  // [H,N]: adds distances[h][p - s - least_distance], for every p - s
   int64_t distances_head = 0, least_distance = 0;
+  // [T], [S]: places in place of p and s there, of both or of neither: tokens that stand in more than a line
+  // (two patches of an image lie lines and columns apart).  The table then has a number for every pair.
+  const int64_t *query_places = nullptr, *key_places = nullptr;
   const float* bias = nullptr;   // [B,H,T,S], S contiguous
   HeadStrides bias_at;           // 0 where it is the same for all
   const float* sinks = nullptr;  // [H]: a key that has no value takes e^sink of every row's total

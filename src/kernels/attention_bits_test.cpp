@@ -36,7 +36,8 @@ TEST(Attention, RowAloneHasTheSameBits) {
     Draw draw(13);
     for (int round = 0; round < 8; ++round) {
       Options o = drawn_options(draw);
-      o.bias = o.own_first = o.allowed = o.documents = false;  // these, and what is dropped, go by t
+      // These, and what is dropped, go by t.
+      o.bias = o.own_first = o.allowed = o.documents = o.places = false;
       o.dropout = 0;
       const AttentionShape shape{2, 90, 140, 2, 1, 24, 20};
       Case all(draw, shape, o);

@@ -161,10 +161,17 @@ inline void hand_out(const Tile& tile, const GradientKeys& at, const Stripe& str
               to, tile.dbias_row);
   }
   if (!tile.ddistances) return;
+  const AttentionArgs& args = *first.args;
+  for (int64_t s = stripe.c0; args.query_places && s < stripe.c1; ++s) {
+    const float* from = room.dscores + (s - at.s0) * k_tile;
+    const int64_t *places = args.query_places + first.first, own = args.key_places[s] + args.least_distance;
+    for (int64_t i = begin; i < end; ++i) tile.ddistances[places[i] - own] += from[i];
+  }
+  if (args.query_places) return;
   for (int64_t s = stripe.c0; s < stripe.c1; ++s) {
     const float* from = room.dscores + (s - at.s0) * k_tile;
     // Query i's place in the table; cells out of sight, all 0, may lie outside.
-    const int64_t place = first.position - s - first.args->least_distance;
+    const int64_t place = first.position - s - args.least_distance;
     const int64_t to = std::min(end, tile.distances - place);
     for (int64_t i = std::max(begin, -place); i < to; ++i) tile.ddistances[place + i] += from[i];
   }

@@ -66,7 +66,7 @@ struct Case {
   AttentionArgs args;
   Rows q, k, v, dz, z;
   std::vector<float> slopes, distances, bias, sinks, lse, lse_rest;
-  std::vector<int64_t> firsts, lengths, query_documents, key_documents;
+  std::vector<int64_t> firsts, lengths, query_documents, key_documents, query_places, key_places;
   std::unique_ptr<bool[]> allowed;
 
   Case(Draw& draw, const AttentionShape& s, DType type)
@@ -118,6 +118,11 @@ struct Case {
       const int64_t reach = s.queries + 2 * s.keys + 8;
       distances = draw.reals(s.heads * 2 * reach);
       args.distances = distances.data(), args.distances_head = 2 * reach, args.least_distance = -reach;
+      if (sometimes(2)) {
+        for (int64_t t = 0; t < s.queries; ++t) query_places.push_back(draw.whole(0, s.queries));
+        for (int64_t key = 0; key < s.keys; ++key) key_places.push_back(draw.whole(0, s.keys));
+        args.query_places = query_places.data(), args.key_places = key_places.data();
+      }
     }
     lse.assign(static_cast<size_t>(s.batch * s.heads * s.queries) + 1, 0);
     lse_rest = lse;
@@ -212,8 +217,11 @@ Case::Number Case::meaning(AttentionStage stage, bool gradient, int64_t b, int64
   const auto plus = [&](double x) { score += x, terms += std::abs(x); };
   if (args.bias) plus(args.bias[cell(h, t, s)]);
   if (args.slopes) plus(-static_cast<double>(args.slopes[h]) * (args.symmetric_slopes ? std::abs(far) : far));
-  if (args.distances)
-    plus(args.distances[h * args.distances_head + position(b, t) - s - args.least_distance]);
+  if (args.distances) {
+    const int64_t distance =
+        args.query_places ? args.query_places[t] - args.key_places[s] : position(b, t) - s;
+    plus(args.distances[h * args.distances_head + distance - args.least_distance]);
+  }
   const double score_bound = capped_bound + 5 * k_round * terms;
   if (!gradient && stage == AttentionStage::scores) return {score, score_bound};
 

@@ -75,7 +75,7 @@ struct Options {
   int64_t window = 0, window_after = -1;  // -1: none
   bool symmetric = false;
   float softcap = 0, size = 1;
-  bool sinks = false, documents = false, allowed = false, distances = false;
+  bool sinks = false, documents = false, allowed = false, distances = false, places = false;
   float dropout = 0;
   DType type = DType::f32, z_type = DType::f32;  // of q, k, v and their gradients; of z and dz
   bool added_gradients = false;
@@ -101,7 +101,7 @@ struct Case {
   Heads q, k, v, dz, like_z, like_q, like_k, like_v;
   std::vector<float> bias, slopes, sinks, distances;
   std::vector<uint8_t> allowed;
-  std::vector<int64_t> firsts, lengths, query_documents, key_documents;
+  std::vector<int64_t> firsts, lengths, query_documents, key_documents, query_places, key_places;
 
   Case(Draw& draw, AttentionShape s, Options o)
       : shape(s),
@@ -169,6 +169,12 @@ struct Case {
       args.distances_head = std::max<int64_t>(high - args.least_distance, 0) + 3;
       distances = draw.reals(s.heads * args.distances_head);
     }
+    if (o.distances && o.places) {  // in any order, several at one place
+      for (int64_t t = 0; t < s.queries; ++t) query_places.push_back(draw.whole(-20, 30));
+      for (int64_t key = 0; key < s.keys; ++key) key_places.push_back(draw.whole(-10, 25));
+      args.least_distance = -45, args.distances_head = 45 + 40 + 1 + 1;
+      distances = draw.reals(s.heads * args.distances_head);
+    }
     connect();
   }
 
@@ -181,6 +187,8 @@ struct Case {
     args.slopes = pointer(slopes);
     args.sinks = pointer(sinks);
     args.distances = pointer(distances);
+    args.query_places = shape.queries > 0 && shape.keys > 0 ? pointer(query_places) : nullptr;
+    args.key_places = args.query_places ? pointer(key_places) : nullptr;
     args.bias = pointer(bias);
     args.bias_at = {0, shape.keys + 1, shape.queries * (shape.keys + 1)};
     args.allowed = reinterpret_cast<const bool*>(pointer(allowed));
@@ -236,7 +244,10 @@ struct Case {
     return bias.empty() ? 0 : bias[static_cast<size_t>(h * args.bias_at.head + t * args.bias_at.row + s)];
   }
   size_t distance_at(int64_t b, int64_t h, int64_t t, int64_t s) const {
-    return static_cast<size_t>(h * args.distances_head + position(b, t) - s - args.least_distance);
+    const int64_t distance = query_places.empty()
+                                 ? position(b, t) - s
+                                 : query_places[static_cast<size_t>(t)] - key_places[static_cast<size_t>(s)];
+    return static_cast<size_t>(h * args.distances_head + distance - args.least_distance);
   }
   // What dropout multiplies a weight with.
   double kept(int64_t b, int64_t h, int64_t t, int64_t s) const {
@@ -372,7 +383,9 @@ inline void Case::expect_right(const Results& got) const {
           if (!distances.empty()) {
             ddistances[distance_at(b, h, t, s)] += dx;
             ddistances_bound[distance_at(b, h, t, s)] +=
-                ds_bound + static_cast<double>(shape.batch * shape.queries) * eps * std::abs(dx);
+                ds_bound +
+                static_cast<double>(shape.batch * shape.queries * (query_places.empty() ? 1 : shape.keys)) *
+                    eps * std::abs(dx);
           }
           for (int64_t d = 0; d < value_width; ++d) {
             const size_t at = static_cast<size_t>(got.dv.place(b, s, g) + d);
@@ -453,6 +466,7 @@ inline Options drawn_options(Draw& draw) {
   o.type = types[draw.whole(0, 3)];
   o.z_type = types[draw.whole(0, 3)];
   o.added_gradients = draw.whole(0, 2) == 0;
+  o.places = draw.whole(0, 1);
   return o;
 }
 

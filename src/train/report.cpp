@@ -99,9 +99,13 @@ std::string improving(const std::vector<Epoch>& history, const std::string& what
 std::string observe(const std::vector<Epoch>& history) {
   if (history.empty()) return "";
   const Epoch& now = history.back();
-  const std::string what = now.validation ? "validation loss" : "loss";
+  const bool numbers = now.metrics.count("mse") > 0;  // are predicted, not classes
+  const std::string what = numbers ? (now.validation ? "held-out error" : "error")
+                                   : (now.validation ? "validation loss" : "loss");
   if (!std::isfinite(judged(now)) || !std::isfinite(now.loss))
     return "the loss is not a number any more: lower the learning rate";
+  if (history.size() == 1 && now.step == 0 && numbers)
+    return join("before learning: a mean squared error of ", fixed(judged(now), 3));
   if (history.size() == 1 && now.step == 0)
     return join("before learning: a ", what, " of ", fixed(judged(now), 3), ", as unsure as among ",
                 fixed(std::exp(std::min(judged(now), 50.0)), 1), " alike");
@@ -117,6 +121,8 @@ std::string observe(const std::vector<Epoch>& history) {
     return join("flat ", since(history[from]), ": in ", now.step - history[from].step, " steps the ", what,
                 " moved by ", fixed(std::abs(judged(now) - judged(history[from])), 4),
                 now.best ? "; still the best so far" : join("; best was epoch ", best.number));
+  if (now.best && numbers)
+    return join("improving: the ", what, " fell by ", fixed(-change, 4), " (", how_fast(history), ")");
   if (now.best) return improving(history, what, -change);
   if (change < 0)
     return join("improving again by ", fixed(-change, 3), ", but epoch ", best.number, " was better (",
