@@ -255,6 +255,38 @@ class Generation(Case):
         self.refused(2, "temperature", "generate", "Life", *self.model, "--temperature", "-1")
         self.refused(2, "tokens", "generate", "Life", *self.model, "--tokens", "-1")
 
+    def test_generate_keeps_keys_and_values_in_fewer_bits(self):
+        call = ["generate", "Life knows", *self.model, "--tokens", "12"]
+        greedy = self.ok(*call)
+        self.assertEqual(self.ok(*call, "--cache", "f32"), greedy)
+        for kind in ("bf16", "f16", "int8"):
+            self.assertTrue(self.ok(*call, "--cache", kind).startswith("Life knows"))
+            self.assertEqual(self.ok(*call, "--cache", kind), self.ok(*call, "--cache", kind))
+        self.refused(2, "--cache f8: keys and values are kept as f32, bf16, f16 or int8", *call, "--cache", "f8")
+        self.refused(2, "--no-cache", *call, "--cache", "bf16", "--no-cache")
+
+    def test_generate_goes_on_with_many_lines(self):
+        lines = ["Life knows", "Art", "Life is short and art is long", "Time"]
+        file = write("prompts.txt", "\n".join(lines) + "\n\n")
+        for more in ([], ["--temperature", "1.2", "--seed", "5"], ["--cache", "int8"], ["--stop", "e"]):
+            call = ["generate", "--tokens", "9", *self.model, *more]
+            alone = [limpid(*call, line) for line in lines]  # one outgrows the context, and says so
+            for batch in ([], ["--batch", "1"], ["--batch", "3"]):
+                done = limpid(*call, "--lines", file, *batch)
+                self.assertEqual((done.returncode, done.stdout), (0, "\n".join(one.stdout for one in alone)))
+                self.assertEqual("outgrew" in done.stderr, any("outgrew" in one.stderr for one in alone))
+            objects = [json.loads(line) for line in self.ok(*call, "--lines", file, "--json").splitlines()]
+            self.assertEqual([o["prompt"] for o in objects], lines)
+            for line, held in zip(lines, objects):
+                steps = [json.loads(step) for step in self.ok(*call, line, "--json").splitlines()]
+                self.assertEqual(held["text"], steps[-1]["text"])
+                written = [step for step in steps[:-1]][:len(held["ids"])]
+                self.assertEqual(held["ids"], [step["token"] for step in written])
+                self.assertEqual(held["probabilities"], [step["probability"] for step in written])
+        self.refused(2, "--lines gives the texts", "generate", "Life", "--lines", file, *self.model)
+        for option in (["-o", "x.npz"], ["--watch"], ["--stats"], ["--samples", "2", "--temperature", "1"]):
+            self.refused(2, option[0] + " is of one text", "generate", "--lines", file, *self.model, *option)
+
     def test_generate_chooses_as_it_is_told(self):
         call = ["generate", "Life knows", *self.model, "--tokens", "12"]
         greedy = self.ok(*call)

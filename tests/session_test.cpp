@@ -136,6 +136,137 @@ TEST_P(ASession, GeneratesTheSameTokensAsWithoutOne) {
   }
 }
 
+// Of the numbers of `a` the largest distance from `b`, as a part of b's largest.
+double apart(const std::vector<float>& a, const std::vector<float>& b) {
+  double most = 0, difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    most = std::max<double>(most, std::abs(b[i]));
+    difference = std::max<double>(difference, std::abs(a[i] - b[i]));
+  }
+  return difference / most;
+}
+
+// Keys and values in fewer bits: near the numbers of f32, in less memory, and the same bits however the text
+// is cut.
+TEST_P(ASession, KeepsKeysAndValuesInFewerBits) {
+  const Model model = Model::fresh(GetParam().config, nullptr, 5);
+  const std::vector<int64_t> ids = drawn_ids(60, vocabulary_of(model.config()), 3);
+  const std::vector<float> exact = whole(model, ids);
+  Session floats = model.session();
+  floats.extend(ids);
+  // Roundings of a number: 2^-9 of bf16, 2^-12 of f16, 1/254 of the largest of a row in i8.
+  for (const auto& [type, bound, share] :
+       {std::tuple{DType::bf16, 0.02, 0.51}, {DType::f16, 0.004, 0.51}, {DType::i8, 0.04, 0.76}}) {
+    SCOPED_TRACE(name(type));
+    Session session = model.session_in(type);
+    const Tensor at_once = session.extend(ids);
+    const std::vector<float> logits(at_once.data<float>(), at_once.data<float>() + at_once.count());
+    EXPECT_LT(apart(logits, exact), bound);
+    EXPECT_GT(apart(logits, exact), 0) << "rounded numbers give others";
+    EXPECT_LT(static_cast<double>(session.bytes()), share * static_cast<double>(floats.bytes()));
+    for (uint64_t round = 0; round < 3; ++round) {
+      Random random(round, stream_named("cuts"));
+      session.clear();
+      Tensor last;
+      while (session.length() < 60) {
+        const int64_t first = session.length(),
+                      count = std::min<int64_t>(
+                          60 - first, 1 + static_cast<int64_t>(random.uniform() * (round == 0 ? 1 : 40)));
+        last = session.extend({ids.begin() + first, ids.begin() + first + count});
+      }
+      EXPECT_TRUE(same_bits(last, logits)) << "round " << round;
+    }
+    // Where heads look changes no bit of what they give.
+    session.clear();
+    std::vector<HeadLook> looks;
+    EXPECT_TRUE(same_bits(session.extend(ids, 3, looks), logits));
+    ASSERT_FALSE(looks.empty());
+    double sum = 0;
+    for (double weight : looks[0].weights) sum += weight;
+    EXPECT_GT(sum, 0);
+    EXPECT_LT(sum, 1.001);
+  }
+}
+
+// Texts of different lengths side by side: each has what it has alone, one that outgrows the context too.
+TEST_P(ASession, WritesManyTextsAsEachAlone) {
+  const Model model = Model::fresh(GetParam().config, nullptr, 6);
+  std::vector<std::vector<int64_t>> texts;
+  for (int64_t length : {3, 1, 47, 12, 64, 5, 30, 8})
+    texts.push_back(drawn_ids(length, vocabulary_of(model.config()), static_cast<uint64_t>(length)));
+  using Tokens = std::vector<std::pair<int64_t, double>>;
+  for (const auto& [type, temperature] :
+       {std::pair{DType::f32, 0.0}, {DType::f32, 1.3}, {DType::bf16, 0.0}, {DType::i8, 1.3}}) {
+    SCOPED_TRACE(join(name(type), ", temperature ", temperature));
+    GenerateOptions options;
+    options.tokens = 25;
+    options.sample.temperature = temperature;
+    options.cache_type = type;
+    options.ends = {2};  // some end early
+    std::vector<Tokens> alone;
+    std::vector<std::vector<int64_t>> ids;
+    for (const std::vector<int64_t>& text : texts) {
+      Tokens& tokens = alone.emplace_back();
+      ids.push_back(model.generate(
+          text, options, [&](const GeneratedToken& t) { tokens.push_back({t.id, t.probability}); }));
+    }
+    for (int64_t at_once : {1, 3, 8}) {
+      std::vector<Tokens> together(texts.size());
+      EXPECT_EQ(model.generate_batch(texts, options, at_once,
+                                     [&](size_t text, const GeneratedToken& t) {
+                                       together[text].push_back({t.id, t.probability});
+                                     }),
+                ids);
+      EXPECT_EQ(together, alone) << at_once << " at once";
+    }
+  }
+}
+
+TEST(Session, ABatchSaysWhatIsWrong) {
+  const auto call_error = [](auto work) { return error_of(work, Error::Kind::call); };
+  const Model model = Model::fresh(small_gpt(), nullptr, 8);
+  EXPECT_EQ(call_error([&] { model.generate_batch({{1}, {}}, {}); }),
+            "generate: no tokens given; give at least one");
+  EXPECT_EQ(call_error([&] { model.generate_batch({{1}}, {}, 0); }),
+            "generate: at_once is 0, expected at least 1");
+  EXPECT_TRUE(model.generate_batch({}, {}).empty());
+  Built net(small_gpt(), Purpose::predict, 2, 3, 5);
+  RunOptions options;
+  options.keep = {"logits"};
+  options.context.first_positions = {0, 1, 2};
+  EXPECT_EQ(call_error([&] { Engine(net.graph).run(net.views(), options); }),
+            "run: first_positions are 3 numbers, expected 2, one for each text of 'tokens' [B=2,T=3]");
+}
+
+TEST(Session, GrowsInFewerBits) {
+  GptConfig c = small_gpt();
+  c.context = 1200;
+  const Model model = Model::fresh(c, nullptr, 9);
+  const std::vector<int64_t> ids = drawn_ids(1100, c.vocabulary, 4);
+  for (DType type : {DType::bf16, DType::i8}) {
+    Session at_once = model.session_in(type), grown = model.session_in(type);
+    const Tensor expected = at_once.extend(ids);
+    Tensor last;
+    for (const auto& [first, end] : {std::pair{0, 200}, {200, 300}, {300, 1099}, {1099, 1100}})
+      last = grown.extend({ids.begin() + first, ids.begin() + end});
+    EXPECT_EQ(std::memcmp(last.raw(), expected.raw(), expected.bytes()), 0) << name(type);
+  }
+}
+
+TEST(Session, SaysWhichTypesThereAre) {
+  const auto call_error = [](auto work) { return error_of(work, Error::Kind::call); };
+  GptConfig c = small_gpt();
+  const Model model = Model::fresh(c, nullptr, 8);
+  EXPECT_EQ(call_error([&] { model.session_in(DType::i64); }),
+            "session: cache_type is of i64, expected f32, bf16, f16 or i8");
+  GenerateOptions options;
+  options.cache_type = DType::bf16;
+  options.cache = false;
+  EXPECT_EQ(call_error([&] { model.generate(std::vector<int64_t>{1}, options); }),
+            "generate: cache_type is bf16, but no keys and values are kept; let cache be true, or leave "
+            "cache_type f32");
+}
+
 // Longer than the blocks in which a text is read, and than the room at the beginning.
 TEST(Session, ReadsALongTextInBlocks) {
   for (const Causal& network : causal_networks()) {

@@ -6,30 +6,12 @@
 #include "core/utf8.h"
 #include "limpid/chat.h"
 #include "limpid/commands.h"
+#include "limpid/generate.h"
 #include "limpid/input.h"
 #include "limpid/model.h"
 #include "limpid/watch.h"
 
 namespace limpid::command {
-
-namespace {
-
-struct GenerateCall {
-  std::optional<std::string> text;
-  ModelCall model;
-  bool json = false, stats = false, watch = false;
-  std::string out;  // where the trace is kept
-  bool chat = false;
-  std::optional<std::string> system;  // message of a chat
-  int64_t samples = 1;
-  GenerateOptions options;
-};
-
-// What the model reads, and what is written behind it or beside it.
-struct Written {
-  std::string shown;  // the text that is printed before what is written
-  std::vector<int64_t> prompt, source, text;
-};
 
 Written begun(const Model& model, const GenerateCall& call, const std::string& given) {
   Written w;
@@ -51,13 +33,22 @@ Written begun(const Model& model, const GenerateCall& call, const std::string& g
   return w;
 }
 
-// JSON is UTF-8; bytes that are not are written as numbers.
-Json text_json(const std::string& text) {
+Json json_of_text(const std::string& text) {
   if (is_utf8(text)) return text;
   Json bytes = Json::array();
   for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
   return bytes;
 }
+
+Json settings_json(const GenerateOptions& options) {
+  const SampleOptions& sample = options.sample;
+  return {{"tokens", options.tokens}, {"temperature", sample.temperature},
+          {"top_k", sample.top_k},    {"top_p", sample.top_p},
+          {"min_p", sample.min_p},    {"repetition_penalty", sample.repetition_penalty},
+          {"seed", options.seed}};
+}
+
+namespace {
 
 // When tokens came.
 class Stopwatch {
@@ -92,20 +83,14 @@ void generate_json(const Model& model, const std::string& given, const Written& 
   model.generate(begun.prompt, options, [&](const GeneratedToken& token) {
     on_token(token);
     written += token.piece;
-    Json json = {{"token", token.id}, {"text", text_json(token.piece)}, {"probability", token.probability}};
+    Json json = {
+        {"token", token.id}, {"text", json_of_text(token.piece)}, {"probability", token.probability}};
     if (options.watch > 0) json["heads"] = looks_json(token.looks);
     line(json);
   });
-  const SampleOptions& sample = options.sample;
-  line({{"prompt", text_json(given)},
-        {"text", text_json(written)},
-        {"tokens", options.tokens},
-        {"temperature", sample.temperature},
-        {"top_k", sample.top_k},
-        {"top_p", sample.top_p},
-        {"min_p", sample.min_p},
-        {"repetition_penalty", sample.repetition_penalty},
-        {"seed", options.seed}});
+  Json whole = {{"prompt", json_of_text(given)}, {"text", json_of_text(written)}};
+  whole.update(settings_json(options));
+  line(whole);
 }
 
 // The text as it comes.
@@ -144,10 +129,27 @@ void generate_watched(const Model& model, const Written& given, const GenerateOp
   print(join(begun ? "\n" : "", terminal.output ? tame(text) : text, "\n"));
 }
 
+DType cache_type(const std::string& word) {
+  for (const auto& [type, name] :
+       {std::pair{DType::f32, "f32"}, {DType::bf16, "bf16"}, {DType::f16, "f16"}, {DType::i8, "int8"}})
+    if (word == name) return type;
+  fail_call("--cache ", word, ": keys and values are kept as f32, bf16, f16 or int8");
+}
+
 void check(const GenerateCall& call) {
+  if (!call.options.cache && cache_type(call.cache) != DType::f32)
+    fail_call("--cache ", call.cache, ": with --no-cache none are kept; leave one of them out");
   if (!call.out.empty() && !call.out.ends_with(".safetensors") && !call.out.ends_with(".npz"))
     fail_call("-o ", call.out, ": a trace is kept as .safetensors or .npz; give a name that ends so");
   if (call.system && !call.chat) fail_call("--system is for --chat; add it, or leave --system out");
+  if (!call.lines.empty()) {
+    if (call.text) fail_call("--lines gives the texts; leave that of the call out");
+    for (const auto& [given, option] : {std::pair{!call.out.empty(), "-o"},
+                                        {call.watch, "--watch"},
+                                        {call.stats, "--stats"},
+                                        {call.samples != 1, "--samples"}})
+      if (given) fail_call(option, " is of one text; leave it or --lines out");
+  }
   if (call.samples == 1) return;
   if (call.options.sample.temperature == 0)
     fail_call("--samples ", call.samples,
@@ -192,11 +194,19 @@ void generate_one(const GenerateCall& call, const Model& model, const std::strin
 // Each sample's draws start from a seed of its own, the next number.
 void generate(const GenerateCall& call, const Terminal& terminal) {
   check(call);
-  const std::string given = text_of(call.text);
+  const std::vector<std::string> lines =
+      call.lines.empty() ? std::vector<std::string>{} : lines_of(call.lines);
+  const std::string given = call.lines.empty() ? text_of(call.text) : "";
   const Model model = open_model(call.model);
   if (!model.tokenizer()) fail_call("this model has no tokenizer; give it as --tokenizer FILE");
+  if (!call.lines.empty()) {
+    GenerateOptions options = call.options;
+    options.cache_type = cache_type(call.cache);
+    return generate_lines(call, model, lines, options, terminal);
+  }
   for (int64_t i = 0; i < call.samples; ++i) {
     GenerateOptions options = call.options;
+    options.cache_type = cache_type(call.cache);
     options.seed += static_cast<uint64_t>(i);
     if (i > 0 && !call.json) print("\n");
     generate_one(call, model, given, std::move(options), terminal);
@@ -211,6 +221,13 @@ Work add_generate(CLI::App& app) {
   sub->add_option("TEXT", call->text,
                   "The text to go on with; @FILE reads it from a file, - or nothing from standard input.")
       ->type_name("");
+  sub->add_option("--lines", call->lines,
+                  "Each line of this file is a text to go on with (empty ones are skipped): as each alone, "
+                  "but many side by side, which read the weights once; with --json an object a line.")
+      ->type_name("FILE");
+  sub->add_option("--batch", call->batch, "With --lines: so many texts side by side (16).")
+      ->check(CLI::Range(1, 1 << 16).description(""))
+      ->type_name("N");
   sub->add_option("--tokens", call->options.tokens, "How many tokens to write (64).")->type_name("N");
   sub->add_option("--temperature", call->options.sample.temperature,
                   "0 always takes the likeliest token; 1 draws with the model's own probabilities; more is "
@@ -252,6 +269,10 @@ Work add_generate(CLI::App& app) {
   sub->add_flag("--stats", call->stats,
                 "Prints to standard error how long the first token took, and how many came in a second after "
                 "it.");
+  sub->add_option("--cache", call->cache,
+                  "How keys and values of the text so far are kept: f32, bf16, f16 (half of the memory), or "
+                  "int8 with a scale for each row of a head (about a quarter) (f32).")
+      ->type_name("TYPE");
   sub->add_flag("!--no-cache", call->options.cache,
                 "Reads the whole text again for every token: the same tokens, later.");
   sub->add_option("--seed", call->options.seed,

@@ -103,6 +103,15 @@ std::map<std::string, StorableMatrix> storable_parameters(const Graph&);
 
 // ---- running -------------------------------------------------------------------------------------
 
+/// A room of append() that is kept in fewer bits than f32.
+struct Room {
+  // [B,S,G,D] without gaps: bf16, f16 or i8 (or f32); what is appended is rounded to nearest, ties to even.
+  View rows;
+  View scales;  // with i8, f32 [B,S,G] without gaps: a number is its integer times its row's and head's scale
+};
+/// f32, bf16, f16 or i8: what rooms may be of.  Throws Error{call} for any other type, naming `what`.
+void require_room_type(const char* what, DType);
+
 struct RunOptions {
   bool plain = false;                // every stage by its operation's reference
   DType real = DType::f32;           // f64: everything in double (then always plain)
@@ -120,6 +129,10 @@ struct RunOptions {
   // embedding read them as they are, with the bits of their f32 numbers; for anything else that reads one it
   // is expanded for this run.
   const std::map<std::string, StoredMatrix>* stored = nullptr;
+  // Rooms that are kept in fewer bits, by the input's name, in place of those in run's `values`; they outlive
+  // the run.  Attention reads them as they are, by the kernel of fused::decode where that has all its terms:
+  // a row's bits do not depend on how a text was cut into runs.  Not plain, and not in double.
+  std::map<std::string, Room> rooms;
   // Called on the calling thread before each step of the run, with the share of the work that is done (0 to
   // 1) and the stage or group that comes next; empty: not.
   std::function<void(double done, const std::string& next)> progress;

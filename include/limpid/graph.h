@@ -113,6 +113,12 @@ struct RunContext {
   /// The position of the run's first row (t = 0): more than 0 where runs before it have computed the rows
   /// before, and kept their keys and values (append).
   int64_t first_position = 0;
+  /// Of each text of the batch its own [B], in place of first_position; empty: they are all the same.
+  std::vector<int64_t> first_positions = {};
+
+  int64_t first_of(int64_t b) const {
+    return first_positions.empty() ? first_position : first_positions[static_cast<size_t>(b)];
+  }
 };
 
 /// What a stage is in the textbook figure; colours follow it, the same on every surface.

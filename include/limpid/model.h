@@ -145,6 +145,10 @@ struct GenerateOptions {
   /// Keys and values of the text so far are kept, where the network allows it: the same tokens with the same
   /// bits, and each costs what one token costs.  false: the text is read from its beginning for every token.
   bool cache = true;
+  /// Of the keys and values that are kept.  f32: the bits of a run of the whole text.  bf16 and f16 take half
+  /// of the memory, i8 with a scale for each row of a head about a quarter: each number is rounded once, and
+  /// the same call gives the same bits, however the text is cut into runs.
+  DType cache_type = DType::f32;
   /// So many of the largest weights of every head are gathered at each step, by the kernel while it runs; 0:
   /// none.
   int64_t watch = 0;
@@ -328,6 +332,14 @@ class Model {
   std::vector<int64_t> generate(const std::vector<int64_t>& tokens, const GenerateOptions&,
                                 const std::function<void(const GeneratedToken&)>& on_token = {}) const;
 
+  /// The same of several texts of any lengths, `at_once` of them side by side: the weights are read once for
+  /// all.  Each has the tokens, with the bits, that it has alone.  Texts of an encoder-decoder, with `watch`,
+  /// or of a network that cannot keep keys and values, are written one after another.  `on_token` may be
+  /// called for any text that is being written.
+  std::vector<std::vector<int64_t>> generate_batch(
+      const std::vector<std::vector<int64_t>>& texts, const GenerateOptions&, int64_t at_once = 16,
+      const std::function<void(size_t text, const GeneratedToken&)>& on_token = {}) const;
+
   /// Can keys and values be kept?  A causal network of tokens can, but for rotary angles that change with the
   /// text's length (dynamic scaling) and relative keys.
   bool can_extend() const;
@@ -336,6 +348,8 @@ class Model {
   /// The same of an encoder-decoder, beside a source: its encoder runs once.  The first token to extend by is
   /// Writing::start.
   Session session(const std::vector<int64_t>& source) const;
+  /// Either, with keys and values of a type of the caller's (GenerateOptions::cache_type).
+  Session session_in(DType cache_type, const std::vector<int64_t>& source = {}) const;
 
   /// Throws Error{call} for a text of fewer than two tokens, a network that does not predict the next token,
   /// or one that sees the tokens it would predict.

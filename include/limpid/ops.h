@@ -75,11 +75,12 @@ struct RotaryScalingOptions {
 RotaryOptions scaled(RotaryOptions, const RotaryScalingOptions&);
 
 /// The angles of rotary positions (Su 2021): x [B,T,...] (for T) -> outputs "cos", "sin" [T,E], E = width
-/// / 2, times the magnitude.
-Stage rotary_angles(const Scope& in, Stage x, const RotaryOptions&);
+/// / 2, times the magnitude.  With `texts` [B,T,E], so that texts may begin at positions of their own
+/// (RunContext::first_positions).
+Stage rotary_angles(const Scope& in, Stage x, const RotaryOptions&, bool texts = false);
 
-/// Turns each pair of numbers of a head by its position's angle: x [B,T,H,D] (or S, G), cos and sin [P,E],
-/// optionally positions [B,T] (i64; 0, 1, 2, ... when left out) -> as x.
+/// Turns each pair of numbers of a head by its position's angle: x [B,T,H,D] (or S, G), cos and sin [P,E]
+/// or [B,T,E], optionally positions [B,T] (i64; 0, 1, 2, ... when left out) -> as x.
 Stage rotary(const Scope& in, Stage x, Stage cos, Stage sin, const RotaryOptions&, Stage positions = {});
 
 /// Adds -slope(h) * (t + first_query - s) to scores [B,H,T,S] (Press 2021; slopes 2^(-8 (h+1) / H) for H a

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/threads.h"
 #include "engine/fast.h"
@@ -202,8 +203,12 @@ void linear_bias_gradient(const Operation&, Inputs in, Outputs out, const RunCon
 template <bool k_back>
 void rotary(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
   const Shape& x = in[0].shape();
-  if (in.size() > 3 || in[1].shape()[0].size < x[1].size) return op.run(in, out, context);
+  const bool texts = in[1].shape().rank() == 3;  // every text has angles of its own
+  if (in.size() > 3 || (!texts && in[1].shape()[0].size < x[1].size)) return op.run(in, out, context);
+  std::vector<int64_t> positions(texts ? static_cast<size_t>(x[0].size * x[1].size) : 0);
+  std::iota(positions.begin(), positions.end(), int64_t{0});
   kernels::Rotary k;
+  if (texts) k.positions = positions.data();
   const auto at = [](const std::vector<int64_t>& strides) -> kernels::HeadStrides {
     return {strides[0], strides[1], strides[2]};
   };

@@ -2,6 +2,7 @@
 
 #include "engine/edit.h"
 #include "engine/observe.h"
+#include "engine/rooms.h"
 
 namespace limpid {
 
@@ -12,7 +13,8 @@ RunResult OneRun::run() {
     if (plan_.sliced.count(value)) shape[shape.find(Axis::T)].size = plan_.length;
   }
   for (int value : plan_.needed_inputs)
-    if (!request_.stored.count(value) || request_.looks_at(value)) look(value, read(value), {});
+    if ((!request_.stored.count(value) && !room_of(value)) || request_.looks_at(value))
+      look(value, read(value), {});
   double whole = 0, done = 0;
   for (const Plan::Step& step : plan_.steps) whole += options_.progress ? work_of(step) : 0;
   for (const Plan::Step& step : plan_.steps) {
@@ -45,7 +47,7 @@ View OneRun::place(int value) const {
 }
 
 ConstView OneRun::read(int value) const {
-  if (request_.stored.count(value)) return expanded(value);
+  if (request_.stored.count(value) || request_.rooms.count(value)) return expanded(value);
   return plan_.places[static_cast<size_t>(value)].used ? place(value) : bound_[static_cast<size_t>(value)];
 }
 
@@ -73,12 +75,35 @@ const StoredMatrix* OneRun::stored_for(const Plan::Step& step, const StageInfo& 
 
 ConstView OneRun::expanded(int value) const {
   const auto [found, is_new] = expanded_.try_emplace(value);
-  if (is_new) {
+  if (is_new && request_.rooms.count(value)) {
+    const Room& room = *request_.rooms.at(value);
+    found->second = rows_in(room, 0, room.rows.shape()[1].size);
+    found->second.reshape(plan_.shapes[static_cast<size_t>(value)]);
+  } else if (is_new) {
     found->second = request_.stored.at(value)->to_tensor();
     if (options_.real != DType::f32) found->second = found->second.to(options_.real);
     found->second.reshape(plan_.shapes[static_cast<size_t>(value)]);
   }
   return std::as_const(found->second).view();
+}
+
+const Room* OneRun::room_of(int value) const {
+  const int same = plan_.places[static_cast<size_t>(value)].same_as;
+  const auto found = request_.rooms.find(same < 0 ? value : same);
+  return found == request_.rooms.end() ? nullptr : found->second;
+}
+
+// What was read of the room before is no longer so; and what somebody looks at is not kept beside it.
+void OneRun::append_to_room(const StageInfo& stage, const Room& room) {
+  const int value = stage.outputs[0];
+  if (request_.edits.count(value))
+    fail_call("edit: '", graph_.value(value).name, "' is kept as ", name(room.rows.dtype()),
+              "; edit what is appended, or keep it in f32");
+  run_as(stage, [&] { append_to(room, read(stage.inputs[1]), options_.context); });
+  expanded_.erase(stage.inputs[0]);
+  if (!request_.looks_at(value)) return;
+  look(value, read(value), {});
+  expanded_.erase(stage.inputs[0]);
 }
 
 OneRun::Call OneRun::call(const Plan::Step& step, const std::vector<int>& inputs,
@@ -97,6 +122,10 @@ OneRun::Call OneRun::call(const Plan::Step& step, const std::vector<int>& inputs
 void OneRun::run_one(const Plan::Step& step) {
   const StageInfo& stage = graph_.stage(step.stage);
   if (!step.finish.empty()) return run_chain(step, stage);
+  if (const Room* room = stage.inputs.empty() ? nullptr : room_of(stage.inputs[0])) {
+    append_to_room(stage, *room);
+    return;
+  }
   const bool moves_nothing = plan_.places[static_cast<size_t>(stage.outputs[0])].same_as >= 0;
   const StoredMatrix* stored = stored_for(step, stage);
   const Call c = call(step, stage.inputs, stage.outputs, stored != nullptr);
@@ -134,15 +163,44 @@ void OneRun::run_chain(const Plan::Step& step, const StageInfo& stage) {
   }
 }
 
+bool OneRun::looks_inside(int group) const {
+  return watched_in(group) >= 0 || std::any_of(plan_.inside.begin(), plan_.inside.end(), [&](int value) {
+           return graph_.stage(graph_.value(value).stage).group == group;
+         });
+}
+
+void OneRun::run_group_kernel(const Plan::Step& step, const Call& c, GroupWatch* watch) {
+  const GroupInfo& group = graph_.groups()[static_cast<size_t>(step.group)];
+  const Room *keys = group.inputs.size() > 2 ? room_of(group.inputs[1]) : nullptr,
+             *values = keys ? room_of(group.inputs[2]) : nullptr;
+  if (!keys || !values) return step.group_kernel(group, c.in, c.out, options_.context, watch);
+  attention_in_rooms(group, c.in, *keys, *values, c.out, options_.context);
+  if (!watch) return;
+  // The weights are watched in a pass of their own: it changes no bit of the outputs.
+  std::vector<Tensor> aside;
+  Call other = c;
+  for (View& out : other.out) out = aside.emplace_back(out.dtype(), out.shape()).view();
+  step.group_kernel(group, other.in, other.out, options_.context, watch);
+}
+
 void OneRun::run_group(const Plan::Step& step) {
   const GroupInfo& group = graph_.groups()[static_cast<size_t>(step.group)];
-  Call c = call(step, group.inputs, group.outputs);
+  Call c;
+  for (int value : group.inputs) {
+    if (room_of(value) && !looks_inside(step.group))  // its shape alone
+      c.in.emplace_back(options_.real, plan_.shapes[static_cast<size_t>(value)], nullptr);
+    else
+      c.in.push_back(read_by(step, value));
+  }
+  for (int value : group.outputs) c.out.push_back(place(value));
   const int weights = watched_in(step.group);
   GroupWatch watch;
   if (weights >= 0)
     watch = watch_room(request_.streamed.at(weights), plan_.shapes[static_cast<size_t>(weights)]);
-  step.group_kernel(group, c.in, c.out, options_.context, weights < 0 ? nullptr : &watch);
+  run_group_kernel(step, c, weights < 0 ? nullptr : &watch);
   run_beside(step.group, group, c, weights, watch);
+  for (int value : group.inputs)
+    if (room_of(value)) expanded_.erase(plan_.places[static_cast<size_t>(value)].same_as);
   if (weights >= 0)
     hand_over(std::move(watch), graph_.value(weights).name, plan_.shapes[static_cast<size_t>(weights)],
               result_.values);

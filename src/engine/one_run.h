@@ -48,10 +48,17 @@ class OneRun {
   // The matrix that a stage reads as it is stored, or null.
   const StoredMatrix* stored_for(const Plan::Step& step, const StageInfo& stage) const;
   ConstView expanded(int value) const;
+  // The room of fewer bits that this value is, or is a view of; or null.
+  const Room* room_of(int value) const;
+  void append_to_room(const StageInfo& stage, const Room& room);
   void run_one(const Plan::Step& step);
   // A stage and those that finish its first output.
   void run_chain(const Plan::Step& step, const StageInfo& stage);
   void run_group(const Plan::Step& step);
+  // Its kernel, or, where keys and values lie in rooms of fewer bits, that of these.
+  void run_group_kernel(const Plan::Step& step, const Call& c, GroupWatch* watch);
+  // Are values inside of the group wanted?
+  bool looks_inside(int group) const;
   // The weights of this group that are watched while it runs, or -1.
   int watched_in(int group) const;
   // Multiply-adds of a step, roughly: what its outputs hold times how many numbers each is a sum of.
@@ -92,7 +99,8 @@ class OneRun {
   std::byte* arena_;
   std::vector<ConstView> bound_;
   std::map<int, Tensor> gathered_;  // rows of values of which more are computed than a sliced step reads
-  mutable std::map<int, Tensor> expanded_;  // stored matrices that something reads as tensors
+  // Stored matrices, and rooms of fewer bits, that something reads as tensors.
+  mutable std::map<int, Tensor> expanded_;
   RunResult result_;
 };
 

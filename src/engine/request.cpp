@@ -5,6 +5,7 @@
 
 #include "engine/edit.h"
 #include "engine/observe.h"
+#include "engine/rooms.h"
 #include "tensor/overlap.h"
 
 namespace limpid {
@@ -49,6 +50,7 @@ Request request_of(const Graph& graph, const RunOptions& options) {
                   graph.value(value).shape.text());
       w.stored[value] = &matrix;
     }
+  w.rooms = rooms_of(graph, options);
   for (const Observation& o : options.observe)
     for (int value : values_matching(graph, o.pattern, "observe")) {
       if (o.depth == Depth::shape || o.depth == Depth::full || o.depth == Depth::summary) {
@@ -104,6 +106,17 @@ std::map<int, ConstView> bind(const Graph& graph, const std::map<std::string, Co
     bound[id] = view;
   }
   return bound;
+}
+
+void require_positions(const Graph& graph, const std::map<int, Shape>& given, const RunContext& context) {
+  const auto count = static_cast<int64_t>(context.first_positions.size());
+  if (count == 0) return;
+  for (const auto& [id, shape] : given) {
+    const int axis = graph.value(id).shape.find(Axis::B);
+    if (axis >= 0 && shape[axis].size != count)
+      fail_call("run: first_positions are ", count, " numbers, expected ", shape[axis].size,
+                ", one for each text of '", graph.value(id).name, "' ", shape.text());
+  }
 }
 
 void require_fits(const Graph& graph, const Plan& plan, int value, const View& view, DType real) {

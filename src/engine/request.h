@@ -20,6 +20,7 @@ struct Request {
   std::map<int, std::vector<const Edit*>> edits;
   std::map<int, View> into;
   std::map<int, const StoredMatrix*> stored;
+  std::map<int, const Room*> rooms;
 
   /// Are the numbers of an input or parameter wanted?
   bool looks_at(int value) const {
@@ -38,6 +39,8 @@ std::vector<int64_t> resolved(const std::vector<int64_t>& places, int64_t size);
 
 /// The values the caller binds.  Throws Error{call} naming one that the graph does not have so.
 std::map<int, ConstView> bind(const Graph&, const std::map<std::string, ConstView>& values);
+/// Of texts that begin at positions of their own there is one for each.
+void require_positions(const Graph&, const std::map<int, Shape>& given, const RunContext&);
 /// The same numbers in the type of the run, under the graph's axis names; `kept` owns what had to be copied.
 ConstView in_run_type(const Value&, const ConstView&, DType real, std::vector<Tensor>& kept);
 

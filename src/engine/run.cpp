@@ -127,9 +127,14 @@ RunResult Engine::run(const std::map<std::string, ConstView>& values, const RunO
       fail_call("run: '", graph.value(id).name, "' is given twice, as numbers and as it is stored");
     shapes[id] = graph.value(id).shape;
   }
+  for (const auto& [id, room] : request.rooms) {
+    if (bound.count(id)) fail_call("run: '", graph.value(id).name, "' is given twice, in f32 and as a room");
+    shapes[id] = room->rows.shape();
+  }
+  require_positions(graph, shapes, options.context);
   const Plan& plan = impl_->plan_for(shapes, plan_request);
   for (int id : plan.needed_inputs)
-    if (!bound.count(id) && !request.stored.count(id))
+    if (!bound.count(id) && !request.stored.count(id) && !request.rooms.count(id))
       fail_call("run: '", graph.value(id).name, "' ", graph.value(id).shape.text(), " is missing");
 
   for (const auto& [value, view] : request.into) require_fits(graph, plan, value, view, options.real);

@@ -2,72 +2,12 @@
 #include <algorithm>
 
 #include "model/impl.h"
-#include "model/look.h"
-#include "model/sample.h"
+#include "model/session.h"
+#include "model/writer.h"
 
 namespace limpid {
 
 namespace {
-
-std::vector<float> numbers(const float* first, int64_t count) { return {first, first + count}; }
-
-// The logits after the tokens of a text, of which only the latest are read where it outgrew the context.
-class NextLogits {
- public:
-  /// `source`: what an encoder-decoder writes beside, else nothing.
-  NextLogits(const Model& model, const std::vector<int64_t>& source, const GenerateOptions& options)
-      : model_(model), source_(source), options_(options), context_(context_of(model.config())) {
-    if (options.cache && model.can_extend())
-      session_.emplace(source.empty() ? model.session() : model.session(source));
-  }
-
-  /// Where every head looked, with GenerateOptions::watch.
-  std::vector<HeadLook> looks;
-
-  std::vector<float> operator()(const std::vector<int64_t>& ids) {
-    const auto count = static_cast<int64_t>(ids.size()), window = std::min(context_, count);
-    if (window < count && !std::exchange(slides_, true) && options_.on_slide) options_.on_slide(context_);
-    if (!session_) return whole({ids.end() - window, ids.end()}, count - window);
-    // Behind a window that has moved every position is another one: the text is read anew.
-    if (slides_) session_->clear();
-    const std::vector<int64_t> latest = {ids.end() - window + session_->length(), ids.end()};
-    const Tensor logits =
-        options_.watch > 0 ? session_->extend(latest, options_.watch, looks) : session_->extend(latest);
-    for (HeadLook& look : looks)
-      if (!look.attention.ends_with("cross_attn"))
-        for (int64_t& key : look.keys) key += count - window;
-    return numbers(logits.data<float>(), logits.count());
-  }
-
- private:
-  std::vector<float> whole(const std::vector<int64_t>& seen, int64_t first) {
-    TokenBatch batch = {{seen}, {}};
-    if (!source_.empty()) batch.sources = {source_};
-    RunOptions run;
-    run.observe = {{"logits", Depth::rows, 0, {-1}}};
-    if (options_.watch > 0) observe_looks(model_.graph(), options_.watch, run.observe);
-    const RunResult result = model_.run(batch, run);
-    if (options_.watch > 0) looks = looks_of(model_.graph(), result, options_.watch, first);
-    const Tensor& logits = result["logits@rows"];
-    const int64_t vocabulary = logits.shape().size(Axis::V);
-    return numbers(logits.data<float>() + logits.count() - vocabulary, vocabulary);
-  }
-
-  const Model& model_;
-  const std::vector<int64_t>& source_;
-  const GenerateOptions& options_;
-  int64_t context_;
-  std::optional<Session> session_;
-  bool slides_ = false;
-};
-
-// Where a text stands when the model takes over, and where it ends.
-struct Begun {
-  std::vector<int64_t> ids;      // what the decoder reads
-  std::vector<int64_t> source;   // what an encoder-decoder writes beside
-  std::optional<int64_t> first;  // the token that comes next in any case
-  std::vector<int64_t> ends, never;
-};
 
 Begun continued(const std::vector<int64_t>& tokens, const Tokenizer* tokenizer) {
   Begun out = {tokens, {}, {}, {}, {}};
@@ -109,51 +49,147 @@ std::string Model::generate(const std::string& text, const GenerateOptions& opti
   return written;
 }
 
-std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const GenerateOptions& options,
-                                     const std::function<void(const GeneratedToken&)>& on_token) const {
+namespace {
+
+void check_options(const Model& model, const GenerateOptions& options) {
   check(options.sample);
-  check_goes_on(config());
+  check_goes_on(model.config());
   if (options.tokens < 0) fail_call("generate: tokens is ", options.tokens, ", expected 0 or more");
-  if (tokens.empty()) fail_call("generate: no tokens given; give at least one");
   if (options.watch < 0) fail_call("generate: watch is ", options.watch, ", expected 0 or more");
+  require_room_type("generate: cache_type", options.cache_type);
+  if (options.cache_type != DType::f32 && !(options.cache && model.can_extend()))
+    fail_call("generate: cache_type is ", name(options.cache_type), ", but ",
+              options.cache ? "this network cannot keep keys and values"
+                            : "no keys and values are kept; let cache be true",
+              ", or leave cache_type f32");
   for (const std::string& stop : options.stop)
     if (stop.empty()) fail_call("generate: a stop string is empty; give at least one character");
-  const Tokenizer* tokenizer = impl_->tokenizer.get();
-  if (!options.stop.empty() && !tokenizer)
+  if (!options.stop.empty() && !model.tokenizer())
     fail_call("generate: stop strings need a tokenizer, and this model has none");
-  Begun begun = reads_source(config()) ? beside(tokens, impl_->writing()) : continued(tokens, tokenizer);
+}
+
+}  // namespace
+
+TextWriter Model::Impl::writer(const std::vector<int64_t>& tokens, const GenerateOptions& options,
+                               OnToken on_token) const {
+  if (tokens.empty()) fail_call("generate: no tokens given; give at least one");
+  Begun begun = reads_source(config) ? beside(tokens, writing()) : continued(tokens, tokenizer.get());
   begun.ends.insert(begun.ends.end(), options.ends.begin(), options.ends.end());
-  std::vector<int64_t>& ids = begun.ids;
-  const size_t given = ids.size();
-  Random random(options.seed, stream_named("generate"));
-  // The tokens given first: what follows reads as it does behind them (a space, the rest of a character).
-  std::optional<StreamDecoder> text;
-  if (tokenizer) text.emplace(*tokenizer);
-  for (int64_t id : ids)
-    if (text && begun.source.empty()) text->push(id);
-  NextLogits next(*this, begun.source, options);
-  StopStrings stops(options.stop);
   // Beside a source a text does not go on from its latest tokens: it ends with the positions there are.
   int64_t most = options.tokens;
-  if (!begun.source.empty()) most = std::min(most, context_of(config()) - 1);
-  for (int64_t n = 0; n < most && !stops.stopped(); ++n) {
-    std::vector<float> logits = next(ids);
-    exclude(logits, begun.never);
-    const int64_t chosen = n == 0 && begun.first ? *begun.first : choose(logits, ids, options.sample, random);
-    if (options.stop_at_end && std::count(begun.ends.begin(), begun.ends.end(), chosen) > 0) {
-      // What was held back, as the beginning of a stop string, is text after all.
-      if (const std::string held = stops.finish(); on_token && !held.empty())
-        on_token({chosen, held, probability(logits, chosen)});
-      break;
+  if (!begun.source.empty()) most = std::min(most, context_of(config) - 1);
+  return TextWriter(std::move(begun), tokenizer.get(), options, most, std::move(on_token));
+}
+
+std::vector<int64_t> Model::generate(const std::vector<int64_t>& tokens, const GenerateOptions& options,
+                                     const std::function<void(const GeneratedToken&)>& on_token) const {
+  check_options(*this, options);
+  TextWriter writer = impl_->writer(tokens, options, on_token);
+  write_alone(*this, writer, options);
+  return writer.written();
+}
+
+// ---- several texts ---------------------------------------------------------------------------------
+
+namespace {
+
+// Texts that grow side by side, each in a row of keys and values of its own.
+class TextBatch {
+ public:
+  TextBatch(const Model& model, std::vector<TextWriter>& writers, const GenerateOptions& options,
+            int64_t at_once)
+      : model_(model),
+        writers_(writers),
+        options_(options),
+        context_(context_of(model.config())),
+        state_(model, at_once, {}, options.cache_type),
+        at_once_(static_cast<size_t>(at_once)) {}
+
+  void run() {
+    for (;;) {
+      while (rows_.size() < at_once_ && next_ < writers_.size()) begin(next_++);
+      if (rows_.empty()) return;
+      step();
+      end_rows();
     }
-    ids.push_back(chosen);
-    std::string piece = text ? text->push(chosen) : "";
-    if (text && n + 1 == most) piece += text->finish();
-    piece = stops.push(piece);
-    if (n + 1 == most) piece += stops.finish();
-    if (on_token) on_token({chosen, piece, probability(logits, chosen), next.looks});
   }
-  return {ids.begin() + static_cast<std::ptrdiff_t>(given), ids.end()};
+
+ private:
+  TextWriter& writer(size_t row) { return writers_[rows_[row]]; }
+
+  // Reads what the text begins with, as it would be read alone.
+  void begin(size_t text) {
+    TextWriter& writer = writers_[text];
+    if (writer.done()) return;
+    const auto count = static_cast<int64_t>(writer.ids().size());
+    if (count > context_) return write_alone(model_, writer, options_);
+    const auto row = static_cast<int64_t>(rows_.size());
+    state_.clear_row(row);
+    give(writer, state_.extend_rows(row, Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, count}}, writer.ids())),
+         0);
+    if (writer.done()) return;
+    rows_.push_back(text);
+    end_rows();
+  }
+
+  // The next token of every row.
+  void step() {
+    std::vector<int64_t> latest;
+    for (size_t row = 0; row < rows_.size(); ++row) latest.push_back(writer(row).ids().back());
+    const Tensor logits = state_.extend_rows(
+        0, Tensor::of<int64_t>({{Axis::B, static_cast<int64_t>(latest.size())}, {Axis::T, 1}}, latest));
+    for (size_t row = 0; row < rows_.size(); ++row) give(writer(row), logits, static_cast<int64_t>(row));
+  }
+
+  static void give(TextWriter& writer, const Tensor& logits, int64_t row) {
+    const int64_t vocabulary = logits.shape().size(Axis::V);
+    const float* const first = logits.data<float>() + row * vocabulary;
+    writer.take({first, first + vocabulary}, {});
+  }
+
+  // The last row takes the place of one that has ended, or that has outgrown the context.
+  void end_rows() {
+    for (size_t row = rows_.size(); row-- > 0;) {
+      const bool outgrown = state_.length(static_cast<int64_t>(row)) == context_;
+      if (!writer(row).done() && !outgrown) continue;
+      const size_t text = rows_[row], last = rows_.size() - 1;
+      if (row != last) state_.copy_row(static_cast<int64_t>(last), static_cast<int64_t>(row));
+      rows_[row] = rows_[last];
+      rows_.pop_back();
+      if (!writers_[text].done()) write_alone(model_, writers_[text], options_);
+    }
+  }
+
+  const Model& model_;
+  std::vector<TextWriter>& writers_;
+  const GenerateOptions& options_;
+  int64_t context_;
+  SessionState state_;
+  size_t at_once_, next_ = 0;
+  std::vector<size_t> rows_;  // which text a row is
+};
+
+}  // namespace
+
+std::vector<std::vector<int64_t>> Model::generate_batch(
+    const std::vector<std::vector<int64_t>>& texts, const GenerateOptions& options, int64_t at_once,
+    const std::function<void(size_t text, const GeneratedToken&)>& on_token) const {
+  check_options(*this, options);
+  if (at_once < 1) fail_call("generate: at_once is ", at_once, ", expected at least 1");
+  std::vector<TextWriter> writers;
+  for (size_t i = 0; i < texts.size(); ++i)
+    writers.push_back(impl_->writer(texts[i], options, [&on_token, i](const GeneratedToken& token) {
+      if (on_token) on_token(i, token);
+    }));
+  if (options.cache && options.watch == 0 && can_extend() && !reads_source(config())) {
+    const auto rows = std::min(at_once, static_cast<int64_t>(texts.size()));
+    if (rows > 0) TextBatch(*this, writers, options, rows).run();
+  } else {
+    for (TextWriter& writer : writers) write_alone(*this, writer, options);
+  }
+  std::vector<std::vector<int64_t>> written;
+  for (const TextWriter& writer : writers) written.push_back(writer.written());
+  return written;
 }
 
 }  // namespace limpid

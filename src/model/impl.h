@@ -7,6 +7,8 @@
 
 namespace limpid {
 
+class TextWriter;
+
 struct LIMPID_LOCAL Model::Impl {
   Impl(NetworkConfig, std::shared_ptr<const Tokenizer>, std::string title);
 
@@ -31,6 +33,10 @@ struct LIMPID_LOCAL Model::Impl {
   void expand();
   std::mutex mutex;  // of expanded_ and towers
   std::map<std::string, Tensor> expanded_;
+
+  /// A text that goes on from these tokens, or is written beside them.  Throws Error{call} for none.
+  TextWriter writer(const std::vector<int64_t>& tokens, const GenerateOptions&,
+                    std::function<void(const GeneratedToken&)> on_token) const;
 
   std::map<Tower, std::unique_ptr<Model>> towers;
   std::unique_ptr<Impl> make_tower(Tower, bool take);

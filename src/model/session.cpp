@@ -2,6 +2,7 @@
 #include "model/session.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "model/impl.h"
 #include "model/look.h"
@@ -27,6 +28,13 @@ Tensor columns_of(const Tensor& ids, int64_t first, int64_t count) {
   return Tensor::copy_of(ids.view().window(1, first, count));
 }
 
+// The texts [first, first + count) of a tensor [B,...].
+View texts_of(Tensor& tensor, int64_t first, int64_t count) {
+  if (tensor.shape().rank() == 0) return {};  // no scales
+  const ConstView part = std::as_const(tensor).view().window(0, first, count);
+  return View(part.dtype(), part.shape(), part.strides(), const_cast<void*>(part.raw()));
+}
+
 // [1,S,G,D] as often as there are rows.
 Tensor repeated(const Tensor& one, int64_t rows) {
   Shape shape = one.shape();
@@ -39,15 +47,20 @@ Tensor repeated(const Tensor& one, int64_t rows) {
 
 }  // namespace
 
-SessionState::SessionState(const Model& model, int64_t rows, const std::vector<int64_t>& source)
-    : model_(model), rows_(rows), graph_(operations()), context_(context_of(model.config())) {
+SessionState::SessionState(const Model& model, int64_t rows, const std::vector<int64_t>& source, DType type)
+    : model_(model),
+      rows_(rows),
+      lengths_(static_cast<size_t>(rows)),
+      graph_(operations()),
+      type_(type),
+      context_(context_of(model.config())) {
+  require_room_type("session: cache_type", type);
   build(graph_, model.config(), Purpose::extend);
   engine_.emplace(graph_);
   for (const Value& value : graph_.values())
     if (value.kind == Value::Kind::input &&
         (value.name.ends_with(".k_room") || value.name.ends_with(".v_room")))
-      rooms_[value.name] =
-          Tensor(DType::f32, {{Axis::B, rows}, {Axis::S, 0}, value.shape[2], value.shape[3]});
+      rooms_[value.name] = place_for({{Axis::B, rows}, {Axis::S, 0}, value.shape[2], value.shape[3]});
   if (!source.empty()) encode(source);
 }
 
@@ -74,18 +87,27 @@ void SessionState::encode(const std::vector<int64_t>& source) {
   source_["source_lengths"] = lengths_of(rows_);
 }
 
+SessionState::Kept SessionState::place_for(const Shape& rows) const {
+  return {Tensor(type_, rows), type_ == DType::i8 ? Tensor(DType::f32, rows.part(0, 3)) : Tensor()};
+}
+
 // Place for so many tokens: the rooms grow by doubling, and keep what they hold.
 void SessionState::make_room(int64_t tokens) {
   if (tokens <= capacity_) return;
   const int64_t grown = std::min(context_, std::max({tokens, 2 * capacity_, k_least_room}));
+  const auto move_rows = [&](const Tensor& from, Tensor& to) {
+    const size_t before = from.bytes() / static_cast<size_t>(rows_),
+                 after = to.bytes() / static_cast<size_t>(rows_);
+    for (size_t b = 0; b < static_cast<size_t>(rows_); ++b)
+      std::copy_n(static_cast<const std::byte*>(from.raw()) + b * before, before,
+                  static_cast<std::byte*>(to.raw()) + b * after);
+  };
   for (auto& [name, room] : rooms_) {
-    Shape shape = room.shape();
+    Shape shape = room.rows.shape();
     shape[1].size = grown;
-    Tensor larger(DType::f32, shape);
-    std::fill_n(larger.data<float>(), larger.count(), 0.f);
-    const int64_t before = room.count() / rows_, after = larger.count() / rows_;
-    for (int64_t b = 0; b < rows_; ++b)
-      std::copy_n(room.data<float>() + b * before, before, larger.data<float>() + b * after);
+    Kept larger = place_for(shape);  // zeros
+    move_rows(room.rows, larger.rows);
+    move_rows(room.scales, larger.scales);
     room = std::move(larger);
   }
   capacity_ = grown;
@@ -93,13 +115,24 @@ void SessionState::make_room(int64_t tokens) {
 
 // Reads a block; with `logits` [B,V] also those after its last token, and with `looks` where heads look from
 // there.
-void SessionState::run_block(const Tensor& ids, Tensor* logits, int64_t watch, std::vector<HeadLook>* looks) {
+void SessionState::run_block(Rows rows, const Tensor& ids, Tensor* logits, int64_t watch,
+                             std::vector<HeadLook>* looks) {
   std::map<std::string, ConstView> bound = known(graph_, model_.impl_->parameters);
-  for (const auto& [name, tensor] : rooms_) bound[name] = tensor;
-  for (const auto& [name, tensor] : source_) bound[name] = tensor;
-  bound["tokens"] = ids;
   RunOptions options;
-  options.context.first_position = length;
+  for (auto& [name, room] : rooms_) {
+    const View kept = texts_of(room.rows, rows.first, rows.count);
+    if (type_ == DType::f32)
+      bound[name] = kept;
+    else
+      options.rooms[name] = {kept, texts_of(room.scales, rows.first, rows.count)};
+  }
+  for (auto& [name, tensor] : source_) bound[name] = texts_of(tensor, rows.first, rows.count);
+  bound["tokens"] = ids;
+  const std::vector<int64_t> firsts(lengths_.begin() + rows.first,
+                                    lengths_.begin() + rows.first + rows.count);
+  options.context.first_position = firsts[0];
+  if (std::adjacent_find(firsts.begin(), firsts.end(), std::not_equal_to<>()) != firsts.end())
+    options.context.first_positions = firsts;
   options.stored = &model_.impl_->stored;
   // All of a block's keys and values are wanted, and the last logits.
   if (logits) options.observe = {{"logits", Depth::rows, 0, {-1}}};
@@ -108,46 +141,77 @@ void SessionState::run_block(const Tensor& ids, Tensor* logits, int64_t watch, s
   if (logits && looks) observe_looks(graph_, watch, options.observe);
   const RunResult result = engine_->run(bound, options);
   if (logits && looks) *looks = looks_of(graph_, result, watch);
-  length += ids.shape()[1].size;
+  for (int64_t row = rows.first; row < rows.first + rows.count; ++row)
+    lengths_[static_cast<size_t>(row)] += ids.shape()[1].size;
   if (!logits) return;
   const Tensor& last = result["logits@rows"];  // [B,1,V]
-  *logits = Tensor(DType::f32, {{Axis::B, rows_}, {Axis::V, last.shape().size(Axis::V)}});
+  *logits = Tensor(DType::f32, {{Axis::B, rows.count}, {Axis::V, last.shape().size(Axis::V)}});
   std::copy_n(last.data<float>(), last.count(), logits->data<float>());
 }
 
-Tensor SessionState::extend(const Tensor& ids) { return extend(ids, 0, nullptr); }
+Tensor SessionState::extend(const Tensor& ids) { return extend({0, rows_}, ids, 0, nullptr); }
 
 Tensor SessionState::extend(const Tensor& ids, int64_t watch, std::vector<HeadLook>* looks) {
+  return extend({0, rows_}, ids, watch, looks);
+}
+
+Tensor SessionState::extend_rows(int64_t first, const Tensor& ids) {
+  return extend({first, ids.shape()[0].size}, ids, 0, nullptr);
+}
+
+Tensor SessionState::extend(Rows rows, const Tensor& ids, int64_t watch, std::vector<HeadLook>* looks) {
   const int64_t vocabulary = vocabulary_of(model_.config()), count = ids.shape()[1].size;
   for (int64_t i = 0; i < ids.count(); ++i)
     if (const int64_t id = ids.data<int64_t>()[i]; id < 0 || id >= vocabulary)
       fail_call("extend: token ", id, " is none of the vocabulary's, expected 0 to ", vocabulary - 1);
-  if (length + count > context_)
-    fail_call("extend: the text would have ", length + count, " tokens, but the network has positions for ",
+  const int64_t longest =
+      *std::max_element(lengths_.begin() + rows.first, lengths_.begin() + rows.first + rows.count);
+  if (longest + count > context_)
+    fail_call("extend: the text would have ", longest + count, " tokens, but the network has positions for ",
               context_, "; clear() begins anew");
-  make_room(length + count);
+  make_room(longest + count);
   Tensor logits;
   for (int64_t at = 0; at < count; at += k_block) {
     const int64_t block = std::min(k_block, count - at);
-    run_block(columns_of(ids, at, block), at + block == count ? &logits : nullptr, watch, looks);
+    run_block(rows, columns_of(ids, at, block), at + block == count ? &logits : nullptr, watch, looks);
   }
   return logits;
 }
 
+void SessionState::copy_row(int64_t from, int64_t to) {
+  const size_t filled = static_cast<size_t>(length(from));
+  for (auto& [name, room] : rooms_)
+    for (Tensor* tensor : {&room.rows, &room.scales}) {
+      if (tensor->bytes() == 0) continue;
+      const size_t each = tensor->bytes() / static_cast<size_t>(rows_),
+                   used = each / static_cast<size_t>(capacity_) * filled;
+      auto* const bytes = static_cast<std::byte*>(tensor->raw());
+      std::copy_n(bytes + static_cast<size_t>(from) * each, used, bytes + static_cast<size_t>(to) * each);
+    }
+  lengths_[static_cast<size_t>(to)] = length(from);
+}
+
 void SessionState::take_rows(const std::vector<int64_t>& from) {
+  if (capacity_ == 0) return;
+  // All rows of a search are of one length.
+  const auto take = [&](Tensor& tensor) {
+    const Tensor before = tensor;
+    const size_t each = tensor.bytes() / static_cast<size_t>(rows_),
+                 used = each / static_cast<size_t>(capacity_) * static_cast<size_t>(length());
+    for (size_t b = 0; b < from.size(); ++b)
+      std::copy_n(static_cast<const std::byte*>(before.raw()) + static_cast<size_t>(from[b]) * each, used,
+                  static_cast<std::byte*>(tensor.raw()) + b * each);
+  };
   for (auto& [name, room] : rooms_) {
-    const Tensor before = room;
-    const int64_t each = room.count() / rows_, used = each / std::max<int64_t>(1, capacity_) * length;
-    for (int64_t b = 0; b < rows_; ++b)
-      std::copy_n(before.data<float>() + from[static_cast<size_t>(b)] * each, used,
-                  room.data<float>() + b * each);
+    take(room.rows);
+    take(room.scales);
   }
 }
 
 size_t SessionState::bytes() const {
   size_t sum = 0;
-  for (const auto* kept : {&rooms_, &source_})
-    for (const auto& [name, tensor] : *kept) sum += tensor.bytes();
+  for (const auto& [name, room] : rooms_) sum += room.rows.bytes() + room.scales.bytes();
+  for (const auto& [name, tensor] : source_) sum += tensor.bytes();
   return sum;
 }
 
@@ -173,8 +237,8 @@ Tensor Session::extend(const std::vector<int64_t>& tokens, int64_t watch, std::v
   return logits;
 }
 
-int64_t Session::length() const { return state_->length; }
-void Session::clear() { state_->length = 0; }
+int64_t Session::length() const { return state_->length(); }
+void Session::clear() { state_->clear(); }
 size_t Session::bytes() const { return state_->bytes(); }
 
 bool Model::can_extend() const {
@@ -192,16 +256,23 @@ bool Model::can_extend() const {
 Session Model::session() const {
   if (reads_source(config()))
     fail_call("session: this network writes beside a source; give its tokens: session(source)");
-  if (!can_extend())
-    fail_call("session: this network cannot keep keys and values from run to run; run() reads a whole text");
-  return Session(std::make_unique<SessionState>(*this, 1, std::vector<int64_t>{}));
+  return session_in(DType::f32);
 }
 
 Session Model::session(const std::vector<int64_t>& source) const {
   if (!reads_source(config()))
     fail_call("session: this network has no encoder that reads a source; session() begins a text");
-  if (source.empty()) fail_call("session: the source is empty; give at least one token");
-  return Session(std::make_unique<SessionState>(*this, 1, source));
+  return session_in(DType::f32, source);
+}
+
+Session Model::session_in(DType cache_type, const std::vector<int64_t>& source) const {
+  if (reads_source(config()) && source.empty())
+    fail_call("session: the source is empty; give at least one token");
+  if (!reads_source(config()) && !source.empty())
+    fail_call("session: this network has no encoder that reads a source; give none");
+  if (!reads_source(config()) && !can_extend())
+    fail_call("session: this network cannot keep keys and values from run to run; run() reads a whole text");
+  return Session(std::make_unique<SessionState>(*this, 1, source, cache_type));
 }
 
 }  // namespace limpid

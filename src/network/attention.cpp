@@ -60,10 +60,10 @@ Stage normed(const Scope& in, Stage x, const AttentionOptions& o) {
   return split_heads(in / "heads", whole, x.shape()[2].size);
 }
 
-void turn(const Scope& in, Stage x, Heads& heads, const RotaryOptions& o) {
-  const Stage cos = rotary_angles(in / "rotary", x, o), sin = cos.output("sin");  // [T,E]
-  heads.q = rotary((in / "rot_q").as(Role::query), heads.q, cos, sin, o);         // [B,T,H,D]
-  heads.k = rotary((in / "rot_k").as(Role::key), heads.k, cos, sin, o);           // [B,S,G,D]
+void turn(const Scope& in, Stage x, Heads& heads, const RotaryOptions& o, bool texts) {
+  const Stage cos = rotary_angles(in / "rotary", x, o, texts), sin = cos.output("sin");  // [T,E]
+  heads.q = rotary((in / "rot_q").as(Role::query), heads.q, cos, sin, o);                // [B,T,H,D]
+  heads.k = rotary((in / "rot_k").as(Role::key), heads.k, cos, sin, o);                  // [B,S,G,D]
 }
 
 // Keys or values behind those of the runs before.
@@ -163,7 +163,7 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
     heads.q = normed((in / "q_norm").as(Role::query), heads.q, o);  // [B,T,H,D]
     heads.k = normed((in / "k_norm").as(Role::key), heads.k, o);    // [B,S,G,D]
   }
-  if (o.positions == Positions::rotary) turn(in, x, heads, o.rotary);
+  if (o.positions == Positions::rotary) turn(in, x, heads, o.rotary, o.appends);
   if (o.appends) {
     heads.k = appended(in, "k", Role::key, heads.k);    // [B,S,G,D], S as large as the room
     heads.v = appended(in, "v", Role::value, heads.v);  // [B,S,G,D]

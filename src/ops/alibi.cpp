@@ -27,13 +27,12 @@ class Alibi final : public Operation {
   }
 
   void run(Inputs in, Outputs out, const RunContext& context) const override {
-    const int64_t first = first_query_ + context.first_position;
     on_real(out[0], [&]<class R>() {
       const Shape& shape = in[0].shape();
       const auto x = in[0].as<R>();
       const auto z = out[0].as<R>();
       each_cell(shape, [&](int64_t b, int64_t h, int64_t t, int64_t s) {
-        const R distance = static_cast<R>(t + first - s);
+        const R distance = static_cast<R>(t + first_query_ + context.first_of(b) - s);
         z(b, h, t, s) = x(b, h, t, s) - static_cast<R>(alibi_slope(h, shape[1].size)) * distance;
       });
     });
@@ -45,7 +44,7 @@ class Alibi final : public Operation {
 
   Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
     const int64_t h = out.index[1], t = out.index[2], s = out.index[3];
-    const double distance = static_cast<double>(t + first_query_ + context.first_position - s);
+    const double distance = static_cast<double>(t + first_query_ + context.first_of(out.index[0]) - s);
     return cell(in, 0, out.index) - Expr(alibi_slope(h, in[0].shape()[1].size)) * Expr(distance);
   }
 

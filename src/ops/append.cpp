@@ -11,7 +11,7 @@ namespace limpid {
 
 namespace {
 
-// Inputs the room, and the rows [B,T,G,D] that are written at the positions first_position + t.
+// Inputs the room, and the rows [B,T,G,D] that are written at the positions first_of(b) + t.
 class Append final : public Operation {
  public:
   explicit Append(const Options&) {}
@@ -38,7 +38,7 @@ class Append final : public Operation {
   }
 
   void run(Inputs in, Outputs out, const RunContext& context) const override {
-    const int64_t first = first_of(in, context);
+    for (int64_t b = 0; b < in[1].shape()[0].size; ++b) first_of(b, in, context);
     if (out[0].raw() != in[0].raw())
       std::memcpy(out[0].raw(), in[0].raw(), in[0].shape().count() * byte_size(in[0].dtype()));
     on_real(out[0], [&]<class R>() {
@@ -46,21 +46,21 @@ class Append final : public Operation {
       const auto x = in[1].as<R>();
       const auto y = out[0].as<R>();
       for (int64_t b = 0; b < rows[0].size; ++b)
-        for (int64_t t = 0; t < rows[1].size; ++t)
+        for (int64_t first = context.first_of(b), t = 0; t < rows[1].size; ++t)
           for (int64_t g = 0; g < rows[2].size; ++g)
             for (int64_t d = 0; d < rows[3].size; ++d) y(b, first + t, g, d) = x(b, t, g, d);
     });
   }
 
   Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
-    const int64_t t = out.index[1] - first_of(in, context);
+    const int64_t t = out.index[1] - first_of(out.index[0], in, context);
     if (t < 0 || t >= in[1].shape()[1].size) return cell(in, 0, out.index);
     return cell(in, 1, with(out.index, 1, t));
   }
 
  private:
-  static int64_t first_of(Inputs in, const RunContext& context) {
-    const int64_t first = context.first_position, count = in[1].shape()[1].size, room = in[0].shape()[1].size;
+  static int64_t first_of(int64_t b, Inputs in, const RunContext& context) {
+    const int64_t first = context.first_of(b), count = in[1].shape()[1].size, room = in[0].shape()[1].size;
     if (first < 0 || first > room - count)
       fail_call("append: ", count, " rows from position ", first, " on, but the room has ", room,
                 " rows; give one with place for more");

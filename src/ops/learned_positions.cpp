@@ -26,17 +26,18 @@ class LearnedPositions final : public Operation {
   }
 
   void run(Inputs in, Outputs out, const RunContext& context) const override {
-    const int64_t first = context.first_position, rows = in[1].shape()[0].size;
-    if (first < 0 || first > rows - in[0].shape()[1].size)
-      fail_call("the text has ", first + in[0].shape()[1].size, " tokens, but the table ",
-                in[1].shape().text(), " has positions for ", rows, " only");
+    const int64_t rows = in[1].shape()[0].size, length = in[0].shape()[1].size;
+    for (int64_t b = 0; b < in[0].shape()[0].size; ++b)
+      if (const int64_t first = context.first_of(b); first < 0 || first > rows - length)
+        fail_call("the text has ", first + length, " tokens, but the table ", in[1].shape().text(),
+                  " has positions for ", rows, " only");
     on_real(out[0], [&]<class R>() {
       const Shape& x = in[0].shape();
       const auto table = in[1].as<R>();
       const auto y = out[0].as<R>();
       for (int64_t b = 0; b < x[0].size; ++b)
         for (int64_t t = 0; t < x[1].size; ++t)
-          for (int64_t c = 0; c < x[2].size; ++c) y(b, t, c) = table(first + t, c);
+          for (int64_t c = 0; c < x[2].size; ++c) y(b, t, c) = table(context.first_of(b) + t, c);
     });
   }
 
@@ -46,7 +47,7 @@ class LearnedPositions final : public Operation {
   }
 
   Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
-    return cell(in, 1, {context.first_position + out.index[1], out.index[2]});
+    return cell(in, 1, {context.first_of(out.index[0]) + out.index[1], out.index[2]});
   }
 };
 

@@ -11,6 +11,7 @@ namespace {
 
 // Who may see whom, in one run.
 struct Sight {
+  const RunContext& context;
   bool causal = false;
   int64_t first_query = 0, window = 0;
   std::optional<int64_t> window_after = {};
@@ -20,7 +21,7 @@ struct Sight {
   int64_t heads = 1, queries = 1, keys = 1;
 
   bool operator()(int64_t b, int64_t h, int64_t t, int64_t s) const {
-    const int64_t place = t + first_query;
+    const int64_t place = t + first_query + context.first_of(b);
     if (causal && s > place) return false;
     if (window > 0 && s <= place - window) return false;
     if (window_after && s > place + *window_after) return false;
@@ -77,7 +78,7 @@ class MaskBase : public Operation {
 
   Sight sight(Inputs in, const RunContext& context) const {
     const Shape& scores = in[0].shape();
-    Sight see{causal_, first_query_ + context.first_position, window_, window_after_};
+    Sight see{context, causal_, first_query_, window_, window_after_};
     see.heads = scores[1].size, see.queries = scores[2].size, see.keys = scores[3].size;
     if (lengths_) {
       see.lengths = in[1].data<int64_t>();

@@ -31,8 +31,9 @@ class RelativeBiasBase : public Operation {
 
   int64_t exact(int64_t buckets) const { return (bidirectional_ ? buckets / 2 : buckets) / 2; }
 
-  int64_t bucket(int64_t t, int64_t s, int64_t buckets, const RunContext& context) const {
-    return relative_bucket(s - (t + first_query_ + context.first_position), buckets,
+  // Of query t and key s of text b.
+  int64_t bucket(const Index& at, int64_t buckets, const RunContext& context) const {
+    return relative_bucket(at[3] - (at[2] + first_query_ + context.first_of(at[0])), buckets,
                            {bidirectional_, max_distance_, first_query_});
   }
 
@@ -64,7 +65,7 @@ class RelativeBias final : public RelativeBiasBase {
       const auto x = in[0].as<R>(), table = in[1].as<R>();
       const auto z = out[0].as<R>();
       each_cell(in[0].shape(), [&](int64_t b, int64_t h, int64_t t, int64_t s) {
-        z(b, h, t, s) = x(b, h, t, s) + table(bucket(t, s, buckets, context), h);
+        z(b, h, t, s) = x(b, h, t, s) + table(bucket({b, h, t, s}, buckets, context), h);
       });
     });
   }
@@ -75,7 +76,7 @@ class RelativeBias final : public RelativeBiasBase {
   }
 
   Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
-    const int64_t row = bucket(out.index[2], out.index[3], in[1].shape()[0].size, context);
+    const int64_t row = bucket(out.index, in[1].shape()[0].size, context);
     return cell(in, 0, out.index) + cell(in, 1, {row, out.index[1]});
   }
 };
@@ -106,7 +107,7 @@ class RelativeBiasTableGradient final : public RelativeBiasBase {
       for (int64_t n = 0; n < buckets; ++n)
         for (int64_t h = 0; h < in[1].shape()[1].size; ++h) dtable(n, h) = 0;
       each_cell(in[0].shape(), [&](int64_t b, int64_t h, int64_t t, int64_t s) {
-        dtable(bucket(t, s, buckets, context), h) += dz(b, h, t, s);
+        dtable(bucket({b, h, t, s}, buckets, context), h) += dz(b, h, t, s);
       });
     });
   }
@@ -115,7 +116,7 @@ class RelativeBiasTableGradient final : public RelativeBiasBase {
     const int64_t buckets = in[1].shape()[0].size;
     std::vector<Expr> terms;
     each_cell(in[0].shape(), [&](int64_t b, int64_t h, int64_t t, int64_t s) {
-      if (h == out.index[1] && bucket(t, s, buckets, context) == out.index[0])
+      if (h == out.index[1] && bucket({b, h, t, s}, buckets, context) == out.index[0])
         terms.push_back(cell(in, 0, {b, h, t, s}));
     });
     return Expr::sum(terms);

@@ -10,7 +10,8 @@ namespace {
 
 constexpr Axis k_pairs = static_cast<Axis>('E');
 
-// Inputs x [B,T,H,D], cos and sin [P,E], and positions [B,T] where the options say so.  The first 2 E numbers
+// Inputs x [B,T,H,D], cos and sin [P,E], or [B,T,E] where every text has its own, and positions [B,T] where
+// the options say so.  The first 2 E numbers
 // of a head turn, the others pass.
 class RotaryBase : public Operation {
  public:
@@ -28,9 +29,12 @@ class RotaryBase : public Operation {
     require_inputs(in, positions_ ? 4 : 3, positions_ ? 4 : 3);
     const Shape &x = in[0], &cos = in[1];
     require_rank(x, 4, "x", "[B,T,H,D]");
-    require_rank(cos, 2, "cos", "[P,E]");
+    const bool texts = cos.rank() == 3 && !positions_;
+    if (!texts) require_rank(cos, 2, "cos", positions_ ? "[P,E]" : "[P,E] or [B,T,E]");
+    if (texts && !(fits(cos[0].size, x[0].size) && fits(cos[1].size, x[1].size)))
+      fail_call("cos is ", cos.text(), ", expected [B,T,E] of x ", x.text());
     if (!fit(cos, in[2])) fail_call("sin is ", in[2].text(), ", expected that of cos, ", cos.text());
-    const int64_t width = 2 * cos[1].size;
+    const int64_t width = 2 * cos[cos.rank() - 1].size;
     if (width_ != 0 && width != width_)
       fail_call("cos is ", cos.text(), ", expected ", width_ / 2, " columns, one for each pair of ", width_,
                 " numbers");
@@ -39,7 +43,7 @@ class RotaryBase : public Operation {
     if (positions_ &&
         !(in[3].rank() == 2 && fits(in[3][0].size, x[0].size) && fits(in[3][1].size, x[1].size)))
       fail_call("positions is ", in[3].text(), ", expected [B,T] of x ", x.text());
-    if (!positions_ && x[1].size >= 0 && cos[0].size >= 0 && x[1].size > cos[0].size)
+    if (!positions_ && !texts && x[1].size >= 0 && cos[0].size >= 0 && x[1].size > cos[0].size)
       fail_call("x is ", x.text(), ", but cos ", cos.text(), " has angles for ", cos[0].size,
                 " positions only");
     return {{"", x}};
@@ -54,7 +58,11 @@ class RotaryBase : public Operation {
     return interleaved_ ? Pair{2 * i, 2 * i + 1} : Pair{i, i + pairs};
   }
 
+  static int64_t pairs_of(Inputs in) { return in[1].shape()[in[1].shape().rank() - 1].size; }
+
+  // The row of cos and sin.
   int64_t position(Inputs in, int64_t b, int64_t t) const {
+    if (in[1].shape().rank() == 3) return b * in[1].shape()[1].size + t;
     if (!positions_) return t;
     const int64_t rows = in[1].shape()[0].size, p = in[3].data<int64_t>()[b * in[3].shape()[1].size + t];
     if (p < 0 || p >= rows)
@@ -67,8 +75,9 @@ class RotaryBase : public Operation {
   void turn(Inputs in, Outputs out, int direction) const {
     on_real(out[0], [&]<class R>() {
       const Shape& shape = in[0].shape();
-      const int64_t pairs = in[1].shape()[1].size;
-      const auto x = in[0].as<R>(), cos = in[1].as<R>(), sin = in[2].as<R>();
+      const int64_t pairs = pairs_of(in);
+      const auto x = in[0].as<R>();
+      const R *cos = in[1].data<R>(), *sin = in[2].data<R>();
       const auto y = out[0].as<R>();
       for (int64_t b = 0; b < shape[0].size; ++b)
         for (int64_t t = 0; t < shape[1].size; ++t) {
@@ -76,7 +85,7 @@ class RotaryBase : public Operation {
           for (int64_t h = 0; h < shape[2].size; ++h) {
             for (int64_t i = 0; i < pairs; ++i) {
               const auto [j, k] = pair(i, pairs);
-              const R c = cos(p, i), s = static_cast<R>(direction) * sin(p, i);
+              const R c = cos[p * pairs + i], s = static_cast<R>(direction) * sin[p * pairs + i];
               y(b, t, h, j) = x(b, t, h, j) * c - x(b, t, h, k) * s;
               y(b, t, h, k) = x(b, t, h, k) * c + x(b, t, h, j) * s;
             }
@@ -87,13 +96,14 @@ class RotaryBase : public Operation {
   }
 
   Expr explain_turn(Inputs in, const Index& at, int direction) const {
-    const int64_t pairs = in[1].shape()[1].size, d = at[3];
+    const int64_t pairs = pairs_of(in), d = at[3];
     if (d >= 2 * pairs) return cell(in, 0, at);
     const int64_t p = position(in, at[0], at[1]);
     const int64_t i = interleaved_ ? d / 2 : d % pairs;
     const auto [first, second] = pair(i, pairs);
-    const Expr kept = cell(in, 0, at) * cell(in, 1, {p, i});
-    const Expr other = cell(in, 0, with(at, 3, d == first ? second : first)) * cell(in, 2, {p, i});
+    const Index angle = in[1].shape().rank() == 3 ? Index{at[0], at[1], i} : Index{p, i};
+    const Expr kept = cell(in, 0, at) * cell(in, 1, angle);
+    const Expr other = cell(in, 0, with(at, 3, d == first ? second : first)) * cell(in, 2, angle);
     return (d == first) == (direction == 1) ? kept - other : kept + other;
   }
 
@@ -159,6 +169,7 @@ void register_rotary(Registry& all) {
   const Shape k = {{Axis::B, 2}, {Axis::S, 4}, {Axis::G, 1}, {Axis::D, 6}};
   const Example::Input angles = {{{Axis::T, 4}, {k_pairs, 3}}, DType::f32, -1, 1, false};
   const Example::Input few = {{{Axis::T, 4}, {k_pairs, 1}}, DType::f32, -1, 1, false};
+  const Example::Input own = {{{Axis::B, 2}, {Axis::T, 3}, {k_pairs, 3}}, DType::f32, -1, 1, false};
   const Example::Input positions = {{{Axis::B, 2}, {Axis::T, 3}}, DType::i64, 0, 4};
   const Options interleaved = {{"pairing", std::string("interleaved")}};
   const Options chosen = {
@@ -166,6 +177,7 @@ void register_rotary(Registry& all) {
   all.add<Rotary>("rotary", {{{}, {{q}, angles, angles}},
                              {interleaved, {{k}, angles, angles}},
                              {{{"width", int64_t{2}}}, {{k}, few, few}},
+                             {{}, {{q}, own, own}},
                              {{{"positions", true}}, {{q}, angles, angles, positions}},
                              {chosen, {{q}, few, few, positions}}});
   all.add<RotaryGradient>("rotary_gradient",

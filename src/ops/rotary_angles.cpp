@@ -22,7 +22,8 @@ class RotaryAngles final : public Operation {
         base_(options.real("base", 10000)),
         magnitude_(options.real("magnitude", 1)),
         dynamic_factor_(options.real("dynamic_factor")),
-        dynamic_context_(options.integer("dynamic_context")) {
+        dynamic_context_(options.integer("dynamic_context")),
+        texts_(options.flag("texts")) {
     if (dynamic_factor_ != 0 && (!(dynamic_factor_ >= 1) || dynamic_context_ < 1 || width_ < 4))
       fail_call("dynamic_factor is ", dynamic_factor_, " and dynamic_context ", dynamic_context_,
                 ", expected at least 1 each, and a width of at least 4");
@@ -53,32 +54,37 @@ class RotaryAngles final : public Operation {
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 1, 1);
     if (in[0].rank() < 2) fail_call("x is ", in[0].text(), ", expected [B,T,...]");
-    const Shape angles = {{Axis::T, in[0][1].size}, {static_cast<Axis>('E'), width_ / 2}};
+    Shape angles = {{Axis::T, in[0][1].size}, {static_cast<Axis>('E'), width_ / 2}};
+    if (texts_) angles = {in[0][0], angles[0], angles[1]};
     return {{"cos", angles}, {"sin", angles}};
   }
 
   // The angle is computed in double whatever the run's type: at far positions float would lose the turn.
-  void run(Inputs, Outputs out, const RunContext& context) const override {
+  void run(Inputs in, Outputs out, const RunContext& context) const override {
+    if (!texts_ && !context.first_positions.empty())
+      fail_call("the texts begin at positions of their own, but the angles are the same for all");
     on_real(out[0], [&]<class R>() {
-      const auto cos = out[0].as<R>(), sin = out[1].as<R>();
-      for (int64_t t = 0; t < out[0].shape()[0].size; ++t)
-        for (int64_t i = 0; i < width_ / 2; ++i) {
-          const double angle =
-              angle_of(context.first_position + t, i, context.first_position + out[0].shape()[0].size);
-          cos(t, i) = static_cast<R>(magnitude_ * std::cos(angle));
-          sin(t, i) = static_cast<R>(magnitude_ * std::sin(angle));
+      const int64_t rows = in[0].shape()[1].size, pairs = width_ / 2;
+      R *cos = out[0].data<R>(), *sin = out[1].data<R>();
+      for (int64_t n = 0; n < out[0].shape().count() / pairs; ++n) {
+        const int64_t first = context.first_of(n / rows);
+        for (int64_t i = 0; i < pairs; ++i) {
+          const double angle = angle_of(first + n % rows, i, first + rows);
+          cos[n * pairs + i] = static_cast<R>(magnitude_ * std::cos(angle));
+          sin[n * pairs + i] = static_cast<R>(magnitude_ * std::sin(angle));
         }
+      }
     });
   }
 
   void gradient(GradientContext&) const override {}  // x is read for its length only
 
   Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
-    const Expr t(static_cast<double>(context.first_position + out.index[0]));
-    const Expr angle =
-        frequencies_.empty()
-            ? t / Expr(pace(base_for(context.first_position + in[0].shape()[1].size), out.index[1], width_))
-            : t * Expr(frequencies_[static_cast<size_t>(out.index[1])]);
+    const int64_t first = context.first_of(texts_ ? out.index[0] : 0), pair = out.index[texts_ ? 2 : 1];
+    const Expr t(static_cast<double>(first + out.index[texts_ ? 1 : 0]));
+    const Expr angle = frequencies_.empty()
+                           ? t / Expr(pace(base_for(first + in[0].shape()[1].size), pair, width_))
+                           : t * Expr(frequencies_[static_cast<size_t>(pair)]);
     const Expr turned = Expr::call(out.output == 0 ? Expr::Function::cos : Expr::Function::sin, {angle});
     return magnitude_ == 1 ? turned : Expr(magnitude_) * turned;
   }
@@ -98,12 +104,13 @@ class RotaryAngles final : public Operation {
   int64_t width_;
   double base_, magnitude_, dynamic_factor_;
   int64_t dynamic_context_;
+  bool texts_;  // every text has rows of its own: they may begin at different positions
   std::vector<double> frequencies_;
 };
 
 }  // namespace
 
-Stage rotary_angles(const Scope& in, Stage x, const RotaryOptions& o) {
+Stage rotary_angles(const Scope& in, Stage x, const RotaryOptions& o, bool texts) {
   Options options = {{"width", o.width}, {"base", o.base}};
   if (!o.frequencies.empty()) options.set("frequencies", o.frequencies);
   if (o.magnitude != 1) options.set("magnitude", o.magnitude);
@@ -111,6 +118,7 @@ Stage rotary_angles(const Scope& in, Stage x, const RotaryOptions& o) {
     options.set("dynamic_factor", o.dynamic_factor);
     options.set("dynamic_context", o.dynamic_context);
   }
+  if (texts) options.set("texts", true);
   return in.graph->add(in, "rotary_angles", options, {x});
 }
 
@@ -169,6 +177,7 @@ void register_rotary_angles(Registry& all) {
        {{{"width", int64_t{4}}, {"frequencies", std::vector<double>{0.5, 0.01}}, {"magnitude", 1.2}},
         {tokens}},
        {{{"width", int64_t{6}}, {"dynamic_factor", 2.0}, {"dynamic_context", int64_t{3}}}, {tokens}},
+       {{{"width", int64_t{6}}, {"texts", true}}, {tokens}},
        {{{"width", int64_t{2}}, {"base", 500.0}}, {{x, DType::f32, -1, 1, false}}}});
 }
 

@@ -51,7 +51,7 @@ class SinusoidalPositions final : public Operation {
         for (int64_t t = 0; t < shape[1].size; ++t)
           for (int64_t c = 0; c < shape[2].size; ++c) {
             const Column column = column_of(c, shape[2].size);
-            const double angle = place(t, context) / wavelength(column.wave, shape[2].size);
+            const double angle = place(b, t, context) / wavelength(column.wave, shape[2].size);
             y(b, t, c) = static_cast<R>(column.sine ? std::sin(angle) : std::cos(angle));
           }
     });
@@ -62,13 +62,14 @@ class SinusoidalPositions final : public Operation {
   Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
     const int64_t width = in[0].shape()[2].size;
     const Column column = column_of(out.index[2], width);
-    const Expr angle = Expr(place(out.index[1], context)) / Expr(wavelength(column.wave, width));
+    const Expr angle =
+        Expr(place(out.index[0], out.index[1], context)) / Expr(wavelength(column.wave, width));
     return Expr::call(column.sine ? Expr::Function::sin : Expr::Function::cos, {angle});
   }
 
  private:
-  double place(int64_t t, const RunContext& context) const {
-    return static_cast<double>(first_ + context.first_position + t);
+  double place(int64_t b, int64_t t, const RunContext& context) const {
+    return static_cast<double>(first_ + context.first_of(b) + t);
   }
   Column column_of(int64_t c, int64_t width) const {
     if (halves_) return {c % (width / 2), c < width / 2};
