@@ -54,7 +54,7 @@ struct TableOptions {
   /// their case.  Of a table of two columns one may be unknown; of two columns without a header the class is
   /// the one with fewer different values.  Where the guess fails the Error{call} lists the columns.
   std::string text, label;
-  /// ",", "\t", ";", another character, or "jsonl".  Empty: by the file's name and its first line.
+  /// ",", "\t", ";", another character, or "jsonl".  Empty: by the file's name and its first rows.
   std::string separator;
   /// Whether the first row names the columns.  By itself: it does where a column is asked for by a name, or
   /// where one of its fields is a usual name.
