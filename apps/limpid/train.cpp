@@ -7,6 +7,7 @@
 #include "limpid/commands.h"
 #include "limpid/files.h"
 #include "limpid/progress.h"
+#include "limpid/recipe_data.h"
 #include "limpid/train.h"
 
 namespace limpid::command {
@@ -40,39 +41,11 @@ void listen_to_signals() {
 // ---- what the call names --------------------------------------------------------------------------
 
 Recipe recipe_of(const TrainCall& call) {
-  const std::string text = read_file(call.recipe);
-  Recipe recipe;
-  try {
-    recipe = recipe_from_json(text);
-  } catch (const Error& error) {
-    throw Error(error.kind(), call.recipe + ": " + error.what());
-  }
+  Recipe recipe = read_recipe(call.recipe);
   if (call.seed) recipe.seed = *call.seed;
   if (call.steps && *call.steps < 1) fail_call("--steps is ", *call.steps, ", expected at least 1");
   if (call.steps) recipe.steps = *call.steps;
   return recipe;
-}
-
-TrainingData data_of(const TrainCall& call, const Recipe& recipe) {
-  std::string folder = fs::path(call.recipe).parent_path().string();
-  std::vector<std::string> files;
-  for (const std::string& data : call.data) {
-    // A folder a class is the examples themselves, where the recipe names no files in it.
-    const bool examples = recipe.task == Task::images && recipe.files.training.empty();
-    if (!fs::is_directory(data) || examples) {
-      files.push_back(data);
-    } else if (call.data.size() > 1) {
-      fail_call("--data ", data, " is a folder; give one folder, or any number of files");
-    } else {
-      folder = data;
-    }
-  }
-  try {
-    return read_training_data(recipe, folder, files);
-  } catch (const Error& error) {
-    if (!files.empty() || error.kind() == Error::Kind::call) throw;
-    fail_work(error.what(), "; give the folder that holds the recipe's data as --data FOLDER");
-  }
 }
 
 // ---- the folder of a run ----------------------------------------------------------------------------
@@ -188,17 +161,6 @@ std::string commands_for(const Recipe& recipe, const std::string& text, const st
   return "";
 }
 
-nlohmann::ordered_json json_of(const Trainer::Evaluation& seen, const Recipe& recipe) {
-  nlohmann::ordered_json json = {{"loss", seen.loss}};
-  if (seen.characters > 0) json["loss_per_character"] = seen.loss_per_character();
-  if (recipe.task != Task::forecast) json["accuracy"] = seen.accuracy;
-  for (const auto& [name, value] : seen.metrics) json[name] = value;
-  json["examples"] = seen.examples;
-  json["tokens"] = seen.tokens;
-  if (seen.characters > 0) json["characters"] = seen.characters;
-  return json;
-}
-
 void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const TrainingData& data) {
   trainer.keep_best();
   round_parameters(trainer.model(), call.dtype);
@@ -208,10 +170,10 @@ void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const
   trainer.model().save(folder.model(), call.dtype);
   const Recipe& recipe = trainer.recipe();
   if (call.json) {
-    nlohmann::ordered_json done = json_of(seen, recipe);
+    nlohmann::ordered_json done = json_of(seen);
     done["model"] = folder.model();
     done["held_out"] = trainer.history().front().validation.has_value();
-    if (test) done["test"] = json_of(*test, recipe);
+    if (test) done["test"] = json_of(*test);
     return print(done.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   }
   print("\n" + summary_of(seen, recipe, trainer.history().front().validation ? "held out" : "learned from"));
@@ -234,7 +196,7 @@ std::string keep_last_good(const TrainCall& call, const Folder& folder, Trainer&
 
 void train(const TrainCall& call, const Terminal& terminal) {
   const Recipe recipe = recipe_of(call);
-  const TrainingData data = data_of(call, recipe);
+  const TrainingData data = read_recipe_data(recipe, call.recipe, call.data);
   const Folder folder = folder_of(call);
   if (call.resume && !fs::exists(folder.checkpoint()))
     fail_call("there is no ", folder.checkpoint(), " to go on from; begin without --resume");

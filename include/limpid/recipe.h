@@ -54,6 +54,7 @@ struct ExampleFiles {
 struct ForecastOptions {
   int64_t look_back = 96, horizon = 96;  // rows
   std::vector<std::string> columns;      // empty: all
+  int64_t period = 0;  // rows of a season, of which simple rules make use that the network is compared with
   int64_t training = 0, held_out = 0, test = 0;  // rows; 0: seven tenths, one tenth, two tenths
 };
 

@@ -127,4 +127,34 @@ class Trainer {
   std::unique_ptr<Impl> impl_;
 };
 
+/// A simple rule that foretells, on the windows that a network is judged on.
+struct Baseline {
+  std::string name;
+  double mse = 0, mae = 0;
+};
+
+struct TaskEvaluationOptions {
+  int64_t beams = 0;  // of translations; 0: as the model says
+  /// Leaves out the last batch where it is not full, as many published figures of forecasts do by mistake.
+  bool drop_last = false;
+  std::function<void(double done, const std::string& next)> progress;
+};
+
+struct TaskEvaluation {
+  std::string part;  // "test", "held out"
+  Trainer::Evaluation seen;
+  std::vector<std::string> classes;
+  std::vector<Baseline> baselines;  // of forecasts
+  std::optional<double> bleu;       // of translations
+  std::vector<std::string> said;    // the translations
+};
+
+/// How a trained model does on the test examples of a recipe's data, or where there are none on what is held
+/// out.  Throws Error{call} for a model of other classes, columns or sizes.
+TaskEvaluation evaluate_task(const Model&, const Recipe&, const TrainingData&,
+                             const TaskEvaluationOptions& = {});
+
+/// How near texts come to their references, 0 to 100: BLEU as sacreBLEU computes it by default (cased, 13a).
+double bleu(const std::vector<std::string>& said, const std::vector<std::string>& references);
+
 }  // namespace LIMPID_API limpid

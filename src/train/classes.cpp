@@ -43,9 +43,9 @@ std::vector<std::vector<size_t>> by_length(const Encoded& from, int64_t batch) {
   return out;
 }
 
-class Classes final : public TaskData {
+class TextClasses final : public TaskData {
  public:
-  Classes(const Recipe& recipe, const Tokenizer& tokenizer, const Parts<LabelledTexts>& from)
+  TextClasses(const Recipe& recipe, const Tokenizer& tokenizer, const Parts<LabelledTexts>& from)
       : recipe_(recipe), names_(from.training.classes), training_(encoded(from.training, recipe, tokenizer)) {
     if (training_.size() == 0) fail_call("train: no text to learn from is left");
     if (from.held_out) held_out_ = encoded(*from.held_out, recipe, tokenizer);
@@ -134,7 +134,7 @@ PreparedTask prepare_classes(const Recipe& recipe, const Parts<LabelledTexts>& d
   if (!out.tokenizer) out.tokenizer = tokenizer_of(recipe, data.training.texts);
   set_vocabulary(out.recipe.network, out.tokenizer->vocabulary());
   set_outputs(out.recipe.network, static_cast<int64_t>(data.training.classes.size()));
-  out.data = std::make_unique<Classes>(out.recipe, *out.tokenizer, data);
+  out.data = std::make_unique<TextClasses>(out.recipe, *out.tokenizer, data);
   return out;
 }
 

@@ -32,6 +32,7 @@ void describe_forecast(Visitor& v, R& r) {
   v("look_back", r.look_back, k_some);
   v("horizon", r.horizon, k_some);
   v("columns", r.columns);
+  v("period", r.period, Whole{});
   v("training", r.training, Whole{});
   v("held_out", r.held_out, Whole{});
   v("test", r.test, Whole{});

@@ -20,6 +20,19 @@ struct Batch {
 
 enum class Part { held_out, test };
 
+/// Rows [first, end) of a table.
+struct RowRange {
+  int64_t first = 0, end = 0;
+};
+
+/// A table of series as it is learned from: at mean 0 and deviation 1 of the training rows.
+struct SeriesWindows {
+  std::vector<float> values;  // [rows, channels]
+  int64_t channels = 0, look_back = 0, horizon = 0, period = 0;
+  RowRange training, held_out, test;  // of which windows are cut; the later two begin `look_back` rows earlier
+  double at(int64_t row, int64_t channel) const { return values[static_cast<size_t>(row * channels + channel)]; }
+};
+
 /// Batches are functions of (seed, step), so a resumed run reads what an unbroken one would have.
 class TaskData {
  public:
@@ -35,6 +48,8 @@ class TaskData {
   virtual Batch evaluation_batch(Part, int64_t) const = 0;
   /// Code points that the predicted tokens of the held-out part stand for; 0 where they stand for none.
   virtual int64_t evaluation_characters() const { return 0; }
+  /// Of a table of series; else none.
+  virtual const SeriesWindows* series() const { return nullptr; }
   /// What a finished model should know of its task.
   virtual ModelTasks tasks() const { return {}; }
   /// A number for the data, so that a checkpoint is not continued on other data.
