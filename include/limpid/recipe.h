@@ -65,6 +65,17 @@ struct AlgorithmOptions {
   int64_t symbols = 10;       // different ones
 };
 
+enum class OptimizerKind {
+  adamw,
+  muon,  // the matrices inside blocks by Muon, all else by AdamW
+};
+
+/// Low-rank adapters in place of the matrices inside the blocks (Hu 2021): rank 0: none.
+struct LoraOptions {
+  int64_t rank = 0;
+  double alpha = 16;  // the adapters' share is alpha / rank
+};
+
 struct Recipe {
   Task task = Task::next_word;
   NetworkConfig network;                 // its vocabulary, classes and columns are filled in from the data
@@ -84,6 +95,8 @@ struct Recipe {
   int64_t accumulate = 1;   // batches whose gradients are averaged for a step
   int64_t context = 64;     // tokens a window; the most tokens that are read of a text
   int64_t epoch = 0;        // steps between two reports; 0: one pass over the data
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  LoraOptions lora;  // with a model to begin from
   Decay schedule = Decay::cosine;
   double cooldown = 0.2;  // of all steps, at the end, in which the rate falls (warm-up-stable-decay)
   double learning_rate = 1e-3;

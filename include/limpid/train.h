@@ -73,12 +73,15 @@ class Trainer {
  public:
   /// Trains the tokenizer and draws the parameters.  Throws Error{call} for a text that is too short for the
   /// recipe.
-  Trainer(const Recipe&, const TrainingData&);
+  /// With `base` the run begins from that model: its network (a head of the task in place of its own), its
+  /// parameters, its tokenizer; all learn, or with Recipe::lora low-rank adapters, which are in the model's
+  /// matrices in the end.
+  Trainer(const Recipe&, const TrainingData&, const Model* base = nullptr);
   Trainer(const Recipe& recipe, const std::vector<std::string>& texts)
       : Trainer(recipe, TrainingData(texts)) {}
   /// Goes on from a checkpoint, to the same bits as a run that never stopped.  Throws Error{work} if the file
   /// is not a checkpoint, Error{call} if it belongs to another text.
-  Trainer(const std::string& checkpoint, const TrainingData&);
+  Trainer(const std::string& checkpoint, const TrainingData&, const Model* base = nullptr);
   Trainer(const std::string& checkpoint, const std::vector<std::string>& texts)
       : Trainer(checkpoint, TrainingData(texts)) {}
   ~Trainer();
@@ -109,6 +112,9 @@ class Trainer {
   Evaluation evaluate_test();
   bool has_test() const;
 
+  /// The run goes on until this step in place of the recipe's last.  Throws Error{call} for fewer than are
+  /// done.
+  void set_steps(int64_t steps);
   int64_t steps_done() const;
   /// Whether the run ended because a number of it was not finite.
   bool not_finite() const;

@@ -19,10 +19,8 @@ struct Encoded {
 Encoded encoded(const LabelledTexts& from, const Recipe& recipe, const Tokenizer& tokenizer) {
   Encoded out;
   for (size_t i = 0; i < from.texts.size(); ++i) {
-    Tokens tokens = tokenizer.encode(from.texts[i]);
+    Tokens tokens = model_tokens(tokenizer, from.texts[i], recipe.context);
     if (tokens.empty()) continue;  // only white space, of which `words` has no token
-    if (static_cast<int64_t>(tokens.size()) > recipe.context)
-      tokens.resize(static_cast<size_t>(recipe.context));
     out.tokens.push_back(std::move(tokens));
     out.labels.push_back(from.labels[i]);
   }

@@ -23,7 +23,7 @@ TaskEvaluation evaluate_task(const Model& model, const Recipe& given, const Trai
                              const TaskEvaluationOptions& options) {
   Recipe recipe = given;
   recipe.network = model.config();
-  const PreparedTask task = prepare(recipe, data, tokenizer_of(model));
+  const PreparedTask task = prepare(recipe, data, {tokenizer_of(model), model.tasks().writing});
   if (to_json(task.recipe.network) != to_json(recipe.network))
     fail_call("eval: the model was trained for other classes, columns or sizes than the recipe's data has");
   const Part part = task.data->has(Part::test) ? Part::test : Part::held_out;

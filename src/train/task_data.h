@@ -62,9 +62,13 @@ struct PreparedTask {
   std::shared_ptr<const Tokenizer> tokenizer;  // none for images and series
   std::unique_ptr<TaskData> data;
 };
-/// `tokenizer`: of a run that goes on; else it is made of the training texts.  Throws Error{call} where the
-/// data does not fit the recipe.
-PreparedTask prepare(const Recipe&, const TrainingData&, std::shared_ptr<const Tokenizer> tokenizer = {});
+/// What there is already: of a run that goes on, or of a model that it begins from.
+struct Given {
+  std::shared_ptr<const Tokenizer> tokenizer;  // none: it is made of the training texts
+  std::optional<Writing> writing;              // how an encoder-decoder begins and ends its texts
+};
+/// Throws Error{call} where the data does not fit the recipe.
+PreparedTask prepare(const Recipe&, const TrainingData&, const Given& = {});
 
 // ---- the tasks, a file each -------------------------------------------------------------------------
 
@@ -73,7 +77,7 @@ PreparedTask prepare_texts(const Recipe&, const std::vector<std::string>& texts,
 PreparedTask prepare_classes(const Recipe&, const Parts<LabelledTexts>&, std::shared_ptr<const Tokenizer>);
 PreparedTask prepare_images(const Recipe&, const Parts<LabelledImages>&);
 PreparedTask prepare_forecast(const Recipe&, const SeriesTable&);
-PreparedTask prepare_translation(const Recipe&, const Parts<TextPairs>&, std::shared_ptr<const Tokenizer>);
+PreparedTask prepare_translation(const Recipe&, const Parts<TextPairs>&, const Given&);
 PreparedTask prepare_algorithm(const Recipe&, std::shared_ptr<const Tokenizer>);
 
 // ---- what several of them need ------------------------------------------------------------------------
@@ -85,6 +89,10 @@ size_t training_bytes(const Recipe&, const std::string& text);
 /// that no text has.
 std::shared_ptr<const Tokenizer> tokenizer_of(const Recipe&, const std::vector<std::string>& texts,
                                               const std::vector<std::string>& special = {});
+
+/// A text as a model takes it, special tokens round it included; of a longer one the first `longest` tokens, of
+/// which those that the tokenizer adds stay.
+std::vector<int64_t> model_tokens(const Tokenizer&, const std::string& text, int64_t longest);
 
 /// Token lists as rows [B,T], behind whose ends `padding` stands.
 Tensor rows_of(const std::vector<std::vector<int64_t>>& lists, int64_t padding);
