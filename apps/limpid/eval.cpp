@@ -89,9 +89,9 @@ nlohmann::ordered_json task_json(const std::string& title, const TaskEvaluation&
     json["classes"] = e.classes;
     json["confusion"] = nlohmann::ordered_json::array();
     for (size_t i = 0; i < count; ++i)
-      json["confusion"].push_back(std::vector<int64_t>(
-          e.seen.confusion.begin() + static_cast<int64_t>(i * count),
-          e.seen.confusion.begin() + static_cast<int64_t>((i + 1) * count)));
+      json["confusion"].push_back(
+          std::vector<int64_t>(e.seen.confusion.begin() + static_cast<int64_t>(i * count),
+                               e.seen.confusion.begin() + static_cast<int64_t>((i + 1) * count)));
   }
   for (const Baseline& rule : e.baselines)
     json["rules"].push_back({{"name", rule.name}, {"mse", rule.mse}, {"mae", rule.mae}});
@@ -145,7 +145,8 @@ void eval_task(const EvalCall& call, const Terminal& terminal) {
 
 void eval(const EvalCall& call, const Terminal& terminal) {
   if (!call.recipe.empty()) return eval_task(call, terminal);
-  if (!call.data.empty()) fail_call("--data is for --recipe, which says what the data is; give the recipe too");
+  if (!call.data.empty())
+    fail_call("--data is for --recipe, which says what the data is; give the recipe too");
   if (call.text && !call.file.empty()) fail_call("a text and --file exclude each other; leave one out");
   const std::string text = call.file.empty() ? text_of(call.text) : read_file(call.file);
   if (text.empty()) fail_work(call.file, " is empty; give a file with a text of at least two tokens");
@@ -198,7 +199,7 @@ Work add_eval(CLI::App& app) {
       "  limpid eval \"Life is short, art is long\"\n"
       "  limpid eval --file book.txt --model my/model.safetensors\n"
       "  limpid eval --file book.txt --json\n"
-      "  limpid eval --model mnist/model.safetensors --recipe recipes/mnist.json --data FOLDER\n");
+      "  limpid eval --recipe recipes/mnist.json --data FOLDER --model own.safetensors\n");
   return [call](const Terminal& terminal) { eval(*call, terminal); };
 }
 

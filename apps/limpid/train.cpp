@@ -155,11 +155,14 @@ std::string first_words(const TrainingData& data) {
 std::string commands_for(const Recipe& recipe, const std::string& text, const std::string& model) {
   switch (recipe.task) {
     case Task::next_word:
-      return join("limpid trace ", text, " --model ", model, "\nlimpid generate ", text, " --model ", model, "\n");
+      return join("limpid trace ", text, " --model ", model, "\nlimpid generate ", text, " --model ", model,
+                  "\n");
     case Task::classes:
-      return join("limpid classify ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model, "\n");
+      return join("limpid classify ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model,
+                  "\n");
     case Task::translation:
-      return join("limpid translate ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model, "\n");
+      return join("limpid translate ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model,
+                  "\n");
     case Task::images:
       return join("limpid classify IMAGE.png --model ", model, "\n");
     case Task::algorithm:
@@ -275,9 +278,10 @@ Work add_train(CLI::App& app) {
          "-o", call->out,
          "The folder for model.safetensors, checkpoint.safetensors and log.jsonl (the recipe's name).")
       ->type_name("FOLDER");
-  sub->add_option("--from", call->from,
-                  "The model to begin from, of any kind that limpid reads: all of it learns, or adapters (the "
-                  "recipe's lora).")
+  sub->add_option(
+         "--from", call->from,
+         "The model to begin from, of any kind that limpid reads: all of it learns, or adapters (the "
+         "recipe's lora).")
       ->type_name("MODEL");
   sub->add_flag("--overwrite", call->overwrite, "Begins again in a folder that holds a run.");
   sub->add_flag("--resume", call->resume,
@@ -286,7 +290,9 @@ Work add_train(CLI::App& app) {
       "--json", call->json,
       "Prints an object an epoch instead, as log.jsonl keeps them, and one of the model at the end.");
   sub->add_option("--seed", call->seed, "Another seed than the recipe's.")->type_name("N");
-  sub->add_option("--steps", call->steps, "Another number of steps than the recipe's; with --resume a run that is done goes on.")->type_name("N");
+  sub->add_option("--steps", call->steps,
+                  "Another number of steps than the recipe's; with --resume a run that is done goes on.")
+      ->type_name("N");
   sub->add_option_function<std::string>(
          "--dtype", [call](const std::string& name) { call->dtype = dtype_named(name); },
          "How the model file keeps its numbers: f32, or half the size as f16 or bf16 (f32).")

@@ -67,8 +67,8 @@ class AdamW {
 };
 
 struct MuonOptions {
-  double momentum = 0.95;    // [0, 1)
-  double weight_decay = 0.1; // 0 or more
+  double momentum = 0.95;     // [0, 1)
+  double weight_decay = 0.1;  // 0 or more
 };
 /// A parameter seen as a matrix.
 struct MuonMatrix {
@@ -82,13 +82,13 @@ struct MuonMatrix {
 ///     O = momentum M + (1 - momentum) G at singular values of about 1 (five rounds of Newton and Schulz)
 ///     W = W (1 - rate weight_decay) - rate 0.2 sqrt(max(rows, columns)) O
 ///
-/// The last factor gives O the size of AdamW's steps, so that one learning rate serves both (Liu 2025, "Muon is
-/// scalable for LLM training", arXiv 2502.16982, equation 4).  The same bits at any number of threads.
+/// The last factor gives O the size of AdamW's steps, so that one learning rate serves both (Liu 2025, "Muon
+/// is scalable for LLM training", arXiv 2502.16982, equation 4).  The same bits at any number of threads.
 class Muon {
  public:
   Muon(const std::map<std::string, MuonMatrix>& matrices, const MuonOptions& = {});
-  /// One step on the matrices that have a gradient, in place.  Throws Error{call}, before it changes anything,
-  /// for names, types and sizes that do not fit.
+  /// One step on the matrices that have a gradient, in place.  Throws Error{call}, before it changes
+  /// anything, for names, types and sizes that do not fit.
   void step(std::map<std::string, Tensor>& parameters, const std::map<std::string, Tensor>& gradients,
             double learning_rate);
 
@@ -111,8 +111,8 @@ enum class Decay {
 };
 std::string_view name(Decay);
 
-/// A learning rate that climbs evenly to `highest` over `warm_up` steps and falls from there to `least` at the
-/// last of `steps`.
+/// A learning rate that climbs evenly to `highest` over `warm_up` steps and falls from there to `least` at
+/// the last of `steps`.
 struct Schedule {
   double highest = 1e-3, least = 1e-4;
   int64_t warm_up = 100, steps = 1000;

@@ -86,15 +86,15 @@ struct Recipe {
   ExampleFiles files;                    // of the other tasks
   ForecastOptions forecast;
   AlgorithmOptions algorithm;
-  AugmentOptions augment;  // of the images that are learned from
+  AugmentOptions augment;   // of the images that are learned from
   double word_dropout = 0;  // so many of a text's tokens are left out, anew at every step (classes)
   Examples examples = Examples::stream;
   double validation = 0.1;  // held out: the last part of every text; of examples so many, drawn by the seed
   int64_t steps = 1000;
-  int64_t batch = 12;       // windows a step (stream), examples a step; lines are learned one at a time
-  int64_t accumulate = 1;   // batches whose gradients are averaged for a step
-  int64_t context = 64;     // tokens a window; the most tokens that are read of a text
-  int64_t epoch = 0;        // steps between two reports; 0: one pass over the data
+  int64_t batch = 12;      // windows a step (stream), examples a step; lines are learned one at a time
+  int64_t accumulate = 1;  // batches whose gradients are averaged for a step
+  int64_t context = 64;    // tokens a window; the most tokens that are read of a text
+  int64_t epoch = 0;       // steps between two reports; 0: one pass over the data
   OptimizerKind optimizer = OptimizerKind::adamw;
   LoraOptions lora;  // with a model to begin from
   Decay schedule = Decay::cosine;
@@ -104,10 +104,10 @@ struct Recipe {
   int64_t warm_up = 100;     // steps
   double beta1 = 0.9, beta2 = 0.99;
   double epsilon = 1e-8;
-  double weight_decay = 0.1;     // of matrices and embeddings, not of gains and biases
-  double clip = 1.0;             // the largest norm of the gradient; 0: as it is
-  double average = 0;            // the model is a running mean of the weights, of which so much stays each step
-  int64_t patience = 0;  // epochs without a better validation loss before it stops; 0: never
+  double weight_decay = 0.1;  // of matrices and embeddings, not of gains and biases
+  double clip = 1.0;          // the largest norm of the gradient; 0: as it is
+  double average = 0;         // the model is a running mean of the weights, of which so much stays each step
+  int64_t patience = 0;       // epochs without a better validation loss before it stops; 0: never
   uint64_t seed = 1337;
   std::string title;  // what the model is called
 };

@@ -48,7 +48,7 @@ struct Epoch {
   double loss = 0;   // mean training loss of the epoch (before any step: of the first batch)
   double accuracy =
       0;  // how often the likeliest token was right, on what `validation` says (or the training text)
-  std::optional<double> validation;  // mean loss over what is held out
+  std::optional<double> validation;       // mean loss over what is held out
   std::map<std::string, double> metrics;  // of what is held out: "f1", "mse", ... as Evaluation's
   double tokens_per_second = 0;
   double seconds = 0;  // since the run began, earlier parts of a resumed run included

@@ -93,8 +93,8 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   SeriesRows series;
   if (a.series) series = series_inputs(in, *a.series, a.inputs.width);
   // What is made of the last row must know which that is.
-  const bool pools = a.head.kind == Head::embedding || a.head.kind == Head::classes ||
-                     a.head.kind == Head::regression;
+  const bool pools =
+      a.head.kind == Head::embedding || a.head.kind == Head::classes || a.head.kind == Head::regression;
   const bool asks_lengths = !causal(a.stack) || (pools && purpose != Purpose::extend);
   const auto ask_lengths = [&](bool now) {
     if (asks_lengths && tokens && now && !context.lengths)

@@ -11,7 +11,9 @@ namespace limpid {
 
 namespace {
 
-Matrix matrix_of(Tensor& tensor, int64_t rows, int64_t columns) { return {tensor.data<float>(), rows, columns}; }
+Matrix matrix_of(Tensor& tensor, int64_t rows, int64_t columns) {
+  return {tensor.data<float>(), rows, columns};
+}
 
 }  // namespace
 
@@ -47,7 +49,8 @@ void Adapters::apply(std::map<std::string, Tensor>& parameters) const {
 }
 
 // W = W0 + s A B: dA = s dW B^T, dB = s A^T dW.
-void Adapters::gradients_of(std::map<std::string, Tensor>& gradients, std::map<std::string, Tensor>& of_factors) {
+void Adapters::gradients_of(std::map<std::string, Tensor>& gradients,
+                            std::map<std::string, Tensor>& of_factors) {
   for (const auto& [name, size] : matrices_) {
     const Matrix dw = matrix_of(gradients.at(name), size.rows, size.columns);
     Tensor &da = of_factors.at(name + ".A"), &db = of_factors.at(name + ".B");

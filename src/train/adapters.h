@@ -1,5 +1,5 @@
-// Low-rank adapters (LoRA: Hu 2021, arXiv 2106.09685): a matrix W of a model learns as W + alpha / rank A B.  The
-// network runs with the sum in W's place, so that no stage of it changes; dA and dB follow from dW.
+// Low-rank adapters (LoRA: Hu 2021, arXiv 2106.09685): a matrix W of a model learns as W + alpha / rank A B.
+// The network runs with the sum in W's place, so that no stage of it changes; dA and dB follow from dW.
 #pragma once
 
 #include <map>

@@ -51,12 +51,12 @@ void each_window(const SeriesWindows& s, const RowRange& rows, const F& f) {
     for (int64_t k = 0; k < s.channels; ++k) f(first, k);
 }
 
-// One matrix for all columns, of what lies above or below the last value (NLinear: Zeng 2023), by least squares
-// with a little of ridge.
+// One matrix for all columns, of what lies above or below the last value (NLinear: Zeng 2023), by least
+// squares with a little of ridge.
 Baseline linear_map(const SeriesWindows& s, const RowRange& rows) {
   const int64_t n = s.look_back, out = s.horizon;
-  std::vector<double> a(static_cast<size_t>(n * n)), y(static_cast<size_t>(n * out)), x(static_cast<size_t>(n)),
-      ahead(static_cast<size_t>(out));
+  std::vector<double> a(static_cast<size_t>(n * n)), y(static_cast<size_t>(n * out)),
+      x(static_cast<size_t>(n)), ahead(static_cast<size_t>(out));
   const auto read = [&](int64_t first, int64_t k) {
     const double last = s.at(first + n - 1, k);
     for (int64_t i = 0; i < n; ++i) x[static_cast<size_t>(i)] = s.at(first + i, k) - last;
@@ -96,8 +96,11 @@ Baseline linear_map(const SeriesWindows& s, const RowRange& rows) {
 
 std::vector<Baseline> baselines(const SeriesWindows& s, const RowRange& rows) {
   Errors last, season, mean;
-  std::vector<double> sums(static_cast<size_t>(s.channels * std::max<int64_t>(1, s.period))), counts(sums.size());
-  const auto phase = [&](int64_t row, int64_t k) { return static_cast<size_t>(row % s.period * s.channels + k); };
+  std::vector<double> sums(static_cast<size_t>(s.channels * std::max<int64_t>(1, s.period))),
+      counts(sums.size());
+  const auto phase = [&](int64_t row, int64_t k) {
+    return static_cast<size_t>(row % s.period * s.channels + k);
+  };
   if (s.period > 0)
     for (int64_t r = s.training.first; r < s.training.end; ++r)
       for (int64_t k = 0; k < s.channels; ++k) sums[phase(r, k)] += s.at(r, k), counts[phase(r, k)] += 1;

@@ -16,8 +16,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_point(char c) { return c == '.' || c == ','; }
 // [\{-\~\[-\` -\&\(-\+\:-\@\/] of mteval-v13a.
 bool is_sign(char c) {
-  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') ||
-         (c >= ':' && c <= '@') || c == '/';
+  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') ||
+         (c >= '(' && c <= '+') || (c >= ':' && c <= '@') || c == '/';
 }
 
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
@@ -68,7 +68,8 @@ std::vector<std::string> bleu_tokens(std::string_view line) {
   text = pairs_replaced(text, [](char a, char b) { return is_point(a) && !is_digit(b); }, " ", " ", "");
   text = pairs_replaced(text, [](char a, char b) { return is_digit(a) && b == '-'; }, "", " ", " ");
   std::vector<std::string> words;
-  for (const Span& word : text::words_in(text)) words.push_back(text.substr(word.begin, word.end - word.begin));
+  for (const Span& word : text::words_in(text))
+    words.push_back(text.substr(word.begin, word.end - word.begin));
   return words;
 }
 

@@ -1,5 +1,6 @@
-// BLEU as sacreBLEU computes it by default: Papineni et al. 2002, cased, one reference, the tokens of mteval-v13a,
-// precisions of 0 smoothed exponentially (Post 2018, "A call for clarity in reporting BLEU scores").
+// BLEU as sacreBLEU computes it by default: Papineni et al. 2002, cased, one reference, the tokens of
+// mteval-v13a, precisions of 0 smoothed exponentially (Post 2018, "A call for clarity in reporting BLEU
+// scores").
 #pragma once
 
 #include <string>

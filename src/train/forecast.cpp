@@ -11,9 +11,10 @@ namespace {
 // A window of a later part may look back into the part before: what it foretells lies in its own.
 void part(const ForecastOptions& o, int64_t rows, SeriesWindows& out) {
   const auto share = [&](double part) { return static_cast<int64_t>(part * static_cast<double>(rows)); };
-  const int64_t training = o.training > 0 ? o.training : share(0.7),
-                test = o.test > 0 ? o.test : share(0.2),
-                held_out = o.held_out > 0 ? o.held_out : o.training > 0 ? 0 : rows - share(0.7) - share(0.2);
+  const int64_t training = o.training > 0 ? o.training : share(0.7), test = o.test > 0 ? o.test : share(0.2),
+                held_out = o.held_out > 0   ? o.held_out
+                           : o.training > 0 ? 0
+                                            : rows - share(0.7) - share(0.2);
   if (training + held_out + test > rows)
     fail_call("train: the recipe asks for ", training, " + ", held_out, " + ", test,
               " rows of series, the table has ", rows);
@@ -25,8 +26,7 @@ void part(const ForecastOptions& o, int64_t rows, SeriesWindows& out) {
 
 class Windows final : public TaskData {
  public:
-  Windows(const Recipe& recipe, const SeriesTable& table)
-      : recipe_(recipe), columns_(table.columns) {
+  Windows(const Recipe& recipe, const SeriesTable& table) : recipe_(recipe), columns_(table.columns) {
     const int64_t rows = table.values.shape()[0].size, channels = table.values.shape()[1].size;
     part(recipe.forecast, rows, split_);
     split_.channels = channels;

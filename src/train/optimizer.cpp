@@ -21,8 +21,7 @@ namespace {
 
 std::map<std::string, bool> decays_of(const Graph& graph, const std::map<std::string, Tensor>& parameters) {
   std::map<std::string, bool> decays;
-  for (const auto& [name, tensor] : parameters)
-    decays[name] = graph.value(graph.require(name)).init.decays;
+  for (const auto& [name, tensor] : parameters) decays[name] = graph.value(graph.require(name)).init.decays;
   return decays;
 }
 
@@ -112,6 +111,8 @@ std::string_view name(Decay decay) {
 
 AdamWOptions adamw_of(const Recipe& r) { return {r.beta1, r.beta2, r.epsilon, r.weight_decay, r.clip}; }
 
-Schedule schedule_of(const Recipe& r) { return {r.learning_rate, r.least_rate, r.warm_up, r.steps, r.schedule, r.cooldown}; }
+Schedule schedule_of(const Recipe& r) {
+  return {r.learning_rate, r.least_rate, r.warm_up, r.steps, r.schedule, r.cooldown};
+}
 
 }  // namespace limpid

@@ -226,8 +226,12 @@ ExampleFiles example_files_of(const JsonValue& json) {
 }
 
 Json json_of(const ExampleFiles& files) {
-  return {{"training", files.training},     {"held_out", files.held_out}, {"test", files.test},
-          {"text", files.text},             {"label", files.label},       {"no_repeats", files.no_repeats},
+  return {{"training", files.training},
+          {"held_out", files.held_out},
+          {"test", files.test},
+          {"text", files.text},
+          {"label", files.label},
+          {"no_repeats", files.no_repeats},
           {"test_share", files.test_share}};
 }
 

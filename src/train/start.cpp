@@ -16,9 +16,7 @@ HeadOptions class_head(const Architecture& a) {
   HeadOptions head;
   head.kind = Head::classes;
   head.bias = true;
-  head.pool = a.patches            ? Pool::mean
-              : predicts_next_token(a) ? Pool::last
-                                       : Pool::first;
+  head.pool = a.patches ? Pool::mean : predicts_next_token(a) ? Pool::last : Pool::first;
   return head;
 }
 
@@ -27,7 +25,8 @@ HeadOptions class_head(const Architecture& a) {
 Recipe with_network(const Recipe& recipe) {
   if (empty(recipe.network))
     fail_call("recipe: it has no \"network\"; add one, or begin from a model (limpid train --from MODEL)");
-  if (recipe.lora.rank > 0) fail_call("recipe: lora is for a run that begins from a model (limpid train --from MODEL)");
+  if (recipe.lora.rank > 0)
+    fail_call("recipe: lora is for a run that begins from a model (limpid train --from MODEL)");
   return recipe;
 }
 
@@ -38,7 +37,8 @@ Recipe beginning_from(const Model& base, const Recipe& recipe) {
   if (classes) {
     if (const auto* gpt = std::get_if<GptConfig>(&out.network)) out.network = architecture_of(*gpt);
     auto* parts = std::get_if<Architecture>(&out.network);
-    if (!parts) fail_call("train: a textbook network learns no classes from a model; give a recipe with its network");
+    if (!parts)
+      fail_call("train: a textbook network learns no classes from a model; give a recipe with its network");
     if (parts->patches.has_value() != (recipe.task == Task::images))
       fail_call("train: the model reads ", parts->patches ? "images" : "texts", ", and the task is '",
                 name(recipe.task), "'");
@@ -48,7 +48,8 @@ Recipe beginning_from(const Model& base, const Recipe& recipe) {
     fail_call("train: the model does not predict the next token, which the task 'next_word' needs");
   if (recipe.task == Task::algorithm) fail_call("train: the task 'algorithm' begins from no model");
   const int64_t context = context_of(out.network);
-  if (recipe.task != Task::images && recipe.task != Task::forecast) out.context = std::min(out.context, context);
+  if (recipe.task != Task::images && recipe.task != Task::forecast)
+    out.context = std::min(out.context, context);
   return out;
 }
 
@@ -68,8 +69,9 @@ void take_parameters(const Model& from, Model& to) {
       tensor = found->second.to(DType::f32);
       tensor.reshape(shape);
     } else if (found != given.end() && !name.starts_with("unembed.")) {
-      fail_call("train: '", name, "' of the model is ", found->second.shape().text(), ", and the data asks for ",
-                tensor.shape().text(), "; give data of the size that the model reads");
+      fail_call("train: '", name, "' of the model is ", found->second.shape().text(),
+                ", and the data asks for ", tensor.shape().text(),
+                "; give data of the size that the model reads");
     }
   }
 }

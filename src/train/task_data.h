@@ -29,8 +29,11 @@ struct RowRange {
 struct SeriesWindows {
   std::vector<float> values;  // [rows, channels]
   int64_t channels = 0, look_back = 0, horizon = 0, period = 0;
-  RowRange training, held_out, test;  // of which windows are cut; the later two begin `look_back` rows earlier
-  double at(int64_t row, int64_t channel) const { return values[static_cast<size_t>(row * channels + channel)]; }
+  RowRange training, held_out,
+      test;  // of which windows are cut; the later two begin `look_back` rows earlier
+  double at(int64_t row, int64_t channel) const {
+    return values[static_cast<size_t>(row * channels + channel)];
+  }
 };
 
 /// Batches are functions of (seed, step), so a resumed run reads what an unbroken one would have.
@@ -90,8 +93,8 @@ size_t training_bytes(const Recipe&, const std::string& text);
 std::shared_ptr<const Tokenizer> tokenizer_of(const Recipe&, const std::vector<std::string>& texts,
                                               const std::vector<std::string>& special = {});
 
-/// A text as a model takes it, special tokens round it included; of a longer one the first `longest` tokens, of
-/// which those that the tokenizer adds stay.
+/// A text as a model takes it, special tokens round it included; of a longer one the first `longest` tokens,
+/// of which those that the tokenizer adds stay.
 std::vector<int64_t> model_tokens(const Tokenizer&, const std::string& text, int64_t longest);
 
 /// Token lists as rows [B,T], behind whose ends `padding` stands.

@@ -63,7 +63,8 @@ Learned class_texts() {
   for (int i = 0; i < 60; ++i) {
     const int label = i % 2;
     std::string text = "today there is";
-    for (uint64_t n = random.below(3) + 1; n > 0; --n) text += std::string(" ") + things[label][random.below(4)];
+    for (uint64_t n = random.below(3) + 1; n > 0; --n)
+      text += std::string(" ") + things[label][random.below(4)];
     parts.training.texts.push_back(text + " again");
     parts.training.labels.push_back(label);
   }
@@ -153,9 +154,7 @@ Learned algorithm(const char* kind) {
   return l;
 }
 
-std::vector<Learned> every_task() {
-  return {class_texts(), images(), series(), pairs(), algorithm("copy")};
-}
+std::vector<Learned> every_task() { return {class_texts(), images(), series(), pairs(), algorithm("copy")}; }
 
 TEST(Tasks, AreLearned) {
   for (const Learned& l : every_task()) {
@@ -167,7 +166,8 @@ TEST(Tasks, AreLearned) {
 }
 
 TEST(Tasks, StoppedAndResumedGiveTheSameBits) {
-  const std::string path = (std::filesystem::temp_directory_path() / "limpid_tasks_test.safetensors").string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "limpid_tasks_test.safetensors").string();
   for (Learned& l : every_task()) {
     SCOPED_TRACE(name(l.recipe.task));
     l.recipe.steps = 20;
@@ -225,7 +225,8 @@ TEST(Tasks, AccumulatedBatchesAreOneLargeBatch) {
 
 // What a user does with the model in the end.
 TEST(Tasks, TheModelDoesItsTask) {
-  const std::string path = (std::filesystem::temp_directory_path() / "limpid_task_model.safetensors").string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "limpid_task_model.safetensors").string();
   const auto trained = [&](Learned l) {
     Trainer trainer(l.recipe, l.data);
     trainer.run();

@@ -7,8 +7,8 @@
 #include "limpid/files.h"
 #include "limpid/train.h"
 #include "train/optimizer.h"
-#include "train/start.h"
 #include "train/score.h"
+#include "train/start.h"
 #include "train/task_data.h"
 #include "train/update.h"
 
@@ -96,12 +96,13 @@ struct LIMPID_LOCAL Trainer::Impl {
   bool from_model = false;
 
   int64_t steps_per_epoch() const {
-    return recipe.epoch > 0 ? recipe.epoch
-                            : std::max<int64_t>(1, data->steps_per_pass() / recipe.accumulate);
+    return recipe.epoch > 0 ? recipe.epoch : std::max<int64_t>(1, data->steps_per_pass() / recipe.accumulate);
   }
   bool holds_out() const { return data->has(Part::held_out); }
   /// What is evaluated and kept.
-  const Parameters& judged() const { return recipe.average > 0 ? averaged : std::as_const(model).parameters(); }
+  const Parameters& judged() const {
+    return recipe.average > 0 ? averaged : std::as_const(model).parameters();
+  }
   double step();
   double run_batch(int64_t number);
   /// With the inputs of which every example has the same.
@@ -220,7 +221,8 @@ Trainer::Evaluation Trainer::Impl::evaluate(Part part) {
 void Trainer::Impl::require_finite(const Evaluation& seen) {
   if (std::isfinite(seen.loss)) return;
   for (int64_t i = 0; i < data->evaluation_batches(Part::held_out); ++i)
-    if (const Batch batch = completed(data->evaluation_batch(Part::held_out, i)); !std::isfinite(measure(batch).loss))
+    if (const Batch batch = completed(data->evaluation_batch(Part::held_out, i));
+        !std::isfinite(measure(batch).loss))
       fail_not_finite(holds_out() ? "the held-out loss is no number" : "the loss is no number", batch);
 }
 

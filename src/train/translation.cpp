@@ -67,7 +67,8 @@ class Translation final : public TaskData {
     Pairs out;
     const auto longest = static_cast<size_t>(recipe_.context);
     for (size_t i = 0; i < from.source.size(); ++i) {
-      Tokens source = model_tokens(*tokenizer_, from.source[i], recipe_.context + 1), target = {writing_.start};
+      Tokens source = model_tokens(*tokenizer_, from.source[i], recipe_.context + 1),
+             target = {writing_.start};
       if (writing_.first) target.push_back(*writing_.first);
       const Tokens text = tokenizer_->encode(from.target[i]);
       target.insert(target.end(), text.begin(), text.end());
@@ -108,13 +109,14 @@ class Translation final : public TaskData {
 
 }  // namespace
 
-PreparedTask prepare_translation(const Recipe& recipe, const Parts<TextPairs>& data,
-                                 const Given& given) {
+PreparedTask prepare_translation(const Recipe& recipe, const Parts<TextPairs>& data, const Given& given) {
   if (!reads_source(recipe.network))
     fail_call("train: the task 'translation' needs a network with an \"encoder\"");
   if (!given.tokenizer && recipe.tokenizer != "bpe")
-    fail_call("train: the task 'translation' needs the tokenizer 'bpe', which has tokens for a text's start "
-              "and end; the recipe says '", recipe.tokenizer, "'");
+    fail_call(
+        "train: the task 'translation' needs the tokenizer 'bpe', which has tokens for a text's start "
+        "and end; the recipe says '",
+        recipe.tokenizer, "'");
   PreparedTask out{recipe, given.tokenizer, nullptr};
   if (!out.tokenizer) {
     std::vector<std::string> texts = data.training.source;
@@ -127,7 +129,8 @@ PreparedTask prepare_translation(const Recipe& recipe, const Parts<TextPairs>& d
   if (!known.writing) {
     const auto start = out.tokenizer->special(k_start), end = out.tokenizer->special(k_end);
     if (!start || !end)
-      fail_call("train: the model to begin from does not say which tokens begin and end a text that it writes");
+      fail_call(
+          "train: the model to begin from does not say which tokens begin and end a text that it writes");
     known.writing = Writing{.start = *start, .ends = {*end}, .beams = 5};
   }
   if (known.writing->ends.empty())
