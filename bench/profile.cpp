@@ -48,8 +48,8 @@ StepProfile::StepProfile(const Recipe& recipe, std::map<std::string, Tensor> par
       graph_(std::make_unique<Graph>(limpid::operations())) {
   build(*graph_, recipe_.network, Purpose::train);
   differentiate(*graph_, graph_->handle(graph_->require("loss")));
-  std::map<int, Shape> shapes = {{graph_->require("tokens"), batch_.tokens.shape()},
-                                 {graph_->require("targets"), batch_.targets.shape()}};
+  std::map<int, Shape> shapes = {{graph_->require("tokens"), batch_.inputs.at("tokens").shape()},
+                                 {graph_->require("targets"), batch_.inputs.at("targets").shape()}};
   PlanRequest request;
   request.wanted.insert(graph_->require("loss"));
   for (const auto& [name, tensor] : parameters_) {
@@ -81,7 +81,7 @@ ConstView StepProfile::read(int value) const {
   if (plan_.places[static_cast<size_t>(value)].used) return place(value);
   const Value& v = graph_->value(value);
   if (v.kind == Value::Kind::parameter) return parameters_.at(v.name).view();
-  return v.name == "tokens" ? batch_.tokens.view() : batch_.targets.view();
+  return batch_.inputs.at(v.name).view();
 }
 
 void StepProfile::run(const Plan::Step& step) {

@@ -10,8 +10,8 @@
 
 #include "engine/plan.h"
 #include "limpid/model.h"
-#include "train/dataset.h"
 #include "train/optimizer.h"
+#include "train/task_data.h"
 
 namespace limpid::bench {
 

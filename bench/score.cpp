@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "train/dataset.h"
+#include "train/task_data.h"
 
 namespace limpid::bench {
 

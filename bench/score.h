@@ -10,7 +10,8 @@
 
 namespace limpid::bench {
 
-/// One text of a recipe, split as training splits it (train/dataset.h), each part as the tokenizer's tokens.
+/// One text of a recipe, split as training splits it (train/task_data.h), each part as the tokenizer's
+/// tokens.
 struct SplitText {
   std::string name;
   std::vector<int64_t> training, held_out;

@@ -57,7 +57,7 @@ Result measure(const std::string& file, int steps) {
   Trainer trainer(recipe, texts);
   const Tokenizer& tokenizer = *trainer.model().tokenizer();
   StepProfile profile(trainer.recipe(), trainer.model().parameters(),
-                      Dataset(trainer.recipe(), tokenizer, texts).batch(0));
+                      prepare(trainer.recipe(), texts).data->batch(0));
 
   std::vector<Parts> seen;
   constexpr int64_t k_peak_steps = 1000000;

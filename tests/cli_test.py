@@ -140,7 +140,7 @@ class Terminals(Case):
         self.assertEqual(status, 0, shown)
         self.assertIn("\r\x1b[K", shown)
         self.assertIn(" left", shown)
-        piped = self.ok("train", small, "-o", path("terminal"))
+        piped = self.ok("train", small, "-o", path("terminal"), "--overwrite")
         self.assertNotIn("\r", piped)
         self.assertEqual(len(re.findall(r"^ +\d+ +\d+ +\d\.\d{4}  [▏▎▍▌▋▊▉█]", piped, re.M)), 3)  # epoch 0, too
 
@@ -386,9 +386,9 @@ class Training(Case):
 
     def test_what_resume_refuses(self):
         self.refused(2, "no ", "train", path("gpt.json"), "-o", path("nothing"), "--resume")
-        self.refused(2, ["'steps'", "240", "100"], "train", path("gpt.json"), "-o", path("gpt"), "--resume", "--steps", "100")
+        self.refused(2, ["240 steps are done", "100"], "train", path("gpt.json"), "-o", path("gpt"), "--resume", "--steps", "100")
         other = write("other.txt", TEXT[::-1])
-        self.refused(2, "another text", "train", path("gpt.json"), "-o", path("gpt"), "--resume", "--data", other)
+        self.refused(2, "other data", "train", path("gpt.json"), "-o", path("gpt"), "--resume", "--data", other)
 
     def test_recipes_are_repaired(self):
         self.refused(2, ["bad.json", "'stepz'"], "train", recipe("bad.json", stepz=3))

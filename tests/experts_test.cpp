@@ -1,6 +1,7 @@
 // A mixture of experts as a user runs it, on every path: the fast way beside the plain one, only chosen
 // experts are read, a token's bits are its own.
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "one_stage.h"
@@ -9,6 +10,7 @@ namespace limpid {
 namespace {
 
 using kernels::testing::Draw;
+using kernels::testing::on_every_isa;
 using testing::on_every_path;
 using testing::SmallGraph;
 
@@ -63,6 +65,48 @@ TEST(Experts, FastFollowsPlain) {
           expect_near(g.run(each, how), g.exact(each), 1e-5);
         }
       });
+}
+
+// Matrices as files have them: the bits of the numbers that they stand for.
+TEST(Experts, StoredMatricesHaveTheBitsOfTheirNumbers) {
+  struct Kind {
+    DType dtype;
+    BlockType blocks;
+    bool turned;
+  };
+  const Sizes n = {2, 9, 2, 5, 64, 48};
+  for (const Kind& kind :
+       {Kind{DType::bf16, BlockType::none, true}, Kind{DType::bf16, BlockType::none, false},
+        Kind{DType::f16, BlockType::none, true}, Kind{DType::f32, BlockType::q8_0, true},
+        Kind{DType::f32, BlockType::q4_0, true}, Kind{DType::f32, BlockType::mxfp4, true}})
+    on_every_isa([&](const std::string& isa) {
+      SCOPED_TRACE(join(isa, " ", name(kind.dtype), " ", name(kind.blocks), kind.turned ? " turned" : ""));
+      Draw draw(5);
+      const Shape shape = {{Axis::M, n.experts}, {Axis::C, n.in}, {Axis::F, n.out}};
+      StoredMatrix w(kind.dtype, kind.blocks, shape, n.experts * (kind.turned ? n.out : n.in),
+                     kind.turned ? n.in : n.out, kind.turned, n.experts);
+      const size_t step = kind.blocks == BlockType::none ? 2 : size_of(kind.blocks).bytes;
+      for (size_t i = 0; i < w.bytes(); ++i) {  // bits of small numbers
+        w.row(0)[i] = static_cast<std::byte>(draw.whole(0, 255));
+        const bool scale = kind.blocks == BlockType::mxfp4 ? i % step == 0 : i % step == 1;
+        if (scale) w.row(0)[i] = static_cast<std::byte>(kind.blocks == BlockType::mxfp4 ? 120 : 0x38);
+      }
+      SmallGraph g;
+      const Stage x = g.input(drawn(draw, {{Axis::B, n.batch}, {Axis::T, n.rows}, {Axis::C, n.in}})),
+                  chosen = g.input(chosen_of(draw, n)), given = g.graph.parameter("w", shape, {}),
+                  b = g.parameter(drawn(draw, {{Axis::M, n.experts}, {Axis::F, n.out}}));
+      const Stage y = expert_linear(g / "y", x, given, chosen, b);
+      const std::map<std::string, StorableMatrix> storable = storable_parameters(g.graph);
+      ASSERT_EQ(storable.at("w").matrices, n.experts);
+      const std::map<std::string, StoredMatrix> stored = {{"w", w}};
+      RunOptions as_stored;
+      as_stored.stored = &stored;
+      const Tensor ours = g.run(y, as_stored);
+      g.bind("w", w.to_tensor());
+      const Tensor expanded = g.run(y, {});
+      ASSERT_TRUE(std::isfinite(ours.data<float>()[0]));
+      EXPECT_EQ(std::memcmp(ours.raw(), expanded.raw(), ours.bytes()), 0);
+    });
 }
 
 TEST(Experts, ClampedGateFollowsPlain) {

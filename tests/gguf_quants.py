@@ -21,7 +21,7 @@ except ImportError as missing:
     sys.exit(77)
 
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "build/dev/gguf_numbers"
-QUANTISED = [Type[name] for name in "Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q4_K Q5_K Q6_K".split()]
+QUANTISED = [Type[name] for name in "Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q2_K Q3_K Q4_K Q5_K Q6_K MXFP4".split()]
 PLAIN = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "I8": np.int8, "I16": np.int16, "I32": np.int32, "I64": np.int64}
 NUMBERS = 1 << 20  # of each type
 results = []

@@ -64,7 +64,7 @@ def trained(folder, name, **options):
 def drawn(count, seed, codes):
     draw = random.Random(seed)
     lines = [line.strip() for p in sorted(DATA.rglob("*.txt")) for line in p.read_text(errors="replace").splitlines()[:400] if line.strip()]
-    texts = ["", " ", "  ", "Life is short", " Life  is short ", "日本語です", "ßßß", "▁", "Life is\u00a0short\u3000now"]
+    texts = ["", " ", "  ", "Life is short", " Life  is short ", "日本語です", "ßßß", "▁", "Life is\u00a0short\u3000now", "\u007f", "   \u200f ▁ \u200b\u007f"]
     texts += draw.sample(lines, min(len(lines), count // 4))
     while len(texts) < count:
         parts = [draw.choice(PARTS + codes) if draw.random() < 0.9 else chr(draw.choice([draw.randrange(0x21, 0x24f), draw.randrange(0x400, 0x3000)]))

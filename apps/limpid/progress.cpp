@@ -74,8 +74,7 @@ std::string data_text(const Recipe& r, const TrainingData& data) {
                 r.validation > 0 ? format("%.0f%% held out", r.validation * 100) : "nothing held out");
   }
   if (const auto* texts = std::get_if<Parts<LabelledTexts>>(&data))
-    return parts_of(*texts, "texts", labels) +
-           join(" (", texts->training.classes.size(), " classes)");
+    return parts_of(*texts, "texts", labels) + join(" (", texts->training.classes.size(), " classes)");
   if (const auto* images = std::get_if<Parts<LabelledImages>>(&data))
     return parts_of(*images, "images", labels) + join(" (", images->training.classes.size(), " classes)");
   if (const auto* pairs = std::get_if<Parts<TextPairs>>(&data))
@@ -119,14 +118,17 @@ std::string summary_of(const Trainer::Evaluation& seen, const Recipe& r, const s
                          seen.metrics.at("mse"), seen.metrics.at("mae"), grouped(seen.tokens).c_str(),
                          grouped(seen.examples).c_str());
   if (r.task == Task::classes || r.task == Task::images) {
-    std::string out = head + format("%.2f%% right of %s", seen.accuracy * 100, grouped(seen.examples).c_str());
-    if (const auto f1 = seen.metrics.find("f1"); f1 != seen.metrics.end()) out += format(", F1 %.4f", f1->second);
+    std::string out =
+        head + format("%.2f%% right of %s", seen.accuracy * 100, grouped(seen.examples).c_str());
+    if (const auto f1 = seen.metrics.find("f1"); f1 != seen.metrics.end())
+      out += format(", F1 %.4f", f1->second);
     return out + format(", loss %.4f nats\n", seen.loss);
   }
   std::string out = head + format("%.4f nats a token", seen.loss);
   if (seen.characters > 0) out += format(", %.4f a character", seen.loss_per_character());
   out += format("; %.1f%% of %s tokens right", seen.accuracy * 100, grouped(seen.tokens).c_str());
-  if (r.task == Task::algorithm) out += format(", %.2f%% of the answers whole", seen.metrics.at("whole") * 100);
+  if (r.task == Task::algorithm)
+    out += format(", %.2f%% of the answers whole", seen.metrics.at("whole") * 100);
   return out + "\n";
 }
 

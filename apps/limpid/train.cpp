@@ -7,6 +7,7 @@
 #include "limpid/commands.h"
 #include "limpid/files.h"
 #include "limpid/progress.h"
+#include "limpid/recipe_data.h"
 #include "limpid/train.h"
 
 namespace limpid::command {
@@ -18,7 +19,8 @@ namespace fs = std::filesystem;
 struct TrainCall {
   std::string recipe, out;
   std::vector<std::string> data;
-  bool resume = false, json = false;
+  std::string from;
+  bool resume = false, overwrite = false, json = false;
   std::optional<uint64_t> seed;
   std::optional<int64_t> steps;
   DType dtype = DType::f32;
@@ -40,39 +42,11 @@ void listen_to_signals() {
 // ---- what the call names --------------------------------------------------------------------------
 
 Recipe recipe_of(const TrainCall& call) {
-  const std::string text = read_file(call.recipe);
-  Recipe recipe;
-  try {
-    recipe = recipe_from_json(text);
-  } catch (const Error& error) {
-    throw Error(error.kind(), call.recipe + ": " + error.what());
-  }
+  Recipe recipe = read_recipe(call.recipe);
   if (call.seed) recipe.seed = *call.seed;
   if (call.steps && *call.steps < 1) fail_call("--steps is ", *call.steps, ", expected at least 1");
   if (call.steps) recipe.steps = *call.steps;
   return recipe;
-}
-
-TrainingData data_of(const TrainCall& call, const Recipe& recipe) {
-  std::string folder = fs::path(call.recipe).parent_path().string();
-  std::vector<std::string> files;
-  for (const std::string& data : call.data) {
-    // A folder a class is the examples themselves, where the recipe names no files in it.
-    const bool examples = recipe.task == Task::images && recipe.files.training.empty();
-    if (!fs::is_directory(data) || examples) {
-      files.push_back(data);
-    } else if (call.data.size() > 1) {
-      fail_call("--data ", data, " is a folder; give one folder, or any number of files");
-    } else {
-      folder = data;
-    }
-  }
-  try {
-    return read_training_data(recipe, folder, files);
-  } catch (const Error& error) {
-    if (!files.empty() || error.kind() == Error::Kind::call) throw;
-    fail_work(error.what(), "; give the folder that holds the recipe's data as --data FOLDER");
-  }
 }
 
 // ---- the folder of a run ----------------------------------------------------------------------------
@@ -92,8 +66,8 @@ Folder folder_of(const TrainCall& call) {
   return {path};
 }
 
-// A run that stopped on its way is not thrown away by forgetting --resume.
-void check_unfinished(const Folder& folder, const std::string& command) {
+// No run is thrown away by forgetting --resume.
+void check_free(const Folder& folder, const std::string& command) {
   if (!fs::exists(folder.checkpoint())) return;
   const auto info = inspect_safetensors(folder.checkpoint());
   const auto found = info.metadata.find("limpid.checkpoint");
@@ -102,9 +76,11 @@ void check_unfinished(const Folder& folder, const std::string& command) {
   const Json document = parse_json(found->second, source);
   const JsonValue json(document, source), recipe = json.at("recipe");
   const int64_t step = json.at("step").integer(0);
-  if (step >= recipe.at("steps").integer(0) || recipe.at("patience").integer(0) > 0) return;
+  if (step >= recipe.at("steps").integer(0) || recipe.at("patience").integer(0) > 0)
+    fail_call(folder.path.string(), " holds a run that is done; go on with `", command,
+              " --resume --steps N`, give another folder with -o, or --overwrite it");
   fail_call(folder.path.string(), " holds a run that stopped at step ", step, "; go on with `", command,
-            " --resume`, or give another folder with -o");
+            " --resume`, give another folder with -o, or --overwrite it");
 }
 
 // Without what is filled in from the data.
@@ -118,11 +94,16 @@ Recipe as_written(Recipe recipe) {
   return recipe;
 }
 
-void check_same(const Recipe& given, const Trainer& trainer, const std::string& checkpoint) {
+void check_same(const TrainCall& call, const Recipe& given, const Trainer& trainer,
+                const std::string& checkpoint) {
   const auto then = Json::parse(to_json(as_written(trainer.recipe()))),
              wanted = Json::parse(to_json(as_written(given)));
+  const auto may_differ = [&](const std::string& setting) {
+    if (setting == "steps") return call.steps.has_value();
+    return !call.from.empty() && (setting == "network" || setting == "context");  // the model's
+  };
   for (const auto& [name, value] : wanted.items())
-    if (value != then.at(name))
+    if (!may_differ(name) && value != then.at(name))
       fail_call(checkpoint, " was begun with '", name, "' ", then.at(name).dump(), ", now it is ",
                 value.dump(), "; go on with the same recipe, or begin again in another folder with -o");
 }
@@ -140,6 +121,7 @@ std::string again(const TrainCall& call) {
   for (const std::string& data : call.data) command += " --data " + shell_word(data);
   if (!call.out.empty()) command += " -o " + shell_word(call.out);
   if (call.seed) command += join(" --seed ", *call.seed);
+  if (!call.from.empty()) command += " --from " + shell_word(call.from);
   if (call.steps) command += join(" --steps ", *call.steps);
   if (call.dtype != DType::f32) command += join(" --dtype ", name(call.dtype));
   return command;
@@ -173,11 +155,14 @@ std::string first_words(const TrainingData& data) {
 std::string commands_for(const Recipe& recipe, const std::string& text, const std::string& model) {
   switch (recipe.task) {
     case Task::next_word:
-      return join("limpid trace ", text, " --model ", model, "\nlimpid generate ", text, " --model ", model, "\n");
+      return join("limpid trace ", text, " --model ", model, "\nlimpid generate ", text, " --model ", model,
+                  "\n");
     case Task::classes:
-      return join("limpid classify ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model, "\n");
+      return join("limpid classify ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model,
+                  "\n");
     case Task::translation:
-      return join("limpid translate ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model, "\n");
+      return join("limpid translate ", text, " --model ", model, "\nlimpid trace ", text, " --model ", model,
+                  "\n");
     case Task::images:
       return join("limpid classify IMAGE.png --model ", model, "\n");
     case Task::algorithm:
@@ -186,17 +171,6 @@ std::string commands_for(const Recipe& recipe, const std::string& text, const st
       return join("limpid info ", model, "\n");
   }
   return "";
-}
-
-nlohmann::ordered_json json_of(const Trainer::Evaluation& seen, const Recipe& recipe) {
-  nlohmann::ordered_json json = {{"loss", seen.loss}};
-  if (seen.characters > 0) json["loss_per_character"] = seen.loss_per_character();
-  if (recipe.task != Task::forecast) json["accuracy"] = seen.accuracy;
-  for (const auto& [name, value] : seen.metrics) json[name] = value;
-  json["examples"] = seen.examples;
-  json["tokens"] = seen.tokens;
-  if (seen.characters > 0) json["characters"] = seen.characters;
-  return json;
 }
 
 void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const TrainingData& data) {
@@ -208,10 +182,10 @@ void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const
   trainer.model().save(folder.model(), call.dtype);
   const Recipe& recipe = trainer.recipe();
   if (call.json) {
-    nlohmann::ordered_json done = json_of(seen, recipe);
+    nlohmann::ordered_json done = json_of(seen);
     done["model"] = folder.model();
     done["held_out"] = trainer.history().front().validation.has_value();
-    if (test) done["test"] = json_of(*test, recipe);
+    if (test) done["test"] = json_of(*test);
     return print(done.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   }
   print("\n" + summary_of(seen, recipe, trainer.history().front().validation ? "held out" : "learned from"));
@@ -234,13 +208,20 @@ std::string keep_last_good(const TrainCall& call, const Folder& folder, Trainer&
 
 void train(const TrainCall& call, const Terminal& terminal) {
   const Recipe recipe = recipe_of(call);
-  const TrainingData data = data_of(call, recipe);
+  const TrainingData data = read_recipe_data(recipe, call.recipe, call.data);
   const Folder folder = folder_of(call);
   if (call.resume && !fs::exists(folder.checkpoint()))
     fail_call("there is no ", folder.checkpoint(), " to go on from; begin without --resume");
-  if (!call.resume) check_unfinished(folder, again(call));
-  Trainer trainer = call.resume ? Trainer(folder.checkpoint(), data) : Trainer(recipe, data);
-  if (call.resume) check_same(recipe, trainer, folder.checkpoint());
+  if (!call.resume && !call.overwrite) check_free(folder, again(call));
+  std::optional<Model> base;
+  if (!call.from.empty()) base = Model::load(call.from);
+  const Model* begins = base ? &*base : nullptr;
+  Trainer trainer = call.resume ? Trainer(folder.checkpoint(), data, begins) : Trainer(recipe, data, begins);
+  if (call.resume) {
+    check_same(call, recipe, trainer, folder.checkpoint());
+    if (call.steps) trainer.set_steps(*call.steps);
+  }
+  base.reset();  // its memory
 
   Progress progress(terminal, trainer);
   listen_to_signals();
@@ -297,13 +278,21 @@ Work add_train(CLI::App& app) {
          "-o", call->out,
          "The folder for model.safetensors, checkpoint.safetensors and log.jsonl (the recipe's name).")
       ->type_name("FOLDER");
+  sub->add_option(
+         "--from", call->from,
+         "The model to begin from, of any kind that limpid reads: all of it learns, or adapters (the "
+         "recipe's lora).")
+      ->type_name("MODEL");
+  sub->add_flag("--overwrite", call->overwrite, "Begins again in a folder that holds a run.");
   sub->add_flag("--resume", call->resume,
                 "Goes on from the folder's checkpoint, to the same bits as a run that never stopped.");
   sub->add_flag(
       "--json", call->json,
       "Prints an object an epoch instead, as log.jsonl keeps them, and one of the model at the end.");
   sub->add_option("--seed", call->seed, "Another seed than the recipe's.")->type_name("N");
-  sub->add_option("--steps", call->steps, "Another number of steps than the recipe's.")->type_name("N");
+  sub->add_option("--steps", call->steps,
+                  "Another number of steps than the recipe's; with --resume a run that is done goes on.")
+      ->type_name("N");
   sub->add_option_function<std::string>(
          "--dtype", [call](const std::string& name) { call->dtype = dtype_named(name); },
          "How the model file keeps its numbers: f32, or half the size as f16 or bf16 (f32).")
@@ -314,7 +303,9 @@ Work add_train(CLI::App& app) {
       "Examples:\n"
       "  limpid train recipes/textbook.json\n"
       "  limpid train recipes/shakespeare_char.json --data input.txt -o shakespeare\n"
-      "  limpid train recipes/builtin.json --data ../shared/data/text --resume\n");
+      "  limpid train recipes/builtin.json --data ../shared/data/text --resume\n"
+      "  limpid train recipes/mnist.json --data ../shared/data -o mnist\n"
+      "  limpid train own.json --from FOLDER --data texts.csv -o tuned\n");
   return [call](const Terminal& terminal) { train(*call, terminal); };
 }
 

@@ -154,6 +154,7 @@ Scene attention_on_series_scene(const Trace&, const SeriesLook& = {});
 
 /// How often each class was said for each: counts[true][said].
 struct Confusion {
+  std::string model;                 // whose answers they are; may be empty
   std::vector<std::string> classes;  // empty: they are called by their numbers
   std::vector<std::vector<int64_t>> counts;
 };

@@ -93,9 +93,9 @@ Edit edit_of(const std::string& text, std::string* file = nullptr);
 // ---- parameters as they are stored ---------------------------------------------------------------
 
 /// A parameter that every stage which reads it multiplies by, or looks rows up in: as a matrix, its outermost
-/// axes the rows.
+/// axes the rows; experts' [M,in,out] as so many matrices one above the other.
 struct StorableMatrix {
-  int64_t rows = 0, columns = 0;
+  int64_t rows = 0, columns = 0, matrices = 1;
   bool turned = true;  // it may be stored turned, too: no stage looks rows up in it
 };
 /// The parameters that RunOptions::stored may hold without any being expanded in a run of this graph.

@@ -47,6 +47,9 @@ class AdamW {
   /// Moments of zero for every parameter.  Throws Error{call} for an option out of its range, and for a
   /// parameter that the graph has not.
   AdamW(const Graph&, const std::map<std::string, Tensor>& parameters, const AdamWOptions& = {});
+  /// The same of parameters of no graph: `decays` says of each whether weight_decay is for it.
+  AdamW(const std::map<std::string, Tensor>& parameters, const std::map<std::string, bool>& decays,
+        const AdamWOptions& = {});
 
   /// One step on the parameters that have a gradient, in place; both by the parameter's name, f32, of one
   /// size.  Returns the norm of the gradients before clipping; where that is no finite number nothing is
@@ -63,6 +66,39 @@ class AdamW {
   std::map<std::string, bool> decays_;
 };
 
+struct MuonOptions {
+  double momentum = 0.95;     // [0, 1)
+  double weight_decay = 0.1;  // 0 or more
+};
+/// A parameter seen as a matrix.
+struct MuonMatrix {
+  int64_t rows = 0, columns = 0;
+};
+
+/// Muon, for matrices inside a network (Jordan 2024, kellerjordan.github.io/posts/muon).  For each, of the
+/// gradient G:
+///
+///     M = momentum M + (1 - momentum) G
+///     O = momentum M + (1 - momentum) G at singular values of about 1 (five rounds of Newton and Schulz)
+///     W = W (1 - rate weight_decay) - rate 0.2 sqrt(max(rows, columns)) O
+///
+/// The last factor gives O the size of AdamW's steps, so that one learning rate serves both (Liu 2025, "Muon
+/// is scalable for LLM training", arXiv 2502.16982, equation 4).  The same bits at any number of threads.
+class Muon {
+ public:
+  Muon(const std::map<std::string, MuonMatrix>& matrices, const MuonOptions& = {});
+  /// One step on the matrices that have a gradient, in place.  Throws Error{call}, before it changes
+  /// anything, for names, types and sizes that do not fit.
+  void step(std::map<std::string, Tensor>& parameters, const std::map<std::string, Tensor>& gradients,
+            double learning_rate);
+
+  std::map<std::string, Tensor> momentum;  // M, by parameter
+
+ private:
+  MuonOptions options_;
+  std::map<std::string, MuonMatrix> matrices_;
+};
+
 /// The square root of the sum of all squares, summed in double in an order of its own.
 double gradient_norm(const std::map<std::string, Tensor>& gradients);
 
@@ -75,8 +111,8 @@ enum class Decay {
 };
 std::string_view name(Decay);
 
-/// A learning rate that climbs evenly to `highest` over `warm_up` steps and falls from there to `least` at the
-/// last of `steps`.
+/// A learning rate that climbs evenly to `highest` over `warm_up` steps and falls from there to `least` at
+/// the last of `steps`.
 struct Schedule {
   double highest = 1e-3, least = 1e-4;
   int64_t warm_up = 100, steps = 1000;

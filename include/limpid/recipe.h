@@ -54,6 +54,7 @@ struct ExampleFiles {
 struct ForecastOptions {
   int64_t look_back = 96, horizon = 96;  // rows
   std::vector<std::string> columns;      // empty: all
+  int64_t period = 0;  // rows of a season, of which simple rules make use that the network is compared with
   int64_t training = 0, held_out = 0, test = 0;  // rows; 0: seven tenths, one tenth, two tenths
 };
 
@@ -62,6 +63,17 @@ struct AlgorithmOptions {
   std::string kind = "sort";  // sort, reverse, copy, add, induction
   int64_t length = 6;         // symbols of a sequence; digits of a summand
   int64_t symbols = 10;       // different ones
+};
+
+enum class OptimizerKind {
+  adamw,
+  muon,  // the matrices inside blocks by Muon, all else by AdamW
+};
+
+/// Low-rank adapters in place of the matrices inside the blocks (Hu 2021): rank 0: none.
+struct LoraOptions {
+  int64_t rank = 0;
+  double alpha = 16;  // the adapters' share is alpha / rank
 };
 
 struct Recipe {
@@ -74,15 +86,17 @@ struct Recipe {
   ExampleFiles files;                    // of the other tasks
   ForecastOptions forecast;
   AlgorithmOptions algorithm;
-  AugmentOptions augment;  // of the images that are learned from
+  AugmentOptions augment;   // of the images that are learned from
   double word_dropout = 0;  // so many of a text's tokens are left out, anew at every step (classes)
   Examples examples = Examples::stream;
   double validation = 0.1;  // held out: the last part of every text; of examples so many, drawn by the seed
   int64_t steps = 1000;
-  int64_t batch = 12;       // windows a step (stream), examples a step; lines are learned one at a time
-  int64_t accumulate = 1;   // batches whose gradients are averaged for a step
-  int64_t context = 64;     // tokens a window; the most tokens that are read of a text
-  int64_t epoch = 0;        // steps between two reports; 0: one pass over the data
+  int64_t batch = 12;      // windows a step (stream), examples a step; lines are learned one at a time
+  int64_t accumulate = 1;  // batches whose gradients are averaged for a step
+  int64_t context = 64;    // tokens a window; the most tokens that are read of a text
+  int64_t epoch = 0;       // steps between two reports; 0: one pass over the data
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  LoraOptions lora;  // with a model to begin from
   Decay schedule = Decay::cosine;
   double cooldown = 0.2;  // of all steps, at the end, in which the rate falls (warm-up-stable-decay)
   double learning_rate = 1e-3;
@@ -90,10 +104,10 @@ struct Recipe {
   int64_t warm_up = 100;     // steps
   double beta1 = 0.9, beta2 = 0.99;
   double epsilon = 1e-8;
-  double weight_decay = 0.1;     // of matrices and embeddings, not of gains and biases
-  double clip = 1.0;             // the largest norm of the gradient; 0: as it is
-  double average = 0;            // the model is a running mean of the weights, of which so much stays each step
-  int64_t patience = 0;  // epochs without a better validation loss before it stops; 0: never
+  double weight_decay = 0.1;  // of matrices and embeddings, not of gains and biases
+  double clip = 1.0;          // the largest norm of the gradient; 0: as it is
+  double average = 0;         // the model is a running mean of the weights, of which so much stays each step
+  int64_t patience = 0;       // epochs without a better validation loss before it stops; 0: never
   uint64_t seed = 1337;
   std::string title;  // what the model is called
 };

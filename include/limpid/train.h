@@ -48,7 +48,7 @@ struct Epoch {
   double loss = 0;   // mean training loss of the epoch (before any step: of the first batch)
   double accuracy =
       0;  // how often the likeliest token was right, on what `validation` says (or the training text)
-  std::optional<double> validation;  // mean loss over what is held out
+  std::optional<double> validation;       // mean loss over what is held out
   std::map<std::string, double> metrics;  // of what is held out: "f1", "mse", ... as Evaluation's
   double tokens_per_second = 0;
   double seconds = 0;  // since the run began, earlier parts of a resumed run included
@@ -73,12 +73,15 @@ class Trainer {
  public:
   /// Trains the tokenizer and draws the parameters.  Throws Error{call} for a text that is too short for the
   /// recipe.
-  Trainer(const Recipe&, const TrainingData&);
+  /// With `base` the run begins from that model: its network (a head of the task in place of its own), its
+  /// parameters, its tokenizer; all learn, or with Recipe::lora low-rank adapters, which are in the model's
+  /// matrices in the end.
+  Trainer(const Recipe&, const TrainingData&, const Model* base = nullptr);
   Trainer(const Recipe& recipe, const std::vector<std::string>& texts)
       : Trainer(recipe, TrainingData(texts)) {}
   /// Goes on from a checkpoint, to the same bits as a run that never stopped.  Throws Error{work} if the file
   /// is not a checkpoint, Error{call} if it belongs to another text.
-  Trainer(const std::string& checkpoint, const TrainingData&);
+  Trainer(const std::string& checkpoint, const TrainingData&, const Model* base = nullptr);
   Trainer(const std::string& checkpoint, const std::vector<std::string>& texts)
       : Trainer(checkpoint, TrainingData(texts)) {}
   ~Trainer();
@@ -109,6 +112,9 @@ class Trainer {
   Evaluation evaluate_test();
   bool has_test() const;
 
+  /// The run goes on until this step in place of the recipe's last.  Throws Error{call} for fewer than are
+  /// done.
+  void set_steps(int64_t steps);
   int64_t steps_done() const;
   /// Whether the run ended because a number of it was not finite.
   bool not_finite() const;
@@ -126,5 +132,35 @@ class Trainer {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// A simple rule that foretells, on the windows that a network is judged on.
+struct Baseline {
+  std::string name;
+  double mse = 0, mae = 0;
+};
+
+struct TaskEvaluationOptions {
+  int64_t beams = 0;  // of translations; 0: as the model says
+  /// Leaves out the last batch where it is not full, as many published figures of forecasts do by mistake.
+  bool drop_last = false;
+  std::function<void(double done, const std::string& next)> progress;
+};
+
+struct TaskEvaluation {
+  std::string part;  // "test", "held out"
+  Trainer::Evaluation seen;
+  std::vector<std::string> classes;
+  std::vector<Baseline> baselines;  // of forecasts
+  std::optional<double> bleu;       // of translations
+  std::vector<std::string> said;    // the translations
+};
+
+/// How a trained model does on the test examples of a recipe's data, or where there are none on what is held
+/// out.  Throws Error{call} for a model of other classes, columns or sizes.
+TaskEvaluation evaluate_task(const Model&, const Recipe&, const TrainingData&,
+                             const TaskEvaluationOptions& = {});
+
+/// How near texts come to their references, 0 to 100: BLEU as sacreBLEU computes it by default (cased, 13a).
+double bleu(const std::vector<std::string>& said, const std::vector<std::string>& references);
 
 }  // namespace LIMPID_API limpid

@@ -191,6 +191,8 @@ FinishingKernel finishing_kernel(const Operation& op) {
 
 StoredKernel stored_kernel(const Operation& op, const StoredMatrix& matrix) {
   if (op.kind() == "embedding") return matrix.turned() ? nullptr : embedding_stored;
+  if (op.kind() == "expert_linear")
+    return matrix.blocks() != BlockType::none && !matrix.turned() ? nullptr : expert_linear_stored;
   if (op.kind() != "linear") return nullptr;
   // Of blocks a row is an output's.
   const bool by_outputs = op.options().flag("transposed") != matrix.turned();

@@ -85,5 +85,6 @@ const std::map<std::string, FinishingKernel, std::less<>>& finishing_row_kernels
 const std::map<std::string, StageKernel, std::less<>>& position_kernels();
 /// Of the stages of a mixture of experts (fast_experts.cpp).
 const std::map<std::string, StageKernel, std::less<>>& expert_kernels();
+void expert_linear_stored(const Operation&, Inputs, const StoredMatrix&, Outputs, const Finish&);
 
 }  // namespace limpid

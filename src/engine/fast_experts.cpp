@@ -52,16 +52,18 @@ struct Products {
   int64_t in, out, share;  // numbers of a row of x and of C; places that share a row of x
   bool transpose_b;
   std::vector<float> rows, results;
+  kernels::MatmulArgs stored =
+      {};  // of a matrix that is no f32: its type, its blocks and their rows' distance
 
-  void run(const float* x, const float* w, const float* bias, const std::vector<int64_t>& places, float* to) {
-    kernels::MatmulArgs a;
+  void run(const float* x, const void* w, const float* bias, const std::vector<int64_t>& places, float* to) {
+    kernels::MatmulArgs a = stored;
     a.m = static_cast<int64_t>(places.size());
     a.k = a.lda = in;
     a.n = a.ldc = out;
     a.a = gathered(x, in, places, share, &rows);
     a.b = w;
     a.transpose_b = transpose_b;
-    a.ldb = transpose_b ? in : out;
+    if (a.ldb == 0) a.ldb = transpose_b ? in : out;
     a.bias = bias;
     const bool one = places.size() == 1;
     if (!one) results.resize(places.size() * static_cast<size_t>(out));
@@ -164,6 +166,27 @@ void clamped_gate(const Operation& op, Inputs in, Outputs out, const RunContext&
 }
 
 }  // namespace
+
+void expert_linear_stored(const Operation& op, Inputs in, const StoredMatrix& w, Outputs out, const Finish&) {
+  const int64_t experts = w.matrices(), rows = w.rows() / experts;
+  if (!all_exist(in[2], experts)) {
+    const Tensor expanded = w.to_tensor();
+    std::vector<ConstView> inputs(in.begin(), in.end());
+    inputs[1] = expanded.view();
+    return op.run(inputs, out, {});
+  }
+  const int64_t width = w.turned() ? w.columns() : rows, outputs = w.turned() ? rows : w.columns();
+  const float* bias = in.size() == 4 ? in[3].data<float>() : nullptr;
+  Products products{width, outputs, sharing(in[0], in[2]), w.turned(), {}, {}};
+  products.stored.b_type = w.dtype();
+  products.stored.b_blocks = w.blocks();
+  products.stored.ldb = w.blocks() == BlockType::none ? w.columns() : static_cast<int64_t>(w.row_bytes());
+  const auto places = by_expert(in[2], experts);
+  for (int64_t m = 0; m < experts; ++m)
+    if (const auto& here = places[static_cast<size_t>(m)]; !here.empty())
+      products.run(in[0].data<float>(), w.row(m * rows), bias ? bias + m * outputs : nullptr, here,
+                   out[0].data<float>());
+}
 
 const std::map<std::string, StageKernel, std::less<>>& expert_kernels() {
   static const std::map<std::string, StageKernel, std::less<>> table = {

@@ -9,12 +9,14 @@ namespace {
 
 // How a stage reads its input `slot` as a matrix; nothing where it does not.
 std::optional<StorableMatrix> matrix_of(const Operation& op, size_t slot, const Shape& shape) {
+  if (slot == 1 && op.kind() == "expert_linear")
+    return StorableMatrix{shape.part(0, 2).count(), shape[2].size, shape[0].size, true};
   const bool looked_up = op.kind() == "embedding";
   if (slot != 1 || (!looked_up && op.kind() != "linear")) return {};
   const int in_axes = static_cast<int>(op.options().integer("in_axes", 1));
   const int outer = looked_up ? 1 : op.options().flag("transposed") ? shape.rank() - in_axes : in_axes;
   if (outer < 0 || outer > shape.rank()) return {};
-  return StorableMatrix{shape.part(0, outer).count(), shape.part(outer, shape.rank() - outer).count(),
+  return StorableMatrix{shape.part(0, outer).count(), shape.part(outer, shape.rank() - outer).count(), 1,
                         !looked_up};
 }
 
@@ -34,7 +36,8 @@ std::map<std::string, StorableMatrix> storable_parameters(const Graph& graph) {
         continue;
       }
       const auto [found, is_new] = out.emplace(value.name, *matrix);
-      if (!is_new && (found->second.rows != matrix->rows || found->second.columns != matrix->columns))
+      if (!is_new && (found->second.rows != matrix->rows || found->second.columns != matrix->columns ||
+                      found->second.matrices != matrix->matrices))
         others.insert(value.name);
       found->second.turned &= matrix->turned;
     }

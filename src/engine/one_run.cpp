@@ -101,9 +101,22 @@ void OneRun::append_to_room(const StageInfo& stage, const Room& room) {
               "; edit what is appended, or keep it in f32");
   run_as(stage, [&] { append_to(room, read(stage.inputs[1]), options_.context); });
   expanded_.erase(stage.inputs[0]);
-  if (!request_.looks_at(value)) return;
-  look(value, read(value), {});
+  if (request_.looks_at(value)) look_at_room(value, room);
   expanded_.erase(stage.inputs[0]);
+}
+
+// Of a long room a few rows may be wanted: no others are expanded.
+void OneRun::look_at_room(int value, const Room& room) {
+  const Shape& shape = plan_.shapes[static_cast<size_t>(value)];
+  const int axis = rows_axis(shape);
+  if (!request_.only_rows(value) || axis != 1) return look(value, read(value), {});
+  const std::vector<int64_t> places = resolved(request_.rows.at(value), shape[axis].size);
+  Tensor rows = room_for_rows(value, places);
+  for (size_t i = 0; i < places.size(); ++i) {
+    const Tensor row = rows_in(room, places[i], 1);
+    copy(row.view(), part_of(rows, axis, static_cast<int64_t>(i), 1));
+  }
+  keep_rows(value, std::move(rows), places);
 }
 
 OneRun::Call OneRun::call(const Plan::Step& step, const std::vector<int>& inputs,

@@ -51,6 +51,7 @@ class OneRun {
   // The room of fewer bits that this value is, or is a view of; or null.
   const Room* room_of(int value) const;
   void append_to_room(const StageInfo& stage, const Room& room);
+  void look_at_room(int value, const Room& room);
   void run_one(const Plan::Step& step);
   // A stage and those that finish its first output.
   void run_chain(const Plan::Step& step, const StageInfo& stage);

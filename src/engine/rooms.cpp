@@ -135,7 +135,9 @@ Tensor rows_in(const Room& room, int64_t first, int64_t count) {
   if (room.rows.dtype() != DType::i8) return out;
   const Tensor scales = Tensor::copy_of(room.scales.window(1, first, count));
   const int64_t width = out.shape()[3].size;
-  for (int64_t i = 0; i < out.count(); ++i) out.data<float>()[i] *= scales.data<float>()[i / width];
+  float* row = out.data<float>();
+  for (int64_t i = 0; i < scales.count(); ++i, row += width)
+    for (int64_t d = 0; d < width; ++d) row[d] *= scales.data<float>()[i];
   return out;
 }
 

@@ -25,4 +25,12 @@ void expand_mxfp4(const uint8_t* numbers, const uint8_t* scales, int64_t blocks,
   }
 }
 
+// Number j in the low nibble of byte j, number 16 + j in its high one.
+void pack_mxfp4(const uint8_t* numbers, uint8_t scale, uint8_t* to) {
+  const auto nibble = [&](int64_t i) { return numbers[i / 2] >> (i % 2 * 4) & 15; };
+  to[0] = scale;
+  for (int64_t j = 0; j < k_mxfp4_block / 2; ++j)
+    to[1 + j] = static_cast<uint8_t>(nibble(j) | nibble(k_mxfp4_block / 2 + j) << 4);
+}
+
 }  // namespace limpid

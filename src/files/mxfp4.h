@@ -14,4 +14,7 @@ float e2m1_to_float(uint8_t bits);
 /// So many blocks: 16 bytes of each in `numbers`, and one in `scales`, 2^(byte - 127), to 32 floats of each.
 void expand_mxfp4(const uint8_t* numbers, const uint8_t* scales, int64_t blocks, float* to);
 
+/// One block of 16 bytes and its scale in ggml's order: BlockType::mxfp4, 17 bytes.
+void pack_mxfp4(const uint8_t* numbers, uint8_t scale, uint8_t* to);
+
 }  // namespace limpid

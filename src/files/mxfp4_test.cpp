@@ -5,6 +5,8 @@
 #include <cmath>
 #include <vector>
 
+#include "limpid/stored.h"
+
 namespace limpid {
 namespace {
 
@@ -48,6 +50,23 @@ TEST(Mxfp4, HasScalesOfAllSizes) {
   EXPECT_EQ(out[1], std::ldexp(6.f, -127));
   EXPECT_EQ(out[32], std::ldexp(1.f, 127));
   EXPECT_TRUE(std::isinf(out[33]));
+}
+
+// The same numbers in the order of a block that is multiplied as it is.
+TEST(Mxfp4, IsPackedForProducts) {
+  std::vector<uint8_t> numbers(16);
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<uint8_t>(37 * i + 11);
+  for (const uint8_t scale : {uint8_t{0}, uint8_t{1}, uint8_t{3}, uint8_t{120}, uint8_t{254}}) {
+    float expected[32], block[32];
+    uint8_t packed[17];
+    expand_mxfp4(numbers.data(), &scale, 1, expected);
+    pack_mxfp4(numbers.data(), scale, packed);
+    expand_blocks(BlockType::mxfp4, packed, 32, block);
+    for (int i = 0; i < 32; ++i) {
+      EXPECT_EQ(block[i], expected[i]) << i << " " << int{scale};
+      EXPECT_EQ(std::signbit(block[i]), std::signbit(expected[i]));
+    }
+  }
 }
 
 }  // namespace

@@ -45,6 +45,8 @@ void multiply_blocks(const MatmulArgs& args, const Matmul::Block& block, float* 
       return multiply_as<InBlocks<BlockType::q4_1>>(args, block, scratch);
     case BlockType::q4_k:
       return multiply_as<InBlocks<BlockType::q4_k>>(args, block, scratch);
+    case BlockType::mxfp4:
+      return multiply_as<InBlocks<BlockType::mxfp4>>(args, block, scratch);
     case BlockType::none:
       return;
   }

@@ -213,6 +213,27 @@ HWY_INLINE Quads less_eight(Quads x) {
   return x;
 }
 
+// What the nibbles of MXFP4 stand for, signed.
+HWY_INLINE Quads mxfp4_numbers(Quads x) {
+#if HWY_TARGET == HWY_SCALAR
+  static constexpr int8_t k_numbers[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+  for (Dwords& q : x.q) {
+    const uint32_t nibbles = hn::GetLane(q);
+    uint32_t out = 0;
+    for (int i = 0; i < 32; i += 8)
+      out |= static_cast<uint32_t>(static_cast<uint8_t>(k_numbers[nibbles >> i & 15])) << i;
+    q = hn::Set(k_u32, out);
+  }
+#else
+  HWY_ALIGN static constexpr uint8_t k_numbers[16] = {0, 1,    2,    3,    4,    6,    8,    12,
+                                                      0, 0xff, 0xfe, 0xfd, 0xfc, 0xfa, 0xf8, 0xf4};
+  const hn::Repartition<uint8_t, F32> bytes;
+  const auto table = hn::LoadDup128(bytes, k_numbers);
+  for (Dwords& q : x.q) q = hn::BitCast(k_u32, hn::TableLookupBytes(table, hn::BitCast(bytes, q)));
+#endif
+  return x;
+}
+
 template <BlockType kBlocks>
 struct BlockRows;
 
@@ -240,6 +261,27 @@ struct BlockRows<BlockType::q4_0> {
     const Quads x = quads(at + 2, row), y = quads(other + 2, row);
     sixteen(a, less_eight(low_nibbles(x)), less_eight(low_nibbles(y)), scale, sums);
     sixteen(a + 16, less_eight(high_nibbles(x)), less_eight(high_nibbles(y)), scale, sums);
+  }
+};
+
+template <>
+struct BlockRows<BlockType::mxfp4> {
+  static constexpr int64_t k_numbers = 32, k_bytes = 17;
+  static HWY_INLINE void piece(const float* a, const std::byte* at, int64_t row, Sums& sums) {
+    const std::byte* other = at + k_lanes * row;
+    const Vec scale[2] = {scale_of(first_dwords(at, row)), scale_of(first_dwords(other, row))};
+    const Quads x = quads(at + 1, row), y = quads(other + 1, row);
+    sixteen(a, mxfp4_numbers(low_nibbles(x)), mxfp4_numbers(low_nibbles(y)), scale, sums);
+    sixteen(a + 16, mxfp4_numbers(high_nibbles(x)), mxfp4_numbers(high_nibbles(y)), scale, sums);
+  }
+
+ private:
+  // mxfp4_scale of the first byte, of at least k_least_mxfp4_scale, times the unit of bytes: no factor of it
+  // is lost below the least float.
+  static HWY_INLINE Vec scale_of(Dwords x) {
+    const auto byte = hn::And(x, hn::Set(k_u32, 0xffu));
+    const auto exponent = hn::ShiftLeft<23>(hn::Sub(byte, hn::Set(k_u32, 1)));
+    return hn::Mul(hn::BitCast(k_f32, exponent), hn::Set(k_f32, k_byte_unit));
   }
 };
 

@@ -24,7 +24,7 @@ struct Kind {
 constexpr Kind k_kinds[] = {{DType::f32, BlockType::none}, {DType::bf16, BlockType::none},
                             {DType::f16, BlockType::none}, {DType::f32, BlockType::q8_0},
                             {DType::f32, BlockType::q4_0}, {DType::f32, BlockType::q4_1},
-                            {DType::f32, BlockType::q4_k}};
+                            {DType::f32, BlockType::q4_k}, {DType::f32, BlockType::mxfp4}};
 
 std::string name_of(const Kind& kind) {
   return std::string(kind.blocks == BlockType::none ? name(kind.type) : name(kind.blocks));
@@ -57,7 +57,11 @@ StoredMatrix drawn(Draw& draw, const Kind& kind, int64_t rows, int64_t columns) 
     }
     const BlockSize block = size_of(kind.blocks);
     for (size_t at = 0; at < matrix.row_bytes(); at += block.bytes) {
-      half(row + at);
+      if (kind.blocks == BlockType::mxfp4)
+        row[at] = static_cast<std::byte>(draw.whole(0, 40) == 0 ? draw.whole(k_least_mxfp4_scale, 20)
+                                                                : draw.whole(115, 130));
+      else
+        half(row + at);
       if (kind.blocks == BlockType::q4_1 || kind.blocks == BlockType::q4_k) half(row + at + 2);
     }
   }
@@ -172,8 +176,12 @@ TEST(MatmulStored, ScalesThatAreNotFinite) {
       const int64_t k = 2 * size_of(kind.blocks).numbers, n = 40;
       StoredMatrix b = drawn(draw, kind, n, k);
       const uint16_t infinite = 0x7c00, nan = 0x7e01;
-      std::memcpy(b.row(3), &infinite, 2);
-      std::memcpy(b.row(17), &nan, 2);
+      if (kind.blocks == BlockType::mxfp4) {  // whose scales are finite, but not the numbers
+        b.row(3)[0] = std::byte{255}, b.row(17)[0] = std::byte{254};
+      } else {
+        std::memcpy(b.row(3), &infinite, 2);
+        std::memcpy(b.row(17), &nan, 2);
+      }
       const std::vector<float> a = draw.reals(k);
       MatmulArgs args;
       std::vector<float> c(static_cast<size_t>(n)), expected = c;

@@ -93,6 +93,8 @@ const std::vector<GgufFamily>& gguf_families() {
       {"blk.*.post_attention_norm.weight", "model.layers.*.post_attention_layernorm.weight"},
       {"blk.*.ffn_norm.weight", "model.layers.*.pre_feedforward_layernorm.weight"},
       {"blk.*.post_ffw_norm.weight", "model.layers.*.post_feedforward_layernorm.weight"}};
+  const std::vector<Key> experts = {{"expert_count", "num_local_experts"},
+                                    {"expert_used_count", "num_experts_per_tok"}};
   static const std::vector<GgufFamily> all = {
       {"llama", "llama", k_llama_settings, k_llama_tensors, true},
       {"qwen2", "qwen2", k_llama_settings, k_llama_tensors},
@@ -100,6 +102,11 @@ const std::vector<GgufFamily>& gguf_families() {
       {"gemma", "gemma", k_llama_settings, k_llama_tensors, false, true},
       {"gemma2", "gemma2", with(k_llama_settings, caps), with(k_llama_tensors, around), false, true},
       {"gemma3", "gemma3_text", with(k_llama_settings, caps), with(k_llama_tensors, around), false, true},
+      {"gpt-oss", "gpt_oss", with(k_llama_settings, experts),
+       with(k_llama_tensors,
+            {{"blk.*.post_attention_norm.weight", "model.layers.*.post_attention_layernorm.weight"},
+             {"blk.*.attn_output.bias", "model.layers.*.self_attn.o_proj.bias"},
+             {"blk.*.attn_sinks.weight", "model.layers.*.self_attn.sinks"}})},
       {"phi3", "phi3", k_llama_settings,
        with(k_llama_tensors, {{"blk.*.ffn_up.weight", "model.layers.*.mlp.gate_up_proj.weight"}})},
       {"gpt2", "gpt2", k_gpt2_settings, k_gpt2_tensors},
@@ -118,6 +125,18 @@ const GgufFamily& family_of(const GgufInfo& info) {
             "', which limpid does not read; it reads ", list);
 }
 
+// A layer's experts, in one tensor a matrix; and the router.
+void add_experts(TensorTable& t) {
+  for (const auto& [ours, theirs] : {std::pair{"in", "gate"}, {"up", "up"}, {"out", "down"}}) {
+    const std::string name = std::string("blk.*.ffn_") + theirs + "_exps";
+    t.add({std::string("blocks.*.mlp.experts.W_") + ours, name + ".weight",
+           TensorRule::Layout::turned_experts});
+    t.experts(std::string("blocks.*.mlp.experts.b_") + ours, name + ".bias");
+  }
+  t.linear("blocks.*.mlp.W_router", "blk.*.ffn_gate_inp.weight");
+  t.vector("blocks.*.mlp.b_router", "blk.*.ffn_gate_inp.bias");
+}
+
 // The metadata as the hub's config.json has it.
 Json config_of(const GgufInfo& info, const GgufFamily& family) {
   Json config = {{"model_type", family.model_type}};
@@ -134,6 +153,8 @@ Json config_of(const GgufInfo& info, const GgufFamily& family) {
   }
   for (const char* needed : {"embedding_length", "block_count", "attention.head_count"})
     if (!info.metadata.count(prefix + needed)) fail_work(info.file, ": '", prefix, needed, "' is missing");
+  if (const auto width = info.integer(prefix + "expert_feed_forward_length"))
+    config["intermediate_size"] = *width;
   const GgufInfo::Entry* table = info.find("token_embd.weight");
   if (!table || table->shape.rank() != 2) fail_work(info.file, ": tensor 'token_embd.weight' is missing");
   config["vocab_size"] = table->shape[0].size;
@@ -148,7 +169,8 @@ Json config_of(const GgufInfo& info, const GgufFamily& family) {
                               {"factor", info.number(prefix + "rope.scaling.factor").value_or(1)},
                               {"original_max_position_embeddings",
                                info.integer(prefix + "rope.scaling.original_context_length").value_or(4096)}};
-  else if (scaling != "none")
+  if (scaling == "yarn" && config["model_type"] == "gpt_oss") config["rope_scaling"]["truncate"] = false;
+  if (scaling != "none" && scaling != "linear" && scaling != "yarn")
     fail_work(info.file, ": ", prefix, "rope.scaling.type is '", scaling, "', which limpid does not read");
   return config;
 }
@@ -201,6 +223,7 @@ class GgufTensors final : public TensorList {
     rows.columns = entry.shape.count() / rows.rows;
     rows.blocks = kept_blocks(entry.type);
     if (block.numbers == 1 && block.dtype != DType::bf16 && block.dtype != DType::f16) return {};
+    if (entry.type == GgufType::mxfp4 && !large_scales(entry)) rows.blocks = BlockType::none;  // as bf16
     if (block.numbers == 1) rows.dtype = block.dtype;
     rows.bytes = rows.blocks == BlockType::none
                      ? static_cast<size_t>(rows.columns) * 2
@@ -214,8 +237,10 @@ class GgufTensors final : public TensorList {
     const int64_t columns = entry.shape.count() / entry.shape[0].size;
     const size_t bytes = static_cast<size_t>(columns / block.numbers) * block.bytes;
     const Bytes row = reader_.raw(entry.name).subspan(static_cast<size_t>(r) * bytes, bytes);
-    if (block.numbers == 1 || kept_blocks(entry.type) != BlockType::none) {
+    const bool small = entry.type == GgufType::mxfp4 && !large_scales(entry);
+    if (block.numbers == 1 || (kept_blocks(entry.type) != BlockType::none && !small)) {
       std::memcpy(to, row.data(), bytes);
+      if (entry.type == GgufType::mxfp4) without_minus_zero(to, bytes);
       return;
     }
     numbers_.resize(static_cast<size_t>(columns));
@@ -229,6 +254,29 @@ class GgufTensors final : public TensorList {
   void forget(std::string_view name) const override { reader_.forget(theirs_.at(std::string(name))); }
 
  private:
+  // Of MXFP4: is every scale one that is multiplied as it is (limpid/stored.h)?
+  bool large_scales(const GgufInfo::Entry& entry) const {
+    const auto [found, is_new] = large_.try_emplace(entry.name);
+    if (is_new) {
+      const Bytes raw = reader_.raw(entry.name);
+      const size_t step = block_of(entry.type).bytes;
+      found->second = true;
+      for (size_t i = 0; i < raw.size() && found->second; i += step)
+        found->second = static_cast<uint8_t>(raw[i]) >= k_least_mxfp4_scale;
+    }
+    return found->second;
+  }
+  // ggml's table has none.
+  static void without_minus_zero(std::byte* blocks, size_t bytes) {
+    for (size_t i = 0; i < bytes; ++i) {
+      if (i % 17 == 0) continue;  // the scale
+      auto q = static_cast<unsigned>(blocks[i]);
+      if ((q & 15) == 8) q &= 0xf0;
+      if (q >> 4 == 8) q &= 0x0f;
+      blocks[i] = static_cast<std::byte>(q);
+    }
+  }
+
   static BlockType kept_blocks(GgufType type) {
     switch (type) {
       case GgufType::q8_0:
@@ -239,6 +287,8 @@ class GgufTensors final : public TensorList {
         return BlockType::q4_1;
       case GgufType::q4_k:
         return BlockType::q4_k;
+      case GgufType::mxfp4:
+        return BlockType::mxfp4;
       default:
         return BlockType::none;
     }
@@ -249,6 +299,7 @@ class GgufTensors final : public TensorList {
   mutable std::string last_name_;
   mutable const GgufInfo::Entry* last_ = nullptr;
   mutable std::vector<float> numbers_;  // of a row
+  mutable std::map<std::string, bool> large_;
 };
 
 // Llama 3's scaled rotary positions stand in the file as a number that each frequency is divided by.
@@ -321,6 +372,7 @@ ForeignModel read_gguf(const std::string& path, Weights weights) {
   divide_frequencies(reader, a);
   TensorTable table = family.tensors(config, a);
   table.linear_in_first = false;
+  add_experts(table);
   if (theirs.gains_whole)
     for (TensorRule& rule : table.rules) rule.offset = 0;
   const GgufTensors file(reader, theirs);

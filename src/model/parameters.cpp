@@ -78,7 +78,7 @@ namespace {
 // The parameter as a matrix of 16-bit numbers.
 StoredMatrix in_sixteen_bits(const Tensor& tensor, DType dtype, const Value& value,
                              const StorableMatrix& own) {
-  StoredMatrix out(dtype, BlockType::none, value.shape, own.rows, own.columns, false);
+  StoredMatrix out(dtype, BlockType::none, value.shape, own.rows, own.columns, false, own.matrices);
   if (out.count() > 0) copy(tensor.view(), View(dtype, tensor.shape(), out.row(0)));
   return out;
 }

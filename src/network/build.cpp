@@ -92,9 +92,10 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   }
   SeriesRows series;
   if (a.series) series = series_inputs(in, *a.series, a.inputs.width);
-  // A vector made of the last row must know which that is.
-  const bool asks_lengths =
-      !causal(a.stack) || (a.head.kind == Head::embedding && purpose != Purpose::extend);
+  // What is made of the last row must know which that is.
+  const bool pools =
+      a.head.kind == Head::embedding || a.head.kind == Head::classes || a.head.kind == Head::regression;
+  const bool asks_lengths = !causal(a.stack) || (pools && purpose != Purpose::extend);
   const auto ask_lengths = [&](bool now) {
     if (asks_lengths && tokens && now && !context.lengths)
       context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);

@@ -1,6 +1,6 @@
 // Cross-entropy: how surprised the network is by what really came, -log(probability of the target), in nats.
-// The loss is the mean over all places that count; a negative target does not count (padding).  With smoothing e
-// (Szegedy 2016, section 7) e of what should come is shared by all classes alike.
+// The loss is the mean over all places that count; a negative target does not count (padding).  With
+// smoothing e (Szegedy 2016, section 7) e of what should come is shared by all classes alike.
 #include <algorithm>
 
 #include "core/number_text.h"
@@ -186,8 +186,8 @@ class CrossEntropyGradient final : public Operation {
         for (int64_t v = 0; v < classes; ++v)
           dz[v] = target < 0
                       ? R(0)
-                      : static_cast<R>((std::exp(z[v] - lse.largest - lse.rest) - wanted(v == target, classes)) *
-                                       each);
+                      : static_cast<R>(
+                            (std::exp(z[v] - lse.largest - lse.rest) - wanted(v == target, classes)) * each);
       }
     });
   }
@@ -235,11 +235,10 @@ void register_cross_entropy(Registry& all) {
                                           {{}, {{logits, DType::f32, -9, 9}, some_count}},
                                           {smoothed, {{logits}, some_count}},
                                           {{}, {{{{Axis::V, 5}}}, one}}});
-  all.add<CrossEntropyGradient>(
-      "cross_entropy_gradient",
-      {{{}, {{logits}, all_count, dloss}},
-       {smoothed, {{logits}, some_count, dloss}},
-       {{}, {{logits, DType::f32, -9, 9}, some_count, dloss}}});
+  all.add<CrossEntropyGradient>("cross_entropy_gradient",
+                                {{{}, {{logits}, all_count, dloss}},
+                                 {smoothed, {{logits}, some_count, dloss}},
+                                 {{}, {{logits, DType::f32, -9, 9}, some_count, dloss}}});
 }
 
 }  // namespace limpid

@@ -52,4 +52,19 @@ void expand_q4_k(const unsigned char* block, float* out) {
   }
 }
 
+float mxfp4_scale(unsigned char byte) {
+  const uint32_t bits = byte < 2 ? 0x00200000u << byte : static_cast<uint32_t>(byte - 1) << 23;
+  return std::bit_cast<float>(bits);
+}
+
+// { u8 e; u8 q[16] }: nibbles as in Q4_0, each a sign and three bits that stand for a whole number
+void expand_mxfp4_block(const unsigned char* block, float* out) {
+  static constexpr float k_numbers[] = {0, 1, 2, 3, 4, 6, 8, 12, -0.f, -1, -2, -3, -4, -6, -8, -12};
+  const float d = mxfp4_scale(block[0]);
+  for (int j = 0; j < 16; ++j) {
+    out[j] = k_numbers[block[1 + j] & 15] * d;
+    out[16 + j] = k_numbers[block[1 + j] >> 4] * d;
+  }
+}
+
 }  // namespace limpid

@@ -21,6 +21,10 @@ void expand_q8_0(const unsigned char* block, float* out);
 void expand_q4_0(const unsigned char* block, float* out);
 void expand_q4_1(const unsigned char* block, float* out);
 void expand_q4_k(const unsigned char* block, float* out);
+void expand_mxfp4_block(const unsigned char* block, float* out);
+
+/// 2^(byte - 128): what the whole numbers 0, 1, 2, 3, 4, 6, 8, 12 of a block of MXFP4 are multiplied with.
+float mxfp4_scale(unsigned char byte);
 
 /// Scale and least number of sub-block j of 8 of Q4_K and Q5_K, six bits each.
 struct ScaleAndMin {

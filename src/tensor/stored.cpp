@@ -1,6 +1,7 @@
 #include "limpid/stored.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <mutex>
 #include <vector>
@@ -22,7 +23,8 @@ constexpr BlockRow k_blocks[] = {{"", {1, 0}, nullptr},
                                  {"Q8_0", {32, 34}, expand_q8_0},
                                  {"Q4_0", {32, 18}, expand_q4_0},
                                  {"Q4_1", {32, 20}, expand_q4_1},
-                                 {"Q4_K", {256, 144}, expand_q4_k}};
+                                 {"Q4_K", {256, 144}, expand_q4_k},
+                                 {"MXFP4", {32, 17}, expand_mxfp4_block}};
 const BlockRow& row_of(BlockType blocks) { return k_blocks[static_cast<size_t>(blocks)]; }
 
 void expand_plain(DType dtype, const void* from, int64_t count, float* to) {
@@ -70,17 +72,20 @@ void expand_blocks(BlockType blocks, const void* from, int64_t numbers, float* t
 }
 
 StoredMatrix::StoredMatrix(DType dtype, BlockType blocks, Shape parameter, int64_t rows, int64_t columns,
-                           bool turned)
+                           bool turned, int64_t matrices)
     : dtype_(dtype),
       blocks_(blocks),
       shape_(std::move(parameter)),
       rows_(rows),
       columns_(columns),
+      matrices_(matrices),
       turned_(turned) {
   const BlockSize block = size_of(blocks);
   int64_t count = 0;
   if (rows < 0 || columns < 0 || __builtin_mul_overflow(rows, columns, &count) || count != shape_.count())
     fail_call("stored matrix: [", rows, ",", columns, "] does not fill ", shape_.text());
+  if (matrices < 1 || rows % matrices != 0)
+    fail_call("stored matrix: ", rows, " rows, expected those of ", matrices, " matrices");
   if (blocks == BlockType::none && dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::f16)
     fail_call("stored matrix: it holds ", limpid::name(dtype), ", expected f32, bf16 or f16");
   if (columns % block.numbers != 0)
@@ -105,7 +110,8 @@ StoredMatrix::StoredMatrix(const StoredMatrix& other) { *this = other; }
 StoredMatrix& StoredMatrix::operator=(const StoredMatrix& other) {
   if (this == &other) return *this;
   if (!other.data_) return *this = StoredMatrix();
-  StoredMatrix fresh(other.dtype_, other.blocks_, other.shape_, other.rows_, other.columns_, other.turned_);
+  StoredMatrix fresh(other.dtype_, other.blocks_, other.shape_, other.rows_, other.columns_, other.turned_,
+                     other.matrices_);
   std::memcpy(fresh.data_, other.data_, other.bytes());
   return *this = std::move(fresh);
 }
@@ -119,6 +125,19 @@ void StoredMatrix::expand_row(int64_t r, float* to) const {
 
 bool StoredMatrix::all_finite() const {
   // Of blocks it is one or two scales that may not be: f16 at the start.
+  if (blocks_ == BlockType::mxfp4) {  // 12 times the scale 2^124 is finite
+    std::vector<float> numbers(static_cast<size_t>(columns_));
+    for (int64_t r = 0; r < rows_; ++r) {
+      const auto* block = reinterpret_cast<const unsigned char*>(row(r));
+      bool large = false;
+      for (size_t i = 0; i < row_bytes_; i += size_of(blocks_).bytes) large |= block[i] > 252;
+      if (!large) continue;
+      expand_row(r, numbers.data());
+      for (const float x : numbers)
+        if (!std::isfinite(x)) return false;
+    }
+    return true;
+  }
   const bool in_blocks = blocks_ != BlockType::none;
   const size_t numbers = !in_blocks ? 1 : blocks_ == BlockType::q4_1 || blocks_ == BlockType::q4_k ? 2 : 1;
   const size_t width = in_blocks ? 2 : byte_size(dtype_), step = in_blocks ? size_of(blocks_).bytes : width;
@@ -142,12 +161,14 @@ Tensor StoredMatrix::to_tensor() const {
   }
   constexpr int64_t k_high = 16;  // whole lines are written
   std::vector<float> part(static_cast<size_t>(k_high * columns_));
-  for (int64_t r = 0; r < rows_; r += k_high) {
-    const int64_t high = std::min(k_high, rows_ - r);
-    for (int64_t i = 0; i < high; ++i) expand_row(r + i, part.data() + i * columns_);
-    for (int64_t c = 0; c < columns_; ++c)
-      for (int64_t i = 0; i < high; ++i) to[c * rows_ + r + i] = part[static_cast<size_t>(i * columns_ + c)];
-  }
+  const int64_t rows = rows_ / matrices_;  // of each
+  for (int64_t m = 0; m < matrices_; ++m, to += rows * columns_)
+    for (int64_t r = 0; r < rows; r += k_high) {
+      const int64_t high = std::min(k_high, rows - r);
+      for (int64_t i = 0; i < high; ++i) expand_row(m * rows + r + i, part.data() + i * columns_);
+      for (int64_t c = 0; c < columns_; ++c)
+        for (int64_t i = 0; i < high; ++i) to[c * rows + r + i] = part[static_cast<size_t>(i * columns_ + c)];
+    }
   return out;
 }
 

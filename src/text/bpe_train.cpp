@@ -195,7 +195,7 @@ std::unique_ptr<Tokenizer> train_in_lower_case(std::span<const std::string_view>
   const auto plain = train_bpe(views, vocabulary, options);
   const auto written = hub_tokenizer_json(*plain);
   if (!written) fail_call("train_bpe: with lower, names of special tokens must be UTF-8");
-  Json document = Json::parse(*written);
+  Json document = parse_json(*written, {"train_bpe", Error::Kind::call});
   document["normalizer"] = {{"type", "Lowercase"}};
   return tokenizer_from_json(document.dump());
 }

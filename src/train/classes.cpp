@@ -19,10 +19,8 @@ struct Encoded {
 Encoded encoded(const LabelledTexts& from, const Recipe& recipe, const Tokenizer& tokenizer) {
   Encoded out;
   for (size_t i = 0; i < from.texts.size(); ++i) {
-    Tokens tokens = tokenizer.encode(from.texts[i]);
+    Tokens tokens = model_tokens(tokenizer, from.texts[i], recipe.context);
     if (tokens.empty()) continue;  // only white space, of which `words` has no token
-    if (static_cast<int64_t>(tokens.size()) > recipe.context)
-      tokens.resize(static_cast<size_t>(recipe.context));
     out.tokens.push_back(std::move(tokens));
     out.labels.push_back(from.labels[i]);
   }
@@ -43,9 +41,9 @@ std::vector<std::vector<size_t>> by_length(const Encoded& from, int64_t batch) {
   return out;
 }
 
-class Classes final : public TaskData {
+class TextClasses final : public TaskData {
  public:
-  Classes(const Recipe& recipe, const Tokenizer& tokenizer, const Parts<LabelledTexts>& from)
+  TextClasses(const Recipe& recipe, const Tokenizer& tokenizer, const Parts<LabelledTexts>& from)
       : recipe_(recipe), names_(from.training.classes), training_(encoded(from.training, recipe, tokenizer)) {
     if (training_.size() == 0) fail_call("train: no text to learn from is left");
     if (from.held_out) held_out_ = encoded(*from.held_out, recipe, tokenizer);
@@ -134,7 +132,7 @@ PreparedTask prepare_classes(const Recipe& recipe, const Parts<LabelledTexts>& d
   if (!out.tokenizer) out.tokenizer = tokenizer_of(recipe, data.training.texts);
   set_vocabulary(out.recipe.network, out.tokenizer->vocabulary());
   set_outputs(out.recipe.network, static_cast<int64_t>(data.training.classes.size()));
-  out.data = std::make_unique<Classes>(out.recipe, *out.tokenizer, data);
+  out.data = std::make_unique<TextClasses>(out.recipe, *out.tokenizer, data);
   return out;
 }
 

@@ -7,8 +7,8 @@
 
 namespace limpid {
 
-PreparedTask prepare(const Recipe& recipe, const TrainingData& data,
-                     std::shared_ptr<const Tokenizer> tokenizer) {
+PreparedTask prepare(const Recipe& recipe, const TrainingData& data, const Given& known) {
+  const std::shared_ptr<const Tokenizer>& tokenizer = known.tokenizer;
   const auto given = [&]<class T>(const T*) -> const T& {
     const T* found = std::get_if<T>(&data);
     if (!found) fail_call("train: the data is not what the task '", name(recipe.task), "' learns from");
@@ -24,7 +24,7 @@ PreparedTask prepare(const Recipe& recipe, const TrainingData& data,
     case Task::forecast:
       return prepare_forecast(recipe, given(static_cast<SeriesTable*>(nullptr)));
     case Task::translation:
-      return prepare_translation(recipe, given(static_cast<Parts<TextPairs>*>(nullptr)), tokenizer);
+      return prepare_translation(recipe, given(static_cast<Parts<TextPairs>*>(nullptr)), known);
     case Task::algorithm:
       return prepare_algorithm(recipe, tokenizer);
   }
@@ -45,11 +45,24 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const Recipe& recipe, const std::v
   return character_tokenizer_from(all);
 }
 
+std::vector<int64_t> model_tokens(const Tokenizer& tokenizer, const std::string& text, int64_t longest) {
+  const ModelInput input = tokenizer.encode_for_model(text, {true, Specials::as_text});
+  const auto all = static_cast<int64_t>(input.ids.size());
+  int64_t over = std::max<int64_t>(0, all - longest),
+          own = std::count_if(input.text_of.begin(), input.text_of.end(), [](int of) { return of >= 0; });
+  std::vector<int64_t> ids;
+  for (size_t i = 0; i < input.ids.size(); ++i) {
+    if (input.text_of[i] >= 0 && own-- <= over) continue;  // the text's last ones go
+    ids.push_back(input.ids[i]);
+  }
+  return ids;
+}
+
 Tensor rows_of(const std::vector<std::vector<int64_t>>& lists, int64_t padding) {
   size_t longest = 0;
   for (const auto& list : lists) longest = std::max(longest, list.size());
-  Tensor rows(DType::i64, {{Axis::B, static_cast<int64_t>(lists.size())},
-                           {Axis::T, static_cast<int64_t>(longest)}});
+  Tensor rows(DType::i64,
+              {{Axis::B, static_cast<int64_t>(lists.size())}, {Axis::T, static_cast<int64_t>(longest)}});
   std::fill_n(rows.data<int64_t>(), rows.count(), padding);
   for (size_t b = 0; b < lists.size(); ++b)
     std::copy(lists[b].begin(), lists[b].end(), rows.data<int64_t>() + b * longest);

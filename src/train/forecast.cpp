@@ -8,37 +8,33 @@ namespace limpid {
 
 namespace {
 
-// Rows [first, end) of a table.
-struct Rows {
-  int64_t first = 0, end = 0;
-};
-
-struct Split {
-  Rows training, held_out, test;
-};
-
 // A window of a later part may look back into the part before: what it foretells lies in its own.
-Split split_of(const ForecastOptions& o, int64_t rows) {
+void part(const ForecastOptions& o, int64_t rows, SeriesWindows& out) {
   const auto share = [&](double part) { return static_cast<int64_t>(part * static_cast<double>(rows)); };
-  const int64_t training = o.training > 0 ? o.training : share(0.7),
-                test = o.test > 0 ? o.test : share(0.2),
-                held_out = o.held_out > 0 ? o.held_out : o.training > 0 ? 0 : rows - share(0.7) - share(0.2);
+  const int64_t training = o.training > 0 ? o.training : share(0.7), test = o.test > 0 ? o.test : share(0.2),
+                held_out = o.held_out > 0   ? o.held_out
+                           : o.training > 0 ? 0
+                                            : rows - share(0.7) - share(0.2);
   if (training + held_out + test > rows)
     fail_call("train: the recipe asks for ", training, " + ", held_out, " + ", test,
               " rows of series, the table has ", rows);
   const int64_t before = o.look_back;
-  return {{0, training},
-          {training - before, training + held_out},
-          {training + held_out - before, training + held_out + test}};
+  out.training = {0, training};
+  out.held_out = {training - before, training + held_out};
+  out.test = {training + held_out - before, training + held_out + test};
 }
 
 class Windows final : public TaskData {
  public:
-  Windows(const Recipe& recipe, const SeriesTable& table)
-      : recipe_(recipe), columns_(table.columns), split_(split_of(recipe.forecast, table.values.shape()[0].size)) {
+  Windows(const Recipe& recipe, const SeriesTable& table) : recipe_(recipe), columns_(table.columns) {
     const int64_t rows = table.values.shape()[0].size, channels = table.values.shape()[1].size;
+    part(recipe.forecast, rows, split_);
+    split_.channels = channels;
+    split_.look_back = recipe.forecast.look_back;
+    split_.horizon = recipe.forecast.horizon;
+    split_.period = recipe.forecast.period;
     const double* at = table.values.data<double>();
-    values_.resize(static_cast<size_t>(rows * channels));
+    split_.values.resize(static_cast<size_t>(rows * channels));
     for (int64_t k = 0; k < channels; ++k) {
       double sum = 0, squares = 0;
       const auto count = static_cast<double>(split_.training.end);
@@ -48,7 +44,7 @@ class Windows final : public TaskData {
         squares += (at[r * channels + k] - mean) * (at[r * channels + k] - mean);
       const double deviation = squares > 0 ? std::sqrt(squares / count) : 1;
       for (int64_t r = 0; r < rows; ++r)
-        values_[static_cast<size_t>(r * channels + k)] =
+        split_.values[static_cast<size_t>(r * channels + k)] =
             static_cast<float>((at[r * channels + k] - mean) / deviation);
       mean_.push_back(mean), deviation_.push_back(deviation);
     }
@@ -57,7 +53,7 @@ class Windows final : public TaskData {
       fail_call("train: ", split_.training.end, " rows to learn from are too few for windows of ",
                 recipe.forecast.look_back, " and ", recipe.forecast.horizon, " rows");
     order_ = ExampleOrder(std::vector<int64_t>(static_cast<size_t>(windows), 1), recipe.batch, recipe.seed);
-    digest_ = digest_of(values_.data(), values_.size() * sizeof(float));
+    digest_ = digest_of(split_.values.data(), split_.values.size() * sizeof(float));
   }
 
   Batch batch(int64_t step) const override {
@@ -69,7 +65,7 @@ class Windows final : public TaskData {
   bool has(Part part) const override { return count(rows(part)) > 0; }
   int64_t evaluation_batches(Part part) const override { return (count(read(part)) + k_rows - 1) / k_rows; }
   Batch evaluation_batch(Part part, int64_t number) const override {
-    const Rows from = read(part);
+    const RowRange from = read(part);
     std::vector<int64_t> first;
     for (int64_t i = number * k_rows; i < std::min(count(from), (number + 1) * k_rows); ++i)
       first.push_back(from.first + i);
@@ -80,14 +76,15 @@ class Windows final : public TaskData {
     tasks.series = SeriesScale{columns_, mean_, deviation_};
     return tasks;
   }
+  const SeriesWindows* series() const override { return &split_; }
   uint64_t digest() const override { return digest_; }
 
  private:
   static constexpr int64_t k_rows = 64;  // of an evaluation's batch
 
-  Rows rows(Part part) const { return part == Part::test ? split_.test : split_.held_out; }
-  Rows read(Part part) const { return has(part) ? rows(part) : split_.training; }
-  int64_t count(Rows r) const {
+  RowRange rows(Part part) const { return part == Part::test ? split_.test : split_.held_out; }
+  RowRange read(Part part) const { return has(part) ? rows(part) : split_.training; }
+  int64_t count(RowRange r) const {
     return std::max<int64_t>(0, r.end - r.first - recipe_.forecast.look_back - recipe_.forecast.horizon + 1);
   }
 
@@ -100,7 +97,7 @@ class Windows final : public TaskData {
         targets(DType::f32, {{Axis::B, size}, {Axis::V, ahead}, {Axis::K, channels}});
     std::fill_n(observed.data<int64_t>(), observed.count(), 1);
     for (int64_t b = 0; b < size; ++b) {
-      const float* at = values_.data() + first[static_cast<size_t>(b)] * channels;
+      const float* at = split_.values.data() + first[static_cast<size_t>(b)] * channels;
       std::copy_n(at, back * channels, values.data<float>() + b * back * channels);
       std::copy_n(at + back * channels, ahead * channels, targets.data<float>() + b * ahead * channels);
     }
@@ -115,8 +112,7 @@ class Windows final : public TaskData {
 
   const Recipe recipe_;
   std::vector<std::string> columns_;
-  Split split_;
-  std::vector<float> values_;  // [rows, columns], at mean 0 and deviation 1
+  SeriesWindows split_;
   std::vector<double> mean_, deviation_;
   ExampleOrder order_{{0}, 1, 0};
   uint64_t digest_ = 0;

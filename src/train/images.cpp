@@ -26,8 +26,7 @@ Channels measured(const Tensor& images) {
     }
     const double mean = sum / static_cast<double>(pixels);
     out.mean.push_back(mean);
-    out.deviation.push_back(
-        std::sqrt(std::max(1e-6, squares / static_cast<double>(pixels) - mean * mean)));
+    out.deviation.push_back(std::sqrt(std::max(1e-6, squares / static_cast<double>(pixels) - mean * mean)));
   }
   return out;
 }
@@ -35,11 +34,13 @@ Channels measured(const Tensor& images) {
 class Images final : public TaskData {
  public:
   Images(const Recipe& recipe, const Parts<LabelledImages>& from)
-      : recipe_(recipe), from_(from), order_(std::vector<int64_t>(from.training.labels.size(), 1),
-                                             recipe.batch, recipe.seed) {
+      : recipe_(recipe),
+        from_(from),
+        order_(std::vector<int64_t>(from.training.labels.size(), 1), recipe.batch, recipe.seed) {
     channels_ = measured(from_.training.images);
     digest_ = digest_of(from_.training.images.raw(), from_.training.images.bytes());
-    digest_ = digest_of(from_.training.labels.data(), from_.training.labels.size() * sizeof(int64_t), digest_);
+    digest_ =
+        digest_of(from_.training.labels.data(), from_.training.labels.size() * sizeof(int64_t), digest_);
   }
 
   Batch batch(int64_t step) const override {

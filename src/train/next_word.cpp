@@ -147,8 +147,7 @@ Batch Texts::batch(int64_t step) const {
         continue;
       }
       std::copy_n(text.begin() + start, recipe_.context, tokens.data<int64_t>() + row * recipe_.context);
-      std::copy_n(text.begin() + start + 1, recipe_.context,
-                  targets.data<int64_t>() + row * recipe_.context);
+      std::copy_n(text.begin() + start + 1, recipe_.context, targets.data<int64_t>() + row * recipe_.context);
       break;
     }
   }

@@ -17,8 +17,22 @@ void require_range(bool fits, const char* option, double given, const char* expe
 
 }  // namespace
 
+namespace {
+
+std::map<std::string, bool> decays_of(const Graph& graph, const std::map<std::string, Tensor>& parameters) {
+  std::map<std::string, bool> decays;
+  for (const auto& [name, tensor] : parameters) decays[name] = graph.value(graph.require(name)).init.decays;
+  return decays;
+}
+
+}  // namespace
+
 AdamW::AdamW(const Graph& graph, const std::map<std::string, Tensor>& parameters, const AdamWOptions& options)
-    : options_(options) {
+    : AdamW(parameters, decays_of(graph, parameters), options) {}
+
+AdamW::AdamW(const std::map<std::string, Tensor>& parameters, const std::map<std::string, bool>& decays,
+             const AdamWOptions& options)
+    : options_(options), decays_(decays) {
   require_range(options.beta1 >= 0 && options.beta1 < 1, "beta1", options.beta1, "0 to below 1");
   require_range(options.beta2 >= 0 && options.beta2 < 1, "beta2", options.beta2, "0 to below 1");
   require_range(options.epsilon > 0, "epsilon", options.epsilon, "above 0");
@@ -27,7 +41,7 @@ AdamW::AdamW(const Graph& graph, const std::map<std::string, Tensor>& parameters
   for (const auto& [name, tensor] : parameters) {
     first[name] = Tensor(DType::f32, tensor.shape());
     second[name] = Tensor(DType::f32, tensor.shape());
-    decays_[name] = graph.value(graph.require(name)).init.decays;
+    if (!decays_.count(name)) fail_call("AdamW: it is not said whether '", name, "' decays");
   }
 }
 
@@ -97,6 +111,8 @@ std::string_view name(Decay decay) {
 
 AdamWOptions adamw_of(const Recipe& r) { return {r.beta1, r.beta2, r.epsilon, r.weight_decay, r.clip}; }
 
-Schedule schedule_of(const Recipe& r) { return {r.learning_rate, r.least_rate, r.warm_up, r.steps, r.schedule, r.cooldown}; }
+Schedule schedule_of(const Recipe& r) {
+  return {r.learning_rate, r.least_rate, r.warm_up, r.steps, r.schedule, r.cooldown};
+}
 
 }  // namespace limpid

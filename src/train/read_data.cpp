@@ -35,10 +35,11 @@ void require_files(const Files& files, size_t least, size_t most, const char* wh
 
 // ---- texts and images with their classes ------------------------------------------------------------
 
-LabelledTexts labelled_texts(const Recipe& recipe, const Files& files, const std::vector<std::string>& classes) {
+LabelledTexts labelled_texts(const Recipe& recipe, const Files& files,
+                             const std::vector<std::string>& classes) {
   require_files(files, 1, 1, "one table of texts and classes for each part");
-  LabelledTexts texts = read_labelled_texts(
-      files[0], {.text = recipe.files.text, .label = recipe.files.label}, classes);
+  LabelledTexts texts =
+      read_labelled_texts(files[0], {.text = recipe.files.text, .label = recipe.files.label}, classes);
   return recipe.files.no_repeats ? without_repeats(texts) : texts;
 }
 
@@ -53,7 +54,10 @@ LabelledImages labelled_images(const Recipe& recipe, const Files& files,
     }
     return read_image_folder(files[0], options, classes);
   }
-  require_files(files, 2, 2, "two for each part, the images and their labels (IDX), or a folder with a folder a class");
+  if (files.size() == 1 && !fs::exists(files[0]))
+    fail_work(files[0], ": there is no such folder; expected one with a folder a class, or two IDX files");
+  require_files(files, 2, 2,
+                "two for each part, the images and their labels (IDX), or a folder with a folder a class");
   return read_idx(files[0], files[1], 0, classes);
 }
 
@@ -72,7 +76,8 @@ LabelledImages chosen(const LabelledImages& from, const std::vector<size_t>& row
   const int64_t size = shape[1].size * shape[2].size * shape[3].size;
   LabelledImages out;
   out.classes = from.classes;
-  out.images = Tensor(DType::u8, {{Axis::B, static_cast<int64_t>(rows.size())}, shape[1], shape[2], shape[3]});
+  out.images =
+      Tensor(DType::u8, {{Axis::B, static_cast<int64_t>(rows.size())}, shape[1], shape[2], shape[3]});
   for (size_t i = 0; i < rows.size(); ++i) {
     std::copy_n(from.images.data<uint8_t>() + static_cast<int64_t>(rows[i]) * size, size,
                 out.images.data<uint8_t>() + static_cast<int64_t>(i) * size);
@@ -128,7 +133,8 @@ Parts<Examples> parted(const Recipe& recipe, const ExampleFiles& files, const Re
 template <class Examples>
 void note_skipped(const Examples& from, std::vector<std::string>& notes) {
   if (from.skipped.count == 0) return;
-  std::string note = join(from.skipped.count, from.skipped.count == 1 ? " row was" : " rows were", " left out: ");
+  std::string note =
+      join(from.skipped.count, from.skipped.count == 1 ? " row was" : " rows were", " left out: ");
   for (size_t i = 0; i < from.skipped.first.size(); ++i) note += (i ? "; " : "") + from.skipped.first[i];
   if (from.skipped.count > static_cast<int64_t>(from.skipped.first.size())) note += "; ...";
   notes.push_back(note);

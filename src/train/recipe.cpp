@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view k_tasks[] = {"next_word", "classes",     "images",
                                         "forecast",  "translation", "algorithm"};
 constexpr std::string_view k_decays[] = {"cosine", "linear", "constant", "stable"};
+constexpr std::string_view k_optimizers[] = {"adamw", "muon"};
 constexpr std::string_view k_examples[] = {"stream", "lines"};
 
 // Bounds of a setting, both included.
@@ -32,6 +33,7 @@ void describe_forecast(Visitor& v, R& r) {
   v("look_back", r.look_back, k_some);
   v("horizon", r.horizon, k_some);
   v("columns", r.columns);
+  v("period", r.period, Whole{});
   v("training", r.training, Whole{});
   v("held_out", r.held_out, Whole{});
   v("test", r.test, Whole{});
@@ -74,6 +76,11 @@ void describe(Visitor& v, R& r) {
   v("accumulate", r.accumulate, k_some);
   v("context", r.context, k_some);
   v("epoch", r.epoch, Whole{});
+  v("optimizer", r.optimizer, k_optimizers);
+  v.part("lora", r.lora, [](auto& w, auto& x) {
+    w("rank", x.rank, Whole{0, 4096});
+    w("alpha", x.alpha, k_positive);
+  });
   v("schedule", r.schedule, k_decays);
   v("cooldown", r.cooldown, Real{0, 1});
   v("learning_rate", r.learning_rate, k_positive);
@@ -219,8 +226,12 @@ ExampleFiles example_files_of(const JsonValue& json) {
 }
 
 Json json_of(const ExampleFiles& files) {
-  return {{"training", files.training},     {"held_out", files.held_out}, {"test", files.test},
-          {"text", files.text},             {"label", files.label},       {"no_repeats", files.no_repeats},
+  return {{"training", files.training},
+          {"held_out", files.held_out},
+          {"test", files.test},
+          {"text", files.text},
+          {"label", files.label},
+          {"no_repeats", files.no_repeats},
           {"test_share", files.test_share}};
 }
 
@@ -232,12 +243,13 @@ Recipe recipe_from_json(std::string_view text) {
   const JsonSource source{"recipe", Error::Kind::call};
   const Json document = parse_json(text, source);
   const JsonValue json(document, source);
-  if (!json.has("network")) fail_call("recipe: expected an object with a \"network\"");
+  if (!document.is_object()) fail_call("recipe: expected an object of settings");
   Recipe r;
   Reader reader{json, {"network", "data"}};
   describe(reader, r);
   reader.refuse_others("");
-  r.network = network_from_json(json.at("network").json().dump());
+  r.network = Architecture{};
+  if (json.has("network")) r.network = network_from_json(json.at("network").json().dump());
   if (json.has("data")) {
     if (r.task == Task::next_word)
       r.data = parts_of(json.at("data"));

@@ -100,8 +100,8 @@ std::string observe(const std::vector<Epoch>& history) {
   if (history.empty()) return "";
   const Epoch& now = history.back();
   const bool numbers = now.metrics.count("mse") > 0;  // are predicted, not classes
-  const std::string what = numbers ? (now.validation ? "held-out error" : "error")
-                                   : (now.validation ? "validation loss" : "loss");
+  const std::string what =
+      numbers ? (now.validation ? "held-out error" : "error") : (now.validation ? "validation loss" : "loss");
   if (!std::isfinite(judged(now)) || !std::isfinite(now.loss))
     return "the loss is not a number any more: lower the learning rate";
   if (history.size() == 1 && now.step == 0 && numbers)

@@ -57,7 +57,8 @@ void Score::add_classes(const Batch& batch, const RunResult& result) {
       ++counted_;
       right_ += right;
       whole = whole && right;
-      if (!confusion_.empty()) ++confusion_[static_cast<size_t>(target * outputs_ + (right ? target : said - row))];
+      if (!confusion_.empty())
+        ++confusion_[static_cast<size_t>(target * outputs_ + (right ? target : said - row))];
     }
     whole_ += whole;
   }
@@ -86,7 +87,8 @@ Trainer::Evaluation Score::result() const {
   e.loss = loss_ / count;
   e.accuracy = static_cast<double>(right_) / count;
   if (sequences_) {
-    e.metrics = {{"whole", static_cast<double>(whole_) / static_cast<double>(std::max<int64_t>(1, examples_))}};
+    e.metrics = {
+        {"whole", static_cast<double>(whole_) / static_cast<double>(std::max<int64_t>(1, examples_))}};
     return e;
   }
   e.metrics["accuracy"] = e.accuracy;

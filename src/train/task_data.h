@@ -20,6 +20,22 @@ struct Batch {
 
 enum class Part { held_out, test };
 
+/// Rows [first, end) of a table.
+struct RowRange {
+  int64_t first = 0, end = 0;
+};
+
+/// A table of series as it is learned from: at mean 0 and deviation 1 of the training rows.
+struct SeriesWindows {
+  std::vector<float> values;  // [rows, channels]
+  int64_t channels = 0, look_back = 0, horizon = 0, period = 0;
+  RowRange training, held_out,
+      test;  // of which windows are cut; the later two begin `look_back` rows earlier
+  double at(int64_t row, int64_t channel) const {
+    return values[static_cast<size_t>(row * channels + channel)];
+  }
+};
+
 /// Batches are functions of (seed, step), so a resumed run reads what an unbroken one would have.
 class TaskData {
  public:
@@ -35,6 +51,8 @@ class TaskData {
   virtual Batch evaluation_batch(Part, int64_t) const = 0;
   /// Code points that the predicted tokens of the held-out part stand for; 0 where they stand for none.
   virtual int64_t evaluation_characters() const { return 0; }
+  /// Of a table of series; else none.
+  virtual const SeriesWindows* series() const { return nullptr; }
   /// What a finished model should know of its task.
   virtual ModelTasks tasks() const { return {}; }
   /// A number for the data, so that a checkpoint is not continued on other data.
@@ -47,9 +65,13 @@ struct PreparedTask {
   std::shared_ptr<const Tokenizer> tokenizer;  // none for images and series
   std::unique_ptr<TaskData> data;
 };
-/// `tokenizer`: of a run that goes on; else it is made of the training texts.  Throws Error{call} where the
-/// data does not fit the recipe.
-PreparedTask prepare(const Recipe&, const TrainingData&, std::shared_ptr<const Tokenizer> tokenizer = {});
+/// What there is already: of a run that goes on, or of a model that it begins from.
+struct Given {
+  std::shared_ptr<const Tokenizer> tokenizer;  // none: it is made of the training texts
+  std::optional<Writing> writing;              // how an encoder-decoder begins and ends its texts
+};
+/// Throws Error{call} where the data does not fit the recipe.
+PreparedTask prepare(const Recipe&, const TrainingData&, const Given& = {});
 
 // ---- the tasks, a file each -------------------------------------------------------------------------
 
@@ -58,7 +80,7 @@ PreparedTask prepare_texts(const Recipe&, const std::vector<std::string>& texts,
 PreparedTask prepare_classes(const Recipe&, const Parts<LabelledTexts>&, std::shared_ptr<const Tokenizer>);
 PreparedTask prepare_images(const Recipe&, const Parts<LabelledImages>&);
 PreparedTask prepare_forecast(const Recipe&, const SeriesTable&);
-PreparedTask prepare_translation(const Recipe&, const Parts<TextPairs>&, std::shared_ptr<const Tokenizer>);
+PreparedTask prepare_translation(const Recipe&, const Parts<TextPairs>&, const Given&);
 PreparedTask prepare_algorithm(const Recipe&, std::shared_ptr<const Tokenizer>);
 
 // ---- what several of them need ------------------------------------------------------------------------
@@ -70,6 +92,10 @@ size_t training_bytes(const Recipe&, const std::string& text);
 /// that no text has.
 std::shared_ptr<const Tokenizer> tokenizer_of(const Recipe&, const std::vector<std::string>& texts,
                                               const std::vector<std::string>& special = {});
+
+/// A text as a model takes it, special tokens round it included; of a longer one the first `longest` tokens,
+/// of which those that the tokenizer adds stay.
+std::vector<int64_t> model_tokens(const Tokenizer&, const std::string& text, int64_t longest);
 
 /// Token lists as rows [B,T], behind whose ends `padding` stands.
 Tensor rows_of(const std::vector<std::vector<int64_t>>& lists, int64_t padding);

@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 
 #include "core/threads.h"
 #include "limpid/train.h"
+#include "train/test_helpers.h"
 
 namespace limpid {
 namespace {
@@ -40,13 +40,6 @@ const std::vector<std::string>& texts() {
 }
 
 std::string temporary(const char* name) { return (std::filesystem::temp_directory_path() / name).string(); }
-
-bool same_bits(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
-  if (a.size() != b.size()) return false;
-  for (const auto& [name, tensor] : a)
-    if (std::memcmp(tensor.raw(), b.at(name).raw(), tensor.bytes()) != 0) return false;
-  return true;
-}
 
 TEST(Training, Learns) {
   Trainer trainer(small_recipe(), texts());

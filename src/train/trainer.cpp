@@ -8,7 +8,9 @@
 #include "limpid/train.h"
 #include "train/optimizer.h"
 #include "train/score.h"
+#include "train/start.h"
 #include "train/task_data.h"
+#include "train/update.h"
 
 namespace limpid {
 
@@ -50,35 +52,38 @@ Parameters zeros_like(const Parameters& parameters) {
 }  // namespace
 
 struct LIMPID_LOCAL Trainer::Impl {
-  explicit Impl(PreparedTask task)
+  Impl(PreparedTask task, const Model* base)
       : recipe(std::move(task.recipe)),
         data(std::move(task.data)),
         model(Model::fresh(recipe.network, std::move(task.tokenizer), recipe.seed)),
         graph(operations()),
-        evaluation_graph(operations()),
-        adam(model.graph(), model.parameters(), adamw_of(recipe)) {
+        evaluation_graph(operations()) {
+    from_model = base != nullptr;
+    if (base) take_parameters(*base, model);
+    update = std::make_unique<Update>(recipe, model.graph(), model.parameters());
     build(graph, recipe.network, Purpose::train);
     differentiate(graph, graph.handle(graph.require("loss")));
     build(evaluation_graph, without_dropout(recipe.network), Purpose::train);
-    gradients = zeros_like(model.parameters());
+    for (const std::string& name : update->learned())
+      gradients[name] = Tensor(DType::f32, model.parameters().at(name).shape());
     if (recipe.accumulate > 1) summed = gradients;
     engine = std::make_unique<Engine>(graph);
     evaluation_engine = std::make_unique<Engine>(evaluation_graph);
     best_parameters = model.parameters();
     if (recipe.average > 0) averaged = model.parameters();
-    model.set_tasks(data->tasks());
+    model.set_tasks(tasks_with(data->tasks(), base));
     if (!recipe.title.empty()) model.set_title(recipe.title);
   }
 
-  const Recipe recipe;
+  Recipe recipe;
   const std::unique_ptr<TaskData> data;
   Model model;
   Graph graph;             // forward, loss and gradient
   Graph evaluation_graph;  // forward and loss, without dropout and label smoothing
   std::unique_ptr<Engine> engine, evaluation_engine;
-  Parameters gradients;  // of every parameter, of the last batch
+  Parameters gradients;  // of every parameter that learns, of the last batch
   Parameters summed;     // over the batches of a step, where there are several
-  AdamW adam;
+  std::unique_ptr<Update> update;
   Parameters averaged;  // the running mean of the parameters, with Recipe::average
   Parameters best_parameters;
   double best = std::numeric_limits<double>::infinity();
@@ -88,16 +93,20 @@ struct LIMPID_LOCAL Trainer::Impl {
   double earlier_seconds = 0;  // before a resume
   std::vector<Epoch> history;
   bool not_finite = false;
+  bool from_model = false;
 
   int64_t steps_per_epoch() const {
-    return recipe.epoch > 0 ? recipe.epoch
-                            : std::max<int64_t>(1, data->steps_per_pass() / recipe.accumulate);
+    return recipe.epoch > 0 ? recipe.epoch : std::max<int64_t>(1, data->steps_per_pass() / recipe.accumulate);
   }
   bool holds_out() const { return data->has(Part::held_out); }
   /// What is evaluated and kept.
-  const Parameters& judged() const { return recipe.average > 0 ? averaged : std::as_const(model).parameters(); }
+  const Parameters& judged() const {
+    return recipe.average > 0 ? averaged : std::as_const(model).parameters();
+  }
   double step();
   double run_batch(int64_t number);
+  /// With the inputs of which every example has the same.
+  Batch completed(Batch) const;
   Evaluation evaluate(Part part = Part::held_out);
   Evaluation measure(const Batch& batch);
   bool out_of_patience() const;
@@ -119,6 +128,16 @@ std::map<std::string, ConstView> bindings(const Parameters& parameters, const Ba
 }
 
 }  // namespace
+
+Batch Trainer::Impl::completed(Batch batch) const {
+  for (const auto& [name, of] : {std::pair{"token_types", "tokens"}, {"encoder.token_types", "source"}}) {
+    if (graph.find(name) < 0 || batch.inputs.count(name)) continue;
+    Tensor types(DType::i64, batch.inputs.at(of).shape());
+    std::fill_n(types.data<int64_t>(), types.count(), int64_t{0});
+    batch.inputs[name] = std::move(types);
+  }
+  return batch;
+}
 
 // Runs the step once more, looking at every stage: the first that holds something that is no finite number is
 // where it began.
@@ -146,7 +165,7 @@ void Trainer::Impl::fail_not_finite(const std::string& what, const Batch& batch)
 
 // Forward and backward of a batch; its gradients are in `gradients`.
 double Trainer::Impl::run_batch(int64_t number) {
-  const Batch batch = data->batch(number);
+  const Batch batch = completed(data->batch(number));
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(number)};
   options.keep = {"loss"};
@@ -169,9 +188,9 @@ double Trainer::Impl::step() {
       for (auto& [name, tensor] : summed) std::fill_n(tensor.data<float>(), tensor.count(), 0.0f);
     add_scaled(summed, gradients, 1 / static_cast<float>(batches));
   }
-  const Parameters& all = batches > 1 ? summed : gradients;
-  if (!std::isfinite(adam.step(model.parameters(), all, learning_rate(schedule_of(recipe), done))))
-    fail_not_finite("the gradient is not finite", data->batch(done * batches));
+  Parameters& all = batches > 1 ? summed : gradients;
+  if (!std::isfinite(update->step(model.parameters(), all, learning_rate(schedule_of(recipe), done))))
+    fail_not_finite("the gradient is not finite", completed(data->batch(done * batches)));
   ++done;
   // The mean of few steps would still be what was drawn: it begins as a mean of all that there were.
   if (recipe.average > 0)
@@ -191,7 +210,7 @@ Trainer::Evaluation Trainer::Impl::measure(const Batch& batch) {
 Trainer::Evaluation Trainer::Impl::evaluate(Part part) {
   Score score(evaluation_graph);
   for (int64_t i = 0; i < data->evaluation_batches(part); ++i) {
-    const Batch batch = data->evaluation_batch(part, i);
+    const Batch batch = completed(data->evaluation_batch(part, i));
     score.add(batch, evaluation_engine->run(bindings(judged(), batch), {.keep = score.keeps()}));
   }
   Evaluation e = score.result();
@@ -202,7 +221,8 @@ Trainer::Evaluation Trainer::Impl::evaluate(Part part) {
 void Trainer::Impl::require_finite(const Evaluation& seen) {
   if (std::isfinite(seen.loss)) return;
   for (int64_t i = 0; i < data->evaluation_batches(Part::held_out); ++i)
-    if (const Batch batch = data->evaluation_batch(Part::held_out, i); !std::isfinite(measure(batch).loss))
+    if (const Batch batch = completed(data->evaluation_batch(Part::held_out, i));
+        !std::isfinite(measure(batch).loss))
       fail_not_finite(holds_out() ? "the held-out loss is no number" : "the loss is no number", batch);
 }
 
@@ -217,7 +237,7 @@ void Trainer::Impl::report_start() {
   const Evaluation seen = evaluate();
   require_finite(seen);
   Epoch e;
-  e.loss = holds_out() ? measure(data->batch(0)).loss : seen.loss;
+  e.loss = holds_out() ? measure(completed(data->batch(0))).loss : seen.loss;
   set_metrics(e, seen);
   e.learning_rate = learning_rate(schedule_of(recipe), 0);
   add(e);
@@ -257,8 +277,10 @@ bool Trainer::Impl::out_of_patience() const {
   return since >= recipe.patience;
 }
 
-Trainer::Trainer(const Recipe& recipe, const TrainingData& data)
-    : impl_(std::make_unique<Impl>(prepare(recipe, data))) {}
+Trainer::Trainer(const Recipe& recipe, const TrainingData& data, const Model* base)
+    : impl_(std::make_unique<Impl>(base ? prepare(beginning_from(*base, recipe), data, given_by(*base))
+                                        : prepare(with_network(recipe), data),
+                                   base)) {}
 
 Trainer::~Trainer() = default;
 
@@ -297,6 +319,11 @@ double Trainer::Evaluation::loss_per_character() const {
   return characters > 0 ? loss * static_cast<double>(tokens) / static_cast<double>(characters) : 0;
 }
 const std::vector<Epoch>& Trainer::history() const { return impl_->history; }
+void Trainer::set_steps(int64_t steps) {
+  if (steps < impl_->done)
+    fail_call("train: ", impl_->done, " steps are done, expected at least so many, not ", steps);
+  impl_->recipe.steps = steps;
+}
 int64_t Trainer::steps_done() const { return impl_->done; }
 bool Trainer::not_finite() const { return impl_->not_finite; }
 const Recipe& Trainer::recipe() const { return impl_->recipe; }
@@ -351,6 +378,7 @@ void Trainer::save(const std::string& path) const {
   nlohmann::ordered_json json = {{"schema", 2},
                                  {"recipe", nlohmann::ordered_json::parse(to_json(t.recipe))},
                                  {"data", t.data->digest()},
+                                 {"from_model", t.from_model},
                                  {"step", t.done},
                                  {"epoch_loss", t.epoch_loss},
                                  {"epoch_steps", t.epoch_steps},
@@ -364,12 +392,12 @@ void Trainer::save(const std::string& path) const {
   for (const auto& [name, tensor] : t.model.parameters()) tensors["parameters/" + name] = tensor;
   for (const auto& [name, tensor] : t.best_parameters) tensors["best/" + name] = tensor;
   for (const auto& [name, tensor] : t.averaged) tensors["averaged/" + name] = tensor;
-  for (const auto& [name, tensor] : t.adam.first) tensors["first/" + name] = tensor;
-  for (const auto& [name, tensor] : t.adam.second) tensors["second/" + name] = tensor;
+  for (const auto& [prefix, state] : t.update->state())
+    for (const auto& [name, tensor] : *state) tensors[prefix + name] = tensor;
   write_safetensors(path, tensors, {{k_key, json.dump()}});
 }
 
-Trainer::Trainer(const std::string& path, const TrainingData& data) {
+Trainer::Trainer(const std::string& path, const TrainingData& data, const Model* base) {
   TensorFile file = read_safetensors(path);
   if (!file.metadata.count(k_key)) fail_work(path, ": not a checkpoint of a training run");
   const JsonSource source{path + ": the checkpoint cannot be read"};
@@ -379,16 +407,20 @@ Trainer::Trainer(const std::string& path, const TrainingData& data) {
     fail_work(path, ": the checkpoint is of another version of limpid (schema ", schema,
               ", expected 2); begin again in another folder");
   const Recipe recipe = recipe_from_json(json.at("recipe").json().dump());
-  std::shared_ptr<const Tokenizer> tokenizer;
-  if (json.has("tokenizer")) tokenizer = tokenizer_from_json(json.at("tokenizer").json().dump());
-  impl_ = std::make_unique<Impl>(prepare(recipe, data, std::move(tokenizer)));
+  if (json.at("from_model").boolean() != (base != nullptr))
+    fail_call(path, ": this run began ", base ? "without a model" : "from a model", "; ",
+              base ? "leave it out" : "give the same one");
+  Given given;
+  if (base) given = given_by(*base);
+  if (json.has("tokenizer")) given.tokenizer = tokenizer_from_json(json.at("tokenizer").json().dump());
+  impl_ = std::make_unique<Impl>(prepare(recipe, data, given), base);
   Impl& t = *impl_;
   const Json& digest = json.at("data").json();
   if (!digest.is_number_unsigned()) json.at("data").unexpected("the digest of the data");
   if (digest.get<uint64_t>() != t.data->digest())
     fail_call(path, ": this run was learning from other data; give the same");
   t.done = json.at("step").integer(0, k_json_most_count);
-  t.adam.steps = t.done;
+  t.update->set_steps(t.done);
   t.epoch_loss = json.at("epoch_loss").real();
   t.epoch_steps = json.at("epoch_steps").integer(0, k_json_most_count);
   t.epoch_tokens = json.at("epoch_tokens").integer(0, k_json_most_count);
@@ -398,8 +430,7 @@ Trainer::Trainer(const std::string& path, const TrainingData& data) {
   take(file, "parameters/", t.model.parameters(), path);
   take(file, "best/", t.best_parameters, path);
   take(file, "averaged/", t.averaged, path);
-  take(file, "first/", t.adam.first, path);
-  take(file, "second/", t.adam.second, path);
+  for (const auto& [prefix, state] : t.update->state()) take(file, prefix, *state, path);
 }
 
 }  // namespace limpid

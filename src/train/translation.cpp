@@ -20,9 +20,8 @@ struct Pairs {
 
 class Translation final : public TaskData {
  public:
-  Translation(const Recipe& recipe, std::shared_ptr<const Tokenizer> tokenizer, const Parts<TextPairs>& from)
-      : recipe_(recipe), tokenizer_(std::move(tokenizer)) {
-    start_ = *tokenizer_->special(k_start), end_ = *tokenizer_->special(k_end);
+  Translation(const Recipe& recipe, const Given& given, const Parts<TextPairs>& from)
+      : recipe_(recipe), tokenizer_(given.tokenizer), writing_(*given.writing) {
     training_ = encoded(from.training);
     if (training_.size() == 0) fail_call("train: no pair to learn from is left");
     if (from.held_out) held_out_ = encoded(*from.held_out);
@@ -51,7 +50,7 @@ class Translation final : public TaskData {
   int64_t evaluation_characters() const override { return characters_; }
   ModelTasks tasks() const override {
     ModelTasks tasks;
-    tasks.writing = Writing{.start = start_, .ends = {end_}, .beams = 5};
+    tasks.writing = writing_;
     return tasks;
   }
   uint64_t digest() const override { return digest_; }
@@ -68,10 +67,12 @@ class Translation final : public TaskData {
     Pairs out;
     const auto longest = static_cast<size_t>(recipe_.context);
     for (size_t i = 0; i < from.source.size(); ++i) {
-      Tokens source = tokenizer_->encode(from.source[i]), target = {start_};
+      Tokens source = model_tokens(*tokenizer_, from.source[i], recipe_.context + 1),
+             target = {writing_.start};
+      if (writing_.first) target.push_back(*writing_.first);
       const Tokens text = tokenizer_->encode(from.target[i]);
       target.insert(target.end(), text.begin(), text.end());
-      target.push_back(end_);
+      target.push_back(writing_.ends.front());
       if (source.empty() || text.empty() || source.size() > longest || target.size() > longest) continue;
       out.source.push_back(std::move(source));
       out.target.push_back(std::move(target));
@@ -99,7 +100,7 @@ class Translation final : public TaskData {
 
   const Recipe recipe_;
   std::shared_ptr<const Tokenizer> tokenizer_;
-  int64_t start_ = 0, end_ = 0;
+  const Writing writing_;
   Pairs training_, held_out_, test_;
   ExampleOrder order_{{0}, 1, 0};
   int64_t characters_ = 0;
@@ -108,21 +109,33 @@ class Translation final : public TaskData {
 
 }  // namespace
 
-PreparedTask prepare_translation(const Recipe& recipe, const Parts<TextPairs>& data,
-                                 std::shared_ptr<const Tokenizer> tokenizer) {
+PreparedTask prepare_translation(const Recipe& recipe, const Parts<TextPairs>& data, const Given& given) {
   if (!reads_source(recipe.network))
     fail_call("train: the task 'translation' needs a network with an \"encoder\"");
-  if (recipe.tokenizer != "bpe")
-    fail_call("train: the task 'translation' needs the tokenizer 'bpe', which has tokens for a text's start "
-              "and end; the recipe says '", recipe.tokenizer, "'");
-  PreparedTask out{recipe, std::move(tokenizer), nullptr};
+  if (!given.tokenizer && recipe.tokenizer != "bpe")
+    fail_call(
+        "train: the task 'translation' needs the tokenizer 'bpe', which has tokens for a text's start "
+        "and end; the recipe says '",
+        recipe.tokenizer, "'");
+  PreparedTask out{recipe, given.tokenizer, nullptr};
   if (!out.tokenizer) {
     std::vector<std::string> texts = data.training.source;
     texts.insert(texts.end(), data.training.target.begin(), data.training.target.end());
     out.tokenizer = tokenizer_of(recipe, texts, {k_start, k_end});
   }
   set_vocabulary(out.recipe.network, out.tokenizer->vocabulary());
-  out.data = std::make_unique<Translation>(out.recipe, out.tokenizer, data);
+  Given known = given;
+  known.tokenizer = out.tokenizer;
+  if (!known.writing) {
+    const auto start = out.tokenizer->special(k_start), end = out.tokenizer->special(k_end);
+    if (!start || !end)
+      fail_call(
+          "train: the model to begin from does not say which tokens begin and end a text that it writes");
+    known.writing = Writing{.start = *start, .ends = {*end}, .beams = 5};
+  }
+  if (known.writing->ends.empty())
+    fail_call("train: the model to begin from does not say which token ends a text that it writes");
+  out.data = std::make_unique<Translation>(out.recipe, known, data);
   return out;
 }
 

@@ -28,6 +28,7 @@ Confusion confusion_from(std::string_view text) {
     }
     out.counts.push_back(std::move(counts));
   }
+  if (json.contains("model") && json["model"].is_string()) out.model = json["model"].get<std::string>();
   if (json.contains("classes") && json["classes"].is_array())
     for (const Json& name : json["classes"]) {
       if (!name.is_string()) fail_work("confusion: a name in \"classes\" is no text");
@@ -71,7 +72,9 @@ class ConfusionFigure {
       right_ += of.counts[i][i];
       all_ += sums_.back();
     }
-    scene_.title = title.empty() ? "Which classes are taken for which" : clean(title);
+    scene_.title = !title.empty() ? clean(title)
+                                  : join("Which classes are taken for which", of.model.empty() ? "" : ": ",
+                                         clean(of.model));
     choose();
   }
 

@@ -148,6 +148,12 @@ void plain_bf16(const Byte* at, float* out) {
   *out = to_float(value);
 }
 
+// Without a -0, which ggml's table does not have.
+void mxfp4(const Byte* block, float* out) {
+  expand_mxfp4_block(block, out);
+  for (int i = 0; i < 32; ++i) out[i] += 0.f;
+}
+
 using Decode = void (*)(const Byte*, float*);
 
 Decode decode_of(GgufType type) {
@@ -172,6 +178,8 @@ Decode decode_of(GgufType type) {
       return q5_k;
     case GgufType::q6_k:
       return q6_k;
+    case GgufType::mxfp4:
+      return mxfp4;
     case GgufType::f32:
       return plain<float>;
     case GgufType::f16:

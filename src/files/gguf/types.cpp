@@ -48,7 +48,7 @@ constexpr Row k_types[] = {
     {T::iq4_xs, {"IQ4_XS", 256, 136, false, D::f32}},
     {T::tq1_0, {"TQ1_0", 256, 54, false, D::f32}},
     {T::tq2_0, {"TQ2_0", 256, 66, false, D::f32}},
-    {T::mxfp4, {"MXFP4", 32, 17, false, D::f32}},
+    {T::mxfp4, {"MXFP4", 32, 17, true, D::f32}},
     {T::nvfp4, {"NVFP4", 64, 36, false, D::f32}},
 };
 

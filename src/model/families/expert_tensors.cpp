@@ -1,5 +1,8 @@
 #include "model/families/expert_tensors.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "core/label.h"
 #include "files/mxfp4.h"
 #include "model/families/tensors.h"
@@ -58,6 +61,21 @@ Tensor read_experts(const TensorSource& file, const std::string& name, const Par
   each_output(part, outputs, [&](int64_t to, int64_t at) {
     for (int64_t r = 0; r < rows; ++r) y[r * outputs + to] = x[r * stored + at];
   });
+  return out;
+}
+
+Tensor read_turned_experts(const TensorSource& file, const std::string& name, const Part& part,
+                           const Shape& own) {
+  const int64_t experts = own[0].size, in = own[1].size, outputs = own[2].size,
+                stored = stored_outputs(part, outputs);
+  require_shape(file, name, Shape::unnamed({experts, stored, in}));
+  const Tensor from = floats(file, name);
+  Tensor out(DType::f32, own);
+  for (int64_t m = 0; m < experts; ++m)
+    each_output(part, outputs, [&](int64_t to, int64_t at) {
+      turn(from.data<float>() + (m * stored + at) * in, in, outputs,
+           out.data<float>() + m * in * outputs + to);
+    });
   return out;
 }
 

@@ -112,9 +112,10 @@ struct TensorRule {
     linear,  // stored [out,in]; ours is [in,out]
     vector,  // one axis; a part may be cut from it
     // Of every expert of a layer (expert_tensors.h), a part of whose outputs may be cut out:
-    experts,        // stored [M,in,out], or a bias [M,out]
-    mxfp4_experts,  // numbers of 4 bits and their scales, stored [M,out,in]
-    experts_apart,  // a tensor [out,in] for each: a # in the name stands for the expert's number
+    experts,         // stored [M,in,out], or a bias [M,out]
+    turned_experts,  // stored [M,out,in] (GGUF)
+    mxfp4_experts,   // numbers of 4 bits and their scales, stored [M,out,in]
+    experts_apart,   // a tensor [out,in] for each: a # in the name stands for the expert's number
   };
   std::string ours, theirs;
   Layout layout = Layout::as_is;

@@ -85,6 +85,7 @@ class Mapper {
   // wrong with it, if anything is.
   std::optional<StoredMatrix> stored(const Value& value, const StorableMatrix& own) {
     const auto [rule, name] = source_of(value);
+    if (own.matrices > 1 || is_of_experts(rule->layout)) return stored_experts_of(*rule, name, value);
     const std::optional<StoredRows> from = StoredRows::of(file_, name);
     if (!from || rule->offset != 0) return {};
     std::optional<StoredMatrix> out;
@@ -100,6 +101,44 @@ class Mapper {
   }
 
  private:
+  static bool is_of_experts(TensorRule::Layout layout) {
+    using Layout = TensorRule::Layout;
+    return layout == Layout::experts || layout == Layout::turned_experts || layout == Layout::mxfp4_experts ||
+           layout == Layout::experts_apart;
+  }
+
+  std::optional<StoredMatrix> stored_experts_of(const TensorRule& rule, const std::string& name,
+                                                const Value& value) {
+    using Layout = TensorRule::Layout;
+    const Shape& own = value.shape;
+    std::vector<std::string> names = {name};
+    std::optional<StoredMatrix> out;
+    if (rule.layout == Layout::experts) out = stored_experts(file_, name, rule.part, own);
+    if (rule.layout == Layout::turned_experts) out = stored_turned_experts(file_, name, rule.part, own);
+    if (rule.layout == Layout::mxfp4_experts) {
+      out = stored_mxfp4_experts(file_, name, rule.part, own);
+      names.push_back(scales_of(name));
+    }
+    if (rule.layout == Layout::experts_apart) {
+      names = names_of_experts(rule, value);
+      out = stored_experts_apart(file_, names, own);
+    }
+    if (!out) return {};
+    used_.insert(names.begin(), names.end());
+    file_.forget(name);
+    return out;
+  }
+
+  std::vector<std::string> names_of_experts(const TensorRule& rule, const Value& value) const {
+    std::vector<std::string> names;
+    for (int64_t m = 0; m < value.shape[0].size; ++m) {
+      const std::string theirs = with_expert(with_star(rule.theirs, *star_of(rule.ours, value.name)), m);
+      const std::string name = found(theirs);
+      names.push_back(name.empty() ? prefix_ + theirs : name);
+    }
+    return names;
+  }
+
   struct Source {
     const TensorRule* rule;
     std::string name;
@@ -217,19 +256,18 @@ class Mapper {
   }
 
   Tensor experts_apart(const TensorRule& rule, const Value& value) {
-    std::vector<std::string> names;
-    for (int64_t m = 0; m < value.shape[0].size; ++m) {
-      const std::string theirs = with_expert(with_star(rule.theirs, *star_of(rule.ours, value.name)), m);
-      const std::string name = found(theirs);
-      names.push_back(name.empty() ? prefix_ + theirs : name);
-      used_.insert(names.back());
-    }
+    const std::vector<std::string> names = names_of_experts(rule, value);
+    used_.insert(names.begin(), names.end());
     return read_experts_apart(file_, names, value.shape);
   }
 
   Tensor read(const TensorRule& rule, const std::string& name, const Value& value) const {
     const Shape& own = value.shape;
     const bool packed = rule.layout == TensorRule::Layout::mxfp4_experts;
+    if (rule.layout == TensorRule::Layout::turned_experts) {
+      require_part(rule.part, name, own[own.rank() - 1].size);
+      return read_turned_experts(file_, name, rule.part, own);
+    }
     if (packed || rule.layout == TensorRule::Layout::experts) {
       require_part(rule.part, name, own[own.rank() - 1].size);
       return packed ? read_mxfp4_experts(file_, name, rule.part, own)
@@ -252,6 +290,7 @@ class Mapper {
         numbers(rule, name, from, out);
         break;
       case TensorRule::Layout::experts:
+      case TensorRule::Layout::turned_experts:
       case TensorRule::Layout::mxfp4_experts:
       case TensorRule::Layout::experts_apart:
         break;  // above

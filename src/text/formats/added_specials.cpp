@@ -1,5 +1,7 @@
 // Special tokens that stand behind a vocabulary's pieces, and the template that puts them round a text.
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "core/label.h"
 #include "text/formats/document.h"
@@ -14,38 +16,49 @@ const Json* named_in(const Json& added, const std::string& name) {
   return nullptr;
 }
 
-bool has_id(const Json& added, int64_t id) {
-  return std::any_of(added.begin(), added.end(), [&](const Json& token) { return token["id"] == id; });
-}
+// A list of added tokens that may be long, and the places of their names in it.
+class AddedList {
+ public:
+  explicit AddedList(Json& added) : added_(added) {
+    for (size_t i = 0; i < added_.size(); ++i)
+      places_.try_emplace(added_[i]["content"].get<std::string>(), i);
+  }
+  bool has(const std::string& name) const { return places_.count(name) > 0; }
+  // In place of an entry of the same name, or behind all.
+  void put(const Json& token) {
+    const auto [at, fresh] = places_.try_emplace(token["content"].get<std::string>(), added_.size());
+    fresh ? added_.push_back(token) : void(added_[at->second] = token);
+  }
 
-// In place of an entry of the same name, or behind all.
-void put(Json& added, const Json& token) {
-  for (Json& each : added)
-    if (each["content"] == token["content"]) {
-      each = token;
-      return;
-    }
-  added.push_back(token);
+ private:
+  Json& added_;
+  std::unordered_map<std::string, size_t> places_;
+};
+
+std::unordered_set<int64_t> ids_of(const Json& added) {
+  std::unordered_set<int64_t> ids;
+  for (const Json& token : added) ids.insert(token["id"].get<int64_t>());
+  return ids;
 }
 
 }  // namespace
 
 void add_special_tokens(Json& document, const std::vector<std::pair<std::string, int64_t>>& names,
                         const SideFiles& beside, const IdOfPiece& id_of) {
-  const Json numbered = beside.added_tokens([](const std::string&) { return std::nullopt; });
+  const auto taken = ids_of(beside.added_tokens([](const std::string&) { return std::nullopt; }));
   const auto number = [&](const std::string& name) -> std::optional<int64_t> {
     if (const auto id = id_of(name)) return id;
     for (const auto& [each, id] : names)
-      if (each == name) return has_id(numbered, id) ? std::nullopt : std::optional(id);
+      if (each == name) return taken.count(id) > 0 ? std::nullopt : std::optional(id);
     return std::nullopt;
   };
-  Json& added = document["added_tokens"];
-  for (const Json& token : beside.added_tokens(number)) put(added, token);
+  AddedList added(document["added_tokens"]);
+  for (const Json& token : beside.added_tokens(number)) added.put(token);
   for (const auto& [name, id] : names) {
-    if (named_in(added, name) != nullptr || has_id(numbered, id)) continue;
+    if (added.has(name) || taken.count(id) > 0) continue;
     Json token = added_token(name, id, true);
     if (name == "<mask>") token["lstrip"] = true;
-    added.push_back(std::move(token));
+    added.put(token);
   }
 }
 

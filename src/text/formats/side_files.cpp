@@ -1,6 +1,7 @@
 // The JSON files that lie beside a vocabulary.
 #include <algorithm>
 #include <functional>
+#include <unordered_set>
 
 #include "limpid/files.h"
 #include "text/formats/document.h"
@@ -81,10 +82,9 @@ std::string SideFiles::text(const std::string& name) const {
 
 Json SideFiles::added_tokens(const std::function<std::optional<int64_t>(const std::string&)>& id_of) const {
   Json out = Json::array();
-  std::vector<std::string> seen;
+  std::unordered_set<std::string> seen;
   const auto add = [&](const std::string& content, int64_t id, bool is_special, const Json& described) {
-    if (content.empty() || std::find(seen.begin(), seen.end(), content) != seen.end()) return;
-    seen.push_back(content);
+    if (content.empty() || !seen.insert(content).second) return;
     out.push_back(entry(content, id, is_special, described));
   };
   if (config.contains("added_tokens_decoder") && config["added_tokens_decoder"].is_object()) {
