@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "limpid/model.h"
+#include "trace/word_spans.h"
 
 namespace limpid {
 namespace {
@@ -76,6 +77,54 @@ TEST(Words, AreKnownAfterTheyWereStored) {
     EXPECT_FALSE(load_trace(path).words_of_pieces);
     std::filesystem::remove(path);
   }
+}
+
+std::string told(const std::string& text, const std::vector<Token>& tokens) {
+  std::string out;
+  for (const WordSpan& word : words_of(text, tokens))
+    out += join(word.label, word.added ? "+" : "", " ", word.first, ":", word.end, "|");
+  return out;
+}
+
+// Tokens that begin or end a text cover nothing of it, and are no part of the word beside them; the parts of
+// a character, of which the last alone covers something, are one.
+TEST(Words, OfTokensThatCoverNothing) {
+  EXPECT_EQ(told("dogs run",
+                 {{0, "<s>", 0, 0}, {1, "dog", 0, 3}, {2, "s", 3, 4}, {3, " run", 4, 8}, {4, "</s>", 8, 8}}),
+            "<s>+ 0:1|dogs 1:3|run 3:4|</s>+ 4:5|");
+  EXPECT_EQ(
+      told("sch\xc3\xb6n", {{0, "sch", 0, 3}, {1, "<0xC3>", 3, 3}, {2, "<0xB6>", 3, 5}, {3, "n", 5, 6}}),
+      "sch\xc3\xb6n 0:4|");
+  EXPECT_EQ(told("ja", {{0, "[CLS]", 0, 0}, {1, "\xe2\x96\x81", 0, 0}, {2, "ja", 0, 2}}),
+            "[CLS]+ 0:1|ja 1:3|");
+  EXPECT_EQ(told("", {{7, "7", 0, 0}, {8, "8", 0, 0}}), "7 0:1|8 1:2|");  // bare ids
+}
+
+TEST(Words, OfAStoredTraceWhosePlacesAreWrongAreStillWords) {
+  EXPECT_NO_THROW(words_of("abc", {{0, "x", 90, 95}, {1, "y", 2, 1}, {2, "z", 3, 999}}));
+}
+
+// Where the text and what it looks at are two, each has words of its own.
+TEST(Words, OfACrossAttention) {
+  const char* json =
+      R"({"network":"parts","inputs":{"vocabulary":256,"width":8},
+          "encoder":{"inputs":{"vocabulary":256,"width":8},
+                     "stack":{"layers":1,"blocks":[{"attention":{"heads":1,"width":8,"out_width":8},"feed_forward":{"width":8}}]}},
+          "stack":{"layers":1,"blocks":[{"attention":{"heads":1,"width":8,"out_width":8,"mask":"causal"},
+                                         "cross":{"heads":1,"width":8,"out_width":8},"feed_forward":{"width":8}}]},
+          "head":{"kind":"next_word"}})";
+  const Model model = Model::fresh(network_from_json(json), byte_tokenizer(), 3);
+  TraceOptions options;
+  options.target = {0, 'h', 'i'};
+  const Trace cross = part_of(model.trace("ein Hund", options), NetworkPart::cross), words = in_words(cross);
+  ASSERT_EQ(words.keys.size(), 3u);  // "ein", the blank, "Hund"
+  EXPECT_EQ(words.keys[2].label, "Hund");
+  const Tensor &by_words = words["blocks.0.attn.pattern"], &by_tokens = cross["blocks.0.attn.pattern"];
+  const auto last = static_cast<int64_t>(words.tokens.size()) - 1;
+  double sum = 0;
+  for (int64_t t : {1, 2})
+    for (int64_t s = 4; s < 8; ++s) sum += by_tokens.at({0, 0, t, s});
+  EXPECT_NEAR(by_words.at({0, 0, last, 2}), sum / 2, 1e-7);
 }
 
 TEST(Words, NeedAText) {

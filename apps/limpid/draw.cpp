@@ -9,6 +9,7 @@
 #include "limpid/files.h"
 #include "limpid/input.h"
 #include "limpid/own_weights.h"
+#include "limpid/rollout.h"
 #include "limpid/token.h"
 
 namespace limpid::command {
@@ -25,7 +26,7 @@ struct DrawCall : PartCall {
   std::string token, theme = "auto", format, out;
   bool parameters = false, compress = false, words = false;
   OwnWeightsCall own;
-  std::string width;
+  std::string width, moses, column;
   bool draws_own = false;  // weights from a file that is no trace
   // What the arguments say.
   std::string figure = "network", file;
@@ -41,6 +42,11 @@ constexpr Figure k_figures[] = {
     {"token", "one token's way through a head, with its numbers", true},
     {"matrices", "one head as the matrices it multiplies", true},
     {"heads", "who looks at whom, in every head, one --layer, or one --head", true},
+    {"alignment", "which source word each word that was written looked at", true},
+    {"attention-on-text", "the sentence, each word shaded by how much the prediction looks at it", true},
+    {"confusion", "which classes a model takes for which, from limpid eval --json", false},
+    {"attention-on-image", "the image, and over it how much the prediction looks at each patch", true},
+    {"attention-on-series", "the series, the forecast, and how much it looks at which moments", true},
     {"training", "loss and accuracy of a training run's log.jsonl", false},
     {"slides", "a deck of all of these for one sentence", true},
 };
@@ -61,7 +67,7 @@ void read_arguments(DrawCall& call) {
   size_t i = 0;
   if (i < call.arguments.size() && is_figure(call.arguments[i])) call.figure = call.arguments[i++];
   if (i < call.arguments.size()) call.file = call.arguments[i++];
-  const bool log = call.figure == "training";
+  const bool log = call.figure == "training" || call.figure == "confusion";
   const auto ends = [&](std::string_view end) { return call.file.ends_with(end); };
   if ((ends(".safetensors") || ends(".npz")) && !std::filesystem::exists(call.file))
     fail_work(call.file, ": there is no such file");
@@ -80,6 +86,9 @@ void read_arguments(DrawCall& call) {
   if (i < call.arguments.size() || (!call.file.empty() && !log && !is_trace_file(call.file)))
     fail_call("'", call.arguments.back(), "' is neither a figure nor a stored trace; expected ",
               figure_names(), ", or FILE.safetensors");
+  if (call.figure == "confusion" && call.file.empty())
+    fail_call(
+        "confusion: give what limpid eval --json printed: limpid draw confusion FILE.json -o confusion.svg");
   if (log && call.file.empty())
     fail_call(
         "training: give the log that limpid train wrote: limpid draw training FOLDER/log.jsonl -o loss.svg");
@@ -102,9 +111,15 @@ void check(const CLI::App& sub, const DrawCall& call) {
     for (std::string_view figure : figures) list += (list.empty() ? "" : ", ") + std::string(figure);
     fail_call(option, " is for the figure ", list, "; leave it out");
   };
-  only("--layer", {"attention", "token", "matrices", "heads", "slides"});
-  only("--head", {"token", "matrices", "heads", "slides"});
-  only("--token", {"token", "slides"});
+  only("--layer", {"attention", "token", "matrices", "heads", "slides", "alignment", "attention-on-text",
+                   "attention-on-image", "attention-on-series"});
+  only("--head", {"token", "matrices", "heads", "slides", "alignment", "attention-on-text",
+                  "attention-on-image", "attention-on-series"});
+  only("--moses", {"alignment"});
+  only("--truth", {"attention-on-series"});
+  only("--column", {"attention-on-series"});
+  only("--part", {"network", "attention", "token", "matrices", "heads", "slides", "attention-on-text"});
+  only("--token", {"token", "slides", "attention-on-text"});
   only("--open", {"network"});
   only("--words", {"heads", "slides"});
   only("--params", {"network", "attention"});
@@ -128,8 +143,9 @@ void check(const CLI::App& sub, const DrawCall& call) {
   running.push_back("--text");
   const std::string option = given_option(sub, running);
   if (!option.empty())
-    fail_call(call.figure == "training" ? "a training log is drawn as it is; "
-                                        : "a stored trace is drawn as it is; ",
+    fail_call(call.figure == "training"    ? "a training log is drawn as it is; "
+              : call.figure == "confusion" ? "a table of counts is drawn as it is; "
+                                           : "a stored trace is drawn as it is; ",
               option, " needs a run, so leave the file out");
 }
 
@@ -160,12 +176,30 @@ FigureOptions figure_options(const DrawCall& call, const Trace& trace) {
   return options;
 }
 
+// Whether the figure shows what a prediction looks at, rolled out unless a layer is named.
+bool shows_prediction(const DrawCall& call) { return call.figure.starts_with("attention-on-"); }
+
+LookOptions look_options(const DrawCall& call, const Trace* trace = nullptr) {
+  LookOptions options;
+  options.layer = call.layer.value_or(-1);
+  options.head = call.head.value_or(-1);
+  if (trace && !call.token.empty()) options.token = positions_of(*trace, call.token).back();
+  if (const double width = asked_width(call); width > 0) options.width = width;
+  return options;
+}
+
 // What the figure reads of the run that is to come.
 std::vector<Observation> reads_of(const DrawCall& call, const Trace& begun) {
   const Graph& graph = *begun.graph;
   if (call.figure == "network" || call.figure == "attention") return network_reads(graph);
-  const FigureOptions options = figure_options(call, begun);
+  if (call.figure == "alignment") return alignment_reads(graph, look_options(call));
   const auto length = static_cast<int64_t>(begun.tokens.size());
+  if (shows_prediction(call)) {
+    LookOptions look = look_options(call, &begun);
+    if (call.figure == "attention-on-image") look.layer = -1;  // it shows the rollout in any case
+    return attended_reads(graph, length, look);
+  }
+  const FigureOptions options = figure_options(call, begun);
   if (call.figure == "token") return token_reads(graph, length, options);
   if (call.figure == "matrices") return matrices_reads(graph, length, options);
   if (call.words) return word_reads(graph);
@@ -174,8 +208,8 @@ std::vector<Observation> reads_of(const DrawCall& call, const Trace& begun) {
 }
 
 // An encoder-decoder's diagram is of both; what shows layers and heads shows those of one part.
-Trace trace_of(const DrawCall& call) {
-  const bool whole = call.figure == "network" && call.part.empty();
+Trace trace_of(const DrawCall& call, std::optional<SeriesRead>* series = nullptr) {
+  const bool whole = (call.figure == "network" && call.part.empty()) || call.figure == "alignment";
   const auto shown = [&](Trace trace) {
     std::optional<Trace> part = whole ? std::nullopt : call.cut(trace);
     return part ? std::move(*part) : std::move(trace);
@@ -191,6 +225,7 @@ Trace trace_of(const DrawCall& call) {
   if (call.network.textbook()) options.seed = call.network.seed;
   Input input = input_of(call.network, runs ? call.text : std::optional<std::string>("Life is short"));
   require_layer(input.model.graph(), call.layer.value_or(0));
+  if (series) *series = input.series;
   return shown(input.trace(options));
 }
 
@@ -238,12 +273,65 @@ std::vector<Slide> own_pages(const DrawCall& call) {
   return call.head ? one(head_scene(weights, options)) : heads_pages(weights, options);
 }
 
+std::vector<Slide> alignment_pages(const DrawCall& call) {
+  const Trace trace = trace_of(call);
+  std::vector<Slide> pages = one(alignment_scene(trace, look_options(call)));
+  if (!call.moses.empty()) write_file_whole(call.moses, moses_alignment(trace, look_options(call)));
+  return pages;
+}
+
+// One column of a series, with what its file says of it.
+SeriesLook series_look(const DrawCall& call, const LookOptions& look,
+                       const std::optional<SeriesRead>& series) {
+  SeriesLook out;
+  static_cast<LookOptions&>(out) = look;
+  if (!series) {
+    if (!call.column.empty())
+      fail_call(
+          "--column: a stored trace does not know the columns of its series by name; leave the file out");
+    return out;
+  }
+  const std::vector<std::string>& names = series->columns;
+  const auto found =
+      call.column.empty() ? names.end() - 1 : std::find(names.begin(), names.end(), call.column);
+  if (found == names.end()) {
+    std::string list;
+    for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+    fail_call("--column ", call.column, " is none of the series; expected ", list);
+  }
+  const auto column = static_cast<size_t>(found - names.begin());
+  out.column = static_cast<int64_t>(column);
+  out.name = names[column];
+  out.mean = series->mean[column];
+  out.deviation = series->deviation[column];
+  out.times = series->times;
+  if (series->truth.count() > 0)
+    for (int64_t i = 0; i < series->truth.shape()[0].size; ++i)
+      out.truth.push_back(series->truth.at({i, out.column}));
+  return out;
+}
+
+std::vector<Slide> prediction_pages(const DrawCall& call) {
+  std::optional<SeriesRead> series;
+  const Trace seen = trace_of(call, &series);
+  const bool image = call.figure == "attention-on-image";
+  const Trace trace = call.layer && !image ? seen : with_rollout(seen);
+  const LookOptions look = look_options(call, &trace);
+  if (call.figure == "attention-on-series")
+    return one(attention_on_series_scene(trace, series_look(call, look, series)));
+  return one(image ? attention_on_image_scene(trace, look) : attention_on_text_scene(trace, look));
+}
+
 std::vector<Slide> pages_of(const DrawCall& call, const Format& format) {
   if (call.draws_own) return own_pages(call);
   if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
   if (call.figure == "training")
     return one(training_scene(training_reports(read_file(call.file)), "Training of " + run_name(call.file),
                               figure_options(call, Trace()).width));
+  if (call.figure == "confusion")
+    return one(confusion_scene(confusion_from(read_file(call.file)), "", asked_width(call)));
+  if (call.figure == "alignment") return alignment_pages(call);
+  if (shows_prediction(call)) return prediction_pages(call);
   const Trace trace = call.words ? in_words(trace_of(call)) : trace_of(call);
   const FigureOptions options = figure_options(call, trace);
   if (call.figure == "token") return one(token_scene(trace, options));
@@ -359,6 +447,17 @@ Work add_draw(CLI::App& app) {
       ->group(which);
   sub->add_flag("--params", call->parameters, "Says in every box how many numbers it has learned.")
       ->group(which);
+  sub->add_option("--moses", call->moses,
+                  "Writes an alignment as Moses has it too: 0-0 1-2, source and text, words counted from 0.")
+      ->type_name("FILE")
+      ->group(which);
+  sub->add_option("--column", call->column, "Which column of a series (the last).")
+      ->type_name("NAME")
+      ->group(which);
+  sub->add_flag("--truth", call->network.hold_back,
+                "Holds back the last moments of a series, as many as are foretold, and draws them beside the "
+                "forecast.")
+      ->group(which);
   const std::string own = "Weights of your own (heads FILE.npy, .npz, .safetensors or .csv)";
   sub->add_option("--array", call->own.array, "Which array of a file of several.")
       ->type_name("NAME")
@@ -378,7 +477,7 @@ Work add_draw(CLI::App& app) {
       ->type_name("LENGTH|N");
   std::string footer = "Figures:\n";
   for (const Figure& figure : k_figures)
-    footer += join("  ", figure.name, std::string(12 - figure.name.size(), ' '), figure.about, "\n");
+    footer += join("  ", figure.name, std::string(21 - figure.name.size(), ' '), figure.about, "\n");
   sub->footer(footer +
               "\nExamples:\n"
               "  limpid draw -o net.svg\n"

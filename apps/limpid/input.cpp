@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "core/label.h"
 #include "files/recognize.h"
 #include "limpid/files.h"
 #include "limpid/images.h"
@@ -305,7 +306,16 @@ CLI::Validator from_zero() {
           ""};
 }
 
-void Input::take(const std::string& given) {
+void Input::take(const std::string& given, bool hold_back) {
+  if (reads_series(model.config())) {
+    series = read_series_for(model, given, hold_back);
+    for (const std::string& note : series->notes)
+      std::fprintf(stderr, "limpid: note: %s\n", visible_line(note).c_str());
+    pixels = series->values;
+    text = series->name;
+    return;
+  }
+  if (hold_back) fail_call("--truth is for a model that reads series; leave it out");
   if (!reads_images(model.config())) {
     text = given;
     return;
@@ -332,8 +342,7 @@ void take_text(Input& input, const std::string& text) {
   input.take(text);
 }
 
-constexpr const char* k_reads_series =
-    "this model reads series, which limpid takes from C++ alone so far (Model::trace)";
+bool reads_files(const NetworkConfig& config) { return reads_images(config) || reads_series(config); }
 
 void require_tokens(const char* option, const std::vector<int64_t>& ids, int64_t vocabulary) {
   for (int64_t id : ids)
@@ -374,9 +383,8 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
     // What the argument means depends on the model; the built-in one reads texts.
     if (call.model.empty()) return input_of_text(call, text_of(argument));
     Input input{tower_for(open_model(call), argument && names_images(*argument)), "", {}};
-    if (reads_series(input.model.config())) fail_call(k_reads_series);
-    if (reads_images(input.model.config()))
-      input.take(argument.value_or("-"));
+    if (reads_files(input.model.config()))
+      input.take(argument.value_or("-"), call.hold_back);
     else
       take_text(input, text_of(argument));
     set_target(call, input);
@@ -387,7 +395,8 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
   const int64_t vocabulary = source_vocabulary_of(input.model.config());
   if (reads_images(input.model.config()))
     fail_call("this model reads images, which have no token ids; give a PNG or JPEG file");
-  if (reads_series(input.model.config())) fail_call(k_reads_series);
+  if (reads_series(input.model.config()))
+    fail_call("this model reads series, which have no token ids; give a table of numbers (.csv, .tsv)");
   require_tokens("--tokens", input.tokens, vocabulary);
   set_target(call, input);
   return input;
@@ -396,9 +405,8 @@ Input input_of(const NetworkCall& call, const std::optional<std::string>& argume
 Input input_of_text(const NetworkCall& call, const std::string& text) {
   if (call.textbook()) return walk_input(call, text);
   Input input{tower_for(open_model(call), names_images(text)), "", {}};
-  if (reads_series(input.model.config())) fail_call(k_reads_series);
-  if (reads_images(input.model.config()))
-    input.take(text);
+  if (reads_files(input.model.config()))
+    input.take(text, call.hold_back);
   else
     take_text(input, text);
   set_target(call, input);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "limpid/model.h"
+#include "limpid/series.h"
 
 namespace limpid::command {
 
@@ -55,6 +56,7 @@ struct NetworkCall : ModelCall {
   std::vector<int64_t> tokens;
   std::string words;                  // what --tokens gave, where it is not a list of ids
   std::optional<std::string> target;  // of an encoder-decoder: a text, or token ids
+  bool hold_back = false;             // of a series: the last moments, which are to be foretold
 
   bool textbook() const { return network == "textbook" || !vectors.empty(); }
 };
@@ -73,13 +75,14 @@ std::vector<int64_t> ids_of(const char* option, const std::string& list);
 /// Of an option: a whole number, from 0.
 CLI::Validator from_zero();
 
-/// A model, and what goes through it: a text, token ids, vectors, or an image.
+/// A model, and what goes through it: a text, token ids, vectors, an image, or a series.
 struct Input {
   Model model;
-  std::string text;  // of an image: its name
+  std::string text;  // of an image or a series: its name
   std::vector<int64_t> tokens;
   std::optional<std::vector<int64_t>> target = {};  // of an encoder-decoder: what its decoder reads
-  Tensor pixels = {};                               // of an image, as the model reads it; else empty
+  Tensor pixels = {};  // of an image or a series, as the model reads it; else empty
+  std::optional<SeriesRead> series = {};
 
   Trace trace(const TraceOptions& options) {
     if (pixels.count() > 0) return model.trace(pixels, options, text);
@@ -87,8 +90,8 @@ struct Input {
     if (target) beside.target = target;
     return tokens.empty() ? model.trace(text, beside) : model.trace(tokens, beside);
   }
-  /// Another text, or for a model that reads images the image of that name.
-  void take(const std::string& given);
+  /// Another text, or for a model that reads images or series the file of that name.
+  void take(const std::string& given, bool hold_back = false);
   /// How many tokens, or rows of an image, go through the network.
   size_t length() const;
 };
@@ -108,7 +111,8 @@ struct PartCall {
   std::optional<NetworkPart> of(const Trace&) const;
 };
 void add_part_option(CLI::App& sub, PartCall& call, const std::string& group = "Options");
-/// `argument` as text_of has it, for a model that reads images the name of one; not read where --tokens or
+/// `argument` as text_of has it, for a model that reads images or series the name of a file; not read where
+/// --tokens or
 /// --vectors stand for it.
 Input input_of(const NetworkCall& call, const std::optional<std::string>& argument);
 /// The same for a text that is here already.

@@ -46,7 +46,8 @@ void run_lens(const CLI::App& sub, const LensCall& call, const Terminal& termina
   if (!call.target.empty()) options.target = token_named(call.target, input.model);
   if (call.network.textbook())
     fail_call("lens: the textbook's network has one layer and no residual stream; give a decoder as --model");
-  if (input.pixels.count() > 0) fail_call("lens: a model of images predicts no words; give one that does");
+  if (input.pixels.count() > 0)
+    fail_call("lens: a model of images or series predicts no words; give one that does");
   const Lens seen =
       lens(input.model, input.tokens.empty() ? input.model.encode(input.text) : input.tokens, options);
   PageOptions page_options;

@@ -99,6 +99,72 @@ struct OwnWeights {
 std::vector<Slide> heads_pages(const OwnWeights&, const FigureOptions& = {});
 Scene head_scene(const OwnWeights&, const FigureOptions& = {});
 
+// ---- what a prediction looked at -----------------------------------------------------------------
+
+/// Which weights: of a layer, the mean over its heads or one of them.
+struct LookOptions {
+  int layer = -1;       // -1: alignment_scene: the last; the others: rolled out over all layers (rollout.h)
+  int head = -1;        // -1: the mean over the layer's heads
+  int token = -1;       // of a network that predicts at each place: which place; -1: the last
+  double width = 1240;  // at most about so wide
+};
+
+/// Which source word each word of an encoder-decoder's text looked at when it was written: the weights of its
+/// cross-attention, words down, words of the source across, the largest of each row marked.  A word that the
+/// tokenizer split is one place: its pieces' weights are added where it is looked at and averaged where it
+/// looks.  A word's row is that of the token before it, whose probabilities chose it.  Throws Error{call} for
+/// another network, and where the trace lacks the weights.
+Scene alignment_scene(const Trace&, const LookOptions& = {});
+std::vector<Observation> alignment_reads(const Graph&, const LookOptions& = {});
+/// The same in the form of Moses: "0-0 1-2 2-1", source and target, words counted from 0 as the figure counts
+/// them: for each word of the text the source word with the largest weight.  Tokens that begin or end a text
+/// are no words and not counted.
+std::string moses_alignment(const Trace&, const LookOptions& = {});
+
+/// What the figures below read of a run over `length` tokens.
+std::vector<Observation> attended_reads(const Graph&, int64_t length, const LookOptions& = {});
+
+/// The sentence with each word shaded by how much the prediction looks at it, and the likeliest classes, or
+/// tokens that come next.  The weights are those of the rows that the prediction is read from: of a class the
+/// row that its pooling picks, or the mean over all; of what comes next the last token's.  Rolled out they
+/// are the trace's value `rollout`, which with_rollout() adds (rollout.h).  A word that the tokenizer split
+/// is one: its pieces' weights are added.  Throws Error{call} for a run that is not of a text.
+Scene attention_on_text_scene(const Trace&, const LookOptions& = {});
+
+/// The image as the network read it and, over it, the weights that the prediction gives its patches: rolled
+/// out over the layers, and of every head of a layer (LookOptions::layer, else the last; or of one head);
+/// with the likeliest classes.  Reads the value `rollout` too.  Throws Error{call} for a run that is not of
+/// an image.
+Scene attention_on_image_scene(const Trace&, const LookOptions& = {});
+
+/// What a run does not say of the series that it read.
+struct SeriesLook : LookOptions {
+  int64_t column = -1;             // -1: the last
+  std::string name;                // of that column
+  double mean = 0, deviation = 1;  // what was read is (x - mean) / deviation
+  std::vector<double> truth;  // of the moments that are foretold, as the network reads them; empty: not known
+  std::vector<std::string> times;  // of the moments read and foretold; empty: they are counted
+};
+/// One column of the series that was read, the forecast and, where it is given, the truth, in the file's
+/// units; below it the patches, shaded by the weights that the forecast gives them.  Reads the value
+/// `rollout` unless a layer is named.  Throws Error{call} for a run that is not of a series.
+Scene attention_on_series_scene(const Trace&, const SeriesLook& = {});
+
+// ---- what a classifier gets wrong ----------------------------------------------------------------
+
+/// How often each class was said for each: counts[true][said].
+struct Confusion {
+  std::string model;                 // whose answers they are; may be empty
+  std::vector<std::string> classes;  // empty: they are called by their numbers
+  std::vector<std::vector<int64_t>> counts;
+};
+/// From {"confusion": [[...], ...], "classes": [...]}, as limpid eval --json prints it among other things.
+/// Throws Error{work} naming what is not as expected.
+Confusion confusion_from(std::string_view json);
+/// Counts in cells, shaded by their share of the row, and the pairs that are confused most.  Up to 80
+/// classes, or as many as fit `width` (0: all 80); of more those that are confused most, and it says so.
+Scene confusion_scene(const Confusion&, const std::string& title = "", double width = 0);
+
 // ---- a column of a paper -------------------------------------------------------------------------
 
 /// How wide a figure may be laid out so that it fits `points` with its text (12) at least 6 pt.

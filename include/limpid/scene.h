@@ -6,6 +6,7 @@
 // shape, a count, an index, a tick.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -52,6 +53,7 @@ struct Source {
     largest,   // finite number of it
     evenness,  // entropy of the window's numbers, which sum to 1, as a share of that of all alike
     length,    // root of the sum of squares
+    mass,      // sum along the last axis, mean over the others: of weights, what several places get together
   };
   std::string stage;            // the value's name: "blocks.0.attn.pattern"
   Index index;                  // of the cell, or of the window's first
@@ -192,11 +194,15 @@ struct SceneGrid {
   double low = 0, high = 1;      // what the palest and the deepest colour stand for
   std::vector<SceneText> texts;  // in the cells, where they fit; each with its source
   /// The top left cell, and along which axes of it rows and columns count; the cell of row r and column c
-  /// covers row_at[r] to row_at[r + 1], and column_at likewise (several places where the grid is pooled).  An
-  /// empty stage: the grid is a key of colours.
+  /// covers row_at[r] to row_at[r + 1], and column_at likewise (several places where the grid is pooled).
+  /// Where both are one axis (patches of an image), it is the place row_at[r] + column_at[c].  An empty
+  /// stage: the grid is a key of colours.
   Source source;
   int row_axis = 0, column_axis = 0;
   std::vector<int64_t> row_at, column_at;
+  /// A picture under the cells, row by row, 0xrrggbb; empty: none.  A plain grid shows it as it is, any other
+  /// mixes its role's colour in, the more the larger the number.
+  std::vector<uint32_t> picture;
 
   double cell_width() const { return columns > 0 ? rect.width / static_cast<double>(columns) : 0; }
   double cell_height() const { return rows > 0 ? rect.height / static_cast<double>(rows) : 0; }
@@ -206,6 +212,7 @@ struct SceneGrid {
   /// 0 to 1, the place of a cell's number between low and high; nothing for a hole.
   std::optional<double> shade(int64_t row, int64_t column) const;
   bool pooled() const;
+  bool of_patches() const { return row_axis >= 0 && row_axis == column_axis; }
 };
 
 /// What an end of a line holds on to: the middle of a side of a box or of a grid.

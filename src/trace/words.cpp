@@ -5,69 +5,38 @@
 #include "core/utf8.h"
 #include "limpid/trace.h"
 #include "trace/reading.h"
+#include "trace/word_spans.h"
 
 namespace limpid {
 
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-// What may stand within a word: letters and digits (all that is not ASCII counts as letters), ' and -.
-bool is_inner(char c) {
-  const auto u = static_cast<unsigned char>(c);
-  return u >= 0x80 || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || c == '\'' || c == '-';
-}
-
-// Whether the token goes on with the word of the one before it.
-bool continues(const std::string& text, const Token& before, const Token& token) {
-  if (token.begin >= token.end || before.begin >= before.end) return token.begin == before.begin;
-  const char last = text[token.begin > 0 ? token.begin - 1 : 0], first = text[token.begin];
-  if (is_space(last) || is_space(first)) return false;
-  return is_inner(last) && is_inner(first);
-}
-
-// Tokens [first, end) that are one word.
-struct Span {
-  int64_t first = 0, end = 0;
-};
-
-std::vector<Span> words_of(const Trace& trace) {
-  std::vector<Span> out;
-  for (size_t i = 0; i < trace.tokens.size(); ++i) {
-    const auto place = static_cast<int64_t>(i);
-    if (i > 0 && continues(trace.text, trace.tokens[i - 1], trace.tokens[i]))
-      out.back().end = place + 1;
-    else
-      out.push_back({place, place + 1});
-  }
-  return out;
-}
-
 // Where a word is looked at, the weights of its pieces are added; where it looks, they are averaged: rows add
 // up to 1 as before.
-Tensor merged_weights(const Tensor& pattern, const std::vector<Span>& words) {
+Tensor merged_weights(const Tensor& pattern, const std::vector<WordSpan>& queries,
+                      const std::vector<WordSpan>& keys) {
   const Shape& shape = pattern.shape();  // [B,H,T,S]
-  const auto count = static_cast<int64_t>(words.size());
-  Tensor out(DType::f64, {shape[0], shape[1], {Axis::T, count}, {Axis::S, count}});
+  const auto rows = static_cast<int64_t>(queries.size()), columns = static_cast<int64_t>(keys.size());
+  Tensor out(DType::f64, {shape[0], shape[1], {Axis::T, rows}, {Axis::S, columns}});
   const Tensor numbers = pattern.to(DType::f64);
   const int64_t T = shape[2].size, S = shape[3].size;
   for (int64_t bh = 0; bh < shape[0].size * shape[1].size; ++bh) {
     const double* cells = numbers.data<double>() + bh * T * S;
-    double* to = out.data<double>() + bh * count * count;
-    for (int64_t t = 0; t < count; ++t)
-      for (int64_t s = 0; s < count; ++s) {
-        const Span &query = words[static_cast<size_t>(t)], &key = words[static_cast<size_t>(s)];
+    double* to = out.data<double>() + bh * rows * columns;
+    for (int64_t t = 0; t < rows; ++t)
+      for (int64_t s = 0; s < columns; ++s) {
+        const WordSpan &query = queries[static_cast<size_t>(t)], &key = keys[static_cast<size_t>(s)];
         double sum = 0;
         for (int64_t i = query.first; i < query.end; ++i)
           for (int64_t j = key.first; j < key.end; ++j) sum += cells[i * S + j];
-        to[t * count + s] = sum / static_cast<double>(query.end - query.first);
+        to[t * columns + s] = sum / static_cast<double>(query.count());
       }
   }
   return out;
 }
 
 // What is expected after the last piece of each word: [B,T,V].
-Tensor last_rows(const Tensor& value, const std::vector<Span>& words) {
+Tensor last_rows(const Tensor& value, const std::vector<WordSpan>& words) {
   Shape shape = value.shape();
   shape[1].size = static_cast<int64_t>(words.size());
   Tensor out(value.dtype(), shape);
@@ -79,6 +48,16 @@ Tensor last_rows(const Tensor& value, const std::vector<Span>& words) {
                       static_cast<size_t>(b * value.shape()[1].size + words[i].end - 1) * row,
                   row,
                   static_cast<std::byte*>(out.raw()) + (static_cast<size_t>(b) * words.size() + i) * row);
+  return out;
+}
+
+int64_t places(const std::vector<Token>& tokens) { return static_cast<int64_t>(tokens.size()); }
+
+// One token a word.
+std::vector<Token> tokens_of(const std::vector<WordSpan>& words, const std::vector<Token>& tokens) {
+  std::vector<Token> out;
+  for (const WordSpan& word : words)
+    out.push_back({tokens[static_cast<size_t>(word.first)].id, word.label, word.text_begin, word.text_end});
   return out;
 }
 
@@ -112,30 +91,28 @@ Trace in_words(const Trace& trace) {
   if (trace.text.empty() || !trace.graph || of_image(trace))
     fail_call("words: this trace is not of a text, so there are no words to show its tokens as");
   if (trace.token_word == "word") return trace;
-  const std::vector<Span> words = words_of(trace);
+  const std::vector<WordSpan> words = words_of(trace.text, trace.tokens),
+                              keys = trace.keys.empty() ? words : words_of(trace.source_text, trace.keys);
   Trace out = trace;
   out.values.clear();
   out.summaries.clear();
-  out.tokens.clear();
-  for (const Span& word : words) {
-    const Token &first = trace.tokens[static_cast<size_t>(word.first)],
-                &last = trace.tokens[static_cast<size_t>(word.end - 1)];
-    std::string label = trace.text.substr(first.begin, last.end - first.begin);
-    label.erase(0, std::min(label.find_first_not_of(' '), label.size()));  // words stand apart anyway
-    out.tokens.push_back({first.id, label.empty() ? first.label : visible(label), first.begin, last.end});
-  }
+  out.tokens = tokens_of(words, trace.tokens);
+  if (!trace.keys.empty()) out.keys = tokens_of(keys, trace.keys);
   out.token_word = "word";
   for (const auto& [name, tensor] : trace.values) {
     const Shape& shape = tensor.shape();
-    if (name.ends_with(".attn.pattern") && shape.rank() == 4)
-      out.values[name] = merged_weights(tensor, words);
-    else if (name == "probs" && shape.rank() == 3 && shape[1].axis == Axis::T)
+    if (name.ends_with(".attn.pattern") && shape.rank() == 4 && shape[2].size == places(trace.tokens) &&
+        shape[3].size == places(trace.keys.empty() ? trace.tokens : trace.keys))
+      out.values[name] = merged_weights(tensor, words, keys);
+    else if (name == "probs" && shape.rank() == 3 && shape[1].axis == Axis::T &&
+             shape[1].size == places(trace.tokens))
       out.values[name] = last_rows(tensor, words);
   }
-  out.words_of_pieces = words.size() < trace.tokens.size();
+  out.words_of_pieces = words.size() < trace.tokens.size() || keys.size() < trace.keys.size();
   if (out.words_of_pieces)
     out.notes.push_back(
-        join(trace.tokens.size(), " tokens are shown as ", words.size(),
+        join(trace.tokens.size() + trace.keys.size(), " tokens are shown as ",
+             words.size() + (trace.keys.empty() ? 0 : keys.size()),
              " words: the weights of a word's pieces are added where it is looked at and averaged where it "
              "looks; what is expected next is what its last piece expects"));
   return out;

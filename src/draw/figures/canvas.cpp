@@ -57,6 +57,8 @@ int64_t stride_for(double cell, double room) {
   return std::max<int64_t>(1, static_cast<int64_t>(std::ceil(room / std::max(cell, 1e-6))));
 }
 
+}  // namespace
+
 double label_width(const Labels& labels) {
   double width = 0;
   for (const std::string& text : labels.texts) width = std::max(width, text_width(text, k_small_size));
@@ -95,8 +97,6 @@ void label_columns(Scene& scene, const SceneGrid& grid, const Labels& labels, in
     scene.texts.push_back(text);
   }
 }
-
-}  // namespace
 
 GridSize size_of(const Matrix& m, const GridForm& form) {
   GridSize out;

@@ -56,6 +56,15 @@ GridSize size_of(const Matrix&, const GridForm&);
 /// The room its labels take: to the left of it and above it.
 Point label_room(const Matrix&, const GridForm&);
 
+/// How wide the longest label is, at most.
+double label_width(const Labels&);
+/// Labels left of a grid's rows or above its columns, of so many places each; those of columns stand upright
+/// where one is wider than its column.  Thinned where they do not fit.
+void label_rows(Scene&, const SceneGrid&, const Labels&, int64_t places, Role = Role::plain);
+void label_columns(Scene&, const SceneGrid&, const Labels&, int64_t places, Role = Role::plain);
+/// Whether the columns' labels stand upright, `pitch` apart.
+bool stands(const Labels&, double pitch);
+
 /// Adds the grid with its top left cell at `at`, and its labels; thinned where they do not fit.
 const SceneGrid& add_grid(Scene&, const Matrix&, const Matrix* mask, const GridForm&, Point at);
 

@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "draw/figures/canvas.h"
 #include "draw/figures/legend.h"
+#include "draw/figures/plot.h"
 #include "draw/layout/layout.h"
 
 namespace limpid {
@@ -56,27 +57,6 @@ struct Curve {
   bool dashed = false;
 };
 
-// Ticks at round numbers: 1, 2 or 5 times a power of ten apart, about `count` of them.
-std::vector<double> ticks(double low, double high, int count) {
-  const double raw = (high - low) / count, power = std::pow(10, std::floor(std::log10(raw)));
-  const double step = power * (raw / power < 1.5 ? 1 : raw / power < 3.5 ? 2 : raw / power < 7.5 ? 5 : 10);
-  std::vector<double> out;
-  for (double at = std::ceil(low / step - 1e-9) * step; at <= high + 1e-9 * step; at += step)
-    out.push_back(std::fabs(at) < step * 1e-6 ? 0 : at);
-  return out;
-}
-
-std::string tick_text(double value, double step) {
-  char text[64];
-  if (std::fabs(value) >= 1e5) {
-    std::snprintf(text, sizeof text, "%.0e", value);
-    return text;
-  }
-  const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 6);
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
-
 class Plot {
  public:
   Plot(Scene& scene, const std::vector<TrainingReport>& run, Point at, double width, const std::string& title)
@@ -108,22 +88,8 @@ class Plot {
   }
   double y_of(double v) const { return area_.bottom() - (v - low_) / (high_ - low_) * area_.height; }
 
-  void rule(Point from, Point to) {
-    SceneLine line;
-    line.points = {from, to};
-    line.faint = true;
-    line.width = 1;
-    scene_.lines.push_back(line);
-  }
-
   void axes() {
-    const std::vector<double> at = ticks(low_, high_, 5);
-    const double step = at.size() > 1 ? at[1] - at[0] : high_ - low_;
-    for (double v : at) {
-      rule({area_.x, y_of(v)}, {area_.right(), y_of(v)});
-      scene_.texts.push_back(
-          text_at(TextKind::tick, tick_text(v, step), {area_.x - 8, y_of(v) + 4}, Anchor::end));
-    }
+    add_value_axis(scene_, area_, low_, high_);
     const size_t count = run_.size(),
                  most = std::clamp<size_t>(static_cast<size_t>(area_.width / k_tick), 2, 8),
                  stride = std::max<size_t>(1, (count + most - 1) / most);

@@ -267,18 +267,14 @@ class Painter {
     vertex(style, "1", grid.rect, {}, held);
     const Point corner = {grid.rect.x, grid.rect.y};
     if (!pictured) {
-      const bool apart = std::min(grid.cell_width(), grid.cell_height()) >= 8 && !grid.source.stage.empty();
+      const bool apart = cells_apart(grid);
       const std::string rim(apart ? colour(paint_named("page"), theme_) : std::string_view("none"));
       for (int64_t row = 0; row < grid.rows; ++row)
         for (int64_t column = 0; column < grid.columns; ++column) {
-          const auto shade = grid.shade(row, column);
           open_object(join(id, "-", row, "-", column), "");
           if (!grid.source.stage.empty()) xml_.set("cell", to_string(grid.source_of(row, column)));
-          vertex(
-              join("fillColor=",
-                   shade ? heat(grid.role, *shade, theme_) : std::string(colour(paint_named("hole"), theme_)),
-                   ";strokeColor=", rim, ";"),
-              id, grid.cell(row, column), corner);
+          vertex(join("fillColor=", cell_colour(grid, row, column, theme_), ";strokeColor=", rim, ";"), id,
+                 grid.cell(row, column), corner);
         }
     }
     for (const SceneText& text : grid.texts)

@@ -221,6 +221,70 @@ TEST(FormatsTest, DrawioSaysWhereNumbersComeFrom) {
   EXPECT_NE(file.find("cell=\"pattern[2,1] %.2f\""), std::string::npos);
 }
 
+// ---- pictures ------------------------------------------------------------------------------------
+
+// A plain grid shows its picture; any other mixes its colour in, and leaves the least as it is.
+TEST(Formats, APictureStandsUnderACellsColour) {
+  SceneGrid grid;
+  grid.rows = 1, grid.columns = 2;
+  grid.rect = {0, 0, 20, 10};
+  grid.values = {0, 1};
+  grid.picture = {0x102030, 0xffffff};
+  EXPECT_EQ(cell_colour(grid, 0, 0, Theme::dark), "#102030");
+  EXPECT_EQ(cell_colour(grid, 0, 1, Theme::dark), "#ffffff");
+  grid.role = Role::weights;
+  EXPECT_EQ(cell_colour(grid, 0, 0, Theme::light), "#102030");
+  EXPECT_EQ(cell_colour(grid, 0, 1, Theme::light), "#a77bc4");  // 3/4 of the way to #8a4fb0
+  EXPECT_EQ(cell_colour(grid, 0, 1, Theme::dark), cell_colour(grid, 0, 1, Theme::light));
+  Scene scene;
+  scene.width = 40, scene.height = 30;
+  scene.grids = {grid};
+  for (const char* ending : {"svg", "drawio", "pptx", "tex", "png"})
+    EXPECT_FALSE(paint(scene, format_named(ending)).empty()) << ending;
+  EXPECT_NE(to_svg(scene).find("fill=\"#a77bc4\""), std::string::npos);
+  EXPECT_NE(paint(scene, format_named("drawio")).find("fillColor=#a77bc4"), std::string::npos);
+}
+
+// Where rows and columns are one axis, patches of an image: its place is the sum of both.
+TEST(Formats, PatchesOfAnImageAreOneAxis) {
+  SceneGrid grid;
+  grid.name = "patches";
+  grid.rows = 2, grid.columns = 3;
+  grid.rect = {0, 0, 30, 20};
+  grid.values = {1, 2, 3, 4, 5, 6};
+  grid.source = {.stage = "pattern", .index = {0, 0, 0, 1}};
+  grid.row_axis = grid.column_axis = 3;
+  grid.row_at = {1, 4, 4};
+  grid.column_at = {0, 1, 2, 3};
+  EXPECT_EQ(to_string(grid.source_of(0, 0)), "pattern[0,0,0,1] %.2f");
+  EXPECT_EQ(to_string(grid.source_of(1, 2)), "pattern[0,0,0,6] %.2f");
+  EXPECT_FALSE(grid.pooled());
+  EXPECT_EQ(source_name(grid), "pattern[0,0,0,1:7] %.2f");
+}
+
+// In letters a text that stands upright is one letter a line, and a frame round a cell a star in it.
+TEST(Formats, LettersStandUprightAndFramesAreStars) {
+  Scene scene;
+  scene.width = 80, scene.height = 80;
+  SceneText upright{SceneText::Kind::token, "dog", {20, 40}};
+  upright.upright = true;
+  scene.texts = {upright};
+  SceneGrid grid;
+  grid.name = "weights";
+  grid.rect = {8, 44, 40, 20};
+  grid.rows = 1, grid.columns = 1;
+  grid.values = {1};
+  grid.texts = {{SceneText::Kind::number, "0.5", {28, 58}, SceneText::Anchor::middle}};
+  scene.grids = {grid};
+  SceneLine frame;
+  frame.points = {{9, 45}, {47, 45}, {47, 63}, {9, 63}, {9, 45}};
+  scene.lines = {frame};
+  const std::string text = paint(scene, format_named("txt"));
+  const size_t d = text.find("d\n"), o = text.find("o\n"), g = text.find("g\n");
+  EXPECT_TRUE(d < o && o < g && g != text.npos) << text;
+  EXPECT_NE(text.find("0.5*"), text.npos) << text;
+}
+
 // ---- grids of many cells -------------------------------------------------------------------------
 
 TEST(FormatsTest, GridsOfManyCellsAreOnePicture) {

@@ -73,12 +73,20 @@ std::string source_name(const SceneText& text) {
 std::string source_name(const SceneGrid& grid) {
   if (grid.source.stage.empty() || grid.row_at.empty() || grid.column_at.empty()) return "";
   Source all = grid.source;
-  all.extent.assign(all.index.size(), 1);
+  if (all.extent.size() != all.index.size()) all.extent.assign(all.index.size(), 1);
   const auto whole = [&](int axis, const std::vector<int64_t>& at) {
     if (axis < 0 || axis >= static_cast<int>(all.index.size())) return;  // one row, or one column
     all.index[static_cast<size_t>(axis)] = at.front();
     all.extent[static_cast<size_t>(axis)] = at.back() - at.front();
   };
+  if (grid.of_patches()) {
+    const auto axis = static_cast<size_t>(grid.row_axis);
+    const int64_t first = grid.row_at.front() + grid.column_at.front();
+    if (axis >= all.index.size()) return "";
+    all.index[axis] = first;
+    all.extent[axis] = grid.row_at.back() + grid.column_at.back() - first;
+    return to_string(all);
+  }
   whole(grid.row_axis, grid.row_at);
   whole(grid.column_axis, grid.column_at);
   return to_string(all);
@@ -122,15 +130,11 @@ std::string picture_of(const SceneGrid& grid, Theme theme) {
       bytes += static_cast<char>(std::stoi(std::string(colour.substr(i, 2)), nullptr, 16));
     return bytes;
   };
-  std::vector<std::string> heats;
-  for (int level = 0; level <= k_heat_levels; ++level) heats.push_back(rgb(heat(grid.role, level, theme)));
-  const std::string hole = rgb(colour(paint_named("hole"), theme));
   for (int64_t row = 0; row < grid.rows; ++row) {
     std::string line;
     for (int64_t column = 0; column < grid.columns; ++column) {
-      const auto shade = grid.shade(row, column);
-      for (int64_t i = 0; i < scale; ++i)
-        line += shade ? heats[static_cast<size_t>(heat_level(*shade))] : hole;
+      const std::string cell = rgb(cell_colour(grid, row, column, theme));
+      for (int64_t i = 0; i < scale; ++i) line += cell;
     }
     for (int64_t i = 0; i < scale; ++i) pixels += line;
   }

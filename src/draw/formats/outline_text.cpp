@@ -89,9 +89,11 @@ void add_grids(const Scene& scene, StructureOutline& out) {
     OutlineNode node;
     node.name = grid.name;
     node.role = grid.role;
-    const int64_t rows = grid.row_at.empty() ? grid.rows : grid.row_at.back() - grid.row_at.front(),
-                  columns =
-                      grid.column_at.empty() ? grid.columns : grid.column_at.back() - grid.column_at.front();
+    const int64_t rows = grid.row_at.empty() || grid.of_patches() ? grid.rows
+                                                                  : grid.row_at.back() - grid.row_at.front(),
+                  columns = grid.column_at.empty() || grid.of_patches()
+                                ? grid.columns
+                                : grid.column_at.back() - grid.column_at.front();
     node.lines = {grid.name, join(rows, " \xc3\x97 ", columns)};
     node.hint = source_name(grid);
     out.nodes.push_back(std::move(node));

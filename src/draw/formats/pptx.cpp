@@ -342,13 +342,11 @@ class Painter : private PptxShapes {
   }
 
   void paint_cell(const SceneGrid& grid, int64_t row, int64_t column, const SceneText* words) {
-    const auto shade = grid.shade(row, column);
     open_shape(cell_name(grid, row, column));
     place(grid.cell(row, column));
     shape("rect");
-    solid(shade ? heat(grid.role, *shade, theme_) : std::string(colour(paint_named("hole"), theme_)));
-    const bool apart = std::min(grid.cell_width(), grid.cell_height()) >= 8 && !grid.source.stage.empty();
-    if (apart)
+    solid(cell_colour(grid, row, column, theme_));
+    if (cells_apart(grid))
       outline(colour(paint_named("page"), theme_), 1);
     else
       no_outline();

@@ -190,30 +190,33 @@ class Painter {
     out_ += join("<g", attribute("data-name", grid.name),
                  grid.source.stage.empty() ? "" : attribute("data-grid", to_string(grid.source)), ">\n");
     rectangle(grid.rect, 0, fill("hole"));
-    std::map<int, std::string> paths;
+    // A level of the scale, or over a picture a colour.
+    using Look = std::pair<int, std::string>;
+    const auto look = [&](int64_t row, int64_t column) -> std::optional<Look> {
+      if (auto over = draw::pictured(grid, row, column)) return Look{0, std::move(*over)};
+      const auto shade = grid.shade(row, column);
+      return shade ? std::optional<Look>({draw::heat_level(*shade), ""}) : std::nullopt;
+    };
+    std::map<Look, std::string> paths;
     for (int64_t row = 0; row < grid.rows; ++row)
       for (int64_t column = 0; column < grid.columns;) {
-        const auto shade = grid.shade(row, column);
+        const auto own = look(row, column);
         int64_t end = column + 1;
-        if (shade) {
-          const int level = draw::heat_level(*shade);
-          const auto alike = [&](int64_t at) {
-            const auto next = grid.shade(row, at);
-            return next && draw::heat_level(*next) == level;
-          };
-          while (end < grid.columns && alike(end)) ++end;
+        if (own) {
+          while (end < grid.columns && look(row, end) == own) ++end;
           const Rect from = grid.cell(row, column), to = grid.cell(row, end - 1);
-          paths[level] += join("M", number(from.x), " ", number(from.y), "H", number(to.right()), "V",
-                               number(from.bottom()), "H", number(from.x), "z");
+          paths[*own] += join("M", number(from.x), " ", number(from.y), "H", number(to.right()), "V",
+                              number(from.bottom()), "H", number(from.x), "z");
         }
         column = end;
       }
-    for (const auto& [level, path] : paths)
+    for (const auto& [own, path] : paths)
       out_ += join("<path d=\"", path, "\"",
-                   heat(grid.role, static_cast<double>(level) / draw::k_heat_levels), "/>\n");
+                   own.second.empty() ? heat(grid.role, static_cast<double>(own.first) / draw::k_heat_levels)
+                                      : join(" fill=\"", own.second, "\""),
+                   "/>\n");
     // Cells that are large enough to be looked at one by one stand apart.
-    if (std::min(grid.cell_width(), grid.cell_height()) >= 8 && !grid.source.stage.empty())
-      paint_cell_borders(grid);
+    if (draw::cells_apart(grid)) paint_cell_borders(grid);
     for (const SceneText& text : grid.texts) paint_text(text);
     out_ += "</g>\n";
   }

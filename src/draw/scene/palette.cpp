@@ -79,6 +79,30 @@ std::string heat(Role role, int level, Theme theme) {
   return shade < 0.5 ? mixed(s.pale, s.middle, 2 * shade) : mixed(s.middle, s.deep, 2 * shade - 1);
 }
 
+std::optional<std::string> pictured(const SceneGrid& grid, int64_t row, int64_t column) {
+  const auto i = static_cast<size_t>(row * grid.columns + column);
+  if (i >= grid.picture.size()) return std::nullopt;
+  char under[8];
+  std::snprintf(under, sizeof under, "#%06x", grid.picture[i] & 0xffffff);
+  const auto shade = grid.shade(row, column);
+  if (grid.role == Role::plain || !shade) return under;
+  // In the steps of a heat, so that cells of one colour are many; the picture stays visible below the
+  // largest.
+  constexpr double k_most_cover = 0.75;
+  return mixed(under, paint_of(grid.role).light, k_most_cover * heat_level(*shade) / k_heat_levels);
+}
+
+bool cells_apart(const SceneGrid& grid) {
+  return std::min(grid.cell_width(), grid.cell_height()) >= 8 && !grid.source.stage.empty() &&
+         grid.picture.empty();
+}
+
+std::string cell_colour(const SceneGrid& grid, int64_t row, int64_t column, Theme theme) {
+  if (auto over = pictured(grid, row, column)) return *over;
+  const auto shade = grid.shade(row, column);
+  return shade ? heat(grid.role, *shade, theme) : std::string(colour(paint_named("hole"), theme));
+}
+
 std::string_view heat_ink(Role role, double shade, Theme theme) {
   const std::string ground = heat(role, shade, theme);
   constexpr std::string_view k_ink = "#0a0c10";

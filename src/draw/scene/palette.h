@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,12 @@ inline constexpr int k_heat_levels = 32;
 int heat_level(double shade);
 std::string heat(Role, int level, Theme);
 inline std::string heat(Role role, double shade, Theme theme) { return heat(role, heat_level(shade), theme); }
+/// The colour of a grid's cell over its picture; nothing where it has none.
+std::optional<std::string> pictured(const SceneGrid&, int64_t row, int64_t column);
+/// Whether its cells are large enough to be looked at one by one, and stand apart.
+bool cells_apart(const SceneGrid&);
+/// Of any cell: over its picture, by its number, or as a hole.
+std::string cell_colour(const SceneGrid&, int64_t row, int64_t column, Theme);
 /// Text on such a ground: whichever of dark and light ink reads better.
 std::string_view heat_ink(Role, double shade, Theme);
 

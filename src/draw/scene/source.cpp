@@ -18,7 +18,8 @@ struct Word {
 };
 constexpr Word k_words[] = {{Source::Of::cell, "cell"},         {Source::Of::mean, "mean"},
                             {Source::Of::least, "least"},       {Source::Of::largest, "largest"},
-                            {Source::Of::evenness, "evenness"}, {Source::Of::length, "length"}};
+                            {Source::Of::evenness, "evenness"}, {Source::Of::length, "length"},
+                            {Source::Of::mass, "mass"}};
 
 int64_t whole(std::string_view text, std::string_view of) {
   int64_t number = 0;
@@ -60,7 +61,7 @@ void check(const Source& source, const Shape& shape) {
   if (!good) fail_work("source '", to_string(source), "': the trace's value is ", shape.text());
 }
 
-double reduced(Source::Of of, const std::vector<double>& cells) {
+double reduced(const Source& source, const std::vector<double>& cells) {
   double sum = 0, squares = 0, entropy = 0;
   double least = INFINITY, largest = -INFINITY;
   for (double v : cells) {
@@ -69,7 +70,7 @@ double reduced(Source::Of of, const std::vector<double>& cells) {
     if (std::isfinite(v)) least = std::min(least, v), largest = std::max(largest, v);
     if (v > 0) entropy -= v * std::log(v);
   }
-  switch (of) {
+  switch (source.of) {
     case Source::Of::cell:
       return cells.at(0);
     case Source::Of::mean:
@@ -82,6 +83,10 @@ double reduced(Source::Of of, const std::vector<double>& cells) {
       return cells.size() > 1 ? entropy / std::log(static_cast<double>(cells.size())) : 1;
     case Source::Of::length:
       return std::sqrt(squares);
+    case Source::Of::mass: {
+      const int64_t last = source.extent.empty() ? 1 : source.extent.back();
+      return sum / (static_cast<double>(cells.size()) / static_cast<double>(last));
+    }
   }
   return 0;
 }
@@ -173,11 +178,11 @@ double number_of(const Source& source, const Trace& trace) {
     tensor = &found->second;
   if (const auto found = trace.parameters.find(source.stage); !tensor && found != trace.parameters.end())
     tensor = &found->second;
-  if (!tensor) return reduced(source.of, cells_of_rows(source, trace));
+  if (!tensor) return reduced(source, cells_of_rows(source, trace));
   check(source, tensor->shape());
   std::vector<double> cells;
   over(source, [&](const Index& at) { cells.push_back(tensor->at(at)); });
-  return reduced(source.of, cells);
+  return reduced(source, cells);
 }
 
 std::string written(const Source& source, double number) {

@@ -21,7 +21,7 @@ Trace small_trace() {
 TEST(SourceTest, TextAndBack) {
   for (const char* text :
        {"blocks.0.attn.pattern[0,1,0,1] %.2f", "mean blocks.0.attn.pattern[0,1,0:2,1] %.3f", "loss[3] %.4f",
-        "evenness x y[z][0,0,1,0:2] %+.1e"})
+        "evenness x y[z][0,0,1,0:2] %+.1e", "mass blocks.0.attn.pattern[0,0:2,0:2,0:2] %.2f"})
     EXPECT_EQ(to_string(source_from(text)), text);
   for (const char* text :
        {"", "a", "a[0]", "a[x] %.2f", "[0] %.2f", "a[0] %s", "a[0] %.2f%n", "a[0] %d", "a[-1] %.2f"})
@@ -37,6 +37,9 @@ TEST(SourceTest, NumbersOfTheTrace) {
   EXPECT_EQ(text("least blocks.0.attn.pattern[0,0:2,1,0:2] %.2f"), "0.25");
   EXPECT_EQ(text("evenness blocks.0.attn.pattern[0,1,1,0:2] %.2f"), "1.00");
   EXPECT_EQ(text("length blocks.0.attn.pattern[0,1,1,0:2] %.4f"), "0.7071");
+  // Along the last axis a sum, over the others a mean: what two keys get together of four rows.
+  EXPECT_EQ(text("mass blocks.0.attn.pattern[0,0:2,0:2,0:2] %.2f"), "1.00");
+  EXPECT_EQ(text("mass blocks.0.attn.pattern[0,0:2,1,1] %.3f"), "0.625");
   EXPECT_THROW(text("blocks.0.attn.pattern[0,0,2,0] %.2f"), Error);
   EXPECT_THROW(text("mean blocks.0.attn.pattern[0,0,0:3,0] %.2f"), Error);
   EXPECT_THROW(text("blocks.0.attn.pattern[0,0] %.2f"), Error);

@@ -37,6 +37,7 @@ Rect SceneGrid::cell(int64_t row, int64_t column) const {
 }
 
 bool SceneGrid::pooled() const {
+  if (of_patches()) return false;
   const auto several = [](const std::vector<int64_t>& at) {
     for (size_t i = 0; i + 1 < at.size(); ++i)
       if (at[i + 1] - at[i] > 1) return true;
@@ -49,12 +50,17 @@ Source SceneGrid::source_of(int64_t row, int64_t column) const {
   Source out = source;
   const auto r = static_cast<size_t>(row), c = static_cast<size_t>(column);
   if (out.stage.empty() || r + 1 >= row_at.size() || c + 1 >= column_at.size()) return out;
+  if (of_patches()) {
+    if (row_axis < static_cast<int>(out.index.size()))
+      out.index[static_cast<size_t>(row_axis)] = row_at[r] + column_at[c];
+    return out;
+  }
   if (row_axis >= 0 && row_axis < static_cast<int>(out.index.size()))
     out.index[static_cast<size_t>(row_axis)] = row_at[r];
   if (column_axis >= 0 && column_axis < static_cast<int>(out.index.size()))
     out.index[static_cast<size_t>(column_axis)] = column_at[c];
   if (out.of == Source::Of::cell) return out;
-  out.extent.assign(out.index.size(), 1);
+  if (out.extent.size() != out.index.size()) out.extent.assign(out.index.size(), 1);
   if (row_axis >= 0) out.extent[static_cast<size_t>(row_axis)] = row_at[r + 1] - row_at[r];
   if (column_axis >= 0) out.extent[static_cast<size_t>(column_axis)] = column_at[c + 1] - column_at[c];
   return out;

@@ -178,20 +178,23 @@ class Painter {
     line(node(grid_names_[i], grid.rect, ",fill=" + named("hole"), ""),
          whole.empty() ? grid.name : "grid " + whole);
     const bool single = grid.rows * grid.columns <= k_most_single_cells;
-    const bool apart = std::min(grid.cell_width(), grid.cell_height()) >= 8 && !grid.source.stage.empty();
+    const bool apart = cells_apart(grid);
+    const auto colour_of = [&](int64_t row, int64_t column) -> std::string {
+      if (const auto over = pictured(grid, row, column))
+        return defined("limpid-picture-" + over->substr(1), *over);
+      const auto shade = grid.shade(row, column);
+      return shade ? heat_name(grid.role, *shade) : "";
+    };
     for (int64_t row = 0; row < grid.rows; ++row)
       for (int64_t column = 0; column < grid.columns;) {
-        const auto shade = grid.shade(row, column);
+        const std::string own = colour_of(row, column);
         int64_t end = column + 1;
-        while (shade && !single && end < grid.columns && grid.shade(row, end) &&
-               heat_level(*grid.shade(row, end)) == heat_level(*shade))
-          ++end;
-        if (shade) {
+        while (!own.empty() && !single && end < grid.columns && colour_of(row, end) == own) ++end;
+        if (!own.empty()) {
           const Rect first = grid.cell(row, column), last = grid.cell(row, end - 1);
           const Rect cells = {first.x, first.y, last.right() - first.x, first.height};
           const std::string rim = apart ? join(",draw=", named("page"), ",line width=", points(1)) : "";
-          line(join(apart ? "\\filldraw[fill=" : "\\fill[", heat_name(grid.role, *shade), rim, "] ",
-                    corners(cells), ";"),
+          line(join(apart ? "\\filldraw[fill=" : "\\fill[", own, rim, "] ", corners(cells), ";"),
                single && !whole.empty() ? "cell " + to_string(grid.source_of(row, column)) : "");
         }
         column = end;

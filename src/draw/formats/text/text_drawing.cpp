@@ -168,6 +168,13 @@ void TextDrawing::grid(TextCanvas& page, const SceneGrid& g) const {
 
 void TextDrawing::words(TextCanvas& page, const SceneText& text) const {
   const Rect r = turn(text.bounds());
+  if (text.upright && !turned_) {
+    const std::vector<std::string> letters = letters_of(text);
+    const int64_t first = down_.at(r.bottom()) - static_cast<int64_t>(letters.size());
+    for (size_t i = 0; i < letters.size(); ++i)
+      page.write(across_.at(r.x), first + static_cast<int64_t>(i), letters[i]);
+    return;
+  }
   const std::string line = clean(text.text);
   const auto width = static_cast<int64_t>(display_width(line));
   const int64_t left = across_.at(r.x), right = across_.at(r.right()) - 1;
@@ -209,6 +216,12 @@ void TextDrawing::labels(TextCanvas& page) const {
 }
 
 void TextDrawing::line(TextCanvas& page, const SceneLine& l) const {
+  if (frames_cell(l)) {
+    const Point middle =
+        turn(Point{(l.points[0].x + l.points[1].x) / 2, (l.points[0].y + l.points[2].y) / 2});
+    const Point end = turn(Point{l.points[2].x + 1, l.points[2].y + 1});  // of the cell, a unit outside it
+    return page.letter(across_.at(end.x) - 1, down_.at(middle.y), "*");
+  }
   bool level = true;
   for (size_t i = 1; i < l.points.size(); ++i)
     level = level && (l.points[i].x == l.points[i - 1].x || l.points[i].y == l.points[i - 1].y);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "core/utf8.h"
 #include "core/width.h"
 #include "draw/formats/outline_text.h"
 #include "draw/scene/text.h"
@@ -57,6 +58,25 @@ std::vector<BoxLine> lines_of(const SceneBox& box) {
 
 bool TextParts::joined() const {
   return std::any_of(parts.begin(), parts.end(), [](const Part& p) { return p.kind == Kind::connector; });
+}
+
+std::vector<std::string> letters_of(const SceneText& text) {
+  const std::string all = clean(text.text);
+  std::vector<std::string> out;
+  for (size_t at = 0; at < all.size();) {
+    const size_t size = character_at(all, at).size;
+    const std::string letter = all.substr(at, size);
+    if (display_width(letter) == 0 && !out.empty())
+      out.back() += letter;  // an accent
+    else
+      out.push_back(letter);
+    at += size;
+  }
+  return out;
+}
+
+bool frames_cell(const SceneLine& line) {
+  return line.points.size() == 5 && line.points.front() == line.points.back() && !line.faint;
 }
 
 TextParts parts_of(const Scene& scene) {
@@ -181,6 +201,14 @@ double TextDrawing::free_until(const SceneText& text) const {
 
 void TextDrawing::need_text(const SceneText& text) {
   const Rect r = turn(text.bounds());
+  if (text.upright && !turned_) {
+    int64_t wide = 1;
+    const std::vector<std::string> letters = letters_of(text);
+    for (const std::string& letter : letters)
+      wide = std::max(wide, static_cast<int64_t>(display_width(letter)));
+    across_.need(r.x, r.right(), wide + 1);
+    return down_.need(r.y, r.bottom(), static_cast<int64_t>(letters.size()));
+  }
   const auto [from, to] = turned_ ? std::pair(r.x, r.right()) : room_of(text);
   across_.need(from, to, width_of(text) + 1);
   const Rect line = on_row(r);
@@ -299,6 +327,7 @@ void TextDrawing::need_grid(const SceneGrid& g) {
 }
 
 void TextDrawing::need_line(const SceneLine& l) {
+  if (frames_cell(l)) return;
   const Rect r = turn(around(l.points));
   if (!level(l)) {  // a curve
     across_.need(r.x, r.right(), std::min<int64_t>(48, page_columns_ / 2));

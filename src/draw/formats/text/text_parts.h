@@ -33,6 +33,11 @@ struct BoxLine {
 };
 std::vector<BoxLine> lines_of(const SceneBox&);
 
+/// The letters of a text that stands upright, from top to bottom: one under the other.
+std::vector<std::string> letters_of(const SceneText&);
+/// A frame round a cell, which letters show as a star in it.
+bool frames_cell(const SceneLine&);
+
 /// All of a scene that letters can show: lines that are neither level nor upright are left out, unless they
 /// are curves.
 TextParts parts_of(const Scene&);
