@@ -23,6 +23,7 @@ set(LIMPID_PUBLIC_HEADERS
   ops.h
   optimizer.h
   random.h
+  recipe.h
   rollout.h
   scene.h
   chat.h

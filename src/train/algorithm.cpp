@@ -83,15 +83,18 @@ class Algorithm final : public TaskData {
   explicit Algorithm(const Recipe& recipe) : recipe_(recipe), make_(kind_of(recipe.algorithm)) {}
 
   Batch batch(int64_t step) const override { return made(static_cast<uint64_t>(step), "training"); }
-  int64_t steps_per_pass() const override { return 200; }
+  int64_t steps_per_pass() const override { return k_steps; }
   bool has(Part) const override { return true; }  // both are drawn: none of them is learned from on purpose
-  int64_t evaluation_batches(Part) const override { return 10; }
+  int64_t evaluation_batches(Part) const override { return k_evaluated; }
   Batch evaluation_batch(Part part, int64_t number) const override {
     return made(static_cast<uint64_t>(number), part == Part::test ? "test" : "held_out");
   }
   uint64_t digest() const override { return digest_of({recipe_.algorithm.kind}); }
 
  private:
+  static constexpr int64_t k_steps = 200;     // between two reports: there is no end of examples to pass over
+  static constexpr int64_t k_evaluated = 10;  // batches
+
   // The answer's tokens alone count.
   Batch made(uint64_t number, const char* part) const {
     const AlgorithmOptions& o = recipe_.algorithm;

@@ -128,11 +128,11 @@ class Images final : public TaskData {
 }  // namespace
 
 PreparedTask prepare_images(const Recipe& recipe, const Parts<LabelledImages>& data) {
-  auto* parts = std::get_if<Architecture>(&const_cast<Recipe&>(recipe).network);
+  PreparedTask out{recipe, nullptr, nullptr};
+  auto* parts = std::get_if<Architecture>(&out.recipe.network);
   if (!parts || !parts->patches)
     fail_call("train: the task 'images' needs a network of parts that reads patches; add \"patches\" to it");
-  PreparedTask out{recipe, nullptr, nullptr};
-  PatchInputs& patches = *std::get<Architecture>(out.recipe.network).patches;
+  PatchInputs& patches = *parts->patches;
   const Shape& shape = data.training.images.shape();
   patches.height = shape[1].size;
   patches.width = shape[2].size;
