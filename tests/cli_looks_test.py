@@ -255,6 +255,14 @@ class Series(Figures):
     def test_every_format(self):
         self.in_every_format("attention-on-series", *self.call, "--truth")
 
+    def test_of_a_stored_trace(self):
+        self.ok("trace", path("hours.csv"), *self.model, "-o", path("hours.safetensors"))
+        stored, run = self.svg("attention-on-series", path("hours.safetensors")), self.svg("attention-on-series", *self.call)
+        numbers = lambda svg: [(source, text.rsplit(" ", 1)[-1]) for source, text in self.sources(svg, "rollout")]
+        self.assertEqual(numbers(stored), numbers(run))
+        self.assertIn("the first of 2 columns", self.ok("trace", path("hours.safetensors")))
+        self.assertIn("Numbers are as the network read them", stored)
+
     def test_explain_and_heads(self):
         self.assertIn("pattern", self.ok("explain", "blocks.0.attn.pattern[0,0,1,1]", "--text", path("hours.csv"), *self.model))
         self.svg("heads", *self.call, "--layer", "1")
