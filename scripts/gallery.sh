@@ -54,6 +54,8 @@ figure matrices-builtin "The same in the built-in model" matrices --text "$text"
 figure heads "Every head of every layer" heads --text "Once upon a time there was a little house in the wood."
 figure head "One head: who looks at whom" heads --text "Once upon a time there was a little house in the wood." \
   --layer 2 --head 3
+figure attention-on-text "What the prediction of the next token looks at" attention-on-text \
+  --text "Once upon a time there was a little house in the wood."
 
 # A training run of a few seconds, for its log.
 "$limpid" train recipes/textbook.json -o "$work/textbook" >/dev/null 2>&1

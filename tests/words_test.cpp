@@ -97,6 +97,8 @@ TEST(Words, OfTokensThatCoverNothing) {
       "sch\xc3\xb6n 0:4|");
   EXPECT_EQ(told("ja", {{0, "[CLS]", 0, 0}, {1, "\xe2\x96\x81", 0, 0}, {2, "ja", 0, 2}}),
             "[CLS]+ 0:1|ja 1:3|");
+  EXPECT_EQ(told("a  b ", {{0, "a", 0, 1}, {1, " ", 1, 2}, {1, " ", 2, 3}, {2, "b", 3, 4}, {1, " ", 4, 5}}),
+            "a 0:1|b 1:4|  4:5|");                                        // blanks are the word's behind them
   EXPECT_EQ(told("", {{7, "7", 0, 0}, {8, "8", 0, 0}}), "7 0:1|8 1:2|");  // bare ids
 }
 
@@ -117,14 +119,14 @@ TEST(Words, OfACrossAttention) {
   TraceOptions options;
   options.target = {0, 'h', 'i'};
   const Trace cross = part_of(model.trace("ein Hund", options), NetworkPart::cross), words = in_words(cross);
-  ASSERT_EQ(words.keys.size(), 3u);  // "ein", the blank, "Hund"
-  EXPECT_EQ(words.keys[2].label, "Hund");
+  ASSERT_EQ(words.keys.size(), 2u);  // "ein", "Hund" with the blank before it
+  EXPECT_EQ(words.keys[1].label, "Hund");
   const Tensor &by_words = words["blocks.0.attn.pattern"], &by_tokens = cross["blocks.0.attn.pattern"];
   const auto last = static_cast<int64_t>(words.tokens.size()) - 1;
   double sum = 0;
   for (int64_t t : {1, 2})
-    for (int64_t s = 4; s < 8; ++s) sum += by_tokens.at({0, 0, t, s});
-  EXPECT_NEAR(by_words.at({0, 0, last, 2}), sum / 2, 1e-7);
+    for (int64_t s = 3; s < 8; ++s) sum += by_tokens.at({0, 0, t, s});
+  EXPECT_NEAR(by_words.at({0, 0, last, 1}), sum / 2, 1e-7);
 }
 
 TEST(Words, NeedAText) {

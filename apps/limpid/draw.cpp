@@ -48,7 +48,7 @@ constexpr Figure k_figures[] = {
     {"attention-on-image", "how much the prediction looks at each patch", true},
     {"attention-on-series", "a forecast, and which moments it looks at", true},
     {"training", "loss and accuracy of a training run's log.jsonl", false},
-    {"slides", "a deck of all of these for one sentence", true},
+    {"slides", "a deck about one sentence, in teaching order", true},
 };
 
 bool is_figure(const std::string& word) {
@@ -421,8 +421,8 @@ Work add_draw(CLI::App& app) {
   add_part_option(*sub, *call, which);
   sub->add_option(
          "--text", call->text,
-         "The sentence to run through the network (Life is short), or a PNG or JPEG file for a model that "
-         "reads images.")
+         "The sentence to run through the network (Life is short); a PNG or JPEG file for a model that "
+         "reads images, a table of numbers (.csv, .tsv) for one that reads series.")
       ->type_name("TEXT")
       ->group(which);
   sub->add_option("--layer", call->layer, "The layer, from 0 (0).")
@@ -488,6 +488,7 @@ Work add_draw(CLI::App& app) {
               "  limpid draw heads weights.npy --tokens \"Life is short\" -o own.svg\n"
               "  limpid draw matrices --text \"Life is short\" --width 240pt -o column.pdf\n"
               "  limpid draw attention --network textbook --heads 2 -o attention.svg\n"
+              "  limpid draw attention-on-text --text \"Life is short\" -o looks.svg\n"
               "  limpid draw slides --text \"Life is short\" -o life.pptx\n");
   return [call, sub](const Terminal& terminal) {
     take_width(*sub, *call);

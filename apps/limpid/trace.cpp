@@ -275,8 +275,8 @@ Work add_trace(CLI::App& app) {
   sub->add_option(
          "TEXT", call->argument,
          "The sentence; @FILE reads it from a file, - or nothing from standard input.  For a model that "
-         "reads "
-         "images, a PNG or JPEG file.  A stored trace, FILE.safetensors or FILE.npz, is shown again.")
+         "reads images, a PNG or JPEG file; for one that reads series, a table of numbers.  A stored trace, "
+         "FILE.safetensors or FILE.npz, is shown again.")
       ->type_name("");
   add_network_options(*sub, call->network);
   sub->add_option(

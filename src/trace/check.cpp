@@ -34,7 +34,7 @@ class Shapes {
 
   Shape bound(const std::string& name, Shape shape) const {
     for (int i = 0; i < shape.rank(); ++i)
-      if (const auto size = sizes_.find(sized_axis(name, shape[i].axis));
+      if (const auto size = sizes_.find(sized_axis(name, shape, shape[i].axis));
           shape[i].size < 0 && size != sizes_.end())
         shape[i].size = size->second;
     return shape;

@@ -12,11 +12,13 @@ namespace limpid {
 /// text.
 struct SizedAxis {
   Axis axis = Axis::none;
-  bool source = false;
+  bool source = false;   // positions of an encoder-decoder's source
+  bool columns = false;  // a batch of tables, whose columns the network reads as rows of a larger batch
   auto operator<=>(const SizedAxis&) const = default;
 };
-inline SizedAxis sized_axis(const std::string& value, Axis axis) {
-  return {axis, counts_source(value, axis)};
+inline SizedAxis sized_axis(const std::string& value, const Shape& shape, Axis axis) {
+  const bool table = axis == Axis::B && shape.find(Axis::K) >= 0 && shape.find(Axis::Y) < 0;
+  return {axis, counts_source(value, axis), table};
 }
 
 /// Holds the graph of a trace that was read to the operations' own shape rules, with `sizes` for the sizes

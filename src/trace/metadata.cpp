@@ -157,7 +157,7 @@ Shape placed(const Value& value, const Shape& stored, Bound& bound, const std::s
     shape[i].size = stored[i].size;
     if (known[i].size >= 0 && known[i].size != stored[i].size) wrong("");
     if (known[i].size >= 0) continue;
-    const SizedAxis axis = sized_axis(value.name, known[i].axis);
+    const SizedAxis axis = sized_axis(value.name, known, known[i].axis);
     const auto [at, is_new] = bound.emplace(axis, std::make_pair(stored[i].size, value.name));
     if (!is_new && at->second.first != stored[i].size)
       wrong(join(" with ", static_cast<char>(known[i].axis), "=", at->second.first, " as in '",

@@ -203,6 +203,7 @@ std::string Reading::label_in(const std::string& value, Axis axis, int64_t place
 std::string Reading::thing(Axis axis) const {
   switch (axis) {
     case Axis::B:
+      if (graph().find("observed") >= 0) return "column";  // of a series: each is read by itself
       return of_image(trace_) ? "image" : "sentence";
     case Axis::T:
     case Axis::S:

@@ -58,6 +58,13 @@ bool continues(const std::string& text, const Token& before, const Token& token)
   return !is_space(last) && !is_space(first) && is_inner(last) && is_inner(first);
 }
 
+// Blanks before a word are its own, as tokenizers have them that write " dog".
+bool blanks_before(const std::string& text, const WordSpan& word, const Token& token) {
+  if (word.added || covers_nothing(token) || token.begin != word.text_end || word.text_end > text.size())
+    return false;
+  return text.find_first_not_of(' ', word.text_begin) >= word.text_end;
+}
+
 }  // namespace
 
 std::vector<WordSpan> words_of(const std::string& text, const std::vector<Token>& given) {
@@ -66,7 +73,7 @@ std::vector<WordSpan> words_of(const std::string& text, const std::vector<Token>
   for (size_t i = 0; i < tokens.size(); ++i) {
     const auto place = static_cast<int64_t>(i);
     const Token& token = tokens[i];
-    if (i > 0 && continues(text, tokens[i - 1], token)) {
+    if (i > 0 && (continues(text, tokens[i - 1], token) || blanks_before(text, out.back(), token))) {
       out.back().end = place + 1;
       out.back().text_end = std::max(out.back().text_end, token.end);
       continue;
