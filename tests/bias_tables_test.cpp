@@ -90,17 +90,10 @@ TEST_P(BiasTables, LearnInTheFusedKernel) {
   const Built net = training(GetParam().config, 2, 6, 31);
   std::set<int> wanted;
   for (const std::string& name : outputs_of_training(net.graph)) wanted.insert(net.graph.require(name));
-  int64_t forward = 0, backward = 0;
-  for (const Plan::Step& step : plan_of(net, wanted, {}).steps) {
-    if (step.group >= 0) {
-      const GroupInfo& group = net.graph.groups()[static_cast<size_t>(step.group)];
-      ++(group.kind == "attention" ? forward : backward);
-    } else {
-      EXPECT_LT(net.graph.stage(step.stage).group, 0) << net.graph.stage(step.stage).name;
-    }
-  }
-  EXPECT_EQ(forward, GetParam().attentions);
-  EXPECT_EQ(backward, GetParam().attentions);
+  const FusedGroups fused = fused_groups(net.graph, plan_of(net, wanted, {}));
+  EXPECT_EQ(fused.apart, "");
+  EXPECT_EQ(fused.forward, GetParam().attentions);
+  EXPECT_EQ(fused.backward, GetParam().attentions);
 }
 
 // Across the blocks of the kernel, distances that share a bucket, and rows of different lengths.

@@ -68,6 +68,23 @@ struct Built {
   std::map<std::string, Tensor> bound;
 };
 
+// How many attention groups, and gradients of them, a plan runs fused; and the first stage inside a group
+// that it runs by itself, if any.
+struct FusedGroups {
+  int64_t forward = 0, backward = 0;
+  std::string apart;
+};
+inline FusedGroups fused_groups(const Graph& graph, const Plan& plan) {
+  FusedGroups out;
+  for (const Plan::Step& step : plan.steps) {
+    if (step.group >= 0)
+      ++(graph.groups()[static_cast<size_t>(step.group)].kind == "attention" ? out.forward : out.backward);
+    else if (graph.stage(step.stage).group >= 0 && out.apart.empty())
+      out.apart = graph.stage(step.stage).name;
+  }
+  return out;
+}
+
 inline GptConfig small_gpt() {
   GptConfig c;
   c.vocabulary = 7;

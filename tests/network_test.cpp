@@ -435,17 +435,10 @@ TEST(Disentangled, RunsFused) {
     differentiate(net.graph, net.graph.handle(net.graph.require("loss")));
     std::set<int> wanted;
     for (const std::string& name : outputs_of_training(net.graph)) wanted.insert(net.graph.require(name));
-    int forward = 0, backward = 0;
-    for (const Plan::Step& step : plan_of(net, wanted, {}).steps) {
-      if (step.group >= 0) {
-        const GroupInfo& group = net.graph.groups()[static_cast<size_t>(step.group)];
-        ++(group.kind == "attention" ? forward : backward);
-      } else {
-        EXPECT_LT(net.graph.stage(step.stage).group, 0) << net.graph.stage(step.stage).name;
-      }
-    }
-    EXPECT_EQ(forward, 2);
-    EXPECT_EQ(backward, 2);
+    const FusedGroups fused = fused_groups(net.graph, plan_of(net, wanted, {}));
+    EXPECT_EQ(fused.apart, "");
+    EXPECT_EQ(fused.forward, 2);
+    EXPECT_EQ(fused.backward, 2);
   }
 }
 

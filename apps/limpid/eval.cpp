@@ -124,8 +124,8 @@ void print_task(const std::string& title, const Recipe& recipe, const TaskEvalua
   if (e.bleu) print(join(pad_to_width("BLEU", 16), number(*e.bleu, 2), " (13a, cased)\n"));
   print_confusions(e);
   for (const Baseline& rule : e.baselines)
-    print(join(pad_to_width(&rule == &e.baselines.front() ? "simple rules" : "", 16), "mean squared error ",
-               number(rule.mse, 4), ", mean absolute error ", number(rule.mae, 4), ": ", rule.name, "\n"));
+    print(join(pad_to_width(&rule == &e.baselines.front() ? "simple rules" : "", 16), number(rule.mse, 4),
+               ", ", number(rule.mae, 4), "  ", rule.name, "\n"));
 }
 
 void eval_task(const EvalCall& call, const Terminal& terminal) {

@@ -106,7 +106,7 @@ std::string heading_of(const Trainer& trainer, const TrainingData& data, bool re
   if (const Tokenizer* tokenizer = model.tokenizer())
     out += join(", ", grouped(tokenizer->vocabulary()), " ",
                 tokenizer->kind() == "bpe" ? "tokens (bpe)" : tokenizer->kind());
-  out += "; " + data_text(r, data) + "\n" + steps_text(r);
+  out += (r.task == Task::next_word ? "; " : "\n") + data_text(r, data) + "\n" + steps_text(r);
   if (resumed) out += join(", going on after step ", grouped(trainer.steps_done()));
   return out + "\n\n";
 }
@@ -114,9 +114,8 @@ std::string heading_of(const Trainer& trainer, const TrainingData& data, bool re
 std::string summary_of(const Trainer::Evaluation& seen, const Recipe& r, const std::string& of) {
   const std::string head = pad_to_width(of, 16);
   if (r.task == Task::forecast)
-    return head + format("mean squared error %.4f, mean absolute error %.4f of %s numbers (%s windows)\n",
-                         seen.metrics.at("mse"), seen.metrics.at("mae"), grouped(seen.tokens).c_str(),
-                         grouped(seen.examples).c_str());
+    return head + format("squared error %.4f, absolute %.4f over %s windows\n", seen.metrics.at("mse"),
+                         seen.metrics.at("mae"), grouped(seen.examples).c_str());
   if (r.task == Task::classes || r.task == Task::images) {
     std::string out =
         head + format("%.2f%% right of %s", seen.accuracy * 100, grouped(seen.examples).c_str());

@@ -166,7 +166,7 @@ std::string commands_for(const Recipe& recipe, const std::string& text, const st
     case Task::images:
       return join("limpid classify IMAGE.png --model ", model, "\n");
     case Task::algorithm:
-      return join("limpid trace \"3 1 2 =\" --model ", model, "\n");
+      return join("limpid trace \"1 0 1 =\" --model ", model, "\n");
     case Task::forecast:
       return join("limpid info ", model, "\n");
   }

@@ -208,12 +208,14 @@ struct AugmentOptions {
 Tensor augment(const ConstView& images, const AugmentOptions& options, const ExampleDraw& draw);
 
 struct DropWordsOptions {
-  double probability = 0;     // of each token
-  int64_t replacement = 0;    // the id that stands in its place: of "unknown", or a mask
-  std::vector<int64_t> kept;  // ids that are never replaced: the special ones
+  double probability = 0;  // of each token
+  std::optional<int64_t>
+      replacement;            // the id that stands in its place ("unknown", a mask); none: it is left out
+  std::vector<int64_t> kept;  // ids that are never dropped: the special ones
 };
 
-/// Word dropout (Iyyer et al. 2015): the ids of one example, some replaced.  `draw.rows`: at most one.
+/// Word dropout (Iyyer et al. 2015): the ids of one example, some replaced or left out.  `draw.rows`: at most
+/// one.
 std::vector<int64_t> drop_words(std::span<const int64_t> ids, const DropWordsOptions& options,
                                 const ExampleDraw& draw);
 

@@ -227,11 +227,13 @@ std::vector<int64_t> drop_words(std::span<const int64_t> ids, const DropWordsOpt
   check_draw(draw, 1, "drop_words");
   static const uint32_t stream = stream_named("drop_words");
   const uint64_t row = draw.rows.empty() ? 0 : static_cast<uint64_t>(draw.rows[0]);
-  std::vector<int64_t> out(ids.begin(), ids.end());
-  for (size_t i = 0; i < out.size(); ++i) {
-    if (std::find(options.kept.begin(), options.kept.end(), out[i]) != options.kept.end()) continue;
-    if (uniform(draw.seed, stream, draw.step, row << 32 | i) < options.probability)
-      out[i] = options.replacement;
+  std::vector<int64_t> out;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const bool kept = std::find(options.kept.begin(), options.kept.end(), ids[i]) != options.kept.end();
+    if (kept || uniform(draw.seed, stream, draw.step, row << 32 | i) >= options.probability)
+      out.push_back(ids[i]);
+    else if (options.replacement)
+      out.push_back(*options.replacement);
   }
   return out;
 }

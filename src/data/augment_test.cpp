@@ -143,6 +143,10 @@ TEST(DropWords, some_go_the_kept_stay) {
   }
   EXPECT_NEAR(static_cast<double>(dropped), 0.3 * 1800, 90);
   EXPECT_EQ(drop_words(ids, {}, {}), ids);
+  // Left out are those that are replaced otherwise.
+  std::vector<int64_t> left;
+  std::copy_if(out.begin(), out.end(), std::back_inserter(left), [](int64_t id) { return id != 99; });
+  EXPECT_EQ(drop_words(ids, {.probability = 0.3, .kept = {0}}, {.seed = 1, .step = 2}), left);
   EXPECT_TRUE(holds(error_of([&] { drop_words(ids, {.probability = 2}, {}); }, Error::Kind::call),
                     {"probability is 2"}));
 }

@@ -244,6 +244,47 @@ TEST(CrossEntropy, AgainstItsMeaning) {
   });
 }
 
+TEST(CrossEntropy, SmoothedAgainstItsMeaning) {
+  on_every_isa([](const std::string&) {
+    Draw draw(36);
+    const double e = 0.1;
+    for (int64_t width : {1, 3, 16, 65, 2048}) {
+      const int64_t rows = 9;
+      const std::vector<float> x = draw.reals(rows * width, -8, 8);
+      std::vector<int64_t> targets;
+      for (int64_t r = 0; r < rows; ++r) targets.push_back(draw.whole(-1, width - 1));
+      std::vector<float> loss(at(rows)), largest(at(rows)), sum(at(rows)), dx(x.size());
+      CrossEntropy forward{x.data(),   targets.data(), loss.data(), largest.data(),
+                           sum.data(), nullptr,        rows,        width};
+      forward.smoothing = e;
+      CrossEntropyGradient back{x.data(),  targets.data(), largest.data(), sum.data(),
+                                dx.data(), 0.25f,          rows,           width};
+      back.smoothing = e;
+      at_any_threads([&] {
+        launch(forward);
+        launch(back);
+        return dx;
+      });
+      for (int64_t r = 0; r < rows; ++r) {
+        const float* row = &x[at(r * width)];
+        double total = 0, mean = 0;
+        for (int64_t i = 0; i < width; ++i) {
+          total += std::exp(static_cast<double>(row[i]));
+          mean += row[i] / static_cast<double>(width);
+        }
+        const int64_t target = targets[at(r)];
+        const double want = target < 0 ? 0 : std::log(total) - (1 - e) * row[target] - e * mean;
+        ASSERT_NEAR(loss[at(r)], want, 4e-6 * (1 + std::abs(std::log(total))));
+        for (int64_t i = 0; i < width; ++i) {
+          const double p = std::exp(static_cast<double>(row[i])) / total;
+          const double share = (1 - e) * static_cast<double>(i == target) + e / static_cast<double>(width);
+          ASSERT_NEAR(dx[at(r * width + i)], target < 0 ? 0 : 0.25 * (p - share), 1e-6) << r << " " << i;
+        }
+      }
+    }
+  });
+}
+
 TEST(ColumnSums, AgainstItsMeaning) {
   on_every_isa([](const std::string&) {
     Draw draw(35);

@@ -119,7 +119,7 @@ std::vector<Baseline> baselines(const SeriesWindows& s, const RowRange& rows) {
   std::vector<Baseline> out = {last.named("the last value")};
   if (s.period > 0) {
     out.push_back(season.named(join("the value ", s.period, " rows before")));
-    out.push_back(mean.named(join("the mean of the training rows at this place of ", s.period)));
+    out.push_back(mean.named(join("the mean of training rows at this place of ", s.period)));
   }
   out.push_back(linear_map(s, rows));
   return out;

@@ -1,7 +1,6 @@
 // Texts, each of a class.
 #include <algorithm>
 
-#include "limpid/random.h"
 #include "train/task_data.h"
 
 namespace limpid {
@@ -60,17 +59,11 @@ class TextClasses final : public TaskData {
   Batch batch(int64_t step) const override {
     std::vector<Tokens> lists;
     std::vector<int64_t> labels;
-    uint64_t place = 0;
     for (const size_t i : order_.batch(step)) {
-      Tokens tokens = training_.tokens[i];
-      if (recipe_.word_dropout > 0) {
-        Tokens kept;
-        for (const int64_t id : tokens)
-          if (uniform(recipe_.seed, k_words, static_cast<uint32_t>(step), place++) >= recipe_.word_dropout)
-            kept.push_back(id);
-        if (!kept.empty()) tokens = std::move(kept);
-      }
-      lists.push_back(std::move(tokens));
+      const auto row = static_cast<int64_t>(i);
+      Tokens left = drop_words(training_.tokens[i], {.probability = recipe_.word_dropout},
+                               {recipe_.seed, static_cast<uint32_t>(step), {&row, 1}});
+      lists.push_back(left.empty() ? training_.tokens[i] : std::move(left));
       labels.push_back(training_.labels[i]);
     }
     return made(lists, labels);
@@ -98,7 +91,6 @@ class TextClasses final : public TaskData {
 
  private:
   static constexpr int64_t k_rows = 64;  // of an evaluation's batch
-  static inline const uint32_t k_words = stream_named("word_dropout");
 
   const Encoded& evaluated(Part part) const {
     return part == Part::test ? test_ : held_out_.size() > 0 ? held_out_ : training_;

@@ -1,7 +1,8 @@
 #include "train/evaluate.h"
 
+#include <algorithm>
+
 #include "limpid/tasks.h"
-#include "train/score.h"
 
 namespace limpid {
 
@@ -19,37 +20,75 @@ const std::optional<TextPairs>& pairs_of(const TrainingData& data, Part part) {
 
 }  // namespace
 
+std::map<std::string, ConstView> bindings(const Graph& graph, const std::map<std::string, Tensor>& parameters,
+                                          Batch& batch) {
+  for (const auto& [name, of] : {std::pair{"token_types", "tokens"}, {"encoder.token_types", "source"}}) {
+    if (graph.find(name) < 0 || batch.inputs.count(name)) continue;
+    Tensor types(DType::i64, batch.inputs.at(of).shape());
+    std::fill_n(types.data<int64_t>(), types.count(), int64_t{0});
+    batch.inputs[name] = std::move(types);
+  }
+  std::map<std::string, ConstView> bound;
+  for (const auto& [name, tensor] : parameters) bound[name] = tensor;
+  for (const auto& [name, tensor] : batch.inputs) bound[name] = tensor;
+  return bound;
+}
+
+namespace {
+
+Graph measured_graph(const NetworkConfig& network) {
+  Graph graph(operations());
+  build(graph, without_dropout(network), Purpose::train);
+  return graph;
+}
+
+}  // namespace
+
+Evaluator::Evaluator(const NetworkConfig& network) : graph_(measured_graph(network)), engine_(graph_) {}
+
+void Evaluator::add(const std::map<std::string, Tensor>& parameters, Batch batch, Score& score) const {
+  score.add(batch, engine_.run(bindings(graph_, parameters, batch), {.keep = score.keeps()}));
+}
+
+Trainer::Evaluation Evaluator::batch(const std::map<std::string, Tensor>& parameters, Batch batch) const {
+  Score score(graph_);
+  add(parameters, std::move(batch), score);
+  return score.result();
+}
+
+Trainer::Evaluation Evaluator::part(const std::map<std::string, Tensor>& parameters, const TaskData& data,
+                                    Part part, const TaskEvaluationOptions& options) const {
+  Score score(graph_);
+  const int64_t batches = data.evaluation_batches(part);
+  int64_t full = 0;  // examples of the first batch
+  for (int64_t i = 0; i < batches; ++i) {
+    if (options.progress) options.progress(static_cast<double>(i) / static_cast<double>(batches), "");
+    Batch batch = data.evaluation_batch(part, i);
+    full = std::max(full, batch.examples);
+    if (options.drop_last && batch.examples < full) break;
+    add(parameters, std::move(batch), score);
+  }
+  Trainer::Evaluation e = score.result();
+  if (part == Part::held_out) e.characters = data.evaluation_characters();
+  return e;
+}
+
 TaskEvaluation evaluate_task(const Model& model, const Recipe& given, const TrainingData& data,
                              const TaskEvaluationOptions& options) {
   Recipe recipe = given;
   recipe.network = model.config();
+  recipe.context =
+      std::min(recipe.context, context_of(recipe.network));  // as where a run begins from a model
   const PreparedTask task = prepare(recipe, data, {tokenizer_of(model), model.tasks().writing});
   if (to_json(task.recipe.network) != to_json(recipe.network))
     fail_call("eval: the model was trained for other classes, columns or sizes than the recipe's data has");
   const Part part = task.data->has(Part::test) ? Part::test : Part::held_out;
   if (!task.data->has(part))
     fail_call("eval: the recipe holds no examples out and has no test examples; name some under \"data\"");
-  Graph graph(operations());
-  build(graph, without_dropout(recipe.network), Purpose::train);
-  const Engine engine(graph);
-  Score score(graph);
-  const int64_t batches = task.data->evaluation_batches(part);
   TaskEvaluation out;
   out.part = part == Part::test ? "test" : "held out";
   out.classes = model.tasks().classes;
-  int64_t examples = 0;
-  for (int64_t i = 0; i < batches; ++i) {
-    if (options.progress) options.progress(static_cast<double>(i) / static_cast<double>(batches), "");
-    const Batch batch = task.data->evaluation_batch(part, i);
-    if (options.drop_last && batch.examples < task.data->evaluation_batch(part, 0).examples) break;
-    std::map<std::string, ConstView> bound;
-    for (const auto& [name, tensor] : model.parameters()) bound[name] = tensor;
-    for (const auto& [name, tensor] : batch.inputs) bound[name] = tensor;
-    score.add(batch, engine.run(bound, {.keep = score.keeps()}));
-    examples += batch.examples;
-  }
-  out.seen = score.result();
-  if (part == Part::held_out) out.seen.characters = task.data->evaluation_characters();
+  out.seen = Evaluator(recipe.network).part(model.parameters(), *task.data, part, options);
   if (const SeriesWindows* series = task.data->series())
     out.baselines = baselines(*series, part == Part::test ? series->test : series->held_out);
   if (recipe.task == Task::translation) {

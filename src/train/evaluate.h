@@ -1,10 +1,30 @@
-// How a model does on a task's examples, and what simple rules do on the same.
+// How a network does on examples; what simple rules do on the same.
 #pragma once
 
-#include "limpid/train.h"
-#include "train/task_data.h"
+#include "train/score.h"
 
 namespace limpid {
+
+/// A network's parameters and a batch's inputs by name, and the inputs of which every example has the same:
+/// token types, all 0.  `batch` outlives it and gets them.
+std::map<std::string, ConstView> bindings(const Graph&, const std::map<std::string, Tensor>& parameters,
+                                          Batch& batch);
+
+/// Measures a network without its dropout and label smoothing.
+class Evaluator {
+ public:
+  explicit Evaluator(const NetworkConfig&);
+  Trainer::Evaluation batch(const std::map<std::string, Tensor>& parameters, Batch) const;
+  /// Over a part of the data.  `options`: of evaluate_task.
+  Trainer::Evaluation part(const std::map<std::string, Tensor>& parameters, const TaskData&, Part,
+                           const TaskEvaluationOptions& options = {}) const;
+
+ private:
+  void add(const std::map<std::string, Tensor>& parameters, Batch, Score&) const;
+
+  Graph graph_;
+  Engine engine_;
+};
 
 std::vector<Baseline> baselines(const SeriesWindows&, const RowRange&);
 

@@ -112,6 +112,14 @@ void ExampleOrder::draw(int64_t pass) const {
   pass_ = pass;
 }
 
+int64_t batches_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+std::vector<size_t> places_in_batch(int64_t number, int64_t count, int64_t size) {
+  std::vector<size_t> places(static_cast<size_t>(std::min(count - number * size, size)));
+  std::iota(places.begin(), places.end(), static_cast<size_t>(number * size));
+  return places;
+}
+
 std::vector<size_t> drawn_share(size_t count, double share, uint64_t seed, const char* stream) {
   std::vector<size_t> order(count);
   std::iota(order.begin(), order.end(), size_t{0});

@@ -63,12 +63,14 @@ class Windows final : public TaskData {
   }
   int64_t steps_per_pass() const override { return order_.steps_per_pass(); }
   bool has(Part part) const override { return count(rows(part)) > 0; }
-  int64_t evaluation_batches(Part part) const override { return (count(read(part)) + k_rows - 1) / k_rows; }
+  int64_t evaluation_batches(Part part) const override {
+    return batches_of(count(read(part)), recipe_.batch);
+  }
   Batch evaluation_batch(Part part, int64_t number) const override {
     const RowRange from = read(part);
     std::vector<int64_t> first;
-    for (int64_t i = number * k_rows; i < std::min(count(from), (number + 1) * k_rows); ++i)
-      first.push_back(from.first + i);
+    for (const size_t i : places_in_batch(number, count(from), recipe_.batch))
+      first.push_back(from.first + static_cast<int64_t>(i));
     return made(first);
   }
   ModelTasks tasks() const override {
@@ -80,8 +82,6 @@ class Windows final : public TaskData {
   uint64_t digest() const override { return digest_; }
 
  private:
-  static constexpr int64_t k_rows = 64;  // of an evaluation's batch
-
   RowRange rows(Part part) const { return part == Part::test ? split_.test : split_.held_out; }
   RowRange read(Part part) const { return has(part) ? rows(part) : split_.training; }
   int64_t count(RowRange r) const {

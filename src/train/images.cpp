@@ -1,7 +1,6 @@
 // Images, each of a class.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "train/task_data.h"
 
@@ -51,15 +50,9 @@ class Images final : public TaskData {
   bool has(Part part) const override {
     return part == Part::test ? from_.test.has_value() : from_.held_out.has_value();
   }
-  int64_t evaluation_batches(Part part) const override {
-    return (static_cast<int64_t>(evaluated(part).labels.size()) + k_rows - 1) / k_rows;
-  }
+  int64_t evaluation_batches(Part part) const override { return batches_of(count(part), k_rows); }
   Batch evaluation_batch(Part part, int64_t number) const override {
-    const LabelledImages& from = evaluated(part);
-    const auto first = static_cast<size_t>(number * k_rows);
-    std::vector<size_t> chosen(std::min(from.labels.size() - first, static_cast<size_t>(k_rows)));
-    std::iota(chosen.begin(), chosen.end(), first);
-    return made(from, chosen, -1);
+    return made(evaluated(part), places_in_batch(number, count(part), k_rows), -1);
   }
   ModelTasks tasks() const override {
     const Shape& shape = from_.training.images.shape();
@@ -79,6 +72,7 @@ class Images final : public TaskData {
  private:
   static constexpr int64_t k_rows = 100;  // of an evaluation's batch
 
+  int64_t count(Part part) const { return static_cast<int64_t>(evaluated(part).labels.size()); }
   const LabelledImages& evaluated(Part part) const {
     if (part == Part::test) return *from_.test;
     return from_.held_out ? *from_.held_out : from_.training;

@@ -140,6 +140,95 @@ TEST(Optimizer, RateWarmsUpAndFalls) {
   EXPECT_DOUBLE_EQ(learning_rate({.highest = 0.5, .warm_up = 0, .steps = 0}, 0), 0.5);
 }
 
+TEST(Optimizer, OtherSchedules) {
+  Schedule s{.highest = 1, .least = 0.1, .warm_up = 10, .steps = 110, .decay = Decay::linear};
+  EXPECT_NEAR(learning_rate(s, 35), 0.775, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 110), 0.1, 1e-12);
+  s.decay = Decay::constant;
+  EXPECT_DOUBLE_EQ(learning_rate(s, 4), 0.5);
+  EXPECT_DOUBLE_EQ(learning_rate(s, 109), 1);
+  s.decay = Decay::stable;
+  s.cooldown = 0.2;  // of 110 steps 22
+  EXPECT_DOUBLE_EQ(learning_rate(s, 88), 1);
+  EXPECT_NEAR(learning_rate(s, 99), 0.55, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 110), 0.1, 1e-12);
+}
+
+// The formulas of Muon in double, on a matrix that is higher than wide, one that is wider, and a square.
+TEST(Muon, StepsAreTheFormulasInDouble) {
+  using Rows = std::vector<std::vector<double>>;
+  const auto product = [](const Rows& a, const Rows& b) {
+    Rows out(a.size(), std::vector<double>(b[0].size()));
+    for (size_t i = 0; i < a.size(); ++i)
+      for (size_t j = 0; j < b[0].size(); ++j)
+        for (size_t k = 0; k < b.size(); ++k) out[i][j] += a[i][k] * b[k][j];
+    return out;
+  };
+  const auto turned = [](const Rows& a) {
+    Rows out(a[0].size(), std::vector<double>(a.size()));
+    for (size_t i = 0; i < a.size(); ++i)
+      for (size_t j = 0; j < a[0].size(); ++j) out[j][i] = a[i][j];
+    return out;
+  };
+  for (const auto [rows, columns] : {std::pair{5, 3}, {3, 5}, {4, 4}}) {
+    const Shape shape = {{Axis::C, rows}, {Axis::N, columns}};
+    Tensors parameters, gradients;
+    parameters["w"] = Tensor(DType::f32, shape);
+    gradients["w"] = Tensor(DType::f32, shape);
+    Rows w(static_cast<size_t>(rows), std::vector<double>(static_cast<size_t>(columns))), m = w;
+    for (int64_t i = 0; i < rows * columns; ++i)
+      parameters["w"].data<float>()[i] = static_cast<float>(std::cos(static_cast<double>(i)));
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        w[static_cast<size_t>(i)][static_cast<size_t>(j)] = parameters["w"].at({i, j});
+    const MuonOptions o{.momentum = 0.9, .weight_decay = 0.2};
+    Muon muon({{"w", {rows, columns}}}, o);
+    for (int n = 1; n <= 3; ++n) {
+      const double rate = 0.05 / n;
+      Rows x = m;
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j) {
+          const auto g = static_cast<float>(std::sin(static_cast<double>(7 * i + 3 * j + n)) + (i == j));
+          gradients["w"].data<float>()[i * columns + j] = g;
+          double& moment = m[static_cast<size_t>(i)][static_cast<size_t>(j)];
+          moment = o.momentum * moment + (1 - o.momentum) * g;
+          x[static_cast<size_t>(i)][static_cast<size_t>(j)] = o.momentum * moment + (1 - o.momentum) * g;
+        }
+      double squares = 0;
+      for (const auto& row : x)
+        for (const double each : row) squares += each * each;
+      for (auto& row : x)
+        for (double& each : row) each /= std::sqrt(squares) + 1e-7;
+      for (int round = 0; round < 5; ++round) {  // X <- a X + b X X^T X + c (X X^T)^2 X
+        const Rows gram = product(x, turned(x)), once = product(gram, x), twice = product(gram, once);
+        for (size_t i = 0; i < x.size(); ++i)
+          for (size_t j = 0; j < x[0].size(); ++j)
+            x[i][j] = 3.4445 * x[i][j] - 4.7750 * once[i][j] + 2.0315 * twice[i][j];
+      }
+      muon.step(parameters, gradients, rate);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t j = 0; j < columns; ++j) {
+          double& p = w[static_cast<size_t>(i)][static_cast<size_t>(j)];
+          p = p * (1 - rate * o.weight_decay) - rate * 0.2 * std::sqrt(std::max(rows, columns)) *
+                                                    x[static_cast<size_t>(i)][static_cast<size_t>(j)];
+          EXPECT_NEAR(parameters["w"].at({i, j}), p, 1e-5) << rows << " x " << columns << ", step " << n;
+        }
+    }
+  }
+}
+
+TEST(Muon, RefusesWhatDoesNotFitAndChangesNothing) {
+  Made made;
+  Muon muon({{"w", {1, 3}}});
+  EXPECT_NE(refused([&] { muon.step(made.parameters, gradients_of(1), 0.1); }).find("'b'"),
+            std::string::npos);
+  EXPECT_EQ(made.parameters["w"].at({0}), 1);
+  Tensors g;
+  g["w"] = Tensor(DType::f32, {{Axis::C, 4}});
+  EXPECT_NE(refused([&] { muon.step(made.parameters, g, 0.1); }).find("1 x 3"), std::string::npos);
+  EXPECT_NE(refused([] { Muon({}, {.momentum = 1}); }).find("momentum"), std::string::npos);
+}
+
 TEST(Optimizer, SameBitsAtAnyThreadCount) {
   Graph graph(operations());
   const int64_t count = 1 << 17;

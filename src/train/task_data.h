@@ -122,6 +122,10 @@ class ExampleOrder {
   mutable std::vector<std::vector<size_t>> drawn_;  // the batches of that pass
 };
 
+/// How many batches of `size` hold `count` examples, and the places of those in one of them.
+int64_t batches_of(int64_t count, int64_t size);
+std::vector<size_t> places_in_batch(int64_t number, int64_t count, int64_t size);
+
 /// `share` of `count` examples, drawn by the seed: their places in rising order.
 std::vector<size_t> drawn_share(size_t count, double share, uint64_t seed, const char* stream);
 

@@ -277,6 +277,28 @@ TEST(Tasks, AreEvaluatedByTheRecipe) {
   EXPECT_THROW(evaluate_task(trainer.model(), l.recipe, l.data), Error);
 }
 
+// What every example has the same of (token types) is given to a network in evaluations too.
+TEST(Tasks, EvaluationsAgree) {
+  for (Learned& l : every_task()) {
+    SCOPED_TRACE(name(l.recipe.task));
+    l.recipe.steps = 10;
+    l.recipe.average = 0;
+    if (l.recipe.task == Task::classes) std::get<Architecture>(l.recipe.network).inputs.token_types = 2;
+    Trainer trainer(l.recipe, l.data);
+    trainer.run();
+    const Trainer::Evaluation own = trainer.has_test() ? trainer.evaluate_test() : trainer.evaluate();
+    EXPECT_EQ(evaluate_task(trainer.model(), l.recipe, l.data).seen.loss, own.loss);
+  }
+}
+
+TEST(Tasks, MuonLearnsToo) {
+  Learned l = class_texts();
+  l.recipe.optimizer = OptimizerKind::muon;
+  Trainer trainer(l.recipe, l.data);
+  const std::vector<Epoch>& epochs = trainer.run();
+  EXPECT_LT(*epochs.back().validation, 0.6 * *epochs.front().validation);
+}
+
 TEST(Tasks, RefuseWhatDoesNotFit) {
   const auto refused = [](Learned l) -> std::string {
     try {

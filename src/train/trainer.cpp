@@ -6,8 +6,8 @@
 #include "core/json.h"
 #include "limpid/files.h"
 #include "limpid/train.h"
+#include "train/evaluate.h"
 #include "train/optimizer.h"
-#include "train/score.h"
 #include "train/start.h"
 #include "train/task_data.h"
 #include "train/update.h"
@@ -57,30 +57,30 @@ struct LIMPID_LOCAL Trainer::Impl {
         data(std::move(task.data)),
         model(Model::fresh(recipe.network, std::move(task.tokenizer), recipe.seed)),
         graph(operations()),
-        evaluation_graph(operations()) {
+        evaluator(recipe.network) {
     from_model = base != nullptr;
     if (base) take_parameters(*base, model);
     update = std::make_unique<Update>(recipe, model.graph(), model.parameters());
     build(graph, recipe.network, Purpose::train);
     differentiate(graph, graph.handle(graph.require("loss")));
-    build(evaluation_graph, without_dropout(recipe.network), Purpose::train);
     for (const std::string& name : update->learned())
       gradients[name] = Tensor(DType::f32, model.parameters().at(name).shape());
     if (recipe.accumulate > 1) summed = gradients;
     engine = std::make_unique<Engine>(graph);
-    evaluation_engine = std::make_unique<Engine>(evaluation_graph);
     best_parameters = model.parameters();
     if (recipe.average > 0) averaged = model.parameters();
     model.set_tasks(tasks_with(data->tasks(), base));
-    if (!recipe.title.empty()) model.set_title(recipe.title);
+    model.set_title(!recipe.title.empty() ? recipe.title
+                    : base                ? base->title()
+                                          : join("trained model, seed ", recipe.seed));
   }
 
   Recipe recipe;
   const std::unique_ptr<TaskData> data;
   Model model;
-  Graph graph;             // forward, loss and gradient
-  Graph evaluation_graph;  // forward and loss, without dropout and label smoothing
-  std::unique_ptr<Engine> engine, evaluation_engine;
+  Graph graph;  // forward, loss and gradient
+  std::unique_ptr<Engine> engine;
+  const Evaluator evaluator;
   Parameters gradients;  // of every parameter that learns, of the last batch
   Parameters summed;     // over the batches of a step, where there are several
   std::unique_ptr<Update> update;
@@ -105,43 +105,20 @@ struct LIMPID_LOCAL Trainer::Impl {
   }
   double step();
   double run_batch(int64_t number);
-  /// With the inputs of which every example has the same.
-  Batch completed(Batch) const;
-  Evaluation evaluate(Part part = Part::held_out);
-  Evaluation measure(const Batch& batch);
+  Evaluation evaluate(Part part = Part::held_out) const { return evaluator.part(judged(), *data, part); }
+  Evaluation measure(Batch batch) const { return evaluator.batch(judged(), std::move(batch)); }
   bool out_of_patience() const;
   void require_finite(const Evaluation& seen);
   void report_start();
   void report(double epoch_seconds, double total_seconds);
   void add(Epoch e);
   void set_metrics(Epoch& e, const Evaluation& seen) const;
-  [[noreturn]] void fail_not_finite(const std::string& what, const Batch& batch);
+  [[noreturn]] void fail_not_finite(const std::string& what, Batch batch);
 };
-
-namespace {
-
-std::map<std::string, ConstView> bindings(const Parameters& parameters, const Batch& batch) {
-  std::map<std::string, ConstView> bound;
-  for (const auto& [name, tensor] : parameters) bound[name] = tensor;
-  for (const auto& [name, tensor] : batch.inputs) bound[name] = tensor;
-  return bound;
-}
-
-}  // namespace
-
-Batch Trainer::Impl::completed(Batch batch) const {
-  for (const auto& [name, of] : {std::pair{"token_types", "tokens"}, {"encoder.token_types", "source"}}) {
-    if (graph.find(name) < 0 || batch.inputs.count(name)) continue;
-    Tensor types(DType::i64, batch.inputs.at(of).shape());
-    std::fill_n(types.data<int64_t>(), types.count(), int64_t{0});
-    batch.inputs[name] = std::move(types);
-  }
-  return batch;
-}
 
 // Runs the step once more, looking at every stage: the first that holds something that is no finite number is
 // where it began.
-void Trainer::Impl::fail_not_finite(const std::string& what, const Batch& batch) {
+void Trainer::Impl::fail_not_finite(const std::string& what, Batch batch) {
   not_finite = true;
   const std::string when = join(what, " at step ", done + 1);
   for (const auto& [name, tensor] : model.parameters())
@@ -151,7 +128,7 @@ void Trainer::Impl::fail_not_finite(const std::string& what, const Batch& batch)
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(done)};
   options.observe = {{"*", Depth::summary}};
-  const RunResult seen = engine->run(bindings(model.parameters(), batch), options);
+  const RunResult seen = engine->run(bindings(graph, model.parameters(), batch), options);
   for (const StageInfo& stage : graph.stages())
     for (int value : stage.outputs) {
       const std::string& name = graph.value(value).name;
@@ -165,12 +142,12 @@ void Trainer::Impl::fail_not_finite(const std::string& what, const Batch& batch)
 
 // Forward and backward of a batch; its gradients are in `gradients`.
 double Trainer::Impl::run_batch(int64_t number) {
-  const Batch batch = completed(data->batch(number));
+  Batch batch = data->batch(number);
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(number)};
   options.keep = {"loss"};
   for (auto& [name, tensor] : gradients) options.into[name + ".grad"] = tensor.view();
-  const RunResult result = engine->run(bindings(model.parameters(), batch), options);
+  const RunResult result = engine->run(bindings(graph, model.parameters(), batch), options);
   const double loss = result["loss"].at({});
   if (!std::isfinite(loss))
     fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"), batch);
@@ -190,7 +167,7 @@ double Trainer::Impl::step() {
   }
   Parameters& all = batches > 1 ? summed : gradients;
   if (!std::isfinite(update->step(model.parameters(), all, learning_rate(schedule_of(recipe), done))))
-    fail_not_finite("the gradient is not finite", completed(data->batch(done * batches)));
+    fail_not_finite("the gradient is not finite", data->batch(done * batches));
   ++done;
   // The mean of few steps would still be what was drawn: it begins as a mean of all that there were.
   if (recipe.average > 0)
@@ -201,28 +178,10 @@ double Trainer::Impl::step() {
   return loss;
 }
 
-Trainer::Evaluation Trainer::Impl::measure(const Batch& batch) {
-  Score score(evaluation_graph);
-  score.add(batch, evaluation_engine->run(bindings(judged(), batch), {.keep = score.keeps()}));
-  return score.result();
-}
-
-Trainer::Evaluation Trainer::Impl::evaluate(Part part) {
-  Score score(evaluation_graph);
-  for (int64_t i = 0; i < data->evaluation_batches(part); ++i) {
-    const Batch batch = completed(data->evaluation_batch(part, i));
-    score.add(batch, evaluation_engine->run(bindings(judged(), batch), {.keep = score.keeps()}));
-  }
-  Evaluation e = score.result();
-  if (part == Part::held_out) e.characters = data->evaluation_characters();
-  return e;
-}
-
 void Trainer::Impl::require_finite(const Evaluation& seen) {
   if (std::isfinite(seen.loss)) return;
   for (int64_t i = 0; i < data->evaluation_batches(Part::held_out); ++i)
-    if (const Batch batch = completed(data->evaluation_batch(Part::held_out, i));
-        !std::isfinite(measure(batch).loss))
+    if (const Batch batch = data->evaluation_batch(Part::held_out, i); !std::isfinite(measure(batch).loss))
       fail_not_finite(holds_out() ? "the held-out loss is no number" : "the loss is no number", batch);
 }
 
@@ -237,7 +196,7 @@ void Trainer::Impl::report_start() {
   const Evaluation seen = evaluate();
   require_finite(seen);
   Epoch e;
-  e.loss = holds_out() ? measure(completed(data->batch(0))).loss : seen.loss;
+  e.loss = holds_out() ? measure(data->batch(0)).loss : seen.loss;
   set_metrics(e, seen);
   e.learning_rate = learning_rate(schedule_of(recipe), 0);
   add(e);

@@ -39,13 +39,11 @@ class Translation final : public TaskData {
   int64_t steps_per_pass() const override { return order_.steps_per_pass(); }
   bool has(Part part) const override { return (part == Part::test ? test_ : held_out_).size() > 0; }
   int64_t evaluation_batches(Part part) const override {
-    return (static_cast<int64_t>(evaluated(part).size()) + k_rows - 1) / k_rows;
+    return batches_of(static_cast<int64_t>(evaluated(part).size()), k_rows);
   }
   Batch evaluation_batch(Part part, int64_t number) const override {
-    std::vector<size_t> chosen;
-    const auto end = std::min<int64_t>(static_cast<int64_t>(evaluated(part).size()), (number + 1) * k_rows);
-    for (int64_t i = number * k_rows; i < end; ++i) chosen.push_back(static_cast<size_t>(i));
-    return made(evaluated(part), chosen);
+    const Pairs& from = evaluated(part);
+    return made(from, places_in_batch(number, static_cast<int64_t>(from.size()), k_rows));
   }
   int64_t evaluation_characters() const override { return characters_; }
   ModelTasks tasks() const override {

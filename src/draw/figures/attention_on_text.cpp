@@ -131,9 +131,8 @@ class TextFigure {
   }
 
   std::string said() const {
-    std::string out =
-        join("The more a ", split_ ? "word" : trace_.token_word,
-             " stands out, the larger its weight; the deepest colour is the largest. ", of_.said());
+    std::string out = join("The more a ", split_ ? "word" : trace_.token_word,
+                           " stands out, the larger its weight. ", of_.said());
     if (of_.rows().one()) out += " The place whose query it is stands in a frame.";
     if (split_) out += " Of a word that the tokenizer split, the weights of its pieces are added.";
     return out;
