@@ -30,6 +30,11 @@ AttentionCall::AttentionCall(const GroupInfo& group, Inputs in, const RunContext
   if (!firsts.empty()) args.first_queries = firsts.data();
   size_t next = 3;
   if (o.flag("lengths")) set_lengths(in[next++]);
+  if (o.flag("documents")) {
+    args.query_documents = in[next++].data<int64_t>();
+    args.key_documents = in[next++].data<int64_t>();
+    kernels::put_ranges_for_documents(&args, &ranges);
+  }
   if (o.flag("relative_bias")) set_relative_bias(in[next++], o);
   if (o.flag("patch_bias")) set_patch_bias(in[next++], o);
   if (o.flag("bias")) {
@@ -115,7 +120,8 @@ size_t learned_inputs(const GroupInfo& group) {
 }
 
 size_t extra_inputs(const GroupInfo& group) {
-  return size_t{group.options.flag("lengths")} + learned_inputs(group);
+  const Options& o = group.options;
+  return size_t{o.flag("lengths")} + 2 * size_t{o.flag("documents")} + learned_inputs(group);
 }
 
 }  // namespace limpid

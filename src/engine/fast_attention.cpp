@@ -38,7 +38,7 @@ void put_heads_side_by_side(AttentionCall* call) {
   kernels::AttentionShape& shape = a.shape;
   const bool heads_differ = a.bias || a.slopes || a.distances || a.allowed || a.sinks;
   const bool other_bounds =
-      a.window > 0 || a.window_after || a.key_lengths || a.query_documents || !a.first_query;
+      a.window > 0 || a.window_after || a.key_lengths || a.query_documents || a.first_keys || !a.first_query;
   if (shape.queries != 1 || shape.key_heads == 0 || shape.heads == shape.key_heads || heads_differ ||
       other_bounds || a.dropout > 0)
     return;
@@ -81,7 +81,7 @@ void add_up_rows(const std::vector<float>& ddistances, const std::vector<int64_t
   std::copy(sums.begin(), sums.end(), dtable.data<float>());
 }
 
-// q, k, v, (lengths), (table), (bias), (sinks), z, lse, lse_rest, dz
+// q, k, v, (lengths), (documents), (table), (bias), (sinks), z, lse, lse_rest, dz
 // -> dq, dk, dv, (dtable), (dbias), (dsinks)
 void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
                         GroupWatch*) {

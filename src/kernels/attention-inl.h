@@ -79,6 +79,11 @@ inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t 
     int64_t low = args.window > 0 ? position - args.window + 1 : 0;
     int64_t high = args.causal ? std::min(length, position + 1) : length;
     if (args.window_after) high = std::min(high, position + 1 + *args.window_after);
+    if (args.first_keys && i < block.count) {
+      const int64_t row = batch * shape.queries + first + i;
+      low = std::max(low, args.first_keys[row]);
+      high = std::min(high, args.end_keys[row]);
+    }
     low = std::clamp<int64_t>(low, 0, shape.keys);
     high = i < block.count ? std::max(low, high) : low;
     block.low[i] = static_cast<float>(low);
@@ -224,9 +229,13 @@ inline void dropout_block(const QueryBlock& block, int64_t s0, int64_t s1, float
   const double rate = args.dropout;
   for (int64_t i = 0; i < block.count; ++i) {
     const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first + i;
-    const auto first = static_cast<uint64_t>(row * shape.keys + s0),
-               end = first + static_cast<uint64_t>(keys);
-    float* out = rows + i * keys;
+    // What the row does not see is not drawn.
+    const int64_t low = std::clamp(static_cast<int64_t>(block.low[i]), s0, s1),
+                  high = std::clamp(static_cast<int64_t>(block.high[i]), low, s1);
+    std::fill_n(rows + i * keys, keys, 0.f);
+    float* out = rows + i * keys + low - s0;
+    const auto first = static_cast<uint64_t>(row * shape.keys + low),
+               end = static_cast<uint64_t>(row * shape.keys + high);
     for (uint64_t quad = first / 4; quad * 4 < end; ++quad) {
       const PhiloxCounter words = random_words(args.seed, args.stream, args.step, quad);
       for (uint64_t w = std::max(first, quad * 4); w < std::min(end, quad * 4 + 4); ++w) {

@@ -61,7 +61,8 @@ struct LIMPID_LOCAL Trainer::Impl {
     from_model = base != nullptr;
     if (base) take_parameters(*base, model);
     update = std::make_unique<Update>(recipe, model.graph(), model.parameters());
-    build(graph, recipe.network, Purpose::train);
+    packed = recipe.pack && data->packs() && packs(recipe.network);
+    build(graph, recipe.network, packed ? Purpose::train_packed : Purpose::train);
     differentiate(graph, graph.handle(graph.require("loss")));
     for (const std::string& name : update->learned())
       gradients[name] = Tensor(DType::f32, model.parameters().at(name).shape());
@@ -94,6 +95,7 @@ struct LIMPID_LOCAL Trainer::Impl {
   std::vector<Epoch> history;
   bool not_finite = false;
   bool from_model = false;
+  bool packed = false;  // are texts one behind another in a batch?
 
   int64_t steps_per_epoch() const {
     return recipe.epoch > 0 ? recipe.epoch : std::max<int64_t>(1, data->steps_per_pass() / recipe.accumulate);
@@ -105,6 +107,7 @@ struct LIMPID_LOCAL Trainer::Impl {
   }
   double step();
   double run_batch(int64_t number);
+  Batch batch(int64_t number) const { return data->batch(number, packed); }
   Evaluation evaluate(Part part = Part::held_out) const { return evaluator.part(judged(), *data, part); }
   Evaluation measure(Batch batch) const { return evaluator.batch(judged(), std::move(batch)); }
   bool out_of_patience() const;
@@ -113,12 +116,16 @@ struct LIMPID_LOCAL Trainer::Impl {
   void report(double epoch_seconds, double total_seconds);
   void add(Epoch e);
   void set_metrics(Epoch& e, const Evaluation& seen) const;
-  [[noreturn]] void fail_not_finite(const std::string& what, Batch batch);
+  [[noreturn]] void fail_not_finite(const std::string& what, Batch batch) {
+    fail_not_finite(what, std::move(batch), graph, *engine);
+  }
+  [[noreturn]] void fail_not_finite(const std::string& what, Batch batch, const Graph&, const Engine&);
 };
 
 // Runs the step once more, looking at every stage: the first that holds something that is no finite number is
 // where it began.
-void Trainer::Impl::fail_not_finite(const std::string& what, Batch batch) {
+void Trainer::Impl::fail_not_finite(const std::string& what, Batch batch, const Graph& read,
+                                    const Engine& runs) {
   not_finite = true;
   const std::string when = join(what, " at step ", done + 1);
   for (const auto& [name, tensor] : model.parameters())
@@ -128,10 +135,10 @@ void Trainer::Impl::fail_not_finite(const std::string& what, Batch batch) {
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(done)};
   options.observe = {{"*", Depth::summary}};
-  const RunResult seen = engine->run(bindings(graph, model.parameters(), batch), options);
-  for (const StageInfo& stage : graph.stages())
+  const RunResult seen = runs.run(bindings(read, model.parameters(), batch), options);
+  for (const StageInfo& stage : read.stages())
     for (int value : stage.outputs) {
-      const std::string& name = graph.value(value).name;
+      const std::string& name = read.value(value).name;
       const auto found = seen.summaries.find(name);
       if (found != seen.summaries.end() && found->second.non_finite > 0)
         fail_work(when, ": the first stage that is not finite is ", name, " (", found->second.non_finite,
@@ -142,7 +149,7 @@ void Trainer::Impl::fail_not_finite(const std::string& what, Batch batch) {
 
 // Forward and backward of a batch; its gradients are in `gradients`.
 double Trainer::Impl::run_batch(int64_t number) {
-  Batch batch = data->batch(number);
+  Batch batch = this->batch(number);
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(number)};
   options.keep = {"loss"};
@@ -167,7 +174,7 @@ double Trainer::Impl::step() {
   }
   Parameters& all = batches > 1 ? summed : gradients;
   if (!std::isfinite(update->step(model.parameters(), all, learning_rate(schedule_of(recipe), done))))
-    fail_not_finite("the gradient is not finite", data->batch(done * batches));
+    fail_not_finite("the gradient is not finite", batch(done * batches));
   ++done;
   // The mean of few steps would still be what was drawn: it begins as a mean of all that there were.
   if (recipe.average > 0)
@@ -182,7 +189,8 @@ void Trainer::Impl::require_finite(const Evaluation& seen) {
   if (std::isfinite(seen.loss)) return;
   for (int64_t i = 0; i < data->evaluation_batches(Part::held_out); ++i)
     if (const Batch batch = data->evaluation_batch(Part::held_out, i); !std::isfinite(measure(batch).loss))
-      fail_not_finite(holds_out() ? "the held-out loss is no number" : "the loss is no number", batch);
+      fail_not_finite(holds_out() ? "the held-out loss is no number" : "the loss is no number", batch,
+                      evaluator.graph(), evaluator.engine());
 }
 
 void Trainer::Impl::set_metrics(Epoch& e, const Evaluation& seen) const {
@@ -196,7 +204,7 @@ void Trainer::Impl::report_start() {
   const Evaluation seen = evaluate();
   require_finite(seen);
   Epoch e;
-  e.loss = holds_out() ? measure(data->batch(0)).loss : seen.loss;
+  e.loss = holds_out() ? measure(data->batch(0, false)).loss : seen.loss;
   set_metrics(e, seen);
   e.learning_rate = learning_rate(schedule_of(recipe), 0);
   add(e);
