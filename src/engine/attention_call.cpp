@@ -33,7 +33,6 @@ AttentionCall::AttentionCall(const GroupInfo& group, Inputs in, const RunContext
   if (o.flag("documents")) {
     args.query_documents = in[next++].data<int64_t>();
     args.key_documents = in[next++].data<int64_t>();
-    kernels::put_ranges_for_documents(&args, &ranges);
   }
   if (o.flag("relative_bias")) set_relative_bias(in[next++], o);
   if (o.flag("patch_bias")) set_patch_bias(in[next++], o);

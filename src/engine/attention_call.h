@@ -24,6 +24,8 @@ struct AttentionCall {
   std::vector<int64_t> lengths;  // args.key_lengths, where heads stand side by side
   std::optional<kernels::KeyRanges> ranges;
 
+  /// Ranges of keys in place of the documents, where these stand one behind another.
+  void use_ranges() { kernels::put_ranges_for_documents(&args, &ranges); }
   /// The least and the largest position of query 0 in a text.
   int64_t least_first() const;
   int64_t largest_first() const;

@@ -8,12 +8,12 @@
 
 #include "core/threads.h"
 #include "engine/fast.h"
+#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/kernel.h"
 #include "kernels/norm.h"
 #include "kernels/rows.h"
 #include "kernels/softmax.h"
-#include "limpid/random.h"
 
 namespace limpid {
 
@@ -59,26 +59,16 @@ void scale(const Operation& op, Inputs in, Outputs out, const RunContext&) {
   each(Function::scale, in, out, static_cast<float>(op.options().real("factor", 1)));
 }
 
-// As the operation draws: element i is kept where uniform(seed, stream, step, i) >= rate, four numbers a
-// block.
 void dropout(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
-  constexpr int64_t k_task = 1 << 14;
   const double rate = op.options().real("rate");
-  const float factor = static_cast<float>(1 / (1 - rate));
-  const uint32_t stream = static_cast<uint32_t>(op.options().integer("stream")),
-                 step = static_cast<uint32_t>(context.step);
-  const float* x = read(in[0]);
-  float* y = written(out[0]);
-  const int64_t count = out[0].shape().count();
-  parallel_for((count + k_task - 1) / k_task, [&](int64_t task, int) {
-    for (int64_t i = task * k_task; i < std::min(count, (task + 1) * k_task); i += 4) {
-      const auto words = random_words(context.seed, stream, step, static_cast<uint64_t>(i / 4));
-      for (int64_t j = i; j < std::min(count, i + 4); ++j) {
-        const double u = words[static_cast<size_t>(j - i)] * 0x1p-32;
-        y[j] = u >= rate ? x[j] * factor : std::copysign(0.f, x[j]);
-      }
-    }
-  });
+  launch(kernels::Dropout{.x = read(in[0]),
+                          .y = written(out[0]),
+                          .count = out[0].shape().count(),
+                          .rate = rate,
+                          .factor = static_cast<float>(1 / (1 - rate)),
+                          .seed = context.seed,
+                          .stream = static_cast<uint32_t>(op.options().integer("stream")),
+                          .step = static_cast<uint32_t>(context.step)});
 }
 
 // ---- rows ----------------------------------------------------------------------------------------

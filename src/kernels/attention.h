@@ -71,6 +71,22 @@ struct AttentionArgs {
   HeadStrides bias_at;           // 0 where it is the same for all
   const float* sinks = nullptr;  // [H]: a key that has no value takes e^sink of every row's total
 
+  // Queries and keys may be part of a longer row of them, by which lse and dropout count: of `queries` and
+  // `keys` (0: these are all), where head h's query t is row first_row + h queries + t, and key s is
+  // first_key + s.
+  struct Within {
+    int64_t queries = 0, keys = 0, first_row = 0, first_key = 0;
+  } within;
+  /// The row of lse, and (times all keys, plus the key's place) of dropout's cells.
+  int64_t row(int64_t batch, int64_t head, int64_t query) const {
+    if (within.queries > 0) return within.first_row + head * within.queries + query;
+    return (batch * shape.heads + head) * shape.queries + query;
+  }
+  int64_t cell(int64_t batch, int64_t head, int64_t query, int64_t key) const {
+    const int64_t keys = within.queries > 0 ? within.keys : shape.keys;
+    return row(batch, head, query) * keys + within.first_key + key;
+  }
+
   // Dropout of the weights: kept where uniform(seed, stream, step, ((b H + h) T + t) S + s) >= dropout
   // (core/random.h), and then divided by 1 - dropout.
   double dropout = 0;

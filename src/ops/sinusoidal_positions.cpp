@@ -1,5 +1,7 @@
 // Sinusoidal positions: place t is written as waves, fast ones in the first columns and slow ones in the last
 // (Vaswani 2017, 3.5).  Columns 2i and 2i + 1 hold the sine and cosine of t / base^(2 i / C).
+#include <unordered_map>
+
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -49,14 +51,24 @@ class SinusoidalPositions final : public Operation {
   void run(Inputs in, Outputs out, const RunContext& context) const override {
     on_real(out[0], [&]<class R>() {
       const Shape& shape = out[0].shape();
-      const auto y = out[0].as<R>();
+      R* y = out[0].data<R>();
+      const int64_t width = shape[2].size;
+      std::unordered_map<double, const R*> written;  // by place: texts of a batch share most of theirs
       for (int64_t b = 0; b < shape[0].size; ++b)
-        for (int64_t t = 0; t < shape[1].size; ++t)
-          for (int64_t c = 0; c < shape[2].size; ++c) {
-            const Column column = column_of(c, shape[2].size);
-            const double angle = place(in, b, t, context) / wavelength(column.wave, shape[2].size);
-            y(b, t, c) = static_cast<R>(column.sine ? std::sin(angle) : std::cos(angle));
+        for (int64_t t = 0; t < shape[1].size; ++t) {
+          const double at = place(in, b, t, context);
+          R* row = y + (b * shape[1].size + t) * width;
+          const auto [same, fresh] = written.try_emplace(at, row);
+          if (!fresh) {
+            std::copy_n(same->second, width, row);
+            continue;
           }
+          for (int64_t c = 0; c < width; ++c) {
+            const Column column = column_of(c, width);
+            const double angle = at / wavelength(column.wave, width);
+            row[c] = static_cast<R>(column.sine ? std::sin(angle) : std::cos(angle));
+          }
+        }
     });
   }
 
