@@ -15,6 +15,7 @@ set(LIMPID_PUBLIC_HEADERS
   files.h
   gguf.h
   graph.h
+  heads.h
   image.h
   lens.h
   model.h

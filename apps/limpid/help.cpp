@@ -21,6 +21,7 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
   limpid diff a.safetensors b.npz     the first stage where two runs part
   limpid lens "Life is short"         what each layer would say, and the parts
                                       of the next word's logit
+  limpid heads                        what kind each head is of, by measurement
   limpid draw -o net.svg              its diagram, with the shapes on the edges
   limpid quiz "Life is short"         questions about this run, and answers
   limpid generate "Life is short"     how the text could go on
