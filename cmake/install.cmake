@@ -26,6 +26,7 @@ set(LIMPID_PUBLIC_HEADERS
   random.h
   recipe.h
   rollout.h
+  run_folder.h
   scene.h
   chat.h
   stored.h

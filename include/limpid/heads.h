@@ -33,6 +33,8 @@ enum class HeadKind {
   positional,  // looks at certain distances, whatever the tokens are
 };
 std::string_view name(HeadKind);
+/// Throws Error{call} listing the names.
+HeadKind head_kind_named(std::string_view name);
 /// What such a head does, in a line.
 std::string_view explanation(HeadKind);
 

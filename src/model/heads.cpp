@@ -28,6 +28,16 @@ std::string_view name(HeadKind kind) {
   return "";
 }
 
+HeadKind head_kind_named(std::string_view word) {
+  std::string all;
+  for (const HeadKind kind : {HeadKind::mixed, HeadKind::previous, HeadKind::first, HeadKind::self,
+                              HeadKind::duplicate, HeadKind::induction, HeadKind::positional}) {
+    if (name(kind) == word) return kind;
+    all += (all.empty() ? "" : ", ") + std::string(name(kind));
+  }
+  fail_call("'", word, "' is no kind of head, expected one of ", all);
+}
+
 std::string_view explanation(HeadKind kind) {
   switch (kind) {
     case HeadKind::mixed:
