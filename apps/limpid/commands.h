@@ -25,6 +25,7 @@ Work add_embed(CLI::App& app);
 Work add_fill(CLI::App& app);
 Work add_translate(CLI::App& app);
 Work add_classify(CLI::App& app);
+Work add_predict(CLI::App& app);
 Work add_bench(CLI::App& app);
 Work add_diff(CLI::App& app);
 Work add_lens(CLI::App& app);

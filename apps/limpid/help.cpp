@@ -27,6 +27,7 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
   limpid generate "Life is short"     how the text could go on
   limpid train recipes/textbook.json  learns a few sentences in seconds
   limpid eval "Life is short"         how well a model predicts a text
+  limpid predict INPUT --model FILE   what a model was made for: a class, ...
   limpid embed "Life is short" "Art is long" --model FOLDER
                                       vectors of texts, and how alike they are
   limpid fill "Life is [MASK]" --model FOLDER

@@ -64,8 +64,7 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
     if (chosen.empty())
       return join("'", extras.front(),
                   "' is not a command; there are trace, explain, diff, lens, heads, draw, quiz, generate, "
-                  "eval, train, "
-                  "embed, fill, classify, translate, info, tokens and bench",
+                  "eval, train, predict, embed, fill, classify, translate, info, tokens and bench",
                   help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
@@ -166,6 +165,7 @@ int run(int argc, char** argv) {
   commands.emplace_back("generate", add_generate(app));
   commands.emplace_back("train", add_train(app));
   commands.emplace_back("eval", add_eval(app));
+  commands.emplace_back("predict", add_predict(app));
   commands.emplace_back("embed", add_embed(app));
   commands.emplace_back("fill", add_fill(app));
   commands.emplace_back("classify", add_classify(app));

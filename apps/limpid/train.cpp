@@ -153,7 +153,7 @@ std::string commands_for(const Recipe& recipe, const std::string& text, const st
     case Task::algorithm:
       return join("limpid trace \"1 0 1 =\" --model ", model, "\n");
     case Task::forecast:
-      return join("limpid info ", model, "\n");
+      return join("limpid predict TABLE.csv --model ", model, "\n");
   }
   return "";
 }
