@@ -324,6 +324,28 @@ TEST(Tasks, RefuseWhatDoesNotFit) {
   EXPECT_NE(refused(l).find("'multiply'"), std::string::npos) << refused(l);
 }
 
+// ---- data that counts its classes otherwise ---------------------------------------------------------------
+
+TEST(Evaluation, ClassesAreThoseOfTheSameName) {
+  Learned l = class_texts();
+  Trainer trainer(l.recipe, l.data);
+  trainer.run();
+  auto parts = std::get<Parts<LabelledTexts>>(l.data);
+  parts.test = parts.training;
+  const TaskEvaluation right = evaluate_task(trainer.model(), l.recipe, parts);
+  EXPECT_GT(right.seen.accuracy, 0.9);
+  auto turned = parts;  // the same examples, with their classes in another order
+  for (LabelledTexts* part : {&turned.training, &*turned.test}) {
+    std::swap(part->classes[0], part->classes[1]);
+    for (int64_t& label : part->labels) label = 1 - label;
+  }
+  if (turned.held_out) turned.held_out.reset();
+  const TaskEvaluation again = evaluate_task(trainer.model(), l.recipe, turned);
+  EXPECT_EQ(again.seen.confusion, right.seen.confusion);
+  turned.training.classes[0] = turned.test->classes[0] = "sport";
+  EXPECT_THROW(evaluate_task(trainer.model(), l.recipe, turned), Error);
+}
+
 // ---- what a trained model foretells -------------------------------------------------------------------
 
 TEST(Forecasts, OfATableInItsOwnUnits) {
