@@ -7,6 +7,7 @@
 #include "limpid/files.h"
 #include "limpid/train.h"
 #include "train/evaluate.h"
+#include "train/head_kinds.h"
 #include "train/optimizer.h"
 #include "train/start.h"
 #include "train/task_data.h"
@@ -105,6 +106,7 @@ struct LIMPID_LOCAL Trainer::Impl {
   const Parameters& judged() const {
     return recipe.average > 0 ? averaged : std::as_const(model).parameters();
   }
+  void look(const std::function<void(const Model&)>& at);
   double step();
   double run_batch(int64_t number);
   Batch batch(int64_t number) const { return data->batch(number, packed); }
@@ -233,8 +235,19 @@ void Trainer::Impl::add(Epoch e) {
     best = loss;
     best_parameters = judged();
   }
+  if (reads_texts(recipe.task)) look([&](const Model& now) { e.heads = heads_now(now); });
   history.push_back(e);
   history.back().observation = observe(history);
+}
+
+void Trainer::Impl::look(const std::function<void(const Model&)>& at) {
+  if (recipe.average == 0) return at(model);
+  struct Exchanged {  // until it is gone
+    Parameters &a, &b;
+    Exchanged(Parameters& x, Parameters& y) : a(x), b(y) { a.swap(b); }
+    ~Exchanged() { a.swap(b); }
+  } exchanged(model.parameters(), averaged);
+  at(model);
 }
 
 bool Trainer::Impl::out_of_patience() const {
@@ -292,6 +305,7 @@ void Trainer::set_steps(int64_t steps) {
   impl_->recipe.steps = steps;
 }
 int64_t Trainer::steps_done() const { return impl_->done; }
+void Trainer::look(const std::function<void(const Model&)>& at) { impl_->look(at); }
 bool Trainer::not_finite() const { return impl_->not_finite; }
 const Recipe& Trainer::recipe() const { return impl_->recipe; }
 Model& Trainer::model() { return impl_->model; }
@@ -321,6 +335,7 @@ Epoch epoch_of(const JsonValue& json) {
   e.learning_rate = json.at("learning_rate").real();
   e.best = json.at("best").boolean();
   e.observation = json.at("observation").text();
+  if (json.has("heads")) e.heads = heads_from(json.at("heads"));
   return e;
 }
 
