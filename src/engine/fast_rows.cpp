@@ -69,13 +69,16 @@ void dropout(const Operation& op, Inputs in, Outputs out, const RunContext& cont
                  step = static_cast<uint32_t>(context.step);
   const float* x = read(in[0]);
   float* y = written(out[0]);
-  const int64_t count = out[0].shape().count();
-  parallel_for((count + k_task - 1) / k_task, [&](int64_t task, int) {
-    for (int64_t i = task * k_task; i < std::min(count, (task + 1) * k_task); i += 4) {
+  // Places in the whole batch: those of the run begin at `first`, which need not be the start of a block.
+  const int64_t first = context.numbers_before(out[0].shape()), end = first + out[0].shape().count();
+  const int64_t blocks = first / 4;  // before the first one
+  parallel_for((end - 4 * blocks + k_task - 1) / k_task, [&](int64_t task, int) {
+    const int64_t from = 4 * blocks + task * k_task;
+    for (int64_t i = from; i < std::min(end, from + k_task); i += 4) {
       const auto words = random_words(context.seed, stream, step, static_cast<uint64_t>(i / 4));
-      for (int64_t j = i; j < std::min(count, i + 4); ++j) {
+      for (int64_t j = std::max(i, first); j < std::min(end, i + 4); ++j) {
         const double u = words[static_cast<size_t>(j - i)] * 0x1p-32;
-        y[j] = u >= rate ? x[j] * factor : std::copysign(0.f, x[j]);
+        y[j - first] = u >= rate ? x[j - first] * factor : std::copysign(0.f, x[j - first]);
       }
     }
   });

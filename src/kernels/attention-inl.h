@@ -223,7 +223,8 @@ inline void dropout_block(const QueryBlock& block, int64_t s0, int64_t s1, float
   const float kept = static_cast<float>(1 / (1 - args.dropout));
   const double rate = args.dropout;
   for (int64_t i = 0; i < block.count; ++i) {
-    const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first + i;
+    const int64_t batch = args.first_batch + block.batch;
+    const int64_t row = (batch * shape.heads + block.head) * shape.queries + block.first + i;
     const auto first = static_cast<uint64_t>(row * shape.keys + s0),
                end = first + static_cast<uint64_t>(keys);
     float* out = rows + i * keys;

@@ -130,7 +130,8 @@ float kept_cell(const QueryBlock& block, int64_t lane, int64_t s) {
   const AttentionArgs& args = *block.args;
   if (!(args.dropout > 0)) return 1;
   const AttentionShape& shape = args.shape;
-  const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first + lane;
+  const int64_t batch = args.first_batch + block.batch;
+  const int64_t row = (batch * shape.heads + block.head) * shape.queries + block.first + lane;
   const auto cell = static_cast<uint64_t>(row * shape.keys + s);
   const PhiloxCounter words = random_words(args.seed, args.stream, args.step, cell / 4);
   return words[static_cast<size_t>(cell % 4)] * 0x1p-32 >= args.dropout

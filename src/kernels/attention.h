@@ -71,8 +71,9 @@ struct AttentionArgs {
   const float* sinks = nullptr;  // [H]: a key that has no value takes e^sink of every row's total
 
   // Dropout of the weights: kept where uniform(seed, stream, step, ((b H + h) T + t) S + s) >= dropout
-  // (core/random.h), and then divided by 1 - dropout.
+  // (core/random.h), and then divided by 1 - dropout; b counts from first_batch.
   double dropout = 0;
+  int64_t first_batch = 0;
   uint64_t seed = 0;
   uint32_t stream = 0, step = 0;
 
