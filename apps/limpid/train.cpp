@@ -1,5 +1,6 @@
 // limpid train: learns from text by a recipe, says how it goes, and can stop and go on.
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 
@@ -8,6 +9,7 @@
 #include "limpid/draw.h"
 #include "limpid/files.h"
 #include "limpid/progress.h"
+#include "limpid/ranks_call.h"
 #include "limpid/recipe_data.h"
 #include "limpid/run_folder.h"
 #include "limpid/train.h"
@@ -25,6 +27,7 @@ struct TrainCall {
   bool resume = false, overwrite = false, json = false;
   std::optional<uint64_t> seed;
   std::optional<int64_t> steps;
+  double save_every = 600;  // seconds
   DType dtype = DType::f32;
 };
 
@@ -33,12 +36,14 @@ volatile std::sig_atomic_t g_asked_to_stop = 0;
 void ask_to_stop(int) { g_asked_to_stop = 1; }
 
 // From now on Ctrl-C and a polite kill end the run after its current step; a second one ends it at once.
+// SIGUSR1 too: mpirun passes it on, and a cluster's queue sends it some time before the end.
 void listen_to_signals() {
   struct sigaction action{};
   action.sa_handler = ask_to_stop;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGUSR1, &action, nullptr);
 }
 
 // ---- what the call names --------------------------------------------------------------------------
@@ -46,6 +51,7 @@ void listen_to_signals() {
 Recipe recipe_of(const TrainCall& call) {
   Recipe recipe = read_recipe(call.recipe);
   if (call.seed) recipe.seed = *call.seed;
+  if (!(call.save_every >= 0)) fail_call("--save-every is ", call.save_every, ", expected 0 or more");
   if (call.steps && *call.steps < 1) fail_call("--steps is ", *call.steps, ", expected at least 1");
   if (call.steps) recipe.steps = *call.steps;
   return recipe;
@@ -102,7 +108,7 @@ void check_same(const TrainCall& call, const Recipe& given, const Trainer& train
 // ---- the run ------------------------------------------------------------------------------------------
 
 std::string again(const TrainCall& call) {
-  std::string command = "limpid train " + shell_word(call.recipe);
+  std::string command = launcher_of(own_ranks()) + "limpid train " + shell_word(call.recipe);
   for (const std::string& data : call.data) command += " --data " + shell_word(data);
   if (!call.out.empty()) command += " -o " + shell_word(call.out);
   if (call.seed) command += join(" --seed ", *call.seed);
@@ -166,12 +172,14 @@ std::string training_figure(const RunFolder& folder, const Trainer& trainer) {
   return to_svg(training_scene(training_reports(lines), "Training of " + name));
 }
 
-void finish(const TrainCall& call, const RunFolder& folder, Trainer& trainer, const TrainingData& data) {
+void finish(const TrainCall& call, const RunFolder& folder, Trainer& trainer, const TrainingData& data,
+            const Ranks& ranks) {
   trainer.keep_best();
   round_parameters(trainer.model(), call.dtype);
   const Trainer::Evaluation seen = trainer.evaluate();
   std::optional<Trainer::Evaluation> test;
   if (trainer.has_test()) test = trainer.evaluate_test();
+  if (!ranks.writes()) return;
   trainer.model().save(folder.model(), call.dtype);
   write_file_whole(folder.figure(), training_figure(folder, trainer));
   const Recipe& recipe = trainer.recipe();
@@ -182,7 +190,8 @@ void finish(const TrainCall& call, const RunFolder& folder, Trainer& trainer, co
     if (test) done["test"] = json_of(*test);
     return print(done.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   }
-  print("\n" + summary_of(seen, recipe, trainer.history().front().validation ? "held out" : "learned from"));
+  print("\n" + summing_of(ranks));
+  print(summary_of(seen, recipe, trainer.history().front().validation ? "held out" : "learned from"));
   if (test) print(summary_of(*test, recipe, "test"));
   const std::string model = shell_word(folder.model());
   print(join("model           ", folder.model(), "\n\n",
@@ -200,7 +209,8 @@ std::string keep_last_good(const TrainCall& call, const RunFolder& folder, Train
   return join("; the parameters of epoch ", best->number, ", the best, are kept in ", folder.model());
 }
 
-void train(const TrainCall& call, const Terminal& terminal) {
+// One rank's run; `ranks` are those that share it.
+void train(const TrainCall& call, const Terminal& terminal, Ranks& ranks) {
   const Recipe recipe = recipe_of(call);
   const TrainingData data = read_recipe_data(recipe, call.recipe, call.data);
   RunFolder folder = folder_of(call);
@@ -216,13 +226,30 @@ void train(const TrainCall& call, const Terminal& terminal) {
     if (call.steps) trainer.set_steps(*call.steps);
   }
   base.reset();  // its memory
-
-  if (!call.resume) folder.clear();
-  folder.begin(trainer);
+  trainer.share_with(ranks);
+  if (ranks.writes()) {
+    remove_left_over(folder.path());
+    if (!call.resume) folder.clear();
+    folder.begin(trainer);
+  }
   Progress progress(terminal, trainer);
   listen_to_signals();
+  auto saved = std::chrono::steady_clock::now();
+  int64_t saved_step = -1;  // none
+  const auto keep = [&] {
+    if (!ranks.writes()) return;
+    folder.keep(trainer);
+    saved = std::chrono::steady_clock::now();
+    saved_step = trainer.steps_done();
+  };
+  ranks.while_waiting = [&, told = false](double seconds) mutable {
+    constexpr double k_patience = 0.3;  // mpirun kills a second after it has asked to end
+    if (told || !g_asked_to_stop || seconds < k_patience || !ranks.writes()) return;
+    told = true;
+    say_waiting(trainer.steps_done(), saved_step, again(call));
+  };
   try {
-    if (!call.json) {
+    if (!call.json && ranks.writes()) {
       for (const std::string& note : skipped_rows(data)) print("note: " + note + "\n");
       print(heading_of(trainer, data, call.resume));
       progress.begin();
@@ -230,27 +257,35 @@ void train(const TrainCall& call, const Terminal& terminal) {
     trainer.run({.on_step = [&](int64_t, int64_t, double loss) { progress.step(loss); },
                  .on_epoch =
                      [&](const Epoch& epoch) {
-                       folder.report(trainer);
+                       if (ranks.writes()) folder.report(trainer);
+                       saved = std::chrono::steady_clock::now();
+                       saved_step = trainer.steps_done();
+                       if (!ranks.writes()) return;
                        if (!call.json) return progress.row(epoch);
                        progress.end();
                        print(to_json(epoch) + "\n");
                        flush_output();
                      },
-                 .stop = [] { return g_asked_to_stop != 0; }});
+                 .stop = [] { return g_asked_to_stop != 0; },
+                 .between =
+                     [&] {
+                       const std::chrono::duration<double> since = std::chrono::steady_clock::now() - saved;
+                       if (since.count() >= call.save_every && saved_step != trainer.steps_done()) keep();
+                     }});
   } catch (const ClosedPipe&) {
-    folder.keep(trainer);
+    keep();
     throw;
   } catch (const Error& error) {
     progress.end();
     if (!trainer.not_finite()) throw;
-    fail_work(error.what(), keep_last_good(call, folder, trainer));
+    fail_work(error.what(), ranks.writes() ? keep_last_good(call, folder, trainer) : "");
   }
   progress.end();
-  folder.keep(trainer);
-  if (g_asked_to_stop && trainer.steps_done() < trainer.recipe().steps)
+  if (saved_step != trainer.steps_done()) keep();
+  if (trainer.stopped() && trainer.steps_done() < trainer.recipe().steps)
     fail_work("stopped at step ", trainer.steps_done(), " of ", trainer.recipe().steps, "; go on with `",
               again(call), " --resume`");
-  finish(call, folder, trainer, data);
+  finish(call, folder, trainer, data, ranks);
 }
 
 }  // namespace
@@ -290,15 +325,23 @@ Work add_train(CLI::App& app) {
          "How the model file keeps its numbers: f32, or half the size as f16 or bf16 (f32).")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}).description(""))
       ->type_name("f32|f16|bf16");
+  sub->add_option("--save-every", call->save_every,
+                  "Seconds after which a checkpoint is written within an epoch, too (600); 0: every step.")
+      ->type_name("SECONDS");
   sub->footer(
-      "A checkpoint is written every epoch, and on Ctrl-C, which stops after the\ncurrent step.\n\n"
+      "A checkpoint is written every epoch and every --save-every seconds, and on\nCtrl-C, which stops after "
+      "the "
+      "current step.  Started by mpirun, the processes\nshare every step's batch.\n\n"
       "Examples:\n"
       "  limpid train recipes/textbook.json\n"
       "  limpid train recipes/shakespeare_char.json --data input.txt -o shakespeare\n"
       "  limpid train recipes/builtin.json --data ../shared/data/text --resume\n"
       "  limpid train recipes/mnist.json --data ../shared/data -o mnist\n"
+      "  mpirun -n 4 limpid train recipes/multi30k.json --data ../shared/data\n"
       "  limpid train own.json --from FOLDER --data texts.csv -o tuned\n");
-  return [call](const Terminal& terminal) { train(*call, terminal); };
+  return [call](const Terminal& terminal) {
+    on_ranks(terminal, [&](const Terminal& own, Ranks& ranks) { train(*call, own, ranks); });
+  };
 }
 
 }  // namespace limpid::command

@@ -124,6 +124,9 @@ struct RunOptions {
   // computes the value; else (inputs, parameters, views, the inside of a fused group) copied there.  After an
   // exception while the stages run the memory may be partly written.
   std::map<std::string, View> into;
+  // Called on the calling thread, once for each name in `into`, as soon as its numbers are all in that
+  // memory: the run does not touch it again, and what is left of the run goes on when the call returns.
+  std::function<void(const std::string& name)> ready;
   // Parameters as they are stored, by name, beside those in run's `values`; they outlive the run, and names
   // that the graph does not have are passed over.  linear and
   // embedding read them as they are, with the bits of their f32 numbers; for anything else that reads one it

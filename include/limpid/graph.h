@@ -115,9 +115,18 @@ struct RunContext {
   int64_t first_position = 0;
   /// Of each text of the batch its own [B], in place of first_position; empty: they are all the same.
   std::vector<int64_t> first_positions = {};
+  /// Of a batch of which the run computes `rows` (b = 0 to rows - 1) the place of the first one in the whole:
+  /// dropout draws for the places there.  rows 0: the run computes all.
+  int64_t first_row = 0, rows = 0;
 
   int64_t first_of(int64_t b) const {
     return first_positions.empty() ? first_position : first_positions[static_cast<size_t>(b)];
+  }
+  /// Of `count` numbers of the run's rows, how many stand before them in the whole batch.
+  int64_t before(int64_t count) const { return rows > 0 ? first_row * (count / rows) : 0; }
+  /// The same, of a value: 0 where it has no rows.
+  int64_t numbers_before(const Shape& shape) const {
+    return shape.rank() > 0 && shape[0].axis == Axis::B ? before(shape.count()) : 0;
   }
 };
 

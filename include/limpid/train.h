@@ -13,6 +13,7 @@
 #include "limpid/data.h"
 #include "limpid/heads.h"
 #include "limpid/model.h"
+#include "limpid/ranks.h"
 #include "limpid/recipe.h"
 
 namespace LIMPID_API limpid {
@@ -78,8 +79,11 @@ std::vector<std::string> new_kinds(const std::vector<Epoch>& history, size_t mos
 struct TrainerCallbacks {
   std::function<void(int64_t step, int64_t steps, double loss)> on_step;
   std::function<void(const Epoch&)> on_epoch;
-  /// Asked after every step; true stops the run (a checkpoint can then be saved).
+  /// Asked after every step; true stops the run (a checkpoint can then be saved).  Of several ranks any may
+  /// say so: all stop after the same step.
   std::function<bool()> stop;
+  /// Called after every step, its report included: what save() writes then goes on to the same bits.
+  std::function<void()> between;
 };
 
 class Trainer {
@@ -99,6 +103,11 @@ class Trainer {
       : Trainer(checkpoint, TrainingData(texts)) {}
   ~Trainer();
 
+  /// From now on every step's batch, and every evaluation, is parted among these ranks, which outlive the
+  /// trainer and all do as this one does; to rounding the numbers are those of one process.  What is saved
+  /// does not depend on how many there are.  Throws Error{work} on all ranks where one of them has another
+  /// recipe, other data, other parameters, or computes by other instructions.
+  void share_with(Ranks&);
   /// Until the recipe's last step, or `stop`, or no patience is left.  Returns the reports so far.  A run
   /// that has not begun reports its state first, as epoch 0.  Throws Error{work} naming the first stage that
   /// was not finite when a loss or a gradient is no number; the step is then not taken, and keep_best() has
@@ -129,6 +138,8 @@ class Trainer {
   /// done.
   void set_steps(int64_t steps);
   int64_t steps_done() const;
+  /// Whether `stop` ended the last run(), on whichever rank.
+  bool stopped() const;
   /// Whether the run ended because a number of it was not finite.
   bool not_finite() const;
   /// The reports so far, those before a resume included.

@@ -48,6 +48,7 @@ AttentionCall::AttentionCall(const GroupInfo& group, Inputs in, const RunContext
     args.slopes = slopes.data();
   }
   args.dropout = o.real("dropout");
+  args.first_batch = context.before(args.shape.batch);  // channels of a series are rows, too
   args.seed = context.seed;
   args.stream = static_cast<uint32_t>(o.integer("stream"));
   args.step = static_cast<uint32_t>(context.step);

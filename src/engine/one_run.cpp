@@ -28,8 +28,17 @@ RunResult OneRun::run() {
       run_group(step);
     else
       run_one(step);
+    announce(step.outputs);
   }
+  for (const auto& [value, view] : request_.into) announce({value});  // inputs, the inside of a group
   return std::move(result_);
+}
+
+void OneRun::announce(const std::vector<int>& values) {
+  if (!options_.ready) return;
+  for (int value : values)
+    if (request_.into.count(value) && announced_.insert(value).second)
+      options_.ready(graph_.value(value).name);
 }
 
 View OneRun::place(int value) const {

@@ -66,6 +66,8 @@ class OneRun {
   double work_of(const Plan::Step& step) const;
   bool edit(int value, const View& view);
   void look(int value, const ConstView& view, const ConstView& masked_scores);
+  // Says that these are in the caller's memory.
+  void announce(const std::vector<int>& values);
   // Inside a group that runs fused?
   bool hidden(int value) const { return !plan_.places[static_cast<size_t>(value)].used; }
 
@@ -102,6 +104,7 @@ class OneRun {
   std::map<int, Tensor> gathered_;  // rows of values of which more are computed than a sliced step reads
   // Stored matrices, and rooms of fewer bits, that something reads as tensors.
   mutable std::map<int, Tensor> expanded_;
+  std::set<int> announced_;  // of request_.into
   RunResult result_;
 };
 

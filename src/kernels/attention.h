@@ -83,13 +83,14 @@ struct AttentionArgs {
     return (batch * shape.heads + head) * shape.queries + query;
   }
   int64_t cell(int64_t batch, int64_t head, int64_t query, int64_t key) const {
-    const int64_t keys = within.queries > 0 ? within.keys : shape.keys;
-    return row(batch, head, query) * keys + within.first_key + key;
+    if (within.queries > 0) return row(batch, head, query) * within.keys + within.first_key + key;
+    return row(first_batch + batch, head, query) * shape.keys + key;
   }
 
   // Dropout of the weights: kept where uniform(seed, stream, step, ((b H + h) T + t) S + s) >= dropout
-  // (core/random.h), and then divided by 1 - dropout.
+  // (core/random.h), and then divided by 1 - dropout; b counts from first_batch.
   double dropout = 0;
+  int64_t first_batch = 0;
   uint64_t seed = 0;
   uint32_t stream = 0, step = 0;
 

@@ -14,7 +14,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
 
-// `begin` is a multiple of four.
 void dropout(const Dropout& d, int64_t begin, int64_t end) {
   constexpr int64_t batch = 4 * k_random_blocks;
   const RandomStream stream = {d.seed, d.stream, d.step};
@@ -23,7 +22,7 @@ void dropout(const Dropout& d, int64_t begin, int64_t end) {
   const Vec sign = set(-0.f);
   for (int64_t i = begin; i < end; i += batch) {
     const int64_t count = std::min(batch, end - i);
-    random_mask(stream, static_cast<uint64_t>(i), batch, least, d.factor, mask);
+    random_mask(stream, static_cast<uint64_t>(d.first + i), batch, least, d.factor, mask);
     for (int64_t j = 0; j < count; j += k_lanes) {
       const Vec x = load(d.x + i + j, count - j), kept = hn::Load(k_f32, mask + j);
       const auto drops = hn::Eq(kept, hn::Zero(k_f32));  // a factor is at least 1

@@ -6,11 +6,12 @@
 
 namespace limpid::kernels {
 
-/// y[i] = factor x[i] where uniform(seed, stream, step, i) >= rate (limpid/random.h), else 0 with x's sign. A
+/// y[i] = factor x[i] where uniform(seed, stream, step, first + i) >= rate (limpid/random.h), else 0 with x's sign. A
 /// kernel (kernel.h).  y may be x.
 struct Dropout {
   const float* x = nullptr;
   float* y = nullptr;
+  int64_t first = 0;  // numbers of the stream that stand before x
   int64_t count = 0;
   double rate = 0;
   float factor = 1;

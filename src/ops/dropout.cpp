@@ -25,15 +25,17 @@ class DropoutBase : public Operation {
   void run(Inputs in, Outputs out, const RunContext& context) const override {
     on_real(out[0], [&]<class R>() {
       const R factor = static_cast<R>(1 / (1 - rate_));
-      const int64_t count = in[0].shape().count();
+      const int64_t count = in[0].shape().count(), before = context.numbers_before(in[0].shape());
       const R* x = in[0].data<R>();
       R* y = out[0].data<R>();
-      for (int64_t i = 0; i < count; ++i) y[i] = kept(context, i) ? x[i] * factor : std::copysign(R(0), x[i]);
+      for (int64_t i = 0; i < count; ++i)
+        y[i] = kept(context, before + i) ? x[i] * factor : std::copysign(R(0), x[i]);
     });
   }
 
   Expr explain(Inputs in, const Cell& out, const RunContext& context) const override {
-    if (!kept(context, flatten(in[0].shape(), out.index))) return Expr(0);
+    const int64_t before = context.numbers_before(in[0].shape());
+    if (!kept(context, before + flatten(in[0].shape(), out.index))) return Expr(0);
     return cell(in, 0, out.index) * (Expr(1) / Expr(1 - rate_));
   }
 

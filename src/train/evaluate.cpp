@@ -59,17 +59,18 @@ Trainer::Evaluation Evaluator::batch(const std::map<std::string, Tensor>& parame
 }
 
 Trainer::Evaluation Evaluator::part(const std::map<std::string, Tensor>& parameters, const TaskData& data,
-                                    Part part, const TaskEvaluationOptions& options) const {
+                                    Part part, const TaskEvaluationOptions& options, Ranks& ranks) const {
   Score score(graph_);
   const int64_t batches = data.evaluation_batches(part);
   int64_t full = 0;  // examples of the first batch
-  for (int64_t i = 0; i < batches; ++i) {
+  for (int64_t i = ranks.rank(); i < batches; i += ranks.size()) {
     if (options.progress) options.progress(static_cast<double>(i) / static_cast<double>(batches), "");
     Batch batch = data.evaluation_batch(part, i);
     full = std::max(full, batch.examples);
     if (options.drop_last && batch.examples < full) break;
     add(parameters, std::move(batch), score);
   }
+  score.sum_over(ranks);
   Trainer::Evaluation e = score.result();
   if (part == Part::held_out) e.characters = data.evaluation_characters();
   return e;
@@ -92,7 +93,8 @@ TaskEvaluation evaluate_task(const Model& model, const Recipe& given, const Trai
   TaskEvaluation out;
   out.part = part == Part::test ? "test" : "held out";
   out.classes = model.tasks().classes;
-  out.seen = Evaluator(recipe.network).part(model.parameters(), *task.data, part, options);
+  Ranks one;
+  out.seen = Evaluator(recipe.network).part(model.parameters(), *task.data, part, options, one);
   if (const SeriesWindows* series = task.data->series())
     out.baselines = baselines(*series, part == Part::test ? series->test : series->held_out);
   if (recipe.task == Task::translation) {

@@ -17,9 +17,9 @@ class Evaluator {
   const Graph& graph() const { return graph_; }
   const Engine& engine() const { return engine_; }
   Trainer::Evaluation batch(const std::map<std::string, Tensor>& parameters, Batch) const;
-  /// Over a part of the data.  `options`: of evaluate_task.
+  /// Over a part of the data, of which each rank measures its batches.  `options`: of evaluate_task.
   Trainer::Evaluation part(const std::map<std::string, Tensor>& parameters, const TaskData&, Part,
-                           const TaskEvaluationOptions& options = {}) const;
+                           const TaskEvaluationOptions& options, Ranks&) const;
 
  private:
   void add(const std::map<std::string, Tensor>& parameters, Batch, Score&) const;

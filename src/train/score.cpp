@@ -74,6 +74,22 @@ void Score::add_numbers(const Batch& batch, const RunResult& result) {
   counted_ += targets.count();
 }
 
+void Score::sum_over(Ranks& ranks) {
+  if (ranks.alone()) return;
+  int64_t* const counts[] = {&counted_, &right_, &examples_, &whole_};
+  double* const sums[] = {&loss_, &squares_, &distances_};
+  std::vector<double> all;  // counts are exact in it
+  for (const int64_t* count : counts) all.push_back(static_cast<double>(*count));
+  for (const double* sum : sums) all.push_back(*sum);
+  all.insert(all.end(), confusion_.begin(), confusion_.end());
+  ranks.begin_sum(all.data(), static_cast<int64_t>(all.size()));
+  ranks.wait();
+  const double* next = all.data();
+  for (int64_t* count : counts) *count = static_cast<int64_t>(*next++);
+  for (double* sum : sums) *sum = *next++;
+  for (int64_t& cell : confusion_) cell = static_cast<int64_t>(*next++);
+}
+
 Trainer::Evaluation Score::result() const {
   Trainer::Evaluation e;
   const auto count = static_cast<double>(std::max<int64_t>(1, counted_));

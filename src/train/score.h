@@ -14,6 +14,8 @@ class Score {
   /// The values that a run must keep.
   const std::vector<std::string>& keeps() const { return keeps_; }
   void add(const Batch&, const RunResult&);
+  /// What all ranks have measured.
+  void sum_over(Ranks&);
   Trainer::Evaluation result() const;
 
  private:

@@ -4,11 +4,14 @@
 #include <limits>
 
 #include "core/json.h"
+#include "kernels/isa.h"
 #include "limpid/files.h"
+#include "limpid/ranks.h"
 #include "limpid/train.h"
 #include "train/evaluate.h"
 #include "train/head_kinds.h"
 #include "train/optimizer.h"
+#include "train/share.h"
 #include "train/start.h"
 #include "train/task_data.h"
 #include "train/update.h"
@@ -36,12 +39,18 @@ void draw_closer(Parameters& into, const Parameters& from, double share) {
   }
 }
 
+void add_scaled(Tensor& into, const Tensor& from, float factor) {
+  const float* x = from.data<float>();
+  float* y = into.data<float>();
+  for (int64_t i = 0; i < into.count(); ++i) y[i] += x[i] * factor;
+}
+
 void add_scaled(Parameters& into, const Parameters& from, float factor) {
-  for (auto& [name, tensor] : into) {
-    const float* x = from.at(name).data<float>();
-    float* y = tensor.data<float>();
-    for (int64_t i = 0; i < tensor.count(); ++i) y[i] += x[i] * factor;
-  }
+  for (auto& [name, tensor] : into) add_scaled(tensor, from.at(name), factor);
+}
+
+void set_zero(Parameters& tensors) {
+  for (auto& [name, tensor] : tensors) std::fill_n(tensor.data<float>(), tensor.count(), 0.0f);
 }
 
 Parameters zeros_like(const Parameters& parameters) {
@@ -62,13 +71,10 @@ struct LIMPID_LOCAL Trainer::Impl {
     from_model = base != nullptr;
     if (base) take_parameters(*base, model);
     update = std::make_unique<Update>(recipe, model.graph(), model.parameters());
-    packed = recipe.pack && data->packs() && packs(recipe.network);
-    build(graph, recipe.network, packed ? Purpose::train_packed : Purpose::train);
-    differentiate(graph, graph.handle(graph.require("loss")));
+    build_graph(recipe.pack && data->packs() && packs(recipe.network));
     for (const std::string& name : update->learned())
       gradients[name] = Tensor(DType::f32, model.parameters().at(name).shape());
     if (recipe.accumulate > 1) summed = gradients;
-    engine = std::make_unique<Engine>(graph);
     best_parameters = model.parameters();
     if (recipe.average > 0) averaged = model.parameters();
     model.set_tasks(tasks_with(data->tasks(), base));
@@ -98,6 +104,12 @@ struct LIMPID_LOCAL Trainer::Impl {
   bool from_model = false;
   bool packed = false;  // are texts one behind another in a batch?
 
+  Ranks one;  // where nobody shares the work
+  Ranks* ranks = &one;
+  std::unique_ptr<GradientSums> sums;  // where somebody does
+  std::function<bool()> asks_to_stop;
+  bool stopping = false;  // what some rank asked for
+
   int64_t steps_per_epoch() const {
     return recipe.epoch > 0 ? recipe.epoch : std::max<int64_t>(1, data->steps_per_pass() / recipe.accumulate);
   }
@@ -107,10 +119,18 @@ struct LIMPID_LOCAL Trainer::Impl {
     return recipe.average > 0 ? averaged : std::as_const(model).parameters();
   }
   void look(const std::function<void(const Model&)>& at);
+  void build_graph(bool texts_in_one_row);
   double step();
   double run_batch(int64_t number);
   Batch batch(int64_t number) const { return data->batch(number, packed); }
-  Evaluation evaluate(Part part = Part::held_out) const { return evaluator.part(judged(), *data, part); }
+  double run_batches();
+  void share_with(Ranks& with);
+  void require_together();
+  double run_share(int64_t number, bool last);
+  double run_shares();
+  Evaluation evaluate(Part part = Part::held_out) const {
+    return evaluator.part(judged(), *data, part, {}, *ranks);
+  }
   Evaluation measure(Batch batch) const { return evaluator.batch(judged(), std::move(batch)); }
   bool out_of_patience() const;
   void require_finite(const Evaluation& seen);
@@ -123,6 +143,15 @@ struct LIMPID_LOCAL Trainer::Impl {
   }
   [[noreturn]] void fail_not_finite(const std::string& what, Batch batch, const Graph&, const Engine&);
 };
+
+void Trainer::Impl::build_graph(bool texts_in_one_row) {
+  packed = texts_in_one_row;
+  engine.reset();
+  graph = Graph(operations());
+  build(graph, recipe.network, packed ? Purpose::train_packed : Purpose::train);
+  differentiate(graph, graph.handle(graph.require("loss")));
+  engine = std::make_unique<Engine>(graph);
+}
 
 // Runs the step once more, looking at every stage: the first that holds something that is no finite number is
 // where it began.
@@ -164,16 +193,22 @@ double Trainer::Impl::run_batch(int64_t number) {
   return loss;
 }
 
-double Trainer::Impl::step() {
+// The loss and the gradients of a step.
+double Trainer::Impl::run_batches() {
   double loss = 0;
   const int64_t batches = recipe.accumulate;
   for (int64_t i = 0; i < batches; ++i) {
     loss += run_batch(done * batches + i) / static_cast<double>(batches);
     if (batches == 1) break;
-    if (i == 0)
-      for (auto& [name, tensor] : summed) std::fill_n(tensor.data<float>(), tensor.count(), 0.0f);
+    if (i == 0) set_zero(summed);
     add_scaled(summed, gradients, 1 / static_cast<float>(batches));
   }
+  return loss;
+}
+
+double Trainer::Impl::step() {
+  const int64_t batches = recipe.accumulate;
+  const double loss = ranks->alone() ? run_batches() : run_shares();
   Parameters& all = batches > 1 ? summed : gradients;
   if (!std::isfinite(update->step(model.parameters(), all, learning_rate(schedule_of(recipe), done))))
     fail_not_finite("the gradient is not finite", batch(done * batches));
@@ -184,6 +219,76 @@ double Trainer::Impl::step() {
                 std::max(1 - recipe.average, 9.0 / (10.0 + static_cast<double>(done))));
   ++epoch_steps;
   epoch_loss += loss;
+  return loss;
+}
+
+// ---- several ranks -----------------------------------------------------------------------------------
+
+void Trainer::Impl::share_with(Ranks& with) {
+  ranks = &with;
+  if (with.alone()) return;
+  if (packed) build_graph(false);  // a rank's part of a batch is rows of it
+  const std::string isa = kernels::isa_name();
+  require_same(with, digest_of({isa}),
+               join("train: the ranks compute by different instructions (rank 0: ", isa,
+                    "), and would come to different bits; set LIMPID_ISA to the same for all"));
+  require_same(with, digest_of({to_json(recipe)}, data->digest()),
+               "train: the ranks do not learn from the same recipe and data");
+  require_together();
+  sums = std::make_unique<GradientSums>(with, in_order_of_gradients(graph, update->learned()), gradients);
+}
+
+// Every rank takes every step with the same bits; one that computed something else would spoil all.
+void Trainer::Impl::require_together() {
+  if (ranks->alone()) return;
+  const auto steps = static_cast<uint64_t>(done);
+  require_same(*ranks, digest_of(&steps, sizeof steps, digest_of(model.parameters())),
+               join("train: the ranks do not have the same parameters after step ", done));
+}
+
+// Forward and backward of this rank's part of a batch, of which the gradients go to the sums of the step:
+// those of its last batch as soon as each of them is complete.  Returns this part's part of the loss.
+double Trainer::Impl::run_share(int64_t number, bool last) {
+  Share share = share_of(batch(number), ranks->rank(), ranks->size());
+  epoch_tokens += share.batch.positions;
+  const bool several = recipe.accumulate > 1;
+  const double part = share.weight / static_cast<double>(recipe.accumulate);
+  double loss = 0;
+  const auto add = [&](const std::string& name) {
+    Tensor& gradient = gradients.at(name);
+    if (!several) return sums->add(name, gradient, part);
+    if (part > 0) add_scaled(summed.at(name), gradient, static_cast<float>(part));
+    if (last) sums->add(name, summed.at(name), 1);
+  };
+  if (part > 0) {
+    RunOptions options;
+    options.context = {recipe.seed, static_cast<uint64_t>(number)};
+    options.context.first_row = share.first_row;
+    options.context.rows = share.batch.examples;
+    options.keep = {"loss"};
+    for (auto& [name, tensor] : gradients) options.into[name + ".grad"] = tensor.view();
+    options.ready = [&](const std::string& name) { add(name.substr(0, name.size() - 5)); };  // .grad
+    loss = engine->run(bindings(graph, model.parameters(), share.batch), options)["loss"].at({}) * part;
+  } else if (several) {
+    for (const auto& [name, tensor] : gradients) add(name);
+  }
+  return loss;
+}
+
+// The loss and the gradients of a step, of all ranks together, and whether one of them was asked to stop.
+double Trainer::Impl::run_shares() {
+  double loss = 0;
+  const int64_t batches = recipe.accumulate;
+  if (batches > 1) set_zero(summed);
+  sums->begin();
+  for (int64_t i = 0; i < batches; ++i) loss += run_share(done * batches + i, i + 1 == batches);
+  const std::vector<double> told = sums->finish({loss, asks_to_stop && asks_to_stop() ? 1.0 : 0.0});
+  loss = told[0];
+  stopping = told[1] > 0;
+  if (!std::isfinite(loss))
+    fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"),
+                    batch(done * batches));
+  sums->take(batches > 1 ? summed : gradients);
   return loss;
 }
 
@@ -213,6 +318,7 @@ void Trainer::Impl::report_start() {
 }
 
 void Trainer::Impl::report(double epoch_seconds, double total_seconds) {
+  require_together();
   const Evaluation seen = evaluate();
   require_finite(seen);
   Epoch e;
@@ -264,11 +370,16 @@ Trainer::Trainer(const Recipe& recipe, const TrainingData& data, const Model* ba
 
 Trainer::~Trainer() = default;
 
+void Trainer::share_with(Ranks& ranks) { impl_->share_with(ranks); }
+
 const std::vector<Epoch>& Trainer::run(const TrainerCallbacks& callbacks) {
   Impl& t = *impl_;
   const Clock::time_point start = Clock::now();
   Clock::time_point epoch_start = start;
   const double earlier = t.earlier_seconds;
+  const int64_t first = t.done;
+  t.stopping = false;
+  t.asks_to_stop = callbacks.stop;
   if (t.done == 0 && t.history.empty()) {
     t.report_start();
     if (callbacks.on_epoch) callbacks.on_epoch(t.history.back());
@@ -276,6 +387,7 @@ const std::vector<Epoch>& Trainer::run(const TrainerCallbacks& callbacks) {
   }
   while (t.done < t.recipe.steps && !t.out_of_patience()) {
     const double loss = t.step();
+    if (t.done == first + 1) t.require_together();  // what differs at all differs after a step
     t.earlier_seconds = earlier + seconds_since(start);
     if (callbacks.on_step) callbacks.on_step(t.done, t.recipe.steps, loss);
     if (t.done % t.steps_per_epoch() == 0 || t.done == t.recipe.steps) {
@@ -283,7 +395,9 @@ const std::vector<Epoch>& Trainer::run(const TrainerCallbacks& callbacks) {
       if (callbacks.on_epoch) callbacks.on_epoch(t.history.back());
       epoch_start = Clock::now();
     }
-    if (callbacks.stop && callbacks.stop()) break;
+    if (callbacks.between) callbacks.between();
+    if (t.ranks->alone()) t.stopping = callbacks.stop && callbacks.stop();
+    if (t.stopping) break;
   }
   return t.history;
 }
@@ -306,6 +420,7 @@ void Trainer::set_steps(int64_t steps) {
 }
 int64_t Trainer::steps_done() const { return impl_->done; }
 void Trainer::look(const std::function<void(const Model&)>& at) { impl_->look(at); }
+bool Trainer::stopped() const { return impl_->stopping; }
 bool Trainer::not_finite() const { return impl_->not_finite; }
 const Recipe& Trainer::recipe() const { return impl_->recipe; }
 Model& Trainer::model() { return impl_->model; }
