@@ -254,6 +254,7 @@ struct HeadOptions {
   std::optional<AttentionOptions> pool_attention = {};
   FeedForwardOptions pool_feed_forward = {};
   double label_smoothing = 0;  // words, classes: so much of a target is shared by all, when training
+  double delta = 0;  // numbers: what is further off than this counts in proportion, when training; 0: squared
 };
 
 /// What reads the source of an encoder-decoder: stages and parameters stand under "encoder.".

@@ -66,6 +66,7 @@ Architecture without_dropout(Architecture a) {
     }
   };
   a.head.label_smoothing = 0;
+  a.head.delta = 0;
   still(a.stack);
   if (a.encoder) still(a.encoder->stack);
   if (a.images) still(a.images->stack);

@@ -410,6 +410,7 @@ const auto describe_head = [](auto& v, auto& c) {
   v.part("pool_attention", c.pool_attention, describe_attention);
   v.part("pool_feed_forward", c.pool_feed_forward, describe_feed_forward);
   v("label_smoothing", c.label_smoothing);
+  v("delta", c.delta);
 };
 
 const auto describe_image_tower = [](auto& v, auto& c) {

@@ -111,7 +111,7 @@ void head(const Scope& in, const HeadInputs& from, const HeadOptions& o, const A
     loss_of(in, y, {{Axis::B, k_symbolic}}, o.label_smoothing);
   else
     mean_squared_error(in / "loss", y,
-                       in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, o.outputs}}));
+                       in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, o.outputs}}), o.delta);
 }
 
 void forecast_head(const Scope& in, const SeriesRows& series, const HeadOptions& o,
@@ -131,7 +131,8 @@ void forecast_head(const Scope& in, const SeriesRows& series, const HeadOptions&
     mean_squared_error(
         in / "loss", y,
         in.graph->input("targets",
-                        {{Axis::B, k_symbolic}, {Axis::V, o.outputs}, {Axis::K, inputs.channels}}));
+                        {{Axis::B, k_symbolic}, {Axis::V, o.outputs}, {Axis::K, inputs.channels}}),
+        o.delta);
 }
 
 }  // namespace limpid
