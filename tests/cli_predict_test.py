@@ -86,6 +86,22 @@ class Texts(Case):
         self.ok("predict", path("packed.csv.gz"), *self.model, "-o", path("out.csv"))
         self.assertEqual(table(read("out.csv").decode())[0], ["text", "prediction", "probability"])
 
+    def test_a_table_of_any_name(self):
+        write("MESSAGES", "ham\train again\nspam\tsoup again\n")
+        [seen] = objects(self.ok("predict", write("one.txt", "rain again\n"), "--json", *self.model))
+        self.assertEqual((seen["text"], seen["file"]), ("rain again", path("one.txt")))
+        seen = objects(self.ok("predict", path("MESSAGES"), "--text-column", "1", "--json", *self.model))
+        self.assertEqual([(s["row"]["0"], s["prediction"]) for s in seen], [("ham", "weather"), ("spam", "food")])
+
+    def test_of_many_notes_the_first_are_shown(self):
+        write("long.csv", "text\n" + ("rain " * 40).strip() + "\n" + "".join(f"{'soup ' * (40 + i)}\n" for i in range(8)))
+        done = limpid("predict", path("long.csv"), "-o", path("out.csv"), *self.model)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        notes = done.stderr.splitlines()
+        self.assertEqual(len(notes), 6, done.stderr)
+        self.assertIn("was cut from 40 tokens", notes[0])
+        self.assertEqual(notes[5], "limpid: note: and 4 more")
+
     def test_a_column_that_is_called_like_ours(self):
         write("again.csv", "text,prediction\nrain again,was\n")
         self.ok("predict", path("again.csv"), *self.model, "-o", path("out.csv"))

@@ -264,5 +264,24 @@ class GoingOn(Case):
         self.ok("draw", "learning", path("parted"), "-o", path("kinds.svg"))
 
 
+    def test_a_translation_is_watched_with_what_is_written(self):
+        words, draw = {"ein": "one", "zwei": "two", "drei": "three"}, random.Random(2)
+        pairs = [draw.choices(list(words), k=draw.randint(1, 3)) for _ in range(60)]
+        write("train.de", "".join(" ".join(p) + "\n" for p in pairs))
+        write("train.en", "".join(" ".join(words[w] for w in p) + "\n" for p in pairs))
+        block = {"norm": {"kind": "layer"}, "attention": {"heads": 2, "width": 8, "out_width": 16}, "feed_forward": {"width": 32}}
+        inputs = {"width": 16, "positions": "learned", "context": 32}
+        decoder = {**block, "attention": {**block["attention"], "mask": "causal"}, "cross": block["attention"]}
+        net = {"network": "parts", "inputs": inputs, "stack": {"layers": 1, "blocks": [decoder], "final_norm": {"kind": "layer"}},
+               "head": {"kind": "next_word", "tied": True}, "encoder": {"inputs": inputs, "stack": {"layers": 1, "blocks": [block]}}}
+        self.ok("train", write("pairs.json", json.dumps({"task": "translation", "tokenizer": "bpe", "vocabulary": 270, "network": net, "steps": 20, "epoch": 10,
+                "context": 24, "batch": 8, "learning_rate": 1e-2, "warm_up": 2, "data": {"training": ["train.de", "train.en"]}, "watch": ["zwei drei"]})), "-o", path("parted"))
+        arrays = figure_files.Trace(path("parted/watched/20-0.safetensors")).arrays
+        self.assertEqual({"encoder.blocks.0.attn.pattern", "blocks.0.attn.pattern", "blocks.0.cross_attn.pattern"} - set(arrays), set())
+        self.assertEqual({h["attention"] for h in log("parted")[-1]["heads"]}, {"encoder.blocks.0.attn", "blocks.0.attn"})
+        for part, words in (("decoder", "What is written beside"), ("cross", "What is written beside"), ("encoder", "In &quot;zwei drei")):
+            self.assertIn(words, self.ok("draw", "learning", path("parted"), "--part", part, "--format", "svg", "-o", "-"))
+
+
 if __name__ == "__main__":
     sys.exit(run_cases(__name__))

@@ -189,6 +189,11 @@ void predict(const PredictCall& given, const Terminal& terminal) {
   }
   bar.reset();  // gone before the result stands there
   show_predictions(call, made, all, in.table, terminal);
+  constexpr size_t k_notes = 5;  // of a table of thousands many texts are cut
+  if (const size_t count = in.notes.size(); count > k_notes) {
+    in.notes.resize(k_notes);
+    in.notes.push_back(join("and ", count - k_notes, " more"));
+  }
   print_notes(in.notes);
 }
 

@@ -18,7 +18,10 @@ bool ends_with_any(const std::string& name, std::initializer_list<std::string_vi
   return std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return name.ends_with(end); });
 }
 
-bool is_table(const std::string& argument) {
+bool is_table(const PredictCall& call, const std::string& argument) {
+  std::error_code none;
+  const bool said = !call.text_column.empty() || call.header;  // a table of any name
+  if (said && fs::is_regular_file(argument, none)) return true;
   const std::string plain = argument.ends_with(".gz") ? argument.substr(0, argument.size() - 3) : argument;
   return ends_with_any(plain, {".csv", ".tsv", ".jsonl"});
 }
@@ -69,7 +72,7 @@ TextInputs text_inputs(const PredictCall& call) {
   TextInputs out;
   std::error_code none;
   for (const std::string& argument : call.arguments) {
-    if (is_table(argument)) {
+    if (is_table(call, argument)) {
       read_table(call, out);
       return out;
     }

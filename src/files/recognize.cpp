@@ -262,6 +262,8 @@ RecognizedFile recognize(const ByteSource& source) {
   if (start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5) return pickle_kind(start);
   if (start.size() > 262 && std::string_view(start).substr(257, 5) == "ustar")
     return {FileKind::archive, "a tar archive", "unpack it first: tar xf FILE"};
+  if (start.size() > 40 && start.substr(12, 40).find("brain.Event:") != start.npos)  // behind a record's head
+    return {FileKind::binary, "events of a training run", "tensorboard --logdir FOLDER shows them"};
   if (is_onnx(start)) return {FileKind::onnx, "an ONNX model", k_other_model};
   if (is_text(start, start.size() == source.size())) return text_kind(start);
   return {FileKind::binary, "a file of a kind that limpid does not know",

@@ -79,6 +79,17 @@ TEST(Recognize, ASafetensorsFileIsOneWhateverItsLengthSpells) {
   EXPECT_EQ(seen(std::string("\x1f\x8b\10\0\0\0\0\0{\"a\":", 13)).kind, FileKind::safetensors);
 }
 
+TEST(Recognize, EventsOfATrainingRun) {
+  const std::string head("\x18\0\0\0\0\0\0\0\xa3\x7f\x4b\x22", 12), time("\x09\0\0\0\0\0\0\xf8\x3f", 9);
+  const RecognizedFile events = seen(head + time +
+                                     "\x1a\x0d"
+                                     "brain.Event:2"
+                                     "\1\2\3\4\5\6\7");
+  EXPECT_EQ(events.kind, FileKind::binary);
+  EXPECT_TRUE(holds(events.what, {"events of a training run"}));
+  EXPECT_TRUE(holds(events.advice, {"tensorboard"}));
+}
+
 TEST(Recognize, ACharacterCutAtTheEndOfWhatIsReadIsText) {
   std::string text(4095, 'a');
   text += "\xc3\xb6 and on";

@@ -43,23 +43,29 @@ class LearningFigure {
     for (const LearningStep* step : chosen(steps, o.rows)) {
       rows_.push_back(step);
       maps_.emplace_back(step->trace);
-      if (maps_.back().rows() != maps_.front().rows())
+      // What an encoder-decoder writes beside the sentence is another text at each step.
+      if (step->trace.source_text.empty() && maps_.back().rows() != maps_.front().rows())
         fail_call("learning: step ", number_of_step(*step), " is of another sentence than step ",
                   number_of_step(*rows_.front()));
       maps_.back().require(o.layer, std::max(o.head, 0));
     }
     all_steps_ = steps.size();
+    const std::string& source = rows_[0]->trace.source_text;
+    written_ = !source.empty();
+    sentence_ = written_ ? quoted(source) : maps_[0].title();
     measure();
   }
 
   Scene make() {
-    scene_.title = join("How the heads of layer ", o_.layer, " learned to look: ", maps_[0].title());
+    scene_.title = join("How the heads of layer ", o_.layer, " learned to look: ", sentence_);
     scene_.texts.push_back(text_at(TextKind::title,
                                    join("How the heads of layer ", o_.layer, " learned to look"),
                                    {k_margin, k_margin + 12}, Anchor::start, Role::plain, k_title_size));
     double y = k_margin + 28;
-    y += add_paragraph(scene_, TextKind::note, "In " + maps_[0].title(), {k_margin, y}, words_width()) + 26;
-    if (named_) y += label_height_;
+    y += add_paragraph(scene_, TextKind::note, (written_ ? "What is written beside " : "In ") + sentence_,
+                       {k_margin, y}, words_width()) +
+         26;
+    if (names_columns()) y += label_height_;
     for (size_t r = 0; r < rows_.size(); ++r) {
       write_row(r, y);
       y += panel_ + k_kind;
@@ -79,10 +85,13 @@ class LearningFigure {
     first_ = o_.head < 0 ? 0 : o_.head;
     const double rows = static_cast<double>(rows_.size());
     const double by_height = std::min(k_largest_map, k_highest / rows - k_kind);
-    places_ = static_cast<double>(std::max(maps_[0].rows().size(), maps_[0].columns().size()));
     double longest = 0;
-    for (const auto* words : {&maps_[0].rows(), &maps_[0].columns()})
-      for (const std::string& word : *words) longest = std::max(longest, text_width(word, k_small_size));
+    for (const WeightMaps& maps : maps_) {
+      one_sentence_ = one_sentence_ && maps.columns() == maps_[0].columns();
+      places_ = std::max(places_, static_cast<double>(std::max(maps.rows().size(), maps.columns().size())));
+      for (const auto* words : {&maps.rows(), &maps.columns()})
+        for (const std::string& word : *words) longest = std::max(longest, text_width(word, k_small_size));
+    }
     label_height_ = std::min(longest, k_longest_place) + 8;
     const int64_t wanted = o_.head < 0 ? all : 1;
     const auto panel = [&](double left) {
@@ -90,7 +99,8 @@ class LearningFigure {
       return std::min(by_height, room / static_cast<double>(wanted) - k_beside);
     };
     panel_ = panel(k_said_width + label_height_);
-    named_ = panel_ / places_ >= k_least_named;
+    named_ = std::any_of(maps_.begin(), maps_.end(),
+                         [&](const WeightMaps& maps) { return has_room(maps.rows()); });
     left_ = k_margin + k_said_width + (named_ ? label_height_ : 0);
     if (!named_) panel_ = panel(k_said_width);
     panel_ = std::max(panel_, k_smallest_map);
@@ -99,6 +109,12 @@ class LearningFigure {
     heads_ = std::min(wanted, fit);
     left_out_ = wanted - heads_;
   }
+
+  // For a word beside each place of a map.
+  bool has_room(const std::vector<std::string>& words) const {
+    return panel_ / static_cast<double>(words.size()) >= k_least_named;
+  }
+  bool names_columns() const { return one_sentence_ && has_room(maps_[0].columns()); }
 
   double words_width() const {
     return std::max(left_ + static_cast<double>(heads_) * (panel_ + k_beside) - k_margin, 420.0);
@@ -123,7 +139,7 @@ class LearningFigure {
       scene_.texts.push_back(std::move(text));
       line += 18;
     }
-    if (named_) write_row_labels(y);
+    if (has_room(maps_[r].rows())) write_row_labels(r, y);
     for (int64_t h = first_; h < first_ + heads_; ++h) {
       const double x = left_ + static_cast<double>(h - first_) * (panel_ + k_beside);
       if (r == 0) write_head(h, x, y);
@@ -139,10 +155,10 @@ class LearningFigure {
   }
 
   void write_head(int64_t h, double x, double y) {
-    const double above = named_ ? label_height_ : 0;
+    const double above = names_columns() ? label_height_ : 0;
     scene_.texts.push_back(text_at(TextKind::index, panel_ < 52 ? std::to_string(h) : join("head ", h),
                                    {x + panel_ / 2, y - 8 - above}, Anchor::middle));
-    if (!named_) return;
+    if (!names_columns()) return;
     const std::vector<std::string>& words = maps_[0].columns();
     const double pitch = panel_ / static_cast<double>(words.size());
     for (size_t i = 0; i < words.size(); ++i) {
@@ -154,8 +170,8 @@ class LearningFigure {
     }
   }
 
-  void write_row_labels(double y) {
-    const std::vector<std::string>& words = maps_[0].rows();
+  void write_row_labels(size_t r, double y) {
+    const std::vector<std::string>& words = maps_[r].rows();
     const double pitch = panel_ / static_cast<double>(words.size());
     for (size_t i = 0; i < words.size(); ++i)
       scene_.texts.push_back(text_at(
@@ -210,6 +226,7 @@ class LearningFigure {
         "a row is a ",
         maps_[0].thing(), " that looks, a column one that is looked at, in the order of the sentence. ",
         scale.words);
+    if (written_) words += " The text is what the network wrote at that step.";
     if (kinds_) words += " Below a map: the kind of the head at that step, with its score, where it has one.";
     if (unsaid_) words += " Kinds that are wider than their map are left out.";
     if (rows_.size() < all_steps_)
@@ -230,6 +247,9 @@ class LearningFigure {
   std::vector<WeightMaps> maps_;
   size_t all_steps_ = 0;
   int64_t first_ = 0, heads_ = 0, left_out_ = 0;
+  std::string sentence_;
+  bool written_ = false;      // the text that looks is the network's own, another at each step
+  bool one_sentence_ = true;  // is looked at, at every step
   double panel_ = 0, left_ = 0, label_height_ = 0, places_ = 0;
   bool named_ = false, pooled_ = false, masked_ = false, kinds_ = false, unsaid_ = false;
   Scene scene_;
