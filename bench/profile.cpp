@@ -25,14 +25,28 @@ double product_operations(const std::string& kind, const std::vector<Shape>& in,
   return 0;
 }
 
+// Cells of texts one behind another, each with itself (or with its source).
+double cells_of_documents(const ConstView& queries, const ConstView& keys) {
+  std::map<int64_t, double> rows;
+  for (int64_t i = 0; i < queries.shape().count(); ++i) ++rows[queries.data<int64_t>()[i]];
+  double cells = 0;
+  for (int64_t i = 0; i < keys.shape().count(); ++i) cells += rows[keys.data<int64_t>()[i]];
+  return cells;
+}
+
 // q is [B,T,H,D], k [B,S,G,D], v [B,S,G,Dv].
-double attention_operations(const GroupInfo& group, const std::vector<Shape>& in) {
+double attention_operations(const GroupInfo& group, const std::vector<Shape>& in,
+                            const std::vector<ConstView>& inputs) {
   const int64_t t = in[0][1].size, s = in[1][1].size, window = group.options.integer("window");
   double seen = 0;
   for (int64_t row = 0; row < t; ++row) {
     const int64_t at = group.options.integer("first_query") + row;
     const int64_t end = group.options.flag("causal") ? std::min(s, at + 1) : s;
     seen += static_cast<double>(end - (window > 0 ? std::clamp<int64_t>(at - window + 1, 0, end) : 0));
+  }
+  if (group.options.flag("documents")) {
+    const size_t at = 3 + size_t{group.options.flag("lengths")};
+    seen = cells_of_documents(inputs[at], inputs[at + 1]) / (group.options.flag("causal") ? 2 : 1);
   }
   const double products = group.kind == "attention" ? 1 : 2;  // of each of the two
   return products * 2 * seen *
@@ -41,15 +55,17 @@ double attention_operations(const GroupInfo& group, const std::vector<Shape>& in
 
 }  // namespace
 
-StepProfile::StepProfile(const Recipe& recipe, std::map<std::string, Tensor> parameters, const Batch& batch)
+StepProfile::StepProfile(const Recipe& recipe, std::map<std::string, Tensor> parameters, const Batch& batch,
+                         bool packed)
     : recipe_(recipe),
       parameters_(std::move(parameters)),
       batch_(batch),
       graph_(std::make_unique<Graph>(limpid::operations())) {
-  build(*graph_, recipe_.network, Purpose::train);
+  build(*graph_, recipe_.network, packed ? Purpose::train_packed : Purpose::train);
   differentiate(*graph_, graph_->handle(graph_->require("loss")));
-  std::map<int, Shape> shapes = {{graph_->require("tokens"), batch_.inputs.at("tokens").shape()},
-                                 {graph_->require("targets"), batch_.inputs.at("targets").shape()}};
+  std::map<int, Shape> shapes;
+  for (const auto& [name, tensor] : batch_.inputs)
+    if (const int value = graph_->find(name); value >= 0) shapes[value] = tensor.shape();
   PlanRequest request;
   request.wanted.insert(graph_->require("loss"));
   for (const auto& [name, tensor] : parameters_) {
@@ -119,7 +135,7 @@ void StepProfile::run(const Plan::Step& step) {
       run_stage(*stage, in, out, context);
     std::string kind = fused ? group->kind : stage->operation->kind();
     const double operations =
-        fused ? attention_operations(*group, in_shapes) : product_operations(kind, in_shapes, out_shapes);
+        fused ? attention_operations(*group, in_shapes, in) : product_operations(kind, in_shapes, out_shapes);
     for (int next : step.finish) kind += " + " + graph_->stage(next).operation->kind();
     Part& part = parts_[kind];
     part.seconds += seconds_since(start);

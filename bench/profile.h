@@ -17,8 +17,10 @@ namespace limpid::bench {
 
 class StepProfile {
  public:
-  /// A step of this recipe (its vocabulary filled in) on batches of this shape, from these parameters.
-  StepProfile(const Recipe& recipe, std::map<std::string, Tensor> parameters, const Batch& batch);
+  /// A step of this recipe (its network filled in from the data) on batches of this shape, from these
+  /// parameters; `packed`: as Purpose::train_packed reads them.
+  StepProfile(const Recipe& recipe, std::map<std::string, Tensor> parameters, const Batch& batch,
+              bool packed = false);
 
   /// One step: forward, gradient, AdamW.  The same bits as the trainer's.  Returns the loss.
   double step();

@@ -29,7 +29,7 @@ TEST(StepProfile, TakesTheTrainersSteps) {
   const std::vector<std::string> texts = {small_text()};
   Trainer trainer(small_recipe(), texts);
   const PreparedTask task = prepare(trainer.recipe(), texts);
-  StepProfile profile(trainer.recipe(), trainer.model().parameters(), task.data->batch(0));
+  StepProfile profile(trainer.recipe(), trainer.model().parameters(), task.data->batch(0, false));
   EXPECT_EQ(profile.step(), trainer.step());
   for (const auto& [name, tensor] : trainer.model().parameters())
     EXPECT_EQ(std::memcmp(tensor.raw(), profile.parameters().at(name).raw(), tensor.bytes()), 0) << name;
@@ -43,7 +43,7 @@ TEST(StepProfile, CountsWhatTheNetworkAsksFor) {
   const std::vector<std::string> texts = {small_text()};
   Trainer trainer(small_recipe(), texts);
   const PreparedTask task = prepare(trainer.recipe(), texts);
-  StepProfile profile(trainer.recipe(), trainer.model().parameters(), task.data->batch(0));
+  StepProfile profile(trainer.recipe(), trainer.model().parameters(), task.data->batch(0, false));
   profile.step();
   const double weights = 2 * (16 * 16 + 2 * 16 * 8 + 16 * 16 + 2 * 16 * 64) + 16 * 256;
   const double cells = 2 * 3 * 4 * (16 * 17 / 2.0);

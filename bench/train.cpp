@@ -19,6 +19,7 @@ namespace limpid::bench {
 namespace {
 
 struct Call {
+  std::string data;
   std::vector<std::string> recipes = {"recipes/shakespeare_char.json", "recipes/builtin.json"};
   int steps = 8;
   std::string json;
@@ -36,28 +37,51 @@ double seconds_of(const Parts& parts) {
 
 struct Result {
   std::string recipe;
-  int64_t parameters = 0, vocabulary = 0, batch = 0, context = 0;
+  int64_t parameters = 0, batch = 0, positions = 0;  // examples or windows; tokens or patches of the batch
+  bool packed = false;
+  // Where it packs, seconds of the same examples side by side, watched as the packed step is, and of a token
+  // of batches that were sorted by length first.
+  double padded_best = 0, padded_median = 0, watched_best = 0, watched_median = 0, sorted_token = 0;
   double operations = 0;                                        // a step
   double best = 0, median = 0, peak_best = 0, peak_median = 0;  // seconds a step, operations a second
   Parts parts;                                                  // of the fastest step
 
-  double tokens() const { return static_cast<double>(batch * context); }
+  double tokens() const { return static_cast<double>(positions); }
   double share_best() const { return operations / best / peak_best; }
   double share_median() const { return operations / median / peak_median; }
 };
 
 void show_progress(double share, double) { std::fprintf(stderr, "\r%3.0f%% ", 100 * share); }
 
-Result measure(const std::string& file, int steps) {
+// Of texts what is learned makes no difference, so that no data has to be there.
+TrainingData data_of(const Recipe& recipe, const std::string& folder) {
+  if (recipe.task == Task::next_word) return std::vector<std::string>{made_text(400000)};
+  if (recipe.task != Task::algorithm && folder.empty())
+    fail_call("the recipe of the task '", name(recipe.task), "' needs its data: --data FOLDER");
+  return read_training_data(recipe, folder);
+}
+
+Result measure(const std::string& file, const Call& call) {
+  const int steps = call.steps;
   Recipe recipe = recipe_from_json(read_file(file));
   if (recipe.examples != Examples::stream)
     fail_call(file, ": the recipe learns line by line, expected a stream");
-  const std::vector<std::string> texts = {made_text(400000)};
-  recipe.steps = steps + 10;  // the rate's schedule; nothing is evaluated
-  Trainer trainer(recipe, texts);
-  const Tokenizer& tokenizer = *trainer.model().tokenizer();
-  StepProfile profile(trainer.recipe(), trainer.model().parameters(),
-                      prepare(trainer.recipe(), texts).data->batch(0));
+  const TrainingData data = data_of(recipe, call.data);
+  recipe.steps = 100 * steps;  // the rate's schedule; nothing is evaluated
+  Trainer trainer(recipe, data);
+  recipe.pack = false;
+  Trainer sorted(recipe, data);
+  const std::shared_ptr<const Tokenizer> tokenizer(std::shared_ptr<const Tokenizer>(),
+                                                   trainer.model().tokenizer());
+  const PreparedTask task = prepare(trainer.recipe(), data, {tokenizer, trainer.model().tasks().writing});
+  const bool packed = trainer.recipe().pack && task.data->packs() && packs(task.recipe.network);
+  const Batch batch = task.data->batch(0, packed);
+  StepProfile profile(task.recipe, trainer.model().parameters(), batch, packed);
+  StepProfile padded(task.recipe, trainer.model().parameters(), task.data->batch(0, false));
+  Recipe by_length = task.recipe;
+  by_length.pack = false;
+  const PreparedTask sorted_task = prepare(by_length, data, {tokenizer, trainer.model().tasks().writing});
+  int64_t sorted_steps = 0, sorted_positions = 0;
 
   std::vector<Parts> seen;
   constexpr int64_t k_peak_steps = 1000000;
@@ -66,10 +90,18 @@ Result measure(const std::string& file, int steps) {
   const size_t step = rounds.add(timed(threads(), "", [&] { trainer.step(); }));
   const size_t ceiling = rounds.add(timed(
       threads(), "", [&] { parallel_for(threads(), [](int64_t, int) { multiply_adds(k_peak_steps); }); }));
-  rounds.add(timed(threads(), "", [&] {
+  const size_t watched = rounds.add(timed(threads(), "", [&] {
     profile.step();
     seen.push_back(profile.parts());
   }));
+  size_t beside = watched, by_order = watched;
+  if (packed) {
+    beside = rounds.add(timed(threads(), "", [&] { padded.step(); }));
+    by_order = rounds.add(timed(threads(), "", [&] {
+      sorted_positions += sorted_task.data->batch(sorted_steps++, false).positions;
+      sorted.step();
+    }));
+  }
   Rounds::Options options;
   options.rounds = steps;
   if (isatty(2)) options.progress = show_progress;
@@ -78,9 +110,16 @@ Result measure(const std::string& file, int steps) {
 
   Result r{file,
            trainer.model().parameter_count(),
-           tokenizer.vocabulary(),
-           recipe.batch,
-           recipe.context,
+           batch.examples,
+           batch.positions,
+           packed,
+           rounds.best(beside),
+           rounds.median(beside),
+           rounds.best(watched),
+           rounds.median(watched),
+           packed ? rounds.median(by_order) * static_cast<double>(sorted_steps) /
+                        static_cast<double>(sorted_positions)
+                  : 0,
            profile.operations()};
   r.best = rounds.best(step), r.median = rounds.median(step);
   r.peak_best = peak / rounds.best(ceiling), r.peak_median = peak / rounds.median(ceiling);
@@ -101,15 +140,21 @@ std::vector<std::pair<std::string, StepProfile::Part>> slowest_first(const Resul
 }
 
 void print(const Result& r) {
-  std::printf("\n%s: %s parameters, %s tokens, batch %s x %s\n", r.recipe.c_str(),
-              grouped(r.parameters).c_str(), grouped(r.vocabulary).c_str(), grouped(r.batch).c_str(),
-              grouped(r.context).c_str());
+  std::printf("\n%s: %s parameters, %s examples of %s tokens or patches in all\n", r.recipe.c_str(),
+              grouped(r.parameters).c_str(), grouped(r.batch).c_str(), grouped(r.positions).c_str());
   std::printf("  a step %s ms (%s), %s tokens/s (%s), %s GFLOP/s, %s of the peak (%s)\n\n",
               fixed(1e3 * r.best, 1).c_str(), fixed(1e3 * r.median, 1).c_str(),
               grouped(static_cast<int64_t>(r.tokens() / r.best)).c_str(),
               grouped(static_cast<int64_t>(r.tokens() / r.median)).c_str(),
               fixed(r.operations / r.best / 1e9, 1).c_str(), percent(r.share_best()).c_str(),
               percent(r.share_median()).c_str());
+  if (r.packed)
+    std::printf(
+        "  the same texts side by side, padded to the longest: %s times as long (%s); in batches sorted by\n"
+        "  length, a token: %s times as long\n\n",
+        fixed(r.padded_best / r.watched_best, 2).c_str(),
+        fixed(r.padded_median / r.watched_median, 2).c_str(),
+        fixed(r.sorted_token / (r.median / r.tokens()), 2).c_str());
   Table table;
   table.add({"  where the time goes", "ms", "share", "calls", "of the peak", ""});
   const double sum = seconds_of(r.parts);
@@ -132,9 +177,14 @@ nlohmann::ordered_json json_of(const Result& r) {
                      {"plain", part.plain}});
   return {{"recipe", r.recipe},
           {"parameters", r.parameters},
-          {"vocabulary", r.vocabulary},
-          {"batch", r.batch},
-          {"context", r.context},
+          {"examples", r.batch},
+          {"positions", r.positions},
+          {"packed", r.packed},
+          {"padded_seconds_best", r.padded_best},
+          {"padded_seconds_median", r.padded_median},
+          {"watched_seconds_best", r.watched_best},
+          {"watched_seconds_median", r.watched_median},
+          {"sorted_seconds_a_token", r.sorted_token},
           {"operations", r.operations},
           {"seconds_best", r.best},
           {"seconds_median", r.median},
@@ -153,7 +203,7 @@ void run(const Call& call) {
               call.steps);
   auto list = nlohmann::ordered_json::array();
   for (const std::string& recipe : call.recipes) {
-    const Result result = measure(recipe, call.steps);
+    const Result result = measure(recipe, call);
     print(result);
     list.push_back(json_of(result));
   }
@@ -173,6 +223,7 @@ int main(int argc, char** argv) {
   limpid::bench::Call call;
   CLI::App app("How fast recipes train, and where the time of a step goes.", "bench_train");
   app.add_option("--recipe", call.recipes, "the recipes")->capture_default_str();
+  app.add_option("--data", call.data, "the folder of the data, for tasks other than the next word");
   app.add_option("--steps", call.steps, "how many steps of each are timed")->capture_default_str();
   app.add_option("--json", call.json, "also write the result to this file");
   try {

@@ -108,10 +108,17 @@ struct AttentionOptions {
   std::string each = "word";  // what a row of x is, for the captions: "word", "vector"
 };
 
+/// Which rows of memory are there to be seen, beside what AttentionOptions say.
+struct VisibleRows {
+  Stage lengths = {};  // [B] i64, or none: rows from lengths[b] on are padding
+  // [B,T] of x and [B,S] of memory, i64, or none: a row sees those of its own number.
+  Stage documents = {}, memory_documents = {};
+};
+
 /// The paper's figure 2 (Vaswani 2017): x [B,T,C] asks, memory [B,S,C] answers (the same stage for
 /// self-attention) -> [B,T,out_width].  Stages in/q, /k, /v, /raw_scores, ..., /pattern, /z and
-/// in.beside("attn_out").  `lengths` [B] i64, or none: rows of memory from lengths[b] on are padding.
-Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions&, Stage lengths = {});
+/// in.beside("attn_out").
+Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions&, const VisibleRows& = {});
 
 // ---- the parts -----------------------------------------------------------------------------------
 

@@ -82,6 +82,9 @@ bool reads_source(const NetworkConfig&);
 /// How many layers, and how many heads the first has.
 int64_t layers_of(const NetworkConfig&);
 int64_t heads_of(const NetworkConfig&);
+/// Can it be built for texts one behind another (Purpose::train_packed)?  Not where a part of it reads what
+/// stands beside a token, whichever text that belongs to, nor a network of images or series.
+bool packs(const NetworkConfig&);
 /// Does every place predict the token after it, seeing none of those to come?
 bool predicts_next_token(const NetworkConfig&);
 
@@ -97,6 +100,12 @@ enum class Purpose {
   // (of its own length) and "source_lengths" [B].
   predict,
   train,  // also input "targets", output "loss"; with dropout
+  // As train, for texts that stand one behind another in one row, so that nothing is computed for padding:
+  // "tokens" [1,T], "documents" [1,T] (i64, rising: the number of the text that a token belongs to; no text
+  // sees another), "places" [1,T] (where in its text a token stands) where positions are added to the tokens,
+  // "lengths" [B] of the texts where a row stands for a text, "targets" of the tokens [1,T] or the texts [B];
+  // with an encoder "source", "source_documents" and "encoder.places" [1,S].  See packs().
+  train_packed,
   // As predict, for tokens that stand behind those of runs before: keys and values stay in inputs
   // "blocks.N.attn.k_room" and "v_room" [B,S,G,D] (append), and RunContext::first_position says how many
   // tokens came before.  Causal architectures alone.  Of an encoder-decoder this is the decoder, which takes

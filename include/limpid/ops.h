@@ -39,8 +39,8 @@ struct SinusoidalOptions {
   int64_t first = 0;          // the position of the first row (M2M-100: 2)
 };
 /// sin and cos of the position at falling frequencies (Vaswani 2017, 3.5): x [B,T,C] (for its sizes) ->
-/// [B,T,C].  Throws Error{call} for halves of an odd C.
-Stage sinusoidal_positions(const Scope& in, Stage x, const SinusoidalOptions& = {});
+/// [B,T,C].  `places` [B,T] i64: of each row; none: 0, 1, 2, ...  Throws Error{call} for halves of an odd C.
+Stage sinusoidal_positions(const Scope& in, Stage x, const SinusoidalOptions& = {}, Stage places = {});
 
 enum class Pairing { halves, interleaved };  // rotary pairs: (i, i + D/2) or (2i, 2i + 1)
 
@@ -212,8 +212,9 @@ struct MaskOptions {
   std::optional<int64_t> window_after = {};
 };
 struct MaskInputs {
-  Stage lengths;  // [B] i64: keys from lengths[b] on are padding
-  Stage allowed;  // boolean [T,S] or [B,T,S] or [B,H,T,S]: true may attend
+  Stage lengths;                   // [B] i64: keys from lengths[b] on are padding
+  Stage documents, key_documents;  // [B,T], [B,S] i64: a query sees the keys of its number; both, or neither
+  Stage allowed;                   // boolean [T,S] or [B,T,S] or [B,H,T,S]: true may attend
 };
 /// Masked scores become -inf: scores [B,H,T,S] -> [B,H,T,S].
 Stage mask(const Scope& in, Stage scores, const MaskOptions&, const MaskInputs& = {});
@@ -300,6 +301,9 @@ Stage dropout(const Scope& in, Stage x, double rate);
 enum class Pool { first, mean, last, rest, first_and_rest };
 /// One row a sequence: x [B,T,C], lengths [B] i64 or none -> [B,C], of first_and_rest [B,2C].
 Stage pool(const Scope& in, Stage x, Pool, Stage lengths = {});
+/// The same of documents that stand one behind another: x [1,T,C], lengths [B] i64, which add up to T at most
+/// -> [B,C].
+Stage pool_documents(const Scope& in, Stage x, Pool, Stage lengths);
 /// weights [B,T,R] (a softmax over T), x [B,T,C] -> [B,R,C]: R weighted sums (Lin 2017, the self-attentive
 /// sentence embedding).
 Stage attention_pool(const Scope& in, Stage weights, Stage x);

@@ -93,8 +93,11 @@ struct Recipe {
   int64_t steps = 1000;
   int64_t batch = 12;      // windows a step (stream), examples a step; lines are learned one at a time
   int64_t accumulate = 1;  // batches whose gradients are averaged for a step
-  int64_t context = 64;    // tokens a window; the most tokens that are read of a text
-  int64_t epoch = 0;       // steps between two reports; 0: one pass over the data
+  // Texts of different lengths (classes, translation) stand one behind another in a batch, so that nothing is
+  // computed for padding, where the network can read them so (packs()).
+  bool pack = true;
+  int64_t context = 64;  // tokens a window; the most tokens that are read of a text
+  int64_t epoch = 0;     // steps between two reports; 0: one pass over the data
   OptimizerKind optimizer = OptimizerKind::adamw;
   LoraOptions lora;  // with a model to begin from
   Decay schedule = Decay::cosine;

@@ -30,6 +30,10 @@ AttentionCall::AttentionCall(const GroupInfo& group, Inputs in, const RunContext
   if (!firsts.empty()) args.first_queries = firsts.data();
   size_t next = 3;
   if (o.flag("lengths")) set_lengths(in[next++]);
+  if (o.flag("documents")) {
+    args.query_documents = in[next++].data<int64_t>();
+    args.key_documents = in[next++].data<int64_t>();
+  }
   if (o.flag("relative_bias")) set_relative_bias(in[next++], o);
   if (o.flag("patch_bias")) set_patch_bias(in[next++], o);
   if (o.flag("bias")) {
@@ -44,7 +48,11 @@ AttentionCall::AttentionCall(const GroupInfo& group, Inputs in, const RunContext
     args.slopes = slopes.data();
   }
   args.dropout = o.real("dropout");
-  args.first_batch = context.before(args.shape.batch);  // channels of a series are rows, too
+  args.drawn.batch = context.before(args.shape.batch);  // channels of a series are rows, too
+  if (const RunContext::Part* of = args.shape.batch == 1 ? context.part_of(args.shape.queries) : nullptr)
+    args.drawn = {0, of->first, 0, of->whole, 0};
+  if (const RunContext::Part* of = args.shape.batch == 1 ? context.part_of(args.shape.keys) : nullptr)
+    args.drawn.key = of->first, args.drawn.keys = of->whole;
   args.seed = context.seed;
   args.stream = static_cast<uint32_t>(o.integer("stream"));
   args.step = static_cast<uint32_t>(context.step);
@@ -116,7 +124,8 @@ size_t learned_inputs(const GroupInfo& group) {
 }
 
 size_t extra_inputs(const GroupInfo& group) {
-  return size_t{group.options.flag("lengths")} + learned_inputs(group);
+  const Options& o = group.options;
+  return size_t{o.flag("lengths")} + 2 * size_t{o.flag("documents")} + learned_inputs(group);
 }
 
 }  // namespace limpid

@@ -4,6 +4,7 @@
 #include "engine/attention_call.h"
 #include "engine/fast.h"
 #include "kernels/attention.h"
+#include "kernels/attention_documents.h"
 #include "kernels/attention_window.h"
 #include "kernels/kernel.h"
 
@@ -38,7 +39,7 @@ void put_heads_side_by_side(AttentionCall* call) {
   kernels::AttentionShape& shape = a.shape;
   const bool heads_differ = a.bias || a.slopes || a.distances || a.allowed || a.sinks;
   const bool other_bounds =
-      a.window > 0 || a.window_after || a.key_lengths || a.query_documents || !a.first_query;
+      a.window > 0 || a.window_after || a.key_lengths || a.query_documents || a.first_keys || !a.first_query;
   if (shape.queries != 1 || shape.key_heads == 0 || shape.heads == shape.key_heads || heads_differ ||
       other_bounds || a.dropout > 0)
     return;
@@ -57,6 +58,20 @@ void put_heads_side_by_side(AttentionCall* call) {
   }
 }
 
+// What is watched is told of the whole row of documents, not of each: it is computed once more, beside what
+// the run keeps.
+void watch_documents(AttentionCall& call, GroupWatch* watch) {
+  const kernels::AttentionShape& s = call.args.shape;
+  std::vector<float> z(static_cast<size_t>(s.batch * s.queries * s.heads * s.value_width)),
+      lse(static_cast<size_t>(s.batch * s.heads * s.queries));
+  call.use_ranges();
+  call.args.z = z.data();
+  call.args.z_at = {s.queries * s.heads * s.value_width, s.heads * s.value_width, s.value_width};
+  call.args.lse = lse.data();
+  call.args.lse_rest = nullptr;
+  launch(kernels::AttentionForward(call.args, observation(watch)));
+}
+
 // q, k, v -> z, lse, lse_rest
 void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context, GroupWatch* watch) {
   AttentionCall call(group, in, context);
@@ -64,6 +79,12 @@ void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext&
   call.args.z_at = strides_of(out[0]);
   call.args.lse = out[1].data<float>();
   call.args.lse_rest = out[2].data<float>();
+  if (kernels::attends_by_document(call.args)) {
+    kernels::launch_forward_by_document(call.args);
+    if (watch) watch_documents(call, watch);
+    return;
+  }
+  call.use_ranges();
   // Largest weights and entropies of a head's one row lie as those of a row of the heads together; a map does
   // not.
   if (!watch || watch->map_keys == 0) put_heads_side_by_side(&call);
@@ -81,7 +102,7 @@ void add_up_rows(const std::vector<float>& ddistances, const std::vector<int64_t
   std::copy(sums.begin(), sums.end(), dtable.data<float>());
 }
 
-// q, k, v, (lengths), (table), (bias), (sinks), z, lse, lse_rest, dz
+// q, k, v, (lengths), (documents), (table), (bias), (sinks), z, lse, lse_rest, dz
 // -> dq, dk, dv, (dtable), (dbias), (dsinks)
 void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
                         GroupWatch*) {
@@ -100,6 +121,8 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const Ru
   g.dq_at = strides_of(out[0]);
   g.dk_at = strides_of(out[1]);
   g.dv_at = strides_of(out[2]);
+  if (kernels::attends_by_document(call.args)) return kernels::launch_backward_by_document(call.args, g);
+  call.use_ranges();
   const bool table = has_table(group);
   std::vector<float> ddistances(table ? call.distances.size() : 0);
   if (table) {
@@ -131,6 +154,7 @@ bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& c
                                    [&](const auto& named) { return named.first == stage; });
   if (found == std::end(k_stages) || group_kernel(group) != attention) return false;
   AttentionCall call(group, in, context);
+  call.use_ranges();
   call.args.lse = out[1].data<float>();
   call.args.lse_rest = out[2].data<float>();
   const kernels::AttentionShape& shape = call.args.shape;

@@ -8,12 +8,12 @@
 
 #include "core/threads.h"
 #include "engine/fast.h"
+#include "kernels/dropout.h"
 #include "kernels/elementwise.h"
 #include "kernels/kernel.h"
 #include "kernels/norm.h"
 #include "kernels/rows.h"
 #include "kernels/softmax.h"
-#include "limpid/random.h"
 
 namespace limpid {
 
@@ -59,29 +59,17 @@ void scale(const Operation& op, Inputs in, Outputs out, const RunContext&) {
   each(Function::scale, in, out, static_cast<float>(op.options().real("factor", 1)));
 }
 
-// As the operation draws: element i is kept where uniform(seed, stream, step, i) >= rate, four numbers a
-// block.
 void dropout(const Operation& op, Inputs in, Outputs out, const RunContext& context) {
-  constexpr int64_t k_task = 1 << 14;
   const double rate = op.options().real("rate");
-  const float factor = static_cast<float>(1 / (1 - rate));
-  const uint32_t stream = static_cast<uint32_t>(op.options().integer("stream")),
-                 step = static_cast<uint32_t>(context.step);
-  const float* x = read(in[0]);
-  float* y = written(out[0]);
-  // Places in the whole batch: those of the run begin at `first`, which need not be the start of a block.
-  const int64_t first = context.numbers_before(out[0].shape()), end = first + out[0].shape().count();
-  const int64_t blocks = first / 4;  // before the first one
-  parallel_for((end - 4 * blocks + k_task - 1) / k_task, [&](int64_t task, int) {
-    const int64_t from = 4 * blocks + task * k_task;
-    for (int64_t i = from; i < std::min(end, from + k_task); i += 4) {
-      const auto words = random_words(context.seed, stream, step, static_cast<uint64_t>(i / 4));
-      for (int64_t j = std::max(i, first); j < std::min(end, i + 4); ++j) {
-        const double u = words[static_cast<size_t>(j - i)] * 0x1p-32;
-        y[j - first] = u >= rate ? x[j - first] * factor : std::copysign(0.f, x[j - first]);
-      }
-    }
-  });
+  launch(kernels::Dropout{.x = read(in[0]),
+                          .y = written(out[0]),
+                          .count = out[0].shape().count(),
+                          .first = context.numbers_before(out[0].shape()),
+                          .rate = rate,
+                          .factor = static_cast<float>(1 / (1 - rate)),
+                          .seed = context.seed,
+                          .stream = static_cast<uint32_t>(op.options().integer("stream")),
+                          .step = static_cast<uint32_t>(context.step)});
 }
 
 // ---- rows ----------------------------------------------------------------------------------------

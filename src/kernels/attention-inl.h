@@ -27,8 +27,8 @@
 #include "kernels/attention_rows-inl.h"
 #include "kernels/math-inl.h"
 #include "kernels/pairs-inl.h"
+#include "kernels/philox-inl.h"
 #include "kernels/tile-inl.h"
-#include "limpid/random.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace limpid::kernels::HWY_NAMESPACE {
@@ -79,6 +79,11 @@ inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t 
     int64_t low = args.window > 0 ? position - args.window + 1 : 0;
     int64_t high = args.causal ? std::min(length, position + 1) : length;
     if (args.window_after) high = std::min(high, position + 1 + *args.window_after);
+    if (args.first_keys && i < block.count) {
+      const int64_t row = batch * shape.queries + first + i;
+      low = std::max(low, args.first_keys[row]);
+      high = std::min(high, args.end_keys[row]);
+    }
     low = std::clamp<int64_t>(low, 0, shape.keys);
     high = i < block.count ? std::max(low, high) : low;
     block.low[i] = static_cast<float>(low);
@@ -218,22 +223,18 @@ inline float added_cell(const QueryBlock& block, int64_t lane, int64_t s) {
 inline void dropout_block(const QueryBlock& block, int64_t s0, int64_t s1, float* HWY_RESTRICT rows,
                           float* HWY_RESTRICT to) {
   const AttentionArgs& args = *block.args;
-  const AttentionShape& shape = args.shape;
   const int64_t keys = s1 - s0;
   const float kept = static_cast<float>(1 / (1 - args.dropout));
-  const double rate = args.dropout;
+  const uint64_t least = least_word(args.dropout);
   for (int64_t i = 0; i < block.count; ++i) {
-    const int64_t batch = args.first_batch + block.batch;
-    const int64_t row = (batch * shape.heads + block.head) * shape.queries + block.first + i;
-    const auto first = static_cast<uint64_t>(row * shape.keys + s0),
-               end = first + static_cast<uint64_t>(keys);
-    float* out = rows + i * keys;
-    for (uint64_t quad = first / 4; quad * 4 < end; ++quad) {
-      const PhiloxCounter words = random_words(args.seed, args.stream, args.step, quad);
-      for (uint64_t w = std::max(first, quad * 4); w < std::min(end, quad * 4 + 4); ++w) {
-        out[w - first] = words[static_cast<size_t>(w % 4)] * 0x1p-32 >= rate ? kept : 0.f;
-      }
-    }
+    // What the row does not see is not drawn.
+    const int64_t low = std::clamp(static_cast<int64_t>(block.low[i]), s0, s1),
+                  high = std::clamp(static_cast<int64_t>(block.high[i]), low, s1);
+    std::fill_n(rows + i * keys, keys, 0.f);
+    float* out = rows + i * keys + low - s0;
+    const int64_t cell = args.cell(block.batch, block.head, block.first + i, low);
+    random_mask({args.seed, args.stream, args.step}, static_cast<uint64_t>(cell), high - low, least, kept,
+                out);
   }
   transpose(block.count, keys, rows, keys, to, block.pitch);
   for (int64_t s = 0; s < keys; ++s)

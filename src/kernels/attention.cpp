@@ -129,10 +129,7 @@ RowTotal row_total(const Group& group, int64_t lane) {
 float kept_cell(const QueryBlock& block, int64_t lane, int64_t s) {
   const AttentionArgs& args = *block.args;
   if (!(args.dropout > 0)) return 1;
-  const AttentionShape& shape = args.shape;
-  const int64_t batch = args.first_batch + block.batch;
-  const int64_t row = (batch * shape.heads + block.head) * shape.queries + block.first + lane;
-  const auto cell = static_cast<uint64_t>(row * shape.keys + s);
+  const auto cell = static_cast<uint64_t>(args.cell(block.batch, block.head, block.first + lane, s));
   const PhiloxCounter words = random_words(args.seed, args.stream, args.step, cell / 4);
   return words[static_cast<size_t>(cell % 4)] * 0x1p-32 >= args.dropout
              ? static_cast<float>(1 / (1 - args.dropout))
@@ -177,7 +174,7 @@ void finish(const Group& group, const Room& room) {
   const AttentionArgs& args = *block.args;
   const AttentionShape& shape = args.shape;
   const int64_t pitch = block.pitch, width = shape.value_width;
-  const int64_t row = (block.batch * shape.heads + block.head) * shape.queries + block.first;
+  const int64_t row = args.row(block.batch, block.head, block.first);
   HWY_ALIGN float shares[k_width] = {};
   double totals[k_width] = {};
   RowSum sums[k_width];

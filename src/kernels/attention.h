@@ -9,14 +9,14 @@
 //
 // over the keys s that the row sees:
 //   s < length, and with `causal` s <= p, and with `window` s > p - window, and with `window_after`
-//   s <= p + window_after, and the same document, and
+//   s <= p + window_after, and first_keys[t] <= s < end_keys[t], and the same document, and
 //   allowed[t,s], and bias[t,s] not -inf.
 // What a row cannot see does not touch it, NaN and infinity included; what it sees does, at a weight of 0 too
 // (0 times infinity is NaN).  A row that sees nothing gives z = 0 and lse = -inf (the sink's, if there is
 // one). What is finite stays so on the way: scores reach from the least float to the largest, and the mean of
 // large values is found where their sum is infinite.  Errors of sums over keys or queries grow no faster than
 // the root of their number.  A row's bits depend on the row and on the keys and values it sees alone (law 3).
-// Blocks that causal, window, lengths or documents empty are not computed.
+// Blocks that causal, window, lengths, ranges of keys or documents empty are not computed.
 #pragma once
 
 #include <cstddef>
@@ -55,6 +55,7 @@ struct AttentionArgs {
   const int64_t* first_queries = nullptr;  // [B], in place of first_query
   const int64_t* key_lengths = nullptr;    // [B], in [0, S]; none: S
   const int64_t *query_documents = nullptr, *key_documents = nullptr;  // [B,T], [B,S]: both, or neither
+  const int64_t *first_keys = nullptr, *end_keys = nullptr;            // [B,T]: of [first, end) alone; both
   const bool* allowed = nullptr;                                       // [B,H,T,S], S contiguous
   HeadStrides allowed_at;                                              // 0 where it is the same for all
 
@@ -70,10 +71,35 @@ struct AttentionArgs {
   HeadStrides bias_at;           // 0 where it is the same for all
   const float* sinks = nullptr;  // [H]: a key that has no value takes e^sink of every row's total
 
+  // Queries and keys may be part of a longer row of them, by which lse and dropout count: of `queries` and
+  // `keys` (0: these are all), where head h's query t is row first_row + h queries + t, and key s is
+  // first_key + s.
+  struct Within {
+    int64_t queries = 0, keys = 0, first_row = 0, first_key = 0;
+  } within;
+  // For dropout's cells all of these may be part of a larger call: of `queries` and `keys` (0: as here), from
+  // batch entry, query and key so and so on.
+  struct Drawn {
+    int64_t batch = 0, query = 0, key = 0, queries = 0, keys = 0;
+  } drawn;
+  /// The row of lse.
+  int64_t row(int64_t batch, int64_t head, int64_t query) const {
+    if (within.queries > 0) return within.first_row + head * within.queries + query;
+    return (batch * shape.heads + head) * shape.queries + query;
+  }
+  int64_t cell(int64_t batch, int64_t head, int64_t query, int64_t key) const {
+    const int64_t queries = within.queries > 0 ? within.queries : shape.queries;
+    const int64_t keys = within.queries > 0 ? within.keys : shape.keys;
+    const int64_t here = row(batch, head, query), before = here / queries;  // (b H + h), and t
+    const int64_t t = here % queries + drawn.query, s = within.first_key + key + drawn.key;
+    return ((drawn.batch * shape.heads + before) * (drawn.queries > 0 ? drawn.queries : queries) + t) *
+               (drawn.keys > 0 ? drawn.keys : keys) +
+           s;
+  }
+
   // Dropout of the weights: kept where uniform(seed, stream, step, ((b H + h) T + t) S + s) >= dropout
-  // (core/random.h), and then divided by 1 - dropout; b counts from first_batch.
+  // (core/random.h), and then divided by 1 - dropout; b, t, s, T and S are those of cell().
   double dropout = 0;
-  int64_t first_batch = 0;
   uint64_t seed = 0;
   uint32_t stream = 0, step = 0;
 

@@ -127,7 +127,7 @@ void columns_of(const float* rows, const QueryBlock& block, int64_t width, float
 void load_lse_and_delta(const Tile& tile, const AttentionArgs& args, const Room& room) {
   const QueryBlock& first = tile.blocks[0];
   const AttentionShape& shape = args.shape;
-  const int64_t row = (first.batch * shape.heads + first.head) * shape.queries + first.first;
+  const int64_t row = args.row(first.batch, first.head, first.first);
   const float *lse = args.lse + row, *rest = args.lse_rest;
   const void* from = at(args.z_type, args.z, place(args.z_at, first.batch, first.first, first.head));
   const float* z = static_cast<const float*>(from);

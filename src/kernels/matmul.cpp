@@ -67,7 +67,7 @@ void multiply(const MatmulArgs& args, const Matmul::Block& block, float* scratch
 }  // namespace
 
 void matmul_target(Matmul::Target* target) {
-  *target = {multiply, k_rows, std::max<int64_t>(64, k_width), k_step_k, k_row_group, HWY_TARGET != HWY_AVX3};
+  *target = {multiply, k_rows, std::max<int64_t>(64, k_width), k_step_k, k_row_group, true};
 }
 
 }  // namespace limpid::kernels::HWY_NAMESPACE

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "kernels/attention.h"
+#include "kernels/attention_documents.h"
+#include "kernels/key_ranges.h"
 #include "kernels/test_helpers.h"
 #include "limpid/error.h"
 #include "limpid/random.h"
@@ -75,7 +78,8 @@ struct Options {
   int64_t window = 0, window_after = -1;  // -1: none
   bool symmetric = false;
   float softcap = 0, size = 1;
-  bool sinks = false, documents = false, allowed = false, distances = false, places = false;
+  bool sinks = false, documents = false, ranges = false, by_document = false, allowed = false,
+       distances = false, places = false;
   float dropout = 0;
   DType type = DType::f32, z_type = DType::f32;  // of q, k, v and their gradients; of z and dz
   bool added_gradients = false;
@@ -102,6 +106,7 @@ struct Case {
   std::vector<float> bias, slopes, sinks, distances;
   std::vector<uint8_t> allowed;
   std::vector<int64_t> firsts, lengths, query_documents, key_documents, query_places, key_places;
+  std::optional<KeyRanges> ranges;
 
   Case(Draw& draw, AttentionShape s, Options o)
       : shape(s),
@@ -195,6 +200,8 @@ struct Case {
     args.allowed_at = {shape.queries * (shape.keys + 1), shape.keys + 1, 0};
     args.query_documents = shape.queries > 0 && shape.keys > 0 ? pointer(query_documents) : nullptr;
     args.key_documents = args.query_documents ? pointer(key_documents) : nullptr;
+    args.first_keys = args.end_keys = nullptr;
+    if (options.ranges && !options.by_document) put_ranges_for_documents(&args, &ranges);
   }
 
   Results run() {
@@ -209,7 +216,11 @@ struct Case {
     r.lse.assign(static_cast<size_t>(shape.batch * shape.heads * shape.queries), 7);
     r.lse_rest = r.lse;
     args.z = z_bytes.data(), args.lse = r.lse.data(), args.lse_rest = r.lse_rest.data();
-    launch(AttentionForward(args));
+    const bool by_document = options.by_document && !options.added_gradients && attends_by_document(args);
+    if (by_document)
+      launch_forward_by_document(args);
+    else
+      launch(AttentionForward(args));
     AttentionGradients to;
     to.dz_type = z_type, to.type = type;
     to.dz = dz_bytes.data(), to.dz_at = dz.at;
@@ -225,7 +236,10 @@ struct Case {
       to.dbias = r.dbias.data();
       to.dbias_at = dbias_at();
     }
-    launch(AttentionBackward(args, to));
+    if (by_document)
+      launch_backward_by_document(args, to);
+    else
+      launch(AttentionBackward(args, to));
     r.z.values = unpacked(z_bytes, z_type), r.dq.values = unpacked(dq_bytes, type);
     r.dk.values = unpacked(dk_bytes, type), r.dv.values = unpacked(dv_bytes, type);
     return r;
@@ -458,7 +472,8 @@ inline Options drawn_options(Draw& draw) {
   o.softcap = draw.whole(0, 3) == 0 ? draw.real(0.5f, 20) : 0;
   o.size = draw.whole(0, 2) == 0 ? 5.f : 1.f;
   o.sinks = draw.whole(0, 3) == 0;
-  o.documents = draw.whole(0, 4) == 0;
+  o.documents = draw.whole(0, 3) == 0;
+  o.ranges = draw.whole(0, 1), o.by_document = draw.whole(0, 1);
   o.allowed = draw.whole(0, 4) == 0;
   o.distances = draw.whole(0, 4) == 0;
   o.dropout = draw.whole(0, 3) == 0 ? draw.real(0.05f, 0.6f) : 0;

@@ -109,9 +109,9 @@ Stage with_positions(const Group& g, const Scope& in, Stage scores, Stage q, Sta
   return scores;
 }
 
-// What the fused kernels are told; inputs of the group after q, k and v: the lengths, the bias table, or a
-// bias, the sinks.
-Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths) {
+// What the fused kernels are told; inputs of the group after q, k and v: the lengths, the documents, the bias
+// table, or a bias, the sinks.
+Options kernel_options(const Scope& in, const AttentionOptions& o, const VisibleRows& seen) {
   Options options = {{"scale", score_scale(o)},
                      {"causal", o.mask == Mask::causal},
                      {"fused", o.positions != Positions::relative_keys}};  // no input for its table
@@ -121,7 +121,8 @@ Options kernel_options(const Scope& in, const AttentionOptions& o, bool lengths)
   if (o.softcap != 0) options.set("softcap", o.softcap);
   if (o.sinks) options.set("sinks", true);
   if (o.positions == Positions::alibi) options.set("alibi", true);
-  if (lengths) options.set("lengths", true);
+  if (seen.lengths) options.set("lengths", true);
+  if (seen.documents) options.set("documents", true);
   if (o.positions == Positions::relative_bias) {
     options.set("relative_bias", true);
     options.set("bidirectional", bias_options(o).bidirectional);
@@ -153,7 +154,7 @@ KeysAndValues keys_and_values(const Scope& in, Stage memory, const AttentionOpti
           rows_of_heads((in / "v").as(Role::value).saying(value), memory, "V", key_heads(o), values, o.clip)};
 }
 
-Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& o, Stage lengths) {
+Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& o, const VisibleRows& seen) {
   if (o.positions == Positions::rotary && o.first_query != 0)
     fail_call(in.path,
               ": rotary positions turn queries and keys from position 0 on, expected first_query 0, not ",
@@ -171,7 +172,8 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
   const auto [q, k, v] = heads;
   const Stage table = bias_table(in, o);
   std::vector<Stage> inputs = {q, k, v};
-  if (lengths) inputs.push_back(lengths);
+  if (seen.lengths) inputs.push_back(seen.lengths);
+  if (seen.documents) inputs.insert(inputs.end(), {seen.documents, seen.memory_documents});
   if (table) inputs.push_back(table);
   Stage distances;
   if (o.positions == Positions::disentangled) distances = distance_scores(in, x, q, k, o);  // [B,H,T,S]
@@ -183,8 +185,7 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
     inputs.push_back(sinks);
   }
 
-  Group g(in, "attention", kernel_options(in, o, static_cast<bool>(lengths)),
-          inputs);                                                        // run fused; seen stage by stage
+  Group g(in, "attention", kernel_options(in, o, seen), inputs);          // run fused; seen stage by stage
   Stage scores = raw_scores((g / "raw_scores").as(Role::weights), q, k);  // [B,H,T,S]   q . k
   if (o.positions == Positions::relative_keys) scores = with_positions(g, in, scores, q, table, o);
   const Note smaller = {"", "Z" + text_of_score_scale(o),
@@ -200,9 +201,10 @@ Stage attention(const Scope& in, Stage x, Stage memory, const AttentionOptions& 
                        "What the two tokens are, and how far apart they stand."};
     scores = add((g / "biased_scores").as(Role::weights).saying(note), scores, distances);
   }
-  if (o.mask != Mask::none || o.window || o.window_after || lengths)
-    scores = mask((g / "scores").as(Role::weights), scores, {o.mask, o.first_query, o.window, o.window_after},
-                  {.lengths = lengths});
+  if (o.mask != Mask::none || o.window || o.window_after || seen.lengths || seen.documents)
+    scores =
+        mask((g / "scores").as(Role::weights), scores, {o.mask, o.first_query, o.window, o.window_after},
+             {.lengths = seen.lengths, .documents = seen.documents, .key_documents = seen.memory_documents});
   else
     in.graph->alias((in / "scores").path, scores);
   const Scope weights = (g / "pattern").as(Role::weights);

@@ -32,7 +32,8 @@ const Note k_post = {"Add", "x + feed-forward",
 
 Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext& c) {
   const auto attend = [&](Stage a) {
-    return dropped(attention(in / "attn", a, a, o.attention, c.lengths), c.dropout);
+    return dropped(attention(in / "attn", a, a, o.attention, {c.lengths, c.documents, c.documents}),
+                   c.dropout);
   };
   const auto forward = [&](Stage a) {
     return dropped(feed_forward(in / "mlp", a, o.feed_forward, c.width, c.out_init), c.dropout);
@@ -66,8 +67,9 @@ Stage block(const Scope& in, Stage x, const BlockOptions& o, const BlockContext&
   if (o.norms == NormPlace::after) x = norm("ln1", k_after_attention, x);
   if (o.cross) {
     const Stage asks = before ? norm("ln_cross", k_before_cross, x) : x;
-    const Stage found =
-        dropped(attention(in / "cross_attn", asks, c.memory, *o.cross, c.memory_lengths), c.dropout);
+    const VisibleRows seen = {c.memory_lengths, c.memory_documents ? c.documents : Stage{},
+                              c.memory_documents};
+    const Stage found = dropped(attention(in / "cross_attn", asks, c.memory, *o.cross, seen), c.dropout);
     x = add_to(in / "resid_cross", k_cross, x, found, factor);
     if (o.norms == NormPlace::after) x = norm("ln_cross", k_after_cross, x);
   }

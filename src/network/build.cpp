@@ -16,25 +16,33 @@ Stage embedding_table(Graph& graph, const TokenInputs& o) {
   return graph.parameter("embed.W_E", {{Axis::V, o.vocabulary}, {Axis::C, table_width(o)}}, k_embedding);
 }
 
-// "encoder.last_hidden_state" of "source" [B,T], of which rows from source_lengths[b] on are padding.
+// "encoder.last_hidden_state" of "source" [B,T], of which rows from source_lengths[b] on are padding; or,
+// packed, which text each row belongs to.
 struct Encoded {
-  Stage rows, lengths;
+  Stage rows, lengths, documents;
 };
 
-Encoded encode(Graph& graph, const Architecture& a, Stage table) {
+Stage documents_input(Graph& graph, const char* name) {
+  return graph.input(name, {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}}, DType::i64);
+}
+
+Encoded encode(Graph& graph, const Architecture& a, Stage table, bool packed = false) {
   const Scope in = graph.scope("encoder");
   TokenInputs inputs = a.encoder->inputs;
   if (inputs.vocabulary > 0)
     table = graph.parameter("encoder.embed.W_E",
                             {{Axis::V, inputs.vocabulary}, {Axis::C, table_width(inputs)}}, k_embedding);
-  BlockContext context{.width = inputs.width,
-                       .lengths = graph.input("source_lengths", {{Axis::B, k_symbolic}}, DType::i64),
-                       .dropout = a.dropout};
+  BlockContext context{.width = inputs.width, .dropout = a.dropout};
+  if (packed)
+    context.documents = documents_input(graph, "source_documents");
+  else
+    context.lengths = graph.input("source_lengths", {{Axis::B, k_symbolic}}, DType::i64);
   context.out_init = a.encoder->stack.blocks[0].attention.out_init;
-  Stage x = dropped(token_inputs(in, "source", inputs, table, context.lengths), a.dropout);  // [B,T,C]
-  x = stack(in, x, a.encoder->stack, context);                                               // [B,T,C]
+  Stage x =
+      dropped(token_inputs(in, "source", inputs, table, context.lengths, packed), a.dropout);  // [B,T,C]
+  x = stack(in, x, a.encoder->stack, context);                                                 // [B,T,C]
   graph.alias("encoder.last_hidden_state", x);
-  return {x, context.lengths};
+  return {x, context.lengths, context.documents};
 }
 
 // What every layer of the decoder reads of the source.
@@ -65,7 +73,9 @@ Architecture without_dropout(Architecture a) {
 }
 
 void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
-  const bool training = purpose == Purpose::train;
+  const bool packed = purpose == Purpose::train_packed, training = purpose == Purpose::train || packed;
+  if (packed && !packs(NetworkConfig(given)))
+    fail_call(given.family, ": its texts cannot stand one behind another, expected Purpose::train");
   Architecture a = training ? given : without_dropout(given);
   if (purpose == Purpose::encode) return build_encode(graph, a);
   const bool extends = purpose == Purpose::extend;
@@ -86,24 +96,28 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   if (a.encoder && extends)
     context.memory_lengths = graph.input("source_lengths", {{Axis::B, k_symbolic}}, DType::i64);
   if (a.encoder && !extends) {
-    const Encoded source = encode(graph, a, table);
+    const Encoded source = encode(graph, a, table, packed);
     context.memory = source.rows;
     context.memory_lengths = source.lengths;
+    context.memory_documents = source.documents;
   }
+  if (packed) context.documents = documents_input(graph, "documents");
   SeriesRows series;
   if (a.series) series = series_inputs(in, *a.series, a.inputs.width);
   // What is made of the last row must know which that is.
   const bool pools =
       a.head.kind == Head::embedding || a.head.kind == Head::classes || a.head.kind == Head::regression;
-  const bool asks_lengths = !causal(a.stack) || (pools && purpose != Purpose::extend);
+  const bool asks_lengths = packed ? pools : !causal(a.stack) || (pools && purpose != Purpose::extend);
+  Stage lengths;
   const auto ask_lengths = [&](bool now) {
-    if (asks_lengths && tokens && now && !context.lengths)
-      context.lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+    if (!asks_lengths || !tokens || !now || lengths) return;
+    lengths = graph.input("lengths", {{Axis::B, k_symbolic}}, DType::i64);
+    if (!packed) context.lengths = lengths;
   };
   ask_lengths(a.inputs.token_dropout.has_value());
   Stage x = a.series    ? series.x
             : a.patches ? patch_inputs(in, *a.patches, a.inputs.width)
-                        : token_inputs(in, "tokens", a.inputs, table, context.lengths);  // [B,T,C]
+                        : token_inputs(in, "tokens", a.inputs, table, lengths, packed);  // [B,T,C]
   x = dropped(x, a.dropout);
   ask_lengths(true);
   x = stack(in, x, a.stack, context);  // [B,T,C]
@@ -111,13 +125,15 @@ void build_parts(Graph& graph, const Architecture& given, Purpose purpose) {
   series.x = x;
   if (a.series && a.head.kind == Head::forecast)
     return forecast_head(in, series, a.head, *a.series, training);  // "prediction" [B,O,K]
-  head(in, x, a.head, table, a, context.lengths, training);         // "logits" [B,T,V], ...
+  head(in, {x, table, lengths, packed}, a.head, a, training);       // "logits" [B,T,V], ...
   if (a.images) build_pairs(graph, a, training);
 }
 
 void build(Graph& graph, const NetworkConfig& config, Purpose purpose) {
   if (const auto* textbook = std::get_if<TextbookConfig>(&config)) {
     check(*textbook);
+    if (purpose == Purpose::train_packed)
+      fail_call("textbook: its texts cannot stand one behind another, expected Purpose::train");
     build_textbook(graph, *textbook, purpose);
     return;
   }

@@ -19,9 +19,10 @@ void check(const Architecture&);
 bool causal(const Stack&);
 
 /// Input `name` [B,T] -> x [B,T,C], what the first block under `in` reads; `table` [V,E]; `lengths` [B] or
-/// none.
+/// none.  `packed`: several texts stand in a row, and where positions are added input in/places [B,T] says
+/// where in its text a token stands.
 Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs&, Stage table,
-                   Stage lengths = {});
+                   Stage lengths = {}, bool packed = false);
 
 /// pixels -> x [B,T,C].
 Stage patch_inputs(const Scope& in, const PatchInputs&, int64_t width);
@@ -34,10 +35,12 @@ SeriesRows series_inputs(const Scope& in, const SeriesInputs&, int64_t width);
 
 /// What every block of a stack shares.
 struct BlockContext {
-  int64_t width = 0;     // of the model
-  Stage lengths;         // [B], or none: see attention()
-  Stage memory;          // [B,T,C], what cross-attention reads; none where its keys and values are given
-  Stage memory_lengths;  // [B]
+  int64_t width = 0;       // of the model
+  Stage lengths;           // [B], or none: see attention()
+  Stage documents;         // [B,T], or none: see attention()
+  Stage memory;            // [B,T,C], what cross-attention reads; none where its keys and values are given
+  Stage memory_lengths;    // [B]
+  Stage memory_documents;  // [B,S], or none
   double dropout = 0;
   double out_init = 0.02;  // deviation of what writes to the residual stream, at the start
 };
@@ -62,9 +65,13 @@ double score_scale(const AttentionOptions&);
 std::string text_of_score_scale(const AttentionOptions&);
 
 /// The end of a network: "logits" and "probs" (words, classes), or "prediction" (numbers), or nothing; when
-/// training, input "targets" and "loss".  `table` [V,E] is the embedding's.
-void head(const Scope& in, Stage x, const HeadOptions&, Stage table, const Architecture&, Stage lengths,
-          bool training);
+/// training, input "targets" and "loss".  `table` [V,E] is the embedding's.  `packed`: the texts stand one
+/// behind another in x [1,T,C], and `lengths` [B] are theirs.
+struct HeadInputs {
+  Stage x, table, lengths;
+  bool packed = false;
+};
+void head(const Scope& in, const HeadInputs&, const HeadOptions&, const Architecture&, bool training);
 /// Of a series: "prediction" [B,outputs,K].
 void forecast_head(const Scope& in, const SeriesRows&, const HeadOptions&, const SeriesInputs&,
                    bool training);

@@ -11,6 +11,38 @@ bool causal(const Stack& stack) {
                      [](const BlockOptions& block) { return block.attention.mask == Mask::causal; });
 }
 
+namespace {
+
+// Does a token read nothing of another text's, where they stand in one row and look at their own alone?
+bool packs(const AttentionOptions& o) {
+  const bool by_row = o.positions == Positions::relative_keys || o.positions == Positions::disentangled ||
+                      o.positions == Positions::patch_bias;
+  const bool by_length = o.positions == Positions::rotary && o.rotary.dynamic_factor != 0;
+  return !by_row && !by_length && o.first_query == 0;
+}
+
+bool packs(const Stack& stack) {
+  return !stack.convolution &&
+         std::all_of(stack.blocks.begin(), stack.blocks.end(), [](const BlockOptions& b) {
+           return packs(b.attention) && (!b.cross || packs(*b.cross));
+         });
+}
+
+bool packs(const TokenInputs& o) {
+  return !o.token_dropout && (o.positions == Positions::none || o.positions == Positions::learned ||
+                              o.positions == Positions::sinusoidal);
+}
+
+}  // namespace
+
+bool packs(const NetworkConfig& config) {
+  if (const auto* gpt = std::get_if<GptConfig>(&config)) return packs(NetworkConfig(architecture_of(*gpt)));
+  const auto* parts = std::get_if<Architecture>(&config);
+  if (!parts || parts->patches || parts->series || parts->images || parts->head.pool_attention) return false;
+  if (parts->encoder && !(packs(parts->encoder->inputs) && packs(parts->encoder->stack))) return false;
+  return packs(parts->inputs) && packs(parts->stack);
+}
+
 int64_t context_of(const NetworkConfig& config) {
   if (const auto* gpt = std::get_if<GptConfig>(&config)) return gpt->context;
   if (const auto* parts = std::get_if<Architecture>(&config))

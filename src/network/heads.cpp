@@ -40,9 +40,11 @@ Stage words(const Scope& in, Stage x, const HeadOptions& o, Stage table, const A
 }
 
 // The row that stands for all: picked, or gathered by a learned row.
-Stage pooled(const Scope& in, Stage x, const HeadOptions& o, const Architecture& a, Stage lengths) {
+Stage pooled(const Scope& in, const HeadInputs& from, const HeadOptions& o, const Architecture& a) {
+  const Stage x = from.x;
   if (!o.pool_attention) {
-    const Stage row = pool(in / "pooled", x, o.pool, lengths);  // [B,C]
+    const Stage row = from.packed ? pool_documents(in / "pooled", x, o.pool, from.lengths)
+                                  : pool(in / "pooled", x, o.pool, from.lengths);  // [B,C]
     return o.pool_norm ? normalize(in / "ln_pooled", row, *o.pool_norm) : row;
   }
   const Scope here = in / "head";
@@ -60,14 +62,15 @@ Stage pooled(const Scope& in, Stage x, const HeadOptions& o, const Architecture&
 
 }  // namespace
 
-void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Architecture& a, Stage lengths,
+void head(const Scope& in, const HeadInputs& from, const HeadOptions& o, const Architecture& a,
           bool training) {
+  Stage x = from.x;
   const Shape places = {{Axis::B, k_symbolic}, {Axis::T, k_symbolic}};
   if (o.kind == Head::none) return;
   if (o.kind == Head::next_word || o.kind == Head::masked_word) {
     const int64_t width = a.inputs.embedding_width ? a.inputs.embedding_width : a.inputs.width;
     if (o.transform) x = transformed(in, x, o, width);
-    const Stage logits = words(in, x, o, table, a);  // [B,T,V]
+    const Stage logits = words(in, x, o, from.table, a);  // [B,T,V]
     const char* said = o.kind == Head::next_word
                            ? "The scores become the probabilities of the next "
                            : "The scores become the probabilities of what stands here, each a ";
@@ -87,7 +90,7 @@ void head(const Scope& in, Stage x, const HeadOptions& o, Stage table, const Arc
     return;
   }
   if (o.kind == Head::forecast) fail_call("a forecast is of a series");
-  Stage row = pooled(in, x, o, a, lengths);  // [B,C]
+  Stage row = pooled(in, from, o, a);  // [B,C]
   if (o.kind == Head::embedding) {
     const Note vector = {"", "y = x W", "The vector that stands for all of it."};
     if (o.outputs > 0)

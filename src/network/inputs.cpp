@@ -10,11 +10,12 @@ const Init k_small = {Init::Kind::normal, 0.02, true};
 
 class TokenBuilder {
  public:
-  TokenBuilder(const Scope& in, const std::string& name, const TokenInputs& o, Stage lengths)
+  TokenBuilder(const Scope& in, const std::string& name, const TokenInputs& o, Stage lengths, bool packed)
       : in_(in),
         name_(name),
         o_(o),
         lengths_(lengths),
+        packed_(packed),
         projects_(o.embedding_width && o.embedding_width != o.width) {
     adds_types_ = o.token_types > 0;
     adds_positions_ = o.positions == Positions::learned || o.positions == Positions::sinusoidal;
@@ -69,26 +70,28 @@ class TokenBuilder {
   }
 
   Stage positions(Stage x) const {
+    const Stage places = packed_ ? graph().input(full("places"), rows(), DType::i64) : Stage{};
     if (o_.positions == Positions::sinusoidal)
-      return sinusoidal_positions(in_ / "pos_embed", x, o_.sinusoidal);
+      return sinusoidal_positions(in_ / "pos_embed", x, o_.sinusoidal, places);
     const Stage table =
         graph().parameter(full("pos_embed.W_pos"), {{Axis::P, o_.context}, {Axis::C, width()}}, k_small);
-    return learned_positions(in_ / "pos_embed", x, table);
+    return packed_ ? embedding(in_ / "pos_embed", places, table)
+                   : learned_positions(in_ / "pos_embed", x, table);
   }
 
   const Scope& in_;
   const std::string& name_;
   const TokenInputs& o_;
   Stage lengths_;  // [B], or none
-  bool projects_, adds_types_ = false, adds_positions_ = false;
+  bool packed_, projects_, adds_types_ = false, adds_positions_ = false;
   int steps_ = 0;  // that are still to come
 };
 
 }  // namespace
 
-Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs& o, Stage table,
-                   Stage lengths) {
-  return TokenBuilder(in, name, o, lengths).build(table);
+Stage token_inputs(const Scope& in, const std::string& name, const TokenInputs& o, Stage table, Stage lengths,
+                   bool packed) {
+  return TokenBuilder(in, name, o, lengths, packed).build(table);
 }
 
 namespace {

@@ -26,7 +26,7 @@ void build_pairs(Graph& graph, const Architecture& a, bool training) {
   Stage x = dropped(patch_inputs(in, *tower.patches, tower.inputs.width), a.dropout);  // [B,T,C]
   x = stack(in, x, tower.stack, context);                                              // [B,T,C]
   graph.alias("image.last_hidden_state", x);
-  head(in, x, tower.head, {}, tower, {}, training);  // "image.embedding" [B,C]
+  head(in, {.x = x}, tower.head, tower, training);  // "image.embedding" [B,C]
   const auto vector = [&](const char* name) { return graph.handle(graph.require(name)); };
   const Stage texts = unit(root, vector("embedding")), images = unit(in, vector("image.embedding"));
   const Stage s = graph.parameter("pairs.log_scale", Shape{}, {Init::Kind::zeros, 0, false});

@@ -1,7 +1,8 @@
 // Mask: a score that its query may not see becomes -inf, so that softmax gives it a weight of exactly zero.
 //
 // A cell is visible when all that was asked for allow it: causal (no key after the query), a sliding window
-// (no key too long before it), the lengths of the sequences (no padding), and any pattern of the caller's.
+// (no key too long before it), the lengths of the sequences (no padding), documents that stand one behind
+// another (none but its own), and any pattern of the caller's.
 #include "limpid/ops.h"
 #include "ops/scores.h"
 
@@ -16,6 +17,7 @@ struct Sight {
   int64_t first_query = 0, window = 0;
   std::optional<int64_t> window_after = {};
   const int64_t* lengths = nullptr;
+  const int64_t *documents = nullptr, *key_documents = nullptr;
   const bool* allowed = nullptr;
   int allowed_rank = 0;
   int64_t heads = 1, queries = 1, keys = 1;
@@ -26,6 +28,7 @@ struct Sight {
     if (window > 0 && s <= place - window) return false;
     if (window_after && s > place + *window_after) return false;
     if (lengths && s >= lengths[b]) return false;
+    if (documents && documents[b * queries + t] != key_documents[b * keys + s]) return false;
     if (!allowed) return true;
     int64_t row = t;
     if (allowed_rank == 3) row = b * queries + t;
@@ -34,12 +37,14 @@ struct Sight {
   }
 };
 
-// Input 0 is what is masked; then, where the options say so, the lengths and the allowed cells.
+// Input 0 is what is masked; then, where the options say so, the lengths, the documents of the queries and of
+// the keys, and the allowed cells.
 class MaskBase : public Operation {
  public:
   explicit MaskBase(const Options& options)
       : causal_(options.word("kind", "causal") == "causal"),
         lengths_(options.flag("lengths")),
+        documents_(options.flag("documents")),
         allowed_(options.flag("allowed")),
         first_query_(options.integer("first_query")),
         window_(options.integer("window")) {
@@ -53,17 +58,24 @@ class MaskBase : public Operation {
   Role role() const override { return Role::weights; }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
-    const size_t expected = 1 + size_t{lengths_} + size_t{allowed_};
+    const size_t expected = documents_at() + 2 * size_t{documents_} + size_t{allowed_};
     require_inputs(in, expected, expected);
     const Shape& scores = in[0];
     require_scores(scores);
     if (lengths_ && !(in[1].rank() == 1 && fits(in[1][0].size, scores[0].size)))
       fail_call("lengths is ", in[1].text(), ", expected [B] of the scores ", scores.text());
+    if (documents_) require_documents(in[documents_at()], in[documents_at() + 1], scores);
     if (allowed_) require_allowed(in.back(), scores);
     return {{"", scores}};
   }
 
  protected:
+  size_t documents_at() const { return 1 + size_t{lengths_}; }
+  static void require_documents(const Shape& queries, const Shape& keys, const Shape& scores) {
+    if (!fit(queries, {scores[0], scores[2]}) || !fit(keys, {scores[0], scores[3]}))
+      fail_call("the documents are ", queries.text(), " and ", keys.text(),
+                ", expected [B,T] and [B,S] of the scores ", scores.text());
+  }
   static void require_allowed(const Shape& allowed, const Shape& scores) {
     bool right = allowed.rank() >= 2 && allowed.rank() <= 4;
     for (int i = 1; right && i <= allowed.rank(); ++i) {
@@ -86,6 +98,10 @@ class MaskBase : public Operation {
         if (see.lengths[b] < 0 || see.lengths[b] > see.keys)
           fail_call("lengths[", b, "] is ", see.lengths[b], ", expected 0 to ", see.keys,
                     ", the number of keys");
+    }
+    if (documents_) {
+      see.documents = in[documents_at()].data<int64_t>();
+      see.key_documents = in[documents_at() + 1].data<int64_t>();
     }
     if (allowed_) {
       see.allowed = in.back().data<bool>();
@@ -119,11 +135,12 @@ class MaskBase : public Operation {
     if (window_ > 0) also(join("s > ", place, " - ", window_));
     if (window_after_) also(join("s <= ", place, " + ", *window_after_));
     if (lengths_) also("s < length");
+    if (documents_) also("document[s] = document[t]");
     if (allowed_) also("allowed[t,s]");
     return text;
   }
 
-  bool causal_, lengths_, allowed_;
+  bool causal_, lengths_, documents_, allowed_;
   int64_t first_query_, window_;
   std::optional<int64_t> window_after_;
 };
@@ -192,6 +209,11 @@ Stage mask(const Scope& in, Stage scores, const MaskOptions& o, const MaskInputs
     options.set("lengths", true);
     inputs.push_back(given.lengths);
   }
+  if (given.documents) {
+    options.set("documents", true);
+    inputs.push_back(given.documents);
+    inputs.push_back(given.key_documents);
+  }
   if (given.allowed) {
     options.set("allowed", true);
     inputs.push_back(given.allowed);
@@ -203,6 +225,8 @@ void register_mask(Registry& all) {
   const Shape scores = scores_shape(2, 2, 3, 5), square = scores_shape(1, 2, 6, 6);
   const Shape pairs = scores.part(2, 2), of_batch = {scores[0], scores[2], scores[3]};
   const Example::Input lengths = {scores.part(0, 1), DType::i64, 0, 6};
+  const Example::Input queries = {{scores[0], scores[2]}, DType::i64, 0, 2},
+                       keys = {{scores[0], scores[3]}, DType::i64, 0, 2};
   const std::string none = "none";
   const Options everything = {
       {"first_query", int64_t{2}}, {"window", int64_t{2}}, {"lengths", true}, {"allowed", true}};
@@ -215,11 +239,13 @@ void register_mask(Registry& all) {
                {{{"kind", none}, {"window", int64_t{1}}}, {{scores}}},
                {{{"kind", none}, {"window", int64_t{2}}, {"window_after", int64_t{1}}}, {{square}}},
                {{{"kind", none}, {"lengths", true}}, {{scores}, lengths}},
+               {{{"documents", true}}, {{scores}, queries, keys}},
                {{{"kind", none}, {"allowed", true}}, {{scores}, {pairs, DType::boolean}}},
                {{{"allowed", true}}, {{scores}, {of_batch, DType::boolean}}},
                {everything, {{scores}, {scores.part(0, 1), DType::i64, 3, 6}, {scores, DType::boolean}}}});
-  all.add<MaskGradient>("mask_gradient",
-                        {{{}, {{square}}}, {everything, {{scores}, lengths, {scores, DType::boolean}}}});
+  all.add<MaskGradient>("mask_gradient", {{{}, {{square}}},
+                                          {{{"kind", none}, {"documents", true}}, {{scores}, queries, keys}},
+                                          {everything, {{scores}, lengths, {scores, DType::boolean}}}});
 }
 
 }  // namespace limpid

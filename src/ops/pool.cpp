@@ -1,5 +1,5 @@
 // Pool: one row stands for the whole sequence: its first, its last, the mean of all or of all but the first,
-// or the first with that mean behind it.
+// or the first with that mean behind it.  With `documents` several sequences stand one behind another in one.
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -19,7 +19,7 @@ constexpr const char* k_words[] = {"first", "mean", "last", "rest", "first_and_r
 
 class PoolBase : public Operation {
  public:
-  explicit PoolBase(const Options& options) {
+  explicit PoolBase(const Options& options) : documents_(options.flag("documents")) {
     const std::string pick = options.word("pick", "mean");
     for (size_t i = 0; i < std::size(k_words); ++i)
       if (pick == k_words[i]) {
@@ -30,8 +30,15 @@ class PoolBase : public Operation {
   }
 
  protected:
-  static void require_sequences(const std::vector<Shape>& in, const Shape& x, size_t lengths) {
+  void require_sequences(const std::vector<Shape>& in, const Shape& x, size_t lengths) const {
     require_rank(x, 3, "x", "[B,T,C]");
+    if (documents_) {
+      require_inputs(in, lengths + 1, lengths + 1);
+      if (in[lengths].rank() != 1 || !fits(x[0].size, 1))
+        fail_call("x is ", x.text(), " and lengths ", in[lengths].text(),
+                  ", expected one row of documents, [1,T,C], and the lengths [B] of these");
+      return;
+    }
     if (in.size() > lengths && !fit(in[lengths], x.part(0, 1)))
       fail_call("lengths is ", in[lengths].text(), ", expected ", x.part(0, 1).text());
   }
@@ -43,12 +50,16 @@ class PoolBase : public Operation {
   };
   // `part` of the result: 1 is what stands behind the first row.
   Rows rows(Inputs in, size_t lengths, int64_t b, int64_t all, int64_t part = 0) const {
-    const int64_t length = in.size() > lengths ? length_at(in[lengths], b, all) : all;
-    if (pick_ == Pool::first || (pick_ == Pool::first_and_rest && part == 0)) return {0, 1};
+    int64_t first = 0;
+    for (int64_t i = 0; documents_ && i < b; ++i) first += length_at(in[lengths], i, all);
+    const int64_t length = in.size() > lengths ? length_at(in[lengths], b, all - first) : all;
+    if (pick_ == Pool::first || (pick_ == Pool::first_and_rest && part == 0)) return {first, first + 1};
     const bool rest = pick_ == Pool::rest || pick_ == Pool::first_and_rest;
     if (rest && length < 2) fail_call("a sequence has one row, expected at least one behind the first");
-    return {pick_ == Pool::last ? length - 1 : rest ? 1 : 0, length};
+    return {first + (pick_ == Pool::last ? length - 1 : rest ? 1 : 0), first + length};
   }
+  // Which sequence of x holds the rows of result b.
+  int64_t sequence(int64_t b) const { return documents_ ? 0 : b; }
   int64_t parts() const { return pick_ == Pool::first_and_rest ? 2 : 1; }
   Dim pooled(Dim width) const {
     if (width.size != k_symbolic) width.size *= parts();
@@ -56,6 +67,7 @@ class PoolBase : public Operation {
   }
 
   Pool pick_ = Pool::mean;
+  bool documents_;
 };
 
 // Inputs x, and lengths if rows from some place on are padding.
@@ -84,20 +96,20 @@ class Pooling final : public PoolBase {
     require_inputs(in, 1, 2);
     require_sequences(in, in[0], 1);
     if (in[0][1].size == 0) fail_call("x is ", in[0].text(), ", expected at least one row a sequence");
-    return {{"", Shape{in[0][0], pooled(in[0][2])}}};
+    return {{"", Shape{documents_ ? in[1][0] : in[0][0], pooled(in[0][2])}}};
   }
 
   void run(Inputs in, Outputs out, const RunContext&) const override {
     on_real(out[0], [&]<class R>() {
       const auto x = in[0].as<R>();
       const auto y = out[0].as<R>();
-      for (int64_t b = 0; b < in[0].shape()[0].size; ++b) {
+      for (int64_t b = 0; b < out[0].shape()[0].size; ++b) {
         const int64_t width = in[0].shape()[2].size;
         for (int64_t part = 0; part < parts(); ++part) {
           const Rows read = rows(in, 1, b, in[0].shape()[1].size, part);
           for (int64_t c = 0; c < width; ++c) {
             double sum = 0;
-            for (int64_t t = read.first; t < read.end; ++t) sum += x(b, t, c);
+            for (int64_t t = read.first; t < read.end; ++t) sum += x(sequence(b), t, c);
             y(b, part * width + c) = static_cast<R>(sum / static_cast<double>(read.count()));
           }
         }
@@ -114,9 +126,9 @@ class Pooling final : public PoolBase {
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
     const int64_t b = out.index[0], width = in[0].shape()[2].size, c = out.index[1] % width;
     const Rows read = rows(in, 1, b, in[0].shape()[1].size, out.index[1] / width);
-    if (read.count() == 1) return cell(in, 0, {b, read.first, c});
+    if (read.count() == 1) return cell(in, 0, {sequence(b), read.first, c});
     std::vector<Expr> terms;
-    for (int64_t t = read.first; t < read.end; ++t) terms.push_back(cell(in, 0, {b, t, c}));
+    for (int64_t t = read.first; t < read.end; ++t) terms.push_back(cell(in, 0, {sequence(b), t, c}));
     return Expr::sum(terms) / Expr(static_cast<double>(read.count()));
   }
 };
@@ -137,7 +149,7 @@ class PoolGradient final : public PoolBase {
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 2, 3);
     require_sequences(in, in[1], 2);
-    if (!fit(in[0], {in[1][0], pooled(in[1][2])}))
+    if (!fit(in[0], {documents_ ? in[2][0] : in[1][0], pooled(in[1][2])}))
       fail_call("the gradient is ", in[0].text(), ", x is ", in[1].text());
     return {{"", in[1]}};
   }
@@ -147,26 +159,27 @@ class PoolGradient final : public PoolBase {
       const auto dy = in[0].as<R>();
       const auto dx = out[0].as<R>();
       const Shape& x = in[1].shape();
-      for (int64_t b = 0; b < x[0].size; ++b) {
-        for (int64_t t = 0; t < x[1].size; ++t)
-          for (int64_t c = 0; c < x[2].size; ++c) dx(b, t, c) = R(0);
+      std::fill_n(out[0].data<R>(), x.count(), R(0));
+      for (int64_t b = 0; b < in[0].shape()[0].size; ++b) {
         for (int64_t part = 0; part < parts(); ++part) {
           const Rows read = rows(in, 2, b, x[1].size, part);
           for (int64_t t = read.first; t < read.end; ++t)
             for (int64_t c = 0; c < x[2].size; ++c)
-              dx(b, t, c) = dy(b, part * x[2].size + c) / static_cast<R>(read.count());
+              dx(sequence(b), t, c) = dy(b, part * x[2].size + c) / static_cast<R>(read.count());
         }
       }
     });
   }
 
   Expr explain(Inputs in, const Cell& out, const RunContext&) const override {
-    const int64_t b = out.index[0], t = out.index[1], c = out.index[2];
-    for (int64_t part = 0; part < parts(); ++part) {
-      const Rows read = rows(in, 2, b, in[1].shape()[1].size, part);
-      if (t < read.first || t >= read.end) continue;
-      return cell(in, 0, {b, part * in[1].shape()[2].size + c}) / Expr(static_cast<double>(read.count()));
-    }
+    const int64_t t = out.index[1], c = out.index[2];
+    const int64_t first = documents_ ? 0 : out.index[0], end = documents_ ? in[0].shape()[0].size : first + 1;
+    for (int64_t b = first; b < end; ++b)
+      for (int64_t part = 0; part < parts(); ++part) {
+        const Rows read = rows(in, 2, b, in[1].shape()[1].size, part);
+        if (t < read.first || t >= read.end) continue;
+        return cell(in, 0, {b, part * in[1].shape()[2].size + c}) / Expr(static_cast<double>(read.count()));
+      }
     return Expr(0);
   }
 };
@@ -178,12 +191,20 @@ Stage pool(const Scope& in, Stage x, Pool pick, Stage lengths) {
                        lengths ? std::vector<Stage>{x, lengths} : std::vector<Stage>{x});
 }
 
+Stage pool_documents(const Scope& in, Stage x, Pool pick, Stage lengths) {
+  return in.graph->add(in, "pool", {{"pick", k_words[static_cast<size_t>(pick)]}, {"documents", true}},
+                       {x, lengths});
+}
+
 void register_pool(Registry& all) {
   const Shape x = {{Axis::B, 2}, {Axis::T, 4}, {Axis::C, 3}}, y = {{Axis::B, 2}, {Axis::C, 3}};
   const Example::Input lengths = {{{Axis::B, 2}}, DType::i64, 1, 5};
   const Options first = {{"pick", "first"}}, mean = {{"pick", "mean"}}, last = {{"pick", "last"}},
                 rest = {{"pick", "rest"}}, both = {{"pick", "first_and_rest"}};
   const Shape wide = {{Axis::B, 2}, {Axis::C, 6}};
+  const Options documents = {{"pick", "mean"}, {"documents", true}},
+                first_ones = {{"pick", "first"}, {"documents", true}};
+  const Shape packed = {{Axis::B, 1}, {Axis::T, 9}, {Axis::C, 3}};
   const Example::Input two_or_more = {{{Axis::B, 2}}, DType::i64, 2, 5};
   all.add<Pooling>("pool", {{first, {{x}}},
                             {mean, {{x}}},
@@ -193,12 +214,15 @@ void register_pool(Registry& all) {
                             {last, {{x}, lengths}},
                             {rest, {{x}}},
                             {rest, {{x}, two_or_more}},
-                            {both, {{x}}}});
+                            {both, {{x}}},
+                            {documents, {{packed}, lengths}},
+                            {first_ones, {{packed}, lengths}}});
   all.add<PoolGradient>("pool_gradient", {{first, {{y}, {x}}},
                                           {rest, {{y}, {x}}},
                                           {both, {{wide}, {x}}},
                                           {mean, {{y}, {x}, lengths}},
-                                          {last, {{y}, {x}, lengths}}});
+                                          {last, {{y}, {x}, lengths}},
+                                          {documents, {{y}, {packed}, lengths}}});
 }
 
 }  // namespace limpid

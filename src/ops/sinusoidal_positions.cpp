@@ -1,5 +1,7 @@
 // Sinusoidal positions: place t is written as waves, fast ones in the first columns and slow ones in the last
 // (Vaswani 2017, 3.5).  Columns 2i and 2i + 1 hold the sine and cosine of t / base^(2 i / C).
+#include <unordered_map>
+
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -13,6 +15,7 @@ struct Column {
   bool sine = true;
 };
 
+// Inputs x, and where the rows have places of their own, those [B,T].
 class SinusoidalPositions final : public Operation {
  public:
   explicit SinusoidalPositions(const Options& options)
@@ -35,25 +38,37 @@ class SinusoidalPositions final : public Operation {
   }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
-    require_inputs(in, 1, 1);
+    require_inputs(in, 1, 2);
     require_rank(in[0], 3, "x", "[B,T,C]");
+    if (in.size() == 2 && !fit(in[1], in[0].part(0, 2)))
+      fail_call("places is ", in[1].text(), ", expected [B,T] of x ", in[0].text());
     if ((halves_ || ends_at_base_) && in[0][2].size != k_symbolic && in[0][2].size % 2 != 0)
       fail_call("x is ", in[0].text(), ", expected an even C, half of it sines and half cosines");
     return {{"", in[0]}};
   }
 
   // The angle is computed in double whatever the run's type: at far places float would lose the turn.
-  void run(Inputs, Outputs out, const RunContext& context) const override {
+  void run(Inputs in, Outputs out, const RunContext& context) const override {
     on_real(out[0], [&]<class R>() {
       const Shape& shape = out[0].shape();
-      const auto y = out[0].as<R>();
+      R* y = out[0].data<R>();
+      const int64_t width = shape[2].size;
+      std::unordered_map<double, const R*> written;  // by place: texts of a batch share most of theirs
       for (int64_t b = 0; b < shape[0].size; ++b)
-        for (int64_t t = 0; t < shape[1].size; ++t)
-          for (int64_t c = 0; c < shape[2].size; ++c) {
-            const Column column = column_of(c, shape[2].size);
-            const double angle = place(b, t, context) / wavelength(column.wave, shape[2].size);
-            y(b, t, c) = static_cast<R>(column.sine ? std::sin(angle) : std::cos(angle));
+        for (int64_t t = 0; t < shape[1].size; ++t) {
+          const double at = place(in, b, t, context);
+          R* row = y + (b * shape[1].size + t) * width;
+          const auto [same, fresh] = written.try_emplace(at, row);
+          if (!fresh) {
+            std::copy_n(same->second, width, row);
+            continue;
           }
+          for (int64_t c = 0; c < width; ++c) {
+            const Column column = column_of(c, width);
+            const double angle = at / wavelength(column.wave, width);
+            row[c] = static_cast<R>(column.sine ? std::sin(angle) : std::cos(angle));
+          }
+        }
     });
   }
 
@@ -63,12 +78,13 @@ class SinusoidalPositions final : public Operation {
     const int64_t width = in[0].shape()[2].size;
     const Column column = column_of(out.index[2], width);
     const Expr angle =
-        Expr(place(out.index[0], out.index[1], context)) / Expr(wavelength(column.wave, width));
+        Expr(place(in, out.index[0], out.index[1], context)) / Expr(wavelength(column.wave, width));
     return Expr::call(column.sine ? Expr::Function::sin : Expr::Function::cos, {angle});
   }
 
  private:
-  double place(int64_t b, int64_t t, const RunContext& context) const {
+  double place(Inputs in, int64_t b, int64_t t, const RunContext& context) const {
+    if (in.size() == 2) return static_cast<double>(first_ + in[1].as<int64_t>()(b, t));
     return static_cast<double>(first_ + context.first_of(b) + t);
   }
   Column column_of(int64_t c, int64_t width) const {
@@ -89,12 +105,13 @@ class SinusoidalPositions final : public Operation {
 
 }  // namespace
 
-Stage sinusoidal_positions(const Scope& in, Stage x, const SinusoidalOptions& o) {
+Stage sinusoidal_positions(const Scope& in, Stage x, const SinusoidalOptions& o, Stage places) {
   Options options = {{"base", o.base}};
   if (o.halves) options.set("halves", true);
   if (o.ends_at_base) options.set("ends_at_base", true);
   if (o.first) options.set("first", o.first);
-  return in.graph->add(in, "sinusoidal_positions", options, {x});
+  return in.graph->add(in, "sinusoidal_positions", options,
+                       places ? std::vector<Stage>{x, places} : std::vector<Stage>{x});
 }
 
 void register_sinusoidal_positions(Registry& all) {
@@ -103,6 +120,7 @@ void register_sinusoidal_positions(Registry& all) {
   all.add<SinusoidalPositions>(
       "sinusoidal_positions",
       {{{}, {{x, DType::f32, -1, 1, false}}},
+       {{}, {{x, DType::f32, -1, 1, false}, {x.part(0, 2), DType::i64, 0, 9}}},
        {{{"base", 50.0}}, {{odd, DType::f32, -1, 1, false}}},
        {{{"halves", true}}, {{x, DType::f32, -1, 1, false}}},
        {{{"halves", true}, {"ends_at_base", true}, {"first", int64_t{2}}}, {{x, DType::f32, -1, 1, false}}}});

@@ -82,7 +82,7 @@ class Algorithm final : public TaskData {
  public:
   explicit Algorithm(const Recipe& recipe) : recipe_(recipe), make_(kind_of(recipe.algorithm)) {}
 
-  Batch batch(int64_t step) const override { return made(static_cast<uint64_t>(step), "training"); }
+  Batch batch(int64_t step, bool) const override { return made(static_cast<uint64_t>(step), "training"); }
   int64_t steps_per_pass() const override { return k_steps; }
   bool has(Part) const override { return true; }  // both are drawn: none of them is learned from on purpose
   int64_t evaluation_batches(Part) const override { return k_evaluated; }

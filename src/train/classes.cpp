@@ -47,8 +47,9 @@ class TextClasses final : public TaskData {
     if (training_.size() == 0) fail_call("train: no text to learn from is left");
     if (from.held_out) held_out_ = encoded(*from.held_out, recipe, tokenizer);
     if (from.test) test_ = encoded(*from.test, recipe, tokenizer);
-    std::vector<int64_t> lengths;
-    for (const Tokens& tokens : training_.tokens) lengths.push_back(static_cast<int64_t>(tokens.size()));
+    std::vector<int64_t> lengths(training_.size());
+    for (size_t i = 0; i < training_.size() && !recipe.pack; ++i)
+      lengths[i] = static_cast<int64_t>(training_.tokens[i].size());
     order_ = ExampleOrder(std::move(lengths), recipe.batch, recipe.seed);
     held_out_batches_ = by_length(evaluated(Part::held_out), k_rows);
     test_batches_ = by_length(test_, k_rows);
@@ -56,7 +57,8 @@ class TextClasses final : public TaskData {
     digest_ = digest_of(from.training.labels.data(), from.training.labels.size() * sizeof(int64_t), digest_);
   }
 
-  Batch batch(int64_t step) const override {
+  bool packs() const override { return true; }
+  Batch batch(int64_t step, bool packed) const override {
     std::vector<Tokens> lists;
     std::vector<int64_t> labels;
     for (const size_t i : order_.batch(step)) {
@@ -66,7 +68,7 @@ class TextClasses final : public TaskData {
       lists.push_back(left.empty() ? training_.tokens[i] : std::move(left));
       labels.push_back(training_.labels[i]);
     }
-    return made(lists, labels);
+    return made(lists, labels, packed);
   }
   int64_t steps_per_pass() const override { return order_.steps_per_pass(); }
   bool has(Part part) const override { return (part == Part::test ? test_ : held_out_).size() > 0; }
@@ -79,7 +81,7 @@ class TextClasses final : public TaskData {
       lists.push_back(from.tokens[i]);
       labels.push_back(from.labels[i]);
     }
-    return made(lists, labels);
+    return made(lists, labels, false);
   }
   ModelTasks tasks() const override {
     ModelTasks tasks;
@@ -98,11 +100,10 @@ class TextClasses final : public TaskData {
   const std::vector<std::vector<size_t>>& batches(Part part) const {
     return part == Part::test ? test_batches_ : held_out_batches_;
   }
-  static Batch made(const std::vector<Tokens>& lists, const std::vector<int64_t>& labels) {
+  static Batch made(const std::vector<Tokens>& lists, const std::vector<int64_t>& labels, bool packed) {
     Batch batch;
     batch.examples = static_cast<int64_t>(lists.size());
-    for (const Tokens& list : lists) batch.positions += static_cast<int64_t>(list.size());
-    batch.inputs["tokens"] = rows_of(lists, 0);
+    add_tokens(&batch, "tokens", lists, packed);
     batch.inputs["lengths"] = lengths_of(lists);
     batch.inputs["targets"] = Tensor::of<int64_t>({{Axis::B, batch.examples}}, labels);
     return batch;

@@ -30,7 +30,8 @@ std::map<std::string, ConstView> bindings(const Graph& graph, const std::map<std
   }
   std::map<std::string, ConstView> bound;
   for (const auto& [name, tensor] : parameters) bound[name] = tensor;
-  for (const auto& [name, tensor] : batch.inputs) bound[name] = tensor;
+  for (const auto& [name, tensor] : batch.inputs)
+    if (graph.find(name) >= 0) bound[name] = tensor;  // not every network asks where a token stands
   return bound;
 }
 

@@ -14,6 +14,8 @@ std::map<std::string, ConstView> bindings(const Graph&, const std::map<std::stri
 class Evaluator {
  public:
   explicit Evaluator(const NetworkConfig&);
+  const Graph& graph() const { return graph_; }
+  const Engine& engine() const { return engine_; }
   Trainer::Evaluation batch(const std::map<std::string, Tensor>& parameters, Batch) const;
   /// Over a part of the data, of which each rank measures its batches.  `options`: of evaluate_task.
   Trainer::Evaluation part(const std::map<std::string, Tensor>& parameters, const TaskData&, Part,

@@ -69,6 +69,31 @@ Tensor rows_of(const std::vector<std::vector<int64_t>>& lists, int64_t padding) 
   return rows;
 }
 
+Tensor row_of(const std::vector<std::vector<int64_t>>& lists) {
+  std::vector<int64_t> all;
+  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, static_cast<int64_t>(all.size())}}, all);
+}
+
+void add_tokens(Batch* batch, const std::string& name, const std::vector<std::vector<int64_t>>& lists,
+                bool packed) {
+  for (const auto& list : lists) batch->positions += static_cast<int64_t>(list.size());
+  if (!packed) {
+    batch->inputs[name] = rows_of(lists, 0);
+    return;
+  }
+  std::vector<std::vector<int64_t>> documents, places;
+  for (size_t i = 0; i < lists.size(); ++i) {
+    documents.emplace_back(lists[i].size(), static_cast<int64_t>(i));
+    places.emplace_back(lists[i].size());
+    std::iota(places.back().begin(), places.back().end(), int64_t{0});
+  }
+  const bool source = name == "source";
+  batch->inputs[name] = row_of(lists);
+  batch->inputs[source ? "source_documents" : "documents"] = row_of(documents);
+  batch->inputs[source ? "encoder.places" : "places"] = row_of(places);
+}
+
 Tensor lengths_of(const std::vector<std::vector<int64_t>>& lists) {
   Tensor lengths(DType::i64, {{Axis::B, static_cast<int64_t>(lists.size())}});
   for (size_t b = 0; b < lists.size(); ++b)

@@ -56,7 +56,7 @@ class Windows final : public TaskData {
     digest_ = digest_of(split_.values.data(), split_.values.size() * sizeof(float));
   }
 
-  Batch batch(int64_t step) const override {
+  Batch batch(int64_t step, bool) const override {
     std::vector<int64_t> first;
     for (const size_t i : order_.batch(step)) first.push_back(static_cast<int64_t>(i));
     return made(first);

@@ -42,7 +42,7 @@ class Images final : public TaskData {
         digest_of(from_.training.labels.data(), from_.training.labels.size() * sizeof(int64_t), digest_);
   }
 
-  Batch batch(int64_t step) const override {
+  Batch batch(int64_t step, bool) const override {
     const std::vector<size_t> chosen = order_.batch(step);
     return made(from_.training, chosen, step);
   }

@@ -33,7 +33,7 @@ class Texts final : public TaskData {
   // Splits every text, the last part of each held out.
   Texts(const Recipe&, const Tokenizer&, const std::vector<std::string>& texts);
 
-  Batch batch(int64_t step) const override;
+  Batch batch(int64_t step, bool) const override;
   int64_t steps_per_pass() const override;
   bool has(Part part) const override { return part == Part::held_out && !held_out_.empty(); }
   int64_t evaluation_batches(Part) const override { return static_cast<int64_t>(windows_.size()); }
@@ -120,7 +120,7 @@ int64_t Texts::steps_per_pass() const {
   return std::max<int64_t>(1, training_tokens() / (recipe_.batch * recipe_.context));
 }
 
-Batch Texts::batch(int64_t step) const {
+Batch Texts::batch(int64_t step, bool) const {
   const uint32_t stream = stream_named("batches");
   if (recipe_.examples == Examples::lines) {
     // Each pass reads every line once, in an order of its own.

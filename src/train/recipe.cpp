@@ -74,6 +74,7 @@ void describe(Visitor& v, R& r) {
   v("steps", r.steps, k_some);
   v("batch", r.batch, k_some);
   v("accumulate", r.accumulate, k_some);
+  v("pack", r.pack);
   v("context", r.context, k_some);
   v("epoch", r.epoch, Whole{});
   v("optimizer", r.optimizer, k_optimizers);

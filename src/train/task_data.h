@@ -41,8 +41,10 @@ class TaskData {
  public:
   virtual ~TaskData() = default;
 
-  /// What a step learns from.
-  virtual Batch batch(int64_t step) const = 0;
+  /// What a step learns from; of a task that packs() and with `packed` as Purpose::train_packed reads it.
+  virtual Batch batch(int64_t step, bool packed) const = 0;
+  /// Are the examples texts of different lengths, which can stand one behind another?
+  virtual bool packs() const { return false; }
   virtual int64_t steps_per_pass() const = 0;
   /// Whether there are examples of this part.
   virtual bool has(Part) const = 0;
@@ -97,8 +99,13 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const Recipe&, const std::vector<s
 /// of which those that the tokenizer adds stay.
 std::vector<int64_t> model_tokens(const Tokenizer&, const std::string& text, int64_t longest);
 
+/// Token lists as the input `name` of a batch ("tokens", "source"): side by side as [B,T], or `packed` one
+/// behind another as [1,T], with the inputs that say which text a token is of, and where in it it stands.
+void add_tokens(Batch*, const std::string& name, const std::vector<std::vector<int64_t>>& lists, bool packed);
 /// Token lists as rows [B,T], behind whose ends `padding` stands.
 Tensor rows_of(const std::vector<std::vector<int64_t>>& lists, int64_t padding);
+/// Token lists one behind another, [1,T].
+Tensor row_of(const std::vector<std::vector<int64_t>>& lists);
 /// [B]
 Tensor lengths_of(const std::vector<std::vector<int64_t>>& lists);
 
@@ -106,7 +113,7 @@ Tensor lengths_of(const std::vector<std::vector<int64_t>>& lists);
 /// of different lengths those of a batch are about as long as one another.
 class ExampleOrder {
  public:
-  /// `lengths`: of the examples; all the same where they have none.
+  /// `lengths`: of the examples; all the same where they have none, or where it makes no difference.
   ExampleOrder(std::vector<int64_t> lengths, int64_t batch, uint64_t seed);
   int64_t steps_per_pass() const { return static_cast<int64_t>(batches_); }
   /// The examples of a step.

@@ -52,12 +52,6 @@ void set_zero(Parameters& tensors) {
   for (auto& [name, tensor] : tensors) std::fill_n(tensor.data<float>(), tensor.count(), 0.0f);
 }
 
-Parameters zeros_like(const Parameters& parameters) {
-  Parameters out;
-  for (const auto& [name, tensor] : parameters) out[name] = Tensor(DType::f32, tensor.shape());
-  return out;
-}
-
 }  // namespace
 
 struct LIMPID_LOCAL Trainer::Impl {
@@ -70,7 +64,8 @@ struct LIMPID_LOCAL Trainer::Impl {
     from_model = base != nullptr;
     if (base) take_parameters(*base, model);
     update = std::make_unique<Update>(recipe, model.graph(), model.parameters());
-    build(graph, recipe.network, Purpose::train);
+    packed = recipe.pack && data->packs() && packs(recipe.network);
+    build(graph, recipe.network, packed ? Purpose::train_packed : Purpose::train);
     differentiate(graph, graph.handle(graph.require("loss")));
     for (const std::string& name : update->learned())
       gradients[name] = Tensor(DType::f32, model.parameters().at(name).shape());
@@ -103,6 +98,7 @@ struct LIMPID_LOCAL Trainer::Impl {
   std::vector<Epoch> history;
   bool not_finite = false;
   bool from_model = false;
+  bool packed = false;  // are texts one behind another in a batch?
 
   Ranks one;  // where nobody shares the work
   Ranks* ranks = &one;
@@ -125,6 +121,7 @@ struct LIMPID_LOCAL Trainer::Impl {
   void require_together();
   double run_share(int64_t number, bool last);
   double run_shares();
+  Batch batch(int64_t number) const { return data->batch(number, packed); }
   Evaluation evaluate(Part part = Part::held_out) const {
     return evaluator.part(judged(), *data, part, {}, *ranks);
   }
@@ -135,12 +132,16 @@ struct LIMPID_LOCAL Trainer::Impl {
   void report(double epoch_seconds, double total_seconds);
   void add(Epoch e);
   void set_metrics(Epoch& e, const Evaluation& seen) const;
-  [[noreturn]] void fail_not_finite(const std::string& what, Batch batch);
+  [[noreturn]] void fail_not_finite(const std::string& what, Batch batch) {
+    fail_not_finite(what, std::move(batch), graph, *engine);
+  }
+  [[noreturn]] void fail_not_finite(const std::string& what, Batch batch, const Graph&, const Engine&);
 };
 
 // Runs the step once more, looking at every stage: the first that holds something that is no finite number is
 // where it began.
-void Trainer::Impl::fail_not_finite(const std::string& what, Batch batch) {
+void Trainer::Impl::fail_not_finite(const std::string& what, Batch batch, const Graph& read,
+                                    const Engine& runs) {
   not_finite = true;
   const std::string when = join(what, " at step ", done + 1);
   for (const auto& [name, tensor] : model.parameters())
@@ -150,10 +151,10 @@ void Trainer::Impl::fail_not_finite(const std::string& what, Batch batch) {
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(done)};
   options.observe = {{"*", Depth::summary}};
-  const RunResult seen = engine->run(bindings(graph, model.parameters(), batch), options);
-  for (const StageInfo& stage : graph.stages())
+  const RunResult seen = runs.run(bindings(read, model.parameters(), batch), options);
+  for (const StageInfo& stage : read.stages())
     for (int value : stage.outputs) {
-      const std::string& name = graph.value(value).name;
+      const std::string& name = read.value(value).name;
       const auto found = seen.summaries.find(name);
       if (found != seen.summaries.end() && found->second.non_finite > 0)
         fail_work(when, ": the first stage that is not finite is ", name, " (", found->second.non_finite,
@@ -164,7 +165,7 @@ void Trainer::Impl::fail_not_finite(const std::string& what, Batch batch) {
 
 // Forward and backward of a batch; its gradients are in `gradients`.
 double Trainer::Impl::run_batch(int64_t number) {
-  Batch batch = data->batch(number);
+  Batch batch = this->batch(number);
   RunOptions options;
   options.context = {recipe.seed, static_cast<uint64_t>(number)};
   options.keep = {"loss"};
@@ -195,7 +196,7 @@ double Trainer::Impl::step() {
   const double loss = ranks->alone() ? run_batches() : run_shares();
   Parameters& all = batches > 1 ? summed : gradients;
   if (!std::isfinite(update->step(model.parameters(), all, learning_rate(schedule_of(recipe), done))))
-    fail_not_finite("the gradient is not finite", data->batch(done * batches));
+    fail_not_finite("the gradient is not finite", batch(done * batches));
   ++done;
   // The mean of few steps would still be what was drawn: it begins as a mean of all that there were.
   if (recipe.average > 0)
@@ -232,7 +233,7 @@ void Trainer::Impl::require_together() {
 // Forward and backward of this rank's part of a batch, of which the gradients go to the sums of the step:
 // those of its last batch as soon as each of them is complete.  Returns this part's part of the loss.
 double Trainer::Impl::run_share(int64_t number, bool last) {
-  Share share = share_of(data->batch(number), ranks->rank(), ranks->size());
+  Share share = share_of(batch(number), ranks->rank(), ranks->size());
   epoch_tokens += share.batch.positions;
   const bool several = recipe.accumulate > 1;
   const double part = share.weight / static_cast<double>(recipe.accumulate);
@@ -248,6 +249,7 @@ double Trainer::Impl::run_share(int64_t number, bool last) {
     options.context = {recipe.seed, static_cast<uint64_t>(number)};
     options.context.first_row = share.first_row;
     options.context.rows = share.batch.examples;
+    options.context.parts = share.parts;
     options.keep = {"loss"};
     for (auto& [name, tensor] : gradients) options.into[name + ".grad"] = tensor.view();
     options.ready = [&](const std::string& name) { add(name.substr(0, name.size() - 5)); };  // .grad
@@ -269,8 +271,7 @@ double Trainer::Impl::run_shares() {
   loss = told[0];
   stopping = told[1] > 0;
   if (!std::isfinite(loss))
-    fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"),
-                    data->batch(done * batches));
+    fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"), batch(done * batches));
   sums->take(batches > 1 ? summed : gradients);
   return loss;
 }
@@ -279,7 +280,8 @@ void Trainer::Impl::require_finite(const Evaluation& seen) {
   if (std::isfinite(seen.loss)) return;
   for (int64_t i = 0; i < data->evaluation_batches(Part::held_out); ++i)
     if (const Batch batch = data->evaluation_batch(Part::held_out, i); !std::isfinite(measure(batch).loss))
-      fail_not_finite(holds_out() ? "the held-out loss is no number" : "the loss is no number", batch);
+      fail_not_finite(holds_out() ? "the held-out loss is no number" : "the loss is no number", batch,
+                      evaluator.graph(), evaluator.engine());
 }
 
 void Trainer::Impl::set_metrics(Epoch& e, const Evaluation& seen) const {
@@ -293,7 +295,7 @@ void Trainer::Impl::report_start() {
   const Evaluation seen = evaluate();
   require_finite(seen);
   Epoch e;
-  e.loss = holds_out() ? measure(data->batch(0)).loss : seen.loss;
+  e.loss = holds_out() ? measure(data->batch(0, false)).loss : seen.loss;
   set_metrics(e, seen);
   e.learning_rate = learning_rate(schedule_of(recipe), 0);
   add(e);

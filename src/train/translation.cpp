@@ -26,16 +26,19 @@ class Translation final : public TaskData {
     if (training_.size() == 0) fail_call("train: no pair to learn from is left");
     if (from.held_out) held_out_ = encoded(*from.held_out);
     if (from.test) test_ = encoded(*from.test);
-    std::vector<int64_t> lengths;
-    for (size_t i = 0; i < training_.size(); ++i)
-      lengths.push_back(static_cast<int64_t>(training_.source[i].size() + training_.target[i].size()));
+    std::vector<int64_t> lengths(training_.size());
+    for (size_t i = 0; i < training_.size() && !recipe.pack; ++i)
+      lengths[i] = static_cast<int64_t>(training_.source[i].size() + training_.target[i].size());
     order_ = ExampleOrder(std::move(lengths), recipe.batch, recipe.seed);
     digest_ = digest_of(from.training.target, digest_of(from.training.source));
     for (const std::string& text : evaluated(Part::held_out).texts)
       characters_ += std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
   }
 
-  Batch batch(int64_t step) const override { return made(training_, order_.batch(step)); }
+  Batch batch(int64_t step, bool packed) const override {
+    return made(training_, order_.batch(step), packed);
+  }
+  bool packs() const override { return true; }
   int64_t steps_per_pass() const override { return order_.steps_per_pass(); }
   bool has(Part part) const override { return (part == Part::test ? test_ : held_out_).size() > 0; }
   int64_t evaluation_batches(Part part) const override {
@@ -43,7 +46,7 @@ class Translation final : public TaskData {
   }
   Batch evaluation_batch(Part part, int64_t number) const override {
     const Pairs& from = evaluated(part);
-    return made(from, places_in_batch(number, static_cast<int64_t>(from.size()), k_rows));
+    return made(from, places_in_batch(number, static_cast<int64_t>(from.size()), k_rows), false);
   }
   int64_t evaluation_characters() const override { return characters_; }
   ModelTasks tasks() const override {
@@ -79,20 +82,19 @@ class Translation final : public TaskData {
     return out;
   }
 
-  Batch made(const Pairs& from, const std::vector<size_t>& chosen) const {
+  static Batch made(const Pairs& from, const std::vector<size_t>& chosen, bool packed) {
     std::vector<Tokens> sources, tokens, targets;
     Batch batch;
     for (const size_t i : chosen) {
       sources.push_back(from.source[i]);
       tokens.emplace_back(from.target[i].begin(), from.target[i].end() - 1);
       targets.emplace_back(from.target[i].begin() + 1, from.target[i].end());
-      batch.positions += static_cast<int64_t>(sources.back().size() + tokens.back().size());
     }
     batch.examples = static_cast<int64_t>(chosen.size());
-    batch.inputs["tokens"] = rows_of(tokens, 0);
-    batch.inputs["targets"] = rows_of(targets, -1);
-    batch.inputs["source"] = rows_of(sources, 0);
-    batch.inputs["source_lengths"] = lengths_of(sources);
+    add_tokens(&batch, "tokens", tokens, packed);
+    add_tokens(&batch, "source", sources, packed);
+    batch.inputs["targets"] = packed ? row_of(targets) : rows_of(targets, -1);
+    if (!packed) batch.inputs["source_lengths"] = lengths_of(sources);
     return batch;
   }
 
