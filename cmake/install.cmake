@@ -15,6 +15,7 @@ set(LIMPID_PUBLIC_HEADERS
   files.h
   gguf.h
   graph.h
+  heads.h
   image.h
   lens.h
   model.h
@@ -25,6 +26,7 @@ set(LIMPID_PUBLIC_HEADERS
   random.h
   recipe.h
   rollout.h
+  run_folder.h
   scene.h
   chat.h
   stored.h

@@ -60,6 +60,20 @@ figure attention-on-text "What the prediction of the next token looks at" attent
 # A training run of a few seconds, for its log.
 "$limpid" train recipes/textbook.json -o "$work/textbook" >/dev/null 2>&1
 figure training "A training run, epoch by epoch" training "$work/textbook/log.jsonl"
+# Letters that come twice: heads of the second layer learn to look at what followed.
+python3 - >"$work/repeats.txt" <<'EOF'
+import random
+draw = random.Random(1)
+for _ in range(4000):
+    print("".join(draw.sample("abcdefghijklmnopqrstuvwxyz", draw.randint(8, 14)) * 2))
+EOF
+cat >"$work/repeats.json" <<'EOF'
+{"data": ["repeats.txt"], "network": {"network": "gpt", "layers": 2, "heads": 2, "width": 64, "context": 32, "positions": "rotary"},
+ "steps": 1500, "batch": 32, "context": 32, "epoch": 250, "learning_rate": 0.003, "warm_up": 50, "validation": 0.05,
+ "watch": ["sycidsycid"]}
+EOF
+"$limpid" train "$work/repeats.json" -o "$work/repeats" >/dev/null 2>&1
+figure learning "Heads while they learn, step by step" learning "$work/repeats" --layer 1
 sed -i "s|$work/||" "$work/page"  # where the reader's own run keeps it
 
 # A few pages of the deck.

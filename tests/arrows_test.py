@@ -37,8 +37,8 @@ BEYOND_THE_DESIGN = {
     "model": ["trace"],  # docs/decisions/0004-a-model-makes-its-trace.md
 }
 # include/limpid/NAME.h belongs to the folder NAME, but these:
-HEADER_OF = {"attention": "fused", "error": "core", "explain": "trace", "diff": "trace", "lens": "model", "rollout": "trace", "random": "core", "threads": "core", "version": "core",
-             "api": "core", "optimizer": "train", "recipe": "train", "tensor_source": "files", "torch_file": "files", "gguf": "files", "image": "files", "architecture": "network",
+HEADER_OF = {"attention": "fused", "error": "core", "explain": "trace", "diff": "trace", "lens": "model", "heads": "model", "rollout": "trace", "random": "core", "threads": "core", "version": "core",
+             "api": "core", "optimizer": "train", "recipe": "train", "run_folder": "train", "tensor_source": "files", "torch_file": "files", "gguf": "files", "image": "files", "architecture": "network",
              "tasks": "model", "chat": "model",
              "stored": "tensor",
              "draw": "draw/scene", "scene": "draw/scene"}

@@ -26,7 +26,7 @@ class Calls(Case):
         overview = self.ok("--help")
         self.assertEqual(overview, self.ok())
         self.assertLessEqual(len(overview.splitlines()), 40)
-        for command in ("trace", "explain", "diff", "lens", "draw", "quiz", "generate", "eval", "train", "embed", "fill", "classify", "info", "bench"):
+        for command in ("trace", "explain", "diff", "lens", "heads", "draw", "quiz", "generate", "eval", "train", "predict", "embed", "fill", "classify", "info", "bench"):
             self.assertIn(f"limpid {command}", overview)
             page = self.ok(command, "--help")
             self.assertIn(f"limpid {command}", page)
@@ -37,7 +37,7 @@ class Calls(Case):
             self.assertLessEqual(len(line), 80, line)
 
     def test_every_option_is_a_sentence(self):
-        for command in ("trace", "explain", "diff", "lens", "draw", "quiz", "generate", "eval", "train", "embed", "fill", "classify", "info", "bench"):
+        for command in ("trace", "explain", "diff", "lens", "heads", "draw", "quiz", "generate", "eval", "train", "predict", "embed", "fill", "classify", "info", "bench"):
             page = self.ok(command, "--help")
             page = re.split(r"\n(?=Observing|Example|A checkpoint|CELL is|A is a trace|The scale of every norm|Every question)", page)[0]
             options = re.split(r"\n(?=  -)", page)[1:]

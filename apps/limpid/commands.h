@@ -25,9 +25,11 @@ Work add_embed(CLI::App& app);
 Work add_fill(CLI::App& app);
 Work add_translate(CLI::App& app);
 Work add_classify(CLI::App& app);
+Work add_predict(CLI::App& app);
 Work add_bench(CLI::App& app);
 Work add_diff(CLI::App& app);
 Work add_lens(CLI::App& app);
+Work add_heads(CLI::App& app);
 
 /// Thrown by a command whose work is done and whose answer is no: status 1, and nothing more to say.
 struct Parted {};

@@ -8,6 +8,7 @@
 #include "limpid/commands.h"
 #include "limpid/files.h"
 #include "limpid/input.h"
+#include "limpid/learning.h"
 #include "limpid/own_weights.h"
 #include "limpid/rollout.h"
 #include "limpid/token.h"
@@ -21,7 +22,7 @@ struct DrawCall : PartCall {
   NetworkCall network;
   std::optional<std::string> text;
   std::optional<int> layer, head;
-  std::optional<int64_t> page;
+  std::optional<int64_t> page, watched;
   std::vector<std::string> open;
   std::string token, theme = "auto", format, out;
   bool parameters = false, compress = false, words = false;
@@ -48,6 +49,7 @@ constexpr Figure k_figures[] = {
     {"attention-on-image", "how much the prediction looks at each patch", true},
     {"attention-on-series", "a forecast, and which moments it looks at", true},
     {"training", "loss and accuracy of a training run's log.jsonl", false},
+    {"learning", "a layer's heads at each report of a training run", false},
     {"slides", "a deck about one sentence, in teaching order", true},
 };
 
@@ -62,12 +64,12 @@ std::string figure_names() {
   return list;
 }
 
-// A figure's name, a file (a stored trace, or a training's log), either, both or none.
+// A figure's name, a file (a stored trace, a training's log or its folder), either, both or none.
 void read_arguments(DrawCall& call) {
   size_t i = 0;
   if (i < call.arguments.size() && is_figure(call.arguments[i])) call.figure = call.arguments[i++];
   if (i < call.arguments.size()) call.file = call.arguments[i++];
-  const bool log = call.figure == "training" || call.figure == "confusion";
+  const bool log = call.figure == "training" || call.figure == "confusion" || call.figure == "learning";
   const auto ends = [&](std::string_view end) { return call.file.ends_with(end); };
   if ((ends(".safetensors") || ends(".npz")) && !std::filesystem::exists(call.file))
     fail_work(call.file, ": there is no such file");
@@ -89,6 +91,8 @@ void read_arguments(DrawCall& call) {
   if (call.figure == "confusion" && call.file.empty())
     fail_call(
         "confusion: give what limpid eval --json printed: limpid draw confusion FILE.json -o confusion.svg");
+  if (call.figure == "learning" && call.file.empty())
+    fail_call("learning: give the folder of a training run: limpid draw learning FOLDER -o learning.svg");
   if (log && call.file.empty())
     fail_call(
         "training: give the log that limpid train wrote: limpid draw training FOLDER/log.jsonl -o loss.svg");
@@ -112,13 +116,15 @@ void check(const CLI::App& sub, const DrawCall& call) {
     fail_call(option, " is for the figure ", list, "; leave it out");
   };
   only("--layer", {"attention", "token", "matrices", "heads", "slides", "alignment", "attention-on-text",
-                   "attention-on-image", "attention-on-series"});
-  only("--head", {"token", "matrices", "heads", "slides", "alignment", "attention-on-text",
+                   "attention-on-image", "attention-on-series", "learning"});
+  only("--watched", {"learning"});
+  only("--head", {"learning", "token", "matrices", "heads", "slides", "alignment", "attention-on-text",
                   "attention-on-image", "attention-on-series"});
   only("--moses", {"alignment"});
   only("--truth", {"attention-on-series"});
   only("--column", {"attention-on-series"});
-  only("--part", {"network", "attention", "token", "matrices", "heads", "slides", "attention-on-text"});
+  only("--part",
+       {"network", "attention", "token", "matrices", "heads", "slides", "attention-on-text", "learning"});
   only("--token", {"token", "slides", "attention-on-text"});
   only("--open", {"network"});
   only("--words", {"heads", "slides"});
@@ -144,6 +150,7 @@ void check(const CLI::App& sub, const DrawCall& call) {
   const std::string option = given_option(sub, running);
   if (!option.empty())
     fail_call(call.figure == "training"    ? "a training log is drawn as it is; "
+              : call.figure == "learning"  ? "a training run is drawn as it is; "
               : call.figure == "confusion" ? "a table of counts is drawn as it is; "
                                            : "a stored trace is drawn as it is; ",
               option, " needs a run, so leave the file out");
@@ -322,6 +329,18 @@ std::vector<Slide> prediction_pages(const DrawCall& call) {
   return one(image ? attention_on_image_scene(trace, look) : attention_on_text_scene(trace, look));
 }
 
+std::vector<Slide> learning_pages(const DrawCall& call) {
+  const auto shown = [&](Trace trace) {
+    std::optional<Trace> part = call.cut(trace);
+    return part ? std::move(*part) : std::move(trace);
+  };
+  LearningOptions options;
+  options.layer = call.layer.value_or(0);
+  options.head = call.head.value_or(-1);
+  if (const double width = asked_width(call); width > 0) options.width = width;
+  return one(learning_scene(read_learning(call.file, call.watched.value_or(0), shown, call.part), options));
+}
+
 std::vector<Slide> pages_of(const DrawCall& call, const Format& format) {
   if (call.draws_own) return own_pages(call);
   if (call.figure == "network" || call.figure == "attention") return network_pages(call, format);
@@ -331,6 +350,7 @@ std::vector<Slide> pages_of(const DrawCall& call, const Format& format) {
   if (call.figure == "confusion")
     return one(confusion_scene(confusion_from(read_file(call.file)), "", asked_width(call)));
   if (call.figure == "alignment") return alignment_pages(call);
+  if (call.figure == "learning") return learning_pages(call);
   if (shows_prediction(call)) return prediction_pages(call);
   const Trace trace = call.words ? in_words(trace_of(call)) : trace_of(call);
   const FigureOptions options = figure_options(call, trace);
@@ -386,9 +406,10 @@ void take_width(CLI::App& sub, DrawCall& call) {
 Work add_draw(CLI::App& app) {
   auto call = std::make_shared<DrawCall>();
   CLI::App* sub = app.add_subcommand("draw", "Draws a network, or a run of it, as an editable figure.");
-  sub->add_option("FIGURE|FILE", call->arguments,
-                  "What to draw: " + figure_names() +
-                      " (network); and a stored trace to draw it from, or a training's log.jsonl.")
+  sub->add_option(
+         "FIGURE|FILE", call->arguments,
+         "What to draw: " + figure_names() +
+             " (network); and a stored trace to draw it from, a training's log.jsonl, or its folder.")
       ->expected(0, 2)
       ->type_name("");
   std::string endings;
@@ -446,6 +467,10 @@ Work add_draw(CLI::App& app) {
       ->type_name("BLOCK")
       ->group(which);
   sub->add_flag("--params", call->parameters, "Says in every box how many numbers it has learned.")
+      ->group(which);
+  sub->add_option("--watched", call->watched, "Which of a run's watched sentences, from 0 (0).")
+      ->type_name("N")
+      ->check(from_zero())
       ->group(which);
   sub->add_option("--moses", call->moses,
                   "Writes an alignment as Moses has it too: 0-0 1-2, source and text, words counted from 0.")

@@ -21,11 +21,13 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
   limpid diff a.safetensors b.npz     the first stage where two runs part
   limpid lens "Life is short"         what each layer would say, and the parts
                                       of the next word's logit
+  limpid heads                        what kind each head is of, by measurement
   limpid draw -o net.svg              its diagram, with the shapes on the edges
   limpid quiz "Life is short"         questions about this run, and answers
   limpid generate "Life is short"     how the text could go on
   limpid train recipes/textbook.json  learns a few sentences in seconds
   limpid eval "Life is short"         how well a model predicts a text
+  limpid predict INPUT --model FILE   what a model was made for: a class, ...
   limpid embed "Life is short" "Art is long" --model FOLDER
                                       vectors of texts, and how alike they are
   limpid fill "Life is [MASK]" --model FOLDER

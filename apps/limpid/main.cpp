@@ -62,11 +62,10 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   if (option != extras.end()) return join("'", *option, "' is not an option of ", called(app), help);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
-      return join(
-          "'", extras.front(),
-          "' is not a command; there are trace, explain, diff, lens, draw, quiz, generate, eval, train, "
-          "embed, fill, classify, translate, info, tokens and bench",
-          help);
+      return join("'", extras.front(),
+                  "' is not a command; there are trace, explain, diff, lens, heads, draw, quiz, generate, "
+                  "eval, train, predict, embed, fill, classify, translate, info, tokens and bench",
+                  help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
   }
@@ -160,11 +159,13 @@ int run(int argc, char** argv) {
   commands.emplace_back("explain", add_explain(app));
   commands.emplace_back("diff", add_diff(app));
   commands.emplace_back("lens", add_lens(app));
+  commands.emplace_back("heads", add_heads(app));
   commands.emplace_back("draw", add_draw(app));
   commands.emplace_back("quiz", add_quiz(app));
   commands.emplace_back("generate", add_generate(app));
   commands.emplace_back("train", add_train(app));
   commands.emplace_back("eval", add_eval(app));
+  commands.emplace_back("predict", add_predict(app));
   commands.emplace_back("embed", add_embed(app));
   commands.emplace_back("fill", add_fill(app));
   commands.emplace_back("classify", add_classify(app));

@@ -168,6 +168,7 @@ bool Progress::numbers() const { return trainer_->recipe().task == Task::forecas
 void Progress::row(const Epoch& epoch) {
   end();
   print(row_text(epoch));
+  for (const std::string& line : new_kinds(trainer_->history())) print("      " + line + "\n");
   flush_output();
 }
 

@@ -6,10 +6,12 @@
 
 #include "core/json.h"
 #include "limpid/commands.h"
+#include "limpid/draw.h"
 #include "limpid/files.h"
 #include "limpid/progress.h"
 #include "limpid/ranks_call.h"
 #include "limpid/recipe_data.h"
+#include "limpid/run_folder.h"
 #include "limpid/train.h"
 
 namespace limpid::command {
@@ -57,23 +59,12 @@ Recipe recipe_of(const TrainCall& call) {
 
 // ---- the folder of a run ----------------------------------------------------------------------------
 
-struct Folder {
-  fs::path path;
-  std::string model() const { return (path / "model.safetensors").string(); }
-  std::string checkpoint() const { return (path / "checkpoint.safetensors").string(); }
-  std::string log() const { return (path / "log.jsonl").string(); }
-};
-
-Folder folder_of(const TrainCall& call) {
-  const fs::path path = call.out.empty() ? fs::path(call.recipe).stem() : fs::path(call.out);
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) fail_work(path.string(), ": the folder cannot be made: ", error.message());
-  return {path};
+RunFolder folder_of(const TrainCall& call) {
+  return RunFolder(call.out.empty() ? fs::path(call.recipe).stem().string() : call.out);
 }
 
 // No run is thrown away by forgetting --resume.
-void check_free(const Folder& folder, const std::string& command) {
+void check_free(const RunFolder& folder, const std::string& command) {
   if (!fs::exists(folder.checkpoint())) return;
   const auto info = inspect_safetensors(folder.checkpoint());
   const auto found = info.metadata.find("limpid.checkpoint");
@@ -83,9 +74,9 @@ void check_free(const Folder& folder, const std::string& command) {
   const JsonValue json(document, source), recipe = json.at("recipe");
   const int64_t step = json.at("step").integer(0);
   if (step >= recipe.at("steps").integer(0) || recipe.at("patience").integer(0) > 0)
-    fail_call(folder.path.string(), " holds a run that is done; go on with `", command,
+    fail_call(folder.path(), " holds a run that is done; go on with `", command,
               " --resume --steps N`, give another folder with -o, or --overwrite it");
-  fail_call(folder.path.string(), " holds a run that stopped at step ", step, "; go on with `", command,
+  fail_call(folder.path(), " holds a run that stopped at step ", step, "; go on with `", command,
             " --resume`, give another folder with -o, or --overwrite it");
 }
 
@@ -112,12 +103,6 @@ void check_same(const TrainCall& call, const Recipe& given, const Trainer& train
     if (!may_differ(name) && value != then.at(name))
       fail_call(checkpoint, " was begun with '", name, "' ", then.at(name).dump(), ", now it is ",
                 value.dump(), "; go on with the same recipe, or begin again in another folder with -o");
-}
-
-void write_log(const Folder& folder, const Trainer& trainer) {
-  std::string lines;
-  for (const Epoch& epoch : trainer.history()) lines += to_json(epoch) + "\n";
-  write_file_whole(folder.log(), lines);
 }
 
 // ---- the run ------------------------------------------------------------------------------------------
@@ -174,12 +159,20 @@ std::string commands_for(const Recipe& recipe, const std::string& text, const st
     case Task::algorithm:
       return join("limpid trace \"1 0 1 =\" --model ", model, "\n");
     case Task::forecast:
-      return join("limpid info ", model, "\n");
+      return join("limpid predict TABLE.csv --model ", model, "\n");
   }
   return "";
 }
 
-void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const TrainingData& data,
+// The curves of the reports, as limpid draw training draws them.
+std::string training_figure(const RunFolder& folder, const Trainer& trainer) {
+  std::string lines;
+  for (const Epoch& epoch : trainer.history()) lines += to_json(epoch) + "\n";
+  const std::string name = fs::absolute(folder.path()).lexically_normal().filename().string();
+  return to_svg(training_scene(training_reports(lines), "Training of " + name));
+}
+
+void finish(const TrainCall& call, const RunFolder& folder, Trainer& trainer, const TrainingData& data,
             const Ranks& ranks) {
   trainer.keep_best();
   round_parameters(trainer.model(), call.dtype);
@@ -188,6 +181,7 @@ void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const
   if (trainer.has_test()) test = trainer.evaluate_test();
   if (!ranks.writes()) return;
   trainer.model().save(folder.model(), call.dtype);
+  write_file_whole(folder.figure(), training_figure(folder, trainer));
   const Recipe& recipe = trainer.recipe();
   if (call.json) {
     nlohmann::ordered_json done = json_of(seen);
@@ -205,7 +199,7 @@ void finish(const TrainCall& call, const Folder& folder, Trainer& trainer, const
 }
 
 // The checkpoint stays as the last report wrote it; the best parameters become the model.  Says so.
-std::string keep_last_good(const TrainCall& call, const Folder& folder, Trainer& trainer) {
+std::string keep_last_good(const TrainCall& call, const RunFolder& folder, Trainer& trainer) {
   const auto& history = trainer.history();
   const auto best = std::find_if(history.rbegin(), history.rend(), [](const Epoch& e) { return e.best; });
   if (best == history.rend()) return "";
@@ -219,7 +213,7 @@ std::string keep_last_good(const TrainCall& call, const Folder& folder, Trainer&
 void train(const TrainCall& call, const Terminal& terminal, Ranks& ranks) {
   const Recipe recipe = recipe_of(call);
   const TrainingData data = read_recipe_data(recipe, call.recipe, call.data);
-  const Folder folder = folder_of(call);
+  RunFolder folder = folder_of(call);
   if (call.resume && !fs::exists(folder.checkpoint()))
     fail_call("there is no ", folder.checkpoint(), " to go on from; begin without --resume");
   if (!call.resume && !call.overwrite) check_free(folder, again(call));
@@ -233,16 +227,18 @@ void train(const TrainCall& call, const Terminal& terminal, Ranks& ranks) {
   }
   base.reset();  // its memory
   trainer.share_with(ranks);
-  if (ranks.writes()) remove_left_over(folder.path);
-
+  if (ranks.writes()) {
+    remove_left_over(folder.path());
+    if (!call.resume) folder.clear();
+    folder.begin(trainer);
+  }
   Progress progress(terminal, trainer);
   listen_to_signals();
   auto saved = std::chrono::steady_clock::now();
   int64_t saved_step = -1;  // none
   const auto keep = [&] {
     if (!ranks.writes()) return;
-    trainer.save(folder.checkpoint());
-    write_log(folder, trainer);
+    folder.keep(trainer);
     saved = std::chrono::steady_clock::now();
     saved_step = trainer.steps_done();
   };
@@ -261,7 +257,9 @@ void train(const TrainCall& call, const Terminal& terminal, Ranks& ranks) {
     trainer.run({.on_step = [&](int64_t, int64_t, double loss) { progress.step(loss); },
                  .on_epoch =
                      [&](const Epoch& epoch) {
-                       keep();
+                       if (ranks.writes()) folder.report(trainer);
+                       saved = std::chrono::steady_clock::now();
+                       saved_step = trainer.steps_done();
                        if (!ranks.writes()) return;
                        if (!call.json) return progress.row(epoch);
                        progress.end();

@@ -91,6 +91,20 @@ struct NumberedTexts {
 /// The same of a column of numbers, whose usual names are score, number, value, rating and those of classes.
 NumberedTexts read_numbered_texts(const std::filesystem::path& path, const TableOptions& options = {});
 
+/// A table of texts as it stands, its other columns too.
+struct TextTable {
+  std::vector<std::string> columns;            // without a header "0", "1", ...
+  std::vector<std::vector<std::string>> rows;  // a field a column
+  size_t text = 0;                             // the column that holds the texts
+  bool header = true;                          // the file names its columns
+  SkippedRows skipped;
+};
+
+/// Reads a table of which one column holds texts: the one that options.text names, else by its usual names,
+/// else the only one, or of two that which has not the usual name of a class.  Where a column but that one is
+/// missing in some rows (.jsonl), the texts alone are kept.  Rows are skipped as read_labelled_texts does.
+TextTable read_text_table(const std::filesystem::path& path, const TableOptions& options = {});
+
 // ---- texts in pairs ------------------------------------------------------------------------------
 
 /// source[i] and target[i] belong together; white space round them is dropped.

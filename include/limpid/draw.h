@@ -176,13 +176,39 @@ void fit_width(Scene&, double points);
 
 /// One report of a training run: its numbers by name ("epoch", "loss", "accuracy", "validation", ...).
 struct TrainingReport {
+  /// What kind a head was of (heads.h).
+  struct Head {
+    std::string attention;  // "blocks.0.attn"
+    int64_t layer = 0, head = 0;
+    std::string kind;
+    double score = 0;
+  };
   std::map<std::string, double> numbers;
   std::string observation;
+  std::vector<Head> heads;
 };
 /// From the lines that `limpid train` writes (log.jsonl).  Throws Error{work} naming the line that is none.
 std::vector<TrainingReport> training_reports(std::string_view json_lines);
 /// At most about `width` wide: of a narrow one the plots stand below one another.
 Scene training_scene(const std::vector<TrainingReport>&, const std::string& title = "", double width = 1240);
+
+/// A sentence that a training run watched, as it was at one report.
+struct LearningStep {
+  Trace trace;            // with the step as numbers["step"]
+  TrainingReport report;  // whose loss stands beside it
+};
+struct LearningOptions {
+  int layer = 0;
+  int head = -1;        // -1: every head of the layer
+  size_t rows = 8;      // at most so many steps, evenly chosen, the first and the last among them
+  double width = 1240;  // at most about so wide
+};
+/// How the heads of a layer came to look where they look: a row a step with its loss, a column a head, each
+/// cell the weights of the sentence at that step; below it the kind of the head, where it has one.  Sources
+/// of cells are `step.500/blocks.0.attn.pattern[...]`, of losses and scores those of the report, by its
+/// place in the run: `loss[2]`, `heads[2,1]`.  Throws Error{call} for no steps, for steps of unlike sentences
+/// and for a layer or head that is not there.
+Scene learning_scene(const std::vector<LearningStep>&, const LearningOptions& = {});
 
 /// A deck for one sentence, in teaching order: the network built up one step a page, attention with its
 /// numbers, every head, what comes next, the key insight, and a quiz made from this run whose answers stand

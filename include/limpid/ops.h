@@ -212,9 +212,10 @@ struct MaskOptions {
   std::optional<int64_t> window_after = {};
 };
 struct MaskInputs {
-  Stage lengths;                   // [B] i64: keys from lengths[b] on are padding
-  Stage documents, key_documents;  // [B,T], [B,S] i64: a query sees the keys of its number; both, or neither
-  Stage allowed;                   // boolean [T,S] or [B,T,S] or [B,H,T,S]: true may attend
+  Stage lengths;  // [B] i64: keys from lengths[b] on are padding
+  Stage allowed;  // boolean [T,S] or [B,T,S] or [B,H,T,S]: true may attend
+  // [B,T], [B,S] i64: a query sees the keys of its number; both, or neither
+  Stage documents = {}, key_documents = {};
 };
 /// Masked scores become -inf: scores [B,H,T,S] -> [B,H,T,S].
 Stage mask(const Scope& in, Stage scores, const MaskOptions&, const MaskInputs& = {});

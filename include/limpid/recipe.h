@@ -24,6 +24,8 @@ enum class Task {
   algorithm,    // generated: sort, reverse, copy, add, induction
 };
 std::string_view name(Task);
+/// Does the network read texts?
+bool reads_texts(Task);
 
 /// A part of a text to learn from.
 struct TextPart {
@@ -113,6 +115,8 @@ struct Recipe {
   int64_t patience = 0;       // epochs without a better validation loss before it stops; 0: never
   uint64_t seed = 1337;
   std::string title;  // what the model is called
+  // Of tasks that read texts: sentences whose attention is kept at every report (run_folder.h).
+  std::vector<std::string> watch;
 };
 
 /// A recipe from JSON; throws Error{call} naming an unknown or impossible setting.

@@ -1,4 +1,5 @@
-// What models are for: a text's or an image's vector, its hidden words, its class, its translation.
+// What models are for: a text's or an image's vector, its hidden words, its class, its translation;
+// of a series what comes next.
 //
 //   Model model = Model::load("all-MiniLM-L6-v2");               // a folder of the hub
 //   Embeddings e = embed(model, {"Life is short", "Art is long"});
@@ -159,6 +160,18 @@ Classes classify_images(const Model&, const std::vector<ImageSource>&, const Bat
 /// by itself).  Throws Error{call} for another network and for no texts.
 Classes match_texts(const Model&, const std::vector<ImageSource>&, const std::vector<std::string>& texts,
                     const BatchOptions& = {});
+
+// ---- what comes next in a series -----------------------------------------------------------------
+
+struct Forecast {
+  std::vector<std::string> columns;  // as the model calls them; "0", "1", ... where it does not
+  Tensor values;                     // f64 [moments,columns], at the size of what was read
+};
+
+/// What comes after the last rows of a table [rows,columns], of which as many are read as the model reads
+/// (SeriesTable::values of the model's columns).  Throws Error{call} for a model that foretells nothing, for
+/// another number of columns, for too few rows, and where a number of those that are read is not finite.
+Forecast forecast(const Model&, const ConstView& rows);
 
 // ---- a text beside another -----------------------------------------------------------------------
 

@@ -11,6 +11,7 @@
 
 #include "limpid/api.h"
 #include "limpid/data.h"
+#include "limpid/heads.h"
 #include "limpid/model.h"
 #include "limpid/ranks.h"
 #include "limpid/recipe.h"
@@ -42,6 +43,14 @@ TrainingData read_training_data(const Recipe&, const std::string& folder,
 /// What was left out of it, for people; empty: nothing.
 std::vector<std::string> skipped_rows(const TrainingData&);
 
+/// What kind a head was of at a report, as measure_heads() finds it.
+struct SeenHead {
+  std::string attention;  // "blocks.0.attn"
+  int64_t layer = 0, head = 0;
+  HeadKind kind = HeadKind::mixed;
+  double score = 0;
+};
+
 /// One report.  The first, of number 0, is the state before any step.
 struct Epoch {
   int64_t number = 0;
@@ -56,12 +65,16 @@ struct Epoch {
   double learning_rate = 0;
   bool best = false;        // the best validation (else training) loss so far
   std::string observation;  // one computed sentence: how fast it learns, since when it is flat or overfits
+  std::vector<SeenHead> heads;  // of tasks that read texts; empty where heads cannot be measured
 };
 /// One line of JSON.
 std::string to_json(const Epoch&);
 
 /// What the last epochs show, in one sentence.
 std::string observe(const std::vector<Epoch>& history);
+/// The heads that are of a kind at the last report for the first time: "step 500: head 3 of layer 1 became an
+/// induction head (0.71)".  Of more than `most` the last line says how many more.
+std::vector<std::string> new_kinds(const std::vector<Epoch>& history, size_t most = 6);
 
 struct TrainerCallbacks {
   std::function<void(int64_t step, int64_t steps, double loss)> on_step;
@@ -135,6 +148,8 @@ class Trainer {
   /// The model as trained so far.
   Model& model();
   void keep_best();  // puts the best parameters seen back into the model
+  /// Calls it with the model as reports judge it: with Recipe::average, of the running mean of the weights.
+  void look(const std::function<void(const Model&)>&);
 
   /// Everything needed to go on, as one file that appears whole.
   void save(const std::string& path) const;

@@ -36,7 +36,9 @@ size_t asked_column(const Table& table, const WantedColumn& wanted) {
             ", expected one of ", table.listed_columns(), " (", table.written(), ")");
 }
 
-std::optional<size_t> known_column(const Table& table, const WantedColumn& wanted) {
+}  // namespace
+
+std::optional<size_t> usual_or_asked(const Table& table, const WantedColumn& wanted) {
   if (!wanted.asked.empty()) return asked_column(table, wanted);
   if (!table.has_header()) return std::nullopt;
   for (const std::string_view usual : wanted.usual)
@@ -44,8 +46,6 @@ std::optional<size_t> known_column(const Table& table, const WantedColumn& wante
       if (plain_name(table.columns()[i]) == usual) return i;
   return std::nullopt;
 }
-
-}  // namespace
 
 bool names_columns(const Fields& first, const TwoWanted& wanted) {
   for (const WantedColumn& column : wanted) {
@@ -87,7 +87,7 @@ std::optional<std::array<size_t, 2>> two_columns(const Table& table, const TwoWa
   if (width < 2)
     fail_call(table.file(), ": has one column (", table.written(), "), expected one of ", wanted[0].what,
               " and one of ", wanted[1].what);
-  auto first = known_column(table, wanted[0]), second = known_column(table, wanted[1]);
+  auto first = usual_or_asked(table, wanted[0]), second = usual_or_asked(table, wanted[1]);
   if (first && second && *first == *second) {  // what was asked for counts; a guess gives way
     if (!wanted[0].asked.empty() && !wanted[1].asked.empty())
       fail_call(table.file(), ": the ", wanted[0].what, " and the ", wanted[1].what,

@@ -27,6 +27,10 @@ bool names_columns(const Fields& first, const TwoWanted& wanted);
 /// The column of that name, or of that number; nothing where there is none.
 std::optional<size_t> find_column(const Table& table, const std::string& asked);
 
+/// The column that is asked for, or has a usual name; nothing where there is none.  Throws Error{call} for
+/// one that is asked for and not there.
+std::optional<size_t> usual_or_asked(const Table& table, const WantedColumn& wanted);
+
 /// The columns that are asked for or have a usual name; where the table has two and one is known, the other
 /// is the other.  Nothing where neither is known of two.  Throws Error{call} that lists the columns
 /// otherwise.

@@ -122,6 +122,52 @@ NumberedTexts numbered_texts(DataFile file, const TableOptions& options) {
   return out;
 }
 
+namespace {
+
+size_t text_column(const Table& table, const TwoWanted& wanted) {
+  const size_t width = table.columns().size();
+  if (const auto found = usual_or_asked(table, wanted[0])) return *found;
+  if (width == 1) return 0;
+  const auto classes = usual_or_asked(table, wanted[1]);
+  if (width == 2 && classes) return 1 - *classes;
+  fail_to_guess(table, wanted[0]);
+}
+
+std::vector<Fields> text_rows(const Table& table, const std::vector<size_t>& wanted, size_t text,
+                              SkippedRows& skipped) {
+  std::vector<Fields> out;
+  table.each_row(wanted, skipped, [&](Fields& fields, int64_t line) {
+    if (const auto fault = fault_of_example(fields[text], "text"))
+      return skipped.add(table.line_name(line) + *fault);
+    out.push_back(fields);  // the table goes on with its own
+  });
+  return out;
+}
+
+}  // namespace
+
+TextTable text_table(DataFile file, const TableOptions& options) {
+  const TwoWanted wanted = {wanted_texts(options), {"classes", "label", options.label, k_class_names}};
+  const auto table = open_texts(std::move(file), options, wanted);
+  TextTable out;
+  out.text = text_column(*table, wanted);
+  out.header = table->has_header();
+  out.columns = table->columns();
+  std::vector<size_t> all(out.columns.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  out.rows = text_rows(*table, all, out.text, out.skipped);
+  SkippedRows skipped;
+  std::vector<Fields> texts = text_rows(*table, {out.text}, 0, skipped);
+  if (texts.size() > out.rows.size()) {  // some lack another column
+    out.columns = {out.columns[out.text]};
+    out.text = 0;
+    out.rows = std::move(texts);
+    out.skipped = skipped;
+  }
+  if (out.rows.empty()) fail_without_rows(*table, out.skipped);
+  return out;
+}
+
 std::vector<std::string> lines(const DataFile& file) {
   require_text(file, "lines of text");
   std::vector<std::string> out;
@@ -145,6 +191,10 @@ LabelledTexts read_labelled_texts(const std::filesystem::path& path, const Table
 
 NumberedTexts read_numbered_texts(const std::filesystem::path& path, const TableOptions& options) {
   return data::numbered_texts(data::read_data_file(path), options);
+}
+
+TextTable read_text_table(const std::filesystem::path& path, const TableOptions& options) {
+  return data::text_table(data::read_data_file(path), options);
 }
 
 LabelledTexts without_repeats(const LabelledTexts& texts) {

@@ -143,5 +143,43 @@ TEST(Lines, ends_marks_and_empty_lines) {
   EXPECT_TRUE(holds(error_of([&] { lines("a\nb\xe9\n"); }), {"x.txt: line 2", "UTF-8"}));
 }
 
+TextTable read_table(const std::string& content, const TableOptions& options = {},
+                     const std::string& name = "x.csv") {
+  return data::text_table({name, content}, options);
+}
+
+TEST(TextTables, the_column_of_texts_and_all_others) {
+  const TextTable t = read_table("id,message,mood\n1,\"a, b\",x\n2,,y\n3,c,z\n");
+  EXPECT_EQ(t.columns, (Words{"id", "message", "mood"}));
+  EXPECT_EQ(t.text, 1U);
+  ASSERT_EQ(t.rows.size(), 2U);
+  EXPECT_EQ(t.rows[0], (Words{"1", "a, b", "x"}));
+  EXPECT_EQ(t.rows[1], (Words{"3", "c", "z"}));
+  EXPECT_EQ(t.skipped.count, 1);
+  EXPECT_EQ(read_table("a,b,c\nx,y,z\n", {.text = "c"}).text, 2U);
+  EXPECT_EQ(read_table("label,what\n?,y\n").text, 1U);  // the other is of classes
+}
+
+TEST(TextTables, one_column_without_a_name) {
+  const TextTable t = read_table("rain\nsun\n");
+  EXPECT_FALSE(t.header);
+  EXPECT_EQ(t.columns, (Words{"0"}));
+  EXPECT_EQ(t.rows.size(), 2U);
+}
+
+TEST(TextTables, where_other_columns_are_missing_the_texts_stay) {
+  const TextTable t = read_table("{\"text\": \"a\", \"n\": 1}\n{\"text\": \"b\"}\n", {}, "x.jsonl");
+  EXPECT_EQ(t.columns, Words{"text"});
+  EXPECT_EQ(t.rows, (std::vector<Words>{{"a"}, {"b"}}));
+  EXPECT_EQ(read_table("{\"n\": 1, \"text\": \"a\"}\n", {}, "x.jsonl").columns, (Words{"n", "text"}));
+}
+
+TEST(TextTables, what_cannot_be_guessed_is_asked_for) {
+  EXPECT_THROW(read_table("a,b,c\nx,y,z\n"), Error);
+  EXPECT_THROW(read_table("a,b,c\nx,y,z\n", {.text = "d"}), Error);
+  EXPECT_THROW(read_table("text\n"), Error);
+  EXPECT_THROW(read_table(""), Error);
+}
+
 }  // namespace
 }  // namespace limpid

@@ -63,8 +63,8 @@ void dropout(const Operation& op, Inputs in, Outputs out, const RunContext& cont
   const double rate = op.options().real("rate");
   launch(kernels::Dropout{.x = read(in[0]),
                           .y = written(out[0]),
-                          .count = out[0].shape().count(),
                           .first = context.numbers_before(out[0].shape()),
+                          .count = out[0].shape().count(),
                           .rate = rate,
                           .factor = static_cast<float>(1 / (1 - rate)),
                           .seed = context.seed,

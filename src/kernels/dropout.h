@@ -11,7 +11,8 @@ namespace limpid::kernels {
 struct Dropout {
   const float* x = nullptr;
   float* y = nullptr;
-  int64_t count = 0, first = 0;
+  int64_t first = 0;  // numbers of the stream that stand before x
+  int64_t count = 0;
   double rate = 0;
   float factor = 1;
   uint64_t seed = 0;

@@ -124,6 +124,7 @@ PreparedTask prepare_classes(const Recipe& recipe, const Parts<LabelledTexts>& d
   PreparedTask out{recipe, std::move(tokenizer), nullptr};
   if (!out.tokenizer) out.tokenizer = tokenizer_of(recipe, data.training.texts);
   set_vocabulary(out.recipe.network, out.tokenizer->vocabulary());
+  require_classes(data.training.classes);
   set_outputs(out.recipe.network, static_cast<int64_t>(data.training.classes.size()));
   out.data = std::make_unique<TextClasses>(out.recipe, *out.tokenizer, data);
   return out;

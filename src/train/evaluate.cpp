@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "limpid/tasks.h"
+#include "train/model_classes.h"
 
 namespace limpid {
 
@@ -75,8 +76,10 @@ Trainer::Evaluation Evaluator::part(const std::map<std::string, Tensor>& paramet
   return e;
 }
 
-TaskEvaluation evaluate_task(const Model& model, const Recipe& given, const TrainingData& data,
+TaskEvaluation evaluate_task(const Model& model, const Recipe& given, const TrainingData& read,
                              const TaskEvaluationOptions& options) {
+  const std::optional<TrainingData> counted = as_the_model_counts(model, read);
+  const TrainingData& data = counted ? *counted : read;
   Recipe recipe = given;
   recipe.network = model.config();
   recipe.context =

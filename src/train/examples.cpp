@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/label.h"
 #include "limpid/random.h"
 #include "train/task_data.h"
 
@@ -153,6 +154,12 @@ std::vector<size_t> drawn_share(size_t count, double share, uint64_t seed, const
   order.resize(static_cast<size_t>(share * static_cast<double>(count)));
   std::sort(order.begin(), order.end());
   return order;
+}
+
+void require_classes(const std::vector<std::string>& classes) {
+  if (classes.size() < 2)
+    fail_call("train: every example is of the class ", in_quotes(classes.empty() ? "" : classes[0]),
+              "; there is nothing to learn but with two classes at least");
 }
 
 uint64_t digest_of(const void* data, size_t size, uint64_t digest) {

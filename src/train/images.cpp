@@ -131,6 +131,7 @@ PreparedTask prepare_images(const Recipe& recipe, const Parts<LabelledImages>& d
   patches.height = shape[1].size;
   patches.width = shape[2].size;
   patches.channels = shape[3].size;
+  require_classes(data.training.classes);
   set_outputs(out.recipe.network, static_cast<int64_t>(data.training.classes.size()));
   out.data = std::make_unique<Images>(out.recipe, data);
   return out;

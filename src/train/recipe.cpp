@@ -95,6 +95,7 @@ void describe(Visitor& v, R& r) {
   v("average", r.average, k_share);
   v("patience", r.patience, Whole{});
   v("seed", r.seed);
+  v("watch", r.watch);
 }
 
 struct Writer {
@@ -182,6 +183,10 @@ struct Reader {
 };
 
 void check(const Recipe& r) {
+  if (!r.watch.empty() && !reads_texts(r.task))
+    fail_call("recipe: watch is of tasks that read texts, here it is '", name(r.task), "'");
+  for (const std::string& text : r.watch)
+    if (text.empty()) fail_call("recipe: watch holds an empty text; give sentences that the network reads");
   if (r.lower && r.tokenizer != "bpe")
     fail_call("recipe: lower is for the tokenizer 'bpe', here it is '", visible_line(r.tokenizer), "'");
   for (const char* word : {"characters", "words", "bytes", "bpe"})
@@ -239,6 +244,7 @@ Json json_of(const ExampleFiles& files) {
 }  // namespace
 
 std::string_view name(Task task) { return k_tasks[static_cast<size_t>(task)]; }
+bool reads_texts(Task task) { return task != Task::images && task != Task::forecast; }
 
 Recipe recipe_from_json(std::string_view text) {
   const JsonSource source{"recipe", Error::Kind::call};

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "limpid/train.h"
+#include "train/head_kinds.h"
 
 namespace limpid {
 
@@ -141,6 +142,7 @@ std::string to_json(const Epoch& e) {
   json["learning_rate"] = e.learning_rate;
   json["best"] = e.best;
   json["observation"] = e.observation;
+  if (!e.heads.empty()) json["heads"] = json_of(e.heads);
   return json.dump();
 }
 

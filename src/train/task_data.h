@@ -129,6 +129,9 @@ class ExampleOrder {
   mutable std::vector<std::vector<size_t>> drawn_;  // the batches of that pass
 };
 
+/// Throws Error{call} unless there are two to tell apart.
+void require_classes(const std::vector<std::string>& classes);
+
 /// How many batches of `size` hold `count` examples, and the places of those in one of them.
 int64_t batches_of(int64_t count, int64_t size);
 std::vector<size_t> places_in_batch(int64_t number, int64_t count, int64_t size);

@@ -324,5 +324,80 @@ TEST(Tasks, RefuseWhatDoesNotFit) {
   EXPECT_NE(refused(l).find("'multiply'"), std::string::npos) << refused(l);
 }
 
+// ---- data that counts its classes otherwise ---------------------------------------------------------------
+
+TEST(Evaluation, ClassesAreThoseOfTheSameName) {
+  Learned l = class_texts();
+  Trainer trainer(l.recipe, l.data);
+  trainer.run();
+  auto parts = std::get<Parts<LabelledTexts>>(l.data);
+  parts.test = parts.training;
+  const TaskEvaluation right = evaluate_task(trainer.model(), l.recipe, parts);
+  EXPECT_GT(right.seen.accuracy, 0.9);
+  auto turned = parts;  // the same examples, with their classes in another order
+  for (LabelledTexts* part : {&turned.training, &*turned.test}) {
+    std::swap(part->classes[0], part->classes[1]);
+    for (int64_t& label : part->labels) label = 1 - label;
+  }
+  if (turned.held_out) turned.held_out.reset();
+  const TaskEvaluation again = evaluate_task(trainer.model(), l.recipe, turned);
+  EXPECT_EQ(again.seen.confusion, right.seen.confusion);
+  turned.training.classes[0] = turned.test->classes[0] = "sport";
+  EXPECT_THROW(evaluate_task(trainer.model(), l.recipe, turned), Error);
+}
+
+// ---- what a trained model foretells -------------------------------------------------------------------
+
+TEST(Forecasts, OfATableInItsOwnUnits) {
+  Architecture a = small_network();
+  a.inputs = {.width = 16};
+  a.stack.final_norm.reset();
+  a.series = SeriesInputs{.channels = 2, .length = 8, .size = 4, .stride = 2};
+  a.head = {.kind = Head::forecast, .flat = true, .outputs = 3};
+  Model model = Model::fresh(a, nullptr, 1);
+  Tensor rows(DType::f64, Shape::unnamed({10, 2}));
+  for (int64_t r = 0; r < 10; ++r)
+    for (int64_t k = 0; k < 2; ++k)
+      rows.set({r, k}, 100.0 * static_cast<double>(k) + static_cast<double>(r % 4));
+  const Forecast plain = forecast(model, rows);
+  EXPECT_EQ(plain.columns, (std::vector<std::string>{"0", "1"}));
+  EXPECT_EQ(plain.values.shape()[0].size, 3);
+  Tensor read(DType::f32, {{Axis::B, 1}, {Axis::X, 8}, {Axis::K, 2}});  // the last eight
+  for (int64_t r = 0; r < 8; ++r)
+    for (int64_t k = 0; k < 2; ++k) read.set({0, r, k}, rows.at({r + 2, k}));
+  const RunResult run = model.run(read, {.keep = {"prediction"}});
+  for (int64_t t = 0; t < 3; ++t)
+    for (int64_t k = 0; k < 2; ++k) EXPECT_EQ(plain.values.at({t, k}), run["prediction"].at({0, t, k}));
+  // Of a table that is twice as large, with the scale of one, what comes next is twice as large.
+  ModelTasks tasks;
+  tasks.series = SeriesScale{{"load", "heat"}, {0, 0}, {2, 2}};
+  model.set_tasks(tasks);
+  Tensor twice = rows;
+  for (int64_t i = 0; i < twice.count(); ++i) twice.data<double>()[i] *= 2;
+  const Forecast scaled = forecast(model, twice);
+  EXPECT_EQ(scaled.columns, (std::vector<std::string>{"load", "heat"}));
+  for (int64_t t = 0; t < 3; ++t) EXPECT_DOUBLE_EQ(scaled.values.at({t, 1}), 2 * plain.values.at({t, 1}));
+}
+
+TEST(Forecasts, WhatDoesNotFitIsRefused) {
+  Architecture a = small_network();
+  a.inputs = {.width = 16};
+  a.stack.final_norm.reset();
+  a.series = SeriesInputs{.channels = 2, .length = 8, .size = 4, .stride = 2};
+  a.head = {.kind = Head::forecast, .flat = true, .outputs = 3};
+  const Model model = Model::fresh(a, nullptr, 1);
+  const auto table = [](int64_t rows, int64_t columns) {
+    return Tensor(DType::f64, Shape::unnamed({rows, columns}));
+  };
+  EXPECT_THROW(forecast(model, table(7, 2)), Error);
+  EXPECT_THROW(forecast(model, table(8, 3)), Error);
+  Tensor gap = table(9, 2);
+  gap.set({0, 0}, NAN);
+  EXPECT_NO_THROW(forecast(model, gap));  // it is not read
+  gap.set({3, 1}, NAN);
+  EXPECT_THROW(forecast(model, gap), Error);
+  EXPECT_THROW(forecast(Model::builtin(), table(8, 2)), Error);
+}
+
 }  // namespace
 }  // namespace limpid

@@ -9,6 +9,7 @@
 #include "limpid/ranks.h"
 #include "limpid/train.h"
 #include "train/evaluate.h"
+#include "train/head_kinds.h"
 #include "train/optimizer.h"
 #include "train/share.h"
 #include "train/start.h"
@@ -64,13 +65,10 @@ struct LIMPID_LOCAL Trainer::Impl {
     from_model = base != nullptr;
     if (base) take_parameters(*base, model);
     update = std::make_unique<Update>(recipe, model.graph(), model.parameters());
-    packed = recipe.pack && data->packs() && packs(recipe.network);
-    build(graph, recipe.network, packed ? Purpose::train_packed : Purpose::train);
-    differentiate(graph, graph.handle(graph.require("loss")));
+    build_graph(recipe.pack && data->packs() && packs(recipe.network));
     for (const std::string& name : update->learned())
       gradients[name] = Tensor(DType::f32, model.parameters().at(name).shape());
     if (recipe.accumulate > 1) summed = gradients;
-    engine = std::make_unique<Engine>(graph);
     best_parameters = model.parameters();
     if (recipe.average > 0) averaged = model.parameters();
     model.set_tasks(tasks_with(data->tasks(), base));
@@ -114,14 +112,16 @@ struct LIMPID_LOCAL Trainer::Impl {
   const Parameters& judged() const {
     return recipe.average > 0 ? averaged : std::as_const(model).parameters();
   }
+  void look(const std::function<void(const Model&)>& at);
+  void build_graph(bool texts_in_one_row);
   double step();
   double run_batch(int64_t number);
+  Batch batch(int64_t number) const { return data->batch(number, packed); }
   double run_batches();
   void share_with(Ranks& with);
   void require_together();
   double run_share(int64_t number, bool last);
   double run_shares();
-  Batch batch(int64_t number) const { return data->batch(number, packed); }
   Evaluation evaluate(Part part = Part::held_out) const {
     return evaluator.part(judged(), *data, part, {}, *ranks);
   }
@@ -137,6 +137,15 @@ struct LIMPID_LOCAL Trainer::Impl {
   }
   [[noreturn]] void fail_not_finite(const std::string& what, Batch batch, const Graph&, const Engine&);
 };
+
+void Trainer::Impl::build_graph(bool texts_in_one_row) {
+  packed = texts_in_one_row;
+  engine.reset();
+  graph = Graph(operations());
+  build(graph, recipe.network, packed ? Purpose::train_packed : Purpose::train);
+  differentiate(graph, graph.handle(graph.require("loss")));
+  engine = std::make_unique<Engine>(graph);
+}
 
 // Runs the step once more, looking at every stage: the first that holds something that is no finite number is
 // where it began.
@@ -212,6 +221,7 @@ double Trainer::Impl::step() {
 void Trainer::Impl::share_with(Ranks& with) {
   ranks = &with;
   if (with.alone()) return;
+  if (packed) build_graph(false);  // a rank's part of a batch is rows of it
   const std::string isa = kernels::isa_name();
   require_same(with, digest_of({isa}),
                join("train: the ranks compute by different instructions (rank 0: ", isa,
@@ -271,7 +281,8 @@ double Trainer::Impl::run_shares() {
   loss = told[0];
   stopping = told[1] > 0;
   if (!std::isfinite(loss))
-    fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"), batch(done * batches));
+    fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"),
+                    batch(done * batches));
   sums->take(batches > 1 ? summed : gradients);
   return loss;
 }
@@ -325,8 +336,19 @@ void Trainer::Impl::add(Epoch e) {
     best = loss;
     best_parameters = judged();
   }
+  if (reads_texts(recipe.task)) look([&](const Model& now) { e.heads = heads_now(now); });
   history.push_back(e);
   history.back().observation = observe(history);
+}
+
+void Trainer::Impl::look(const std::function<void(const Model&)>& at) {
+  if (recipe.average == 0) return at(model);
+  struct Exchanged {  // until it is gone
+    Parameters &a, &b;
+    Exchanged(Parameters& x, Parameters& y) : a(x), b(y) { a.swap(b); }
+    ~Exchanged() { a.swap(b); }
+  } exchanged(model.parameters(), averaged);
+  at(model);
 }
 
 bool Trainer::Impl::out_of_patience() const {
@@ -392,6 +414,7 @@ void Trainer::set_steps(int64_t steps) {
   impl_->recipe.steps = steps;
 }
 int64_t Trainer::steps_done() const { return impl_->done; }
+void Trainer::look(const std::function<void(const Model&)>& at) { impl_->look(at); }
 bool Trainer::stopped() const { return impl_->stopping; }
 bool Trainer::not_finite() const { return impl_->not_finite; }
 const Recipe& Trainer::recipe() const { return impl_->recipe; }
@@ -422,6 +445,7 @@ Epoch epoch_of(const JsonValue& json) {
   e.learning_rate = json.at("learning_rate").real();
   e.best = json.at("best").boolean();
   e.observation = json.at("observation").text();
+  if (json.has("heads")) e.heads = heads_from(json.at("heads"));
   return e;
 }
 

@@ -13,6 +13,20 @@ namespace limpid {
 
 using namespace draw;
 
+namespace {
+
+std::vector<TrainingReport::Head> heads_of_report(const Json& json, const JsonSource& source) {
+  std::vector<TrainingReport::Head> out;
+  JsonValue(json, source).each_item([&](const JsonValue& each) {
+    out.push_back({each.at("attention").text(), each.at("layer").integer(0, k_json_most_count),
+                   each.at("head").integer(0, k_json_most_count), clean(each.at("kind").text()),
+                   each.at("score").real()});
+  });
+  return out;
+}
+
+}  // namespace
+
 std::vector<TrainingReport> training_reports(std::string_view lines) {
   std::vector<TrainingReport> out;
   int number = 0;
@@ -33,6 +47,8 @@ std::vector<TrainingReport> training_reports(std::string_view lines) {
     }
     if (const auto said = json.find("observation"); said != json.end() && said->is_string())
       report.observation = clean(said->get<std::string>());
+    if (const auto heads = json.find("heads"); heads != json.end())
+      report.heads = heads_of_report(*heads, {join("training log, line ", number)});
     out.push_back(std::move(report));
   }
   if (out.empty()) fail_work("training log: it holds no reports");
