@@ -26,8 +26,8 @@ class Killed(Case):
         recipe = train_runs.recipe(name, steps=STEPS, epoch=40, **settings)
         call = [PROGRAM, "train", recipe]
         whole = run_whole(call, path(f"{name}_whole"))
-        result = kill_and_resume(call, path(f"{name}_killed"), kills, whole.seconds, random.Random(name))
-        self.assertGreater(result.kills, 0, "it was never killed")
+        result = kill_and_resume(call, path(f"{name}_killed"), kills, path(f"{name}_whole"), whole.seconds, random.Random(name))
+        self.assertEqual(result.kills, kills)
         self.assertEqual(read(f"{name}_killed/model.safetensors"), read(f"{name}_whole/model.safetensors"))
         self.assertEqual([f for f in os.listdir(path(f"{name}_killed")) if f.endswith(".tmp")], [])
         facts = lambda folder: [{k: v for k, v in r.items() if k not in ("seconds", "tokens_per_second")} for r in train_runs.reports(folder)]

@@ -8,7 +8,7 @@ from cli_helpers import TEXT, path, write
 
 
 def block(**more):
-    return {"norm": {"kind": "layer"}, "attention": {"heads": 2, "width": 8, "out_width": 16, **more}, "feed_forward": {"width": 32}}
+    return {"norm": {"kind": "layer"}, "attention": {"heads": 2, "width": 8, "out_width": 16, "dropout": 0.1, **more}, "feed_forward": {"width": 32}}
 
 
 def network(head, blocks=None, **more):
@@ -42,18 +42,21 @@ ENCODER = {"inputs": {"width": 16, "positions": "learned", "context": 32},
 GPT = {"network": "gpt", "layers": 2, "heads": 2, "width": 24, "context": 16, "positions": "rotary", "dropout": 0.1, "attention_dropout": 0.1}
 CLASSES = {"task": "classes", "tokenizer": "words", "network": network({"kind": "classes", "pool": "mean", "bias": True}, dropout=0.2),
            "data": {"training": "texts.csv"}, "word_dropout": 0.2, "average": 0.9}
+TRANSLATION = {"task": "translation", "tokenizer": "bpe", "vocabulary": 300, "data": {"training": ["de.gz", "en.txt"]},
+               "network": network({"kind": "next_word", "tied": True}, {**block(mask="causal"), "cross": block()["attention"]},
+                                  encoder=ENCODER, dropout=0.1)}
 RUNS = {
     "next_word": {"network": GPT, "tokenizer": "bpe", "vocabulary": 300, "data": ["text.txt"]},
     "accumulated": {"network": GPT, "tokenizer": "characters", "data": ["text.txt"], "accumulate": 3},
     "lines": {"network": GPT, "tokenizer": "words", "data": ["text.txt"], "examples": "lines"},
     "classes": CLASSES,
+    "padded classes": {**CLASSES, "pack": False},
     "muon": {**CLASSES, "optimizer": "muon"},
     "images": {"task": "images", "data": {"training": ["images.idx", "labels.idx"]}, "augment": {"shift": 0.1, "rotate": 10, "erase": 0.3},
                "network": {**network({"kind": "classes", "pool": "first", "bias": True, "label_smoothing": 0.1}, dropout=0.1),
                            "inputs": {"width": 16}, "patches": {"size": 4, "tokens": ["cls_token"]}}},
-    "translation": {"task": "translation", "tokenizer": "bpe", "vocabulary": 300, "data": {"training": ["de.gz", "en.txt"]},
-                    "network": network({"kind": "next_word", "tied": True}, {**block(mask="causal"), "cross": block()["attention"]},
-                                       encoder=ENCODER, dropout=0.1)},
+    "translation": TRANSLATION,
+    "padded translation": {**TRANSLATION, "pack": False},
     "forecast": {"task": "forecast", "data": {"training": "waves.csv"}, "forecast": {"look_back": 16, "horizon": 4},
                  "network": network({"kind": "forecast", "flat": True, "bias": True}, series={"size": 4, "stride": 4}, dropout=0.1)},
     "algorithm": {"task": "algorithm", "algorithm": {"kind": "reverse", "length": 4, "symbols": 5}, "network": {**GPT, "context": 16}},

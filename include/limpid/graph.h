@@ -122,10 +122,25 @@ struct RunContext {
   int64_t first_of(int64_t b) const {
     return first_positions.empty() ? first_position : first_positions[static_cast<size_t>(b)];
   }
+  /// The same of texts one behind another in one row, of which the run computes `own` tokens, from place
+  /// `first` of `whole` on.  Those of a source have a part of their own, told apart by `own`.
+  struct Part {
+    int64_t own = 0, first = 0, whole = 0;
+  };
+  std::vector<Part> parts = {};
+
+  /// Of a row of this many tokens; null: it is whole.
+  const Part* part_of(int64_t tokens) const {
+    for (const Part& part : parts)
+      if (part.own == tokens) return &part;
+    return nullptr;
+  }
   /// Of `count` numbers of the run's rows, how many stand before them in the whole batch.
   int64_t before(int64_t count) const { return rows > 0 ? first_row * (count / rows) : 0; }
   /// The same, of a value: 0 where it has no rows.
   int64_t numbers_before(const Shape& shape) const {
+    if (shape.rank() == 3 && shape[0].size == 1)
+      if (const Part* part = part_of(shape[1].size)) return part->first * shape[2].size;
     return shape.rank() > 0 && shape[0].axis == Axis::B ? before(shape.count()) : 0;
   }
 };

@@ -48,7 +48,11 @@ AttentionCall::AttentionCall(const GroupInfo& group, Inputs in, const RunContext
     args.slopes = slopes.data();
   }
   args.dropout = o.real("dropout");
-  args.first_batch = context.before(args.shape.batch);  // channels of a series are rows, too
+  args.drawn.batch = context.before(args.shape.batch);  // channels of a series are rows, too
+  if (const RunContext::Part* of = args.shape.batch == 1 ? context.part_of(args.shape.queries) : nullptr)
+    args.drawn = {0, of->first, 0, of->whole, 0};
+  if (const RunContext::Part* of = args.shape.batch == 1 ? context.part_of(args.shape.keys) : nullptr)
+    args.drawn.key = of->first, args.drawn.keys = of->whole;
   args.seed = context.seed;
   args.stream = static_cast<uint32_t>(o.integer("stream"));
   args.step = static_cast<uint32_t>(context.step);

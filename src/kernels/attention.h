@@ -77,20 +77,29 @@ struct AttentionArgs {
   struct Within {
     int64_t queries = 0, keys = 0, first_row = 0, first_key = 0;
   } within;
-  /// The row of lse, and (times all keys, plus the key's place) of dropout's cells.
+  // For dropout's cells all of these may be part of a larger call: of `queries` and `keys` (0: as here), from
+  // batch entry, query and key so and so on.
+  struct Drawn {
+    int64_t batch = 0, query = 0, key = 0, queries = 0, keys = 0;
+  } drawn;
+  /// The row of lse.
   int64_t row(int64_t batch, int64_t head, int64_t query) const {
     if (within.queries > 0) return within.first_row + head * within.queries + query;
     return (batch * shape.heads + head) * shape.queries + query;
   }
   int64_t cell(int64_t batch, int64_t head, int64_t query, int64_t key) const {
-    if (within.queries > 0) return row(batch, head, query) * within.keys + within.first_key + key;
-    return row(first_batch + batch, head, query) * shape.keys + key;
+    const int64_t queries = within.queries > 0 ? within.queries : shape.queries;
+    const int64_t keys = within.queries > 0 ? within.keys : shape.keys;
+    const int64_t here = row(batch, head, query), before = here / queries;  // (b H + h), and t
+    const int64_t t = here % queries + drawn.query, s = within.first_key + key + drawn.key;
+    return ((drawn.batch * shape.heads + before) * (drawn.queries > 0 ? drawn.queries : queries) + t) *
+               (drawn.keys > 0 ? drawn.keys : keys) +
+           s;
   }
 
   // Dropout of the weights: kept where uniform(seed, stream, step, ((b H + h) T + t) S + s) >= dropout
-  // (core/random.h), and then divided by 1 - dropout; b counts from first_batch.
+  // (core/random.h), and then divided by 1 - dropout; b, t, s, T and S are those of cell().
   double dropout = 0;
-  int64_t first_batch = 0;
   uint64_t seed = 0;
   uint32_t stream = 0, step = 0;
 

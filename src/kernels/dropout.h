@@ -6,8 +6,8 @@
 
 namespace limpid::kernels {
 
-/// y[i] = factor x[i] where uniform(seed, stream, step, first + i) >= rate (limpid/random.h), else 0 with x's sign. A
-/// kernel (kernel.h).  y may be x.
+/// y[i] = factor x[i] where uniform(seed, stream, step, first + i) >= rate (limpid/random.h), else 0 with x's
+/// sign.  A kernel (kernel.h).  y may be x.
 struct Dropout {
   const float* x = nullptr;
   float* y = nullptr;

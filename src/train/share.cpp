@@ -14,21 +14,102 @@ int64_t counted(const Tensor& targets) {
   return std::count_if(at, at + targets.count(), [](int64_t target) { return target >= 0; });
 }
 
-}  // namespace
+// Where each text of a packed batch begins, and the end: `documents` [1,T] rise from 0.
+std::vector<int64_t> begins_of(const Tensor& documents, int64_t count) {
+  std::vector<int64_t> begins;
+  for (int64_t t = 0; t < documents.count(); ++t)
+    while (static_cast<int64_t>(begins.size()) <= documents.data<int64_t>()[t]) begins.push_back(t);
+  while (static_cast<int64_t>(begins.size()) <= count) begins.push_back(documents.count());
+  return begins;
+}
 
-Share share_of(const Batch& whole, int rank, int size) {
+struct PackedTexts {
+  std::vector<int64_t> tokens, source;  // where they begin; the second is empty without a source
+  static int64_t between(const std::vector<int64_t>& begins, int64_t first, int64_t end) {
+    return begins.empty() ? 0 : begins[static_cast<size_t>(end)] - begins[static_cast<size_t>(first)];
+  }
+  int64_t of_both(int64_t first, int64_t end) const {
+    return between(tokens, first, end) + between(source, first, end);
+  }
+  // Could RunContext::part_of take the one for the other?
+  bool alike(int64_t first, int64_t end) const {
+    return !source.empty() && first < end && between(tokens, first, end) == between(source, first, end);
+  }
+};
+
+// The first text of each rank, and the end: about as many tokens each.  Where a rank would have as many
+// tokens as source tokens, a text goes over to its neighbour: dropout tells the two rows apart by their
+// lengths.
+std::vector<int64_t> firsts_of(const PackedTexts& texts, int64_t count, int size) {
+  std::vector<int64_t> firsts = {0};
+  const int64_t all = texts.of_both(0, count);
+  for (int rank = 1; rank < size; ++rank) {
+    int64_t at = firsts.back();
+    while (at < count && texts.of_both(0, at) * size < all * rank) ++at;
+    firsts.push_back(at);
+  }
+  firsts.push_back(count);
+  for (size_t r = 0; r + 2 < firsts.size(); ++r)
+    while (texts.alike(firsts[r], firsts[r + 1]) && firsts[r + 1] < firsts[r + 2]) ++firsts[r + 1];
+  for (size_t r = firsts.size() - 2; r > 0; --r)
+    while (texts.alike(firsts[r], firsts[r + 1]) && firsts[r] > firsts[r - 1]) --firsts[r];
+  return firsts;
+}
+
+Tensor part_of(const Tensor& tensor, int axis, int64_t first, int64_t count) {
+  return Tensor::copy_of(tensor.view().window(axis, first, count));
+}
+
+Share packed_share_of(const Batch& whole, int rank, int size) {
+  PackedTexts texts{begins_of(whole.inputs.at("documents"), whole.examples), {}};
+  if (const auto source = whole.inputs.find("source_documents"); source != whole.inputs.end())
+    texts.source = begins_of(source->second, whole.examples);
+  const std::vector<int64_t> firsts = firsts_of(texts, whole.examples, size);
+  const int64_t first = firsts[static_cast<size_t>(rank)],
+                count = firsts[static_cast<size_t>(rank) + 1] - first;
+  Share share;
+  share.first_row = first;
+  share.batch.examples = count;
+  for (const std::vector<int64_t>* begins : {&texts.tokens, &texts.source})
+    if (!begins->empty())
+      share.parts.push_back({PackedTexts::between(*begins, first, first + count),
+                             (*begins)[static_cast<size_t>(first)], begins->back()});
+  for (const auto& [name, tensor] : whole.inputs) {
+    const bool of_source = name.starts_with("source") || name.starts_with("encoder.");
+    Tensor& part = share.batch.inputs[name];
+    if (tensor.shape().rank() == 2) {  // [1,T]
+      const RunContext::Part& tokens = share.parts[of_source ? 1 : 0];
+      part = part_of(tensor, 1, tokens.first, tokens.own);
+    } else {  // a number a text
+      part = part_of(tensor, 0, first, count);
+    }
+    if (name.ends_with("documents"))
+      for (int64_t i = 0; i < part.count(); ++i) part.data<int64_t>()[i] -= first;
+  }
+  return share;
+}
+
+Share share_of_rows(const Batch& whole, int rank, int size) {
   const int64_t each = whole.examples / size, more = whole.examples % size;
   const int64_t first = rank * each + std::min<int64_t>(rank, more), count = each + (rank < more);
   Share share;
   share.first_row = first;
   share.batch.examples = count;
-  share.batch.positions = whole.positions;
   for (const auto& [name, tensor] : whole.inputs) {
     if (tensor.shape().rank() == 0 || tensor.shape()[0].size != whole.examples)
       fail_call("train: the input '", name, "' ", tensor.shape().text(), " of a batch of ", whole.examples,
                 " examples has no row for each; it cannot be parted among ranks");
-    share.batch.inputs[name] = Tensor::copy_of(tensor.view().window(0, first, count));
+    share.batch.inputs[name] = part_of(tensor, 0, first, count);
   }
+  return share;
+}
+
+}  // namespace
+
+Share share_of(const Batch& whole, int rank, int size) {
+  Share share =
+      whole.inputs.count("documents") ? packed_share_of(whole, rank, size) : share_of_rows(whole, rank, size);
+  share.batch.positions = whole.positions;  // the speed is all ranks'
   const int64_t all = counted(whole.inputs.at("targets")), own = counted(share.batch.inputs.at("targets"));
   share.weight = all > 0 ? static_cast<double>(own) / static_cast<double>(all) : 0;
   return share;

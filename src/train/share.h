@@ -10,14 +10,16 @@
 
 namespace limpid {
 
-/// Rows of a batch.
+/// Examples of a batch.
 struct Share {
-  Batch batch;            // of no examples where there are more ranks than rows
-  int64_t first_row = 0;  // in the whole batch
-  double weight = 1;      // how much of the whole batch's loss is this part's: of the targets that count
+  Batch batch;                          // of no examples where there are more ranks than the batch has
+  int64_t first_row = 0;                // in the whole batch
+  std::vector<RunContext::Part> parts;  // of texts one behind another: the tokens, and those of the source
+  double weight = 1;  // how much of the whole batch's loss is this part's: of the targets that count
 };
 
-/// Rank `rank`'s rows of a batch: as many as every other rank's, or one more.
+/// Rank `rank`'s examples: as many as every other rank's, or one more; of texts one behind another about as
+/// many tokens.
 Share share_of(const Batch&, int rank, int size);
 
 /// Adds the gradients of all ranks up while the backward pass still runs.

@@ -53,12 +53,6 @@ void set_zero(Parameters& tensors) {
   for (auto& [name, tensor] : tensors) std::fill_n(tensor.data<float>(), tensor.count(), 0.0f);
 }
 
-Parameters zeros_like(const Parameters& parameters) {
-  Parameters out;
-  for (const auto& [name, tensor] : parameters) out[name] = Tensor(DType::f32, tensor.shape());
-  return out;
-}
-
 }  // namespace
 
 struct LIMPID_LOCAL Trainer::Impl {
@@ -265,6 +259,7 @@ double Trainer::Impl::run_share(int64_t number, bool last) {
     options.context = {recipe.seed, static_cast<uint64_t>(number)};
     options.context.first_row = share.first_row;
     options.context.rows = share.batch.examples;
+    options.context.parts = share.parts;
     options.keep = {"loss"};
     for (auto& [name, tensor] : gradients) options.into[name + ".grad"] = tensor.view();
     options.ready = [&](const std::string& name) { add(name.substr(0, name.size() - 5)); };  // .grad
