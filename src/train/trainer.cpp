@@ -221,7 +221,6 @@ double Trainer::Impl::step() {
 void Trainer::Impl::share_with(Ranks& with) {
   ranks = &with;
   if (with.alone()) return;
-  if (packed) build_graph(false);  // a rank's part of a batch is rows of it
   const std::string isa = kernels::isa_name();
   require_same(with, digest_of({isa}),
                join("train: the ranks compute by different instructions (rank 0: ", isa,
