@@ -1,12 +1,10 @@
 // Attention as a group: its options and inputs as the arguments of the fused kernels.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "engine/fast.h"
 #include "kernels/attention.h"
-#include "kernels/key_ranges.h"
 
 namespace limpid {
 
@@ -22,10 +20,7 @@ struct AttentionCall {
   std::vector<int64_t> query_places, key_places;
   std::vector<int64_t> firsts;   // args.first_queries, where texts begin at positions of their own
   std::vector<int64_t> lengths;  // args.key_lengths, where heads stand side by side
-  std::optional<kernels::KeyRanges> ranges;
 
-  /// Ranges of keys in place of the documents, where these stand one behind another.
-  void use_ranges() { kernels::put_ranges_for_documents(&args, &ranges); }
   /// The least and the largest position of query 0 in a text.
   int64_t least_first() const;
   int64_t largest_first() const;

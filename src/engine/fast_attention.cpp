@@ -39,7 +39,7 @@ void put_heads_side_by_side(AttentionCall* call) {
   kernels::AttentionShape& shape = a.shape;
   const bool heads_differ = a.bias || a.slopes || a.distances || a.allowed || a.sinks;
   const bool other_bounds =
-      a.window > 0 || a.window_after || a.key_lengths || a.query_documents || a.first_keys || !a.first_query;
+      a.window > 0 || a.window_after || a.key_lengths || a.query_documents || !a.first_query;
   if (shape.queries != 1 || shape.key_heads == 0 || shape.heads == shape.key_heads || heads_differ ||
       other_bounds || a.dropout > 0)
     return;
@@ -64,7 +64,6 @@ void watch_documents(AttentionCall& call, GroupWatch* watch) {
   const kernels::AttentionShape& s = call.args.shape;
   std::vector<float> z(static_cast<size_t>(s.batch * s.queries * s.heads * s.value_width)),
       lse(static_cast<size_t>(s.batch * s.heads * s.queries));
-  call.use_ranges();
   call.args.z = z.data();
   call.args.z_at = {s.queries * s.heads * s.value_width, s.heads * s.value_width, s.value_width};
   call.args.lse = lse.data();
@@ -84,7 +83,6 @@ void attention(const GroupInfo& group, Inputs in, Outputs out, const RunContext&
     if (watch) watch_documents(call, watch);
     return;
   }
-  call.use_ranges();
   // Largest weights and entropies of a head's one row lie as those of a row of the heads together; a map does
   // not.
   if (!watch || watch->map_keys == 0) put_heads_side_by_side(&call);
@@ -122,7 +120,6 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const Ru
   g.dk_at = strides_of(out[1]);
   g.dv_at = strides_of(out[2]);
   if (kernels::attends_by_document(call.args)) return kernels::launch_backward_by_document(call.args, g);
-  call.use_ranges();
   const bool table = has_table(group);
   std::vector<float> ddistances(table ? call.distances.size() : 0);
   if (table) {
@@ -154,7 +151,6 @@ bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& c
                                    [&](const auto& named) { return named.first == stage; });
   if (found == std::end(k_stages) || group_kernel(group) != attention) return false;
   AttentionCall call(group, in, context);
-  call.use_ranges();
   call.args.lse = out[1].data<float>();
   call.args.lse_rest = out[2].data<float>();
   const kernels::AttentionShape& shape = call.args.shape;

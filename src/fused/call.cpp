@@ -27,7 +27,6 @@ AttentionCall::AttentionCall(const fused::Attention& call) {
   take_sight(call);
   take_added(call);
   take_numbers(call);
-  kernels::put_ranges_for_documents(&args, &ranges_);
 }
 
 void AttentionCall::take_numbers(const fused::Attention& call) {

@@ -4,13 +4,11 @@
 
 #include <array>
 #include <initializer_list>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "fused/views.h"
 #include "kernels/attention.h"
-#include "kernels/key_ranges.h"
 #include "limpid/attention.h"
 
 namespace limpid {
@@ -74,7 +72,6 @@ class AttentionCall {
   std::array<Used, 32> used_{};  // inputs, then outputs
   size_t used_count_ = 0;
   std::vector<Tensor> copies_;
-  std::optional<kernels::KeyRanges> ranges_;
 };
 
 /// Where a kernel writes: the caller's view, or a tensor that done() copies there.

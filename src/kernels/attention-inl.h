@@ -47,6 +47,32 @@ struct QueryBlock {
   int64_t vec_low[k_max_vecs], vec_high[k_max_vecs];  // as any_low and any_high, of one vector's lanes
 };
 
+struct KeyRange {
+  int64_t first = 0, end = 0;
+};
+
+/// Where the keys of a query's document stand, of documents that rise.
+class DocumentKeys {
+ public:
+  DocumentKeys(const AttentionArgs& args, int64_t batch)
+      : queries_(args.query_documents + batch * args.shape.queries),
+        keys_(args.key_documents + batch * args.shape.keys),
+        count_(args.shape.keys) {}
+  KeyRange of(int64_t query) {
+    if (known_ && queries_[query] == document_) return range_;
+    known_ = true;
+    document_ = queries_[query];
+    const auto [first, end] = std::equal_range(keys_, keys_ + count_, document_);
+    return range_ = {first - keys_, end - keys_};
+  }
+
+ private:
+  const int64_t *queries_, *keys_;
+  int64_t count_, document_ = 0;
+  bool known_ = false;
+  KeyRange range_;
+};
+
 /// The queries from `first` on, before `end`: at most k_width.
 inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t head, int64_t first,
                               int64_t end) {
@@ -74,15 +100,16 @@ inline QueryBlock query_block(const AttentionArgs& args, int64_t batch, int64_t 
   block.any_low = shape.keys, block.any_high = 0;
   block.all_low = 0, block.all_high = shape.keys;
   for (int v = 0; v < block.vecs; ++v) block.vec_low[v] = shape.keys, block.vec_high[v] = 0;
+  DocumentKeys document(args, batch);
   for (int64_t i = 0; i < block.pitch; ++i) {
     const int64_t position = block.position + i;
     int64_t low = args.window > 0 ? position - args.window + 1 : 0;
     int64_t high = args.causal ? std::min(length, position + 1) : length;
     if (args.window_after) high = std::min(high, position + 1 + *args.window_after);
-    if (args.first_keys && i < block.count) {
-      const int64_t row = batch * shape.queries + first + i;
-      low = std::max(low, args.first_keys[row]);
-      high = std::min(high, args.end_keys[row]);
+    if (args.documents_rise && i < block.count) {
+      const KeyRange own = document.of(first + i);
+      low = std::max(low, own.first);
+      high = std::min(high, own.end);
     }
     low = std::clamp<int64_t>(low, 0, shape.keys);
     high = i < block.count ? std::max(low, high) : low;
@@ -124,7 +151,8 @@ inline float add_finite(float a, float b) {
 
 /// Is anything added to scores cell by cell, or hidden cell by cell?
 inline bool has_added(const AttentionArgs& args) {
-  return args.bias || args.slopes || args.distances || args.allowed || args.query_documents;
+  return args.bias || args.slopes || args.distances || args.allowed ||
+         (args.query_documents && !args.documents_rise);
 }
 
 enum class Added {
@@ -180,7 +208,7 @@ inline Added added_block(const QueryBlock& block, int64_t s0, int64_t s1, float*
           args.allowed + b * args.allowed_at.batch + h * args.allowed_at.head + t * args.allowed_at.row + s0;
       for (int64_t s = 0; s < keys; ++s) row[s] = from[s] ? row[s] : -k_infinity;
     }
-    if (args.query_documents) {
+    if (args.query_documents && !args.documents_rise) {
       const int64_t own = args.query_documents[b * shape.queries + t];
       const int64_t* from = args.key_documents + b * shape.keys + s0;
       for (int64_t s = 0; s < keys; ++s) row[s] = from[s] == own ? row[s] : -k_infinity;
@@ -244,7 +272,7 @@ inline void dropout_block(const QueryBlock& block, int64_t s0, int64_t s1, float
 /// May the documents of a block of keys be skipped, every query's being others?
 inline bool other_documents(const QueryBlock& block, int64_t s0, int64_t s1) {
   const AttentionArgs& args = *block.args;
-  if (!args.query_documents) return false;
+  if (!args.query_documents || args.documents_rise) return false;
   const int64_t* own = args.query_documents + block.batch * args.shape.queries + block.first;
   const int64_t* keys = args.key_documents + block.batch * args.shape.keys;
   const auto [own_least, own_most] = std::minmax_element(own, own + block.count);

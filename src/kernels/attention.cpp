@@ -303,8 +303,18 @@ HWY_EXPORT(attention_forward_target);
 
 }  // namespace
 
+bool key_documents_rise(const AttentionArgs& args) {
+  if (!args.query_documents) return false;
+  for (int64_t b = 0; b < args.shape.batch; ++b) {
+    const int64_t* keys = args.key_documents + b * args.shape.keys;
+    if (!std::is_sorted(keys, keys + args.shape.keys)) return false;
+  }
+  return true;
+}
+
 AttentionForward::AttentionForward(const AttentionArgs& args, const AttentionObservation& observation)
     : args_(args), observation_(observation) {
+  args_.documents_rise = key_documents_rise(args);
   choose_isa();
   target_ = HWY_DYNAMIC_DISPATCH(attention_forward_target)(args_, observation_);
   blocks_ = (args_.shape.queries + target_.queries - 1) / target_.queries;

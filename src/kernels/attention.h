@@ -9,14 +9,14 @@
 //
 // over the keys s that the row sees:
 //   s < length, and with `causal` s <= p, and with `window` s > p - window, and with `window_after`
-//   s <= p + window_after, and first_keys[t] <= s < end_keys[t], and the same document, and
+//   s <= p + window_after, and the same document, and
 //   allowed[t,s], and bias[t,s] not -inf.
 // What a row cannot see does not touch it, NaN and infinity included; what it sees does, at a weight of 0 too
 // (0 times infinity is NaN).  A row that sees nothing gives z = 0 and lse = -inf (the sink's, if there is
 // one). What is finite stays so on the way: scores reach from the least float to the largest, and the mean of
 // large values is found where their sum is infinite.  Errors of sums over keys or queries grow no faster than
 // the root of their number.  A row's bits depend on the row and on the keys and values it sees alone (law 3).
-// Blocks that causal, window, lengths, ranges of keys or documents empty are not computed.
+// Blocks that causal, window, lengths, or documents empty are not computed.
 #pragma once
 
 #include <cstddef>
@@ -55,7 +55,7 @@ struct AttentionArgs {
   const int64_t* first_queries = nullptr;  // [B], in place of first_query
   const int64_t* key_lengths = nullptr;    // [B], in [0, S]; none: S
   const int64_t *query_documents = nullptr, *key_documents = nullptr;  // [B,T], [B,S]: both, or neither
-  const int64_t *first_keys = nullptr, *end_keys = nullptr;            // [B,T]: of [first, end) alone; both
+  bool documents_rise = false;  // set by the kernels: each document's keys stand in one piece
   const bool* allowed = nullptr;                                       // [B,H,T,S], S contiguous
   HeadStrides allowed_at;                                              // 0 where it is the same for all
 
@@ -111,6 +111,9 @@ struct AttentionArgs {
   // e^((x - lse) - lse_rest), or rows of large scores would not add up to 1.  Null: not wanted, or 0.
   float* lse_rest = nullptr;
 };
+
+/// Do the numbers of the documents rise, of the keys: does each document's stand in one piece?  False without.
+bool key_documents_rise(const AttentionArgs&);
 
 /// Multiply-adds of a forward pass without a mask.
 inline int64_t attention_work(const AttentionShape& s) {

@@ -357,6 +357,7 @@ constexpr int64_t k_tile_queries = 64;
 AttentionBackward::AttentionBackward(const AttentionArgs& args, const AttentionGradients& gradients) {
   choose_isa();
   pass_.args = args;
+  pass_.args.documents_rise = key_documents_rise(args);
   pass_.to = gradients;
   const AttentionShape& s = args.shape;
   const int64_t tile =

@@ -361,6 +361,7 @@ int64_t blocks(int64_t count, int64_t of) { return (count + of - 1) / of; }
 
 AttentionWindow::AttentionWindow(const AttentionArgs& args, const AttentionCells& cells)
     : args_(args), cells_(cells) {
+  args_.documents_rise = key_documents_rise(args);
   choose_isa();
   target_ = HWY_DYNAMIC_DISPATCH(attention_window_target)(args_);
 }
@@ -384,6 +385,7 @@ void AttentionWindow::run(int64_t task, std::byte* scratch) const noexcept {
 }
 
 AttentionMass::AttentionMass(const AttentionArgs& args, float* mass) : args_(args), mass_(mass) {
+  args_.documents_rise = key_documents_rise(args);
   choose_isa();
   target_ = HWY_DYNAMIC_DISPATCH(attention_mass_target)(args_);
 }

@@ -5,11 +5,9 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 
 #include "kernels/attention.h"
 #include "kernels/attention_documents.h"
-#include "kernels/key_ranges.h"
 #include "kernels/test_helpers.h"
 #include "limpid/error.h"
 #include "limpid/random.h"
@@ -78,7 +76,7 @@ struct Options {
   int64_t window = 0, window_after = -1;  // -1: none
   bool symmetric = false;
   float softcap = 0, size = 1;
-  bool sinks = false, documents = false, ranges = false, by_document = false, allowed = false,
+  bool sinks = false, documents = false, by_document = false, allowed = false,
        distances = false, places = false;
   float dropout = 0;
   DType type = DType::f32, z_type = DType::f32;  // of q, k, v and their gradients; of z and dz
@@ -106,7 +104,6 @@ struct Case {
   std::vector<float> bias, slopes, sinks, distances;
   std::vector<uint8_t> allowed;
   std::vector<int64_t> firsts, lengths, query_documents, key_documents, query_places, key_places;
-  std::optional<KeyRanges> ranges;
 
   Case(Draw& draw, AttentionShape s, Options o)
       : shape(s),
@@ -200,8 +197,6 @@ struct Case {
     args.allowed_at = {shape.queries * (shape.keys + 1), shape.keys + 1, 0};
     args.query_documents = shape.queries > 0 && shape.keys > 0 ? pointer(query_documents) : nullptr;
     args.key_documents = args.query_documents ? pointer(key_documents) : nullptr;
-    args.first_keys = args.end_keys = nullptr;
-    if (options.ranges && !options.by_document) put_ranges_for_documents(&args, &ranges);
   }
 
   Results run() {
@@ -473,7 +468,7 @@ inline Options drawn_options(Draw& draw) {
   o.size = draw.whole(0, 2) == 0 ? 5.f : 1.f;
   o.sinks = draw.whole(0, 3) == 0;
   o.documents = draw.whole(0, 3) == 0;
-  o.ranges = draw.whole(0, 1), o.by_document = draw.whole(0, 1);
+  o.by_document = draw.whole(0, 1);
   o.allowed = draw.whole(0, 4) == 0;
   o.distances = draw.whole(0, 4) == 0;
   o.dropout = draw.whole(0, 3) == 0 ? draw.real(0.05f, 0.6f) : 0;
