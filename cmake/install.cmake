@@ -24,6 +24,7 @@ set(LIMPID_PUBLIC_HEADERS
   ops.h
   optimizer.h
   random.h
+  ranks.h
   recipe.h
   rollout.h
   run_folder.h
@@ -42,6 +43,11 @@ set(LIMPID_PUBLIC_HEADERS
 list(TRANSFORM LIMPID_PUBLIC_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/include/limpid/)
 list(APPEND LIMPID_PUBLIC_HEADERS ${PROJECT_BINARY_DIR}/include/limpid/version.h)  # written by CMake
 install(FILES ${LIMPID_PUBLIC_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/limpid)
+
+# Found from the program in bin/ and from the library in lib/ or lib/ARCHITECTURE/ (src/train/ranks.cpp).
+if(TARGET limpid_mpi)
+  install(TARGETS limpid_mpi LIBRARY DESTINATION lib/limpid)
+endif()
 
 set(LIMPID_COMMAND_INSTALLED OFF CACHE INTERNAL "")
 if(TARGET limpid_program)

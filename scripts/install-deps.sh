@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that limpid needs, and only those that are missing.
 #
-#   scripts/install-deps.sh build test peers docs lint ...    the groups below; `build` when none is given
+#   scripts/install-deps.sh build test mpi peers docs lint ...    the groups below; `build` when none is given
 #
 # This is the one list of them.  Silent and instant when everything is there.
 set -eu
@@ -11,6 +11,7 @@ packages_of() {
     build) echo "cmake ninja-build g++ pkg-config libhwy-dev nlohmann-json3-dev libcli11-dev libzip-dev libpng-dev" \
                 "libjpeg-dev libutf8proc-dev libpcre2-dev zlib1g-dev librsvg2-2 fonts-dejavu-core" ;;
     test) echo "libgtest-dev librapidcheck-dev python3 python3-numpy libxml2-utils librsvg2-bin" ;;
+    mpi) echo "libopenmpi-dev openmpi-bin" ;;  # limpid_mpi.so: limpid train on several ranks
     peers) echo "libdnnl-dev libopenblas-dev python3-venv" ;;  # bench/peers: compared with, never linked
     # npm comes with nodejs where it is not Debian's own.
     formats) echo "libreoffice-impress graphviz poppler-utils librsvg2-dev python3-pip" \
@@ -23,7 +24,7 @@ packages_of() {
     # Compiled for arm64 and run under an emulator: preset neon.
     neon) echo "g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libutf8proc-dev:arm64 libgtest-dev:arm64" \
                "librapidcheck-dev:arm64" ;;
-    *) echo "install-deps: no group '$1', expected build, test, peers, formats, tex, fuzz, docs, lint or neon" >&2; exit 2 ;;
+    *) echo "install-deps: no group '$1', expected build, test, mpi, peers, formats, tex, fuzz, docs, lint or neon" >&2; exit 2 ;;
   esac
 }
 

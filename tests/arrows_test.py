@@ -27,6 +27,7 @@ ARROWS = {
     "trace": ["engine", "files"],
     "model": ["network", "engine", "text"],
     "train": ["model", "trace", "data"],
+    "mpi": ["train"],
     "draw/scene": ["trace"],
     "draw/layout": ["draw/scene"],
     "draw/figures": ["draw/layout"],
@@ -38,7 +39,7 @@ BEYOND_THE_DESIGN = {
 }
 # include/limpid/NAME.h belongs to the folder NAME, but these:
 HEADER_OF = {"attention": "fused", "error": "core", "explain": "trace", "diff": "trace", "lens": "model", "heads": "model", "rollout": "trace", "random": "core", "threads": "core", "version": "core",
-             "api": "core", "optimizer": "train", "recipe": "train", "run_folder": "train", "tensor_source": "files", "torch_file": "files", "gguf": "files", "image": "files", "architecture": "network",
+             "api": "core", "optimizer": "train", "ranks": "train", "recipe": "train", "run_folder": "train", "tensor_source": "files", "torch_file": "files", "gguf": "files", "image": "files", "architecture": "network",
              "tasks": "model", "chat": "model",
              "stored": "tensor",
              "draw": "draw/scene", "scene": "draw/scene"}
@@ -49,7 +50,8 @@ CONFINED = {
     "immintrin.h": [],
     "arm_neon.h": [],
     "omp.h": [],  # its idle threads spin (docs/decisions/0011)
-    "thread": ["core", "*_test.cpp"],  # one parallel_for above everything
+    "thread": ["core", "mpi", "*_test.cpp"],  # one parallel_for above everything; MPI's own thread beside it
+    "mpi.h": ["mpi"],  # the module alone: limpid needs no MPI to run
     "nlohmann/": ["src", "apps"],  # never an installed header: every user would need it
     "gtest/": ["*_test.cpp", "test_*.h"],
     "rapidcheck": ["*_test.cpp", "test_*.h"],
@@ -211,6 +213,7 @@ PLANTED = {
     "a commented include": ("src/core/e.cpp", '// #include "limpid/tensor.h"\n/*\n#include "limpid/tensor.h"\n*/\n', None),
     "a relative path": ("src/ops/f.cpp", '#include "../graph/g.h"\n', "from src/"),
     "a stray folder": ("src/util/g.cpp", "int x;\n", "stands in no folder"),
+    "MPI in the trainer": ("src/train/u.cpp", "#include <mpi.h>\n", "only mpi"),
     "SIMD in an operation": ("src/ops/h.cpp", '#include "hwy/highway.h"\n', "only kernels"),
     "JSON beside the door": ("src/trace/s.cpp", "const Json json = Json::parse(text);\n", "the one door"),
     "JSON of one's own": ("src/trace/t.cpp", "const Json json = nlohmann::json::parse(to_json(graph));\n", None),

@@ -110,6 +110,15 @@ check_kind() {  # check_kind KIND PREFIX LIBRARIES: LIBRARIES is what a program 
 }
 check_kind static "$prefix" libhwy
 
+# Several ranks: the installed program finds its module.
+if [ -f "$build/limpid_mpi.so" ] && command -v mpirun >/dev/null; then
+  root=
+  [ "$(id -u)" != 0 ] || root=--allow-run-as-root
+  # shellcheck disable=SC2086
+  check "the installed program trains on two ranks" env TMPDIR=/tmp mpirun $root --oversubscribe -n 2 "$prefix/bin/limpid" train \
+    recipes/textbook.json -o "$work/on-ranks"
+fi
+
 # The shared library: from the same objects, a component of its own.
 shared=$work/shared
 install_shared() {

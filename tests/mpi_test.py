@@ -247,4 +247,8 @@ if __name__ == "__main__":
     if not shutil.which("mpirun") or not os.path.exists(MODULE):
         print(f"skipped: no mpirun or no {MODULE} (scripts/install-deps.sh mpi, then build again)")
         sys.exit(77)
+    tried = subprocess.run([*mpirun(2), "true"], capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
+    if tried.returncode:
+        print(f"skipped: mpirun starts nothing on this machine: {tried.stderr.strip()[:300]}")
+        sys.exit(77)
     sys.exit(run_cases(__name__))

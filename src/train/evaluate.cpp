@@ -49,7 +49,9 @@ Graph measured_graph(const NetworkConfig& network) {
 Evaluator::Evaluator(const NetworkConfig& network) : graph_(measured_graph(network)), engine_(graph_) {}
 
 void Evaluator::add(const std::map<std::string, Tensor>& parameters, Batch batch, Score& score) const {
-  score.add(batch, engine_.run(bindings(graph_, parameters, batch), {.keep = score.keeps()}));
+  RunOptions options;
+  options.keep = score.keeps();
+  score.add(batch, engine_.run(bindings(graph_, parameters, batch), options));
 }
 
 Trainer::Evaluation Evaluator::batch(const std::map<std::string, Tensor>& parameters, Batch batch) const {

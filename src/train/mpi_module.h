@@ -9,7 +9,6 @@
 namespace limpid {
 
 constexpr const char* k_mpi_module = "limpid_mpi.so";
-constexpr const char* k_mpi_beside = "../limpid_mpi.so";  // of a test program in a folder of the build
 
 extern "C" {
 /// The limpid that the module was built with; the MPI that it uses.

@@ -74,8 +74,9 @@ constexpr const char* k_repair =
 void* opened_module() {
   const std::string here = folder_of_this_code();
   std::string tried;
-  for (const std::string& path : {here + "/" + k_mpi_module, here + "/limpid/" + k_mpi_module,
-                                  here + "/../lib/limpid/" + k_mpi_module, here + "/" + k_mpi_beside}) {
+  for (const std::string& path :
+       {here + "/" + k_mpi_module, here + "/limpid/" + k_mpi_module, here + "/../lib/limpid/" + k_mpi_module,
+        here + "/../limpid/" + k_mpi_module}) {
     // Global: the parts of Open MPI that it loads by itself find its names only so.
     if (void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL)) return module;
     const std::string why = dlerror();

@@ -1,4 +1,5 @@
-// Parts of a batch: every example is in one of them, and together they give the whole batch's loss and gradients.
+// Parts of a batch: every example is in one of them, and together they give the whole batch's loss and
+// gradients.
 #include "train/share.h"
 
 #include <gtest/gtest.h>
@@ -111,14 +112,13 @@ Sums sums_of(const PreparedTask& task, bool packed, int size) {
         at_ready[name.substr(0, name.size() - 5)] = own.at(name.substr(0, name.size() - 5));
         ++told;
       };
-      sums.loss += share.weight *
-                   engine.run(bindings(graph, model.parameters(), share.batch), options)["loss"].at({});
+      sums.loss +=
+          share.weight * engine.run(bindings(graph, model.parameters(), share.batch), options)["loss"].at({});
       EXPECT_EQ(told, static_cast<int>(own.size()));
       for (const auto& [name, tensor] : own)
         for (int64_t i = 0; i < tensor.count(); ++i) {
           EXPECT_EQ(at_ready.at(name).data<float>()[i], tensor.data<float>()[i]) << name;
-          sums.gradients[name].data<float>()[i] +=
-              static_cast<float>(share.weight) * tensor.data<float>()[i];
+          sums.gradients[name].data<float>()[i] += static_cast<float>(share.weight) * tensor.data<float>()[i];
         }
     }
   return sums;
@@ -179,6 +179,7 @@ class Slow final : public Ranks {
       for (int64_t i = 0; i < count; ++i) at[i] *= 2;
     for (const auto& [at, count] : told)
       for (int64_t i = 0; i < count; ++i) at[i] *= 2;
+    told.clear();
   }
   std::vector<std::pair<float*, int64_t>> begun;
   std::vector<std::pair<double*, int64_t>> told;
@@ -187,7 +188,8 @@ class Slow final : public Ranks {
 TEST(GradientSums, BeginInTheirOrderHoweverTheyCome) {
   std::map<std::string, Tensor> gradients;
   const int64_t large = int64_t{1} << 18;
-  for (const auto& [name, count] : {std::pair{"a", large}, {"b", int64_t{3}}, {"c", large}, {"d", int64_t{2}}}) {
+  for (const auto& [name, count] :
+       {std::pair{"a", large}, {"b", int64_t{3}}, {"c", large}, {"d", int64_t{2}}}) {
     gradients[name] = Tensor(DType::f32, {{Axis::N, count}});
     std::fill_n(gradients[name].data<float>(), count, 1.0f);
   }

@@ -65,10 +65,13 @@ struct LIMPID_LOCAL Trainer::Impl {
     from_model = base != nullptr;
     if (base) take_parameters(*base, model);
     update = std::make_unique<Update>(recipe, model.graph(), model.parameters());
-    build_graph(recipe.pack && data->packs() && packs(recipe.network));
+    packed = recipe.pack && data->packs() && packs(recipe.network);
+    build(graph, recipe.network, packed ? Purpose::train_packed : Purpose::train);
+    differentiate(graph, graph.handle(graph.require("loss")));
     for (const std::string& name : update->learned())
       gradients[name] = Tensor(DType::f32, model.parameters().at(name).shape());
     if (recipe.accumulate > 1) summed = gradients;
+    engine = std::make_unique<Engine>(graph);
     best_parameters = model.parameters();
     if (recipe.average > 0) averaged = model.parameters();
     model.set_tasks(tasks_with(data->tasks(), base));
@@ -113,7 +116,6 @@ struct LIMPID_LOCAL Trainer::Impl {
     return recipe.average > 0 ? averaged : std::as_const(model).parameters();
   }
   void look(const std::function<void(const Model&)>& at);
-  void build_graph(bool texts_in_one_row);
   double step();
   double run_batch(int64_t number);
   Batch batch(int64_t number) const { return data->batch(number, packed); }
@@ -137,15 +139,6 @@ struct LIMPID_LOCAL Trainer::Impl {
   }
   [[noreturn]] void fail_not_finite(const std::string& what, Batch batch, const Graph&, const Engine&);
 };
-
-void Trainer::Impl::build_graph(bool texts_in_one_row) {
-  packed = texts_in_one_row;
-  engine.reset();
-  graph = Graph(operations());
-  build(graph, recipe.network, packed ? Purpose::train_packed : Purpose::train);
-  differentiate(graph, graph.handle(graph.require("loss")));
-  engine = std::make_unique<Engine>(graph);
-}
 
 // Runs the step once more, looking at every stage: the first that holds something that is no finite number is
 // where it began.
@@ -280,8 +273,7 @@ double Trainer::Impl::run_shares() {
   loss = told[0];
   stopping = told[1] > 0;
   if (!std::isfinite(loss))
-    fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"),
-                    batch(done * batches));
+    fail_not_finite(join("the loss is ", std::isnan(loss) ? "no number" : "infinite"), batch(done * batches));
   sums->take(batches > 1 ? summed : gradients);
   return loss;
 }
