@@ -4,6 +4,8 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
+import networks
+
 
 class Block(nn.Module):
     def __init__(self, width, heads, feed_forward, bias):
@@ -39,9 +41,17 @@ class GPT(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
+def next_word(case):
+    def draw():
+        tokens = torch.randint(case.V, (case.B, case.T + 1))
+        return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
+    return GPT(case.V, case.context, case.L, case.H, case.C, case.F, bool(case.bias)), draw
+
+
 def training_step(case, compiled):
-    """One call is one step: forward, gradient, the gradient's norm clipped, AdamW, on tokens drawn anew."""
-    network = GPT(case.V, case.context, case.L, case.H, case.C, case.F, bool(case.bias))
+    """One call is one step: forward, gradient, the gradient's norm clipped, AdamW, on examples drawn anew."""
+    of = {"digits": networks.digits, "translation": networks.translation}
+    network, draw = of.get(case.shape.split()[0], next_word)(case)
     matrices = [p for p in network.parameters() if p.dim() > 1]
     vectors = [p for p in network.parameters() if p.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}]
@@ -49,8 +59,7 @@ def training_step(case, compiled):
     run = torch.compile(network) if compiled else network
 
     def step():
-        tokens = torch.randint(case.V, (case.B, case.T + 1))
-        loss = run(tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous())
+        loss = run(*draw())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
