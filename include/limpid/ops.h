@@ -317,8 +317,8 @@ Stage pair_scores(const Scope& in, Stage x, Stage y, Stage s, Stage b = {});
 /// does not count) -> []; output "per_token" [...] (0 where it does not count).  `smoothing`: so much of a
 /// target is shared by all classes alike.
 Stage cross_entropy(const Scope& in, Stage logits, Stage targets, double smoothing = 0);
-/// Mean of (x - target)^2 over all elements -> [].  With `delta` above 0 what is further off than that counts in
-/// proportion, 2 delta |x - target| - delta^2 (twice Huber's loss, 1964).
+/// Mean of (x - target)^2 over all elements -> [].  With `delta` above 0 what is further off than that counts
+/// in proportion, 2 delta |x - target| - delta^2 (twice Huber's loss, 1964).
 Stage mean_squared_error(const Scope& in, Stage x, Stage target, double delta = 0);
 
 }  // namespace LIMPID_API limpid

@@ -55,9 +55,9 @@ struct AttentionArgs {
   const int64_t* first_queries = nullptr;  // [B], in place of first_query
   const int64_t* key_lengths = nullptr;    // [B], in [0, S]; none: S
   const int64_t *query_documents = nullptr, *key_documents = nullptr;  // [B,T], [B,S]: both, or neither
-  bool documents_rise = false;  // set by the kernels: each document's keys stand in one piece
-  const bool* allowed = nullptr;                                       // [B,H,T,S], S contiguous
-  HeadStrides allowed_at;                                              // 0 where it is the same for all
+  bool documents_rise = false;    // set by the kernels: each document's keys stand in one piece
+  const bool* allowed = nullptr;  // [B,H,T,S], S contiguous
+  HeadStrides allowed_at;         // 0 where it is the same for all
 
   // What is added to the scores.
   const float* slopes = nullptr;     // [H], ALiBi: adds -slope * (p - s)
@@ -112,7 +112,8 @@ struct AttentionArgs {
   float* lse_rest = nullptr;
 };
 
-/// Do the numbers of the documents rise, of the keys: does each document's stand in one piece?  False without.
+/// Do the numbers of the documents rise, of the keys: does each document's stand in one piece?  False
+/// without.
 bool key_documents_rise(const AttentionArgs&);
 
 /// Multiply-adds of a forward pass without a mask.

@@ -76,8 +76,8 @@ struct Options {
   int64_t window = 0, window_after = -1;  // -1: none
   bool symmetric = false;
   float softcap = 0, size = 1;
-  bool sinks = false, documents = false, by_document = false, allowed = false,
-       distances = false, places = false;
+  bool sinks = false, documents = false, by_document = false, allowed = false, distances = false,
+       places = false;
   float dropout = 0;
   DType type = DType::f32, z_type = DType::f32;  // of q, k, v and their gradients; of z and dz
   bool added_gradients = false;

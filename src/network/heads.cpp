@@ -130,8 +130,7 @@ void forecast_head(const Scope& in, const SeriesRows& series, const HeadOptions&
   if (training)
     mean_squared_error(
         in / "loss", y,
-        in.graph->input("targets",
-                        {{Axis::B, k_symbolic}, {Axis::V, o.outputs}, {Axis::K, inputs.channels}}),
+        in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, o.outputs}, {Axis::K, inputs.channels}}),
         o.delta);
 }
 

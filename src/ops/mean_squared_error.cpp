@@ -1,5 +1,5 @@
-// Mean squared error: how far the network's numbers are from the right ones.  With a delta what is further off
-// than that counts in proportion (Huber 1964), so that few numbers far off do not rule the rest.
+// Mean squared error: how far the network's numbers are from the right ones.  With a delta what is further
+// off than that counts in proportion (Huber 1964), so that few numbers far off do not rule the rest.
 #include <algorithm>
 #include <cmath>
 
@@ -26,7 +26,9 @@ class SquaredErrorBase : public Operation {
   double near(double apart) const { return delta_ > 0 ? std::clamp(apart, -delta_, delta_) : apart; }
   Expr near(const Expr& apart) const {
     if (delta_ == 0) return apart;
-    return maximum({Expr(-delta_), Expr(0) - maximum({Expr(0) - apart, Expr(-delta_)})});  // of -delta and the least of apart and delta
+    return maximum(
+        {Expr(-delta_),
+         Expr(0) - maximum({Expr(0) - apart, Expr(-delta_)})});  // of -delta and the least of apart and delta
   }
 
   double delta_;
@@ -38,8 +40,8 @@ class MeanSquaredError final : public SquaredErrorBase {
   std::string label() const override { return "Mean Squared Error"; }
   std::string equation() const override {
     return delta_ == 0 ? "loss = mean of (x - target)^2"
-                       : join("loss = mean of d^2 up to |d| = ", delta_, ", then ", 2 * delta_, " |d| - ", delta_ * delta_,
-                              "; d = x - target");
+                       : join("loss = mean of d^2 up to |d| = ", delta_, ", then ", 2 * delta_, " |d| - ",
+                              delta_ * delta_, "; d = x - target");
   }
   std::string caption() const override {
     return "The average squared distance from the right numbers: 0 is perfect.";
@@ -66,8 +68,10 @@ class MeanSquaredError final : public SquaredErrorBase {
 
   // x and the target pull at each other alike, so the target's gradient is the same with the two swapped.
   void gradient(GradientContext& g) const override {
-    if (g.wants(0)) g.give(0, g.apply("mean_squared_error_gradient", options(), {g.in(0), g.in(1), g.grad()}));
-    if (g.wants(1)) g.give(1, g.apply("mean_squared_error_gradient", options(), {g.in(1), g.in(0), g.grad()}));
+    if (g.wants(0))
+      g.give(0, g.apply("mean_squared_error_gradient", options(), {g.in(0), g.in(1), g.grad()}));
+    if (g.wants(1))
+      g.give(1, g.apply("mean_squared_error_gradient", options(), {g.in(1), g.in(0), g.grad()}));
   }
 
   Expr explain(Inputs in, const Cell&, const RunContext&) const override {
