@@ -67,7 +67,9 @@ class MpiRanks final : public Ranks {
       lock.lock();
     }
     waits_ = false;
-    times_.waited += since(start);
+    // Of the time of the sums alone: not until this thread was woken.
+    const std::chrono::duration<double> waited = done_at_ - std::max(start, busy_since_);
+    times_.waited += std::max(0.0, waited.count());
   }
 
   bool all_failed(double seconds) override {
@@ -226,7 +228,10 @@ class MpiRanks final : public Ranks {
       const std::lock_guard lock(mutex_);
       waits = waits_;
       open_ -= done;
-      if (done > 0 && requests_.empty()) times_.summing += since(busy_since_);
+      if (done > 0 && requests_.empty()) {
+        done_at_ = Clock::now();
+        times_.summing += std::chrono::duration<double>(done_at_ - busy_since_).count();
+      }
       if (open_ == 0) changed_.notify_all();
     }
     if (done > 0) {
@@ -247,6 +252,7 @@ class MpiRanks final : public Ranks {
   int64_t open_ = 0;  // tasks that are not done
   bool waits_ = false, joined_ = false, ended_ = false;
   Times times_;
+  Clock::time_point busy_since_, done_at_;  // of the sums that are, or were last, under way
   int rank_ = 0, size_ = 1;
   std::string error_;
 
@@ -254,7 +260,6 @@ class MpiRanks final : public Ranks {
   std::vector<MPI_Request> requests_;
   std::vector<std::vector<char>> own_;  // what each of them sends
   MPI_Comm failures_ = MPI_COMM_NULL;
-  Clock::time_point busy_since_;
   int idle_ = 0;
 
   std::thread thread_;  // the last: it uses all of them
