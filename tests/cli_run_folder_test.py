@@ -246,6 +246,10 @@ class GoingOn(Case):
             return write("other.json", json.dumps({**SMALL, **changes}))
         self.refused(2, "recipe: watch: ", "train", given(watch=["abc", "xyz"]), "-o", path("parted"))
         self.assertEqual(os.listdir(path("parted")), [])
+        self.ok("train", given(watch=["abc"]), "-o", path("kept"), "--steps", "5")
+        before = sorted(os.listdir(path("kept"))), sorted(os.listdir(path("kept/watched")))
+        self.refused(2, "recipe: watch: ", "train", given(watch=["xyz"]), "-o", path("kept"), "--overwrite")
+        self.assertEqual((sorted(os.listdir(path("kept"))), sorted(os.listdir(path("kept/watched")))), before)
         self.refused(2, "watch holds an empty text", "train", given(watch=[""]), "-o", path("parted"))
         self.refused(2, "watch is of tasks that read texts, here it is 'images'", "train",
                      given(task="images", data={"training": "x"}), "-o", path("parted"))

@@ -239,6 +239,13 @@ class Ends(Case):
         self.assertIn("the launcher of this process is of another MPI than limpid's module", done.stderr)
         self.assertIn("Open MPI", done.stderr)
 
+    def test_processes_that_do_not_find_each_other(self):
+        train_runs.recipe("classes")
+        done = subprocess.run([PROGRAM, "train", "classes.json", "-o", "none"], capture_output=True, text=True, cwd=WORK.name,
+                              env=dict(ENVIRONMENT, OMPI_COMM_WORLD_SIZE="4"), timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the launcher has started 4 processes, and 1 of them find each other", done.stderr)
+
 
 if __name__ == "__main__":
     if SANITIZED:

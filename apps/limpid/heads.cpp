@@ -18,7 +18,11 @@ struct HeadsCall {
 };
 
 void run_heads(const HeadsCall& call, const Terminal& terminal) {
-  const Model model = tower_for(open_model(call.model), call.tower == "images");
+  Model opened = open_model(call.model);
+  if (call.tower == "images" && !has_towers(opened.config()))
+    fail_call(
+        "heads: --tower is of models of texts and images, and this one reads one of them; leave it out");
+  const Model model = tower_for(std::move(opened), call.tower == "images");
   MeasureHeadsOptions options = call.options;
   std::optional<RunBar> bar(std::in_place, terminal);
   options.progress = [&](double done, const std::string& next) { bar->show(done, next); };

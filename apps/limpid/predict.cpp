@@ -207,7 +207,7 @@ Work add_predict(CLI::App& app) {
          "INPUT", call->arguments,
          "Texts, text files, a folder of .txt files, or a table of texts (.csv, .tsv, .jsonl); for a model "
          "of "
-         "images PNG and JPEG files or a folder of them, for one of series a table of numbers; - or nothing "
+         "images PNG and JPEG files or a folder of them, for one of series a file of numbers; - or nothing "
          "reads a line for each from standard input.")
       ->type_name("");
   sub->add_option("-o", call->out,

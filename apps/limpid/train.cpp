@@ -209,6 +209,12 @@ std::string keep_last_good(const TrainCall& call, const RunFolder& folder, Train
   return join("; the parameters of epoch ", best->number, ", the best, are kept in ", folder.model());
 }
 
+// What is called while a rank waits is not, once the run is over.
+struct StillWaiting {
+  Ranks& ranks;
+  ~StillWaiting() { ranks.while_waiting = nullptr; }
+};
+
 // One rank's run; `ranks` are those that share it.
 void train(const TrainCall& call, const Terminal& terminal, Ranks& ranks) {
   const Recipe recipe = recipe_of(call);
@@ -242,6 +248,7 @@ void train(const TrainCall& call, const Terminal& terminal, Ranks& ranks) {
     saved = std::chrono::steady_clock::now();
     saved_step = trainer.steps_done();
   };
+  const StillWaiting ends{ranks};
   ranks.while_waiting = [&, told = false](double seconds) mutable {
     constexpr double k_patience = 0.3;  // mpirun kills a second after it has asked to end
     if (told || !g_asked_to_stop || seconds < k_patience || !ranks.writes()) return;
@@ -278,7 +285,9 @@ void train(const TrainCall& call, const Terminal& terminal, Ranks& ranks) {
   } catch (const Error& error) {
     progress.end();
     if (!trainer.not_finite()) throw;
-    fail_work(error.what(), ranks.writes() ? keep_last_good(call, folder, trainer) : "");
+    const std::string kept = ranks.writes() ? keep_last_good(call, folder, trainer) : "";
+    sum_over(ranks, 0);  // no rank ends the others while the model is being written
+    fail_work(error.what(), kept);
   }
   progress.end();
   if (saved_step != trainer.steps_done()) keep();
@@ -303,7 +312,8 @@ Work add_train(CLI::App& app) {
       ->type_name("PATH ...");
   sub->add_option(
          "-o", call->out,
-         "The folder for model.safetensors, checkpoint.safetensors and log.jsonl (the recipe's name).")
+         "The folder of the run (the recipe's name): model, checkpoint, log.jsonl, events for TensorBoard, "
+         "training.svg, and what is watched.")
       ->type_name("FOLDER");
   sub->add_option(
          "--from", call->from,

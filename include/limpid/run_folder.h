@@ -44,7 +44,6 @@ class RunFolder {
   /// Takes away what a run that begins anew would mix with its own: events and watched sentences.
   void clear() const;
   /// Before the run: goes on with the events after the trainer's last report, and with its watched sentences.
-  /// Throws Error{call} naming a watched text that the network cannot read, before anything is written.
   void begin(Trainer&);
   /// After a report: keep(), the events and the watched sentences.
   void report(Trainer&);

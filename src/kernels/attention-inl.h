@@ -55,8 +55,8 @@ struct KeyRange {
 class DocumentKeys {
  public:
   DocumentKeys(const AttentionArgs& args, int64_t batch)
-      : queries_(args.query_documents + batch * args.shape.queries),
-        keys_(args.key_documents + batch * args.shape.keys),
+      : queries_(args.documents_rise ? args.query_documents + batch * args.shape.queries : nullptr),
+        keys_(args.documents_rise ? args.key_documents + batch * args.shape.keys : nullptr),
         count_(args.shape.keys) {}
   KeyRange of(int64_t query) {
     if (known_ && queries_[query] == document_) return range_;

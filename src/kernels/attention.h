@@ -71,20 +71,21 @@ struct AttentionArgs {
   HeadStrides bias_at;           // 0 where it is the same for all
   const float* sinks = nullptr;  // [H]: a key that has no value takes e^sink of every row's total
 
-  // Queries and keys may be part of a longer row of them, by which lse and dropout count: of `queries` and
-  // `keys` (0: these are all), where head h's query t is row first_row + h queries + t, and key s is
-  // first_key + s.
+  // One document of a row of them, computed by itself: `queries` and `keys` are the whole row's T and S (0:
+  // there is no such row), and query t and key s stand at first_query + t and first_key + s of batch entry
+  // `batch`. lse lies, and dropout is drawn, as of the whole row.
   struct Within {
-    int64_t queries = 0, keys = 0, first_row = 0, first_key = 0;
+    int64_t queries = 0, keys = 0, batch = 0, first_query = 0, first_key = 0;
   } within;
-  // For dropout's cells all of these may be part of a larger call: of `queries` and `keys` (0: as here), from
-  // batch entry, query and key so and so on.
+  // The rank's part of a batch: dropout is drawn as of the whole batch, whose T and S are `queries` and
+  // `keys` (0: as here), and where this part begins at entry `batch`, query `query` and key `key`.
   struct Drawn {
     int64_t batch = 0, query = 0, key = 0, queries = 0, keys = 0;
   } drawn;
   /// The row of lse.
   int64_t row(int64_t batch, int64_t head, int64_t query) const {
-    if (within.queries > 0) return within.first_row + head * within.queries + query;
+    if (within.queries > 0)
+      return ((within.batch + batch) * shape.heads + head) * within.queries + within.first_query + query;
     return (batch * shape.heads + head) * shape.queries + query;
   }
   int64_t cell(int64_t batch, int64_t head, int64_t query, int64_t key) const {

@@ -34,7 +34,7 @@ AttentionArgs part_of(const AttentionArgs& whole, int64_t b, int64_t t0, int64_t
   part.first_query = first + t0 - s0;
   part.first_queries = nullptr;
   part.query_documents = part.key_documents = nullptr;
-  part.within = {s.queries, s.keys, b * s.heads * s.queries + t0, s0};
+  part.within = {s.queries, s.keys, b, t0, s0};
   return part;
 }
 
@@ -70,10 +70,8 @@ std::vector<AttentionArgs> by_document(const AttentionArgs& args) {
   return parts;
 }
 
-AttentionGradients of_document(const AttentionArgs& whole, const AttentionArgs& document,
-                               const AttentionGradients& g) {
-  const int64_t rows = whole.shape.heads * whole.shape.queries, b = document.within.first_row / rows,
-                t = document.within.first_row % rows, s = document.within.first_key;
+AttentionGradients of_document(const AttentionArgs& document, const AttentionGradients& g) {
+  const int64_t b = document.within.batch, t = document.within.first_query, s = document.within.first_key;
   AttentionGradients part = g;
   part.dz = moved(g.dz_type, g.dz, b * g.dz_at.batch + t * g.dz_at.row);
   part.dq = moved(g.type, g.dq, b * g.dq_at.batch + t * g.dq_at.row);
@@ -91,7 +89,7 @@ void launch_forward_by_document(const AttentionArgs& args) {
 void launch_backward_by_document(const AttentionArgs& args, const AttentionGradients& gradients) {
   std::vector<AttentionBackward> kernels;
   for (const AttentionArgs& part : by_document(args))
-    kernels.emplace_back(part, of_document(args, part, gradients));
+    kernels.emplace_back(part, of_document(part, gradients));
   std::vector<AttentionBackwardSums> sums;
   for (const AttentionBackward& kernel : kernels) sums.emplace_back(kernel);
   const Many<AttentionBackward> tasks(std::move(kernels));  // its memory is what the sums read

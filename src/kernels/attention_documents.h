@@ -18,8 +18,7 @@ bool attends_by_document(const AttentionArgs&);
 /// no queries, so that their gradients are written too.
 std::vector<AttentionArgs> by_document(const AttentionArgs&);
 /// The gradients' places of one of these.
-AttentionGradients of_document(const AttentionArgs& whole, const AttentionArgs& document,
-                               const AttentionGradients&);
+AttentionGradients of_document(const AttentionArgs& document, const AttentionGradients& whole);
 
 /// Many kernels as one.
 template <class One>

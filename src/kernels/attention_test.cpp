@@ -31,6 +31,21 @@ RC_GTEST_PROP(Attention, DrawnShapes, ()) {
   RC_ASSERT(!::testing::Test::HasFailure());
 }
 
+// Of one head the keys of a last document that nobody asks for are the easiest to write to the wrong place.
+TEST(Attention, DocumentsThatNobodyAsksFor) {
+  on_every_isa([](const std::string&) {
+    Draw draw(12);
+    Options o;
+    o.documents = o.by_document = true;
+    for (const int64_t heads : {1, 2}) {
+      Case c(draw, {2, 2, 4, heads, heads, 8, 8}, o);
+      c.query_documents = {1, 1, 0, 1};
+      c.key_documents = {0, 1, 2, 2, 0, 0, 3, 3};
+      c.expect_right(c.run());
+    }
+  });
+}
+
 TEST(Attention, EveryBlockEdge) {
   on_every_isa([](const std::string& isa) {
     Draw draw(11);

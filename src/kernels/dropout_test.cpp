@@ -18,7 +18,8 @@ TEST(Dropout, DropsWhatTheGeneratorSays) {
     testing::Draw draw(3);
     for (const int64_t count : {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 127, 1000, (1 << 14) + 3})
       for (const double rate : {0.0, 0.1, 0.5, 1 - 0x1p-40}) {
-        const int64_t first = draw.whole(0, 1) * draw.whole(0, 999);
+        const int64_t first =
+            draw.whole(0, 1) * draw.whole(0, 999) + draw.whole(0, 1) * ((int64_t{1} << 34) - 500);
         std::vector<float> x = draw.reals(count), y(x.size() + 1, 7.f);
         x[0] = -0.25f;
         Dropout d{x.data(),           y.data(), first, count, rate, static_cast<float>(1 / (1 - rate)),

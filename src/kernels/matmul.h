@@ -86,7 +86,6 @@ class Matmul {
     int64_t rows, width;  // of a register tile, of a panel of B
     int64_t step_k;       // so much of K at once
     int64_t row_group;    // rows of a transposed B at once, for few rows of C
-    bool packs_a;         // stored [K,M]
   };
 
  private:

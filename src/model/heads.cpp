@@ -228,7 +228,9 @@ class Measuring {
 }  // namespace
 
 HeadReport measure_heads(const Model& model, const MeasureHeadsOptions& options) {
-  if (options.rows < 1) fail_call("heads: rows is ", options.rows, ", expected at least 1");
+  constexpr int64_t k_most_rows = 1024;  // they are run at once
+  if (options.rows < 1 || options.rows > k_most_rows)
+    fail_call("heads: rows is ", options.rows, ", expected 1 to ", k_most_rows);
   if (options.block < 2) fail_call("heads: block is ", options.block, ", expected at least 2");
   const NetworkConfig& network = model.config();
   if (has_towers(network))

@@ -41,9 +41,7 @@ class MpiRanks final : public Ranks {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return joined_; });
   }
-  ~MpiRanks() override {
-    if (thread_.joinable()) thread_.detach();  // the process ends: MPI sees it, and ends the others
-  }
+  ~MpiRanks() override { leave(); }
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
@@ -168,7 +166,7 @@ class MpiRanks final : public Ranks {
         begin_sum_of<double>(task, MPI_DOUBLE);
         break;
       case Task::Kind::broadcast:
-        MPI_Ibcast(task.at, static_cast<int>(task.count), MPI_BYTE, 0, MPI_COMM_WORLD, &add_request());
+        begin_broadcast(task);
         break;
       case Task::Kind::fail:
         MPI_Ibarrier(failures_, &add_request());
@@ -176,6 +174,16 @@ class MpiRanks final : public Ranks {
       case Task::Kind::abandon:
         MPI_Abort(MPI_COMM_WORLD, static_cast<int>(task.count));
     }
+  }
+
+  void begin_broadcast(const Task& task) {
+    int64_t pieces = 0;
+    for (int64_t first = 0; first < task.count; first += k_most, ++pieces)
+      MPI_Ibcast(static_cast<char*>(task.at) + first, static_cast<int>(std::min(k_most, task.count - first)),
+                 MPI_BYTE, 0, MPI_COMM_WORLD, &add_request());
+    const std::lock_guard lock(mutex_);
+    open_ += pieces - 1;
+    if (open_ == 0) changed_.notify_all();
   }
 
   // From a copy of the numbers: sums in place Open MPI 4 sends whole up and down a tree, others in pieces

@@ -202,6 +202,10 @@ void check(const Architecture& a) {
        kind == Head::forecast) &&
       a.head.outputs < 1)
     fail_call(of, ": outputs is ", a.head.outputs, ", expected how many classes or numbers the head gives");
+  if (a.head.delta < 0)
+    fail_call(of, ": head: delta is ", a.head.delta, ", expected a number above 0, or 0 for none");
+  if (a.head.delta > 0 && kind != Head::regression && kind != Head::forecast)
+    fail_call(of, ": head: delta is of numbers (regression, forecast), here the head is ", name(kind));
 }
 
 }  // namespace limpid

@@ -48,7 +48,7 @@ class TextClasses final : public TaskData {
     if (from.held_out) held_out_ = encoded(*from.held_out, recipe, tokenizer);
     if (from.test) test_ = encoded(*from.test, recipe, tokenizer);
     std::vector<int64_t> lengths(training_.size());
-    for (size_t i = 0; i < training_.size() && !recipe.pack; ++i)
+    for (size_t i = 0; i < training_.size() && !packs_texts(recipe); ++i)
       lengths[i] = static_cast<int64_t>(training_.tokens[i].size());
     order_ = ExampleOrder(std::move(lengths), recipe.batch, recipe.seed);
     held_out_batches_ = by_length(evaluated(Part::held_out), k_rows);

@@ -111,13 +111,6 @@ void RunFolder::clear() const {
 }
 
 void RunFolder::begin(Trainer& trainer) {
-  for (const std::string& text : trainer.recipe().watch) {
-    try {
-      trainer.model().encode(text);
-    } catch (const Error& error) {
-      throw Error(error.kind(), join("recipe: watch: ", error.what()));
-    }
-  }
   if (trainer.history().empty()) return;
   go_on_with_events(trainer);
   add_events(trainer);

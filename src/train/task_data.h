@@ -99,6 +99,9 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const Recipe&, const std::vector<s
 /// of which those that the tokenizer adds stay.
 std::vector<int64_t> model_tokens(const Tokenizer&, const std::string& text, int64_t longest);
 
+/// Do the recipe's texts stand one behind another in a batch?
+inline bool packs_texts(const Recipe& recipe) { return recipe.pack && packs(recipe.network); }
+
 /// Token lists as the input `name` of a batch ("tokens", "source"): side by side as [B,T], or `packed` one
 /// behind another as [1,T], with the inputs that say which text a token is of, and where in it it stands.
 void add_tokens(Batch*, const std::string& name, const std::vector<std::vector<int64_t>>& lists, bool packed);

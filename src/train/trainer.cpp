@@ -65,13 +65,14 @@ struct LIMPID_LOCAL Trainer::Impl {
     from_model = base != nullptr;
     if (base) take_parameters(*base, model);
     update = std::make_unique<Update>(recipe, model.graph(), model.parameters());
-    packed = recipe.pack && data->packs() && packs(recipe.network);
+    packed = data->packs() && packs_texts(recipe);
     build(graph, recipe.network, packed ? Purpose::train_packed : Purpose::train);
     differentiate(graph, graph.handle(graph.require("loss")));
     for (const std::string& name : update->learned())
       gradients[name] = Tensor(DType::f32, model.parameters().at(name).shape());
     if (recipe.accumulate > 1) summed = gradients;
     engine = std::make_unique<Engine>(graph);
+    for (const std::string& text : recipe.watch) require_readable(text);
     best_parameters = model.parameters();
     if (recipe.average > 0) averaged = model.parameters();
     model.set_tasks(tasks_with(data->tasks(), base));
@@ -107,6 +108,13 @@ struct LIMPID_LOCAL Trainer::Impl {
   std::function<bool()> asks_to_stop;
   bool stopping = false;  // what some rank asked for
 
+  void require_readable(const std::string& watched) const {
+    try {
+      model.encode(watched);
+    } catch (const Error& error) {
+      throw Error(error.kind(), join("recipe: watch: ", error.what()));
+    }
+  }
   int64_t steps_per_epoch() const {
     return recipe.epoch > 0 ? recipe.epoch : std::max<int64_t>(1, data->steps_per_pass() / recipe.accumulate);
   }
@@ -130,6 +138,7 @@ struct LIMPID_LOCAL Trainer::Impl {
   Evaluation measure(Batch batch) const { return evaluator.batch(judged(), std::move(batch)); }
   bool out_of_patience() const;
   void require_finite(const Evaluation& seen);
+  double loss_of_first_batch();
   void report_start();
   void report(double epoch_seconds, double total_seconds);
   void add(Epoch e);
@@ -292,12 +301,21 @@ void Trainer::Impl::set_metrics(Epoch& e, const Evaluation& seen) const {
   if (holds_out()) e.validation = seen.loss;
 }
 
+// As training counts it: with its dropout, its smoothed targets, its delta.
+double Trainer::Impl::loss_of_first_batch() {
+  Batch first = batch(0);
+  RunOptions options;
+  options.context.seed = recipe.seed;
+  options.keep = {"loss"};
+  return engine->run(bindings(graph, model.parameters(), first), options)["loss"].at({});
+}
+
 // What the parameters that were drawn say, before anything is learned.
 void Trainer::Impl::report_start() {
   const Evaluation seen = evaluate();
   require_finite(seen);
   Epoch e;
-  e.loss = holds_out() ? measure(data->batch(0, false)).loss : seen.loss;
+  e.loss = holds_out() ? loss_of_first_batch() : seen.loss;
   set_metrics(e, seen);
   e.learning_rate = learning_rate(schedule_of(recipe), 0);
   add(e);
@@ -458,7 +476,7 @@ void take(TensorFile& file, const std::string& prefix, std::map<std::string, Ten
 
 void Trainer::save(const std::string& path) const {
   const Impl& t = *impl_;
-  nlohmann::ordered_json json = {{"schema", 2},
+  nlohmann::ordered_json json = {{"schema", 3},
                                  {"recipe", nlohmann::ordered_json::parse(to_json(t.recipe))},
                                  {"data", t.data->digest()},
                                  {"from_model", t.from_model},
@@ -486,9 +504,9 @@ Trainer::Trainer(const std::string& path, const TrainingData& data, const Model*
   const JsonSource source{path + ": the checkpoint cannot be read"};
   const Json document = parse_json(file.metadata.at(k_key), source);
   const JsonValue json(document, source);
-  if (const int64_t schema = json.at("schema").integer(1); schema != 2)
+  if (const int64_t schema = json.at("schema").integer(1); schema != 3)
     fail_work(path, ": the checkpoint is of another version of limpid (schema ", schema,
-              ", expected 2); begin again in another folder");
+              ", expected 3); begin again in another folder");
   const Recipe recipe = recipe_from_json(json.at("recipe").json().dump());
   if (json.at("from_model").boolean() != (base != nullptr))
     fail_call(path, ": this run began ", base ? "without a model" : "from a model", "; ",

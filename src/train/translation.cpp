@@ -27,7 +27,7 @@ class Translation final : public TaskData {
     if (from.held_out) held_out_ = encoded(*from.held_out);
     if (from.test) test_ = encoded(*from.test);
     std::vector<int64_t> lengths(training_.size());
-    for (size_t i = 0; i < training_.size() && !recipe.pack; ++i)
+    for (size_t i = 0; i < training_.size() && !packs_texts(recipe); ++i)
       lengths[i] = static_cast<int64_t>(training_.source[i].size() + training_.target[i].size());
     order_ = ExampleOrder(std::move(lengths), recipe.batch, recipe.seed);
     digest_ = digest_of(from.training.target, digest_of(from.training.source));
