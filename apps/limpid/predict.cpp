@@ -132,7 +132,7 @@ void predict_series(const PredictCall& call, const Model& model) {
   if (!std::filesystem::is_regular_file(file, none))
     fail_call("this model reads a table of series; there is no file that is called ", in_quotes(file));
   SeriesOptions options;
-  if (model.tasks().series) options.columns = model.tasks().series->columns;
+  if (const std::optional<SeriesScale>& series = model.tasks().series) options.columns = series->columns;
   const SeriesTable table = read_series(file, options);
   const Forecast ahead = forecast(model, table.values);
   show_forecast(call, file, ahead, table.times.empty() ? "" : table.times.back());

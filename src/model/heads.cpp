@@ -239,9 +239,9 @@ HeadReport measure_heads(const Model& model, const MeasureHeadsOptions& options)
   const auto* textbook = std::get_if<TextbookConfig>(&network);
   if (textbook && textbook->vectors) fail_call("heads: the network reads vectors, expected one of tokens");
   Measuring measuring(model, options);
-  if (reads_images(network))
+  if (parts && parts->patches)
     measuring.images(*parts->patches);
-  else if (reads_series(network))
+  else if (parts && parts->series)
     measuring.series(*parts->series);
   else
     measuring.texts();

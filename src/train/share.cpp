@@ -168,8 +168,8 @@ void GradientSums::begin_complete() {
 // Of a step that failed on this rank alone, other ranks' numbers may still arrive: the memory stays.
 GradientSums::~GradientSums() {
   if (!under_way_) return;
-  new std::vector<Bucket>(std::move(buckets_));
-  new std::vector<double>(std::move(told_));
+  static_cast<void>(std::make_unique<std::vector<Bucket>>(std::move(buckets_)).release());
+  static_cast<void>(std::make_unique<std::vector<double>>(std::move(told_)).release());
 }
 
 std::vector<double> GradientSums::finish(std::vector<double> told) {
