@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "train/evaluate.h"
+
 namespace limpid::bench {
 
 namespace {
@@ -61,8 +63,7 @@ StepProfile::StepProfile(const Recipe& recipe, std::map<std::string, Tensor> par
       parameters_(std::move(parameters)),
       batch_(batch),
       graph_(std::make_unique<Graph>(limpid::operations())) {
-  build(*graph_, recipe_.network, packed ? Purpose::train_packed : Purpose::train);
-  differentiate(*graph_, graph_->handle(graph_->require("loss")));
+  build_training(*graph_, recipe_.network, packed);
   std::map<int, Shape> shapes;
   for (const auto& [name, tensor] : batch_.inputs)
     if (const int value = graph_->find(name); value >= 0) shapes[value] = tensor.shape();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "bench/measure/loops.h"
 #include "bench/measure/made_text.h"
@@ -39,9 +40,9 @@ struct Result {
   std::string recipe;
   int64_t parameters = 0, batch = 0, positions = 0;  // examples or windows; tokens or patches of the batch
   bool packed = false;
-  // Where it packs, seconds of the same examples side by side, watched as the packed step is, and of a token
+  // Where it packs, seconds of the same examples side by side, profiled as the packed step is, and of a token
   // of batches that were sorted by length first.
-  double padded_best = 0, padded_median = 0, watched_best = 0, watched_median = 0, sorted_token = 0;
+  double padded_best = 0, padded_median = 0, profiled_best = 0, profiled_median = 0, sorted_token = 0;
   double operations = 0;                                        // a step
   double best = 0, median = 0, peak_best = 0, peak_median = 0;  // seconds a step, operations a second
   Parts parts;                                                  // of the fastest step
@@ -61,27 +62,49 @@ TrainingData data_of(const Recipe& recipe, const std::string& folder) {
   return read_training_data(recipe, folder);
 }
 
+// The same examples side by side, and those of a run whose batches are sorted by length.
+class Padded {
+ public:
+  Padded(Recipe recipe, const TrainingData& data, const PreparedTask& task, const Given& given,
+         const std::map<std::string, Tensor>& parameters)
+      : same_(task.recipe, parameters, task.data->batch(0, false)),
+        sorted_(unpacked(recipe), data),
+        order_(prepare(unpacked(task.recipe), data, given)) {}
+  void step() { same_.step(); }
+  void sorted_step() {
+    positions_ += order_.data->batch(steps_++, false).positions;
+    sorted_.step();
+  }
+  /// Tokens of a sorted step, in the mean.
+  double positions() const { return static_cast<double>(positions_) / static_cast<double>(steps_); }
+
+ private:
+  static Recipe unpacked(Recipe recipe) {
+    recipe.pack = false;
+    return recipe;
+  }
+  StepProfile same_;
+  Trainer sorted_;
+  PreparedTask order_;
+  int64_t steps_ = 0, positions_ = 0;
+};
+
 Result measure(const std::string& file, const Call& call) {
-  const int steps = call.steps;
   Recipe recipe = recipe_from_json(read_file(file));
   if (recipe.examples != Examples::stream)
     fail_call(file, ": the recipe learns line by line, expected a stream");
   const TrainingData data = data_of(recipe, call.data);
-  recipe.steps = 100 * steps;  // the rate's schedule; nothing is evaluated
+  recipe.steps = 100 * call.steps;  // the rate's schedule; nothing is evaluated
   Trainer trainer(recipe, data);
-  recipe.pack = false;
-  Trainer sorted(recipe, data);
-  const std::shared_ptr<const Tokenizer> tokenizer(std::shared_ptr<const Tokenizer>(),
-                                                   trainer.model().tokenizer());
-  const PreparedTask task = prepare(trainer.recipe(), data, {tokenizer, trainer.model().tasks().writing});
-  const bool packed = trainer.recipe().pack && task.data->packs() && packs(task.recipe.network);
+  const std::map<std::string, Tensor>& parameters = trainer.model().parameters();
+  const Given given = {{std::shared_ptr<const Tokenizer>(), trainer.model().tokenizer()},
+                       trainer.model().tasks().writing};
+  const PreparedTask task = prepare(trainer.recipe(), data, given);
+  const bool packed = task.data->packs() && packs_texts(task.recipe);
   const Batch batch = task.data->batch(0, packed);
-  StepProfile profile(task.recipe, trainer.model().parameters(), batch, packed);
-  StepProfile padded(task.recipe, trainer.model().parameters(), task.data->batch(0, false));
-  Recipe by_length = task.recipe;
-  by_length.pack = false;
-  const PreparedTask sorted_task = prepare(by_length, data, {tokenizer, trainer.model().tasks().writing});
-  int64_t sorted_steps = 0, sorted_positions = 0;
+  StepProfile profile(task.recipe, parameters, batch, packed);
+  std::optional<Padded> padded;
+  if (packed) padded.emplace(recipe, data, task, given, parameters);
 
   std::vector<Parts> seen;
   constexpr int64_t k_peak_steps = 1000000;
@@ -90,37 +113,28 @@ Result measure(const std::string& file, const Call& call) {
   const size_t step = rounds.add(timed(threads(), "", [&] { trainer.step(); }));
   const size_t ceiling = rounds.add(timed(
       threads(), "", [&] { parallel_for(threads(), [](int64_t, int) { multiply_adds(k_peak_steps); }); }));
-  const size_t watched = rounds.add(timed(threads(), "", [&] {
+  const size_t profiled = rounds.add(timed(threads(), "", [&] {
     profile.step();
     seen.push_back(profile.parts());
   }));
-  size_t beside = watched, by_order = watched;
-  if (packed) {
-    beside = rounds.add(timed(threads(), "", [&] { padded.step(); }));
-    by_order = rounds.add(timed(threads(), "", [&] {
-      sorted_positions += sorted_task.data->batch(sorted_steps++, false).positions;
-      sorted.step();
-    }));
-  }
+  const size_t beside = padded ? rounds.add(timed(threads(), "", [&] { padded->step(); })) : profiled,
+               by_length =
+                   padded ? rounds.add(timed(threads(), "", [&] { padded->sorted_step(); })) : profiled;
   Rounds::Options options;
-  options.rounds = steps;
+  options.rounds = call.steps;
   if (isatty(2)) options.progress = show_progress;
   rounds.run(options);
   if (isatty(2)) std::fprintf(stderr, "\r%40s\r", "");
 
-  Result r{file,
-           trainer.model().parameter_count(),
-           batch.examples,
-           batch.positions,
-           packed,
-           rounds.best(beside),
-           rounds.median(beside),
-           rounds.best(watched),
-           rounds.median(watched),
-           packed ? rounds.median(by_order) * static_cast<double>(sorted_steps) /
-                        static_cast<double>(sorted_positions)
-                  : 0,
-           profile.operations()};
+  Result r{.recipe = file,
+           .parameters = trainer.model().parameter_count(),
+           .batch = batch.examples,
+           .positions = batch.positions,
+           .packed = packed,
+           .operations = profile.operations()};
+  r.padded_best = rounds.best(beside), r.padded_median = rounds.median(beside);
+  r.profiled_best = rounds.best(profiled), r.profiled_median = rounds.median(profiled);
+  if (padded) r.sorted_token = rounds.median(by_length) / padded->positions();
   r.best = rounds.best(step), r.median = rounds.median(step);
   r.peak_best = peak / rounds.best(ceiling), r.peak_median = peak / rounds.median(ceiling);
   r.parts = *std::min_element(seen.begin(), seen.end(),
@@ -152,8 +166,8 @@ void print(const Result& r) {
     std::printf(
         "  the same texts side by side, padded to the longest: %s times as long (%s); in batches sorted by\n"
         "  length, a token: %s times as long\n\n",
-        fixed(r.padded_best / r.watched_best, 2).c_str(),
-        fixed(r.padded_median / r.watched_median, 2).c_str(),
+        fixed(r.padded_best / r.profiled_best, 2).c_str(),
+        fixed(r.padded_median / r.profiled_median, 2).c_str(),
         fixed(r.sorted_token / (r.median / r.tokens()), 2).c_str());
   Table table;
   table.add({"  where the time goes", "ms", "share", "calls", "of the peak", ""});
@@ -182,8 +196,8 @@ nlohmann::ordered_json json_of(const Result& r) {
           {"packed", r.packed},
           {"padded_seconds_best", r.padded_best},
           {"padded_seconds_median", r.padded_median},
-          {"watched_seconds_best", r.watched_best},
-          {"watched_seconds_median", r.watched_median},
+          {"profiled_seconds_best", r.profiled_best},
+          {"profiled_seconds_median", r.profiled_median},
           {"sorted_seconds_a_token", r.sorted_token},
           {"operations", r.operations},
           {"seconds_best", r.best},

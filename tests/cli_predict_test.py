@@ -133,7 +133,7 @@ class Texts(Case):
         write("empty.csv", "")
         write("only.csv", "text\n")
         os.makedirs(path("bare"), exist_ok=True)
-        for status, words, call in ((2, "which column holds the texts", [path("wide.csv")]), (2, '"d"', [path("wide.csv"), "--text-column", "d"]),
+        for status, words, call in ((2, "which column holds the texts? Set --text-column to", [path("wide.csv")]), (2, '"d"', [path("wide.csv"), "--text-column", "d"]),
                                     (1, "empty.csv", [path("empty.csv")]), (1, "only.csv", [path("only.csv")]),
                                     (1, "nothing.csv", [path("nothing.csv")]), (1, "without .txt files", [path("bare")]),
                                     (2, "give it alone", [path("wide.csv"), "x"]), (2, "--tokens is for a model that writes", ["x", "--tokens", "3"]),

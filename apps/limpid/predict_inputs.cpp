@@ -56,6 +56,8 @@ void read_table(const PredictCall& call, TextInputs& into) {
   if (call.arguments.size() > 1)
     fail_call(call.arguments.front(), " is a table; give it alone, one call for each");
   TableOptions options;
+  options.text_name = "--text-column";
+  options.header_name = "--header yes";
   options.text = call.text_column;
   options.header = call.header;
   TextTable table = read_text_table(call.arguments.front(), options);

@@ -5,6 +5,7 @@
 #include "core/label.h"
 #include "core/number_text.h"
 #include "core/width.h"
+#include "files/csv_rows.h"
 #include "limpid/files.h"
 #include "limpid/predict.h"
 #include "limpid/texts.h"
@@ -12,13 +13,6 @@
 namespace limpid::command {
 
 namespace {
-
-std::string csv_field(const std::string& text) {
-  if (!text.empty() && text.find_first_of(",\"\r\n") == text.npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
 
 std::string csv_line(const std::vector<std::string>& fields) {
   std::string out;
@@ -137,8 +131,9 @@ void show_forecast(const PredictCall& call, const std::string& file, const Forec
     print(json_text(json));
   }
   if (!call.out.empty()) {
-    std::string csv = csv_line({f.columns});
-    csv = "step," + csv;
+    std::vector<std::string> head = {free_name(f.columns, "step")};
+    head.insert(head.end(), f.columns.begin(), f.columns.end());
+    std::string csv = csv_line(head);
     for (int64_t t = 0; t < moments; ++t) {
       std::string row = std::to_string(t + 1);
       for (int64_t k = 0; k < columns; ++k) row += "," + number_text(f.values.at({t, k}));

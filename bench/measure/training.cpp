@@ -205,7 +205,8 @@ Case translation_step() {
              layers = static_cast<double>(a.stack.layers), words = static_cast<double>(k_mean_words);
   const double cross = 6 * rows * 4 * width * width + 12 * rows * words * width;
   const double operations =
-      layers * (2 * operations_of(b, rows, words) + cross) + 6 * rows * static_cast<double>(k_words) * width;
+      layers * (operations_of(b, rows, words) + operations_of(b, rows, words / 2) + cross) +
+      6 * rows * static_cast<double>(k_words) * width;
   return {.what = "training_step",
           .shape = join("translation (", k_pairs, ",", k_mean_words, ",", k_mean_words, ")"),
           .layout = "heads",

@@ -61,6 +61,8 @@ struct TableOptions {
   std::optional<bool> header;
   /// Whether "a ""b""" is a quoted field, as RFC 4180 has it.  By itself: unless tabs separate the fields.
   std::optional<bool> quotes;
+  /// What a caller of its own calls `text`, and a true `header`, in messages.
+  std::string text_name = "text", header_name = "header";
 };
 
 /// Texts as they stand in the file, each with its class.

@@ -149,7 +149,7 @@ class Trainer {
   Model& model();
   void keep_best();  // puts the best parameters seen back into the model
   /// Calls it with the model as reports judge it: with Recipe::average, of the running mean of the weights.
-  void look(const std::function<void(const Model&)>&);
+  void with_judged_model(const std::function<void(const Model&)>&);
 
   /// Everything needed to go on, as one file that appears whole.
   void save(const std::string& path) const;

@@ -78,8 +78,8 @@ void fail_to_guess(const Table& table, const WantedColumn& wanted) {
       join(table.file(), ": which column holds the ", wanted.what, "? Set ", wanted.option);
   if (table.has_header())
     fail_call(question, " to one of ", table.listed_columns(), " (", table.written(), ")");
-  fail_call(question, " to its number, 0 to ", table.columns().size() - 1,
-            ", or header, if the first row names the columns (", table.written(), ")");
+  fail_call(question, " to its number, 0 to ", table.columns().size() - 1, ", or ", wanted.header,
+            ", if the first row names the columns (", table.written(), ")");
 }
 
 std::optional<std::array<size_t, 2>> two_columns(const Table& table, const TwoWanted& wanted) {

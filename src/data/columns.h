@@ -17,6 +17,7 @@ struct WantedColumn {
   std::string_view option;                  // what the caller names it by: "text"
   std::string asked;                        // by name or number; empty: guessed
   std::span<const std::string_view> usual;  // small letters, the likeliest first
+  std::string_view header = "header";       // how the caller says that the first row names the columns
 };
 
 using TwoWanted = std::array<WantedColumn, 2>;

@@ -24,7 +24,7 @@ constexpr std::string_view k_number_names[] = {"score",  "number", "value",  "ra
                                                "target", "label",  "labels", "y"};
 
 WantedColumn wanted_texts(const TableOptions& options) {
-  return {"texts", "text", options.text, k_text_names};
+  return {"texts", options.text_name, options.text, k_text_names, options.header_name};
 }
 
 std::unique_ptr<Table> open_texts(DataFile file, const TableOptions& options, const TwoWanted& wanted) {

@@ -14,6 +14,9 @@ using CsvRow = std::vector<std::string>;
 // people make has so many columns: a line of separators that never ends is another kind of file.
 inline constexpr size_t k_most_columns = 1'000'000;
 
+/// A field as a file has it: in quotes where it would not read back without them.
+std::string csv_field(const std::string& text);
+
 /// A field in a message: short, in quotes, without anything a terminal would act on.
 std::string shown_field(std::string_view field);
 

@@ -1,17 +1,10 @@
 #include "core/number_text.h"
+#include "files/csv_rows.h"
 #include "limpid/files.h"
 
 namespace limpid {
 
 namespace {
-
-// A name, in quotes where it would not read back without them.
-std::string field(const std::string& name) {
-  if (name.find_first_of(",\"\r\n") == name.npos && !name.empty()) return name;
-  std::string out = "\"";
-  for (char c : name) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
 
 std::string number(DType dtype, double value) {
   const bool small = dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16;
@@ -27,6 +20,13 @@ std::string number(const ConstView& values, const Index& index) {
 
 }  // namespace
 
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == text.npos && !text.empty()) return text;
+  std::string out = "\"";
+  for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
 std::string csv_bytes(const ConstView& values, const std::vector<std::string>& columns) {
   const Shape& shape = values.shape();
   if (shape.rank() != 1 && shape.rank() != 2)
@@ -36,7 +36,7 @@ std::string csv_bytes(const ConstView& values, const std::vector<std::string>& c
   if (!columns.empty() && static_cast<int64_t>(columns.size()) != width)
     fail_call("csv: ", columns.size(), " names given for the ", width, " columns of ", shape.text());
   std::string out;
-  for (size_t i = 0; i < columns.size(); ++i) out += (i > 0 ? "," : "") + field(columns[i]);
+  for (size_t i = 0; i < columns.size(); ++i) out += (i > 0 ? "," : "") + csv_field(columns[i]);
   if (!columns.empty()) out += '\n';
   for (int64_t row = 0; row < shape[0].size; ++row) {
     for (int64_t column = 0; column < width; ++column)

@@ -84,6 +84,40 @@ TEST(Attention, EntryAloneHasTheSameBits) {
   });
 }
 
+// Law 3: a document of a row of them has the same bits alone.
+TEST(Attention, DocumentAloneHasTheSameBits) {
+  on_every_isa([](const std::string&) {
+    Draw draw(21);
+    for (const bool causal : {false, true}) {
+      Options o{.causal = causal};
+      o.documents = o.by_document = true;
+      constexpr int64_t k_first = 37, k_second = 53;
+      Case all(draw, {1, k_first + k_second, k_first + k_second, 4, 2, 24, 20}, o);
+      for (int64_t t = 0; t < k_first + k_second; ++t)
+        all.query_documents[static_cast<size_t>(t)] = all.key_documents[static_cast<size_t>(t)] =
+            t >= k_first;
+      const Results whole = all.run();
+      Case alone = all;
+      alone.options.documents = alone.options.by_document = false;
+      alone.query_documents.clear(), alone.key_documents.clear();
+      alone.shape.queries = alone.shape.keys = alone.args.shape.queries = alone.args.shape.keys = k_second;
+      for (testing::Heads* rows : {&alone.q, &alone.k, &alone.v, &alone.dz})
+        rows->values.erase(rows->values.begin(), rows->values.begin() + k_first * rows->at.row);
+      const Results got = alone.run();
+      for (int64_t t = 0; t < k_second; ++t) {
+        for (int64_t h = 0; h < 4; ++h) {
+          EXPECT_TRUE(same_bits(got.z.row(0, t, h), whole.z.row(0, t + k_first, h), 20)) << t;
+          EXPECT_TRUE(same_bits(got.dq.row(0, t, h), whole.dq.row(0, t + k_first, h), 24)) << t;
+        }
+        for (int64_t h = 0; h < 2; ++h) {
+          EXPECT_TRUE(same_bits(got.dk.row(0, t, h), whole.dk.row(0, t + k_first, h), 24)) << t;
+          EXPECT_TRUE(same_bits(got.dv.row(0, t, h), whole.dv.row(0, t + k_first, h), 20)) << t;
+        }
+      }
+    }
+  });
+}
+
 // Law 3: what a row cannot see may be anything, and so may another batch entry.
 TEST(Attention, WhatIsNotSeenChangesNoBit) {
   on_every_isa([](const std::string&) {

@@ -36,6 +36,11 @@ std::map<std::string, ConstView> bindings(const Graph& graph, const std::map<std
   return bound;
 }
 
+void build_training(Graph& graph, const NetworkConfig& network, bool packed) {
+  build(graph, network, packed ? Purpose::train_packed : Purpose::train);
+  differentiate(graph, graph.handle(graph.require("loss")));
+}
+
 namespace {
 
 Graph measured_graph(const NetworkConfig& network) {

@@ -10,6 +10,9 @@ namespace limpid {
 std::map<std::string, ConstView> bindings(const Graph&, const std::map<std::string, Tensor>& parameters,
                                           Batch& batch);
 
+/// What a step runs: forward, loss and the gradient of every parameter.  `packed`: Purpose::train_packed.
+void build_training(Graph&, const NetworkConfig&, bool packed);
+
 /// Measures a network without its dropout and label smoothing.
 class Evaluator {
  public:

@@ -119,7 +119,7 @@ TEST(RunFolder, WatchesTheModelThatIsJudged) {
   std::map<std::string, Tensor> judged;
   trainer.run({.on_epoch = [&](const Epoch&) {
     folder.report(trainer);
-    trainer.look([&](const Model& now) { judged = std::as_const(now).parameters(); });
+    trainer.with_judged_model([&](const Model& now) { judged = std::as_const(now).parameters(); });
   }});
   const Tensor learned = trainer.model().parameters().at("embed.W_E");
   trainer.model().parameters() = judged;

@@ -3,10 +3,10 @@
 
 #include <cmath>
 
-#include "limpid/random.h"
 #include "limpid/train.h"
 #include "train/evaluate.h"
 #include "train/task_data.h"
+#include "train/test_helpers.h"
 
 namespace limpid {
 namespace {
@@ -18,8 +18,7 @@ struct Gradients {
 
 Gradients gradients_of(const PreparedTask& task, bool packed, bool fused) {
   Graph graph(operations());
-  build(graph, task.recipe.network, packed ? Purpose::train_packed : Purpose::train);
-  differentiate(graph, graph.handle(graph.require("loss")));
+  build_training(graph, task.recipe.network, packed);
   const Model model = Model::fresh(task.recipe.network, task.tokenizer, 7);
   Batch batch = task.data->batch(0, packed);
   RunOptions options;
@@ -47,12 +46,6 @@ void expect_alike(const Gradients& a, const Gradients& b) {
   }
 }
 
-std::string drawn_text(Random& random) {
-  std::string text = "a";
-  for (uint64_t n = random.below(20); n > 0; --n) text += std::string(" ") + "abcdefgh"[random.below(8)];
-  return text;
-}
-
 BlockOptions block(const AttentionOptions& attention) {
   BlockOptions b;
   b.attention = attention;
@@ -62,40 +55,7 @@ BlockOptions block(const AttentionOptions& attention) {
   return b;
 }
 
-Recipe recipe_of(Task task) {
-  Recipe r;
-  r.task = task;
-  r.batch = 13;
-  r.context = 32;
-  r.tokenizer = task == Task::translation ? "bpe" : "words";
-  r.vocabulary = 260;
-  return r;
-}
-
-PreparedTask classes(const Architecture& network) {
-  Recipe r = recipe_of(Task::classes);
-  r.network = network;
-  Parts<LabelledTexts> parts;
-  parts.training.classes = {"one", "two", "three"};
-  Random random(5);
-  for (int i = 0; i < 40; ++i) {
-    parts.training.texts.push_back(drawn_text(random));
-    parts.training.labels.push_back(i % 3);
-  }
-  return prepare(r, parts);
-}
-
-PreparedTask translation(const Architecture& network) {
-  Recipe r = recipe_of(Task::translation);
-  r.network = network;
-  Parts<TextPairs> parts;
-  Random random(6);
-  for (int i = 0; i < 40; ++i) {
-    parts.training.source.push_back(drawn_text(random));
-    parts.training.target.push_back(drawn_text(random));
-  }
-  return prepare(r, parts);
-}
+constexpr MadeTexts k_texts_of_13 = {.batch = 13, .longest = 20};
 
 Architecture encoder(Positions positions, const AttentionOptions& attention, Pool pool) {
   Architecture a;
@@ -129,7 +89,7 @@ TEST(Packed, ClassesOfTexts) {
   for (const Architecture& network : networks) {
     SCOPED_TRACE(to_json(NetworkConfig(network)));
     ASSERT_TRUE(packs(network));
-    const PreparedTask task = classes(network);
+    const PreparedTask task = k_texts_of_13.classes(network);
     const Gradients padded = gradients_of(task, false, true);
     expect_alike(padded, gradients_of(task, true, true));
     expect_alike(padded, gradients_of(task, true, false));
@@ -139,14 +99,14 @@ TEST(Packed, ClassesOfTexts) {
 TEST(Packed, Translation) {
   const Architecture network = encoder_decoder();
   ASSERT_TRUE(packs(network));
-  const PreparedTask task = translation(network);
+  const PreparedTask task = k_texts_of_13.translation(network);
   const Gradients padded = gradients_of(task, false, true);
   expect_alike(padded, gradients_of(task, true, true));
   expect_alike(padded, gradients_of(task, true, false));
 }
 
 TEST(Packed, NothingIsComputedForPadding) {
-  const PreparedTask task = classes(encoder(Positions::learned, {}, Pool::mean));
+  const PreparedTask task = k_texts_of_13.classes(encoder(Positions::learned, {}, Pool::mean));
   const Batch padded = task.data->batch(0, false), packed = task.data->batch(0, true);
   EXPECT_EQ(packed.positions, padded.positions);
   EXPECT_EQ(packed.inputs.at("tokens").count(), packed.positions);
@@ -157,7 +117,7 @@ TEST(Packed, WhereATextWouldSeeAnotherItIsNot) {
   Architecture shaw = encoder(Positions::none, {.positions = Positions::relative_keys}, Pool::mean);
   EXPECT_FALSE(packs(shaw));
   Graph graph(operations());
-  EXPECT_THROW(build(graph, classes(shaw).recipe.network, Purpose::train_packed), Error);
+  EXPECT_THROW(build(graph, k_texts_of_13.classes(shaw).recipe.network, Purpose::train_packed), Error);
   EXPECT_FALSE(packs(TextbookConfig{}));
 }
 

@@ -171,7 +171,7 @@ void RunFolder::write_watched(Trainer& trainer) const {
   const fs::path folder = fs::path(path_) / k_watched;
   fs::create_directories(folder, error);
   if (error) fail_work(folder.string(), ": the folder cannot be made: ", error.message());
-  trainer.look([&](const Model& model) {
+  trainer.with_judged_model([&](const Model& model) {
     for (size_t i = 0; i < texts.size(); ++i)
       limpid::save(watched_trace(model, texts[i], report), watched(report.step, static_cast<int64_t>(i)));
   });

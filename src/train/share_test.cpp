@@ -6,17 +6,11 @@
 
 #include <cmath>
 
-#include "limpid/random.h"
 #include "train/evaluate.h"
+#include "train/test_helpers.h"
 
 namespace limpid {
 namespace {
-
-std::string drawn_text(Random& random) {
-  std::string text = "a";
-  for (uint64_t n = random.below(9); n > 0; --n) text += std::string(" ") + "abcdefgh"[random.below(8)];
-  return text;
-}
 
 BlockOptions block() {
   BlockOptions b;
@@ -35,30 +29,11 @@ Architecture encoder() {
   return a;
 }
 
-PreparedTask classes() {
-  Recipe r;
-  r.task = Task::classes;
-  r.batch = 7;
-  r.context = 32;
-  r.tokenizer = "words";
-  r.network = encoder();
-  Parts<LabelledTexts> parts;
-  parts.training.classes = {"one", "two", "three"};
-  Random random(5);
-  for (int i = 0; i < 40; ++i) {
-    parts.training.texts.push_back(drawn_text(random));
-    parts.training.labels.push_back(i % 3);
-  }
-  return prepare(r, parts);
-}
+constexpr MadeTexts k_texts_of_7 = {.batch = 7, .longest = 9};
+
+PreparedTask classes() { return k_texts_of_7.classes(encoder()); }
 
 PreparedTask translation() {
-  Recipe r;
-  r.task = Task::translation;
-  r.batch = 7;
-  r.context = 32;
-  r.tokenizer = "bpe";
-  r.vocabulary = 260;
   Architecture a = encoder();
   a.encoder = Encoder{};
   a.encoder->inputs = a.inputs;
@@ -66,14 +41,7 @@ PreparedTask translation() {
   a.stack.blocks[0].attention.mask = Mask::causal;
   a.stack.blocks[0].cross = block().attention;
   a.head = {.kind = Head::next_word, .tied = true};
-  r.network = a;
-  Parts<TextPairs> parts;
-  Random random(6);
-  for (int i = 0; i < 40; ++i) {
-    parts.training.source.push_back(drawn_text(random));
-    parts.training.target.push_back(drawn_text(random));
-  }
-  return prepare(r, parts);
+  return k_texts_of_7.translation(a);
 }
 
 struct Sums {
@@ -84,8 +52,7 @@ struct Sums {
 // What ranks come to: `ready` must have told of every gradient, when all of its numbers were there.
 Sums sums_of(const PreparedTask& task, bool packed, int size) {
   Graph graph(operations());
-  build(graph, task.recipe.network, packed ? Purpose::train_packed : Purpose::train);
-  differentiate(graph, graph.handle(graph.require("loss")));
+  build_training(graph, task.recipe.network, packed);
   const Model model = Model::fresh(task.recipe.network, task.tokenizer, 7);
   const Engine engine(graph);
   Sums sums;
