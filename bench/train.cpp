@@ -40,9 +40,9 @@ struct Result {
   std::string recipe;
   int64_t parameters = 0, batch = 0, positions = 0;  // examples or windows; tokens or patches of the batch
   bool packed = false;
-  // Where it packs, seconds of the same examples side by side, profiled as the packed step is, and of a token
-  // of batches that were sorted by length first.
-  double padded_best = 0, padded_median = 0, profiled_best = 0, profiled_median = 0, sorted_token = 0;
+  // Where it packs: seconds of the same examples side by side, and how many times as long a token takes in a
+  // run whose padded batches are sorted by length.
+  double padded_best = 0, padded_median = 0, sorted_share = 0;
   double operations = 0;                                        // a step
   double best = 0, median = 0, peak_best = 0, peak_median = 0;  // seconds a step, operations a second
   Parts parts;                                                  // of the fastest step
@@ -62,31 +62,39 @@ TrainingData data_of(const Recipe& recipe, const std::string& folder) {
   return read_training_data(recipe, folder);
 }
 
-// The same examples side by side, and those of a run whose batches are sorted by length.
-class Padded {
+Recipe unpacked(Recipe recipe) {
+  recipe.pack = false;
+  return recipe;
+}
+
+// A run of which each batch has another number of tokens: so many in the mean.
+class CountedRun {
  public:
-  Padded(Recipe recipe, const TrainingData& data, const PreparedTask& task, const Given& given,
-         const std::map<std::string, Tensor>& parameters)
-      : same_(task.recipe, parameters, task.data->batch(0, false)),
-        sorted_(unpacked(recipe), data),
-        order_(prepare(unpacked(task.recipe), data, given)) {}
-  void step() { same_.step(); }
-  void sorted_step() {
-    positions_ += order_.data->batch(steps_++, false).positions;
-    sorted_.step();
+  CountedRun(const Recipe& recipe, const TrainingData& data, const Given& given, bool packed)
+      : trainer_(recipe, data), task_(prepare(trainer_.recipe(), data, given)), packed_(packed) {}
+  void step() {
+    positions_ += task_.data->batch(steps_++, packed_).positions;
+    trainer_.step();
   }
-  /// Tokens of a sorted step, in the mean.
   double positions() const { return static_cast<double>(positions_) / static_cast<double>(steps_); }
 
  private:
-  static Recipe unpacked(Recipe recipe) {
-    recipe.pack = false;
-    return recipe;
-  }
-  StepProfile same_;
-  Trainer sorted_;
-  PreparedTask order_;
+  Trainer trainer_;
+  PreparedTask task_;
+  bool packed_;
   int64_t steps_ = 0, positions_ = 0;
+};
+
+// Beside texts one behind another: the same examples side by side, and whole runs of either, of which the
+// padded one's batches are sorted by length.
+struct Padded {
+  StepProfile same;
+  CountedRun packed, sorted;
+  Padded(const Recipe& recipe, const TrainingData& data, const PreparedTask& task, const Given& given,
+         const std::map<std::string, Tensor>& parameters)
+      : same(task.recipe, parameters, task.data->batch(0, false)),
+        packed(recipe, data, given, true),
+        sorted(unpacked(recipe), data, given, false) {}
 };
 
 Result measure(const std::string& file, const Call& call) {
@@ -117,9 +125,12 @@ Result measure(const std::string& file, const Call& call) {
     profile.step();
     seen.push_back(profile.parts());
   }));
-  const size_t beside = padded ? rounds.add(timed(threads(), "", [&] { padded->step(); })) : profiled,
-               by_length =
-                   padded ? rounds.add(timed(threads(), "", [&] { padded->sorted_step(); })) : profiled;
+  const auto added = [&](auto&& run) {
+    return padded ? rounds.add(timed(threads(), "", [&padded, run] { run(*padded); })) : profiled;
+  };
+  const size_t beside = added([](Padded& p) { p.same.step(); }),
+               packed_run = added([](Padded& p) { p.packed.step(); }),
+               sorted_run = added([](Padded& p) { p.sorted.step(); });
   Rounds::Options options;
   options.rounds = call.steps;
   if (isatty(2)) options.progress = show_progress;
@@ -132,10 +143,13 @@ Result measure(const std::string& file, const Call& call) {
            .positions = batch.positions,
            .packed = packed,
            .operations = profile.operations()};
+  // A trainer's batches of texts have other numbers of tokens each; the profile's batch stays.
+  const size_t one_batch = padded ? profiled : step;
+  r.best = rounds.best(one_batch), r.median = rounds.median(one_batch);
   r.padded_best = rounds.best(beside), r.padded_median = rounds.median(beside);
-  r.profiled_best = rounds.best(profiled), r.profiled_median = rounds.median(profiled);
-  if (padded) r.sorted_token = rounds.median(by_length) / padded->positions();
-  r.best = rounds.best(step), r.median = rounds.median(step);
+  if (padded)
+    r.sorted_share = rounds.median(sorted_run) / padded->sorted.positions() /
+                     (rounds.median(packed_run) / padded->packed.positions());
   r.peak_best = peak / rounds.best(ceiling), r.peak_median = peak / rounds.median(ceiling);
   r.parts = *std::min_element(seen.begin(), seen.end(),
                               [](const auto& a, const auto& b) { return seconds_of(a) < seconds_of(b); });
@@ -166,9 +180,8 @@ void print(const Result& r) {
     std::printf(
         "  the same texts side by side, padded to the longest: %s times as long (%s); in batches sorted by\n"
         "  length, a token: %s times as long\n\n",
-        fixed(r.padded_best / r.profiled_best, 2).c_str(),
-        fixed(r.padded_median / r.profiled_median, 2).c_str(),
-        fixed(r.sorted_token / (r.median / r.tokens()), 2).c_str());
+        fixed(r.padded_best / r.best, 2).c_str(), fixed(r.padded_median / r.median, 2).c_str(),
+        fixed(r.sorted_share, 2).c_str());
   Table table;
   table.add({"  where the time goes", "ms", "share", "calls", "of the peak", ""});
   const double sum = seconds_of(r.parts);
@@ -196,9 +209,7 @@ nlohmann::ordered_json json_of(const Result& r) {
           {"packed", r.packed},
           {"padded_seconds_best", r.padded_best},
           {"padded_seconds_median", r.padded_median},
-          {"profiled_seconds_best", r.profiled_best},
-          {"profiled_seconds_median", r.profiled_median},
-          {"sorted_seconds_a_token", r.sorted_token},
+          {"sorted_share", r.sorted_share},
           {"operations", r.operations},
           {"seconds_best", r.best},
           {"seconds_median", r.median},

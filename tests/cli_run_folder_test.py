@@ -98,8 +98,8 @@ def repeats():
     return "\n".join(lines) + "\n"
 
 
-REPEATS = {"data": ["repeats.txt"], "network": {"network": "gpt", "layers": 2, "heads": 2, "width": 64, "context": 32, "positions": "rotary"},
-           "steps": 1500, "batch": 32, "context": 32, "epoch": 250, "learning_rate": 3e-3, "warm_up": 50, "validation": 0.05,
+REPEATS = {"data": ["repeats.txt"], "network": {"network": "gpt", "layers": 2, "heads": 2, "width": 32, "context": 32, "positions": "rotary"},
+           "steps": 420, "batch": 32, "context": 32, "epoch": 70, "optimizer": "muon", "learning_rate": 1e-2, "warm_up": 20, "validation": 0.05,
            "watch": ["sycidsycid", "hello"]}
 
 
