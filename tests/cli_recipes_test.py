@@ -217,7 +217,8 @@ class BadData(Case):
                                 ({"task": "classes", "data": {"trainig": "x"}}, "'trainig'"),
                                 ({"augment": {"shift": 3}}, "shift"), ({"schedule": "steep"}, "cosine, linear, constant or stable"),
                                 ({"average": 1}, "average"), ({"lora": {"rang": 2}}, "'rang'"), ({"optimizer": "sgd"}, "adamw or muon"),
-                                ({"lower": True}, "bpe"), ({"accumulate": 0}, "accumulate")):
+                                ({"lower": True}, "bpe"), ({"whole_words": ["cat"]}, "bpe"), ({"whole_words": "cat"}, "whole_words"),
+                                ({"accumulate": 0}, "accumulate")):
             with self.subTest(settings=settings):
                 self.refused(2, words, "train", write("odd.json", json.dumps({"network": {"network": "gpt"}, **settings})), "-o", path("odd"))
 

@@ -84,6 +84,7 @@ struct Recipe {
   std::string tokenizer = "characters";  // characters, words, bytes, bpe
   int64_t vocabulary = 4096;             // of a bpe tokenizer
   bool lower = false;                    // texts are read in small letters
+  std::vector<std::string> whole_words;  // of bpe: texts every word of which is one token
   std::vector<TextPart> data;            // next_word; empty: the caller's text
   ExampleFiles files;                    // of the other tasks
   ForecastOptions forecast;

@@ -212,6 +212,9 @@ struct BpeOptions {
   size_t longest_token = 256;
   /// Texts are read in small letters, in training and ever after: a pipeline with Unicode's lower case first.
   bool lower = false;
+  /// Texts every word of which, with the space before it, becomes one token, however seldom the texts have
+  /// it: the last merges join what is left of them.
+  std::vector<std::string> whole;
 };
 
 /// Trains a bpe tokenizer of `vocabulary` tokens: 256 bytes, merges, then the special ones.  Each step
@@ -220,7 +223,8 @@ struct BpeOptions {
 /// smallest id, then the one whose right token has.  A pair whose bytes are a token already is passed
 /// over.  The same texts give the same tokenizer; the order of the texts does not matter.  Where no
 /// pair is left that occurs min_count times, the vocabulary stays smaller than asked for.
-/// Throws Error{call} unless vocabulary >= 256 + special.size().
+/// Throws Error{call} unless vocabulary >= 256 + special.size(), and where the whole words need more merges
+/// than it has room for.
 std::unique_ptr<Tokenizer> train_bpe(std::span<const std::string_view> texts, int64_t vocabulary,
                                      const BpeOptions& options = {});
 std::unique_ptr<Tokenizer> train_bpe(std::string_view text, int64_t vocabulary,

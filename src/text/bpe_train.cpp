@@ -24,20 +24,22 @@ using text::PairTable;
 struct PieceCount {
   std::string_view piece;
   int64_t count = 0;
+  bool whole = false;  // is to be one token
 };
 
-// The distinct pieces of the texts, without the special names, in the order they first appear.
-std::vector<PieceCount> count_pieces(std::span<const std::string_view> texts,
-                                     const std::vector<std::string>& special) {
+// The distinct pieces of the texts, without the special names, in the order they first appear; then those of
+// options.whole that the texts lack, seen 0 times.
+std::vector<PieceCount> count_pieces(std::span<const std::string_view> texts, const BpeOptions& options) {
   std::vector<PieceCount> counts;
   std::unordered_map<std::string_view, size_t> index;
-  const auto add = [&](std::string_view piece) {
+  const auto find = [&](std::string_view piece) -> PieceCount& {
     const auto [at, fresh] = index.try_emplace(piece, counts.size());
-    if (fresh) counts.push_back({piece, 0});
-    ++counts[at->second].count;
+    if (fresh) counts.push_back({piece});
+    return counts[at->second];
   };
+  const auto add = [&](std::string_view piece) { ++find(piece).count; };
   for (const std::string_view text : texts) {
-    text::SpecialFinder finder(text, special);
+    text::SpecialFinder finder(text, options.special);
     size_t done = 0;
     while (const auto found = finder.next(done)) {
       text::for_each_piece(text.substr(done, found->place.begin - done), add);
@@ -45,6 +47,8 @@ std::vector<PieceCount> count_pieces(std::span<const std::string_view> texts,
     }
     text::for_each_piece(text.substr(done), add);
   }
+  for (const std::string& text : options.whole)
+    text::for_each_piece(text, [&](std::string_view piece) { find(piece).whole = true; });
   return counts;
 }
 
@@ -65,23 +69,15 @@ class Trainer {
   }
 
   std::vector<std::pair<int64_t, int64_t>> run(size_t merges) {
-    std::vector<std::pair<int64_t, int64_t>> made;
-    while (made.size() < merges && !best_.empty()) {
-      const Candidate top = best_.top();
-      best_.pop();
-      const int64_t count = pairs_[top.pair].count;
-      if (count < options_.min_count) continue;
-      if (count < top.count) {  // merges nearby took some: it goes back to where it belongs now
-        best_.push({count, top.left, top.right, top.pair});
-        continue;
-      }
-      if (!take_token(top.left, top.right)) continue;
-      const size_t known = pairs_.size();
-      merge(top, static_cast<uint32_t>(tokens_.size() - 1));
-      push_pairs_from(known);  // a pair's count only falls after the merge that made it
-      made.emplace_back(top.left, top.right);
+    if (const size_t needed = joins_to_come(); needed > merges) {
+      fail_call("train_bpe: ", whole_.size(), " whole words take up to ", needed,
+                " merges, and the vocabulary has room for ", merges,
+                "; give a larger vocabulary or fewer words");
     }
-    return made;
+    merge_often_seen(merges);
+    for (const uint32_t first : whole_) join_whole(first);
+    merge_often_seen(merges);  // joins that several words shared left room
+    return std::move(made_);
   }
 
  private:
@@ -104,8 +100,59 @@ class Trainer {
     }
   };
 
+  // Until no more than what the whole words need is left of so many merges.
+  void merge_often_seen(size_t merges) {
+    while (made_.size() + joins_to_come() < merges && !best_.empty()) {
+      const Candidate top = best_.top();
+      best_.pop();
+      const int64_t count = pairs_[top.pair].count;
+      if (count < options_.min_count) continue;
+      if (count < top.count) {  // merges nearby took some: it goes back to where it belongs now
+        best_.push({count, top.left, top.right, top.pair});
+        continue;
+      }
+      take(top);
+    }
+  }
+
+  // Merges of two neighbours each that the whole words need at most, as they are divided by now.
+  size_t joins_to_come() const {
+    size_t joins = 0;
+    for (const uint32_t first : whole_)
+      for (uint32_t at = nodes_[first].next; at != k_end; at = nodes_[at].next) ++joins;
+    return joins;
+  }
+
+  // The first two neighbours that can be joined, until the word is one token.
+  void join_whole(uint32_t first) {
+    while (nodes_[first].next != k_end) {
+      bool joined = false;
+      uint32_t at = first;
+      while (!joined && nodes_[at].next != k_end) {
+        const uint32_t left = nodes_[at].token, right = nodes_[nodes_[at].next].token;
+        joined = take({0, left, right, index_.find(left, right)});
+        if (!joined) at = nodes_[at].next;
+      }
+      if (joined) continue;
+      std::string word;
+      for (at = first; at != k_end; at = nodes_[at].next) word += tokens_[nodes_[at].token];
+      fail_call("train_bpe: '", word, "' cannot become one token; leave it out of the whole words");
+    }
+  }
+
+  // Merges the pair everywhere; false where its token would be too long or is there already.
+  bool take(const Candidate& chosen) {
+    if (!take_token(chosen.left, chosen.right)) return false;
+    const size_t known = pairs_.size();
+    merge(chosen, static_cast<uint32_t>(tokens_.size() - 1));
+    push_pairs_from(known);  // a pair's count only falls after the merge that made it
+    made_.emplace_back(chosen.left, chosen.right);
+    return true;
+  }
+
   void add_piece(const PieceCount& piece) {
     const auto first = static_cast<uint32_t>(nodes_.size());
+    if (piece.whole) whole_.push_back(first);
     const auto end = static_cast<uint32_t>(first + piece.piece.size());
     for (uint32_t at = first; at < end; ++at) {
       const auto byte = static_cast<unsigned char>(piece.piece[at - first]);
@@ -169,6 +216,8 @@ class Trainer {
   PairTable index_;  // two tokens -> place in pairs_
   std::vector<Pair> pairs_;
   std::priority_queue<Candidate> best_;  // counts as they were when pushed: never less than they are
+  std::vector<uint32_t> whole_;          // the first node of each word that is to be one token
+  std::vector<std::pair<int64_t, int64_t>> made_;
 };
 
 }  // namespace
@@ -189,6 +238,7 @@ std::string lower_case(std::string_view utf8) {
 std::unique_ptr<Tokenizer> train_in_lower_case(std::span<const std::string_view> texts, int64_t vocabulary,
                                                BpeOptions options) {
   options.lower = false;
+  for (std::string& text : options.whole) text = lower_case(text);
   std::vector<std::string> lowered;
   for (const std::string_view text : texts) lowered.push_back(lower_case(text));
   const std::vector<std::string_view> views(lowered.begin(), lowered.end());
@@ -215,7 +265,7 @@ std::unique_ptr<Tokenizer> train_bpe(std::span<const std::string_view> texts, in
   BpeParts parts;
   parts.special = options.special;
   bpe_tokenizer(parts);  // the names are checked before the work, not after it
-  Trainer trainer(count_pieces(texts, options.special), options);
+  Trainer trainer(count_pieces(texts, options), options);
   parts.merges = trainer.run(static_cast<size_t>(vocabulary - least));
   return bpe_tokenizer(std::move(parts));
 }

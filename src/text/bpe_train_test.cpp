@@ -96,6 +96,40 @@ RC_GTEST_PROP(TrainBpe, LearnsWhatThePlainWayLearns, ()) {
   RC_ASSERT(merges_of(*bpe) == train_plainly(texts, merges, options));
 }
 
+TEST(TrainBpe, WholeWordsAreOneTokenEachHoweverSeldomTheyAre) {
+  const std::string text = "the cat sat on the mat and the rat sat on the hat; short, shorter, shot";
+  BpeOptions options;
+  options.whole = {"Life is short, isn't it?", "the mat"};
+  const auto bpe = train_bpe(text, 256 + 22, options);
+  EXPECT_EQ(bpe->vocabulary(), 256 + 22);
+  for (const std::string& sentence : options.whole) {
+    std::vector<std::string> pieces, tokens;
+    for_each_piece(sentence, [&](std::string_view piece) { pieces.emplace_back(piece); });
+    for (const int64_t id : bpe->encode(sentence)) tokens.push_back(bpe->token_bytes(id));
+    EXPECT_EQ(tokens, pieces);
+  }
+  // All else is learned as without them: the merges that are seen most often come first.
+  const Merges plain = merges_of(*train_bpe(text, 256 + 5)), own = merges_of(*bpe);
+  EXPECT_EQ(Merges(own.begin(), own.begin() + 5), plain);
+  EXPECT_EQ(own.size(), 22u);
+}
+
+TEST(TrainBpe, WholeWordsInSmallLetters) {
+  BpeOptions options;
+  options.lower = true;
+  options.whole = {"Life IS short"};
+  EXPECT_EQ(train_bpe("life is", 300, options)->encode("LIFE is Short").size(), 3u);
+}
+
+TEST(TrainBpe, WholeWordsThatNeedMoreRoomAreRefused) {
+  BpeOptions options;
+  options.whole = {"philosophy"};
+  EXPECT_EQ(train_bpe("", 256 + 9, options)->encode("philosophy").size(), 1u);
+  const std::string message = message_of(Error::Kind::call, [&] { train_bpe("", 256 + 8, options); });
+  EXPECT_HAS(message, "whole words take up to 9 merges");
+  EXPECT_HAS(message, "room for 8");
+}
+
 TEST(TrainBpe, TheOrderOfTheTextsDoesNotMatter) {
   const std::vector<std::string_view> texts{"the cat sat on the mat", "a cat and a bat", "that mat"};
   const std::vector<std::string_view> back(texts.rbegin(), texts.rend());

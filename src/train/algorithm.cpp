@@ -54,15 +54,18 @@ Sequence added(const AlgorithmOptions& o, Random& random) {
   return {a, sum};
 }
 
-// Symbols of which the last one has stood before: the answer is what stood behind it there.
+// Symbols of which the last one has stood before: the answer goes on as it went on there, what stood behind
+// each symbol when it stood before, for as many symbols as were asked of.
 Sequence induced(const AlgorithmOptions& o, Random& random) {
   std::vector<int64_t> order(static_cast<size_t>(o.symbols));
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
   random.shuffle(order);
   order.resize(static_cast<size_t>(o.length));
   const auto at = static_cast<size_t>(random.below(order.size() - 1));
-  Sequence out{order, {order[at + 1]}};
+  Sequence out{order, {}};
   out.asked.push_back(order[at]);
+  const size_t again = order.size() - at;  // behind the last symbol stands the one asked for
+  for (size_t i = 1; i <= order.size(); ++i) out.answer.push_back(order[at + i % again]);
   return out;
 }
 

@@ -36,7 +36,8 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const Recipe& recipe, const std::v
                                               const std::vector<std::string>& special) {
   if (recipe.tokenizer == "bpe") {
     const std::vector<std::string_view> views(texts.begin(), texts.end());
-    return train_bpe(views, recipe.vocabulary, {.special = special, .lower = recipe.lower});
+    return train_bpe(views, recipe.vocabulary,
+                     {.special = special, .lower = recipe.lower, .whole = recipe.whole_words});
   }
   if (recipe.tokenizer == "bytes") return byte_tokenizer();
   std::string all;

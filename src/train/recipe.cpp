@@ -65,6 +65,7 @@ void describe(Visitor& v, R& r) {
   v("tokenizer", r.tokenizer);
   v("vocabulary", r.vocabulary, k_some);
   v("lower", r.lower);
+  v("whole_words", r.whole_words);
   v.part("forecast", r.forecast, [](auto& w, auto& x) { describe_forecast(w, x); });
   v.part("algorithm", r.algorithm, [](auto& w, auto& x) { describe_algorithm(w, x); });
   v.part("augment", r.augment, [](auto& w, auto& x) { describe_augment(w, x); });
@@ -187,8 +188,9 @@ void check(const Recipe& r) {
     fail_call("recipe: watch is of tasks that read texts, here it is '", name(r.task), "'");
   for (const std::string& text : r.watch)
     if (text.empty()) fail_call("recipe: watch holds an empty text; give sentences that the network reads");
-  if (r.lower && r.tokenizer != "bpe")
-    fail_call("recipe: lower is for the tokenizer 'bpe', here it is '", visible_line(r.tokenizer), "'");
+  if ((r.lower || !r.whole_words.empty()) && r.tokenizer != "bpe")
+    fail_call("recipe: ", r.lower ? "lower is" : "whole_words are", " for the tokenizer 'bpe', here it is '",
+              visible_line(r.tokenizer), "'");
   for (const char* word : {"characters", "words", "bytes", "bpe"})
     if (r.tokenizer == word) return;
   fail_call("recipe: tokenizer is '", visible_line(r.tokenizer),
