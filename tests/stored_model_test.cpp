@@ -258,6 +258,51 @@ TEST_F(StoredModel, IsSavedAndReadAgain) {
   expect_same(half, Model::load((folder / "bf16.safetensors").string(), as(Weights::f32)));
 }
 
+// Blocks of Q8_0 are kept to the bit, and a parameter has its own shape in the file.
+TEST_F(StoredModel, IsSavedInEightBits) {
+  const Model model = Model::load(gguf({GgufType::q8_0}, true));
+  const std::string path = (folder / "q8_0.safetensors").string();
+  model.save(path, DType::f16, BlockType::q8_0);
+  const Model again = Model::load(path);
+  ASSERT_EQ(again.stored().size(), matrices(true).size());
+  const TensorFile file = read_safetensors(path);
+  for (const auto& [name, matrix] : again.stored()) {
+    EXPECT_EQ(matrix.blocks(), BlockType::q8_0) << name;
+    EXPECT_TRUE(same(matrix.to_tensor(), model.stored().at(name).to_tensor())) << name;
+    EXPECT_EQ(file.tensors.at(name).dtype(), DType::i8);
+    EXPECT_TRUE(file.tensors.at(name).shape().same_sizes(matrix.shape()));
+    EXPECT_EQ(file.tensors.at(name + ".scale").count() * 32, matrix.count());
+  }
+  expect_same(again, Model::load(path, as(Weights::f32)));
+  Model rounded = Model::load(gguf({GgufType::q4_0}, true));
+  rounded.save(path, DType::f32, BlockType::q8_0);
+  rounded.round(DType::f32, BlockType::q8_0);
+  EXPECT_TRUE(same(logits_of(rounded, some_tokens(7)), logits_of(Model::load(path), some_tokens(7))));
+}
+
+TEST_F(StoredModel, EightBitsWithoutTheirScalesAreRefused) {
+  const std::string path = (folder / "q8_0.safetensors").string();
+  Model::load(gguf({GgufType::q8_0}, true)).save(path, DType::f16, BlockType::q8_0);
+  const TensorFile whole = read_safetensors(path);
+  const auto refused = [&](const char* words) {
+    try {
+      Model::load(path);
+      ADD_FAILURE() << "was read";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    }
+  };
+  TensorFile file = whole;
+  file.tensors.erase("embed.W_E.scale");
+  write_safetensors(path, file);
+  refused("no scales 'embed.W_E.scale'");
+  file = whole;
+  file.tensors["embed.W_E.scale"] = file.tensors["embed.W_E.scale"].to(DType::f32);
+  write_safetensors(path, file);
+  refused("expected f16");
+  EXPECT_THROW(Model::load(gguf({GgufType::q8_0}, true)).save(path, DType::f16, BlockType::q4_0), Error);
+}
+
 // A model whose parameters may be changed has them all as tensors.
 TEST_F(StoredModel, IsExpandedWhereItMayChange) {
   Model model = Model::load(gguf({GgufType::q4_0}, true));

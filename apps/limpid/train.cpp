@@ -29,6 +29,7 @@ struct TrainCall {
   std::optional<int64_t> steps;
   double save_every = 600;  // seconds
   DType dtype = DType::f32;
+  BlockType blocks = BlockType::none;
 };
 
 volatile std::sig_atomic_t g_asked_to_stop = 0;
@@ -114,14 +115,11 @@ std::string again(const TrainCall& call) {
   if (call.seed) command += join(" --seed ", *call.seed);
   if (!call.from.empty()) command += " --from " + shell_word(call.from);
   if (call.steps) command += join(" --steps ", *call.steps);
-  if (call.dtype != DType::f32) command += join(" --dtype ", name(call.dtype));
+  if (call.blocks != BlockType::none)
+    command += " --dtype q8_0";
+  else if (call.dtype != DType::f32)
+    command += join(" --dtype ", name(call.dtype));
   return command;
-}
-
-// The numbers as the file will hold them, so that what is reported is true of the file.
-void round_parameters(Model& model, DType dtype) {
-  if (dtype == DType::f32) return;
-  for (auto& [name, tensor] : model.parameters()) tensor = tensor.to(dtype).to(DType::f32);
 }
 
 // Enough of the first text to try the model on; empty where it reads none.
@@ -175,12 +173,12 @@ std::string training_figure(const RunFolder& folder, const Trainer& trainer) {
 void finish(const TrainCall& call, const RunFolder& folder, Trainer& trainer, const TrainingData& data,
             const Ranks& ranks) {
   trainer.keep_best();
-  round_parameters(trainer.model(), call.dtype);
+  trainer.model().round(call.dtype, call.blocks);  // what is reported is true of the file
   const Trainer::Evaluation seen = trainer.evaluate();
   std::optional<Trainer::Evaluation> test;
   if (trainer.has_test()) test = trainer.evaluate_test();
   if (!ranks.writes()) return;
-  trainer.model().save(folder.model(), call.dtype);
+  trainer.model().save(folder.model(), call.dtype, call.blocks);
   write_file_whole(folder.figure(), training_figure(folder, trainer));
   const Recipe& recipe = trainer.recipe();
   if (call.json) {
@@ -204,8 +202,7 @@ std::string keep_last_good(const TrainCall& call, const RunFolder& folder, Train
   const auto best = std::find_if(history.rbegin(), history.rend(), [](const Epoch& e) { return e.best; });
   if (best == history.rend()) return "";
   trainer.keep_best();
-  round_parameters(trainer.model(), call.dtype);
-  trainer.model().save(folder.model(), call.dtype);
+  trainer.model().save(folder.model(), call.dtype, call.blocks);
   return join("; the parameters of epoch ", best->number, ", the best, are kept in ", folder.model());
 }
 
@@ -331,10 +328,16 @@ Work add_train(CLI::App& app) {
                   "Another number of steps than the recipe's; with --resume a run that is done goes on.")
       ->type_name("N");
   sub->add_option_function<std::string>(
-         "--dtype", [call](const std::string& name) { call->dtype = dtype_named(name); },
-         "How the model file keeps its numbers: f32, or half the size as f16 or bf16 (f32).")
-      ->check(CLI::IsMember({"f32", "f16", "bf16"}).description(""))
-      ->type_name("f32|f16|bf16");
+         "--dtype",
+         [call](const std::string& name) {
+           call->blocks = name == "q8_0" ? BlockType::q8_0 : BlockType::none;
+           call->dtype = name == "q8_0" ? DType::f16 : dtype_named(name);
+         },
+         "How the model file keeps its numbers: f32, half the size as f16 or bf16, or a quarter as q8_0, "
+         "whole "
+         "numbers of 8 bits with a scale for every 32 (f32).")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}).description(""))
+      ->type_name("f32|f16|bf16|q8_0");
   sub->add_option("--save-every", call->save_every,
                   "Seconds after which a checkpoint is written within an epoch, too (600); 0: every step.")
       ->type_name("SECONDS");

@@ -254,8 +254,13 @@ class Model {
   Model& operator=(Model&&) noexcept;
   ~Model();
 
-  /// Writes the model as one .safetensors file, whole or not at all; parameters as `dtype`.
-  void save(const std::string& path, DType dtype = DType::f32) const;
+  /// Writes the model as one .safetensors file, whole or not at all; parameters as `dtype` (f32, bf16 or
+  /// f16).  With blocks of Q8_0 the matrices whose size allows it are i8 numbers beside f16 scales
+  /// ("NAME.scale"), one for 32 numbers along the axis that a product adds up over: a quarter of f32's size.
+  /// Throws Error{call} for other types.
+  void save(const std::string& path, DType dtype = DType::f32, BlockType blocks = BlockType::none) const;
+  /// Rounds every parameter to what save() keeps of it.
+  void round(DType dtype, BlockType blocks = BlockType::none);
 
   const NetworkConfig& config() const;
   const Graph& graph() const;

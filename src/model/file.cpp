@@ -8,6 +8,7 @@
 #include "limpid/files.h"
 #include "limpid/version.h"
 #include "model/description.h"
+#include "model/eight_bits.h"
 #include "model/foreign.h"
 #include "model/impl.h"
 #include "text/padded.h"
@@ -32,7 +33,32 @@ __asm__(
 
 namespace limpid {
 
-void Model::save(const std::string& path, DType dtype) const {
+namespace {
+
+void require_kept_as(DType dtype, BlockType blocks) {
+  if (dtype != DType::f32 && dtype != DType::bf16 && dtype != DType::f16)
+    fail_call("model: parameters are kept as f32, bf16 or f16, not as ", name(dtype));
+  if (blocks != BlockType::none && blocks != BlockType::q8_0)
+    fail_call("model: a model file has blocks of Q8_0 or none, not of ", name(blocks));
+}
+
+}  // namespace
+
+void Model::round(DType dtype, BlockType blocks) {
+  require_kept_as(dtype, blocks);
+  const auto storable = storable_parameters(*impl_->graph);
+  for (auto& [name, tensor] : parameters()) {
+    const auto matrix = storable.find(name);
+    if (blocks == BlockType::q8_0 && matrix != storable.end() && fits_eight_bits(matrix->second))
+      tensor =
+          stored_of(to_eight_bits(tensor, matrix->second), tensor.shape(), matrix->second, name).to_tensor();
+    else if (dtype != DType::f32)
+      tensor = tensor.to(dtype).to(DType::f32);
+  }
+}
+
+void Model::save(const std::string& path, DType dtype, BlockType blocks) const {
+  require_kept_as(dtype, blocks);
   nlohmann::ordered_json json = {{"schema", k_model_schema},
                                  {"engine", k_version},
                                  {"title", impl_->title},
@@ -42,8 +68,19 @@ void Model::save(const std::string& path, DType dtype) const {
     json["source_tokenizer"] = nlohmann::ordered_json::parse(impl_->own_source->to_json());
   if (const nlohmann::ordered_json tasks = tasks_json(impl_->tasks); !tasks.empty()) json["tasks"] = tasks;
   TensorFile file;
-  for (const auto& [name, tensor] : impl_->parameters) file.tensors[name] = tensor.to(dtype);
-  for (const auto& [name, matrix] : impl_->stored) file.tensors[name] = matrix.to_tensor().to(dtype);
+  const auto storable = storable_parameters(*impl_->graph);
+  const auto add = [&](const std::string& name, const Tensor& tensor) {
+    const auto matrix = storable.find(name);
+    if (blocks == BlockType::q8_0 && matrix != storable.end() && fits_eight_bits(matrix->second)) {
+      EightBits bits = to_eight_bits(tensor, matrix->second);
+      file.tensors[name] = std::move(bits.numbers);
+      file.tensors[scales_name(name)] = std::move(bits.scales);
+    } else {
+      file.tensors[name] = tensor.to(dtype);
+    }
+  };
+  for (const auto& [name, tensor] : impl_->parameters) add(name, tensor);
+  for (const auto& [name, matrix] : impl_->stored) add(name, matrix.to_tensor());
   file.metadata[k_model_key] = json.dump();
   write_safetensors(path, file);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "limpid/random.h"
+#include "model/eight_bits.h"
 #include "model/impl.h"
 
 namespace limpid {
@@ -103,6 +104,25 @@ void Model::Impl::set_parameters(Weights weights, std::map<std::string, Tensor> 
     if (!found->second.shape().same_sizes(value.shape))
       fail_work(path, ": parameter '", value.name, "' is ", found->second.shape().text(), ", expected ",
                 value.shape.text());
+    if (own != storable.end() && found->second.dtype() == DType::i8) {
+      const auto scales = from.find(scales_name(value.name));
+      if (scales == from.end() || !fits_eight_bits(own->second))
+        fail_work(path, ": parameter '", value.name, "' has 8-bit numbers",
+                  scales == from.end()
+                      ? join(", and no scales '", scales_name(value.name), "' stand beside it")
+                      : std::string(", but is not divided into blocks of 32"));
+      StoredMatrix matrix = stored_of({std::move(found->second), std::move(scales->second)}, value.shape,
+                                      own->second, join(path, ": parameter '", value.name, "'"));
+      if (weights == Weights::stored)
+        stored.emplace(value.name, std::move(matrix));
+      else if (weights == Weights::bf16)
+        stored.emplace(value.name, in_sixteen_bits(matrix.to_tensor(), DType::bf16, value, own->second));
+      else
+        parameters[value.name] = matrix.to_tensor();
+      from.erase(found);
+      from.erase(scales_name(value.name));
+      continue;
+    }
     if (!is_floating(found->second.dtype()))
       fail_work(path, ": parameter '", value.name, "' holds ", name(found->second.dtype()),
                 ", expected a floating type");
