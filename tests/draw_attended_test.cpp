@@ -274,13 +274,12 @@ TEST(AttentionOnImage, IsOfImages) {
 
 // ---- series --------------------------------------------------------------------------------------
 
-Trace seen_series(int channels, int length, int size, int stride, bool flat = true) {
+Trace seen_series(int channels, int length, int size, int stride, const std::string& head = R"("flat":true)",
+                  int apart = 1) {
   const Model model =
       model_of(join(R"("each":"patch","inputs":{"width":8},"series":{"channels":)", channels, R"(,"length":)",
-                    length, R"(,"size":)", size, R"(,"stride":)", stride, "}"),
-               flat ? R"({"kind":"forecast","flat":true,"outputs":4})"
-                    : R"({"kind":"forecast","pool":"mean","outputs":4})",
-               2);
+                    length, R"(,"size":)", size, R"(,"stride":)", stride, R"(,"apart":)", apart, "}"),
+               R"({"kind":"forecast","outputs":4,)" + head + "}", 2);
   Tensor values(DType::f32, {{Axis::B, 1}, {Axis::X, length}, {Axis::K, channels}});
   for (int64_t i = 0; i < values.count(); ++i) values.data<float>()[i] = static_cast<float>(i * 13 % 29) / 10;
   Trace trace = model.trace(values, {}, "hours.csv");
@@ -310,8 +309,33 @@ TEST(AttentionOnSeries, ShadesThePatchesOfOneColumn) {
   EXPECT_NEAR(scene.grids[2].rect.x, scene.grids[0].rect.right(), 1e-9);
 }
 
+TEST(AttentionOnSeries, NamesMomentsThatLieApart) {
+  const auto labels = [](const Trace& trace) {
+    std::vector<std::string> out;
+    for (const Token& token : trace.tokens) out.push_back(token.label);
+    return out;
+  };
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(labels(seen_series(1, 9, 3, 4)), (Words{"2-4", "6-8"}));
+  EXPECT_EQ(labels(seen_series(1, 4, 1, 2)), (Words{"1", "3"}));
+  EXPECT_EQ(labels(seen_series(1, 4, 2, 1, R"("by_turns":true)", 2)), (Words{"0,2", "1,3"}));
+  const Trace trace = seen_series(2, 12, 3, 1, R"("by_turns":true)", 4);
+  EXPECT_EQ(labels(trace), (Words{"0,4..8", "1,5..9", "2,6..10", "3,7..11"}));
+  const Scene scene = attention_on_series_scene(trace);
+  expect_good(scene, trace);
+  const double moment = scene.grids[1].rect.x - scene.grids[0].rect.x;
+  for (size_t t = 0; t < 4; ++t) {
+    EXPECT_NEAR(scene.grids[t].rect.x, scene.grids[0].rect.x + static_cast<double>(t) * moment, 1e-9);
+    EXPECT_NEAR(scene.grids[t].rect.width, 9 * moment, 1e-9);  // from the first to the last
+    EXPECT_EQ(scene.grids[t].name, join("moments ", t, " to ", t + 8, ", one in 4"));
+  }
+  const std::string svg = to_svg(scene);
+  for (const char* last : {">-4<", ">-3<", ">-2<", ">-1<"}) EXPECT_NE(svg.find(last), svg.npos) << last;
+  EXPECT_NE(scene.description.find(", one in 4: "), std::string::npos);
+}
+
 TEST(AttentionOnSeries, DrawsInTheFilesUnitsWithTruthAndTimes) {
-  const Trace trace = seen_series(1, 24, 8, 8, false);
+  const Trace trace = seen_series(1, 24, 8, 8, R"("pool":"mean")");
   SeriesLook look;
   look.mean = 100;
   look.deviation = 10;

@@ -225,11 +225,13 @@ struct PatchInputs {
 struct SeriesInputs {
   int64_t channels = 1, length = 0;  // moments that are read
   int64_t size = 16, stride = 8;     // of patches, in moments
+  int64_t apart = 1;                 // how far the moments of a patch lie from one another
   StandardizeOptions standardize = {};
   bool bias = true;
   std::vector<std::string> tokens = {};
 
-  int64_t count() const { return static_cast<int64_t>(tokens.size()) + (length - size) / stride + 1; }
+  int64_t extent() const { return (size - 1) * apart + 1; }  // from a patch's first moment to behind its last
+  int64_t count() const { return static_cast<int64_t>(tokens.size()) + (length - extent()) / stride + 1; }
 };
 
 /// What the last hidden state goes through.
@@ -247,6 +249,9 @@ struct HeadOptions {
   Pool pool = Pool::first;                    // classes, regression, embedding, forecast
   std::optional<NormOptions> pool_norm = {};  // of the pooled row
   bool flat = false;                          // forecast: all rows side by side, in place of a pooled one
+  // Forecast: the rows by turns, in place of one for all.  Row t of T foretells the moments t, t + T, ...,
+  // for patches whose moments lie T apart: each goes on where it ends.
+  bool by_turns = false;
   int64_t outputs = 0;  // classes, numbers, or moments ahead; embedding: of the projection, 0 for none
   // (`bias` is then the projection's)
   // In place of the pool: a learned row ("head.probe") asks all others through attention, and a feed-forward

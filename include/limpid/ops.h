@@ -145,11 +145,11 @@ int64_t patch_bias_row(int64_t t, int64_t s, int64_t lines, int64_t columns);
 /// numbers of one, channel by channel.  Height and width are multiples of the size.
 Stage patches(const Scope& in, Stage pixels, int64_t size);
 
-/// x [B,X,K], moments and channels -> [B K,T,size]: each channel by itself in patches of `size` moments,
-/// `stride` apart, the last of which ends with the series.
-Stage series_patches(const Scope& in, Stage x, int64_t size, int64_t stride);
+/// x [B,X,K], moments and channels -> [B K,T,size]: each channel by itself in patches of `size` moments that
+/// lie `apart` from one another, one every `stride` moments, the last of which ends with the series.
+Stage series_patches(const Scope& in, Stage x, int64_t size, int64_t stride, int64_t apart = 1);
 struct StandardizeOptions {
-  enum class By { deviation, magnitude, nothing } by = By::deviation;
+  enum class By { deviation, magnitude, nothing, mean } by = By::deviation;  // mean: the spread is left
   double least = 1e-5;  // added to the variance; of a magnitude the least
 };
 struct Standardized {
@@ -158,6 +158,8 @@ struct Standardized {
 /// Each channel of x [B,X,K] less its mean, over its spread; `observed` [B,X,K] i64: values of 0 count for
 /// neither.
 Standardized standardize(const Scope& in, Stage x, Stage observed, const StandardizeOptions&);
+/// x [B,T,N] -> [B,T N]: rows by turns, y[n T + t] = x[t,n].
+Stage interleave(const Scope& in, Stage x);
 /// x [B K,O] at the size of its channel: x scale + loc -> [B,O,K].
 Stage forecast(const Scope& in, Stage x, Stage loc, Stage scale);
 

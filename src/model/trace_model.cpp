@@ -110,13 +110,19 @@ std::vector<Token> patches_of(const PatchInputs& o) {
   return tokens;
 }
 
-// "24-31": which moments.
+// Which moments: "24", "24-31", "3,27" or, of more that lie apart, "3,27..699".
+std::string label_of_patch(const SeriesInputs& o, int64_t first) {
+  const int64_t last = first + o.extent() - 1;
+  if (o.size == 1) return std::to_string(first);
+  if (o.apart == 1) return join(first, "-", last);
+  return o.size == 2 ? join(first, ",", last) : join(first, ",", first + o.apart, "..", last);
+}
+
 std::vector<Token> patches_of(const SeriesInputs& o) {
   std::vector<Token> tokens = tokens_before(o.tokens);
-  const int64_t first = (o.length - o.size) % o.stride;
-  for (int64_t at = first; at + o.size <= o.length; at += o.stride)
-    tokens.push_back({static_cast<int64_t>(tokens.size()),
-                      o.size == 1 ? std::to_string(at) : join(at, "-", at + o.size - 1), 0, 0});
+  const int64_t first = (o.length - o.extent()) % o.stride;
+  for (int64_t at = first; at + o.extent() <= o.length; at += o.stride)
+    tokens.push_back({static_cast<int64_t>(tokens.size()), label_of_patch(o, at), 0, 0});
   return tokens;
 }
 

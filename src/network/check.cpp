@@ -86,10 +86,29 @@ void check(const Stack& stack, const std::string& of, int64_t width) {
 
 void check(const SeriesInputs& s, const std::string& of) {
   constexpr int64_t k_most_moments = 1 << 24;
-  if (s.channels < 1 || s.size < 1 || s.stride < 1 || s.length < s.size || s.length > k_most_moments ||
-      s.channels > k_most_moments)
+  const bool sizes = s.channels >= 1 && s.channels <= k_most_moments && s.length <= k_most_moments &&
+                     s.size >= 1 && s.size <= k_most_moments && s.stride >= 1 && s.apart >= 1 &&
+                     s.apart <= k_most_moments;
+  if (!sizes || s.length < s.extent())
     fail_call(of, ": series of ", s.channels, " channels and ", s.length, " moments, in patches of ", s.size,
-              ", ", s.stride, " apart, expected at least one patch of at least one moment");
+              " moments, ", s.apart, " apart, one every ", s.stride,
+              ", expected at least one patch of at least one moment");
+}
+
+// A row goes on where its patch ends only if there are as many patches as their moments lie apart.
+void check_turns(const Architecture& a, const std::string& of) {
+  if (!a.head.by_turns) return;
+  if (a.head.kind != Head::forecast || a.head.flat)
+    fail_call(of, ": head: by_turns is of a forecast, and goes without flat");
+  const SeriesInputs& s = *a.series;
+  if (!s.tokens.empty() || s.stride != 1 || s.count() != s.apart)
+    fail_call(of,
+              ": head: by_turns needs as many patches as their moments lie apart, one every moment; here ",
+              s.count(), " rows read moments ", s.apart, " apart, one every ", s.stride,
+              ": expected stride 1 and a length of ", s.size * s.apart);
+  if (a.head.outputs % s.apart != 0)
+    fail_call(of, ": head: by_turns foretells as many moments in every row; ", a.head.outputs,
+              " cannot be shared by ", s.apart, " rows");
 }
 
 void check_encoder(const Architecture& a, const std::string& of) {
@@ -180,6 +199,7 @@ void check(const Architecture& a) {
   if ((!a.patches && !a.series && a.inputs.vocabulary < 1) || a.inputs.width < 1)
     fail_call(of, ": vocabulary ", a.inputs.vocabulary, " and width ", a.inputs.width,
               ", expected at least 1");
+  check_turns(a, of);
   check(a.stack, of, a.inputs.width);
   check_encoder(a, of);
   for (const BlockOptions& block : a.stack.blocks) {

@@ -44,7 +44,8 @@ const Words<Head> k_heads = {{{Head::next_word, "next_word"},
                               {Head::forecast, "forecast"}}};
 const Words<StandardizeOptions::By> k_sizes = {{{StandardizeOptions::By::deviation, "deviation"},
                                                 {StandardizeOptions::By::magnitude, "magnitude"},
-                                                {StandardizeOptions::By::nothing, "nothing"}}};
+                                                {StandardizeOptions::By::nothing, "nothing"},
+                                                {StandardizeOptions::By::mean, "mean"}}};
 const Words<NormPlace> k_norm_places = {{{NormPlace::before, "before"},
                                          {NormPlace::after, "after"},
                                          {NormPlace::both, "both"},
@@ -388,6 +389,7 @@ const auto describe_series = [](auto& v, auto& c) {
   v("length", c.length);
   v("size", c.size);
   v("stride", c.stride);
+  v("apart", c.apart);
   v.part("standardize", c.standardize, describe_standardize);
   v("bias", c.bias);
   v("tokens", c.tokens);
@@ -405,6 +407,7 @@ const auto describe_head = [](auto& v, auto& c) {
   v.part("transform_norm", c.transform_norm, describe_norm);
   v("pool", c.pool, k_pools);
   v("flat", c.flat);
+  v("by_turns", c.by_turns);
   v.part("pool_norm", c.pool_norm, describe_norm);
   v("outputs", c.outputs);
   v.part("pool_attention", c.pool_attention, describe_attention);

@@ -114,19 +114,37 @@ void head(const Scope& in, const HeadInputs& from, const HeadOptions& o, const A
                        in.graph->input("targets", {{Axis::B, k_symbolic}, {Axis::V, o.outputs}}), o.delta);
 }
 
-void forecast_head(const Scope& in, const SeriesRows& series, const HeadOptions& o,
-                   const SeriesInputs& inputs, bool training) {
+namespace {
+
+// All rows side by side, or the one that is picked of them, through one matrix.
+Stage ahead_of_all(const Scope& in, Stage x, const HeadOptions& o, const SeriesInputs& inputs) {
   const Note note = {"Output Layer", "y = x W_U",
                      "The moments that come next, at the size that the network sees."};
-  const Dim width = series.x.shape()[2];
   const Note side_by_side = {"Concatenate Rows", "x[t C + c] = x[t,c]",
                              "Lays the rows of all patches side by side in one."};
-  const Stage from = o.flat ? merge_heads((in / "flat").saying(side_by_side), series.x)
-                            : pool(in / "pooled", series.x, o.pool);  // [B K,T C] or [B K,C]
+  const Dim width = x.shape()[2];
+  const Stage from = o.flat ? merge_heads((in / "flat").saying(side_by_side), x)
+                            : pool(in / "pooled", x, o.pool);  // [B K,T C] or [B K,C]
   const Shape read = o.flat ? Shape{{Axis::T, inputs.count()}, width} : Shape{width};
-  const Stage ahead = project((in / "ahead").saying(note), from, "unembed.W_U", {{Axis::V, o.outputs}},
-                              {.bias = o.bias, .from = read, .bias_name = "unembed.b_U"});  // [B K,O]
-  const Stage y = forecast(in / "prediction", ahead, series.loc, series.scale);             // [B,O,K]
+  return project((in / "ahead").saying(note), from, "unembed.W_U", {{Axis::V, o.outputs}},
+                 {.bias = o.bias, .from = read, .bias_name = "unembed.b_U"});  // [B K,O]
+}
+
+Stage ahead_by_turns(const Scope& in, Stage x, const HeadOptions& o, const SeriesInputs& inputs) {
+  const Note note = {"Output Layer", "y = x W_U", "How the moments of this row go on, at the size it sees."};
+  const Stage rows =
+      project((in / "ahead_rows").saying(note), x, "unembed.W_U", {{Axis::V, o.outputs / inputs.count()}},
+              {.bias = o.bias, .bias_name = "unembed.b_U"});  // [B K,T,N]
+  return interleave(in / "ahead", rows);                      // [B K,O]
+}
+
+}  // namespace
+
+void forecast_head(const Scope& in, const SeriesRows& series, const HeadOptions& o,
+                   const SeriesInputs& inputs, bool training) {
+  const Stage ahead = o.by_turns ? ahead_by_turns(in, series.x, o, inputs)
+                                 : ahead_of_all(in, series.x, o, inputs);        // [B K,O]
+  const Stage y = forecast(in / "prediction", ahead, series.loc, series.scale);  // [B,O,K]
   if (training)
     mean_squared_error(
         in / "loss", y,

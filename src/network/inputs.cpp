@@ -136,7 +136,7 @@ SeriesRows series_inputs(const Scope& in, const SeriesInputs& o, int64_t width) 
                                           in.graph->input("observed", values, DType::i64), o.standardize);
   const Note note = {"Linear Transform", o.bias ? "y = x W + b" : "y = x W",
                      "Turns the numbers of a patch into a row of the model's width."};
-  Stage x = series_patches(in / "patches", series.y, o.size, o.stride);  // [B K,T,P]
+  Stage x = series_patches(in / "patches", series.y, o.size, o.stride, o.apart);  // [B K,T,P]
   x = project((in / "patch_embed").saying(note), x, "patch_embed.W", {{Axis::C, width}},
               {.bias = o.bias, .bias_name = "patch_embed.b"});  // [B K,T,C]
   x = with_tokens(in, x, o.tokens);

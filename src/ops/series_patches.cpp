@@ -1,5 +1,6 @@
 // Patches of a series: each channel by itself is cut into pieces of some moments, and each piece is one row
-// (Nie 2023, PatchTST).
+// (Nie 2023, PatchTST).  The moments of a piece may lie a period apart, so that a row is one phase of it: of
+// hours 24 apart, the same hour of many days (Lin 2024, SparseTSF).
 #include "limpid/ops.h"
 #include "ops/loops.h"
 
@@ -7,33 +8,39 @@ namespace limpid {
 
 namespace {
 
-// x [B,X,K] -> [B K,T,size]: row (b, k), patch t is the moments first + t stride ... of channel k.  The last
-// patch ends with the series; moments that fit in none are the earliest.
+// x [B,X,K] -> [B K,T,size]: row (b, k), patch t is the moments first + t stride + i apart of channel k.  The
+// last patch ends with the series; moments that fit in none are the earliest.
 class SeriesPatches final : public Operation {
  public:
   explicit SeriesPatches(const Options& options)
-      : size_(options.integer("size", 16)), stride_(options.integer("stride", 8)) {
-    if (size_ < 1 || stride_ < 1)
-      fail_call("patches of ", size_, " moments, ", stride_, " apart, expected at least 1 of each");
+      : size_(options.integer("size", 16)),
+        stride_(options.integer("stride", 8)),
+        apart_(options.integer("apart", 1)) {
+    constexpr int64_t k_most = 1 << 24;
+    if (size_ < 1 || stride_ < 1 || apart_ < 1 || size_ > k_most || apart_ > k_most)
+      fail_call("patches of ", size_, " moments, ", apart_, " apart, one every ", stride_,
+                " moments, expected 1 to ", k_most, " of each");
   }
   std::string label() const override { return "Patches"; }
   std::string equation() const override {
-    return join("x[k,t] = ", size_, " moments of channel k, ", stride_, " apart");
+    return join("x[k,t] = ", size_, " moments of channel k, ",
+                apart_ > 1 ? join(apart_, " apart, ") : std::string(), "one every ", stride_);
   }
   std::string caption() const override {
-    return "Cuts every channel into pieces; each is read as one row of numbers.";
+    return apart_ > 1 ? join("Takes every channel apart: a row is what lies ", apart_, " moments apart.")
+                      : "Cuts every channel into pieces; each is read as one row of numbers.";
   }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 1, 1);
     require_rank(in[0], 3, "the series", "[B,X,K]");
     const int64_t batch = in[0][0].size, length = in[0][1].size, channels = in[0][2].size;
-    if (length >= 0 && length < size_)
-      fail_call("the series has ", length, " moments, expected at least ", size_, ", one patch");
+    if (length >= 0 && length < extent())
+      fail_call("the series has ", length, " moments, expected at least ", extent(), ", one patch");
     const int64_t rows = batch < 0 || channels < 0 ? k_symbolic : batch * channels;
     return {{"",
              {{Axis::B, rows},
-              {Axis::T, length < 0 ? k_symbolic : (length - size_) / stride_ + 1},
+              {Axis::T, length < 0 ? k_symbolic : (length - extent()) / stride_ + 1},
               {Axis::C, size_}}}};
   }
 
@@ -58,24 +65,29 @@ class SeriesPatches final : public Operation {
   }
 
  private:
+  // From the first moment of a patch to behind its last.
+  int64_t extent() const { return (size_ - 1) * apart_ + 1; }
+
   Index place(const Shape& x, int64_t row, int64_t t, int64_t i) const {
-    const int64_t channels = x[2].size, first = (x[1].size - size_) % stride_;
-    return {row / channels, first + t * stride_ + i, row % channels};
+    const int64_t channels = x[2].size, first = (x[1].size - extent()) % stride_;
+    return {row / channels, first + t * stride_ + i * apart_, row % channels};
   }
 
-  int64_t size_, stride_;
+  int64_t size_, stride_, apart_;
 };
 
 }  // namespace
 
-Stage series_patches(const Scope& in, Stage x, int64_t size, int64_t stride) {
-  return in.graph->add(in, "series_patches", {{"size", size}, {"stride", stride}}, {x});
+Stage series_patches(const Scope& in, Stage x, int64_t size, int64_t stride, int64_t apart) {
+  return in.graph->add(in, "series_patches", {{"size", size}, {"stride", stride}, {"apart", apart}}, {x});
 }
 
 void register_series_patches(Registry& all) {
   const Example::Input x = {{{Axis::B, 2}, {Axis::X, 9}, {Axis::K, 3}}, DType::f32, -1, 1, false};
-  all.add<SeriesPatches>("series_patches", {{{{"size", int64_t{4}}, {"stride", int64_t{2}}}, {x}},
-                                            {{{"size", int64_t{3}}, {"stride", int64_t{3}}}, {x}}});
+  all.add<SeriesPatches>("series_patches",
+                         {{{{"size", int64_t{4}}, {"stride", int64_t{2}}}, {x}},
+                          {{{"size", int64_t{3}}, {"stride", int64_t{3}}}, {x}},
+                          {{{"size", int64_t{2}}, {"stride", int64_t{2}}, {"apart", int64_t{4}}}, {x}}});
 }
 
 }  // namespace limpid

@@ -13,16 +13,20 @@ class Standardize final : public Operation {
  public:
   explicit Standardize(const Options& options)
       : kind_(options.word("by", "deviation")), least_(options.real("least", 1e-5)) {
-    if (kind_ != "deviation" && kind_ != "magnitude" && kind_ != "nothing")
-      fail_call("by is '", kind_, "', expected deviation, magnitude or nothing");
+    if (kind_ != "deviation" && kind_ != "magnitude" && kind_ != "nothing" && kind_ != "mean")
+      fail_call("by is '", kind_, "', expected deviation, magnitude, mean or nothing");
   }
   std::string label() const override { return "Standardize"; }
   std::string equation() const override {
     if (kind_ == "nothing") return "y = x";
+    if (kind_ == "mean") return "y[x,k] = x[x,k] - mean[k]";
     return kind_ == "deviation" ? "y[x,k] = (x[x,k] - mean[k]) / sqrt(variance[k] + epsilon)"
                                 : "y[x,k] = x[x,k] / mean of |x[x',k]|";
   }
-  std::string caption() const override { return "Brings every channel of the series to the same size."; }
+  std::string caption() const override {
+    return kind_ == "mean" ? "Takes its own mean from every channel of the series."
+                           : "Brings every channel of the series to the same size.";
+  }
 
   std::vector<Output> shape(const std::vector<Shape>& in) const override {
     require_inputs(in, 2, 2);
@@ -67,12 +71,13 @@ class Standardize final : public Operation {
     const int64_t length = in[0].shape()[1].size;
     const auto x = in[0].as<R>();
     double sum = 0, count = 0, squares = 0;
-    const bool deviation = kind_ == "deviation";
+    const bool magnitude = kind_ == "magnitude";
     for (int64_t t = 0; t < length; ++t)
       if (seen(in, b, t, k))
-        sum += deviation ? x(b, t, k) : std::abs(static_cast<double>(x(b, t, k))), ++count;
+        sum += magnitude ? std::abs(static_cast<double>(x(b, t, k))) : x(b, t, k), ++count;
     const double mean = sum / std::max(count, 1.0);
-    if (!deviation) return {0, count > 0 ? std::max(mean, least_) : 1};
+    if (magnitude) return {0, count > 0 ? std::max(mean, least_) : 1};
+    if (kind_ == "mean") return {mean, 1};
     for (int64_t t = 0; t < length; ++t)
       if (seen(in, b, t, k)) squares += (x(b, t, k) - mean) * (x(b, t, k) - mean);
     return {mean, std::sqrt(squares / std::max(count, 1.0) + least_)};
@@ -90,6 +95,7 @@ class Standardize final : public Operation {
       return {Expr(0), maximum({Expr::sum(squares) / count, Expr(least_)})};
     }
     const Expr mean = Expr::sum(values) / count;
+    if (kind_ == "mean") return {mean, Expr(1)};
     for (const Expr& value : values) squares.push_back((value - mean) * (value - mean));
     return {mean, sqrt(Expr::sum(squares) / count + Expr(least_))};
   }
@@ -101,7 +107,7 @@ class Standardize final : public Operation {
 }  // namespace
 
 Standardized standardize(const Scope& in, Stage x, Stage observed, const StandardizeOptions& o) {
-  static const char* const k_by[] = {"deviation", "magnitude", "nothing"};
+  static const char* const k_by[] = {"deviation", "magnitude", "nothing", "mean"};
   const Stage y =
       in.graph->add(in, "standardize",
                     {{"by", std::string(k_by[static_cast<int>(o.by)])}, {"least", o.least}}, {x, observed});
@@ -113,7 +119,8 @@ void register_standardize(Registry& all) {
   const Example::Input series = {x, DType::f32, -3, 3, false}, observed = {x, DType::i64, 0, 2, false};
   all.add<Standardize>("standardize", {{{}, {series, observed}},
                                        {{{"by", std::string("magnitude")}}, {series, observed}},
-                                       {{{"by", std::string("nothing")}}, {series, observed}}});
+                                       {{{"by", std::string("nothing")}}, {series, observed}},
+                                       {{{"by", std::string("mean")}}, {series, observed}}});
 }
 
 }  // namespace limpid

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 
 #include "core/threads.h"
 #include "limpid/random.h"
@@ -377,6 +378,65 @@ TEST(Forecasts, OfATableInItsOwnUnits) {
   const Forecast scaled = forecast(model, twice);
   EXPECT_EQ(scaled.columns, (std::vector<std::string>{"load", "heat"}));
   for (int64_t t = 0; t < 3; ++t) EXPECT_DOUBLE_EQ(scaled.values.at({t, 1}), 2 * plain.values.at({t, 1}));
+}
+
+// Three moments 4 apart are a patch: the network that hands on the last of them says what its phase was.
+Architecture phases() {
+  Architecture a = small_network();
+  a.inputs = {.width = 16};
+  a.stack.final_norm.reset();
+  a.series = SeriesInputs{.channels = 2, .length = 12, .size = 3, .stride = 1, .apart = 4};
+  a.series->standardize.by = StandardizeOptions::By::mean;
+  a.head = {.kind = Head::forecast, .by_turns = true, .outputs = 8};
+  return a;
+}
+
+TEST(Forecasts, RowsOfAPeriodsPhasesGoOnByTurns) {
+  const Architecture a = std::get<Architecture>(network_from_json(to_json(phases())));
+  EXPECT_EQ(a.series->count(), 4);
+  Model model = Model::fresh(a, nullptr, 1);
+  for (auto& [name, tensor] : model.parameters()) std::fill_n(tensor.data<float>(), tensor.count(), 0.0F);
+  model.parameters().at("patch_embed.W").set({2, 0}, 1);
+  Tensor& ahead = model.parameters().at("unembed.W_U");
+  ASSERT_EQ(ahead.shape()[1].size, 2);  // of eight moments two are of a row
+  ahead.set({0, 0}, 1);
+  ahead.set({0, 1}, 3);  // three times as far from the mean
+  Tensor rows(DType::f64, Shape::unnamed({12, 2}));
+  double mean[2] = {0, 0};
+  for (int64_t r = 0; r < 12; ++r)
+    for (int64_t k = 0; k < 2; ++k) {
+      rows.set({r, k}, static_cast<double>(r * 7 % 12 + 5 * k * r));
+      mean[k] += rows.at({r, k}) / 12;
+    }
+  const Forecast seen = forecast(model, rows);
+  ASSERT_EQ(seen.values.shape()[0].size, 8);
+  for (int64_t o = 0; o < 8; ++o)
+    for (int64_t k = 0; k < 2; ++k)
+      EXPECT_NEAR(seen.values.at({o, k}), mean[k] + (o < 4 ? 1 : 3) * (rows.at({8 + o % 4, k}) - mean[k]),
+                  1e-4)
+          << o << " " << k;
+}
+
+TEST(Forecasts, WhatHasNoTurnsIsRefused) {
+  const auto refused = [](const std::function<void(Architecture&)>& change, const std::string& said) {
+    Architecture a = phases();
+    change(a);
+    try {
+      Model::fresh(a, nullptr, 1);
+      ADD_FAILURE() << said;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(said), std::string::npos) << error.what();
+    }
+  };
+  EXPECT_NO_THROW(Model::fresh(phases(), nullptr, 1));
+  refused([](Architecture& a) { a.series->length = 13; }, "expected stride 1 and a length of 12");
+  refused([](Architecture& a) { a.series->stride = 2; }, "one every 2");
+  refused([](Architecture& a) { a.series->length = 8; }, "3 moments, 4 apart");
+  refused([](Architecture& a) { a.series->apart = 0; }, "0 apart");
+  refused([](Architecture& a) { a.series->apart = INT64_MAX; }, "expected at least one patch");
+  refused([](Architecture& a) { a.head.outputs = 9; }, "cannot be shared by 4 rows");
+  refused([](Architecture& a) { a.head.flat = true; }, "without flat");
+  refused([](Architecture& a) { a.series->tokens = {"cls_token"}; }, "5 rows");
 }
 
 TEST(Forecasts, WhatDoesNotFitIsRefused) {

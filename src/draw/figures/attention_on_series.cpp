@@ -18,18 +18,20 @@ constexpr double k_series_axis = 62, k_curve_height = 240, k_patch_height = 14;
 constexpr double k_widest_plot = 1040;
 constexpr size_t k_named_patches = 3;
 
-// Moments [first, end) that a patch covers.
+// Moments of a patch: every `apart`-th of [first, end).
 struct Moments {
-  int64_t place = 0, first = 0, end = 0;
+  int64_t place = 0, first = 0, end = 0, apart = 1;
   double number = 0;
 };
 
-// "24-31", or "24" for one.
+// "24-31", "24" for one, "3,27" and "3,27..699" for moments that lie apart.
 std::optional<Moments> moments_of(const std::string& label) {
-  long long first = -1, last = -1;
-  const int found = std::sscanf(label.c_str(), "%lld-%lld", &first, &last);
-  if (found < 1 || first < 0) return std::nullopt;
-  return Moments{0, first, (found == 2 ? last : first) + 1, 0};
+  long long first = -1, next = -1, last = -1;
+  const int found = std::sscanf(label.c_str(), "%lld,%lld..%lld", &first, &next, &last);
+  if (found < 1 || first < 0 || (found > 1 && next <= first)) return std::nullopt;
+  if (found > 1) return Moments{0, first, (found == 3 ? last : next) + 1, next - first, 0};
+  const int ends = std::sscanf(label.c_str(), "%lld-%lld", &first, &last);
+  return Moments{0, first, (ends == 2 ? last : first) + 1, 1, 0};
 }
 
 class SeriesFigure {
@@ -177,7 +179,7 @@ class SeriesFigure {
       if (line == ends.size()) ends.push_back(0);
       ends[line] = patch.end;
       SceneGrid grid;
-      grid.name = join("moments ", patch.first, " to ", patch.end - 1);
+      grid.name = join("moments ", patch.first, " to ", patch.end - 1, one_in(patch));
       grid.role = Role::weights;
       const double x = x_of(static_cast<double>(patch.first));
       grid.rect = {x, top + (k_patch_height + 1) * static_cast<double>(line),
@@ -186,6 +188,7 @@ class SeriesFigure {
       grid.values = {patch.number};
       grid.low = patches_[least_].number, grid.high = patches_[most_].number;
       grid.source = of_->source(patch.place, patch.place + 1);
+      if (patch.apart > 1) name_patch(patch, grid.rect);
       scene_.grids.push_back(std::move(grid));
     }
     scene_.texts.push_back(
@@ -193,17 +196,28 @@ class SeriesFigure {
     return top + (k_patch_height + 1) * static_cast<double>(ends.size());
   }
 
-  // What the moments are called: by their times, or counted from the end of what was read.
+  // Behind a patch that is one phase of a period, which: the last of its moments.
+  void name_patch(const Moments& patch, const Rect& bar) {
+    const std::string text = name_of(patch.end - 1);
+    if (bar.right() + 8 + text_width(text, k_small_size) > area_.right() + 20) return;
+    scene_.texts.push_back(text_at(TextKind::tick, text, {bar.right() + 8, bar.bottom() - 3}));
+  }
+  static std::string one_in(const Moments& patch) {
+    return patch.apart > 1 ? join(", one in ", patch.apart) : "";
+  }
+
+  // What a moment is called: by its time, or counted from the end of what was read.
+  std::string name_of(int64_t moment) const {
+    const auto i = static_cast<size_t>(moment);
+    if (i < o_.times.size()) return elided(clean(o_.times[i]), k_small_size, 150);
+    return moment < length_ ? join(moment - length_) : join("+", moment - length_ + 1);
+  }
+
   double draw_moments(double y) {
-    const auto name = [&](int64_t moment) {
-      const auto i = static_cast<size_t>(moment);
-      if (i < o_.times.size()) return elided(clean(o_.times[i]), k_small_size, 150);
-      return moment < length_ ? join(moment - length_) : join("+", moment - length_ + 1);
-    };
     double right = -1e9;
     const int64_t all = length_ + horizon_;
     const auto add = [&](int64_t moment, double most) {
-      const std::string text = name(moment);
+      const std::string text = name_of(moment);
       const double half = text_width(text, k_small_size) / 2;
       const double at = std::clamp(x_of(static_cast<double>(moment) + 0.5),
                                    area_.x + half - k_series_axis / 2, area_.right() - half + 10);
@@ -211,7 +225,7 @@ class SeriesFigure {
       scene_.texts.push_back(text_at(TextKind::tick, text, {at, y}, Anchor::middle));
       right = at + half;
     };
-    const double last = area_.right() + 12 - text_width(name(all - 1), k_small_size);
+    const double last = area_.right() + 12 - text_width(name_of(all - 1), k_small_size);
     for (int64_t i = 0; i < 4; ++i) add(i * length_ / 4, last - 10);
     add(length_ - 1, last - 10);
     add(all - 1, 1e9);
@@ -281,15 +295,20 @@ class SeriesFigure {
   // By what a person counts from: the moment that is foretold first is 0.
   std::string told_moments(const Moments& patch) const {
     const auto first = static_cast<size_t>(patch.first), last = static_cast<size_t>(patch.end - 1);
-    if (last < o_.times.size()) return join(clean(o_.times[first]), " to ", clean(o_.times[last]));
-    return join(patch.first - length_, " to ", patch.end - 1 - length_);
+    if (last < o_.times.size())
+      return join(clean(o_.times[first]), " to ", clean(o_.times[last]), one_in(patch));
+    return join(patch.first - length_, " to ", patch.end - 1 - length_, one_in(patch));
   }
 
   std::string said() const {
-    std::string out = join(
-        "Below the curve stand the patches that the network reads, each under its own moments; the "
-        "more one stands out, the larger its weight, from the least to the largest. ",
-        of_->said());
+    const int64_t apart = patches_[0].apart;
+    const std::string where = apart > 1 ? join("from its first moment to its last, of which it reads one in ",
+                                               apart, " (the last is named beside it)")
+                                        : "under its own moments";
+    std::string out = join("Below the curve stand the patches that the network reads, each ", where,
+                           "; the more one stands out, the larger its weight, from the least to the "
+                           "largest. ",
+                           of_->said());
     if (read_.shape()[2].size > 1)
       out += join(" Each column is read by itself: this is ", column_name(), ", the others are ",
                   read_.shape()[2].size - 1, " more.");

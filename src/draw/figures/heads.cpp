@@ -250,7 +250,8 @@ class Page {
   void write_words(double y, const std::string& which, const std::string& scale) {
     std::string words =
         join("A row is a ", maps_.thing(), " that looks, a column one that is looked at, both in ",
-             "the order of the sentence; the more a cell stands out, the larger its weight. ", scale);
+             maps_.thing() == "patch" ? "their order" : "the order of the sentence",
+             "; the more a cell stands out, the larger its weight. ", scale);
     words += maps_.note();
     if (masked_) words += " Grey cells are masked.";
     if (pooled_) words += " Maps are pooled: a cell is the mean of several.";
