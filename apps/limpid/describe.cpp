@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <set>
 
 #include "core/json.h"
 #include "core/label.h"
@@ -15,6 +16,7 @@
 #include "limpid/error.h"
 #include "limpid/files.h"
 #include "limpid/model.h"
+#include "model/eight_bits.h"
 #include "model/foreign.h"
 
 namespace limpid::command {
@@ -136,8 +138,12 @@ Json describe_safetensors(const std::string& path, const ArrayList& list) {
 
 void add_arrays(const ArrayList& list, Json& out) {
   out["tensors"] = arrays_json(list);
+  std::set<std::string> eight_bits;  // whose scales are no numbers of their own
+  for (const ArrayInfo& array : list.arrays)
+    if (array.unreadable.empty() && array.dtype == DType::i8) eight_bits.insert(scales_name(array.name));
   int64_t numbers = 0;
-  for (const Json& tensor : out["tensors"]) numbers += tensor["count"].get<int64_t>();
+  for (const Json& tensor : out["tensors"])
+    if (!eight_bits.count(tensor["name"].get<std::string>())) numbers += tensor["count"].get<int64_t>();
   out["numbers"] = numbers;
 }
 
