@@ -98,7 +98,7 @@ void check(const SeriesInputs& s, const std::string& of) {
 // A row goes on where its patch ends only if there are as many patches as their moments lie apart.
 void check_turns(const Architecture& a, const std::string& of) {
   if (!a.head.by_turns) return;
-  if (a.head.kind != Head::forecast || a.head.flat)
+  if (a.head.kind != Head::forecast || a.head.flat || !a.series)
     fail_call(of, ": head: by_turns is of a forecast, and goes without flat");
   const SeriesInputs& s = *a.series;
   if (!s.tokens.empty() || s.stride != 1 || s.count() != s.apart)
