@@ -105,10 +105,10 @@ class Explain(Case):
             for cell in (f"probs[T={written},V={written}]", f"probs[{labels.index(label)},{words.index(label)}]"):
                 why = json.loads(self.ok("explain", cell, "Life is short, 3", "--json"))[0]
                 self.assertEqual(why["index"], [0, labels.index(label), words.index(label)])
-        self.refused(2, ["no place of V is called 'nosuchword'", "of 2048"], "explain", "logits[T=-1,V=nosuchword]")
+        self.refused(2, ["no place of V is called 'nosuchword'", "of 3072"], "explain", "logits[T=-1,V=nosuchword]")
 
     def test_trace_explain_has_a_sentence_in_a_terminal(self):
-        cell = "blocks.0.attn.pattern[0,2,3,1]"
+        cell = "blocks.0.attn.pattern[0,2,2,1]"
         status, shown = in_terminal("trace", "--explain", cell, "--color", "never")
         self.assertEqual(status, 0, shown)
         self.assertEqual(shown.split("\r\x1b[K")[-1], self.ok("explain", cell, "Life is short"))

@@ -64,7 +64,7 @@ class Edits(unittest.TestCase):
         page = limpid("trace", "Life is short", "--token", "short", "--head", "2", *EDIT).stdout
         self.assertIn("z, edited", page)
         self.assertNotIn("sum z", page)
-        page = limpid("trace", "Life is short", "--token", "short", "--edit", "blocks.0.attn.pattern=cut:3>0").stdout
+        page = limpid("trace", "Life is short", "--token", "short", "--edit", "blocks.0.attn.pattern=cut:2>0").stdout
         self.assertIn("× cut: an edit took this edge away", page)
 
 
@@ -88,11 +88,11 @@ class Figures(unittest.TestCase):
     def test_heads_of_one_layer(self):
         svg = self.svg("heads", "--layer", "1")
         self.assertEqual(set(re.findall(r'data-name="(layer \d+, head \d+)"', svg)),
-                         {f"layer 1, head {h}" for h in range(6)})
+                         {f"layer 1, head {h}" for h in range(8)})
         self.assertIn("in layer 1", svg)
 
     def test_a_column_wide(self):
-        for figure, width, units in (("matrices", "240pt", 320), ("heads", "85mm", 321.3), ("token", "240pt", 320),
+        for figure, width, units in (("matrices", "240pt", 320), ("heads", "110mm", 415.7), ("token", "240pt", 320),
                                      ("network", "18cm", 680.3), ("attention", "7in", 672)):
             svg = self.svg(figure, "--text", "Life is short", "--width", width)
             self.assertAlmostEqual(float(re.search(r' width="([\d.]+)"', svg)[1]), units, delta=0.1, msg=figure)

@@ -167,7 +167,7 @@ class Texts(Figures):
 
     def test_the_token_that_is_asked(self):
         svg = self.svg("attention-on-text", "--text", "Life is short", "--token", "is", "--layer", "1")
-        self.assertRegex(svg, r"blocks\.1\.attn\.pattern\[0,0:\d+,2,")
+        self.assertRegex(svg, r"blocks\.1\.attn\.pattern\[0,0:\d+,1,")
 
     def test_of_a_stored_trace_that_was_edited(self):
         self.ok("trace", "Life is short", "--edit", "blocks.0.attn.z[H=2]=zero", "-o", path("edited.safetensors"))

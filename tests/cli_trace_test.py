@@ -106,7 +106,7 @@ class Traces(Case):
         self.assertEqual(trace["values"]["logits"], self.values(self.text, *self.model)["logits"])
         self.refused(2, "gradients", "trace", "a b", *WALK, "--output", "class", "--gradients")
         page = self.ok("trace", "Life is short", "--gradients")
-        self.assertIn("L 76   ife 546   ·is 312   ·short 2042\n", page)
+        self.assertIn("Life 3069   ·is 312   ·short 2042\n", page)
         self.assertIn("ife 546   ·is 312   ·short 2042   none\n", page)  # the targets
 
     def test_replace_takes_the_value_of_another_trace(self):

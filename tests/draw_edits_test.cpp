@@ -194,7 +194,7 @@ TEST(DrawEditsTest, WordsOfAnEditedRun) {
   Model model = Model::builtin();
   TraceOptions options;
   options.edits = {edit_of("blocks.0.attn.pattern=cut:2>0"), edit_of("blocks.0.attn.q[T=2]=zero")};
-  const Trace words = in_words(model.trace("Life is short", options));
+  const Trace words = in_words(model.trace("Life is woodland", options));
   ASSERT_EQ(words.tokens.size(), 3u);  // of 4 tokens
   const Scene scene = head_scene(words);
   EXPECT_FALSE(says(scene, "\xc3\x97"));

@@ -106,14 +106,14 @@ constexpr const char* k_footer =
 its axes: by their order, or by their letters.  The sentence's own axis B may be
 left out; -1 is the last place; on T, S and V a token's label is a place too
 (V="3" where it looks like a number).  TransformerLens names serve too.
-  limpid explain "blocks.0.attn.pattern[0,2,3,1]"       head 2, token 3, token 1
-  limpid explain "blocks.0.attn.pattern[H=2,T=3,S=1]"   the same
+  limpid explain "blocks.0.attn.pattern[0,2,2,1]"       head 2, token 2, token 1
+  limpid explain "blocks.0.attn.pattern[H=2,T=2,S=1]"   the same
   limpid explain "logits[T=-1,V=312]"                   the last token's score
   limpid explain "logits[T=short,V=·of]"                a score, by labels
   limpid explain "blocks.0.attn.W_Q.grad[5,2,7]"        a gradient
 
 Examples:
-  limpid explain "blocks.0.attn.pattern[0,2,3,1]" --text "Life is short"
+  limpid explain "blocks.0.attn.pattern[0,2,2,1]" --text "Life is short"
   limpid explain "probs[0,2,1]" --network textbook --depth 3
   limpid explain "blocks.0.attn.q[0,3,2,5]" --all
   limpid trace "Life is short" --params -o life.safetensors

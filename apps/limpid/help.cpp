@@ -16,7 +16,7 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
                                       one token: its query against every key
   limpid trace "Life is short" --network textbook --seed 7
                                       the textbook's network, every number of it
-  limpid explain "blocks.0.attn.pattern[0,2,3,1]"
+  limpid explain "blocks.0.attn.pattern[0,2,2,1]"
                                       the arithmetic behind one number
   limpid diff a.safetensors b.npz     the first stage where two runs part
   limpid lens "Life is short"         what each layer would say, and the parts

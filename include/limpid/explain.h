@@ -27,7 +27,7 @@ struct CellName {
   std::string name;  // of a value; TransformerLens names are accepted
   std::vector<Place> places;
 };
-/// "blocks.0.attn.pattern[0,2,3,1]", "blocks.0.attn.pattern[H=2,T=3,S=1]", "logits[T=short,V=·of]",
+/// "blocks.0.attn.pattern[0,2,2,1]", "blocks.0.attn.pattern[H=2,T=2,S=1]", "logits[T=short,V=·of]",
 /// "loss". Words are labels of tokens as pages show them, or without the mark of their space; WORD#2 is the
 /// second of several.  In quotes is a word, whatever it looks like: V="3", V=",".  Throws Error{call} for
 /// brackets that do not close; what a word or number stands for is looked up by explain().
