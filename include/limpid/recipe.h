@@ -72,7 +72,7 @@ enum class OptimizerKind {
   muon,  // the matrices inside blocks by Muon, all else by AdamW
 };
 
-/// In what the backward pass reads the numbers of the forward pass.
+/// How what the backward pass reads of the forward pass is kept until then.
 enum class Activations {
   f32,
   bf16,  // rounded to nearest, ties to even: half the memory; the forward pass itself is in f32

@@ -72,5 +72,24 @@ TEST(Activations, ThatItDoesNotHoldGiveOthers) {
   EXPECT_EQ(a["loss"].at({}), b["loss"].at({}));
 }
 
+// What comes back to a rounded number is handed on as it is.
+TEST(Activations, NarrowAndWidenPassTheirGradient) {
+  const auto gradient = [](bool narrow) {
+    Graph graph(operations());
+    const Scope top = graph.scope();
+    const Shape row = {{Axis::T, 3}, {Axis::C, 5}};
+    const Stage x = graph.input("x", row), target = graph.input("target", row);
+    Stage y = linear(top / "y", x, graph.parameter("W", {{Axis::C, 5}, {Axis::C, 5}}, {}));
+    if (narrow) y = graph.add(top / "wide", "widen", {}, {graph.add(top / "narrow", "narrow", {}, {y})});
+    differentiate(graph, mean_squared_error(top / "loss", y, target));
+    const Tensor rows = whole_numbers(row, 2), others = whole_numbers(row, 3),
+                 w = whole_numbers({{Axis::C, 5}, {Axis::C, 5}}, 1);
+    return Engine(graph).run({{"x", rows}, {"target", others}, {"W", w}}, {.keep = {"W.grad"}});
+  };
+  const RunResult exact = gradient(false), rounded = gradient(true);
+  EXPECT_NE(exact["W.grad"].at({0, 0}), 0);
+  EXPECT_TRUE(same_bits(exact, rounded));
+}
+
 }  // namespace
 }  // namespace limpid
