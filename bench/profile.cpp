@@ -63,7 +63,7 @@ StepProfile::StepProfile(const Recipe& recipe, std::map<std::string, Tensor> par
       parameters_(std::move(parameters)),
       batch_(batch),
       graph_(std::make_unique<Graph>(limpid::operations())) {
-  build_training(*graph_, recipe_.network, packed);
+  build_training(*graph_, recipe_.network, packed, recipe_.activations);
   std::map<int, Shape> shapes;
   for (const auto& [name, tensor] : batch_.inputs)
     if (const int value = graph_->find(name); value >= 0) shapes[value] = tensor.shape();

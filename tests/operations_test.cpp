@@ -37,6 +37,8 @@ Tensor drawn(const Example::Input& input, std::mt19937_64& random) {
     const double u = std::uniform_real_distribution<>(input.low, input.high)(random);
     if (t.dtype() == DType::f64)
       t.data<double>()[i] = u;
+    else if (t.dtype() == DType::bf16)
+      t.data<bf16>()[i] = to_bf16(static_cast<float>(u));
     else if (t.dtype() == DType::i64)
       t.data<int64_t>()[i] = static_cast<int64_t>(std::floor(u));
     else
@@ -144,7 +146,7 @@ TEST_P(EveryOperation, ExplanationRecombinesToWhatRunGives) {
     if (!is_floating(out.dtype())) continue;
     Index index(static_cast<size_t>(out.shape().rank()), 0);
     for (int64_t n = 0; n < out.count(); ++n) {
-      const double expected = out.data<double>()[n];
+      const double expected = std::as_const(out).view().at(index);
       const Expr why = info.operation->explain(in, {static_cast<int>(o), index}, {5, 3});
       for (const Expr* cell : why.cells()) {
         ASSERT_LT(static_cast<size_t>(cell->input()), in.size());
@@ -170,12 +172,14 @@ TEST_P(EveryOperation, FloatFollowsDouble) {
     const Tensor &a = exact[static_cast<size_t>(id)], &b = rounded[static_cast<size_t>(id)];
     ASSERT_EQ(a.shape(), b.shape());
     if (!is_floating(a.dtype())) continue;
+    const double bound = a.dtype() == DType::bf16 ? 0x1p-7 : 2e-5;
+    const Tensor doubles = a.to(DType::f64), floats = b.to(DType::f32);
     for (int64_t i = 0; i < a.count(); ++i) {
-      const double x = a.data<double>()[i], y = b.data<float>()[i];
+      const double x = doubles.data<double>()[i], y = floats.data<float>()[i];
       if (std::isinf(x))
         EXPECT_EQ(x, y);
       else
-        EXPECT_NEAR(x, y, 2e-5 * std::max(1.0, std::abs(x)));
+        EXPECT_NEAR(x, y, bound * std::max(1.0, std::abs(x)));
     }
   }
 }

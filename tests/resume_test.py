@@ -51,6 +51,9 @@ class Killed(Case):
     def test_translation(self):
         self.same_bits("translation", kills=2)
 
+    def test_activations_in_bf16(self):
+        self.same_bits("bf16", kills=2)
+
 
 if __name__ == "__main__":
     sys.exit(run_cases(__name__))

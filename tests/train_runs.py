@@ -56,6 +56,7 @@ RUNS = {
                "network": {**network({"kind": "classes", "pool": "first", "bias": True, "label_smoothing": 0.1}, dropout=0.1),
                            "inputs": {"width": 16}, "patches": {"size": 4, "tokens": ["cls_token"]}}},
     "translation": TRANSLATION,
+    "bf16": {**TRANSLATION, "activations": "bf16"},
     "padded translation": {**TRANSLATION, "pack": False},
     "forecast": {"task": "forecast", "data": {"training": "waves.csv"}, "forecast": {"look_back": 16, "horizon": 4},
                  "network": network({"kind": "forecast", "flat": True, "bias": True}, series={"size": 4, "stride": 4}, dropout=0.1)},

@@ -72,6 +72,12 @@ enum class OptimizerKind {
   muon,  // the matrices inside blocks by Muon, all else by AdamW
 };
 
+/// How what the backward pass reads of the forward pass is kept until then.
+enum class Activations {
+  f32,
+  bf16,  // rounded to nearest, ties to even: half the memory; the forward pass itself is in f32
+};
+
 /// Low-rank adapters in place of the matrices inside the blocks (Hu 2021): rank 0: none.
 struct LoraOptions {
   int64_t rank = 0;
@@ -99,6 +105,7 @@ struct Recipe {
   // Texts of different lengths (classes, translation) stand one behind another in a batch, so that nothing is
   // computed for padding, where the network can read them so (packs()).
   bool pack = true;
+  Activations activations = Activations::f32;
   int64_t context = 64;  // tokens a window; the most tokens that are read of a text
   int64_t epoch = 0;     // steps between two reports; 0: one pass over the data
   OptimizerKind optimizer = OptimizerKind::adamw;

@@ -173,13 +173,15 @@ bool works_by_rows(const Operation& op) {
 }
 
 bool takes_heads(const Operation& op) {
-  return op.kind() == "linear" || op.kind() == "rotary" || op.kind() == "position_scores";
+  static const std::set<std::string, std::less<>> all = {"linear", "narrow", "position_scores", "rotary",
+                                                         "widen"};
+  return all.contains(op.kind());
 }
 
 StageKernel stage_kernel(const Operation& op) {
   const Product* product = product_of(op);
   if (product) return product->kernel;
-  for (const auto* table : {&row_kernels(), &position_kernels(), &expert_kernels()})
+  for (const auto* table : {&row_kernels(), &position_kernels(), &expert_kernels(), &narrow_kernels()})
     if (const StageKernel kernel = kernel_in(*table, op)) return kernel;
   return nullptr;
 }

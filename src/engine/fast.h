@@ -83,6 +83,8 @@ const std::map<std::string, StageKernel, std::less<>>& row_kernels();
 const std::map<std::string, FinishingKernel, std::less<>>& finishing_row_kernels();
 /// Those of scores by distance (fast_positions.cpp).
 const std::map<std::string, StageKernel, std::less<>>& position_kernels();
+/// Of what is kept in fewer bits (fast_narrow.cpp).
+const std::map<std::string, StageKernel, std::less<>>& narrow_kernels();
 /// Of the stages of a mixture of experts (fast_experts.cpp).
 const std::map<std::string, StageKernel, std::less<>>& expert_kernels();
 void expert_linear_stored(const Operation&, Inputs, const StoredMatrix&, Outputs, const Finish&);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/activations.h"
 #include "limpid/tasks.h"
 #include "train/model_classes.h"
 
@@ -36,9 +37,11 @@ std::map<std::string, ConstView> bindings(const Graph& graph, const std::map<std
   return bound;
 }
 
-void build_training(Graph& graph, const NetworkConfig& network, bool packed) {
+void build_training(Graph& graph, const NetworkConfig& network, bool packed, Activations activations) {
   build(graph, network, packed ? Purpose::train_packed : Purpose::train);
+  const int first = static_cast<int>(graph.stages().size());
   differentiate(graph, graph.handle(graph.require("loss")));
+  if (activations == Activations::bf16) graph = with_bf16_activations(graph, first);
 }
 
 namespace {

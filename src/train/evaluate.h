@@ -11,7 +11,8 @@ std::map<std::string, ConstView> bindings(const Graph&, const std::map<std::stri
                                           Batch& batch);
 
 /// What a step runs: forward, loss and the gradient of every parameter.  `packed`: Purpose::train_packed.
-void build_training(Graph&, const NetworkConfig&, bool packed);
+/// `activations`: as what the gradient reads of the forward pass is kept until then.
+void build_training(Graph&, const NetworkConfig&, bool packed, Activations activations = Activations::f32);
 
 /// Measures a network without its dropout and label smoothing.
 class Evaluator {

@@ -13,6 +13,7 @@ constexpr std::string_view k_tasks[] = {"next_word", "classes",     "images",
                                         "forecast",  "translation", "algorithm"};
 constexpr std::string_view k_decays[] = {"cosine", "linear", "constant", "stable"};
 constexpr std::string_view k_optimizers[] = {"adamw", "muon"};
+constexpr std::string_view k_activations[] = {"f32", "bf16"};
 constexpr std::string_view k_examples[] = {"stream", "lines"};
 
 // Bounds of a setting, both included.
@@ -76,6 +77,7 @@ void describe(Visitor& v, R& r) {
   v("batch", r.batch, k_some);
   v("accumulate", r.accumulate, k_some);
   v("pack", r.pack);
+  v("activations", r.activations, k_activations);
   v("context", r.context, k_some);
   v("epoch", r.epoch, Whole{});
   v("optimizer", r.optimizer, k_optimizers);

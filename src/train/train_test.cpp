@@ -69,6 +69,23 @@ TEST(Training, StoppedAndResumedGivesTheSameBits) {
   std::filesystem::remove(path);
 }
 
+TEST(Training, ActivationsInBf16LearnAsWellAndResumeToTheSameBits) {
+  Recipe narrow = small_recipe();
+  narrow.activations = Activations::bf16;
+  Trainer exact(small_recipe(), texts()), whole(narrow, texts());
+  const Epoch expected = exact.run().back(), found = whole.run().back();
+  EXPECT_FALSE(same_bits(exact.model().parameters(), whole.model().parameters()));
+  EXPECT_NEAR(*found.validation, *expected.validation, 0.01 * *expected.validation);
+  const std::string path = temporary("limpid_bf16_test.safetensors");
+  Trainer first(narrow, texts());
+  first.run({.stop = [&] { return first.steps_done() == 13; }});
+  first.save(path);
+  Trainer second(path, texts());
+  second.run();
+  EXPECT_TRUE(same_bits(whole.model().parameters(), second.model().parameters()));
+  std::filesystem::remove(path);
+}
+
 TEST(Training, ThreadsDoNotChangeABit) {
   const int before = threads();
   std::map<std::string, Tensor> first;

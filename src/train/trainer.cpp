@@ -51,7 +51,7 @@ Trainer::Impl::Impl(PreparedTask task, const Model* base)
   if (base) take_parameters(*base, model);
   update = std::make_unique<Update>(recipe, model.graph(), model.parameters());
   packed = data->packs() && packs_texts(recipe);
-  build_training(graph, recipe.network, packed);
+  build_training(graph, recipe.network, packed, recipe.activations);
   for (const std::string& name : update->learned())
     gradients[name] = Tensor(DType::f32, model.parameters().at(name).shape());
   if (recipe.accumulate > 1) summed = gradients;
