@@ -77,6 +77,12 @@ struct Queries {
 };
 bool rebuild(const GroupInfo&, Inputs, Outputs, const RunContext&, std::string_view stage, Queries,
              const View& to);
+/// The same of some heads, queries and keys alone, into `to` [B,H,T,S] of their numbers.
+struct CellRange {
+  Queries heads, queries, keys;
+};
+bool rebuild_range(const GroupInfo&, Inputs, Outputs, const RunContext&, std::string_view stage,
+                   const CellRange&, const View& to);
 
 /// The kernels of stages that work row by row or number by number (fast_rows.cpp).
 const std::map<std::string, StageKernel, std::less<>>& row_kernels();
