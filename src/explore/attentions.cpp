@@ -66,16 +66,18 @@ std::vector<Observation> kept_reads(const Graph& graph, int64_t map) {
     out.push_back({pattern, Depth::map, map});
     out.push_back({pattern, Depth::entropy});
     const GroupInfo& group = group_of(graph, attention);
-    if (!group_kernel(group)) continue;
+    if (!limpid::rebuilds(group, "pattern")) continue;
     for (const int value : inputs_and_outputs(group))
       if (graph.value(value).kind != Value::Kind::parameter) out.push_back({graph.value(value).name});
   }
+  for (const Value& value : graph.values())
+    if (value.kind == Value::Kind::temporary && value.shape.find(Axis::T) >= 0 && !is_square(value.shape))
+      out.push_back({value.name, Depth::rows, 0, {-1}});
   return out;
 }
 
-bool rebuilds(const Run& run, const Attention& attention) {
-  const GroupInfo& group = group_of(run.graph(), attention);
-  if (!group_kernel(group) || group.outputs.size() < 3) return false;
+bool rebuilds(const Run& run, const Attention& attention, std::string_view stage) {
+  if (!limpid::rebuilds(group_of(run.graph(), attention), stage)) return false;
   const std::vector<Edit>& edits = run.opened().edits;
   return std::none_of(edits.begin(), edits.end(),
                       [&](const Edit& edit) { return edits_cells(run.graph(), edit, attention.group); });
@@ -87,12 +89,12 @@ SquareCells::SquareCells(Run& run, const Attention& attention, const std::string
   if (!is_square(value.shape))
     fail_call(in_quotes(value.name), " is ", value.shape.text(), ", expected a stage of queries by keys");
   const GroupInfo& group = group_of(graph, attention);
-  if (!rebuilds(run, attention)) {
+  stage_ = value.name.substr(attention.name.size() + 1);
+  if (!rebuilds(run, attention, stage_)) {
     read_whole(run, value.name);
     return;
   }
   group_ = &group;
-  stage_ = value.name.substr(attention.name.size() + 1);
   std::vector<Observation> reads = {{value.name, Depth::shape}};
   for (const int id : inputs_and_outputs(group))
     if (graph.value(id).kind != Value::Kind::parameter) reads.push_back({graph.value(id).name});

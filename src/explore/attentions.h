@@ -22,15 +22,16 @@ struct Attention {
 std::vector<Attention> attentions_of(const Graph&);
 /// By its own name, or that of any stage in it.  Throws Error{call} listing them.
 Attention attention_named(const Graph&, std::string_view name);
-/// What a long text keeps of every attention: what its cells are rebuilt from, entropy, and a map.
+/// What a long text keeps: of every attention what its cells are rebuilt from, entropy, and a map; of all
+/// values that have a row a position the last.
 std::vector<Observation> kept_reads(const Graph&, int64_t map);
 
-/// Whether cells are rebuilt from queries, keys and the logarithms of sums: the attention runs fused, and no
-/// edit changes its scores or weights.
-bool rebuilds(const Run&, const Attention&);
+/// Whether cells of that stage ("scores") are rebuilt from queries, keys and the logarithms of sums: the
+/// attention runs fused, and no edit changes its scores or weights.
+bool rebuilds(const Run&, const Attention&, std::string_view stage);
 
-/// The most cells that one question visits.
-inline constexpr int64_t k_most_cells = int64_t{1} << 26;
+/// The most cells that one question visits: some 50 ms of two cores.
+inline constexpr int64_t k_most_cells = int64_t{1} << 25;
 
 /// Cells of one T x S stage of a run, which outlives it and is not read meanwhile.
 class SquareCells {

@@ -2,6 +2,7 @@
 #include "limpid/explain.h"
 
 #include "core/label.h"
+#include "engine/fast.h"
 #include "explore/attentions.h"
 #include "explore/state.h"
 #include "trace/reading.h"
@@ -15,7 +16,9 @@ constexpr int64_t k_most_depth = 8;
 // Whether some scores or weights that are read can only be had whole.
 bool streamed(const Run& run) {
   for (const Attention& attention : attentions_of(run.graph()))
-    if (!rebuilds(run, attention)) return false;
+    if (limpid::rebuilds(run.graph().groups()[static_cast<size_t>(attention.group)], "pattern") &&
+        !rebuilds(run, attention, "pattern"))
+      return false;
   return true;
 }
 
