@@ -196,6 +196,13 @@ class Explore(Case):
         self.refused(1, "nowhere", "explore", "--no-open", "--model", path("nowhere.safetensors"))
         self.refused(2, "empty", "explore", "--no-open", "")
 
+    def test_every_question_is_in_the_document(self):
+        with open(os.path.join(SOURCE, "docs/explore-protocol.md")) as file:
+            table = file.read().split("\n## Questions\n")[1].split("\n### ")[0]
+        described = re.findall(r"^\| `(\w+)` \|", table, re.M)
+        fields, _ = self.served.ask(ask="")
+        self.assertEqual(fields["error"]["message"].split("expected one of ")[1].split(", "), described)
+
     # ---- others ------------------------------------------------------------------------------------
 
     def test_other_hosts_origins_and_sites_are_refused(self):

@@ -57,6 +57,8 @@ TEST(Networks, AnEncoderDecoderReadsTheTargetThatIsGiven) {
   const Reply one = asking.told(R"({"ask":"generate","tokens":1})");
   EXPECT_EQ(one.json["labels"].size(), 7u);
   EXPECT_EQ(one.json["source_labels"].size(), 8u);
+  EXPECT_EQ(one.json["text"], "ein Hund");
+  EXPECT_EQ(asking.told(R"({"ask":"generate","back":2})").json["labels"].size(), 5u);
   const Reply other = asking.told(R"({"ask":"open","text":"ein Haus"})");  // which is written anew
   EXPECT_EQ(other.json["text"], "ein Haus");
 }

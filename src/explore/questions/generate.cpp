@@ -84,7 +84,7 @@ Written write(State& state, Opened& opened, const GenerateCall& call) {
     out.probabilities.push_back(probability(logits, id));
     out.looks.push_back(std::move(looks));
     growing(opened).push_back(id);
-    opened.as_text = false;
+    opened.as_text = opened.as_text && opened.target;
     out.ended = ends_text(opened, id);
   }
   return out;
@@ -97,7 +97,7 @@ void take_back(Opened& opened, int64_t count) {
               " tokens, of which one stays");
   tokens.resize(tokens.size() - static_cast<size_t>(count));
   opened.given = std::min(opened.given, tokens.size());
-  opened.as_text = opened.as_text && count == 0;
+  opened.as_text = opened.as_text && (count == 0 || opened.target);
   std::erase_if(opened.swaps,
                 [&](const auto& swap) { return swap.first >= static_cast<int64_t>(opened.tokens.size()); });
 }
