@@ -195,6 +195,10 @@ class Explore(Case):
         self.refused(2, "--limit is 0", "explore", "--no-open", "--limit", "0")
         self.refused(1, "nowhere", "explore", "--no-open", "--model", path("nowhere.safetensors"))
         self.refused(2, "empty", "explore", "--no-open", "")
+        self.refused(2, "exclude each other", "explore", "--no-open", "a", "--tokens", "1,2")
+        self.refused(2, "token 9999999 is not there", "explore", "--no-open", "--tokens", "1,9999999")
+        with Served("--tokens", "7,5,9") as served:
+            self.assertEqual(served.ask(ask="tokens")[1]["ids"], [7, 5, 9])
 
     def test_every_question_is_in_the_document(self):
         with open(os.path.join(SOURCE, "docs/explore-protocol.md")) as file:

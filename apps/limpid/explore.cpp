@@ -92,6 +92,7 @@ class CallHost final : public explore::Host {
   explore::Subject opened(const std::string& name) const {
     if (name == k_builtin && !call_.network.model.empty())
       return {std::make_shared<const Model>(Model::builtin())};
+    if (!call_.network.tokens.empty()) return {std::make_shared<const Model>(open_model(call_.network))};
     Input input = input_of_text(call_.network, text_);
     return {std::make_shared<const Model>(std::move(input.model)), std::move(input.pixels), input.text};
   }
@@ -154,9 +155,11 @@ void run_explore(const ExploreCall& call, const Terminal& terminal) {
   if (!(call.limit > 0)) fail_call("--limit is ", call.limit, ", expected a number of seconds above 0");
   if (call.network.heads && call.network.model.empty())
     fail_call("--heads is for a model that does not say it; give one as --model, or leave it out");
+  if (call.text && !call.network.tokens.empty())
+    fail_call("a text and --tokens exclude each other; leave one out");
   const std::string text = call.text ? text_of(call.text) : "Life is short";
   CallHost host(call, text, stopping);
-  explore::Explorer explorer(host, text);
+  explore::Explorer explorer(host, text, call.network.tokens);
   ServerOptions options;
   options.port = call.port;
   options.patience = call.limit;
@@ -184,6 +187,9 @@ Work add_explore(CLI::App& app) {
          "The sentence to begin with (Life is short); @FILE reads it from a file, - from standard input.")
       ->type_name("");
   add_model_options(*sub, call->network);
+  sub->add_option("--tokens", call->network.tokens, "Token ids to begin with, 2,0,1, in place of a text.")
+      ->delimiter(',')
+      ->type_name("IDS");
   sub->add_option("--heads", call->network.heads, "How many heads a model has that does not say so.")
       ->type_name("N");
   sub->add_option("--run", call->run,

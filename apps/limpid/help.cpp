@@ -20,8 +20,7 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
                                       the arithmetic behind one number
   limpid explore "Life is short"      the run live in the browser
   limpid diff a.safetensors b.npz     the first stage where two runs part
-  limpid lens "Life is short"         what each layer would say, and the parts
-                                      of the next word's logit
+  limpid lens "Life is short"         what each layer would say, and why
   limpid heads                        what kind each head is of, by measurement
   limpid draw -o net.svg              its diagram, with the shapes on the edges
   limpid quiz "Life is short"         questions about this run, and answers

@@ -77,9 +77,13 @@ struct Explorer::Impl {
   State state;
 };
 
-Explorer::Explorer(Host& host, const std::string& text) : impl_(std::make_unique<Impl>(host)) {
+Explorer::Explorer(Host& host, const std::string& text, const std::vector<int64_t>& tokens)
+    : impl_(std::make_unique<Impl>(host)) {
   open_model(impl_->state, host.models().front());
-  if (impl_->state.opened.subject.input.count() == 0) open_text(impl_->state, text);
+  if (!tokens.empty())
+    open_tokens(impl_->state, tokens);
+  else if (impl_->state.opened.subject.input.count() == 0)
+    open_text(impl_->state, text);
 }
 
 Explorer::~Explorer() = default;

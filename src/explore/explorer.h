@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "explore/host.h"
 
@@ -16,8 +17,9 @@ namespace limpid::explore {
 
 class Explorer {
  public:
-  /// Opens the host's first model with this text; the host outlives it.  Throws Error where that fails.
-  Explorer(Host& host, const std::string& text);
+  /// Opens the host's first model with this text, or with tokens where they are given (a model may have no
+  /// tokenizer); the host outlives it.  Throws Error where that fails.
+  Explorer(Host& host, const std::string& text, const std::vector<int64_t>& tokens = {});
   ~Explorer();
 
   /// The answer to one request, or an error as one; throws nothing for any bytes.  One call at a time.

@@ -79,19 +79,29 @@ TEST(Networks, AClassifierNamesItsClasses) {
   EXPECT_NE(asking.ask(R"({"ask":"lens"})").error().find("expected a decoder"), std::string::npos);
 }
 
-// What ALiBi adds is a stage that the kernel has no cells of, beside others that it has.
-TEST(Networks, EveryStageOfAttentionWithABiasIsThere) {
-  const auto model =
-      fresh(std::string(R"({"network":"parts","inputs":{"vocabulary":256,"width":8},)") +
-            stack(block(R"(,"mask":"causal","positions":"alibi")")) + R"(,"head":{"kind":"next_word"}})");
-  Asking asking(model, "abcabcabc");
-  const Trace trace = model->trace("abcabcabc");
-  expect_windows(asking, trace);
-  for (const char* stage : {"biased_scores", "scores", "pattern"}) {
-    const Reply why =
-        asking.told(join(R"({"ask":"explain","cell":"blocks.1.attn.)", stage, R"([0,1,7,3]"})"));
-    EXPECT_NEAR(why.json["cells"][0]["combined"].get<double>(),
-                trace[join("blocks.1.attn.", stage)].at({0, 1, 7, 3}), 1e-6);
+// What a bias adds is a stage that the kernel has no cells of, beside others that it has.
+TEST(Networks, EveryStageOfAttentionIsThereWhateverItAdds) {
+  for (const std::string more : {R"("positions":"alibi")", R"("positions":"relative_bias")", R"("softcap":2)",
+                                 R"("sinks":true)", R"("window":3)", R"("kv_heads":1)"}) {
+    const auto model =
+        fresh(std::string(R"({"network":"parts","inputs":{"vocabulary":256,"width":8},)") +
+              stack(block(R"(,"mask":"causal",)" + more)) + R"(,"head":{"kind":"next_word"}})");
+    Asking asking(model, "abcabcabc");
+    const Trace trace = model->trace("abcabcabc");
+    expect_windows(asking, trace);
+    for (const std::string stage :
+         {"raw_scores", "scaled_scores", "capped_scores", "biased_scores", "scores", "pattern"}) {
+      const std::string name = "blocks.1.attn." + stage;
+      if (!trace.values.count(name)) continue;
+      const Reply why = asking.told(R"({"ask":"explain","cell":")" + name + R"([0,1,7,6]"})");
+      EXPECT_NEAR(why.json["cells"][0]["combined"].get<double>(), trace[name].at({0, 1, 7, 6}), 1e-5)
+          << more << stage;
+      const Reply tile = asking.told(
+          R"({"ask":"tile","attention":"blocks.1.attn","head":1,"queries":[3,9],"keys":[2,8],"stage":")" +
+          stage + "\"}");
+      expect_same(tile.arrays.at("cells"), trace[name].view().window(1, 1, 1).window(2, 3, 6).window(3, 2, 6),
+                  more + stage);
+    }
   }
 }
 

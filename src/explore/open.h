@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "explore/state.h"
 
@@ -14,5 +15,7 @@ inline constexpr size_t k_most_text_bytes = 4u << 20;
 void open_model(State&, const std::string& name);
 /// A text that the model reads.  Throws Error{call} for an empty one, and for one that it cannot read.
 void open_text(State&, const std::string& text);
+/// Tokens by their ids.  Throws Error{call} for ids that the vocabulary does not have.
+void open_tokens(State&, const std::vector<int64_t>& ids);
 
 }  // namespace limpid::explore

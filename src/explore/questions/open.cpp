@@ -32,6 +32,9 @@ void set_text(Opened& opened, const std::string& text) {
 }
 
 void set_tokens(Opened& opened, const std::vector<int64_t>& ids) {
+  if (opened.subject.input.count() > 0)
+    fail_call("this model reads ", opened.subject.input_name,
+              ", which stays open; open another model to read tokens");
   if (ids.empty()) fail_call("open: tokens is an empty list, expected at least one id");
   opened.tokens = ids;
   opened.text.clear();
@@ -184,6 +187,15 @@ void open_model(State& state, const std::string& name) {
 void open_text(State& state, const std::string& text) {
   Opened opened = state.opened;
   set_text(opened, text);
+  open_as(state, std::move(opened));
+}
+
+void open_tokens(State& state, const std::vector<int64_t>& ids) {
+  Opened opened = state.opened;
+  for (const int64_t id : ids)
+    if (id < 0 || id > most_id(opened))
+      fail_call("token ", id, " is not there, expected 0 to ", most_id(opened));
+  set_tokens(opened, ids);
   open_as(state, std::move(opened));
 }
 
