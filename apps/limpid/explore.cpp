@@ -111,8 +111,15 @@ class CallHost final : public explore::Host {
 std::atomic<bool> stopping = false;
 std::atomic<Server*> serving = nullptr;
 
+// A question ends at the next stage of its run, which of a long text may be far off: the program then ends
+// without it, since nothing that it holds is kept.
+constexpr unsigned k_seconds_to_end = 2;
+
+void end_now(int) { _exit(0); }
+
 void stop_serving(int) {
   stopping = true;
+  alarm(k_seconds_to_end);
   if (Server* server = serving) server->stop();
 }
 
@@ -125,8 +132,10 @@ class StopOnSignal {
     action.sa_handler = stop_serving;
     action.sa_flags = SA_RESETHAND;
     for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+    std::signal(SIGALRM, end_now);
   }
   ~StopOnSignal() {
+    alarm(0);
     for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
     serving = nullptr;
   }
