@@ -114,11 +114,11 @@ SquareCells::SquareCells(Run& run, const Attention& attention, const std::string
 
 void SquareCells::read_whole(Run& run, const std::string& name) {
   shape_ = run.read({{name, Depth::shape}}).summaries.at(name).shape;
-  if (shape_.count() > k_most_cells)
+  if (shape_.count() > k_most_kept_cells)
     fail_work(name, " is ", shape_.text(),
               " and runs stage by stage here (no fused kernel, or an edit inside), so that it would be kept "
               "whole; at most ",
-              k_most_cells, " numbers are: give a shorter text");
+              k_most_kept_cells, " numbers are: give a shorter text");
   numbers_ = run.read(name)[name].view();
 }
 

@@ -30,8 +30,10 @@ std::vector<Observation> kept_reads(const Graph&, int64_t map);
 /// attention runs fused, and no edit changes its scores or weights.
 bool rebuilds(const Run&, const Attention&, std::string_view stage);
 
-/// The most cells that one question visits: some 50 ms of two cores.
-inline constexpr int64_t k_most_cells = int64_t{1} << 25;
+/// The most cells that one tile visits: 60 to 70 ms of two cores.
+inline constexpr int64_t k_most_cells = int64_t{1} << 24;
+/// The most numbers of a stage that is kept whole, because it is not rebuilt.
+inline constexpr int64_t k_most_kept_cells = int64_t{1} << 25;
 
 /// Cells of one T x S stage of a run, which outlives it and is not read meanwhile.
 class SquareCells {
