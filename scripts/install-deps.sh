@@ -9,7 +9,7 @@ set -eu
 packages_of() {
   case "$1" in
     build) echo "cmake ninja-build g++ pkg-config libhwy-dev nlohmann-json3-dev libcli11-dev libzip-dev libpng-dev" \
-                "libjpeg-dev libutf8proc-dev libpcre2-dev zlib1g-dev librsvg2-2 fonts-dejavu-core" ;;
+                "libjpeg-dev libutf8proc-dev libpcre2-dev zlib1g-dev librsvg2-2 fonts-dejavu-core libcpp-httplib-dev" ;;
     test) echo "libgtest-dev librapidcheck-dev python3 python3-numpy libxml2-utils librsvg2-bin" ;;
     mpi) echo "libopenmpi-dev openmpi-bin" ;;  # limpid_mpi.so: limpid train on several ranks
     peers) echo "libdnnl-dev libopenblas-dev python3-venv" ;;  # bench/peers: compared with, never linked

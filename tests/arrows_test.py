@@ -32,6 +32,7 @@ ARROWS = {
     "draw/layout": ["draw/scene"],
     "draw/figures": ["draw/layout"],
     "draw/formats": ["draw/scene"],
+    "explore": ["model", "draw/figures", "draw/formats"],
 }
 # Arrows that the tree has and the design page has not; each is named on every run, and has its decision.
 BEYOND_THE_DESIGN = {

@@ -1,6 +1,7 @@
 // The lens, held to the network's own logits and to an attribution that adds up.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -133,6 +134,101 @@ TEST(Lens, RefusesByName) {
   EXPECT_NE(message([&] { lens(model, k_tokens, {.position = 5}); }).find("position 5"), std::string::npos);
   EXPECT_NE(message([&] { lens(model, k_tokens, {.target = 19}); }).find("target 19"), std::string::npos);
   EXPECT_NE(message([&] { lens(model, {}); }).find("no tokens"), std::string::npos);
+}
+
+// Rotary positions, key heads shared by query heads, norms of queries and keys.
+Architecture turned(bool joined) {
+  Architecture a = decoder(Norm::rms, NormPlace::before, false);
+  AttentionOptions& o = a.stack.blocks[0].attention;
+  o = {.heads = 4, .kv_heads = 2, .width = 6, .out_width = 12, .mask = Mask::causal};
+  o.positions = Positions::rotary;
+  o.rotary.width = 6;
+  o.query_key_norm = NormOptions{.kind = joined ? Norm::rms : Norm::layer};
+  o.query_key_norm_joins_heads = joined;
+  return a;
+}
+
+TEST(ScoreSources, PairsAddUpToTheScoreOfTheRun) {
+  std::vector<Architecture> networks = all();
+  networks.pop_back();  // cuts its queries and keys off, which is no sum
+  networks.push_back(turned(false));
+  networks.push_back(turned(true));
+  for (const Architecture& a : networks) {
+    const Model model = drawn(a);
+    const Trace trace = model.trace(k_tokens);
+    for (const int64_t layer : {0, 2})
+      for (const int64_t key : {0, 3, -2}) {
+        const ScoreSources seen =
+            score_sources(model, k_tokens, {.layer = layer, .head = 2, .query = -1, .key = key});
+        const std::string name = join("blocks.", layer, ".attn");
+        const int64_t s = key < 0 ? key + 5 : key;
+        EXPECT_EQ(seen.query, 4);
+        EXPECT_EQ(seen.key, s);
+        EXPECT_EQ(seen.scaled, trace[name + ".scaled_scores"].at({0, 2, 4, s}));
+        EXPECT_EQ(seen.score, trace[name + ".scores"].at({0, 2, 4, s}));
+        ASSERT_EQ(seen.pairs.size(), seen.sources.size() * seen.sources.size());
+        double sum = 0;
+        for (const double pair : seen.pairs) sum += pair;
+        EXPECT_EQ(sum, seen.sum);
+        EXPECT_NEAR(seen.sum, seen.scaled, 1e-4 * std::max(1.0, std::fabs(seen.scaled)))
+            << name << " " << key;
+        EXPECT_GT(seen.sources.size(), layer == 0 ? 1u : 7u);
+      }
+  }
+}
+
+// Without a norm between the stream and the query nothing needs to be held: what a feed-forward layer's pairs
+// say is what the score loses without it.
+TEST(ScoreSources, APartIsWhatSwitchingItOffTakesAway) {
+  const Model model = drawn(decoder(Norm::rms, NormPlace::output, false));
+  const ScoreSourcesOptions asked = {.layer = 1, .head = 1, .query = 4, .key = 2};
+  const ScoreSources seen = score_sources(model, k_tokens, asked);
+  ScoreSourcesOptions off = asked;
+  off.edits = {edit_of("blocks.0.mlp_out[T=4]=zero")};
+  const double lost = seen.scaled - score_sources(model, k_tokens, off).scaled;
+  const auto found = std::find(seen.sources.begin(), seen.sources.end(), "blocks.0.mlp_out");
+  ASSERT_NE(found, seen.sources.end());
+  const size_t row = static_cast<size_t>(found - seen.sources.begin()), count = seen.sources.size();
+  double said = 0;
+  for (size_t k = 0; k < count; ++k) said += seen.pairs[row * count + k];
+  EXPECT_GT(std::fabs(lost), 1e-3);
+  EXPECT_NEAR(said, lost, 1e-4);
+}
+
+// What is no sum stays visible: `sum` is not made to fit.
+TEST(ScoreSources, WhatIsCutOffIsLeftOver) {
+  Architecture a = all().back();
+  a.stack.blocks[0].attention.clip = 0.01;
+  const ScoreSources seen = score_sources(drawn(a), k_tokens, {.layer = 1, .head = 0, .query = 4, .key = 1});
+  EXPECT_GT(std::fabs(seen.sum - seen.scaled), 2 * std::fabs(seen.scaled));
+}
+
+TEST(ScoreSources, RefusesByName) {
+  const Model model = drawn(all()[0]);
+  const auto message = [&](const ScoreSourcesOptions& options) {
+    try {
+      score_sources(model, k_tokens, options);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message({.layer = 3}).find("layer 3 is not there, expected 0 to 2"), std::string::npos);
+  EXPECT_NE(message({.head = -1}).find("head -1"), std::string::npos);
+  EXPECT_NE(message({.query = 5}).find("query 5"), std::string::npos);
+  EXPECT_NE(message({.key = -6}).find("key -6"), std::string::npos);
+}
+
+TEST(Lens, SeesTheEditedRun) {
+  const Model model = drawn(all()[1]);
+  const std::vector<Edit> edits = {edit_of("blocks.1.attn.z[H=0]=zero")};
+  TraceOptions options;
+  options.edits = edits;
+  const Lens seen = lens(model, k_tokens, {.target = 6, .edits = edits});
+  EXPECT_NEAR(seen.logit, model.trace(k_tokens, options)["logits"].at({0, 4, 6}), 1e-4);
+  EXPECT_NEAR(seen.sum, seen.logit, 1e-4);
+  for (const LensPart& part : seen.parts)
+    if (part.name == "blocks.1.attn.z[H=0]") EXPECT_EQ(part.logit, 0);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ using Work = std::function<void(const Terminal&)>;
 Work add_trace(CLI::App& app);
 Work add_draw(CLI::App& app);
 Work add_explain(CLI::App& app);
+Work add_explore(CLI::App& app);
 Work add_generate(CLI::App& app);
 Work add_train(CLI::App& app);
 Work add_info(CLI::App& app);

@@ -18,9 +18,9 @@ constexpr const char* k_overview = R"(limpid: attention you can see, at full spe
                                       the textbook's network, every number of it
   limpid explain "blocks.0.attn.pattern[0,2,2,1]"
                                       the arithmetic behind one number
+  limpid explore "Life is short"      the run live in the browser
   limpid diff a.safetensors b.npz     the first stage where two runs part
-  limpid lens "Life is short"         what each layer would say, and the parts
-                                      of the next word's logit
+  limpid lens "Life is short"         what each layer would say, and why
   limpid heads                        what kind each head is of, by measurement
   limpid draw -o net.svg              its diagram, with the shapes on the edges
   limpid quiz "Life is short"         questions about this run, and answers

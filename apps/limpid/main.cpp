@@ -62,10 +62,11 @@ std::string repaired(const CLI::App& app, const CLI::ParseError& error) {
   if (option != extras.end()) return join("'", *option, "' is not an option of ", called(app), help);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) && !extras.empty()) {
     if (chosen.empty())
-      return join("'", extras.front(),
-                  "' is not a command; there are trace, explain, diff, lens, heads, draw, quiz, generate, "
-                  "eval, train, predict, embed, fill, classify, translate, info, tokens and bench",
-                  help);
+      return join(
+          "'", extras.front(),
+          "' is not a command; there are trace, explain, explore, diff, lens, heads, draw, quiz, generate, "
+          "eval, train, predict, embed, fill, classify, translate, info, tokens and bench",
+          help);
     return join("'", extras.front(),
                 "' is one word too many; a text of several words goes in quotes, \"Life is short\"", help);
   }
@@ -157,6 +158,7 @@ int run(int argc, char** argv) {
   std::vector<std::pair<std::string, Work>> commands;
   commands.emplace_back("trace", add_trace(app));
   commands.emplace_back("explain", add_explain(app));
+  commands.emplace_back("explore", add_explore(app));
   commands.emplace_back("diff", add_diff(app));
   commands.emplace_back("lens", add_lens(app));
   commands.emplace_back("heads", add_heads(app));

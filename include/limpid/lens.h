@@ -23,6 +23,8 @@ struct LensOptions {
   std::optional<int64_t>
       position;                   // of the token after which the next is asked for; below zero: from the end
   std::optional<int64_t> target;  // the token that is followed; none: the one the model finds likeliest
+  /// Of the run.  Where one changes a sum of parts, they add up to the logit no longer: Lens::sum shows it.
+  std::vector<Edit> edits = {};
 };
 
 /// The residual stream at one place of the stack, through the final norm and the last matrix.
@@ -60,5 +62,33 @@ Lens lens(const Model&, const std::vector<int64_t>& tokens, const LensOptions& =
 /// Layers, then the `options.most_rows` largest parts and what the rest adds up to.
 std::string page(const Lens&, const PageOptions&);
 std::string to_json(const Lens&);
+
+// ---- where an attention score comes from ---------------------------------------------------------
+// The scaled score of a query and a key is a product of two vectors.  Each is a sum over what was added to
+// the residual stream below the layer (embedding, heads, feed-forward layers), with the scale of every norm
+// held at what it was in this run, and so the score is a sum over pairs of them.
+
+struct ScoreSourcesOptions {
+  int64_t layer = 0, head = 0;
+  int64_t query = -1, key = 0;  // positions; below zero: from the end
+  std::vector<Edit> edits = {};
+};
+
+struct ScoreSources {
+  std::string attention;  // "blocks.1.attn"
+  int64_t layer = 0, head = 0, query = 0, key = 0;
+  /// "embed", "pos_embed", "blocks.0.attn.z[H=2]", "blocks.0.mlp_out", ...; "constant" is what norms and
+  /// projections add by themselves.
+  std::vector<std::string> sources;
+  /// [sources of the query, sources of the key], row by row: what each pair adds to the scaled score.
+  std::vector<double> pairs;
+  double sum = 0;     // of the pairs
+  double scaled = 0;  // the run's scaled score: `sum` within rounding
+  double score = 0;   // with the soft cap and the bias, -inf where the mask hides the key
+};
+
+/// Throws Error{call} for a network that lens() does not take, and for a layer, a head or a position that is
+/// not there.
+ScoreSources score_sources(const Model&, const std::vector<int64_t>& tokens, const ScoreSourcesOptions&);
 
 }  // namespace LIMPID_API limpid

@@ -38,6 +38,7 @@ struct TraceOptions {
   std::function<void(double done, const std::string& next)> progress;  // as RunOptions'
   std::vector<Edit> edits;
   bool parameters = false;  // keep the parameters too
+  bool identify = true;     // say the model's hash, for which every parameter is read
   /// Of an encoder-decoder, beside its source: what its decoder reads, from the start token on; nothing: what
   /// the model itself writes.
   std::optional<std::vector<int64_t>> target;

@@ -79,6 +79,8 @@ bool counts_source(std::string_view value, Axis);
 /// Writes FILE.safetensors or FILE.npz (by ending), whole or not at all.  16-bit values are written as f32.
 /// The file's layout is in docs/trace-file.md.
 void save(const Trace&, const std::string& path);
+/// The bytes that save() writes as .safetensors.
+std::string trace_bytes(const Trace&);
 /// Reads FILE.safetensors or FILE.npz; throws Error{work} naming what is missing or wrong.
 Trace load_trace(const std::string& path);
 /// The whole trace as one JSON document: metadata, and every value as nested lists.

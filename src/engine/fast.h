@@ -68,6 +68,10 @@ using GroupKernel = void (*)(const GroupInfo&, Inputs, Outputs, const RunContext
 /// The kernel for this group, or nullptr: its inner stages then run one by one.
 GroupKernel group_kernel(const GroupInfo&);
 
+/// Can scores or weights of this group be rebuilt from its inputs and outputs?  `stage` is their name in the
+/// group.
+bool rebuilds(const GroupInfo&, std::string_view stage);
+
 /// The queries [first, end) of a T x S stage inside a group that has run fused, rebuilt from the group's
 /// inputs and outputs into `to` [B,H,end - first,S], contiguous: every cell has the bits that it has in any
 /// window and among the largest weights.  `stage` is its name in the group ("scores", "pattern"); false for
@@ -77,6 +81,12 @@ struct Queries {
 };
 bool rebuild(const GroupInfo&, Inputs, Outputs, const RunContext&, std::string_view stage, Queries,
              const View& to);
+/// The same of some heads, queries and keys alone, into `to` [B,H,T,S] of their numbers.
+struct CellRange {
+  Queries heads, queries, keys;
+};
+bool rebuild_range(const GroupInfo&, Inputs, Outputs, const RunContext&, std::string_view stage,
+                   const CellRange&, const View& to);
 
 /// The kernels of stages that work row by row or number by number (fast_rows.cpp).
 const std::map<std::string, StageKernel, std::less<>>& row_kernels();

@@ -138,8 +138,10 @@ void attention_gradient(const GroupInfo& group, Inputs in, Outputs out, const Ru
 
 }  // namespace
 
-bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
-             std::string_view stage, Queries queries, const View& to) {
+namespace {
+
+// The stages of a group that have run fused which the kernel's cells are of; null: none of that name.
+const kernels::AttentionStage* rebuilt_stage(std::string_view name) {
   using kernels::AttentionStage;
   static constexpr std::pair<std::string_view, AttentionStage> k_stages[] = {
       {"raw_scores", AttentionStage::raw_scores},
@@ -147,19 +149,38 @@ bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& c
       {"capped_scores", AttentionStage::capped_scores},
       {"scores", AttentionStage::scores},
       {"pattern", AttentionStage::pattern}};
-  const auto* found = std::find_if(std::begin(k_stages), std::end(k_stages),
-                                   [&](const auto& named) { return named.first == stage; });
-  if (found == std::end(k_stages) || group_kernel(group) != attention) return false;
+  for (const auto& [known, stage] : k_stages)
+    if (known == name) return &stage;
+  return nullptr;
+}
+
+}  // namespace
+
+bool rebuilds(const GroupInfo& group, std::string_view stage) {
+  return group.options.flag("fused") && group_kernel(group) == attention && rebuilt_stage(stage);
+}
+
+bool rebuild(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
+             std::string_view stage, Queries queries, const View& to) {
+  if (!rebuilds(group, stage)) return false;
+  const int64_t heads = in[0].shape()[2].size, keys = in[1].shape()[1].size;
+  return rebuild_range(group, in, out, context, stage, {{0, heads}, queries, {0, keys}}, to);
+}
+
+bool rebuild_range(const GroupInfo& group, Inputs in, Outputs out, const RunContext& context,
+                   std::string_view stage, const CellRange& range, const View& to) {
+  if (!rebuilds(group, stage)) return false;
   AttentionCall call(group, in, context);
   call.args.lse = out[1].data<float>();
   call.args.lse_rest = out[2].data<float>();
-  const kernels::AttentionShape& shape = call.args.shape;
   kernels::AttentionCells cells;
-  cells.stage = found->second;
-  cells.head1 = shape.heads, cells.t0 = queries.first, cells.t1 = queries.end, cells.s1 = shape.keys;
+  cells.stage = *rebuilt_stage(stage);
+  cells.head0 = range.heads.first, cells.head1 = range.heads.end;
+  cells.t0 = range.queries.first, cells.t1 = range.queries.end;
+  cells.s0 = range.keys.first, cells.s1 = range.keys.end;
   cells.to = to.data<float>();
-  const int64_t count = queries.end - queries.first;
-  cells.to_at = {shape.heads * count * shape.keys, shape.keys, count * shape.keys};
+  const int64_t heads = cells.head1 - cells.head0, rows = cells.t1 - cells.t0, keys = cells.s1 - cells.s0;
+  cells.to_at = {heads * rows * keys, keys, rows * keys};
   launch(kernels::AttentionWindow(call.args, cells));
   return true;
 }

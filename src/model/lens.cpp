@@ -6,63 +6,11 @@
 
 #include "engine/reference.h"
 #include "limpid/network.h"
+#include "model/residual.h"
 
 namespace limpid {
 
 namespace {
-
-using Row = std::vector<double>;
-
-// ---- which networks ------------------------------------------------------------------------------
-
-Architecture decoder_of(const Model& model) {
-  if (const auto* gpt = std::get_if<GptConfig>(&model.config())) return architecture_of(*gpt);
-  const auto* parts = std::get_if<Architecture>(&model.config());
-  if (!parts)
-    fail_call("lens: the textbook's network has one layer and no residual stream; give a decoder as --model");
-  const std::string of = "lens: " + (parts->family.empty() ? std::string("this network") : parts->family);
-  if (reads_source(model.config()))
-    fail_call(of, " writes beside a source, which lens has no reading of; expected a decoder");
-  if (!predicts_next_token(model.config()))
-    fail_call(of, " does not predict the next token; expected a decoder");
-  for (const BlockOptions& block : parts->stack.blocks)
-    if (block.norms == NormPlace::after && !block.parallel)
-      fail_call(of,
-                " has its norms after each sum (norm(x + f(x))), so its residual stream is no sum of parts; "
-                "expected norms before");
-  if (parts->head.transform)
-    fail_call(of, " has a layer before the last matrix (transform), which is no sum of parts");
-  if (parts->stack.shared) fail_call(of, " shares its layers' parameters; expected a decoder with its own");
-  if (parts->inputs.embedding_width && parts->inputs.embedding_width != parts->inputs.width &&
-      !parts->inputs.projects_sum && parts->head.tied)
-    fail_call(of, " projects between the embedding and the model's width; expected one width");
-  return *parts;
-}
-
-// ---- the run -------------------------------------------------------------------------------------
-
-// Rows of values at one position, in double.
-class Rows {
- public:
-  Rows(const Model& model, const std::vector<int64_t>& tokens, int64_t position,
-       const std::vector<std::string>& names)
-      : graph_(model.graph()) {
-    RunOptions options;
-    for (const std::string& name : names) options.observe.push_back({own(name), Depth::rows, 0, {position}});
-    const Tensor ids =
-        Tensor::of<int64_t>({{Axis::B, 1}, {Axis::T, static_cast<int64_t>(tokens.size())}}, tokens);
-    result_ = model.run(ids, options);
-  }
-  const std::string& own(const std::string& name) const { return graph_.value(graph_.require(name)).name; }
-  Row row(const std::string& name) const {
-    const Tensor all = result_[own(name) + "@rows"].to(DType::f64);
-    return {all.data<double>(), all.data<double>() + all.count()};
-  }
-
- private:
-  const Graph& graph_;
-  RunResult result_;
-};
 
 // The stages behind the last block, for one row of the residual stream.
 class HeadRun {
@@ -137,7 +85,7 @@ double dot(const Row& a, const Row& b) {
 
 class Attribution {
  public:
-  Attribution(const Model& model, const Architecture& a, const Rows& rows, int64_t target)
+  Attribution(const Model& model, const Architecture& a, const PositionRows& rows, int64_t target)
       : model_(model), a_(a), rows_(rows) {
     Row to = column(target);
     for (double& each : to) each *= a.head.scale;
@@ -242,7 +190,7 @@ class Attribution {
 
   const Model& model_;
   const Architecture& a_;
-  const Rows& rows_;
+  const PositionRows& rows_;
 };
 
 std::vector<std::string> names_read(const Architecture& a) {
@@ -265,7 +213,7 @@ std::vector<std::string> names_read(const Architecture& a) {
 }  // namespace
 
 Lens lens(const Model& model, const std::vector<int64_t>& tokens, const LensOptions& options) {
-  const Architecture a = decoder_of(model);
+  const Architecture a = residual_decoder(model, "lens");
   const auto length = static_cast<int64_t>(tokens.size());
   if (length == 0) fail_call("lens: no tokens given; give at least one");
   Lens out;
@@ -280,7 +228,7 @@ Lens lens(const Model& model, const std::vector<int64_t>& tokens, const LensOpti
   const int64_t words = a.inputs.vocabulary;
   if (options.target && (*options.target < 0 || *options.target >= words))
     fail_call("lens: target ", *options.target, " is no token, expected 0 to ", words - 1);
-  const Rows rows(model, tokens, out.position, names_read(a));
+  const PositionRows rows(model, tokens, {out.position}, names_read(a), options.edits);
   const std::string last = join("blocks.", a.stack.layers - 1, ".resid_post");
   const HeadRun head(model, last);
   const Row whole = head.logits(rows.row(last));

@@ -156,7 +156,7 @@ Trace Model::Impl::record(Recorded recorded, const TraceOptions& options) const 
                      : patches           ? "patch"
                      : words.empty()     ? word_for_token(tokenizer.get())
                                          : "word";
-  trace.model_hash = hash();
+  if (options.identify) trace.model_hash = hash();
   trace.vocabulary = candidates(trace.tokens);
   trace.graph = shown;
   for (const Edit& edit : options.edits) trace.edited.push_back(written(edit));

@@ -73,20 +73,47 @@ double probability(const std::vector<float>& logits, int64_t id) {
   return std::exp(static_cast<double>(logits[static_cast<size_t>(id)]) - most) / sum;
 }
 
-int64_t choose(std::vector<float> logits, const std::vector<int64_t>& before, const SampleOptions& o,
-               Random& random) {
-  penalize(logits, before, o.repetition_penalty);
-  const int64_t best = std::max_element(logits.begin(), logits.end()) - logits.begin();
-  if (o.temperature <= 0) return best;
+namespace {
+
+// What choose() draws by, of logits that are penalized already: not scaled to a sum of 1.
+std::vector<double> drawn_weights(std::vector<float> logits, const SampleOptions& o) {
   keep_top_k(logits, o.top_k);
   std::vector<double> weights = weights_of(logits, o.temperature);
   keep_top_p(weights, o.top_p);
-  double sum = 0;
-  for (double& weight : weights) sum += weight = weight < o.min_p ? 0 : weight;  // the likeliest weighs 1
-  double left = random.uniform() * sum;
+  for (double& weight : weights) weight = weight < o.min_p ? 0 : weight;  // the likeliest weighs 1
+  return weights;
+}
+
+int64_t likeliest(const std::vector<float>& logits) {
+  return std::max_element(logits.begin(), logits.end()) - logits.begin();
+}
+
+}  // namespace
+
+int64_t choose(std::vector<float> logits, const std::vector<int64_t>& before, const SampleOptions& o,
+               Random& random) {
+  penalize(logits, before, o.repetition_penalty);
+  const int64_t best = likeliest(logits);
+  if (o.temperature <= 0) return best;
+  const std::vector<double> weights = drawn_weights(std::move(logits), o);
+  double left = random.uniform() * std::accumulate(weights.begin(), weights.end(), 0.0);
   for (size_t i = 0; i < weights.size(); ++i)
     if (weights[i] > 0 && (left -= weights[i]) < 0) return static_cast<int64_t>(i);
   return best;
+}
+
+std::vector<double> drawn_probabilities(std::vector<float> logits, const std::vector<int64_t>& before,
+                                        const SampleOptions& o) {
+  penalize(logits, before, o.repetition_penalty);
+  if (o.temperature <= 0) {
+    std::vector<double> one(logits.size(), 0);
+    one[static_cast<size_t>(likeliest(logits))] = 1;
+    return one;
+  }
+  std::vector<double> weights = drawn_weights(std::move(logits), o);
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (double& weight : weights) weight /= sum;
+  return weights;
 }
 
 std::string StopStrings::push(const std::string& piece) {

@@ -27,6 +27,10 @@ void exclude(std::vector<Real>& logits, const std::vector<int64_t>& ids) {
 /// The next token; `before` are the tokens of the text, for the penalty.
 int64_t choose(std::vector<float> logits, const std::vector<int64_t>& before, const SampleOptions&, Random&);
 
+/// The probability with which choose() takes each token.
+std::vector<double> drawn_probabilities(std::vector<float> logits, const std::vector<int64_t>& before,
+                                        const SampleOptions&);
+
 /// Holds back what may be the beginning of a string at which the text ends.
 class StopStrings {
  public:

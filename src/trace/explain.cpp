@@ -26,7 +26,8 @@ const GroupInfo* rebuilt_group(const Graph& graph, int value) {
   const int group = graph.stage(v.stage).group;
   if (group < 0) return nullptr;
   const GroupInfo& info = graph.groups()[static_cast<size_t>(group)];
-  return info.inputs.size() == 3 && info.outputs.size() >= 2 && group_kernel(info) ? &info : nullptr;
+  if (info.inputs.size() != 3 || !v.name.starts_with(info.name + ".")) return nullptr;
+  return rebuilds(info, std::string_view(v.name).substr(info.name.size() + 1)) ? &info : nullptr;
 }
 
 class Values {

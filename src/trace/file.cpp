@@ -88,6 +88,14 @@ void save(const Trace& trace, const std::string& path) {
   write_npz(path, arrays);
 }
 
+std::string trace_bytes(const Trace& trace) {
+  TensorFile file;
+  file.metadata[k_metadata] = metadata_json(trace);
+  std::map<std::string, Tensor> made;
+  for (const auto& [name, view] : arrays_of(trace, made)) file.tensors[name] = Tensor::copy_of(view);
+  return safetensors_bytes(file);
+}
+
 Trace load_trace(const std::string& path) {
   const std::string file = visible(path);
   Stored stored = ends_with(path, ".npz") ? read_npz_trace(path, file) : read_safetensors_trace(path, file);

@@ -1,0 +1,222 @@
+// limpid explore: a run, live in the browser.
+#include <fcntl.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "core/label.h"
+#include "explore/explorer.h"
+#include "limpid/commands.h"
+#include "limpid/files.h"
+#include "limpid/input.h"
+#include "limpid/page_files.h"
+#include "limpid/run_folder.h"
+#include "limpid/server.h"
+
+namespace limpid::command {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+struct ExploreCall {
+  std::optional<std::string> text;
+  NetworkCall network;
+  std::string run;
+  int port = 0;
+  double limit = 600;
+  bool no_open = false;
+};
+
+constexpr const char* k_builtin = "built-in";
+
+std::string name_of_file(const std::string& path) {
+  const fs::path absolute = fs::absolute(path).lexically_normal();
+  return visible_line((absolute.has_filename() ? absolute : absolute.parent_path()).filename().string());
+}
+
+// What the explorer has of this program: the models that the call names, a training run, and a clock.
+class CallHost final : public explore::Host {
+ public:
+  CallHost(const ExploreCall& call, const std::string& text, const std::atomic<bool>& stopped)
+      : call_(call), text_(text), stopped_(stopped) {
+    if (!call.network.model.empty()) names_.push_back(name_of_file(call.network.model));
+    if (names_.empty() || names_.front() != k_builtin) names_.emplace_back(k_builtin);
+    if (call.run.empty()) return;
+    if (!fs::is_directory(call.run)) fail_work("--run ", call.run, ": there is no such folder");
+    folder_.emplace(call.run);
+    if (!fs::exists(folder_->log()))
+      fail_work("--run ", call.run, ": it holds no log.jsonl, expected the folder of a training run");
+  }
+
+  std::vector<std::string> models() const override { return names_; }
+  explore::Subject subject(const std::string& name) override {
+    auto found = subjects_.find(name);
+    if (found == subjects_.end()) found = subjects_.emplace(name, opened(name)).first;
+    return found->second;
+  }
+
+  std::string training_log() override { return folder_ ? read_file(folder_->log()) : ""; }
+  std::string training_title() override { return folder_ ? name_of_file(folder_->path()) : ""; }
+  std::vector<explore::WatchedStep> watched() override {
+    std::vector<explore::WatchedStep> out;
+    if (folder_)
+      for (const WatchedFile& file : folder_->watched()) out.push_back({file.step, file.text});
+    return out;
+  }
+  Trace watched_trace(const explore::WatchedStep& asked) override {
+    return load_trace(folder_->watched(asked.step, asked.text));
+  }
+
+  /// A question is worked on from now on.
+  void begin() {
+    end_ = Clock::now() +
+           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(call_.limit));
+  }
+  void check() override {
+    if (stopped_) fail_work("the server stops");
+    if (Clock::now() > end_)
+      fail_work("it took longer than ", call_.limit,
+                " seconds; give a shorter text, or more time: --limit SECONDS");
+  }
+
+ private:
+  // The built-in model beside another one reads texts alone.
+  explore::Subject opened(const std::string& name) const {
+    if (name == k_builtin && !call_.network.model.empty())
+      return {std::make_shared<const Model>(Model::builtin())};
+    if (!call_.network.tokens.empty()) return {std::make_shared<const Model>(open_model(call_.network))};
+    Input input = input_of_text(call_.network, text_);
+    return {std::make_shared<const Model>(std::move(input.model)), std::move(input.pixels), input.text};
+  }
+
+  const ExploreCall& call_;
+  const std::string& text_;
+  const std::atomic<bool>& stopped_;
+  std::vector<std::string> names_;
+  std::map<std::string, explore::Subject> subjects_;
+  std::optional<RunFolder> folder_;
+  Clock::time_point end_ = Clock::time_point::max();
+};
+
+// ---- the end -------------------------------------------------------------------------------------
+
+std::atomic<bool> stopping = false;
+std::atomic<Server*> serving = nullptr;
+
+// A question ends at the next stage of its run, which of a long text may be far off: the program then ends
+// without it, since nothing that it holds is kept.
+constexpr unsigned k_seconds_to_end = 2;
+
+void end_now(int) { _exit(0); }
+
+void stop_serving(int) {
+  stopping = true;
+  alarm(k_seconds_to_end);
+  if (Server* server = serving) server->stop();
+}
+
+// Ctrl-C ends the server; a second one ends the program at once.
+class StopOnSignal {
+ public:
+  explicit StopOnSignal(Server& server) {
+    serving = &server;
+    struct sigaction action = {};
+    action.sa_handler = stop_serving;
+    action.sa_flags = SA_RESETHAND;
+    for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+    std::signal(SIGALRM, end_now);
+  }
+  ~StopOnSignal() {
+    alarm(0);
+    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
+    serving = nullptr;
+  }
+};
+
+// ---- the browser ---------------------------------------------------------------------------------
+
+// Whether there is a screen that a browser could open on.
+bool has_screen() { return std::getenv("DISPLAY") || std::getenv("WAYLAND_DISPLAY"); }
+
+void open_browser(const std::string& address) {
+  std::string program = "xdg-open", argument = address;
+  char* arguments[] = {program.data(), argument.data(), nullptr};
+  posix_spawn_file_actions_t quiet;
+  posix_spawn_file_actions_init(&quiet);
+  posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  pid_t child = 0;
+  if (posix_spawnp(&child, program.c_str(), &quiet, nullptr, arguments, environ) == 0)
+    std::signal(SIGCHLD, SIG_IGN);  // it is not waited for
+  posix_spawn_file_actions_destroy(&quiet);
+}
+
+void run_explore(const ExploreCall& call, const Terminal& terminal) {
+  if (call.port < 0 || call.port > 65535) fail_call("--port is ", call.port, ", expected 0 (any) to 65535");
+  if (!(call.limit > 0)) fail_call("--limit is ", call.limit, ", expected a number of seconds above 0");
+  if (call.network.heads && call.network.model.empty())
+    fail_call("--heads is for a model that does not say it; give one as --model, or leave it out");
+  if (call.text && !call.network.tokens.empty())
+    fail_call("a text and --tokens exclude each other; leave one out");
+  const std::string text = call.text ? text_of(call.text) : "Life is short";
+  CallHost host(call, text, stopping);
+  explore::Explorer explorer(host, text, call.network.tokens);
+  ServerOptions options;
+  options.port = call.port;
+  options.patience = call.limit;
+  options.files = page_files();
+  options.ask = [&](std::string_view request) {
+    host.begin();
+    return explorer.answer(request);
+  };
+  Server server(std::move(options));
+  const StopOnSignal signals(server);
+  print(join("limpid explore: ", server.address(), "\n"));
+  if (terminal.output) print("Ctrl-C ends it.\n");
+  flush_output();
+  if (!call.no_open && terminal.output && has_screen()) open_browser(server.address());
+  server.run();
+}
+
+}  // namespace
+
+Work add_explore(CLI::App& app) {
+  auto call = std::make_shared<ExploreCall>();
+  CLI::App* sub = app.add_subcommand("explore", "A run, live in the browser: any number of it, and what if.");
+  sub->add_option(
+         "TEXT", call->text,
+         "The sentence to begin with (Life is short); @FILE reads it from a file, - from standard input.")
+      ->type_name("");
+  add_model_options(*sub, call->network);
+  sub->add_option("--tokens", call->network.tokens, "Token ids to begin with, 2,0,1, in place of a text.")
+      ->delimiter(',')
+      ->type_name("IDS");
+  sub->add_option("--heads", call->network.heads, "How many heads a model has that does not say so.")
+      ->type_name("N");
+  sub->add_option("--run", call->run,
+                  "The folder of a training run, to see its log and its watched sentences.")
+      ->type_name("FOLDER");
+  sub->add_option("--port", call->port, "The port of 127.0.0.1 to serve on (any that is free).")
+      ->type_name("N");
+  sub->add_option("--limit", call->limit, "How long one question may be worked on, in seconds (600).")
+      ->type_name("SECONDS");
+  sub->add_flag("--no-open", call->no_open, "Opens no browser; the address is printed in any case.");
+  sub->footer(
+      "It listens on this machine alone, and answers whoever has the address that it\n"
+      "prints. Ctrl-C ends it. Programs ask as the page does: docs/explore-protocol.md.\n\n"
+      "Examples:\n"
+      "  limpid explore \"Life is short\"\n"
+      "  limpid explore --model FOLDER --port 8080 --no-open\n"
+      "  limpid explore @text.txt --run sayings\n");
+  return [call](const Terminal& terminal) { run_explore(*call, terminal); };
+}
+
+}  // namespace limpid::command

@@ -1,0 +1,43 @@
+// What the explorer asks of the program around it, which alone knows files, sockets and clocks: models by
+// their names, and a training run.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "limpid/model.h"
+
+namespace limpid::explore {
+
+/// A model that is open; where it reads images or series, with the one that it reads.
+struct Subject {
+  std::shared_ptr<const Model> model;
+  Tensor input = {};  // as Model::trace takes it; empty: the model reads texts
+  std::string input_name = "";
+};
+
+/// A sentence that a training run watched, as it was at one of its reports.
+struct WatchedStep {
+  int64_t step = 0, text = 0;
+};
+
+/// Every function may throw Error; what cannot be done is one that says so.
+class Host {
+ public:
+  virtual ~Host() = default;
+  /// Names that subject() takes, the first the one to begin with; never none.
+  virtual std::vector<std::string> models() const = 0;
+  virtual Subject subject(const std::string& model) = 0;
+
+  /// The lines of a training run's log; empty: there is no run.
+  virtual std::string training_log() { return ""; }
+  virtual std::string training_title() { return ""; }
+  virtual std::vector<WatchedStep> watched() { return {}; }
+  virtual Trace watched_trace(const WatchedStep&) { fail_call("there is no training run"); }
+
+  /// Called again and again while a question is worked on, on its thread; throws to end it.
+  virtual void check() {}
+};
+
+}  // namespace limpid::explore

@@ -1,0 +1,87 @@
+// maps: the weights of every head, pooled as they streamed by.
+#include <algorithm>
+
+#include "explore/attentions.h"
+#include "explore/maps.h"
+#include "explore/state.h"
+
+namespace limpid::explore {
+
+Map map_of(Run& run, const Attention& attention, int64_t size) {
+  const std::string& pattern = run.graph().value(attention.pattern).name;
+  const bool kept = run.length() >= k_long_text;
+  const int64_t count = kept ? run.kept_map() : size;
+  const Trace& trace = run.read({{pattern, Depth::map, count}, {pattern, Depth::shape}});
+  const Shape& shape = trace.summaries.at(pattern).shape;
+  const auto block = [&](int64_t places) { return std::max<int64_t>(1, (places + count - 1) / count); };
+  return {&trace.values.at(pattern + "@map"), shape, block(shape[2].size), block(shape[3].size)};
+}
+
+namespace {
+
+// The mean of the cells that `queries` by `keys` blocks of a map cover, of one head.
+float pooled(const Map& map, int64_t head, Span queries, Span keys) {
+  const Shape& blocks = map.means->shape();
+  const float* of = map.means->data<float>() + head * blocks[2].size * blocks[3].size;
+  double sum = 0, cells = 0;
+  for (int64_t t = queries.first; t < queries.end; ++t)
+    for (int64_t s = keys.first; s < keys.end; ++s) {
+      const double count = static_cast<double>(map.cells_of(2, t) * map.cells_of(3, s));
+      sum += static_cast<double>(of[t * blocks[3].size + s]) * count;
+      cells += count;
+    }
+  return static_cast<float>(sum / cells);
+}
+
+}  // namespace
+
+Tensor coarser(const Map& map, int64_t head, int64_t times_queries, int64_t times_keys) {
+  const Shape& blocks = map.means->shape();
+  const auto parts = [](int64_t total, int64_t each) { return (total + each - 1) / each; };
+  const int64_t rows = parts(blocks[2].size, times_queries), columns = parts(blocks[3].size, times_keys);
+  Tensor out(DType::f32, {{Axis::T, rows}, {Axis::S, columns}});
+  for (int64_t t = 0; t < rows; ++t)
+    for (int64_t s = 0; s < columns; ++s)
+      out.data<float>()[t * columns + s] =
+          pooled(map, head, {t * times_queries, std::min((t + 1) * times_queries, blocks[2].size)},
+                 {s * times_keys, std::min((s + 1) * times_keys, blocks[3].size)});
+  return out;
+}
+
+void ask_maps(State& state, Request& request, Answer& answer) {
+  const int64_t size = request.integer_or("size", 64, 1, 512);
+  Run& run = asked_run(state, request, answer);
+  const std::vector<Attention> all = attentions_of(run.graph());
+  if (all.empty()) fail_call("maps: this network has no attention");
+  int64_t heads = 0;
+  for (const Attention& each : all) heads += each.heads;
+  const int64_t side = std::min(size, std::max<int64_t>(run.length(), 1));
+  require_room("maps", heads * side * side, DType::f32);
+  if (run.length() < k_long_text) {
+    std::vector<Observation> reads;
+    for (const Attention& each : all)
+      reads.push_back({run.graph().value(each.pattern).name, Depth::map, size});
+    run.read(reads);
+  }
+  Json& names = answer.fields["attentions"] = Json::array();
+  for (const Attention& attention : all) {
+    const Map map = map_of(run, attention, size);
+    const Shape& blocks = map.means->shape();
+    const auto times = [&](int axis) { return (blocks[axis].size + size - 1) / size; };
+    Tensor means(DType::f32, {{Axis::H, attention.heads},
+                              {Axis::T, (blocks[2].size + times(2) - 1) / times(2)},
+                              {Axis::S, (blocks[3].size + times(3) - 1) / times(3)}});
+    const int64_t each = means.count() / attention.heads;
+    for (int64_t h = 0; h < attention.heads; ++h) {
+      const Tensor one = coarser(map, h, times(2), times(3));
+      std::copy_n(one.data<float>(), each, means.data<float>() + h * each);
+    }
+    names.push_back({{"name", attention.name},
+                     {"heads", attention.heads},
+                     {"queries", map.queries * times(2)},
+                     {"keys", map.keys * times(3)}});
+    answer.add(attention.name, std::move(means));
+  }
+}
+
+}  // namespace limpid::explore
