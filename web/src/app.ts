@@ -5,6 +5,7 @@ import { Engine, EngineError } from "./engine";
 import { cellName, ExplainPanel, parseCell } from "./explain";
 import { Flow } from "./flow";
 import { formatCount } from "./format";
+import { HeadsView } from "./heads";
 import { CellRef, lights, look } from "./grid";
 import { NextPanel } from "./next";
 import { Change, Session } from "./session";
@@ -18,7 +19,7 @@ export class App {
   private edits: unknown[] = [];
   private explain!: ExplainPanel;
   private next!: NextPanel;
-  private flow!: Flow;
+  private views!: Partial<Record<View, { element: HTMLElement; draw(): Promise<void> }>>;
   private readonly main = h("main", { tabindex: -1 });
   private readonly error = h("p", { class: "error", role: "alert", hidden: true });
   private readonly status = h("p", { class: "visually-hidden", role: "status" });
@@ -162,7 +163,7 @@ export class App {
     };
     const app = this;
     Object.defineProperty(host, "state", { get: () => app.state });
-    this.flow = new Flow(this.session, host);
+    this.views = { flow: new Flow(this.session, host), heads: new HeadsView(this.session, host) };
     this.next = new NextPanel(this.session, host);
     this.input = h("input", {
       class: "sentence", type: "text", "aria-label": words.sentence, placeholder: words.sentenceHint, autocomplete: "off", spellcheck: false,
@@ -196,8 +197,9 @@ export class App {
     this.drawEdits();
     this.drawTabs();
     const next = this.next.draw();
-    if (!this.flow.element.isConnected) this.main.replaceChildren(this.flow.element);
-    await Promise.all([next, this.flow.draw()]);
+    const view = this.views[this.state.view] ?? this.views.flow!;
+    if (!view.element.isConnected) this.main.replaceChildren(view.element);
+    await Promise.all([next, view.draw()]);
     lights.again();
     this.explain.again();
   }
@@ -226,8 +228,7 @@ export class App {
   }
 
   private drawTabs(): void {
-    const views: View[] = ["flow"];
-    this.tabs.hidden = views.length < 2;
+    const views = Object.keys(this.views) as View[];
     this.tabs.replaceChildren(...views.map((view) => h("button", {
       class: "view", "aria-current": this.state.view === view ? "page" : undefined, onclick: () => this.change({ view }),
     }, words.views[view])));

@@ -1,7 +1,6 @@
 // The run from left to right (on a narrow page from top to bottom): tokens, embedding, blocks, what comes out.
 // One block is open; the others are strips with a small map of each of their heads.
 import { h, svg } from "./dom";
-import { formatNumber } from "./format";
 import { Grid, GridEvents, look } from "./grid";
 import { AttentionColumn, Column, isSquare, Port, Section, sectionsOf, TripleColumn, VectorColumn } from "./layout";
 import { headGrid, labelled, Span, squareGrid, vectorGrid } from "./matrix";
@@ -392,6 +391,10 @@ export class Flow {
     key.bands.forEach(([a, b], i) => {
       const x = to.left + (i + 0.5) * width, y = (a + b) / 2;
       const lift = Math.min(y, top) - 14;
+      if (y > top - 8) {  // from beside the matrix over its edge
+        draw(`M${key.right},${y} C${key.right + 9},${y} ${key.right + 9},${y} ${key.right + 9},${y - 8} L${key.right + 9},${top - 4} Q${key.right + 9},${top - 12} ${key.right + 18},${top - 12} L${x - 6},${top - 12} Q${x},${top - 12} ${x},${top - 3}`, "key", true);
+        return;
+      }
       draw(`M${key.right},${y} C${key.right + 30},${y} ${x},${lift - 4} ${x},${top - 3}`, "key", true);
     });
   }
@@ -436,7 +439,7 @@ function under(value: Port, pattern: Port, to: Port, draw: Draw): void {
   const low = pattern.bands.at(-1)![1];
   value.bands.forEach(([a, b], i) => {
     const y = (a + b) / 2, end = to.bands[Math.min(i, to.bands.length - 1)];
-    const lane = Math.max(low + 8, y) + i * 1.5;
+    const lane = Math.max(low + 8 + i, y);
     draw(`M${value.right + 2},${y} C${value.right + 24},${y} ${pattern.left},${lane} ${pattern.left + 20},${lane} L${pattern.right},${lane} C${pattern.right + 16},${lane} ${to.left - 18},${(end[0] + end[1]) / 2} ${to.left - 2},${(end[0] + end[1]) / 2}`, "value", true);
   });
 }
@@ -468,14 +471,15 @@ function boxPort(element: Element, count: number, role: Port["role"]): Port {
   return { left: box.left, right: box.right, bands: Array.from({ length: count }, (_, i) => [box.top + i * each, box.top + (i + 0.9) * each]), role };
 }
 
-export function mapCanvas(data: ArrayLike<number>, at: number, rows: number, columns: number, size: number): HTMLCanvasElement {
+export function mapCanvas(data: ArrayLike<number>, at: number, rows: number, columns: number, size: number, shade = (value: number, _column: number): number | undefined => value): HTMLCanvasElement {
   const canvas = h("canvas", { class: "map", width: columns, height: rows, style: { width: `${size}px`, height: `${size}px` } });
   const context = canvas.getContext("2d")!;
   const table = heatTable("weights", look.theme);
   for (let row = 0; row < rows; ++row)
     for (let column = 0; column < columns; ++column) {
       const value = data[at + row * columns + column];
-      context.fillStyle = Number.isFinite(value) ? table[heatLevel(value)].ground : paint("hole", look.theme);
+      const level = Number.isFinite(value) && value !== 0 ? shade(value, column) : undefined;
+      context.fillStyle = level === undefined ? paint("hole", look.theme) : table[heatLevel(level)].ground;
       context.fillRect(column, row, 1, 1);
     }
   return canvas;
@@ -491,5 +495,3 @@ export function blockLabel(name: string): string {
 function shortOf(id: string): string {
   return id.replace(/blocks\.\d+\./, "");
 }
-
-export { formatNumber };

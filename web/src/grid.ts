@@ -24,6 +24,7 @@ export interface GridSpec {
   scale?: [low: number, high: number];
   numbers?: boolean;
   hidesZero?: boolean;
+  shade?(value: number, row: number, column: number): number | undefined;  // in place of the scale; undefined: a hole
   place?(row: number, column: number): string;           // its words, for a screen reader
 }
 
@@ -130,7 +131,9 @@ export class Grid {
       for (let column = 0; column < spec.columns; ++column) {
         const value = spec.at(row, column);
         if (value === undefined) continue;
-        const heat = Number.isFinite(value) && !(spec.hidesZero && value === 0) ? table[heatLevel(this.shade(value))] : undefined;
+        const empty = !Number.isFinite(value) || (spec.hidesZero && value === 0);
+        const shade = empty ? undefined : spec.shade ? spec.shade(value, row, column) : this.shade(value);
+        const heat = shade === undefined ? undefined : table[heatLevel(shade)];
         context.fillStyle = heat ? heat.ground : hole;
         context.fillRect(column * width, y, width - line, height - line);
         if (!numbers || (!heat && value === 0)) continue;

@@ -74,6 +74,7 @@ export interface SquareRoom {
   numbers: boolean;
   label: string;
   scale?: [number, number];
+  shade?: (value: number, row: number, column: number) => number | undefined;
   hidesZero?: boolean;  // a weight of exactly 0 is a place that a mask or an edit leaves out
 }
 
@@ -82,7 +83,7 @@ export async function squareGrid(session: Session, value: Value, head: number, q
   const window = await session.window(value.name, [0, head, queries.from, keys.from], [1, 1, queries.count, keys.count]);
   return new Grid({
     name: value.name, title: `${room.label}: ${value.name}`, role: "weights", rows: queries.count, columns: keys.count,
-    cell: room.cell, numbers: room.numbers, scale: room.scale, hidesZero: room.hidesZero,
+    cell: room.cell, numbers: room.numbers, scale: room.scale, hidesZero: room.hidesZero, shade: room.shade,
     at: (row, column) => window.data[row * keys.count + column],
     index: (row, column) => [0, head, queries.from + row, keys.from + column],
     locate: ([, at, query, key]) => {
