@@ -6,6 +6,9 @@ import { cellName, ExplainPanel, parseCell } from "./explain";
 import { Flow } from "./flow";
 import { formatCount } from "./format";
 import { HeadsView } from "./heads";
+import { MapView } from "./map";
+import { saveFigure } from "./save";
+import { WhyView } from "./why";
 import { CellRef, lights, look } from "./grid";
 import { NextPanel } from "./next";
 import { Change, Session } from "./session";
@@ -163,7 +166,7 @@ export class App {
     };
     const app = this;
     Object.defineProperty(host, "state", { get: () => app.state });
-    this.views = { flow: new Flow(this.session, host), heads: new HeadsView(this.session, host) };
+    this.views = { flow: new Flow(this.session, host), heads: new HeadsView(this.session, host), why: new WhyView(this.session, host), map: new MapView(this.session, host) };
     this.next = new NextPanel(this.session, host);
     this.input = h("input", {
       class: "sentence", type: "text", "aria-label": words.sentence, placeholder: words.sentenceHint, autocomplete: "off", spellcheck: false,
@@ -231,7 +234,14 @@ export class App {
     const views = Object.keys(this.views) as View[];
     this.tabs.replaceChildren(...views.map((view) => h("button", {
       class: "view", "aria-current": this.state.view === view ? "page" : undefined, onclick: () => this.change({ view }),
-    }, words.views[view])));
+    }, words.views[view])), this.saver());
+  }
+
+  // The view as the figure that it corresponds to, by the engine's own painters.
+  private saver(): HTMLElement {
+    const save = (format: string) => void this.attempt(() => saveFigure(this.session, this.state, format));
+    return h("span", { class: "saver", role: "group", "aria-label": words.figureOf }, words.download,
+      ...["svg", "png", "pptx", "drawio"].map((format) => h("button", { class: "link", onclick: () => save(format) }, format)));
   }
 
   // What can be done at the cell that is explained.

@@ -1,9 +1,8 @@
 // What operations say of themselves, in German. The keys are the engine's own words (src/ops, src/network):
 // what is missing here is shown as the engine says it.
 export const engineGerman: Record<string, string> = {
-  "Input Embedding": "Embedding",
-  "Token Embedding": "Embedding",
-  "Embedding": "Embedding",
+  "Embedding Layer": "Embedding",
+  "Each token picks its own row of a learned table of vectors.": "Jedes Token nimmt seine Zeile aus einer gelernten Tabelle von Vektoren.",
   "Add": "Addieren",
   "Add Positions": "Positionen addieren",
   "Layer Norm": "Layer Norm",

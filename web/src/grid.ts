@@ -23,6 +23,7 @@ export interface GridSpec {
   locate(index: number[]): [row: number, column: number] | undefined;
   scale?: [low: number, high: number];
   numbers?: boolean;
+  negative?: Role;         // the colour of numbers below 0, where they stand on a scale of their own
   hidesZero?: boolean;
   shade?(value: number, row: number, column: number): number | undefined;  // in place of the scale; undefined: a hole
   place?(row: number, column: number): string;           // its words, for a screen reader
@@ -133,7 +134,8 @@ export class Grid {
         if (value === undefined) continue;
         const empty = !Number.isFinite(value) || (spec.hidesZero && value === 0);
         const shade = empty ? undefined : spec.shade ? spec.shade(value, row, column) : this.shade(value);
-        const heat = shade === undefined ? undefined : table[heatLevel(shade)];
+        const colours = spec.negative && value < 0 ? heatTable(spec.negative, look.theme) : table;
+        const heat = shade === undefined ? undefined : colours[heatLevel(shade)];
         context.fillStyle = heat ? heat.ground : hole;
         context.fillRect(column * width, y, width - line, height - line);
         if (!numbers || (!heat && value === 0)) continue;

@@ -89,7 +89,6 @@ export class HeadsView {
 
   private table(sections: Section[], maps: Answer, facts: HeadFacts[], chosen: AttentionColumn | undefined): HTMLElement {
     const table = h("div", { class: "head-table" });
-    const most = Math.max(...sections.flatMap((each) => attentionsOf(each).map((one) => one.heads)));
     const size = 102;
     for (const section of sections)
       for (const attention of attentionsOf(section)) {

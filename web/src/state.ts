@@ -15,11 +15,13 @@ export interface State {
   temperature: number;
   topK: number;
   topP: number;
+  pair: number[];           // the query and the key whose score is taken apart
+  zoom: number[];           // of the map: first query, end, first key, end
 }
 
 export const initial: State = {
   view: "flow", block: "", open: [], attention: "", head: 0, cell: "", from: 0, sink: true, log: false,
-  temperature: 1, topK: 0, topP: 1,
+  temperature: 1, topK: 0, topP: 1, pair: [], zoom: [],
 };
 
 export interface Link extends Partial<State> {
