@@ -30,6 +30,9 @@ interface Built {
 export class Flow {
   readonly element = h("div", { class: "flow" });
   private drawn = 0;
+  /// How closely it must be packed to fit beside what comes next: goes up until it does.
+  private packed = 0;
+  private packedFor = "";
 
   constructor(private readonly session: Session, private readonly host: FlowHost) {}
 
@@ -52,6 +55,8 @@ export class Flow {
     const span = this.span();
     const narrow = this.narrow();
     const maps = blocks.length > 1 && this.session.opened.ids.length ? await this.session.ask({ ask: "maps", size: 16 }).catch(() => undefined) : undefined;
+    const shape = `${this.session.opened.model.hash} ${window.innerWidth} ${this.host.state.open} ${this.host.state.attention !== ""}`;
+    if (shape !== this.packedFor) [this.packed, this.packedFor] = [0, shape];
     const attentionOpen = !!open && open.attentions.includes(this.host.state.attention);
     const parts: Promise<Built>[] = [];
     const room = this.room(span, narrow, attentionOpen);
@@ -59,7 +64,7 @@ export class Flow {
     for (const section of sections) {
       if (section.name && section !== open) {
         const side = blocks.filter((each) => each !== open && blocks.indexOf(each) < blocks.indexOf(open!) === blocks.indexOf(section) < blocks.indexOf(open!));
-        if (blocks.length <= 6 && (!attentionOpen || narrow)) parts.push(Promise.resolve(this.strip(section, maps, room)));
+        if (blocks.length <= 6 && ((!attentionOpen && this.packed < 1) || narrow)) parts.push(Promise.resolve(this.strip(section, maps, room)));
         else if (side[0] === section) parts.push(Promise.resolve(this.manyStrips(side, room)));
         continue;
       }
@@ -85,7 +90,12 @@ export class Flow {
     if (this.pages(span)) children.push(this.pages(span)!);
     children.push(lane);
     this.element.replaceChildren(...children);
-    if (!narrow) this.connect(lane, built);
+    if (narrow) return;
+    if (lane.scrollWidth > this.element.clientWidth && this.packed < 3) {
+      this.packed++;
+      return this.draw();
+    }
+    this.connect(lane, built);
   }
 
   // ---- sizes ---------------------------------------------------------------------------------------------
@@ -98,7 +108,7 @@ export class Flow {
     }
     const target = Math.min(Math.max(window.innerHeight - 476, 300), 520);
     const pitch = Math.min(96, Math.max(22, Math.floor(target / span.count)));
-    const [vector, head, side] = width > 1240 ? [88, 128, 232] : width > 1060 ? [64, 96, 180] : [56, 64, 150];
+    const [vector, head, side] = this.packed === 2 ? [56, 72, 150] : this.packed > 2 ? [40, 56, 120] : width > 1240 ? [88, 128, 232] : width > 1060 ? [64, 96, 180] : [56, 64, 150];
     return { narrow, width, pitch, tile: pitch - Math.max(3, Math.min(12, Math.round(pitch / 6))), body: pitch * span.count, vector, head, side, attentionOpen };
   }
 
@@ -276,7 +286,7 @@ export class Flow {
       const cell = Math.max(8, Math.min(48, Math.floor((room.width - gutter - 34) / side)));
       return [cell, Math.max(Math.min(cell, 26), 10), 1];
     }
-    const free = room.width - 462;
+    const free = room.width - 462 - 40 * this.packed;
     for (const across of [count + 1, 3, 2]) {
       const cell = Math.floor((free / across - gutter - 18) / side);
       if (cell >= 34 || across === 2) return [Math.max(9, Math.min(52, cell)), Math.max(9, Math.min(28, cell)), across];
