@@ -8,7 +8,7 @@ const plainScript: Plugin = {
   transformIndexHtml: {
     order: "post",
     handler: (html) => html.replace(/<script type="module" crossorigin src="([^"]+)"><\/script>/, '<script defer src="$1"></script>')
-      .replace(/<link rel="stylesheet" crossorigin/, '<link rel="stylesheet"'),
+      .replaceAll('="./', '="'),
   },
 };
 

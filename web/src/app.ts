@@ -171,7 +171,7 @@ export class App {
     this.input = h("input", {
       class: "sentence", type: "text", "aria-label": words.sentence, placeholder: words.sentenceHint, autocomplete: "off", spellcheck: false,
       autocapitalize: "off", value: this.input.value,
-      oninput: debounced(40, () => { if (this.input.value) { this.state.from = 0; void this.open({ text: this.input.value }); } }),
+      oninput: debounced(10, () => { if (this.input.value) { this.state.from = 0; void this.open({ text: this.input.value }); } }),
     });
     this.editList = h("div", { class: "edit-list" });
     this.tabs = h("nav", { class: "views", "aria-label": words.viewsLabel });
@@ -214,6 +214,8 @@ export class App {
       ? h("select", { "aria-label": words.model, onchange: (event: Event) => void this.open({ model: (event.target as HTMLSelectElement).value, edits: [], swaps: [] }) },
           ...models.map((each) => h("option", { selected: each === model.name }, each)))
       : h("span", { class: "model-name" }, model.title);
+    // A picture or a table that the call named stays open: there is nothing to type.
+    this.input.readOnly = this.session.network.values.get("tokens") === undefined && this.session.opened.sourceLabels === undefined;
     this.modelLine.replaceChildren(name, ...facts.map((fact) => h("span", { class: "fact" }, fact)));
   }
 

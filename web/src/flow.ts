@@ -381,7 +381,7 @@ export class Flow {
       if (i === 0) return;
       const [from, to] = [ports[i - 1], ports[i]];
       if (each.column?.kind === "triple") to.forEach((port) => ribbons(from[0], port, port.role, draw));
-      else if (each.column?.kind === "attention") this.intoAttention(from, to[0], built[i], draw);
+      else if (each.column?.kind === "attention") this.intoAttention(from, to[0], built[i], box.top, draw);
       else if (built[i - 1].column?.kind === "attention") {
         ribbons(from[0], to[0], "weights", draw);
         const value = ports[i - 2]?.find((port) => port.role === "value");
@@ -392,12 +392,13 @@ export class Flow {
     lane.prepend(layer);
   }
 
-  private intoAttention(from: Port[], to: Port, built: Built, draw: Draw): void {
+  private intoAttention(from: Port[], to: Port, built: Built, origin: number, draw: Draw): void {
     const query = from.find((port) => port.role === "query"), key = from.find((port) => port.role === "key");
     if (query) ribbons(query, to, "query", draw);
     if (!key || built.element.classList.contains("opened")) return;
     const count = key.bands.length, width = (to.right - to.left) / count;
-    const top = to.bands[0][0];
+    const words = built.element.querySelector(".labels-top");
+    const top = words ? words.getBoundingClientRect().top - origin + 2 : to.bands[0][0];
     key.bands.forEach(([a, b], i) => {
       const x = to.left + (i + 0.5) * width, y = (a + b) / 2;
       const lift = Math.min(y, top) - 14;

@@ -89,7 +89,7 @@ export class HeadsView {
 
   private table(sections: Section[], maps: Answer, facts: HeadFacts[], chosen: AttentionColumn | undefined): HTMLElement {
     const table = h("div", { class: "head-table" });
-    const size = 102;
+    const size = 108;
     for (const section of sections)
       for (const attention of attentionsOf(section)) {
         const array = maps.arrays[attention.id];

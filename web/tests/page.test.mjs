@@ -141,6 +141,60 @@ test("a head that is switched off gives what limpid trace --edit gives, and what
   await page.waitForSelector(".edit", { state: "detached" });
 });
 
+test("an edge that is cut gives what limpid trace --edit gives", async () => {
+  const edit = "blocks.0.attn.pattern[H=0]=cut:2>1";
+  await page.waitForSelector(".bars:not(.compared)");
+  await page.getByRole("button", { name: "Cut this edge" }).click();
+  await page.waitForSelector(".bars.compared");
+  const trace = JSON.parse(execFileSync(limpid, ["trace", sentence, "--edit", edit, "--json"], { maxBuffer: 1 << 28 }));
+  const told = (await nextTokens()).map((row) => ({ ...row, told: trace.before_after.next.find((each) => each.place === row.id) })).filter((row) => row.told);
+  assert.ok(told.length >= 3);
+  for (const row of told) assertShown(row.now, row.told.after, `after, token ${row.id}`);
+  await page.click(".edit-list .link");
+  await page.waitForSelector(".edit", { state: "detached" });
+});
+
+test("a map is zoomed to single cells, which are exact", async () => {
+  await page.getByRole("button", { name: "Map", exact: true }).click();
+  const surface = page.locator(".map-surface");
+  await surface.focus();
+  for (let i = 0; i < 2; ++i) await page.keyboard.press("-");
+  await page.waitForTimeout(800);
+  const box = await surface.boundingBox();
+  const count = await page.evaluate(() => Number(/\u2013(\d+)/.exec(document.querySelector(".map-facts").textContent)[1]) + 1);
+  const middle = (place) => ((place + 0.5) / count) * box.width;
+  await surface.hover({ position: { x: middle(1), y: middle(2) } });
+  await page.waitForFunction(() => /^Query 2 /.test(document.querySelector(".map-view .pair-shown").textContent));
+  const shown = await page.textContent(".map-view .pair-shown");
+  assert.match(shown, /^Query 2 .*, Key 1 .*: /);
+  assertShown(shown.split(": ").at(-1), explained("blocks.0.attn.pattern[0,0,2,1]").value, "the cell of the map");
+});
+
+test("a view is saved as its figure", async () => {
+  for (const [view, format, begins] of [["Flow", "svg", "<svg"], ["Heads", "png", "\x89PNG"], ["Map", "pptx", "PK"]]) {
+    await page.getByRole("button", { name: view, exact: true }).click();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: format, exact: true }).click()]);
+    assert.match(download.suggestedFilename(), new RegExp(`\\.${format}$`));
+    const chunks = [];
+    for await (const chunk of await download.createReadStream()) chunks.push(chunk);
+    const text = Buffer.concat(chunks).toString("latin1");
+    assert.ok(text.slice(0, 400).includes(begins), `${format} begins with ${begins}`);
+  }
+  await page.getByRole("button", { name: "Flow", exact: true }).click();
+  await page.waitForSelector(".tokens li");
+});
+
+test("why: the lens ends with the run's own probability, and a score's parts are told", async () => {
+  await page.getByRole("button", { name: "Why", exact: true }).click();
+  await page.waitForSelector(".source-parts");
+  const lens = JSON.parse(execFileSync(limpid, ["lens", sentence, "--json"], { maxBuffer: 1 << 26 }));
+  const rows = await page.$$eval(".why .card:first-child tbody tr", (all) => all.map((row) => [...row.querySelectorAll("td.number")].map((each) => each.textContent)));
+  assert.equal(rows.length, lens.layers.length);
+  lens.layers.forEach((layer, i) => assertShown(rows[i][2], layer.probability, `lens, ${layer.name}`));
+  await page.getByRole("button", { name: "Flow", exact: true }).click();
+  await page.waitForSelector(".tokens li");
+});
+
 test("the next token is written, and taken back", async () => {
   await page.waitForSelector(".bars:not(.compared)");
   const first = (await nextTokens())[0].id;
