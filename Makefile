@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 
-.PHONY: help build demo gallery test bench docs format lint install clean
+.PHONY: help build demo gallery test bench docs web format lint install clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,6 +39,10 @@ docs: ## pages of the public headers, build/docs/html/index.html (a warning is a
 	@mkdir -p build/docs
 	@doxygen docs/Doxyfile
 	@echo "build/docs/html/index.html"
+
+web: ## builds the explorer's page again: web/dist
+	@scripts/install-deps.sh web
+	@cd web && npm ci --no-audit --no-fund && npm run build
 
 format: ## puts every C++ file into the project's format
 	@scripts/install-deps.sh lint

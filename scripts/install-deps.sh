@@ -19,12 +19,14 @@ packages_of() {
     # Compiles .tex and .tikz where somebody wants to see them: tests/tex_test.py skips without.
     tex) echo "texlive-latex-base texlive-pictures texlive-latex-extra lmodern" ;;
     fuzz) echo "clang-19 libclang-rt-19-dev" ;;  # libFuzzer: preset fuzz
+    web) command -v npm >/dev/null 2>&1 || echo "nodejs npm" ;;  # make web; users need neither
+    browser) echo "chromium" ;;  # web/test.sh: the page's tests
     docs) echo "doxygen mandoc python3" ;;
     lint) echo "clang-format-19 clang-tidy-19" ;;
     # Compiled for arm64 and run under an emulator: preset neon.
     neon) echo "g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libutf8proc-dev:arm64 libgtest-dev:arm64" \
                "librapidcheck-dev:arm64" ;;
-    *) echo "install-deps: no group '$1', expected build, test, mpi, peers, formats, tex, fuzz, docs, lint or neon" >&2; exit 2 ;;
+    *) echo "install-deps: no group '$1', expected build, test, mpi, peers, formats, tex, fuzz, web, browser, docs, lint or neon" >&2; exit 2 ;;
   esac
 }
 

@@ -1,0 +1,282 @@
+// Puts the parts together: the sentence, the views, what comes next, the arithmetic; and keeps the address.
+import { debounced, h } from "./dom";
+import { cutEdit, headOffEdit, wordsOf } from "./edits";
+import { Engine, EngineError } from "./engine";
+import { cellName, ExplainPanel, parseCell } from "./explain";
+import { Flow } from "./flow";
+import { formatCount } from "./format";
+import { HeadsView } from "./heads";
+import { MapView } from "./map";
+import { saveFigure } from "./save";
+import { WhyView } from "./why";
+import { CellRef, lights, look } from "./grid";
+import { NextPanel } from "./next";
+import { Change, Session } from "./session";
+import { initial, Link, readLink, State, View, writeLink } from "./state";
+import { openSwap } from "./swap";
+import { currentLanguage, Language, setLanguage, words } from "./words";
+
+export class App {
+  private readonly session: Session;
+  private state: State = { ...initial };
+  private edits: unknown[] = [];
+  private explain!: ExplainPanel;
+  private next!: NextPanel;
+  private views!: Partial<Record<View, { element: HTMLElement; draw(): Promise<void> }>>;
+  private readonly main = h("main", { tabindex: -1 });
+  private readonly error = h("p", { class: "error", role: "alert", hidden: true });
+  private readonly status = h("p", { class: "visually-hidden", role: "status" });
+  private input = h("input");
+  private begun = false;
+  private waiting: Change | undefined;
+  private opening = false;
+
+  constructor(engine: Engine) {
+    this.session = new Session(engine);
+  }
+
+  async begin(): Promise<void> {
+    const stored = (key: string) => { try { return localStorage.getItem(key); } catch { return null; } };
+    this.setTheme((stored("limpid.theme") as "light" | "dark" | null) ?? undefined);
+    const language = stored("limpid.language") ?? navigator.language.slice(0, 2);
+    setLanguage(language === "de" ? "de" : "en");
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.setTheme((stored("limpid.theme") as "light" | "dark" | null) ?? undefined));
+    const link = readLink(location.hash);
+    this.takeLink(link);
+    this.frame();
+    addEventListener("hashchange", () => { if (location.hash !== this.written) { const given = readLink(location.hash); this.takeLink(given); void this.restore(given); } });
+    let width = innerWidth;
+    addEventListener("resize", debounced(120, () => { if (innerWidth !== width) { width = innerWidth; void this.draw(); } }));
+    await this.attempt(async () => {
+      await this.session.begin();
+      this.begun = true;
+      await this.restore(link);
+    });
+  }
+
+  private written = "";
+
+  private takeLink(link: Link): void {
+    this.state = { ...initial };
+    for (const key of Object.keys(initial) as (keyof State)[])
+      if (link[key] !== undefined) (this.state as unknown as Record<string, unknown>)[key] = link[key];
+  }
+
+  // What a link says is open becomes open.
+  private async restore(link: Link): Promise<void> {
+    await this.attempt(async () => {
+      const { text, model } = link;
+      const change: Change = {};
+      const { opened } = this.session;
+      if (model && model !== opened.model.name && opened.models.includes(model)) change.model = model;
+      if (text !== undefined && text !== opened.text) change.text = text;
+      if (JSON.stringify(link.edits ?? []) !== JSON.stringify(opened.edited)) change.edits = link.edits ?? [];
+      if (JSON.stringify(link.swaps ?? []) !== JSON.stringify(opened.swaps) || (change.text !== undefined && link.swaps)) change.swaps = link.swaps ?? [];
+      if (Object.keys(change).length) await this.session.open(change);
+    });
+    this.edits = [...this.session.opened.edited];
+    this.input.value = this.session.opened.text;
+    this.explain.pin(parseCell(this.state.cell));
+    await this.draw();
+  }
+
+  // ---- what is open ---------------------------------------------------------------------------------------
+
+  /// Opens what was asked for last; what comes while the engine works waits, and only the last of it is asked.
+  private async open(change: Change): Promise<void> {
+    this.waiting = { ...this.waiting, ...change };
+    if (this.opening) return;
+    this.opening = true;
+    while (this.waiting) {
+      const now: Change = this.waiting;
+      this.waiting = undefined;
+      await this.attempt(async () => {
+        await this.session.open(now);
+        this.edits = [...this.session.opened.edited];
+        if (!this.waiting) void this.attempt(() => this.draw());
+      });
+    }
+    this.opening = false;
+  }
+
+  private async attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.error.hidden = true;
+    } catch (problem) {
+      if (problem instanceof EngineError && problem.kind === "stale") return;
+      this.error.hidden = false;
+      const unreachable = problem instanceof EngineError && problem.kind === "reach";
+      this.error.textContent = unreachable ? words.unreachable : (problem as Error).message;
+      if (!(problem instanceof EngineError)) throw problem;
+    }
+  }
+
+  private change(change: Partial<State>): void {
+    Object.assign(this.state, change);
+    const drawing = ["temperature", "topK", "topP"].some((key) => key in change);
+    if (drawing) { this.keepAddress(); void this.next.draw(); return; }
+    void this.attempt(() => this.draw());
+  }
+
+  private isOff(attention: string, head: number): boolean {
+    return this.edits.includes(headOffEdit(attention, head));
+  }
+
+  private toggle(edit: unknown): void {
+    const text = JSON.stringify(edit);
+    const kept = this.edits.filter((each) => JSON.stringify(each) !== text);
+    this.edits = kept.length < this.edits.length ? kept : [...this.edits, edit];
+    void this.open({ edits: this.edits });
+  }
+
+  private generate(question: Record<string, unknown>): void {
+    const { temperature, topK, topP } = this.state;
+    const drawn = temperature !== 1 || topK !== 0 || topP !== 1;
+    const settings = drawn && !("back" in question) && !("token" in question) ? { temperature, top_k: topK, top_p: topP, seed: Date.now() % 2 ** 31 } : {};
+    void this.attempt(async () => {
+      const { json } = await this.session.generate({ ...question, ...settings });
+      this.input.value = this.session.opened.text;
+      this.edits = [...this.session.opened.edited];
+      this.status.textContent = json.ended ? words.ended : json.pieces.join("");
+      await this.draw();
+    });
+  }
+
+  // ---- the page -------------------------------------------------------------------------------------------
+
+  private frame(): void {
+    document.documentElement.lang = currentLanguage();
+    document.title = words.title;
+    this.explain = new ExplainPanel(this.session);
+    this.explain.onPinned = (cell) => { this.state.cell = cell ? cellName(cell) : ""; this.keepAddress(); };
+    this.explain.actions = (cell) => this.actionsAt(cell);
+    const host = {
+      state: this.state,
+      bottom: this.explain.element,
+      change: (change: Partial<State>) => this.change(change),
+      point: (cell: CellRef | undefined) => this.explain.point(cell),
+      choose: (cell: CellRef) => this.explain.pin(cell),
+      isOff: (attention: string, head: number) => this.isOff(attention, head),
+      toggleHead: (attention: string, head: number) => this.toggle(headOffEdit(attention, head)),
+      swap: (place: number) => void openSwap(this.session, place, (id) => void this.open({ swaps: [...this.session.opened.swaps.filter(([at]) => at !== place), [place, id]] })),
+      generate: (question: Record<string, unknown>) => this.generate(question),
+      explain: (name: string, index: number[]) => this.explain.pin({ name, index }),
+      edited: () => this.session.opened.edited.length > 0 || this.session.opened.swaps.length > 0,
+    };
+    const app = this;
+    Object.defineProperty(host, "state", { get: () => app.state });
+    this.views = { flow: new Flow(this.session, host), heads: new HeadsView(this.session, host), why: new WhyView(this.session, host), map: new MapView(this.session, host) };
+    this.next = new NextPanel(this.session, host);
+    this.input = h("input", {
+      class: "sentence", type: "text", "aria-label": words.sentence, placeholder: words.sentenceHint, autocomplete: "off", spellcheck: false,
+      autocapitalize: "off", value: this.input.value,
+      oninput: debounced(10, () => { if (this.input.value) { this.state.from = 0; void this.open({ text: this.input.value }); } }),
+    });
+    this.editList = h("div", { class: "edit-list" });
+    this.tabs = h("nav", { class: "views", "aria-label": words.viewsLabel });
+    this.modelLine = h("div", { class: "model" });
+    document.body.replaceChildren(
+      h("header", { class: "top" },
+        h("h1", {}, "limpid"),
+        this.modelLine,
+        h("div", { class: "tools" },
+          h("button", { class: "icon", title: words.theme, "aria-label": words.theme, onclick: () => this.setTheme(look.theme === "dark" ? "light" : "dark", true) }, "◐"),
+          h("button", { class: "link", "aria-label": words.languageLabel, onclick: () => this.switchLanguage() }, words.language))),
+      h("div", { class: "ask" }, this.input, this.error, this.editList, this.status),
+      this.tabs,
+      h("div", { class: "work" }, this.main, this.next.element),
+      this.explain.element);
+  }
+
+  private editList = h("div");
+  private tabs = h("nav");
+  private modelLine = h("div");
+
+  private async draw(): Promise<void> {
+    if (!this.begun) return;
+    this.keepAddress();
+    this.drawModel();
+    this.drawEdits();
+    this.drawTabs();
+    const next = this.next.draw();
+    const view = this.views[this.state.view] ?? this.views.flow!;
+    if (!view.element.isConnected) this.main.replaceChildren(view.element);
+    await Promise.all([next, view.draw()]);
+    lights.again();
+    this.explain.again();
+  }
+
+  private drawModel(): void {
+    const { model, models } = this.session.opened;
+    const facts = [words.parameters(formatCount(model.parameters, currentLanguage())), words.layersHeads(model.layers, model.heads)];
+    const name: HTMLElement = models.length > 1
+      ? h("select", { "aria-label": words.model, onchange: (event: Event) => void this.open({ model: (event.target as HTMLSelectElement).value, edits: [], swaps: [] }) },
+          ...models.map((each) => h("option", { selected: each === model.name }, each)))
+      : h("span", { class: "model-name" }, model.title);
+    // A picture or a table that the call named stays open: there is nothing to type.
+    this.input.readOnly = this.session.network.values.get("tokens") === undefined && this.session.opened.sourceLabels === undefined;
+    this.modelLine.replaceChildren(name, ...facts.map((fact) => h("span", { class: "fact" }, fact)));
+  }
+
+  private drawEdits(): void {
+    const { swaps, labels } = this.session.opened;
+    const chip = (what: string, undo: () => void) => h("span", { class: "edit" }, what, h("button", { class: "icon small", "aria-label": words.removeEdit(what), title: words.removeEdit(what), onclick: undo }, "×"));
+    const chips = [
+      ...this.edits.map((edit) => chip(wordsOf(edit, this.session), () => this.toggle(edit))),
+      ...swaps.map(([place, id]) => chip(words.swapped(place, labels[place]), () => void this.open({ swaps: swaps.filter(([at, swap]) => at !== place || swap !== id) }))),
+    ];
+    this.editList.hidden = !chips.length;
+    if (!chips.length) return this.editList.replaceChildren();
+    this.editList.replaceChildren(h("b", {}, words.edited), ...chips,
+      h("button", { class: "link", onclick: () => void this.open({ edits: [], swaps: [] }) }, words.clearEdits));
+  }
+
+  private drawTabs(): void {
+    const views = Object.keys(this.views) as View[];
+    this.tabs.replaceChildren(...views.map((view) => h("button", {
+      class: "view", "aria-current": this.state.view === view ? "page" : undefined, onclick: () => this.change({ view }),
+    }, words.views[view])), this.saver());
+  }
+
+  // The view as the figure that it corresponds to, by the engine's own painters.
+  private saver(): HTMLElement {
+    const save = (format: string) => void this.attempt(() => saveFigure(this.session, this.state, format));
+    return h("span", { class: "saver", role: "group", "aria-label": words.figureOf }, words.download,
+      ...["svg", "png", "pptx", "drawio"].map((format) => h("button", { class: "link", onclick: () => save(format) }, format)));
+  }
+
+  // What can be done at the cell that is explained.
+  private actionsAt(cell: CellRef): HTMLElement[] {
+    const square = /^(.+)\.(raw_scores|scaled_scores|capped_scores|scores|pattern)$/.exec(cell.name);
+    if (!square || cell.index.length !== 4) return [];
+    const [, head, query, key] = cell.index;
+    const edit = cutEdit(square[1], head, query, key);
+    return [h("button", { class: "button", onclick: () => this.toggle(edit) }, this.edits.includes(edit) ? words.mendEdge : words.cutEdge)];
+  }
+
+  private keepAddress(): void {
+    if (!this.session.opened) return;
+    const { text, model, models, swaps } = this.session.opened;
+    this.written = writeLink({ ...this.state, text: text.length < 2000 ? text : undefined, model: models.length > 1 ? model.name : undefined, edits: this.edits, swaps });
+    history.replaceState(null, "", this.written);
+  }
+
+  private setTheme(chosen: "light" | "dark" | undefined, keep = false): void {
+    if (keep && chosen) try { localStorage.setItem("limpid.theme", chosen); } catch { /* a page that may keep nothing */ }
+    look.theme = chosen ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    document.documentElement.dataset.theme = look.theme;
+    lights.repaint();
+    if (this.begun) void this.draw();
+  }
+
+  private switchLanguage(): void {
+    const other: Language = currentLanguage() === "en" ? "de" : "en";
+    setLanguage(other);
+    try { localStorage.setItem("limpid.language", other); } catch { /* a page that may keep nothing */ }
+    this.frame();
+    this.input.value = this.session.opened.text;
+    this.explain.pin(parseCell(this.state.cell));
+    void this.draw();
+  }
+}

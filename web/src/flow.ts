@@ -1,0 +1,391 @@
+// The run from left to right (on a narrow page from top to bottom): tokens, embedding, blocks, what comes out.
+// One block is open; the others are strips with a small map of each of their heads.
+import { h } from "./dom";
+import { Grid, GridEvents, look } from "./grid";
+import { AttentionColumn, Column, isSquare, Section, sectionsOf, TripleColumn, VectorColumn } from "./layout";
+import { headGrid, labelled, Span, squareGrid, vectorGrid } from "./matrix";
+import { heatLevel, heatTable, paint } from "./palette";
+import { Answer } from "./engine";
+import { boxPort, Built, connect, gridPort, portOf, spread } from "./ribbons";
+import { Session, Stage } from "./session";
+import { State } from "./state";
+import { said, words } from "./words";
+
+const wideTokens = 20, narrowTokens = 12;
+
+export interface FlowHost extends GridEvents {
+  state: State;
+  change(change: Partial<State>): void;
+  isOff(attention: string, head: number): boolean;
+  toggleHead(attention: string, head: number): void;
+  swap(place: number): void;
+  bottom: HTMLElement;
+}
+
+export class Flow {
+  readonly element = h("div", { class: "flow" });
+  private drawn = 0;
+  /// How closely it must be packed to fit beside what comes next: goes up until it does.
+  private packed = 0;
+  private packedFor = "";
+
+  constructor(private readonly session: Session, private readonly host: FlowHost) {}
+
+  private narrow(): boolean {
+    return window.innerWidth < 860;
+  }
+
+  private span(): Span {
+    const length = this.session.opened.ids.length || this.session.opened.sourceLabels?.length || 1;
+    const most = this.narrow() ? narrowTokens : wideTokens;
+    const from = Math.min(Math.max(0, this.host.state.from), Math.max(0, length - 1));
+    return { from, count: Math.min(most, length - from) };
+  }
+
+  async draw(): Promise<void> {
+    const turn = ++this.drawn;
+    const sections = sectionsOf(this.session.network);
+    const blocks = sections.filter((each) => each.name);
+    const open = blocks.find((each) => each.name === this.host.state.block) ?? blocks[0];
+    const span = this.span();
+    const narrow = this.narrow();
+    const maps = blocks.length > 1 && this.session.opened.ids.length ? await this.session.ask({ ask: "maps", size: 16 }).catch(() => undefined) : undefined;
+    const shape = `${this.session.opened.model.hash} ${window.innerWidth} ${this.host.state.open} ${this.host.state.attention !== ""}`;
+    if (shape !== this.packedFor) [this.packed, this.packedFor] = [0, shape];
+    const attentionOpen = !!open && open.attentions.includes(this.host.state.attention);
+    const parts: Promise<Built>[] = [];
+    const room = this.room(span, narrow, attentionOpen);
+    if (this.session.opened.labels.length) parts.push(Promise.resolve(this.tokens(span, room)));
+    for (const section of sections) {
+      if (section.name && section !== open) {
+        const side = blocks.filter((each) => each !== open && blocks.indexOf(each) < blocks.indexOf(open!) === blocks.indexOf(section) < blocks.indexOf(open!));
+        if (blocks.length <= 6 && ((!attentionOpen && this.packed < 1) || narrow)) parts.push(Promise.resolve(this.strip(section, maps, room)));
+        else if (side[0] === section) parts.push(Promise.resolve(this.manyStrips(side, room)));
+        continue;
+      }
+      const at = attentionOpen && section === open && !narrow ? section.columns.findIndex((each) => each.id === this.host.state.attention && each.kind === "attention") : -1;
+      section.columns.forEach((column, i) => {
+        if (at < 0 || i <= at + 1) parts.push(this.column(column, section, span, room, attentionOpen));
+        else if (i === at + 2) parts.push(Promise.resolve(this.rest(section, section.columns.slice(i), room)));
+      });
+    }
+    const built = await Promise.all(parts);
+    if (turn !== this.drawn) return;
+    const lane = h("div", { class: `lane ${narrow ? "narrow" : "wide"}`, style: { "--body": `${room.body}px` } });
+    let frame: HTMLElement | undefined;
+    built.forEach((each) => {
+      if (each.element.dataset.block) {
+        if (!frame) lane.append((frame = h("section", { class: "open-block", "aria-label": blockLabel(open!.name) }, this.blockTitle(open!, blocks))));
+        frame.append(each.element);
+      } else {
+        lane.append(each.element);
+      }
+    });
+    const children: HTMLElement[] = [];
+    if (this.pages(span)) children.push(this.pages(span)!);
+    children.push(lane);
+    this.element.replaceChildren(...children);
+    if (narrow) return;
+    if (lane.scrollWidth > this.element.clientWidth && this.packed < 3) {
+      this.packed++;
+      return this.draw();
+    }
+    connect(lane, built);
+  }
+
+  // ---- sizes ---------------------------------------------------------------------------------------------
+
+  private room(span: Span, narrow: boolean, attentionOpen: boolean) {
+    const width = (this.element.clientWidth || window.innerWidth - 40);
+    if (narrow) {
+      const pitch = 34, vector = Math.min(width - 110, 330);
+      return { narrow, width, pitch, tile: 28, body: pitch * span.count, vector, head: vector, side: Math.min(width - 110, 300), attentionOpen };
+    }
+    const target = Math.min(Math.max(window.innerHeight - 476, 300), 520);
+    const pitch = Math.min(96, Math.max(22, Math.floor(target / span.count)));
+    const [vector, head, side] = this.packed === 2 ? [56, 72, 150] : this.packed > 2 ? [40, 56, 120] : width > 1240 ? [88, 128, 232] : width > 1060 ? [64, 96, 180] : [56, 64, 150];
+    return { narrow, width, pitch, tile: pitch - Math.max(3, Math.min(12, Math.round(pitch / 6))), body: pitch * span.count, vector, head, side, attentionOpen };
+  }
+
+  // ---- columns -------------------------------------------------------------------------------------------
+
+  private tokens(span: Span, room: ReturnType<Flow["room"]>): Built {
+    const { labels, ids, swaps } = this.session.opened;
+    const list = h("ol", { class: "tokens", start: span.from });
+    const items: HTMLElement[] = [];
+    for (let t = span.from; t < span.from + span.count; ++t) {
+      const swapped = swaps.some(([place]) => place === t);
+      const item = h("li", { style: room.narrow ? {} : { height: `${room.pitch}px` } },
+        h("button", { class: `token ${swapped ? "edited" : ""} ${room.pitch < 40 && !room.narrow ? "flat" : ""}`, title: words.swapToken(labels[t]), onclick: () => this.host.swap(t) },
+          h("span", { class: "token-word" }, labels[t]), h("span", { class: "token-id" }, String(ids[t]))));
+      items.push(item.firstElementChild as HTMLElement);
+      list.append(item);
+    }
+    const element = this.frame("tokens", words.tokens, [list], "plain");
+    return { element, ports: () => [portOf(items, "plain")] };
+  }
+
+  private frame(kind: string, title: string, body: (HTMLElement | false)[], role: string, button?: HTMLElement): HTMLElement {
+    return h("div", { class: `column ${kind} role-${role}` },
+      h("h3", {}, h("span", {}, title), button ?? ""),
+      h("div", { class: "column-body" }, ...body));
+  }
+
+  private async column(column: Column, section: Section, span: Span, room: ReturnType<Flow["room"]>, attentionOpen: boolean): Promise<Built> {
+    const built = column.kind === "vector" ? await this.vector(column, span, room, attentionOpen)
+      : column.kind === "triple" ? await this.triple(column, section, span, room)
+      : attentionOpen && column.id === this.host.state.attention ? await this.opened(column, span, room, section.attentions.length > 1)
+      : await this.attention(column, span, room, section.attentions.length > 1);
+    built.column = column;
+    if (section.name) built.element.dataset.block = section.name;
+    return built;
+  }
+
+  private async vector(column: VectorColumn, span: Span, room: ReturnType<Flow["room"]>, attentionOpen: boolean): Promise<Built> {
+    const { state } = this.host;
+    const toggled = state.open.includes(shortOf(column.id));
+    const label = said(column.label);
+    const minor = column.minor || (attentionOpen && !room.narrow);
+    if (minor !== toggled) {
+      if (minor) {
+        const bar = h("button", {
+          class: "bar", title: words.openColumn(label), "aria-label": words.openColumn(label), "aria-expanded": false,
+          onclick: () => this.toggle(column.id),
+        }, h("span", {}, column.adds.length ? "+" : "", " ", label));
+        const element = h("div", { class: `column closed role-${column.role}` }, h("h3", {}), h("div", { class: "column-body" }, bar));
+        const bands = Array.from({ length: span.count }, (_, i) => i);
+        return { element, ports: () => [spread(bar, bands.length, room.pitch, room.tile, column.role)] };
+      }
+    }
+    const grid = await vectorGrid(this.session, column.value, span, { width: room.vector, height: room.tile, gap: room.pitch - room.tile, role: column.role, label }, this.host);
+    const closes = column.minor || toggled || (attentionOpen && !room.narrow);
+    const button = closes && !room.narrow && h("button", { class: "icon small", title: words.closeColumn(label), "aria-label": words.closeColumn(label), onclick: () => this.toggle(column.id) }, "×");
+    const note = this.partNote(column.value.name, grid);
+    const element = this.frame("vector", label, [this.withTokens(grid, span, room), note], column.role, button || undefined);
+    element.title = "";
+    return { element, ports: () => [gridPort(grid)] };
+  }
+
+  private partNote(name: string, grid: Grid): HTMLElement | false {
+    const count = this.session.sizes(name).slice(2).reduce((all, each) => all * each, 1);
+    const shown = (grid.spec.rowsTogether ?? 1) * grid.spec.columns;
+    return shown < count && h("p", { class: "part" }, `${shown} / ${count}`);
+  }
+
+  // On a narrow page each row says its token.
+  private withTokens(grid: Grid, span: Span, room: ReturnType<Flow["room"]>): HTMLElement {
+    if (!room.narrow) return grid.element;
+    const rows = h("div", { class: "row-words", "aria-hidden": true });
+    for (let t = span.from; t < span.from + span.count; ++t)
+      rows.append(h("span", { style: { height: `${room.pitch}px` } }, this.session.opened.labels[t] ?? String(t)));
+    return h("div", { class: "with-tokens" }, rows, grid.element);
+  }
+
+  private async triple(column: TripleColumn, section: Section, span: Span, room: ReturnType<Flow["room"]>): Promise<Built> {
+    const head = this.headOf(section.columns.find((each): each is AttentionColumn => each.kind === "attention" && each.group === column.group)!);
+    const gap = 26;
+    const row = Math.max(4, Math.min(20, Math.floor((room.body - 3 * gap) / (3 * span.count))));
+    const grids = await Promise.all(column.parts.map(({ role, value }) => {
+      const heads = this.session.sizes(value.name)[2];
+      const all = section.columns.find((each): each is AttentionColumn => each.kind === "attention" && each.group === column.group)!.heads;
+      const own = Math.floor(head / (all / heads));
+      return headGrid(this.session, value, own, span, { width: room.head, row: room.narrow ? 14 : row, role, label: role }, this.host);
+    }));
+    const body = grids.map((grid, i) => h("figure", { class: `triple-part role-${column.parts[i].role}` },
+      h("figcaption", {}, h("b", {}, words.qkvShort[column.parts[i].role]), " ", words.position({ query: "T", key: "S", value: "V" }[column.parts[i].role]) === words.position("V") ? "Value" : column.parts[i].role === "query" ? "Query" : "Key"),
+      room.narrow ? this.smallWords(grid, span, 14) : grid.element));
+    const element = this.frame("triple", words.headNumber(head), body, "plain");
+    return { element, ports: () => grids.map((grid) => gridPort(grid)) };
+  }
+
+  private smallWords(grid: Grid, span: Span, row: number): HTMLElement {
+    const rows = h("div", { class: "row-words", "aria-hidden": true });
+    for (let t = span.from; t < span.from + span.count; ++t) rows.append(h("span", { style: { height: `${row}px`, "font-size": "11px" } }, this.session.opened.labels[t] ?? String(t)));
+    return h("div", { class: "with-tokens" }, rows, grid.element);
+  }
+
+  headOf(attention: AttentionColumn): number {
+    return Math.min(this.host.state.head, attention.heads - 1);
+  }
+
+  private headChooser(attention: AttentionColumn): HTMLElement {
+    const head = this.headOf(attention);
+    const off = this.host.isOff(attention.id, head);
+    const select = h("select", { "aria-label": words.head, onchange: (event: Event) => this.host.change({ head: Number((event.target as HTMLSelectElement).value) }) });
+    for (let i = 0; i < attention.heads; ++i) select.append(h("option", { value: i, selected: i === head }, `${words.headNumber(i)}${this.host.isOff(attention.id, i) ? ` (${words.off})` : ""}`));
+    return h("div", { class: "head-chooser" }, select,
+      h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": !off, title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }));
+  }
+
+  private async attention(column: AttentionColumn, span: Span, room: ReturnType<Flow["room"]>, several: boolean): Promise<Built> {
+    const head = this.headOf(column);
+    const keys = this.keys(column, span);
+    const cell = Math.max(3, Math.floor(room.side / Math.max(span.count, keys.count)));
+    const grid = await squareGrid(this.session, column.pattern, head, span, keys, { cell: [cell, cell], numbers: cell >= 34, label: words.attention, scale: [0, 1], hidesZero: true }, this.host);
+    const open = h("button", { class: "open-attention", onclick: () => this.host.change({ attention: column.id, head }) }, words.openAttention);
+    const plain = !room.narrow && cell < 30;  // the lines from the keys say which column is whose
+    const wrap = plain ? grid.element : labelled(grid, this.rowWords(span), this.keyWords(column, keys), { left: room.narrow ? 62 : 0, top: cell >= 30 ? 20 : 52 });
+    const off = this.host.isOff(column.id, head);
+    const element = this.frame(`attention ${off ? "edited" : ""}`, words.attention, [several && this.headChooser(column), wrap, open], "weights");
+    return { element, ports: () => [gridPort(grid)] };
+  }
+
+  private keys(column: AttentionColumn, span: Span): Span {
+    const [, , queries, keys] = this.session.sizes(column.pattern.name);
+    return queries === keys ? span : { from: 0, count: Math.min(keys, this.narrow() ? narrowTokens : wideTokens) };
+  }
+  private rowWords(span: Span): string[] {
+    return Array.from({ length: span.count }, (_, i) => this.session.word("T", span.from + i) ?? String(span.from + i));
+  }
+  private keyWords(column: AttentionColumn, keys: Span): string[] {
+    const [, , queries, count] = this.session.sizes(column.pattern.name);
+    return Array.from({ length: keys.count }, (_, i) => this.session.word(queries === count ? "T" : "S", keys.from + i) ?? String(keys.from + i));
+  }
+
+  // ---- attention, opened in place --------------------------------------------------------------------------
+
+  private async opened(column: AttentionColumn, span: Span, room: ReturnType<Flow["room"]>, several: boolean): Promise<Built> {
+    const head = this.headOf(column);
+    const keys = this.keys(column, span);
+    const squares = column.stages.filter((stage) => isSquare(this.session.network.values.get(stage.outputs[0])!));
+    const gutter = room.narrow ? 62 : 56;
+    const [cell, tall, across] = this.stepCells(Math.max(span.count, keys.count), squares.length, room, gutter);
+    const numbers = cell >= 34;
+    const top = cell >= 30 ? 20 : 58;
+    const cards: HTMLElement[] = [];
+    const grids: Grid[] = [];
+    for (const stage of squares) {
+      const value = this.session.network.values.get(stage.outputs[0])!;
+      const last = value === column.pattern;
+      const grid = await squareGrid(this.session, value, head, span, keys, { cell: [cell, tall], numbers, label: said(stage.label), scale: last ? [0, 1] : undefined, hidesZero: last }, this.host);
+      grids.push(grid);
+      cards.push(this.step(stage, labelled(grid, this.rowWords(span), this.keyWords(column, keys), { left: gutter, top })));
+    }
+    const sum = column.stages.find((stage) => stage.operation === "weighted_sum");
+    if (sum) {
+      const value = this.session.network.values.get(sum.outputs[0])!;
+      const grid = await headGrid(this.session, value, head, span, { width: Math.max(room.head, Math.min(cell * keys.count, 192)), row: tall, role: "value", label: said(sum.label) }, this.host);
+      grids.push(grid);
+      cards.push(this.step(sum, labelled(grid, this.rowWords(span), [], { left: gutter, top })));
+    }
+    const close = h("button", { class: "icon small", title: words.closeAttention, "aria-label": words.closeAttention, onclick: () => this.host.change({ attention: "" }) }, "×");
+    const steps = h("div", { class: "steps", style: { "grid-template-columns": `repeat(${across}, max-content)` } }, ...cards);
+    const off = this.host.isOff(column.id, head);
+    const element = this.frame(`attention opened ${off ? "edited" : ""}`, words.attention, [several && this.headChooser(column), steps], "weights", close);
+    return { element, ports: () => [boxPort(element.querySelector(".column-body")!, span.count, "weights")] };
+  }
+
+  // As many across as leave room for numbers, else two.
+  private stepCells(side: number, count: number, room: ReturnType<Flow["room"]>, gutter: number): [number, number, number] {
+    if (room.narrow) {
+      const cell = Math.max(8, Math.min(48, Math.floor((room.width - gutter - 34) / side)));
+      return [cell, Math.max(Math.min(cell, 26), 10), 1];
+    }
+    const free = room.width - 462 - 40 * this.packed;
+    for (const across of [count + 1, 3, 2]) {
+      const cell = Math.floor((free / across - gutter - 18) / side);
+      if (cell >= 34 || across === 2) return [Math.max(9, Math.min(52, cell)), Math.max(9, Math.min(28, cell)), across];
+    }
+    return [20, 20, 2];
+  }
+
+  private step(stage: Stage, body: HTMLElement): HTMLElement {
+    return h("figure", { class: `step role-${stage.role}` },
+      h("figcaption", {}, h("b", {}, said(stage.label)), h("code", { title: stage.equation }, stage.equation)), body);
+  }
+
+  // ---- strips --------------------------------------------------------------------------------------------
+
+  private strip(section: Section, maps: Answer | undefined, room: ReturnType<Flow["room"]>): Built {
+    const number = section.name.split(".").at(-1)!;
+    const small = h("span", { class: "strip-maps", "aria-hidden": true });
+    for (const name of section.attentions) {
+      const array = maps?.arrays[name];
+      if (!array) continue;
+      const [heads, rows, columns] = array.shape;
+      const size = room.narrow ? 26 : 24;
+      const fits = room.narrow ? heads : Math.max(1, Math.floor((room.body - 30) / (size + 4)));
+      for (let head = 0; head < Math.min(heads, fits); ++head)
+        small.append(mapCanvas(array.data as ArrayLike<number>, head * rows * columns, rows, columns, size));
+    }
+    const label = blockLabel(section.name);
+    const button = h("button", { class: "strip", title: words.openBlock(number), "aria-label": `${words.openBlock(number)}`, onclick: () => this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" }) },
+      h("span", { class: "strip-label" }, label), small);
+    const element = h("div", { class: "column closed block-strip" }, h("h3", {}), h("div", { class: "column-body" }, button));
+    return { element, ports: () => [spread(button, this.span().count, room.pitch, room.tile, "plain")] };
+  }
+
+  // While attention is open in place: the stages of its block that follow, in one bar.
+  private rest(section: Section, columns: Column[], room: ReturnType<Flow["room"]>): Built {
+    const names = columns.map((each) => (each.kind === "vector" ? said(each.label) : words.attention));
+    const bar = h("button", { class: "bar", title: `${words.closeAttention}: ${names.join(", ")}`, "aria-label": words.closeAttention, onclick: () => this.host.change({ attention: "" }) }, h("span", {}, columns.filter((each) => each.kind === "vector" && !each.minor).map((each) => said((each as VectorColumn).label)).join(" · ") || names[0]));
+    const element = h("div", { class: "column closed role-plain", "data-block": section.name }, h("h3", {}), h("div", { class: "column-body" }, bar));
+    return { element, ports: () => [spread(bar, this.span().count, room.pitch, room.tile, "plain")] };
+  }
+
+  // Of a deep network: the numbers of its blocks.
+  private manyStrips(sections: Section[], room: ReturnType<Flow["room"]>): Built {
+    const list = h("nav", { class: "strip many", "aria-label": blockLabel(sections[0].name) + " - " + blockLabel(sections.at(-1)!.name) },
+      ...sections.map((section) => h("button", {
+        class: "icon small", title: words.openBlock(section.name.split(".").at(-1)!), "aria-label": blockLabel(section.name),
+        onclick: () => this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" }),
+      }, section.name.split(".").at(-1)!)));
+    const element = h("div", { class: "column closed block-strip" }, h("h3", {}), h("div", { class: "column-body" }, list));
+    return { element, ports: () => [spread(list, this.span().count, room.pitch, room.tile, "plain")] };
+  }
+
+  private blockTitle(open: Section, blocks: Section[]): HTMLElement {
+    const at = blocks.indexOf(open);
+    const attentions = open.columns.filter((each): each is AttentionColumn => each.kind === "attention");
+    const go = (to: number) => {
+      const section = blocks[to];
+      this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" });
+    };
+    return h("div", { class: "block-title" },
+      at > 0 && h("button", { class: "icon small", "aria-label": blockLabel(blocks[at - 1].name), title: blockLabel(blocks[at - 1].name), onclick: () => go(at - 1) }, "‹"),
+      h("h2", {}, blockLabel(open.name)),
+      at + 1 < blocks.length && h("button", { class: "icon small", "aria-label": blockLabel(blocks[at + 1].name), title: blockLabel(blocks[at + 1].name), onclick: () => go(at + 1) }, "›"),
+      attentions.length === 1 && this.headChooser(attentions[0]));
+  }
+
+  private pages(span: Span): HTMLElement | undefined {
+    const length = this.session.opened.ids.length;
+    const most = this.narrow() ? narrowTokens : wideTokens;
+    if (length <= most) return undefined;
+    return h("nav", { class: "pages", "aria-label": words.tokens },
+      h("button", { class: "icon", disabled: span.from === 0, "aria-label": words.earlier, onclick: () => this.host.change({ from: Math.max(0, span.from - most) }) }, "‹"),
+      h("span", {}, words.shown(span.from, span.from + span.count - 1, String(length))),
+      h("button", { class: "icon", disabled: span.from + span.count >= length, "aria-label": words.later, onclick: () => this.host.change({ from: span.from + most }) }, "›"));
+  }
+
+  private toggle(id: string): void {
+    const short = shortOf(id);
+    const { open } = this.host.state;
+    this.host.change({ open: open.includes(short) ? open.filter((each) => each !== short) : [...open, short] });
+  }
+}
+
+export function mapCanvas(data: ArrayLike<number>, at: number, rows: number, columns: number, size: number, shade = (value: number, _column: number): number | undefined => value): HTMLCanvasElement {
+  const canvas = h("canvas", { class: "map", width: columns, height: rows, style: { width: `${size}px`, height: `${size}px` } });
+  const context = canvas.getContext("2d")!;
+  const table = heatTable("weights", look.theme);
+  for (let row = 0; row < rows; ++row)
+    for (let column = 0; column < columns; ++column) {
+      const value = data[at + row * columns + column];
+      const level = Number.isFinite(value) && value !== 0 ? shade(value, column) : undefined;
+      context.fillStyle = level === undefined ? paint("hole", look.theme) : table[heatLevel(level)].ground;
+      context.fillRect(column, row, 1, 1);
+    }
+  return canvas;
+}
+
+export function blockLabel(name: string): string {
+  const number = name.split(".").at(-1)!;
+  const part = name.startsWith("encoder.") ? "Encoder " : name.startsWith("decoder.") ? "Decoder " : "";
+  return part + words.block(number);
+}
+
+/// A column is opened in every block alike.
+function shortOf(id: string): string {
+  return id.replace(/blocks\.\d+\./, "");
+}

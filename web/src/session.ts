@@ -1,0 +1,165 @@
+// What is open: the tokens, the stages, and the numbers of the run that have been asked for.
+import { Answer, Engine, EngineError, integers, Question, reals } from "./engine";
+import { Role } from "./palette";
+
+export interface Stage {
+  name: string;
+  operation: string;
+  label: string;
+  equation: string;
+  caption: string;
+  role: Role;
+  inputs: string[];
+  outputs: string[];
+  group?: string;
+  block?: string;
+}
+
+export interface Value {
+  name: string;
+  kind: "input" | "parameter" | "stage";
+  axes: string;
+  sizes: number[];
+  stage?: string;
+}
+
+export interface Group {
+  name: string;
+  inputs: string[];
+  outputs: string[];
+}
+
+/// The network: the same for every text.
+export interface Network {
+  stages: Stage[];
+  values: Map<string, Value>;
+  groups: Group[];
+  aliases: Record<string, string>;
+}
+
+export interface Opened {
+  text: string;
+  model: any;
+  models: string[];
+  labels: string[];
+  sourceLabels?: string[];
+  ids: number[];
+  notes: string[];
+  edited: unknown[];
+  swaps: [number, number][];
+}
+
+export interface Window {
+  name: string;
+  axes: string;
+  from: number[];
+  shape: number[];
+  sizes: number[];
+  data: ArrayLike<number>;
+}
+
+export interface Change {
+  model?: string;
+  text?: string;
+  edits?: unknown[];
+  swaps?: [number, number][];
+}
+
+export class Session {
+  opened!: Opened;
+  network!: Network;
+  /// Goes up with every change of what is open: an answer of an earlier one is of no use.
+  turn = 0;
+  private windows = new Map<string, Promise<Window>>();
+  private answers = new Map<string, Promise<Answer>>();
+  private networkOf = "";
+
+  constructor(readonly engine: Engine) {}
+
+  /// What is open already, when the page begins.
+  async begin(): Promise<void> {
+    await this.take(await this.engine.ask({ ask: "tokens" }));
+  }
+
+  async open(change: Change): Promise<void> {
+    this.turn++;
+    await this.take(await this.engine.ask({ ask: "open", ...change }));
+  }
+
+  async generate(question: Record<string, unknown>): Promise<Answer> {
+    this.turn++;
+    const answer = await this.engine.ask({ ask: "generate", ...question });
+    await this.take(answer);
+    return answer;
+  }
+
+  /// A question about the run that is open, asked once. An answer that comes when something else is being
+  /// opened is of no use: nobody knows which run it is of.
+  ask(question: Question): Promise<Answer> {
+    const key = JSON.stringify(question);
+    let answer = this.answers.get(key);
+    if (!answer) {
+      const turn = this.turn;
+      answer = this.engine.ask(question).then((got) => {
+        if (turn !== this.turn) throw new EngineError("another run is open", "stale");
+        return got;
+      });
+      answer.catch(() => this.answers.delete(key));
+      this.answers.set(key, answer);
+    }
+    return answer;
+  }
+
+  window(name: string, from: number[], size: number[]): Promise<Window> {
+    const key = `${name} ${from} ${size}`;
+    let window = this.windows.get(key);
+    if (!window) {
+      window = this.ask({ ask: "window", name, from, size }).then(({ json, arrays }) => ({
+        name: json.name, axes: json.axes, sizes: json.sizes, from,
+        shape: arrays.numbers.shape, data: reals(arrays.numbers),
+      }));
+      window.catch(() => this.windows.delete(key));
+      this.windows.set(key, window);
+    }
+    return window;
+  }
+
+  /// The sizes that a value has in this run.
+  sizes(name: string): number[] {
+    const value = this.network.values.get(name);
+    if (!value) return [];
+    const sources = this.opened.sourceLabels?.length;
+    const length = this.opened.ids.length;
+    if (sources !== undefined) return value.sizes;  // asked anew for each text
+    return value.sizes.map((size, i) =>
+      this.networkLength && size === this.networkLength && "TS".includes(value.axes[i]) ? length : size);
+  }
+
+  /// What stands at a place of an axis: a token's own word.
+  word(axis: string, place: number): string | undefined {
+    if (axis === "T") return this.opened.labels[place];
+    if (axis === "S") return (this.opened.sourceLabels ?? this.opened.labels)[place];
+    return undefined;
+  }
+
+  private networkLength = 0;
+
+  private async take({ json, arrays }: Answer): Promise<void> {
+    this.windows.clear();
+    this.answers.clear();
+    this.opened = {
+      text: json.text, model: json.model, models: json.models, labels: json.labels,
+      sourceLabels: json.source_labels, ids: integers(arrays.ids), notes: json.notes,
+      edited: json.edited ?? [], swaps: json.swaps,
+    };
+    const key = json.model.hash + (json.source_labels || !json.labels.length ? this.turn : "");
+    if (key === this.networkOf) return;
+    const { json: graph } = await this.engine.ask({ ask: "stages" });
+    this.network = {
+      stages: graph.stages, groups: graph.groups, aliases: graph.aliases,
+      values: new Map(graph.values.map((value: Value) => [value.name, value])),
+    };
+    this.networkLength = this.opened.ids.length;
+    this.networkOf = key;
+  }
+}

@@ -1,0 +1,59 @@
+// What the page shows, kept in its address: a link restores it.
+
+export type View = "flow" | "heads" | "why" | "map";
+
+export interface State {
+  view: View;
+  block: string;            // the one that is open
+  open: string[];           // columns that are opened in place
+  attention: string;        // the attention that is opened in place; empty: none
+  head: number;
+  cell: string;             // the number that is explained
+  from: number;             // the first token that is shown
+  sink: boolean;            // first token shown
+  log: boolean;
+  temperature: number;
+  topK: number;
+  topP: number;
+  pair: number[];           // the query and the key whose score is taken apart
+  zoom: number[];           // of the map: first query, end, first key, end
+}
+
+export const initial: State = {
+  view: "flow", block: "", open: [], attention: "", head: 0, cell: "", from: 0, sink: true, log: false,
+  temperature: 1, topK: 0, topP: 1, pair: [], zoom: [],
+};
+
+export interface Link extends Partial<State> {
+  text?: string;
+  model?: string;
+  edits?: unknown[];
+  swaps?: [number, number][];
+}
+
+/// Of the address; what it does not say, or says wrongly, is left out.
+export function readLink(hash: string): Link {
+  const out: Record<string, unknown> = {};
+  const fields = new URLSearchParams(hash.replace(/^#/, ""));
+  for (const [key, value] of fields) {
+    try {
+      const given: unknown = JSON.parse(value);
+      const expected = key in initial ? initial[key as keyof State] : key === "text" || key === "model" ? "" : [];
+      if (typeof given === typeof expected && Array.isArray(given) === Array.isArray(expected)) out[key] = given;
+    } catch {
+      // an address that somebody has cut short
+    }
+  }
+  return out;
+}
+
+export function writeLink(link: Link): string {
+  const fields = new URLSearchParams();
+  for (const [key, value] of Object.entries(link)) {
+    const text = JSON.stringify(value);
+    if (value === undefined || (key in initial && text === JSON.stringify(initial[key as keyof State]))) continue;
+    if (Array.isArray(value) && !value.length) continue;
+    fields.set(key, text);
+  }
+  return "#" + fields.toString();
+}

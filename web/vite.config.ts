@@ -1,0 +1,34 @@
+// The page as three files: index.html, page.js, page.css. No hashes in names, nothing from outside, no inline
+// script (the server's Content-Security-Policy lets none run).
+import { defineConfig, type Plugin } from "vite";
+
+// A plain deferred script, so that the same file also runs where modules do not load.
+const plainScript: Plugin = {
+  name: "plain-script",
+  transformIndexHtml: {
+    order: "post",
+    handler: (html) => html.replace(/<script type="module" crossorigin src="([^"]+)"><\/script>/, '<script defer src="$1"></script>')
+      .replaceAll('="./', '="'),
+  },
+};
+
+// `npm run dev` asks a server that runs: LIMPID_EXPLORE=http://127.0.0.1:PORT/TOKEN/ npm run dev
+const server = process.env.LIMPID_EXPLORE ? new URL(process.env.LIMPID_EXPLORE) : undefined;
+
+export default defineConfig({
+  base: "./",
+  plugins: [plainScript],
+  build: {
+    target: "es2022",
+    modulePreload: false,
+    assetsInlineLimit: 0,
+    reportCompressedSize: true,
+    rolldownOptions: {
+      output: { format: "iife", entryFileNames: "page.js", assetFileNames: "page[extname]", codeSplitting: false },
+    },
+  },
+  server: server && {
+    proxy: { "/ask": { target: server.origin, changeOrigin: true, rewrite: () => `${server.pathname}ask`,
+      configure: (proxy) => proxy.on("proxyReq", (request) => { request.removeHeader("origin"); request.removeHeader("sec-fetch-site"); }) } },
+  },
+});
