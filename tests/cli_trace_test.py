@@ -107,7 +107,7 @@ class Traces(Case):
         self.refused(2, "gradients", "trace", "a b", *WALK, "--output", "class", "--gradients")
         page = self.ok("trace", "Life is short", "--gradients")
         self.assertIn("Life 3069   ·is 312   ·short 2042\n", page)
-        self.assertIn("ife 546   ·is 312   ·short 2042   none\n", page)  # the targets
+        self.assertIn("·is 312   ·short 2042   none\n", page)  # the targets
 
     def test_replace_takes_the_value_of_another_trace(self):
         self.ok("trace", "Art takes all", *self.model, "-o", path("other.safetensors"))

@@ -113,7 +113,7 @@ TEST(Questions, MapsAreTheStreamedMaps) {
   const Reply reply = asking.told(R"({"ask":"maps","size":16})");
   const Trace trace =
       builtin()->trace(long_text(20), {.observe = {{"blocks.*.attn.pattern", Depth::map, 16}}});
-  ASSERT_EQ(reply.json["attentions"].size(), 4u);
+  ASSERT_EQ(reply.json["attentions"].size(), 5u);
   for (const Json& attention : reply.json["attentions"]) {
     const std::string name = attention["name"].get<std::string>();
     expect_same(reply.arrays.at(name), trace.values.at(name + ".pattern@map").view(), name);
@@ -245,7 +245,8 @@ TEST(Questions, HeadsAreTheMeasuredOnes) {
   const Trace trace = builtin()->trace("Life is short");
   const Tensor& pattern = trace["blocks.2.attn.pattern"];
   const int64_t length = pattern.shape()[2].size;
-  for (int64_t h = 0; h < 6; ++h) {
+  const int64_t heads = pattern.shape()[1].size;
+  for (int64_t h = 0; h < heads; ++h) {
     double first = 0, entropy = 0;
     for (int64_t t = 0; t < length; ++t) {
       first += pattern.at({0, h, t, 0}) / static_cast<double>(length);
@@ -257,8 +258,8 @@ TEST(Questions, HeadsAreTheMeasuredOnes) {
       EXPECT_NEAR(reply.arrays.at("row_entropy").at({h, t}), row, 1e-4);
       entropy += row / static_cast<double>(length);
     }
-    EXPECT_NEAR(reply.arrays.at("first_token").at({12 + h}), first, 1e-6);
-    EXPECT_NEAR(reply.arrays.at("entropy").at({12 + h}), entropy, 1e-4);
+    EXPECT_NEAR(reply.arrays.at("first_token").at({2 * heads + h}), first, 1e-6);
+    EXPECT_NEAR(reply.arrays.at("entropy").at({2 * heads + h}), entropy, 1e-4);
   }
 }
 
@@ -412,9 +413,9 @@ TEST(Questions, GenerateShowsWhereItLooksAndHeedsEdits) {
   const Reply watched = asking.told(R"({"ask":"generate","watch":2})");
   const Trace trace = builtin()->trace("Life is short");
   const int64_t last = static_cast<int64_t>(trace.tokens.size()) - 1;
-  ASSERT_EQ(watched.json["looks"].size(), 24u);
-  const auto key = static_cast<int64_t>(watched.arrays.at("look_keys").at({0, 7, 0}));
-  EXPECT_NEAR(watched.arrays.at("look_weights").at({0, 7, 0}),
+  ASSERT_EQ(watched.json["looks"].size(), 40u);
+  const auto key = static_cast<int64_t>(watched.arrays.at("look_keys").at({0, 9, 0}));
+  EXPECT_NEAR(watched.arrays.at("look_weights").at({0, 9, 0}),
               trace["blocks.1.attn.pattern"].at({0, 1, last, key}), 1e-6);
 
   Asking edited;

@@ -49,7 +49,7 @@ TEST(Requests, WhatIsWrongIsNamed) {
       {R"({"ask":"tile","attention":"blocks.0.attn","queries":[1,1],"keys":[0,1]})",
        "an end after the first"},
       {R"({"ask":"tile","attention":"blocks.0.attn","queries":[0,1],"keys":[0]})", "expected [first, end]"},
-      {R"({"ask":"tile","attention":"blocks.0.attn","head":6,"queries":[0,1],"keys":[0,1]})", "from -6 to 5"},
+      {R"({"ask":"tile","attention":"blocks.0.attn","head":8,"queries":[0,1],"keys":[0,1]})", "from -8 to 7"},
       {R"({"ask":"tile","attention":"blocks.0.attn","stage":"z","queries":[0,1],"keys":[0,1]})",
        "queries by keys"},
       {R"({"ask":"tile","attention":"blocks.0.attn","stage":"capped_scores","queries":[0,1],"keys":[0,1]})",
