@@ -72,17 +72,18 @@ class CountedRun {
  public:
   CountedRun(const Recipe& recipe, const TrainingData& data, const Given& given, bool packed)
       : trainer_(recipe, data), task_(prepare(trainer_.recipe(), data, given)), packed_(packed) {}
-  void step() {
-    positions_ += task_.data->batch(steps_++, packed_).positions;
-    trainer_.step();
+  void step() { trainer_.step(); }
+  double positions() const {
+    int64_t all = 0;
+    for (int64_t step = 0; step < trainer_.steps_done(); ++step)
+      all += task_.data->batch(step, packed_).positions;
+    return static_cast<double>(all) / static_cast<double>(trainer_.steps_done());
   }
-  double positions() const { return static_cast<double>(positions_) / static_cast<double>(steps_); }
 
  private:
   Trainer trainer_;
   PreparedTask task_;
   bool packed_;
-  int64_t steps_ = 0, positions_ = 0;
 };
 
 // Beside texts one behind another: the same examples side by side, and whole runs of either, of which the
@@ -118,7 +119,6 @@ Result measure(const std::string& file, const Call& call) {
   constexpr int64_t k_peak_steps = 1000000;
   const auto peak = static_cast<double>(multiply_adds(1) * k_peak_steps * threads());
   Rounds rounds;
-  const size_t step = rounds.add(timed(threads(), "", [&] { trainer.step(); }));
   const size_t ceiling = rounds.add(timed(
       threads(), "", [&] { parallel_for(threads(), [](int64_t, int) { multiply_adds(k_peak_steps); }); }));
   const size_t profiled = rounds.add(timed(threads(), "", [&] {
@@ -131,6 +131,8 @@ Result measure(const std::string& file, const Call& call) {
   const size_t beside = added([](Padded& p) { p.same.step(); }),
                packed_run = added([](Padded& p) { p.packed.step(); }),
                sorted_run = added([](Padded& p) { p.sorted.step(); });
+  // A trainer's batches of texts have other numbers of tokens each; the profile's batch stays.
+  const size_t step = padded ? profiled : rounds.add(timed(threads(), "", [&] { trainer.step(); }));
   Rounds::Options options;
   options.rounds = call.steps;
   if (isatty(2)) options.progress = show_progress;
@@ -143,9 +145,7 @@ Result measure(const std::string& file, const Call& call) {
            .positions = batch.positions,
            .packed = packed,
            .operations = profile.operations()};
-  // A trainer's batches of texts have other numbers of tokens each; the profile's batch stays.
-  const size_t one_batch = padded ? profiled : step;
-  r.best = rounds.best(one_batch), r.median = rounds.median(one_batch);
+  r.best = rounds.best(step), r.median = rounds.median(step);
   r.padded_best = rounds.best(beside), r.padded_median = rounds.median(beside);
   if (padded)
     r.sorted_share = rounds.median(sorted_run) / padded->sorted.positions() /

@@ -52,6 +52,24 @@ class Reports(Case):
                 self.assertAlmostEqual(float(found.group(1)), fell, delta=6e-4)
                 self.assertAlmostEqual(float(found.group(2)), 100 * fell / (now["step"] - before["step"]), delta=6e-4)
 
+    def test_a_model_of_eight_bits_is_what_was_reported(self):
+        recipe = write("small.json", json.dumps({
+            "network": {"network": "gpt", "layers": 1, "heads": 2, "width": 64, "context": 16}, "tokenizer": "bpe", "vocabulary": 300,
+            "whole_words": ["Life is short"], "data": ["small.txt"], "steps": 20, "batch": 4, "context": 16}))
+        write("small.txt", "the cat sat on the mat and the rat sat on the hat. " * 40)
+        shown = {kind: json.loads(self.ok("train", recipe, "-o", path(kind), "--json", "--dtype", kind).splitlines()[-1])
+                 for kind in ("f32", "q8_0")}
+        for kind, last in shown.items():
+            again = json.loads(self.ok("eval", "--recipe", recipe, "--model", last["model"], "--json"))
+            self.assertAlmostEqual(again["loss"], last["loss"], delta=1e-6, msg=kind)
+        self.assertNotEqual(shown["f32"]["loss"], shown["q8_0"]["loss"])
+        self.assertAlmostEqual(shown["f32"]["loss"], shown["q8_0"]["loss"], delta=0.02)
+        self.assertLess(os.path.getsize(shown["q8_0"]["model"]), 0.35 * os.path.getsize(shown["f32"]["model"]))
+        told = [json.loads(self.ok("info", last["model"], "--json"))["numbers"] for last in shown.values()]
+        self.assertEqual(*told)
+        pieces = json.loads(self.ok("tokens", "Life is short", "--tokenizer", shown["q8_0"]["model"], "--json"))
+        self.assertEqual(len(pieces["tokens"]), 3)
+
     def test_every_recommended_command_works_as_printed(self):
         commands = [line for line in self.shown.stdout.splitlines() if line.startswith("limpid ")]
         self.assertEqual([c.split()[1] for c in commands], ["trace", "generate"])

@@ -23,8 +23,8 @@ export default defineConfig({
     modulePreload: false,
     assetsInlineLimit: 0,
     reportCompressedSize: true,
-    rolldownOptions: {
-      output: { format: "iife", entryFileNames: "page.js", assetFileNames: "page[extname]", codeSplitting: false },
+    rollupOptions: {
+      output: { format: "iife", entryFileNames: "page.js", assetFileNames: "page[extname]" },
     },
   },
   server: server && {

@@ -9,7 +9,7 @@ namespace limpid {
 namespace {
 
 constexpr int64_t k_block = 32;
-constexpr size_t k_scale_bytes = 2;
+constexpr int64_t k_scale_bytes = 2;
 
 // The matrix [rows,columns] as blocks lie in it: of a product's, each column is a line of blocks.
 struct Lines {
@@ -27,6 +27,19 @@ Shape scales_shape(const StorableMatrix& m) {
   return {{Axis::N, m.rows}, {Axis::C, m.columns / k_block}};
 }
 
+// Calls each(l, i, number, scale) for number i of line l: where it and its block's scale stand in the file.
+template <class Each>
+void each_number(const StorableMatrix& m, Each&& each) {
+  const Lines lines = lines_of(m);
+  for (int64_t l = 0; l < lines.count; ++l)
+    for (int64_t i = 0; i < lines.length; ++i)
+      each(l, i, l * lines.across + i * lines.along,
+           m.turned ? i / k_block * lines.count + l : (l * lines.length + i) / k_block);
+}
+
+// Where number i stands in a line of blocks, each with its scale ahead.
+int64_t byte_of(int64_t i) { return i / k_block * (k_block + k_scale_bytes) + k_scale_bytes + i % k_block; }
+
 }  // namespace
 
 std::string scales_name(const std::string& parameter) { return parameter + ".scale"; }
@@ -38,22 +51,20 @@ bool fits_eight_bits(const StorableMatrix& m) {
 EightBits to_eight_bits(const Tensor& parameter, const StorableMatrix& m) {
   const Lines lines = lines_of(m);
   EightBits out{Tensor(DType::i8, parameter.shape()), Tensor(DType::f16, scales_shape(m))};
-  const float* const from = parameter.data<float>();
+  const Tensor numbers = parameter.to(DType::f32);
+  const float* const from = numbers.data<float>();
   std::vector<float> line(static_cast<size_t>(lines.length));
-  for (int64_t l = 0; l < lines.count; ++l) {
-    for (int64_t i = 0; i < lines.length; ++i)
-      line[static_cast<size_t>(i)] = from[l * lines.across + i * lines.along];
-    const std::vector<std::byte> blocks = quantize(GgufType::q8_0, line);
-    const std::byte* at = blocks.data();
-    for (int64_t i = 0; i < lines.length; ++i) {
-      if (i % k_block == 0) {
-        const int64_t scale = m.turned ? i / k_block * lines.count + l : (l * lines.length + i) / k_block;
-        std::memcpy(out.scales.data<f16>() + scale, at, k_scale_bytes);
-        at += k_scale_bytes;
-      }
-      out.numbers.data<int8_t>()[l * lines.across + i * lines.along] = static_cast<int8_t>(*at++);
+  std::vector<std::byte> blocks;
+  each_number(m, [&](int64_t l, int64_t i, int64_t number, int64_t scale) {
+    if (i == 0) {
+      for (int64_t k = 0; k < lines.length; ++k)
+        line[static_cast<size_t>(k)] = from[l * lines.across + k * lines.along];
+      blocks = quantize(GgufType::q8_0, line);
     }
-  }
+    const std::byte* const at = blocks.data() + byte_of(i);
+    if (i % k_block == 0) std::memcpy(out.scales.data<f16>() + scale, at - k_scale_bytes, k_scale_bytes);
+    out.numbers.data<int8_t>()[number] = static_cast<int8_t>(*at);
+  });
   return out;
 }
 
@@ -65,17 +76,11 @@ StoredMatrix stored_of(const EightBits& bits, const Shape& parameter, const Stor
               ", expected f16 ", expected.text());
   const Lines lines = lines_of(m);
   StoredMatrix out(DType::f32, BlockType::q8_0, parameter, lines.count, lines.length, m.turned);
-  for (int64_t l = 0; l < lines.count; ++l) {
-    std::byte* at = out.row(l);
-    for (int64_t i = 0; i < lines.length; ++i) {
-      if (i % k_block == 0) {
-        const int64_t scale = m.turned ? i / k_block * lines.count + l : (l * lines.length + i) / k_block;
-        std::memcpy(at, bits.scales.data<f16>() + scale, k_scale_bytes);
-        at += k_scale_bytes;
-      }
-      *at++ = static_cast<std::byte>(bits.numbers.data<int8_t>()[l * lines.across + i * lines.along]);
-    }
-  }
+  each_number(m, [&](int64_t l, int64_t i, int64_t number, int64_t scale) {
+    std::byte* const at = out.row(l) + byte_of(i);
+    if (i % k_block == 0) std::memcpy(at - k_scale_bytes, bits.scales.data<f16>() + scale, k_scale_bytes);
+    *at = static_cast<std::byte>(bits.numbers.data<int8_t>()[number]);
+  });
   return out;
 }
 

@@ -19,7 +19,7 @@ std::string scales_name(const std::string& parameter);
 
 /// Whether the matrix can be divided into blocks.
 bool fits_eight_bits(const StorableMatrix&);
-/// Rounds f32 numbers as ggml rounds to Q8_0.  Throws Error{call} for a number that is not finite.
+/// Rounds the numbers, as f32, as ggml rounds to Q8_0.  Throws Error{call} for a number that is not finite.
 EightBits to_eight_bits(const Tensor&, const StorableMatrix&);
 /// The blocks as limpid multiplies by them.  Throws Error{work} naming `where` for scales of a wrong shape or
 /// type.

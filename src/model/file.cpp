@@ -42,14 +42,21 @@ void require_kept_as(DType dtype, BlockType blocks) {
     fail_call("model: a model file has blocks of Q8_0 or none, not of ", name(blocks));
 }
 
+// Those that are kept in such blocks.
+std::map<std::string, StorableMatrix> kept_in_blocks(const Graph& graph, BlockType blocks) {
+  if (blocks == BlockType::none) return {};
+  auto out = storable_parameters(graph);
+  std::erase_if(out, [](const auto& matrix) { return !fits_eight_bits(matrix.second); });
+  return out;
+}
+
 }  // namespace
 
 void Model::round(DType dtype, BlockType blocks) {
   require_kept_as(dtype, blocks);
-  const auto storable = storable_parameters(*impl_->graph);
+  const auto in_blocks = kept_in_blocks(*impl_->graph, blocks);
   for (auto& [name, tensor] : parameters()) {
-    const auto matrix = storable.find(name);
-    if (blocks == BlockType::q8_0 && matrix != storable.end() && fits_eight_bits(matrix->second))
+    if (const auto matrix = in_blocks.find(name); matrix != in_blocks.end())
       tensor =
           stored_of(to_eight_bits(tensor, matrix->second), tensor.shape(), matrix->second, name).to_tensor();
     else if (dtype != DType::f32)
@@ -68,10 +75,9 @@ void Model::save(const std::string& path, DType dtype, BlockType blocks) const {
     json["source_tokenizer"] = nlohmann::ordered_json::parse(impl_->own_source->to_json());
   if (const nlohmann::ordered_json tasks = tasks_json(impl_->tasks); !tasks.empty()) json["tasks"] = tasks;
   TensorFile file;
-  const auto storable = storable_parameters(*impl_->graph);
+  const auto in_blocks = kept_in_blocks(*impl_->graph, blocks);
   const auto add = [&](const std::string& name, const Tensor& tensor) {
-    const auto matrix = storable.find(name);
-    if (blocks == BlockType::q8_0 && matrix != storable.end() && fits_eight_bits(matrix->second)) {
+    if (const auto matrix = in_blocks.find(name); matrix != in_blocks.end()) {
       EightBits bits = to_eight_bits(tensor, matrix->second);
       file.tensors[name] = std::move(bits.numbers);
       file.tensors[scales_name(name)] = std::move(bits.scales);
