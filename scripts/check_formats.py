@@ -103,7 +103,11 @@ def words_of(pdf):
 
 
 class Ink:
-    """Which pixels of a page are neither its ground nor near it: a row is an integer, a pixel a bit."""
+    """Which pixels of a page are neither its ground nor near it: a row is an integer, a pixel a bit.  `rows` holds the
+    pixels that must be found again, `found` those that count as found: fainter ones too, because two programs spread a
+    thin line over two rows of pixels with different grey levels."""
+
+    MUST, FAINT = 50, 30  # grey levels away from the ground
 
     def __init__(self, pgm, dx=0, dy=0):
         data = pathlib.Path(pgm).read_bytes()
@@ -112,21 +116,27 @@ class Ink:
         self.width, self.height = int(width), int(height)
         pixels = data[len(data) - self.width * self.height:]
         ground = max(set(pixels), key=pixels.count)
-        marks = bytes(ord("1") if abs(value - ground) > 50 else ord("0") for value in range(256))
-        rows = pixels.translate(marks)
+        self.rows, self.found = (self.away(pixels, ground, least, dx, dy) for least in (self.MUST, self.FAINT))
+        if dx or dy:
+            self.width, self.height = SLIDE
+
+    def away(self, pixels, ground, least, dx, dy):
+        """The pixels more than `least` grey levels from the ground; on a slide where (dx, dy) is not (0, 0)."""
+        marks = bytes(ord("1") if abs(value - ground) > least else ord("0") for value in range(256))
+        marked = pixels.translate(marks)
         # A page's last pixel may be half a pixel of paper.
         inside = int("00" + "1" * (self.width - 4) + "00", 2)
-        self.rows = [int(rows[y * self.width:(y + 1) * self.width], 2) & inside if 2 <= y < self.height - 2 else 0
-                     for y in range(self.height)]
-        if dx or dy:  # on a slide
+        rows = [int(marked[y * self.width:(y + 1) * self.width], 2) & inside if 2 <= y < self.height - 2 else 0
+                for y in range(self.height)]
+        if dx or dy:
             right = SLIDE[0] - self.width - dx
-            self.rows = [0] * dy + [row << right if right >= 0 else row >> -right for row in self.rows]
-            self.rows = (self.rows + [0] * SLIDE[1])[:SLIDE[1]]
-            self.width, self.height = SLIDE
+            rows = [0] * dy + [row << right if right >= 0 else row >> -right for row in rows]
+            rows = (rows + [0] * SLIDE[1])[:SLIDE[1]]
+        return rows
 
     def spread(self, reach):
         wide = []
-        for row in self.rows:
+        for row in self.found:
             out = row
             for step in range(1, reach + 1):
                 out |= row << step | row >> step
