@@ -15,6 +15,7 @@ export class LessonView {
   private readonly steps: LessonSteps;
   private drawn = 0;
   private shown = -1;
+  private taken = false;  // an answer was given just now
   /// What was asked so far, and what would have been right: for the score at the end.
   private rights = new Map<number, number>();
 
@@ -41,7 +42,10 @@ export class LessonView {
     const inside = this.element.contains(document.activeElement);
     this.shown = step;
     this.element.replaceChildren(this.contents(step), this.page(step, content, guess));
-    if (turned && inside) this.element.querySelector<HTMLElement>(".lesson-page h2")?.focus();
+    const told = this.taken && this.element.querySelector<HTMLElement>(".verdict");
+    if (told) told.focus({ preventScroll: true }), told.scrollIntoView({ block: "nearest" });
+    else if (turned && inside) this.element.querySelector<HTMLElement>(".lesson-page h2")?.focus({ preventScroll: true });
+    this.taken = false;
     if (!turned) return;
     const known = !content.guess || guess !== noGuess;
     if (known && content.cell && explainsAtOnce()) this.host.explain(content.cell.name, content.cell.index);
@@ -89,7 +93,7 @@ export class LessonView {
         content.guess && this.question(step, content.guess, guess),
         h("div", { class: "lesson-links" },
           known && content.cell && h("button", { class: "link why-cell", onclick: () => this.host.explain(content.cell!.name, content.cell!.index) }, words.lesson.why),
-          flow && h("button", { class: "link", onclick: () => this.host.change(flow) }, words.lesson.inFlow),
+          flow && h("button", { class: "link", onclick: () => this.host.change(flow) }, words.lesson.inView(words.views[flow.view ?? "flow"])),
           last && !!this.session.opened.training && h("button", { class: "link", onclick: () => this.host.change({ view: "training" }) }, words.lesson.toTraining))),
       h("div", { class: "lesson-shown" }, known && content.guess && this.verdict(content.guess, guess), h("div", { class: "lesson-picture" }, content.picture)));
   }
@@ -108,6 +112,7 @@ export class LessonView {
       const guesses = Array.from({ length: stepNames.length }, (_, i) => this.guessAt(i));
       guesses[step] = choice;
       this.shown = -1;  // the arithmetic of the answer comes with it
+      this.taken = true;
       this.host.change({ guesses });
     };
     return h("div", { class: "question", role: "group", "aria-label": words.lesson.guessTitle },
@@ -119,7 +124,7 @@ export class LessonView {
   private verdict(guess: Guess, taken: number): HTMLElement {
     const answer = guess.choices[guess.right];
     const verdict = taken === guess.right ? words.lesson.right : taken === shownGuess ? words.lesson.shown(answer) : words.lesson.wrong(answer);
-    return h("p", { class: "verdict", role: "status" }, h("b", {}, verdict), " ", guess.told);
+    return h("p", { class: "verdict", role: "status", tabindex: -1 }, h("b", {}, verdict), " ", guess.told);
   }
 
   private score(): HTMLElement | false {

@@ -62,9 +62,11 @@ export class LessonSteps {
   async places(width: number): Promise<Places | undefined> {
     const { labels } = this.session.opened;
     const sections = sectionsOf(this.session.network);
-    const open = sections.filter((each) => each.name && each.columns.some(isAttention));
+    // Of an encoder-decoder the decoder, whose tokens axis T counts.
+    const open = sections.filter((each) => each.name && !each.name.startsWith("encoder.") && each.columns.some(isAttention));
     const section = open.find((each) => each.name === this.host.state.block) ?? open[0];
     const attention = section?.columns.find(isAttention);
+    this.own = !attention?.id.includes("cross");
     if (!section || !attention || !labels.length) return undefined;
     const head = Math.min(this.host.state.head, attention.heads - 1);
     const narrow = window.innerWidth < 860;
@@ -72,11 +74,12 @@ export class LessonSteps {
     const query = queries - 1;
     const row = Array.from((await this.session.window(attention.pattern.name, [0, head, query, 0], [1, 1, 1, keys])).data);
     const count = Math.min(queries, narrow ? narrowTokens : wideTokens);
+    const order = row.map((_, key) => key).filter((key) => row[key] > 0).sort((a, b) => row[b] - row[a] || a - b);
     return {
       sections, section, attention, head, heads: attention.heads, query, row, narrow, width,
       triple: section.columns.find((each): each is TripleColumn => each.kind === "triple" && each.group === attention.group),
       span: { from: queries - count, count },
-      order: row.map((_, key) => key).filter((key) => row[key] > 0).sort((a, b) => row[b] - row[a] || a - b),
+      order: order.length ? order : [query],
     };
   }
 
@@ -101,11 +104,12 @@ export class LessonSteps {
   }
 
   private async embedding(at: Places): Promise<StepContent> {
-    const before = at.sections.find((each) => !each.name) ?? at.sections[0];
-    const column = before.columns.find((each): each is VectorColumn => each.kind === "vector");
-    const positions = before.columns.some((each) => each.kind === "vector" && each.adds.length > 0) ? "added"
+    const before = at.sections.slice(0, at.sections.indexOf(at.section)).filter((each) => !each.name).flatMap((each) => each.columns)
+      .filter((each): each is VectorColumn => each.kind === "vector" && !each.id.startsWith("encoder."));
+    const [column] = before;
+    const positions = before.some((each) => each.adds.length > 0) ? "added"
       : this.stage(at, /^rot_q$/) ? "turned" : "none";
-    if (!column) return { text: words.lesson.embedding(""), picture: h("div", {}) };
+    if (!column) return { text: [words.lesson.places.none], picture: h("div", {}) };
     const width = this.session.sizes(column.value.name).at(-1)!;
     const grid = await this.vectors(column.value, at.span, at, said(column.label));
     return {
@@ -140,12 +144,13 @@ export class LessonSteps {
     let guess: Guess | undefined;
     if (low !== undefined && told) {
       const shown = [high, low].sort((a, b) => a - b);
-      const window = await this.session.window(told.name, [0, at.head, at.query, 0], [1, 1, 1, at.row.length]);
-      const right = window.data[high] >= window.data[low] ? high : low;
-      const other = right === high ? low : high;
+      const row = async (of: Value) => (await this.session.window(of.name, [0, at.head, at.query, 0], [1, 1, 1, at.row.length])).data;
+      const scores = await row(told), sums = await row(raw ?? told);
+      const right = scores[high] >= scores[low] ? high : low;
+      const say = (key: number) => words.lesson.scoresTold(query, this.key(key), formatNumber(sums[key]), formatNumber(scores[key]));
       guess = {
         question: words.lesson.scoresAsk(query), choices: shown.map((key) => words.lesson.keyOf(this.key(key))), right: shown.indexOf(right),
-        told: words.lesson.scoresTold(query, this.key(right), formatNumber(window.data[right]), this.key(other), formatNumber(window.data[other])),
+        told: `${say(right)} ${say(right === high ? low : high)}`,
       };
     }
     const picture = open || !guess ? await this.squares(value ?? told, at, words.lesson.steps.scores) : await this.pairOfKeys(at, [high, low!].sort((a, b) => a - b));
@@ -256,7 +261,7 @@ export class LessonSteps {
     const ids = integers(arrays.ids), probabilities = reals(arrays.probabilities);
     const four = distinct(ids.map((_, i) => i), (i) => json.labels[i]).slice(0, 4).sort((a, b) => json.labels[a].localeCompare(json.labels[b], "en"));
     const guess: Guess | undefined = four.length > 1 ? {
-      question: words.lesson.predictionAsk[json.predicts]?.(tail(this.session.opened.text || this.word(at.query))) ?? "",
+      question: words.lesson.predictionAsk[json.predicts]?.(tail((!this.session.opened.sourceLabels && this.session.opened.text) || this.word(at.query))) ?? "",
       choices: four.map((i) => json.labels[i]), right: four.indexOf(0),
       told: words.lesson.predictionTold(json.labels[0], formatNumber(probabilities[0])),
     } : undefined;
@@ -282,11 +287,11 @@ export class LessonSteps {
   private async training(at: Places, open: boolean): Promise<StepContent> {
     let answer: Answer | undefined;
     try {
-      answer = await this.session.ask({ ask: "losses" });
+      if (!this.session.opened.sourceLabels) answer = await this.session.ask({ ask: "losses" });
     } catch (problem) {
       if ((problem as { kind?: string }).kind === "stale") throw problem;
     }
-    if (!answer) return { text: [...words.lesson.training, this.session.opened.ids.length < 2 ? words.lesson.wordsAlone : words.lesson.noLoss], picture: h("div", {}) };
+    if (!answer) return { text: [...words.lesson.training, this.session.opened.ids.length < 2 && !this.session.opened.sourceLabels ? words.lesson.wordsAlone : words.lesson.noLoss], picture: h("div", {}) };
     const { json, arrays } = answer;
     const ids = integers(arrays.ids), losses = reals(arrays.losses), probabilities = reals(arrays.probabilities), likeliest = reals(arrays.likeliest_probabilities);
     const order = losses.map((_, i) => i).sort((a, b) => losses[b] - losses[a] || a - b);
@@ -328,9 +333,9 @@ export class LessonSteps {
   }
 
   private word(t: number): string { return this.session.word("T", t) ?? String(t); }
-  private key(s: number): string { return this.session.word(this.own() ? "T" : "S", s) ?? String(s); }
-  // Whether keys are the tokens themselves (of an encoder-decoder's cross-attention they are the source's).
-  private own(): boolean { return this.session.opened.sourceLabels === undefined; }
+  private key(s: number): string { return this.session.word(this.own ? "T" : "S", s) ?? String(s); }
+  // Whether keys are the tokens themselves: those of an attention to an encoder are the source's.
+  private own = true;
 
   private keys(at: Places): Span {
     const [, , queries, keys] = this.session.sizes(at.attention.pattern.name);

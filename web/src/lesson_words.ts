@@ -10,7 +10,7 @@ export const lessonEnglish = {
   back: "Back",
   next: "Next",
   keys: "The arrow keys ← and → turn the pages.",
-  inFlow: "Show this in the flow",
+  inView: (view: string) => `Show this in the view “${view}”`,
   toQuiz: "To the quiz",
   guessTitle: "Your prediction",
   show: "Show the answer",
@@ -47,8 +47,7 @@ export const lessonEnglish = {
   ],
   masked: "A token may only look at itself and at those before it: the other scores become −∞.",
   scoresAsk: (query: string) => `${q(query)} compares its query with these two keys. Which score is larger?`,
-  scoresTold: (query: string, key: string, score: string, other: string, otherScore: string) =>
-    `${q(query)} and ${q(key)} have a score of ${score}, ${q(query)} and ${q(other)} one of ${otherScore}.`,
+  scoresTold: (query: string, key: string, sum: string, score: string) => `${q(query)} with ${q(key)}: the products add up to ${sum}, divided to a score of ${score}.`,
   keyOf: (word: string) => `the key of ${q(word)}`,
   queryOf: (word: string) => `The query of ${q(word)}`,
   softmax: [
@@ -182,11 +181,11 @@ const germanQuestions: Record<string, (f: Facts) => { text: string; explanation:
   }),
   what_is_gathered: (f) => ({
     text: `${z(f.query)} sieht auf ${z(f.key)} mit einem Gewicht von ${f.weight}. Was wird mit diesem Gewicht multipliziert und zu dem addiert, was ${z(f.query)} sammelt?`,
-    explanation: `Querys und Keys entscheiden nur über die Gewichte; gesammelt werden Values. Die erste Zahl dieses Values ist ${f.first}.`,
+    explanation: `Queries und Keys entscheiden nur über die Gewichte; gesammelt werden Values. Die erste Zahl dieses Values ist ${f.first}.`,
   }),
   which_head: (f) => ({
     text: `Welcher Kopf der Schicht ${f.layer} lässt ${z(f.query)} am meisten auf ${z(f.key)} sehen?`,
-    explanation: `In Kopf ${f.answer} ist das Gewicht ${f.weight}, in Kopf ${f.second} nur ${f.second_weight}: jeder Kopf hat eigene Querys und Keys und sieht darum auf seine Weise.`,
+    explanation: `In Kopf ${f.answer} ist das Gewicht ${f.weight}, in Kopf ${f.second} nur ${f.second_weight}: jeder Kopf hat eigene Queries und Keys und sieht darum auf seine Weise.`,
   }),
   ratio_of_probabilities: (f) => ({
     text: `Nach ${z(f.query)} ist das Logit von ${z(f.first)} ${f.first_logit} und das von ${z(f.second)} ${f.second_logit}. Wievielmal so wahrscheinlich ist das erste?`,
@@ -200,7 +199,7 @@ export const lessonGerman: LessonWords = {
   back: "Zurück",
   next: "Weiter",
   keys: "Die Pfeiltasten ← und → blättern.",
-  inFlow: "Im Ablauf zeigen",
+  inView: (view) => `In der Ansicht „${view}“ zeigen`,
   toQuiz: "Zum Quiz",
   guessTitle: "Ihre Vorhersage",
   show: "Antwort zeigen",
@@ -223,7 +222,7 @@ export const lessonGerman: LessonWords = {
   embedding: (width) => [`Jedes Token nimmt seine Zeile aus einer gelernten Tabelle: ${width} Zahlen, die für es stehen.`],
   places: {
     added: "Ein zweiter Vektor, der sagt, wo das Token steht, wird dazu addiert.",
-    turned: "Wo das Token steht, kommt später hinzu: Querys und Keys werden um einen Winkel gedreht, der zu ihrer Stelle gehört.",
+    turned: "Wo das Token steht, kommt später hinzu: Queries und Keys werden um einen Winkel gedreht, der zu ihrer Stelle gehört.",
     none: "Dasselbe Token hat überall dieselben Zahlen, wo immer es steht.",
   },
   qkv: (width, where) => [
@@ -237,7 +236,7 @@ export const lessonGerman: LessonWords = {
   ],
   masked: "Ein Token darf nur auf sich und die vor ihm sehen: die anderen Scores werden −∞.",
   scoresAsk: (query) => `${z(query)} vergleicht seine Query mit diesen beiden Keys. Welcher Score ist größer?`,
-  scoresTold: (query, key, score, other, otherScore) => `${z(query)} und ${z(key)} haben einen Score von ${score}, ${z(query)} und ${z(other)} einen von ${otherScore}.`,
+  scoresTold: (query, key, sum, score) => `${z(query)} mit ${z(key)}: die Produkte ergeben zusammen ${sum}, geteilt einen Score von ${score}.`,
   keyOf: (word) => `der Key von ${z(word)}`,
   queryOf: (word) => `Die Query von ${z(word)}`,
   softmax: [
@@ -260,7 +259,7 @@ export const lessonGerman: LessonWords = {
     "Was alle Köpfe sammeln, wird nebeneinandergelegt und von einer weiteren gelernten Matrix zusammengeführt.",
   ],
   oneHead: "Dieses Modell hat einen Kopf je Schicht. Bei mehreren hätte jeder eigene Matrizen und sähe auf seine Weise.",
-  headsAsk: (query, head) => `Kopf ${head} hat andere Querys und Keys. Auf welches Token sieht ${z(query)} dort am meisten?`,
+  headsAsk: (query, head) => `Kopf ${head} hat andere Queries und Keys. Auf welches Token sieht ${z(query)} dort am meisten?`,
   headsTold: (query, key, head, weight) => `In Kopf ${head} gibt ${z(query)} ${z(key)} ein Gewicht von ${weight}.`,
   hidden: "nach Ihrer Vorhersage",
   norm: (word) => [

@@ -25,6 +25,8 @@ export class QuizView {
   private drawn = 0;
   private shown = -1;  // the question on the page; beyond the last: the score
 
+  private taken = false;  // an answer was given just now
+
   constructor(private readonly session: Session, private readonly host: LessonHost) {}
 
   private blocks() {
@@ -62,6 +64,10 @@ export class QuizView {
     this.element.replaceChildren(
       h("header", {}, h("h2", {}, words.lesson.quiz), h("p", { class: "hint" }, words.lesson.quizIntro), this.chooser(layer, head)),
       this.shown < questions.length ? this.page(questions, this.shown) : this.total(questions));
+    if (!this.taken) return;
+    this.taken = false;
+    this.element.querySelector<HTMLElement>(".next-question")?.focus({ preventScroll: true });
+    this.element.querySelector(".verdict")?.scrollIntoView({ block: "nearest" });
   }
 
   private chooser(layer: number, head: number): HTMLElement {
@@ -92,17 +98,21 @@ export class QuizView {
     const open = taken !== undefined;
     const { layer, head } = this.about();
     const take = (choice: number) => {
+      this.taken = true;
       this.host.change({ asked: [layer, head], answers: [...this.host.state.answers.slice(0, at), choice] });
       const cell = question.cells[0] && parseCell(question.cells[0]);
       if (cell && explainsAtOnce()) this.host.explain(cell.name, cell.index);
     };
+    // Above the arithmetic that comes unasked, else where the explanation ends.
+    const next = open && h("button", { class: "button main next-question", onclick: () => this.go(at + 1) }, at + 1 < questions.length ? words.lesson.nextQuestion : words.lesson.toScore);
+    const above = explainsAtOnce();
     return h("article", { class: "question", "data-kind": question.kind },
-      this.progress(questions, at),
+      this.progress(questions, at, above && next),
       h("p", { class: "question-text" }, text),
       choiceList(choices, open ? question.right : undefined, taken ?? -1, take),
       open && h("p", { class: "verdict", role: "status" }, h("b", {}, taken === question.right ? words.lesson.right : words.lesson.wrong(choices[question.right])), " ", explanation),
       open && question.cells.length > 0 && h("p", { class: "quiz-cells" }, words.lesson.cells, " ", ...question.cells.map((cell) => this.cell(cell))),
-      open && h("button", { class: "button main", onclick: () => this.go(at + 1) }, at + 1 < questions.length ? words.lesson.nextQuestion : words.lesson.toScore));
+      !above && next);
   }
 
   private cell(name: string): HTMLElement {
@@ -116,12 +126,12 @@ export class QuizView {
     void this.draw().then(() => this.element.querySelector<HTMLElement>(".choice-button, .quiz-total")?.focus());
   }
 
-  private progress(questions: QuizQuestion[], at: number): HTMLElement {
+  private progress(questions: QuizQuestion[], at: number, next: HTMLElement | false): HTMLElement {
     const { answers } = this.host.state;
     const right = answers.filter((answer, i) => answer === questions[i]?.right).length;
-    return h("p", { class: "quiz-progress" }, h("span", {}, words.lesson.questionOf(at + 1, questions.length)),
+    return h("div", { class: "quiz-progress" }, h("span", {}, words.lesson.questionOf(at + 1, questions.length)),
       h("span", { class: "quiz-marks", "aria-hidden": true }, ...questions.map((question, i) => h("i", { class: answers[i] === undefined ? (i === at ? "now" : "") : answers[i] === question.right ? "right" : "wrong" }))),
-      answers.length > 0 && h("span", { class: "quiz-score" }, words.lesson.quizScore(right, answers.length)));
+      answers.length > 0 && h("span", { class: "quiz-score" }, words.lesson.quizScore(right, answers.length)), next);
   }
 
   private total(questions: QuizQuestion[]): HTMLElement {

@@ -34,30 +34,39 @@ export class TrainingView {
   private timer = 0;
   private player = 0;
   private answer: Answer | undefined;
+  private news = "";
   private traces = new Map<string, Promise<Answer>>();
-  private slider: HTMLInputElement | undefined;
   private sentences = new Map<number, string>();
 
   constructor(private readonly session: Session, private readonly host: TrainingHost) {}
 
-  async draw(): Promise<void> {
+  draw(): Promise<void> {
+    return this.read(true);
+  }
+
+  // What the run says now; without `always` it is shown where there is something new.
+  private async read(always: boolean): Promise<void> {
     clearTimeout(this.timer);
     const turn = ++this.drawn;
-    this.answer = await this.session.engine.ask({ ask: "training" });
+    const answer = await this.session.engine.ask({ ask: "training" });
     if (turn !== this.drawn) return;
-    await this.show(turn);
-    if (turn === this.drawn && !this.answer.json.finished) this.timer = window.setTimeout(() => void this.again(), pollMilliseconds);
+    const { json } = answer;
+    const news = `${json.title} ${json.observations.length} ${json.watched.length} ${json.finished}`;
+    const chooses = document.activeElement instanceof HTMLSelectElement && this.element.contains(document.activeElement);  // a list that may be open
+    if (always || (news !== this.news && !chooses)) {
+      [this.answer, this.news] = [answer, news];
+      await this.show(turn);
+    }
+    if (turn === this.drawn && !(json.finished && this.news === news)) this.poll(pollMilliseconds);
   }
 
   // Only while somebody looks.
-  private async again(): Promise<void> {
-    if (!this.element.isConnected) return;
-    if (document.hidden) return void (this.timer = window.setTimeout(() => void this.again(), pollMilliseconds));
-    try {
-      await this.draw();
-    } catch {
-      this.timer = window.setTimeout(() => void this.again(), 2 * pollMilliseconds);  // a file that is being exchanged
-    }
+  private poll(wait: number): void {
+    this.timer = window.setTimeout(() => {
+      if (!this.element.isConnected) return;
+      if (document.hidden) return this.poll(wait);
+      this.read(false).catch(() => this.poll(2 * pollMilliseconds));  // a file that is being exchanged
+    }, wait);
   }
 
   private reports(): Report[] {
@@ -83,13 +92,14 @@ export class TrainingView {
     const watched = text === undefined || step === undefined ? undefined : await this.watched(text, step);
     for (const each of texts) if (!this.sentences.has(each)) this.sentences.set(each, (await this.trace(each, this.steps(each)[0])).json.text);
     if (turn !== this.drawn) return;
-    const focused = document.activeElement === this.slider;
+    const focused = this.element.contains(document.activeElement) ? document.activeElement!.getAttribute("aria-label") : null;
+    const numbersOpen = this.element.querySelector("details")?.open ?? false;
     const width = this.element.clientWidth || window.innerWidth - 40;
     this.element.replaceChildren(
       this.header(reports), this.charts(reports, step, width), this.observations(reports), this.heads(reports),
       watched ? this.watchedPart(texts, text!, steps, step!, watched, reports, width) : h("section", { class: "card" }, h("h2", {}, words.training.watchedTitle), h("p", { class: "hint" }, words.training.notWatched)),
-      this.table(reports));
-    if (focused) this.slider?.focus();
+      this.table(reports, numbersOpen));
+    if (focused) [...this.element.querySelectorAll<HTMLElement>("[aria-label]")].find((each) => each.getAttribute("aria-label") === focused)?.focus({ preventScroll: true });
   }
 
   private number(value: number): string { return formatCount(value, currentLanguage()); }
@@ -182,7 +192,7 @@ export class TrainingView {
     const at = steps.indexOf(step);
     const report = reports.find((each) => each.step === step);
     const move = (i: number) => { this.stop(); this.host.change({ report: i === steps.length - 1 ? -1 : steps[i] }); };
-    this.slider = h("input", { type: "range", min: 0, max: steps.length - 1, step: 1, value: at, "aria-label": words.training.checkpoint, "aria-valuetext": words.training.step(this.number(step)),
+    const slider = h("input", { type: "range", min: 0, max: steps.length - 1, step: 1, value: at, "aria-label": words.training.checkpoint, "aria-valuetext": words.training.step(this.number(step)),
       oninput: (event: Event) => move(Number((event.target as HTMLInputElement).value)) });
     const sentence = texts.length > 1
       ? h("select", { "aria-label": words.training.sentence, onchange: (event: Event) => this.host.change({ watched: Number((event.target as HTMLSelectElement).value) }) },
@@ -192,7 +202,7 @@ export class TrainingView {
       .filter(([, value]) => Number.isFinite(value)).map(([name, value]) => h("span", { class: "fact" }, `${name} `, h("b", {}, formatNumber(value as number))));
     return h("section", { class: "card watched" }, h("h2", {}, words.training.watchedTitle), h("p", { class: "hint" }, words.training.watchedIntro),
       h("div", { class: "choices" }, sentence),
-      h("div", { class: "reports" }, h("button", { class: "icon", "aria-label": words.training.play, title: words.training.play, disabled: steps.length < 2, onclick: () => this.play(steps) }, "▶"), this.slider,
+      h("div", { class: "reports" }, h("button", { class: "icon", "aria-label": words.training.play, title: words.training.play, disabled: steps.length < 2, onclick: () => this.play(steps) }, "▶"), slider,
         h("output", { class: "report-step" }, words.training.step(this.number(step))), ...(facts ?? [])),
       h("div", { class: "watched-heads" }, this.small(answer, report), this.large(answer, report, width)));
   }
@@ -259,10 +269,10 @@ export class TrainingView {
 
   private stop(): void { clearTimeout(this.player); }
 
-  private table(reports: Report[]): HTMLElement {
+  private table(reports: Report[], open: boolean): HTMLElement {
     const columns = (["epoch", "step", "loss", "validation", "accuracy"] as const).filter((name) => reports.some((each) => Number.isFinite(each[name])));
     const whole = (name: string) => name === "epoch" || name === "step";
-    return h("details", { class: "card numbers" }, h("summary", {}, words.training.numbers), h("div", { class: "scroll" }, h("table", { class: "facts reports-table" },
+    return h("details", { class: "card numbers", open }, h("summary", {}, words.training.numbers), h("div", { class: "scroll" }, h("table", { class: "facts reports-table" },
       h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { class: "number" }, words.training.columns[name])))),
       h("tbody", {}, ...reports.map((each) => h("tr", {}, ...columns.map((name) => h("td", { class: "number" }, Number.isFinite(each[name]) ? (whole(name) ? this.number(each[name]) : formatNumber(each[name])) : "")))))))); 
   }

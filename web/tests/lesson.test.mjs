@@ -73,9 +73,10 @@ test("which of two scores is larger", async () => {
   const right = row[keys[0]] >= row[keys[1]] ? 0 : 1;
   const told = await predict(right);
   assert.match(told, /^Right\./);
-  const [larger, smaller] = numbersIn(told);
-  assertShown(larger, row[keys[right]], "the larger score");
-  assertShown(smaller, row[keys[1 - right]], "the smaller score");
+  const sums = trace.values["blocks.0.attn.raw_scores"].data[0][0][last];
+  const shownNumbers = numbersIn(told);
+  assert.equal(shownNumbers.length, 4);
+  [sums[keys[right]], row[keys[right]], sums[keys[1 - right]], row[keys[1 - right]]].forEach((value, i) => assertShown(shownNumbers[i], value, `number ${i} of the two scores`));
   await page.waitForSelector('.lesson .grid[data-name="blocks.0.attn.scores"]');
 });
 
@@ -183,7 +184,7 @@ test("the quiz is that of the command, and counts", async () => {
     assert.match(verdict, taken === question.right - 1 ? /^Right\./ : /^Not this time/);
     assert.deepEqual(await page.$$eval(".quiz-cells code", (all) => all.map((each) => each.textContent)), question.cells);
     if (i === 2) await restoredQuiz(question);
-    await page.locator(".quiz .question > .main").click();
+    await page.locator(".quiz .next-question").click();
   }
   await page.waitForSelector(".quiz-total");
   assert.equal(await page.textContent(".quiz-total"), `${right} of ${expected.length} right`);
@@ -227,6 +228,27 @@ test("on a phone, in German and dark, no step scrolls sideways", async () => {
     assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `step ${i + 1}`);
   }
   await phone.context().close();
+});
+
+test("the quiz speaks German, every question and every choice that is a sentence", async () => {
+  const german = await opened(browser, server.address + "#view=%22quiz%22", problems, { locale: "de-DE" });
+  await german.waitForSelector(".quiz .question");
+  const text = await german.inputValue(".sentence");
+  const english = json("quiz", text, "--layer", "0", "--head", "0");
+  const said = new Set();
+  for (const question of english) {
+    await german.waitForSelector(".quiz .choice-button:enabled");
+    said.add(await german.getAttribute(".quiz .question", "data-kind"));
+    assert.notEqual(await german.textContent(".quiz .question-text"), question.question);
+    const sentences = (await german.$$eval(".quiz .choice-word", (all) => all.map((each) => each.textContent))).filter((choice) => choice.split(" ").length > 2 || /^head /.test(choice));
+    for (const choice of sentences) assert.ok(!question.choices.includes(choice), `a choice in English: ${choice}`);
+    await german.locator(".quiz .choice-button").first().click();
+    await german.waitForSelector(".quiz .verdict");
+    assert.ok(!(await german.textContent(".quiz .verdict")).includes(question.explanation));
+    await german.locator(".quiz .next-question").click();
+  }
+  assert.equal(said.size, english.length);
+  await german.context().close();
 });
 
 test("nothing went wrong that nobody saw", () => assert.deepEqual(problems, []));

@@ -70,6 +70,9 @@ test("a run that is done: its curves, its heads, its sentences, its model", asyn
   await page.waitForFunction(() => document.querySelector(".watched select").value === "1" && /Head 1/.test(document.querySelector(".watched-one h3").textContent));
   await compareCell(page, reports[3].step, 1, "blocks.1.attn", 1);
 
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "svg", exact: true }).click()]);
+  assert.match(readFileSync(await download.path(), "utf8"), /Training of done/);
+
   const other = await opened(browser, page.url(), problems);
   await other.waitForSelector(".watched-one");
   assert.equal(await other.textContent(".report-step"), `step ${reports[3].step}`);
@@ -151,6 +154,8 @@ test("on a phone, in German and dark, it does not scroll sideways", async () => 
   const phone = await opened(browser, server.address + "#view=%22training%22", problems, { viewport: { width: 390, height: 844 }, locale: "de-DE", colorScheme: "dark" });
   await phone.waitForSelector(".watched-one .grid");
   assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  assert.equal(await phone.locator('.observations [lang="en"]').count(), 0, "what the run said is said in German");
+  assert.match(await phone.textContent(".observations"), /fiel um|stieg um|vor dem Lernen|besser|schlechter|unverändert/);
   await phone.context().close();
   server.stop();
 });
