@@ -1,7 +1,8 @@
 // The lesson: the textbook's order on the sentence that is open, step by step; at some steps the reader says
 // first what comes, and then sees what this run says.
 import { h } from "./dom";
-import { Guess, LessonHost, LessonSteps, StepContent, stepNames } from "./lesson_steps";
+import { LessonHost } from "./lesson_pictures";
+import { Guess, LessonSteps, StepContent, stepNames } from "./lesson_steps";
 import { Session } from "./session";
 import { words } from "./words";
 
@@ -30,6 +31,15 @@ export class LessonView {
 
   async draw(): Promise<void> {
     const turn = ++this.drawn;
+    this.element.setAttribute("aria-busy", "true");
+    try {
+      await this.show(turn);
+    } finally {
+      if (turn === this.drawn) this.element.removeAttribute("aria-busy");
+    }
+  }
+
+  private async show(turn: number): Promise<void> {
     const places = await this.steps.places(this.pictureWidth());
     if (!places) return this.element.replaceChildren(h("p", { class: "hint" }, words.lesson.needsText));
     const step = this.step();
@@ -41,6 +51,8 @@ export class LessonView {
     const turned = step !== this.shown;
     const inside = this.element.contains(document.activeElement);
     this.shown = step;
+    const { labels } = this.session.opened;
+    if (places.span.count < labels.length) content.text.push(words.lesson.lastTokens(places.span.count, String(labels.length)));
     this.element.replaceChildren(this.contents(step), this.page(step, content, guess));
     const told = this.taken && this.element.querySelector<HTMLElement>(".verdict");
     if (told) told.focus({ preventScroll: true }), told.scrollIntoView({ block: "nearest" });

@@ -4,7 +4,7 @@ import { h } from "./dom";
 import { parseCell } from "./explain";
 import { blockLabel } from "./flow";
 import { choiceList, explainsAtOnce } from "./lesson";
-import { LessonHost } from "./lesson_steps";
+import { LessonHost } from "./lesson_pictures";
 import { AttentionColumn, sectionsOf } from "./layout";
 import { Session } from "./session";
 import { words } from "./words";

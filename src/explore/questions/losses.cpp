@@ -10,7 +10,7 @@ namespace limpid::explore {
 
 namespace {
 
-constexpr int64_t k_most_places = 1024;
+constexpr int64_t k_usual_places = 256, k_most_places = 1024;
 
 // The negative logarithm of the probability that softmax gives the token, in double.
 double loss_of(const std::vector<double>& logits, int64_t token) {
@@ -24,7 +24,7 @@ double loss_of(const std::vector<double>& logits, int64_t token) {
 
 void ask_losses(State& state, Request& request, Answer& answer) {
   const int64_t from = request.integer_or("from", 0, 0, INT32_MAX),
-                count = request.integer_or("count", k_most_places, 1, k_most_places);
+                count = request.integer_or("count", k_usual_places, 1, k_most_places);
   Run& run = asked_run(state, request, answer);
   if (run.graph().find("probs") < 0 || predicted(run) != "next")
     fail_call("losses: this network does not predict the next token, so a text has no loss");
@@ -43,7 +43,7 @@ void ask_losses(State& state, Request& request, Answer& answer) {
   double sum = 0;
   for (const int64_t t : places) {
     const int64_t id = run.trace().tokens[static_cast<size_t>(t + 1)].id;
-    const std::vector<double> found = next_tokens(run, t, {}).probabilities;
+    const std::vector<double> found = next_probabilities(run, t);
     if (id < 0 || id >= static_cast<int64_t>(found.size()))
       fail_call("losses: the network gives no probability to token ", id);
     const int64_t best = largest(found, 1).front();
