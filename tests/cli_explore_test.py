@@ -186,6 +186,41 @@ class Explore(Case):
         with Served("--run", path("run")) as served:
             fields, arrays = served.ask(ask="training")
             self.assertEqual((fields["title"], arrays["loss"]), ("run", [3.5, 2.5]))
+
+    def test_the_folder_of_a_run_opens_its_model_and_what_it_watched(self):
+        write("run.txt", "Life is short and art is long\n" * 20)
+        write("run.json", json.dumps({
+            "network": {"network": "gpt", "layers": 2, "heads": 2, "width": 16, "context": 16}, "data": ["run.txt"],
+            "context": 8, "steps": 20, "epoch": 10, "watch": ["art is short", "long"]}))
+        self.ok("train", path("run.json"), "-o", path("watching"))
+        with Served(path("watching")) as served:
+            fields, arrays = served.ask(ask="training")
+            reports = [json.loads(line) for line in open(path("watching/log.jsonl"))]
+            self.assertEqual((fields["title"], fields["steps"], fields["finished"]), ("watching", 20, True))
+            self.assertEqual(arrays["loss"], [report["loss"] for report in reports])
+            self.assertEqual([(w["step"], w["text"]) for w in fields["watched"]],
+                             [(step, text) for text in (0, 1) for step in (0, 10, 20)])
+            opened, _ = served.ask(ask="tokens")
+            self.assertEqual((opened["text"], opened["models"], opened["training"]),
+                             ("art is short", ["watching", "built-in"], "watching"))
+            _, now = served.ask(ask="window", name="blocks.1.attn.pattern")
+            _, then = served.ask(ask="training", step=20, text=0)
+            best = max(reports, key=lambda report: report["step"] if report["best"] else -1)
+            if best["step"] == 20:
+                self.assertEqual(now["numbers"], then["blocks.1.attn"])
+        # Without the model that ends a run: as it is while the run goes on.
+        os.remove(path("watching/model.safetensors"))
+        with Served("art", "--run", path("watching")) as served:
+            fields, _ = served.ask(ask="training")
+            self.assertEqual((fields["finished"], fields["steps"]), (False, 20))
+            self.assertEqual(served.ask(ask="tokens")[0]["text"], "art")
+            self.assertIn("after step 20", served.ask(ask="tokens")[0]["model"]["title"])
+            served.ask(ask="open", text="art is short")
+            _, now = served.ask(ask="window", name="blocks.0.attn.pattern")
+            _, then = served.ask(ask="training", step=20, text=0)
+            self.assertEqual(now["numbers"], then["blocks.0.attn"])
+
+    def test_a_folder_without_a_run_is_no_run(self):
         self.refused(1, "no such folder", "explore", "--no-open", "--run", path("nowhere"))
         self.refused(1, "no log.jsonl", "explore", "--no-open", "--run", WORK.name)
 

@@ -13,11 +13,10 @@
 #include "core/label.h"
 #include "explore/explorer.h"
 #include "limpid/commands.h"
-#include "limpid/files.h"
 #include "limpid/input.h"
 #include "limpid/page_files.h"
-#include "limpid/run_folder.h"
 #include "limpid/server.h"
+#include "limpid/training_run.h"
 
 namespace limpid::command {
 
@@ -37,43 +36,46 @@ struct ExploreCall {
 
 constexpr const char* k_builtin = "built-in";
 
-std::string name_of_file(const std::string& path) {
-  const fs::path absolute = fs::absolute(path).lexically_normal();
-  return visible_line((absolute.has_filename() ? absolute : absolute.parent_path()).filename().string());
-}
-
 // What the explorer has of this program: the models that the call names, a training run, and a clock.
 class CallHost final : public explore::Host {
  public:
   CallHost(const ExploreCall& call, const std::string& text, const std::atomic<bool>& stopped)
       : call_(call), text_(text), stopped_(stopped) {
-    if (!call.network.model.empty()) names_.push_back(name_of_file(call.network.model));
+    if (!call.run.empty()) run_.emplace(call.run);
+    if (!call.network.model.empty())
+      names_.push_back(name_of_file(call.network.model));
+    else if (run_ && run_->has_model() && run_->title() != k_builtin)
+      names_.push_back(run_->title());
     if (names_.empty() || names_.front() != k_builtin) names_.emplace_back(k_builtin);
-    if (call.run.empty()) return;
-    if (!fs::is_directory(call.run)) fail_work("--run ", call.run, ": there is no such folder");
-    folder_.emplace(call.run);
-    if (!fs::exists(folder_->log()))
-      fail_work("--run ", call.run, ": it holds no log.jsonl, expected the folder of a training run");
   }
+
+  /// Whether the first model is the training run's.
+  bool opens_run() const { return run_ && call_.network.model.empty() && names_.size() > 1; }
+  /// From now on the built-in model alone.
+  void leave_run_model() { names_ = {k_builtin}; }
+  const TrainingRun& run() const { return *run_; }
 
   std::vector<std::string> models() const override { return names_; }
   explore::Subject subject(const std::string& name) override {
+    if (changed(name)) subjects_.erase(name);
     auto found = subjects_.find(name);
     if (found == subjects_.end()) found = subjects_.emplace(name, opened(name)).first;
     return found->second;
   }
 
-  std::string training_log() override { return folder_ ? read_file(folder_->log()) : ""; }
-  std::string training_title() override { return folder_ ? name_of_file(folder_->path()) : ""; }
+  bool changed(const std::string& name) override {
+    return opens_run() && name == run_->title() && subjects_.count(name) > 0 && run_->model_changed();
+  }
+
+  std::string training_log() override { return run_ ? run_->log() : ""; }
+  std::string training_title() override { return run_ ? run_->title() : ""; }
+  explore::TrainingProgress training_progress() override {
+    return run_ ? run_->progress() : explore::TrainingProgress();
+  }
   std::vector<explore::WatchedStep> watched() override {
-    std::vector<explore::WatchedStep> out;
-    if (folder_)
-      for (const WatchedFile& file : folder_->watched()) out.push_back({file.step, file.text});
-    return out;
+    return run_ ? run_->watched() : std::vector<explore::WatchedStep>();
   }
-  Trace watched_trace(const explore::WatchedStep& asked) override {
-    return load_trace(folder_->watched(asked.step, asked.text));
-  }
+  Trace watched_trace(const explore::WatchedStep& asked) override { return run_->watched_trace(asked); }
 
   /// A question is worked on from now on.
   void begin() {
@@ -89,9 +91,10 @@ class CallHost final : public explore::Host {
 
  private:
   // The built-in model beside another one reads texts alone.
-  explore::Subject opened(const std::string& name) const {
-    if (name == k_builtin && !call_.network.model.empty())
+  explore::Subject opened(const std::string& name) {
+    if (name == k_builtin && (!call_.network.model.empty() || run_))
       return {std::make_shared<const Model>(Model::builtin())};
+    if (opens_run() && name == run_->title()) return run_->subject(call_.text ? text_ : "");
     if (!call_.network.tokens.empty()) return {std::make_shared<const Model>(open_model(call_.network))};
     Input input = input_of_text(call_.network, text_);
     return {std::make_shared<const Model>(std::move(input.model)), std::move(input.pixels), input.text};
@@ -102,7 +105,7 @@ class CallHost final : public explore::Host {
   const std::atomic<bool>& stopped_;
   std::vector<std::string> names_;
   std::map<std::string, explore::Subject> subjects_;
-  std::optional<RunFolder> folder_;
+  std::optional<TrainingRun> run_;
   Clock::time_point end_ = Clock::time_point::max();
 };
 
@@ -159,7 +162,35 @@ void open_browser(const std::string& address) {
   posix_spawn_file_actions_destroy(&quiet);
 }
 
-void run_explore(const ExploreCall& call, const Terminal& terminal) {
+// Of a training run a text that its model reads: the call's, a watched sentence, the usual one, the first
+// tokens of its vocabulary; where it reads none of them the built-in model is opened.
+std::unique_ptr<explore::Explorer> begun_explorer(CallHost& host, const ExploreCall& call,
+                                                  const std::string& text) {
+  const auto with = [&](const std::string& given, const std::vector<int64_t>& tokens) {
+    return std::make_unique<explore::Explorer>(host, given, tokens);
+  };
+  if (!host.opens_run() || call.text || !call.network.tokens.empty()) return with(text, call.network.tokens);
+  std::string reason;
+  for (const std::string& each : {host.run().first_watched(), text}) try {
+      if (!each.empty()) return with(each, {});
+    } catch (const Error& error) {
+      reason = error.what();
+    }
+  try {
+    return with("", {0, 1, 2});
+  } catch (const Error&) {
+    std::fprintf(stderr, "limpid: note: the model of %s is not opened: %s\n", visible_line(call.run).c_str(),
+                 visible_line(reason).c_str());
+  }
+  host.leave_run_model();
+  return with(text, {});
+}
+
+void run_explore(ExploreCall call, const Terminal& terminal) {
+  if (call.text && call.run.empty() && is_training_run(*call.text)) {
+    call.run = *call.text;
+    call.text.reset();
+  }
   if (call.port < 0 || call.port > 65535) fail_call("--port is ", call.port, ", expected 0 (any) to 65535");
   if (!(call.limit > 0)) fail_call("--limit is ", call.limit, ", expected a number of seconds above 0");
   if (call.network.heads && call.network.model.empty())
@@ -168,14 +199,14 @@ void run_explore(const ExploreCall& call, const Terminal& terminal) {
     fail_call("a text and --tokens exclude each other; leave one out");
   const std::string text = call.text ? text_of(call.text) : "Life is short";
   CallHost host(call, text, stopping);
-  explore::Explorer explorer(host, text, call.network.tokens);
+  const std::unique_ptr<explore::Explorer> explorer = begun_explorer(host, call, text);
   ServerOptions options;
   options.port = call.port;
   options.patience = call.limit;
   options.files = page_files();
   options.ask = [&](std::string_view request) {
     host.begin();
-    return explorer.answer(request);
+    return explorer->answer(request);
   };
   Server server(std::move(options));
   const StopOnSignal signals(server);
@@ -193,7 +224,8 @@ Work add_explore(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("explore", "A run, live in the browser: any number of it, and what if.");
   sub->add_option(
          "TEXT", call->text,
-         "The sentence to begin with (Life is short); @FILE reads it from a file, - from standard input.")
+         "The sentence to begin with (Life is short); @FILE reads it from a file, - from standard input.  Or "
+         "the folder of a training run.")
       ->type_name("");
   add_model_options(*sub, call->network);
   sub->add_option("--tokens", call->network.tokens, "Token ids to begin with, 2,0,1, in place of a text.")
@@ -202,7 +234,7 @@ Work add_explore(CLI::App& app) {
   sub->add_option("--heads", call->network.heads, "How many heads a model has that does not say so.")
       ->type_name("N");
   sub->add_option("--run", call->run,
-                  "The folder of a training run, to see its log and its watched sentences.")
+                  "The folder of a training run, beside a sentence: its model, its log, what it watched.")
       ->type_name("FOLDER");
   sub->add_option("--port", call->port, "The port of 127.0.0.1 to serve on (any that is free).")
       ->type_name("N");
@@ -215,6 +247,7 @@ Work add_explore(CLI::App& app) {
       "Examples:\n"
       "  limpid explore \"Life is short\"\n"
       "  limpid explore --model FOLDER --port 8080 --no-open\n"
+      "  limpid explore sayings\n"
       "  limpid explore @text.txt --run sayings\n");
   return [call](const Terminal& terminal) { run_explore(*call, terminal); };
 }

@@ -159,6 +159,16 @@ class Trainer {
   std::unique_ptr<Impl> impl_;
 };
 
+/// How far a run is, by its checkpoint.
+struct RunProgress {
+  int64_t step = 0, steps = 0;  // done; of the recipe
+};
+/// Throws Error{work} for a file that is no checkpoint.
+RunProgress checkpoint_progress(const std::string& checkpoint);
+/// The model of a run that goes on, as its reports judge it; classes and whatever else only the data says are
+/// not known.  Throws Error{work} for a file that is no checkpoint.
+Model checkpoint_model(const std::string& checkpoint);
+
 /// A simple rule that foretells, on the windows that a network is judged on.
 struct Baseline {
   std::string name;

@@ -56,6 +56,8 @@ const std::vector<Question>& questions() {
                                                     {"lens", ask_lens},
                                                     {"attribution", ask_attribution},
                                                     {"score_sources", ask_score_sources},
+                                                    {"quiz", ask_quiz},
+                                                    {"losses", ask_losses},
                                                     {"generate", ask_generate},
                                                     {"training", ask_training},
                                                     {"figure", ask_figure},

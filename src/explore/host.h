@@ -22,6 +22,12 @@ struct WatchedStep {
   int64_t step = 0, text = 0;
 };
 
+/// How far a training run is.
+struct TrainingProgress {
+  int64_t steps = 0;     // that its recipe asks for; 0: not known
+  bool finished = true;  // whether its log grows no more
+};
+
 /// Every function may throw Error; what cannot be done is one that says so.
 class Host {
  public:
@@ -29,10 +35,13 @@ class Host {
   /// Names that subject() takes, the first the one to begin with; never none.
   virtual std::vector<std::string> models() const = 0;
   virtual Subject subject(const std::string& model) = 0;
+  /// Whether subject() would now give another model of that name: one that is being trained.
+  virtual bool changed(const std::string& /*model*/) { return false; }
 
   /// The lines of a training run's log; empty: there is no run.
   virtual std::string training_log() { return ""; }
   virtual std::string training_title() { return ""; }
+  virtual TrainingProgress training_progress() { return {}; }
   virtual std::vector<WatchedStep> watched() { return {}; }
   virtual Trace watched_trace(const WatchedStep&) { fail_call("there is no training run"); }
 

@@ -209,17 +209,5 @@ TEST(Questions, TheTraceIsTheFileOfTheCommand) {
             trace_bytes(part));
 }
 
-TEST(Questions, TrainingIsTheLogOfTheHost) {
-  Asking asking;
-  EXPECT_NE(asking.ask(R"({"ask":"training"})").error().find("no training run"), std::string::npos);
-  asking.host.log = "{\"epoch\": 1, \"loss\": 2.5}\n{\"epoch\": 2, \"loss\": 2.25, \"accuracy\": 0.5}\n";
-  const Reply reply = asking.told(R"({"ask":"training"})");
-  EXPECT_EQ(reply.arrays.at("loss").numbers, (std::vector<double>{2.5, 2.25}));
-  EXPECT_TRUE(std::isnan(reply.arrays.at("accuracy").numbers[0]));
-  EXPECT_EQ(reply.arrays.at("accuracy").numbers[1], 0.5);
-  EXPECT_NE(asking.told(R"({"ask":"figure","figure":"training"})").arrays.at("file").bytes.find("<svg"),
-            std::string::npos);
-}
-
 }  // namespace
 }  // namespace limpid::explore

@@ -61,6 +61,10 @@ NextTokens next_tokens(Run& run, int64_t position, const SampleOptions& options)
   return out;
 }
 
+std::vector<double> next_probabilities(Run& run, int64_t position) {
+  return row_of(run, value_named(run, "probs"), position);
+}
+
 std::vector<double> next_logits(Run& run, int64_t position) {
   return row_of(run, value_named(run, "logits"), position);
 }

@@ -20,7 +20,8 @@ struct NextTokens {
 /// At a place of the text (of a class: of the whole).  Throws Error{call} for a network without
 /// probabilities.
 NextTokens next_tokens(Run&, int64_t position, const SampleOptions&);
-/// The row of `logits` there.
+/// The row of `probs` there, and that of `logits`.
+std::vector<double> next_probabilities(Run&, int64_t position);
 std::vector<double> next_logits(Run&, int64_t position);
 /// "next", "hidden" or "class": what the network's probabilities are of.
 std::string predicted(const Run&);

@@ -93,6 +93,16 @@ TEST(Requests, WhatIsWrongIsNamed) {
       {R"({"ask":"trace","observe":["x:huge"]})", "not a depth"},
       {R"({"ask":"trace","observe":["nothing.at.all"]})", "nothing.at.all"},
       {R"({"ask":"training","step":3})", "not watched"},
+      {R"({"ask":"quiz","layer":99})", "99"},
+      {R"({"ask":"quiz","head":99})", "99"},
+      {R"({"ask":"quiz","layer":-1})", "whole number"},
+      {R"({"ask":"quiz","head":1e30})", "whole number"},
+      {R"({"ask":"quiz","token":77})", "token is 77"},
+      {R"({"ask":"quiz","token":"short"})", "expected a"},
+      {R"({"ask":"quiz","answers":true})", "there is no field"},
+      {R"({"ask":"losses","from":77})", "from is 77"},
+      {R"({"ask":"losses","count":0})", "from 1 to 1024"},
+      {R"({"ask":"losses","from":-1})", "whole number"},
   };
   const std::string before = asking.told(R"({"ask":"next"})").arrays.at("probabilities").bytes;
   for (const Wrong& wrong : all) {
@@ -144,6 +154,8 @@ TEST(Requests, ChangedBytesCrashNothing) {
       R"({"ask":"tile","attention":"blocks.0.attn","head":3,"queries":[0,3],"keys":[0,2],"size":2})",
       R"({"ask":"open","edits":["blocks.1.attn.z[H=2]=zero","blocks.0.attn.pattern=cut:2>0"],"swaps":[[1,7]]})",
       R"({"ask":"next","count":4,"temperature":0.5,"top_k":3,"top_p":0.9,"min_p":0.1,"position":-1})",
+      R"({"ask":"quiz","layer":1,"head":2,"token":-1})",
+      R"({"ask":"losses","from":1,"count":2})",
       R"({"ask":"score_sources","layer":1,"head":2,"query":2,"key":1})"};
   std::mt19937 random(7);
   int errors = 0;

@@ -49,6 +49,8 @@ void ask_compare(State&, Request&, Answer&);
 void ask_lens(State&, Request&, Answer&);
 void ask_attribution(State&, Request&, Answer&);
 void ask_score_sources(State&, Request&, Answer&);
+void ask_quiz(State&, Request&, Answer&);
+void ask_losses(State&, Request&, Answer&);
 void ask_generate(State&, Request&, Answer&);
 void ask_training(State&, Request&, Answer&);
 void ask_figure(State&, Request&, Answer&);

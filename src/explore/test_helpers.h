@@ -94,19 +94,26 @@ class TestHost : public Host {
     for (const auto& [name, model] : models_) out.push_back(name);
     return out;
   }
-  Subject subject(const std::string& name) override { return {models_.at(name)}; }
+  Subject subject(const std::string& name) override { return {given_[name] = models_.at(name)}; }
+  bool changed(const std::string& name) override { return given_[name] != models_.at(name); }
+  /// A model that has learned.
+  void replace(const std::string& name, std::shared_ptr<const Model> model) {
+    models_[name] = std::move(model);
+  }
   std::string training_log() override { return log; }
   std::string training_title() override { return "a run"; }
+  TrainingProgress training_progress() override { return progress; }
   void check() override {
     ++checks;
     if (patience >= 0 && checks > patience) fail_work("it took too long");
   }
 
   std::string log;
+  TrainingProgress progress;
   int64_t checks = 0, patience = -1;
 
  private:
-  std::map<std::string, std::shared_ptr<const Model>> models_;
+  std::map<std::string, std::shared_ptr<const Model>> models_, given_;
 };
 
 inline std::shared_ptr<const Model> builtin() {

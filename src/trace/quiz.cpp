@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "core/label.h"
 #include "trace/figures.h"
@@ -57,6 +58,16 @@ void choose(Question& q, const std::vector<std::string>& labels) {
   q.right = static_cast<size_t>(std::find(q.choices.begin(), q.choices.end(), right) - q.choices.begin());
 }
 
+void choose_kinds(Question& q, const std::vector<std::pair<std::string, std::string>>& kinds_and_labels) {
+  std::vector<std::string> labels;
+  for (const auto& [kind, label] : kinds_and_labels) labels.push_back(label);
+  choose(q, labels);
+  for (const std::string& choice : q.choices) {
+    const auto at = std::find(labels.begin(), labels.end(), choice) - labels.begin();
+    q.choice_kinds.push_back(kinds_and_labels[static_cast<size_t>(at)].first);
+  }
+}
+
 std::string label_of(const Reading& reading, Axis axis, int64_t place) {
   const std::string word = reading.label(axis, place);
   return word.empty() ? join("#", place) : word;
@@ -85,6 +96,11 @@ class Quiz {
 
  private:
   std::string label(Axis axis, int64_t place) const { return label_of(reading_, axis, place); }
+  void add(Question q, const char* kind, std::map<std::string, std::string> facts) {
+    q.kind = kind;
+    q.facts = std::move(facts);
+    if (q.choices.size() > 1) questions_.push_back(std::move(q));
+  }
 
   void looks_most() {
     if (!look_ || look_->keys < 2) return;
@@ -99,7 +115,12 @@ class Quiz {
                                {{Axis::H, o_.head}, {Axis::T, query_}, {Axis::S, look_->most}});
     q.explanation = join("\"", labels[0], "\", with a weight of ", weight.text, ".");
     q.sources = {weight.source};
-    if (q.choices.size() > 1) questions_.push_back(std::move(q));
+    add(std::move(q), "largest_weight",
+        {{"layer", join(o_.layer)},
+         {"head", join(o_.head)},
+         {"query", label(Axis::T, query_)},
+         {"answer", labels[0]},
+         {"weight", weight.text}});
   }
 
   // Whether the first token may look at the last tells a causal mask from none.
@@ -113,16 +134,19 @@ class Quiz {
       q.choices = {"It is the shortest " + thing,
                    join("It may only look at itself: later ", thing, "s are masked"), "Its query is zero",
                    "Softmax rounds small weights to zero"};
+      q.choice_kinds = {"shortest", "masked", "zero_query", "rounded"};
       q.right = 1;
       q.explanation =
           join("A mask hides what comes later, so the first ", thing, " has nobody to look at but itself.");
+      add(std::move(q), "masked_row", {{"first", first}});
     } else {
       q.text = join("What do the weights in the row of \"", first, "\" add up to?");
       q.choices = {"To the number of " + plural(thing), "To the width of a head", "To one", "To anything"};
+      q.choice_kinds = {"count", "width", "one", "anything"};
       q.right = 2;
       q.explanation = "Softmax makes every row of weights add up to one, with or without a mask.";
+      add(std::move(q), "sum_of_row", {{"first", first}});
     }
-    questions_.push_back(std::move(q));
   }
 
   void comes_next() {
@@ -163,7 +187,15 @@ class Quiz {
     const Cited p = cited(trace_, "probs", {{Axis::T, query_}, {Axis::V, best[0].second}});
     q.explanation = join("\"", labels[0], "\", with a probability of ", p.text, ".");
     q.sources = {p.source};
-    if (q.choices.size() > 1) questions_.push_back(std::move(q));
+    const char* kind = !words                      ? "likeliest_class"
+                       : !reading_.predicts_next() ? "likeliest_here"
+                                                   : "comes_next";
+    add(std::move(q), kind,
+        {{"token", label(Axis::T, query_)},
+         {"place", join(query_)},
+         {"text", whole ? reading_.sentence() : ""},
+         {"answer", labels[0]},
+         {"probability", p.text}});
   }
 
   const Trace& trace_;

@@ -1,6 +1,7 @@
 // Questions about one run: what a lecture asks at its end, and what a learner is asked in the terminal.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,10 +10,16 @@
 namespace limpid {
 
 struct Question {
+  /// Which question it is, "largest_weight", and what its sentences name, so that a page can say them in
+  /// another language: {"query": "short", "weight": "0.42", ...}.
+  std::string kind;
+  std::map<std::string, std::string> facts;
   std::string text;
   std::vector<std::string> choices;  // up to four, all different
-  size_t right = 0;                  // of the choices
-  std::string explanation;           // why it is right, with the run's numbers
+  /// What each choice is where it is a sentence, "query_key"; empty where choices are words or numbers.
+  std::vector<std::string> choice_kinds;
+  size_t right = 0;         // of the choices
+  std::string explanation;  // why it is right, with the run's numbers
   /// Where the numbers of the explanation come from, in order, each as to_string(Source) has it
   /// (limpid/scene.h): "blocks.0.attn.pattern[0,1,2,3] %.2f".
   std::vector<std::string> sources;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "trace/looks.h"
@@ -20,6 +21,9 @@ Cited cited(const Trace&, const std::string& name, const std::map<Axis, int64_t>
 /// Up to four different labels, the right one (which comes first) among them, in the alphabet's order, so
 /// that its place tells nothing.
 void choose(Question&, const std::vector<std::string>& labels);
+
+/// Choices that are sentences, each with what it is, the right one first.
+void choose_kinds(Question&, const std::vector<std::pair<std::string, std::string>>& kinds_and_labels);
 
 /// The word at a place, or its number.
 std::string label_of(const Reading&, Axis, int64_t place);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "core/label.h"
 #include "trace/quiz_parts.h"
@@ -62,7 +63,9 @@ class StageQuiz {
   Cited cell(const char* stage, int64_t head, int64_t query, int64_t key) const {
     return cited(reading_.trace(), name(stage), {{Axis::H, head}, {Axis::T, query}, {Axis::S, key}});
   }
-  void add(Question q) {
+  void add(Question q, const char* kind, std::map<std::string, std::string> facts) {
+    q.kind = kind;
+    q.facts = std::move(facts);
     if (q.choices.size() > 1) out_.push_back(std::move(q));
   }
 
@@ -86,14 +89,16 @@ class StageQuiz {
     Question question;
     question.text = join("The score of ", quoted(query_), " looking at ", quoted(key_), " is ", score.text,
                          " before it is scaled. Which two rows were multiplied?");
-    choose(question, {join("the query of ", quoted(query_), " and the key of ", quoted(key_)),
-                      join("the query of ", quoted(query_), " and the value of ", quoted(key_)),
-                      join("the embeddings of ", quoted(query_), " and ", quoted(key_)),
-                      join("the values of ", quoted(query_), " and ", quoted(key_))});
+    choose_kinds(question,
+                 {{"query_key", join("the query of ", quoted(query_), " and the key of ", quoted(key_))},
+                  {"query_value", join("the query of ", quoted(query_), " and the value of ", quoted(key_))},
+                  {"embeddings", join("the embeddings of ", quoted(query_), " and ", quoted(key_))},
+                  {"values", join("the values of ", quoted(query_), " and ", quoted(key_))}});
     question.explanation = join("Who looks asks with its query, who is looked at answers with its key: the ",
                                 q->shape()[2].size, " products of their numbers add up to ", score.text, ".");
     question.sources = {score.source};
-    add(std::move(question));
+    add(std::move(question), "rows_of_score",
+        {{"query", query_}, {"key", key_}, {"score", score.text}, {"width", join(q->shape()[2].size)}});
   }
 
   // Of the query before, where it has a choice: the weights of this one were asked for already.
@@ -122,7 +127,14 @@ class StageQuiz {
     q.explanation = join(quoted(labels[0]), " with ", first.text, ", then ", quoted(labels[1]), " with ",
                          second.text, ". Softmax keeps this order: a larger score is a larger weight.");
     q.sources = {first.source, second.source};
-    add(std::move(q));
+    add(std::move(q), "largest_score",
+        {{"layer", join(o_.layer)},
+         {"head", join(o_.head)},
+         {"query", label_of(reading_, Axis::T, query)},
+         {"answer", labels[0]},
+         {"score", first.text},
+         {"second", labels[1]},
+         {"second_score", second.text}});
   }
 
   void scaling() {
@@ -145,7 +157,8 @@ class StageQuiz {
              ". Otherwise wide heads would have large scores, and softmax would see only the largest.");
     q.sources = {cell("scaled_scores", o_.head, look_.query, look_.most).source,
                  cell("raw_scores", o_.head, look_.query, look_.most).source};
-    add(std::move(q));
+    const std::string answer = q.choices[q.right];
+    add(std::move(q), "scaled_score", {{"raw", written(before)}, {"width", join(width)}, {"answer", answer}});
   }
 
   void value() {
@@ -159,14 +172,17 @@ class StageQuiz {
     Question q;
     q.text = join(quoted(query_), " looks at ", quoted(key_), " with a weight of ", weight.text,
                   ". What is multiplied by this weight and added to what ", quoted(query_), " gathers?");
-    choose(q, {join("the value of ", quoted(key_)), join("the key of ", quoted(key_)),
-               join("the query of ", quoted(query_)), join("the score of ", quoted(key_))});
+    choose_kinds(q, {{"value", join("the value of ", quoted(key_))},
+                     {"key", join("the key of ", quoted(key_))},
+                     {"query", join("the query of ", quoted(query_))},
+                     {"score", join("the score of ", quoted(key_))}});
     q.explanation = join(
         "Queries and keys only decide the weights; what is gathered are values. The first number of this "
         "value is ",
         first.text, ".");
     q.sources = {weight.source, first.source};
-    add(std::move(q));
+    add(std::move(q), "what_is_gathered",
+        {{"query", query_}, {"key", key_}, {"weight", weight.text}, {"first", first.text}});
   }
 
   void which_head() {
@@ -177,10 +193,10 @@ class StageQuiz {
       order.emplace_back(-pattern->at({h, look_.query, look_.most}), h);
     std::sort(order.begin(), order.end());
     if (!(order[0].first < order[1].first)) return;
-    std::vector<std::string> labels;
-    for (const auto& [weight, head] : order) labels.push_back(join("head ", head));
+    std::vector<std::pair<std::string, std::string>> labels;
+    for (const auto& [weight, head] : order) labels.emplace_back(join("head_", head), join("head ", head));
     Question q;
-    choose(q, labels);
+    choose_kinds(q, labels);
     const Cited most = cell("pattern", order[0].second, look_.query, look_.most),
                 next = cell("pattern", order[1].second, look_.query, look_.most);
     q.text =
@@ -189,7 +205,14 @@ class StageQuiz {
         join("In head ", order[0].second, " the weight is ", most.text, ", in head ", order[1].second,
              " only ", next.text, ": each head has its own queries and keys, so each looks its own way.");
     q.sources = {most.source, next.source};
-    add(std::move(q));
+    add(std::move(q), "which_head",
+        {{"layer", join(o_.layer)},
+         {"query", query_},
+         {"key", key_},
+         {"answer", join(order[0].second)},
+         {"weight", most.text},
+         {"second", join(order[1].second)},
+         {"second_weight", next.text}});
   }
 
   // What a difference of logits becomes.
@@ -219,7 +242,14 @@ class StageQuiz {
     q.explanation = join("exp(", written(a), " - ", written(b), ") = ", q.choices[q.right],
                          ": softmax turns differences of scores into ratios of probabilities.");
     q.sources = {first.source, second.source};
-    add(std::move(q));
+    const std::string answer = q.choices[q.right];
+    add(std::move(q), "ratio_of_probabilities",
+        {{"query", query_},
+         {"first", label_of(reading_, Axis::V, order[0].second)},
+         {"first_logit", written(a)},
+         {"second", label_of(reading_, Axis::V, order[1].second)},
+         {"second_logit", written(b)},
+         {"answer", answer}});
   }
 
   const Reading& reading_;

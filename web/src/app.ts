@@ -6,14 +6,17 @@ import { cellName, ExplainPanel, parseCell } from "./explain";
 import { Flow } from "./flow";
 import { formatCount } from "./format";
 import { HeadsView } from "./heads";
+import { LessonView } from "./lesson";
 import { MapView } from "./map";
 import { saveFigure } from "./save";
 import { WhyView } from "./why";
 import { CellRef, lights, look } from "./grid";
 import { NextPanel } from "./next";
+import { QuizView } from "./quiz";
 import { Change, Session } from "./session";
-import { initial, Link, readLink, State, View, writeLink } from "./state";
+import { anotherRun, initial, Link, readLink, State, View, writeLink } from "./state";
 import { openSwap } from "./swap";
+import { TrainingView } from "./training";
 import { currentLanguage, Language, setLanguage, words } from "./words";
 
 export class App {
@@ -22,6 +25,8 @@ export class App {
   private edits: unknown[] = [];
   private explain!: ExplainPanel;
   private next!: NextPanel;
+  private lesson!: LessonView;
+  private quiz!: QuizView;
   private views!: Partial<Record<View, { element: HTMLElement; draw(): Promise<void> }>>;
   private readonly main = h("main", { tabindex: -1 });
   private readonly error = h("p", { class: "error", role: "alert", hidden: true });
@@ -92,6 +97,7 @@ export class App {
       this.waiting = undefined;
       await this.attempt(async () => {
         await this.session.open(now);
+        this.forgetAnswers();
         this.edits = [...this.session.opened.edited];
         if (!this.waiting) void this.attempt(() => this.draw());
       });
@@ -119,6 +125,12 @@ export class App {
     void this.attempt(() => this.draw());
   }
 
+  private forgetAnswers(): void {
+    Object.assign(this.state, anotherRun);
+    this.lesson.forget();
+    this.quiz.forget();
+  }
+
   private isOff(attention: string, head: number): boolean {
     return this.edits.includes(headOffEdit(attention, head));
   }
@@ -136,6 +148,7 @@ export class App {
     const settings = drawn && !("back" in question) && !("token" in question) ? { temperature, top_k: topK, top_p: topP, seed: Date.now() % 2 ** 31 } : {};
     void this.attempt(async () => {
       const { json } = await this.session.generate({ ...question, ...settings });
+      this.forgetAnswers();
       this.input.value = this.session.opened.text;
       this.edits = [...this.session.opened.edited];
       this.status.textContent = json.ended ? words.ended : json.pieces.join("");
@@ -162,11 +175,15 @@ export class App {
       swap: (place: number) => void openSwap(this.session, place, (id) => void this.open({ swaps: [...this.session.opened.swaps.filter(([at]) => at !== place), [place, id]] })),
       generate: (question: Record<string, unknown>) => this.generate(question),
       explain: (name: string, index: number[]) => this.explain.pin({ name, index }),
+      explainNothing: () => this.explain.pin(undefined),
+      open: (change: Change) => void this.open(change),
       edited: () => this.session.opened.edited.length > 0 || this.session.opened.swaps.length > 0,
     };
     const app = this;
     Object.defineProperty(host, "state", { get: () => app.state });
-    this.views = { flow: new Flow(this.session, host), heads: new HeadsView(this.session, host), why: new WhyView(this.session, host), map: new MapView(this.session, host) };
+    this.lesson = new LessonView(this.session, host);
+    this.quiz = new QuizView(this.session, host);
+    this.views = { flow: new Flow(this.session, host), heads: new HeadsView(this.session, host), why: new WhyView(this.session, host), map: new MapView(this.session, host), lesson: this.lesson, quiz: this.quiz, training: new TrainingView(this.session, host) };
     this.next = new NextPanel(this.session, host);
     this.input = h("input", {
       class: "sentence", type: "text", "aria-label": words.sentence, placeholder: words.sentenceHint, autocomplete: "off", spellcheck: false,
@@ -200,7 +217,11 @@ export class App {
     this.drawEdits();
     this.drawTabs();
     const next = this.next.draw();
-    const view = this.views[this.state.view] ?? this.views.flow!;
+    const view = this.views[this.shownView()]!;
+    // What comes next is what the lesson asks for.
+    this.next.element.hidden = ["lesson", "quiz", "training"].includes(this.shownView());
+    this.main.parentElement!.classList.toggle("alone", this.next.element.hidden);
+    this.main.parentElement!.dataset.view = this.shownView();
     if (!view.element.isConnected) this.main.replaceChildren(view.element);
     await Promise.all([next, view.draw()]);
     lights.again();
@@ -232,11 +253,20 @@ export class App {
       h("button", { class: "link", onclick: () => void this.open({ edits: [], swaps: [] }) }, words.clearEdits));
   }
 
+  private hasView(view: View): boolean {
+    return view in this.views && (view !== "training" || this.session.opened.training !== undefined);
+  }
+
+  private shownView(): View {
+    return this.hasView(this.state.view) ? this.state.view : "flow";
+  }
+
   private drawTabs(): void {
-    const views = Object.keys(this.views) as View[];
+    const views = (Object.keys(this.views) as View[]).filter((view) => this.hasView(view));
     this.tabs.replaceChildren(...views.map((view) => h("button", {
-      class: "view", "aria-current": this.state.view === view ? "page" : undefined, onclick: () => this.change({ view }),
-    }, words.views[view])), this.saver());
+      class: "view", "aria-current": this.shownView() === view ? "page" : undefined, onclick: () => this.change({ view }),
+    }, words.views[view])), ["lesson", "quiz"].includes(this.shownView()) ? "" : this.saver());
+    if (this.tabs.scrollWidth > this.tabs.clientWidth) this.tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   // The view as the figure that it corresponds to, by the engine's own painters.

@@ -47,6 +47,7 @@ export interface Opened {
   notes: string[];
   edited: unknown[];
   swaps: [number, number][];
+  training?: string;  // the training run that can be asked about
 }
 
 export interface Window {
@@ -150,7 +151,7 @@ export class Session {
     this.opened = {
       text: json.text, model: json.model, models: json.models, labels: json.labels,
       sourceLabels: json.source_labels, ids: integers(arrays.ids), notes: json.notes,
-      edited: json.edited ?? [], swaps: json.swaps,
+      edited: json.edited ?? [], swaps: json.swaps, training: json.training,
     };
     const key = json.model.hash + (json.source_labels || !json.labels.length ? this.turn : "");
     if (key === this.networkOf) return;

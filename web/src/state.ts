@@ -1,6 +1,6 @@
 // What the page shows, kept in its address: a link restores it.
 
-export type View = "flow" | "heads" | "why" | "map";
+export type View = "flow" | "heads" | "why" | "map" | "lesson" | "quiz" | "training";
 
 export interface State {
   view: View;
@@ -17,12 +17,23 @@ export interface State {
   topP: number;
   pair: number[];           // the query and the key whose score is taken apart
   zoom: number[];           // of the map: first query, end, first key, end
+  step: number;             // of the lesson
+  guesses: number[];        // what was predicted at each of its steps (lesson.ts)
+  asked: number[];          // layer and head of the quiz; empty: those that are open
+  answers: number[];        // which choice was taken of each of its questions
+  report: number;           // of a training run: whose attention is shown; -1: the last
+  watched: number;          // the sentence
+  learned: number[];        // which attention of it, and which head
 }
 
 export const initial: State = {
   view: "flow", block: "", open: [], attention: "", head: 0, cell: "", from: 0, sink: true, log: false,
   temperature: 1, topK: 0, topP: 1, pair: [], zoom: [],
+  step: 0, guesses: [], asked: [], answers: [], report: -1, watched: 0, learned: [],
 };
+
+/// What was predicted and answered of a run is of no other.
+export const anotherRun: Partial<State> = { guesses: [], asked: [], answers: [] };
 
 export interface Link extends Partial<State> {
   text?: string;

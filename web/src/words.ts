@@ -1,11 +1,15 @@
 // All words of the page, one table a language. What the engine says (labels, captions) is in engine_words.ts.
 import { engineGerman } from "./engine_words";
+import { lessonEnglish, lessonGerman } from "./lesson_words";
+import { trainingEnglish, trainingGerman } from "./training_words";
 
 const en = {
   title: "limpid explore",
   sentence: "Sentence",
   sentenceHint: "Type a sentence",
-  views: { flow: "Flow", heads: "Heads", why: "Why", map: "Map" },
+  views: { flow: "Flow", heads: "Heads", why: "Why", map: "Map", lesson: "Lesson", quiz: "Quiz", training: "Training" },
+  lesson: lessonEnglish,
+  training: trainingEnglish,
   viewsLabel: "Views",
   theme: "Light or dark",
   language: "Deutsch",
@@ -141,7 +145,9 @@ const de: Words = {
   title: "limpid explore",
   sentence: "Satz",
   sentenceHint: "Einen Satz eingeben",
-  views: { flow: "Ablauf", heads: "Köpfe", why: "Warum", map: "Karte" },
+  views: { flow: "Ablauf", heads: "Köpfe", why: "Warum", map: "Karte", lesson: "Lektion", quiz: "Quiz", training: "Training" },
+  lesson: lessonGerman,
+  training: trainingGerman,
   viewsLabel: "Ansichten",
   theme: "Hell oder dunkel",
   language: "English",

@@ -164,7 +164,7 @@ void open_as(State& state, Opened opened) {
   require_fits(run);
   opened.target = run.opened().target;
   opened.given = opened.target ? opened.target->size() : opened.tokens.size();
-  const bool other = opened.model_name != state.opened.model_name || !state.opened.subject.model;
+  const bool other = opened.subject.model != state.opened.subject.model;
   state.writing.reset();
   state.written.clear();
   if (other) {
@@ -203,9 +203,10 @@ void ask_open(State& state, Request& request, Answer& answer) {
   Opened opened = state.opened;
   const bool model = request.has("model"), text = request.has("text"), tokens = request.has("tokens");
   if (text && tokens) fail_call("open: text and tokens are given; give one of them");
-  if (model && request.text("model") != opened.model_name) {
+  if (model && (request.text("model") != opened.model_name || state.host.changed(request.text("model")))) {
     const Opened before = opened;
     opened = subject_of(state.host, request.text("model"));
+    if (opened.model_name == before.model_name) state.runs.clear();  // they are of the model as it was
     if (!text && !tokens && opened.subject.input.count() == 0) set_text(opened, before.text);
   }
   if (text || tokens) opened.swaps.clear();

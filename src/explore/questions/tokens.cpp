@@ -39,6 +39,8 @@ void tell_open(State& state, Run& run, Answer& answer) {
   answer.fields["text"] = trace.source_text.empty() ? trace.text : trace.source_text;
   answer.fields["model"] = model_json(state, run.model());
   answer.fields["models"] = state.host.models();
+  if (const std::string title = state.host.training_title(); !title.empty())
+    answer.fields["training"] = visible_line(title);
   answer.fields["token_word"] = trace.token_word;
   answer.fields["notes"] = trace.notes;
   answer.fields["swaps"] = Json::array();

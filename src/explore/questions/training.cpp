@@ -13,6 +13,7 @@ namespace limpid::explore {
 namespace {
 
 void tell_reports(Host& host, Answer& answer) {
+  const TrainingProgress progress = host.training_progress();  // before the log, which may grow meanwhile
   const std::string log = host.training_log();
   if (log.empty())
     fail_call("training: no training run is open; begin with one: limpid explore --run FOLDER");
@@ -21,6 +22,8 @@ void tell_reports(Host& host, Answer& answer) {
   for (const TrainingReport& report : reports)
     for (const auto& [name, value] : report.numbers) columns.insert(name);
   answer.fields["title"] = visible_line(host.training_title());
+  answer.fields["steps"] = progress.steps;
+  answer.fields["finished"] = progress.finished;
   answer.fields["columns"] = columns;
   Json &observations = answer.fields["observations"] = Json::array(), heads = Json::array();
   for (const TrainingReport& report : reports) {
