@@ -2,7 +2,7 @@
 import { debounced, h } from "./dom";
 import { cutEdit, headOffEdit, wordsOf } from "./edits";
 import { Engine, EngineError } from "./engine";
-import { cellName, ExplainPanel, parseCell } from "./explain";
+import { ExplainPanel, parseCell } from "./explain";
 import { Flow } from "./flow";
 import { formatCount } from "./format";
 import { HeadsView } from "./heads";
@@ -14,6 +14,7 @@ import { NextPanel } from "./next";
 import { Change, Session } from "./session";
 import { initial, Link, readLink, State, View, writeLink } from "./state";
 import { openSwap } from "./swap";
+import { cellName, label } from "./told";
 import { currentLanguage, Language, setLanguage, words } from "./words";
 
 export class App {
@@ -24,8 +25,8 @@ export class App {
   private next!: NextPanel;
   private views!: Partial<Record<View, { element: HTMLElement; draw(): Promise<void> }>>;
   private readonly main = h("main", { tabindex: -1 });
-  private readonly error = h("p", { class: "error", role: "alert", hidden: true });
-  private readonly status = h("p", { class: "visually-hidden", role: "status" });
+  private readonly error = h("p", { class: "error", role: "alert", hidden: true, ...label("text") });
+  private readonly status = h("p", { class: "visually-hidden", role: "status", ...label("word") });
   private input = h("input");
   private begun = false;
   private waiting: Change | undefined;
@@ -212,16 +213,16 @@ export class App {
     const facts = [words.parameters(formatCount(model.parameters, currentLanguage())), words.layersHeads(model.layers, model.heads)];
     const name: HTMLElement = models.length > 1
       ? h("select", { "aria-label": words.model, onchange: (event: Event) => void this.open({ model: (event.target as HTMLSelectElement).value, edits: [], swaps: [] }) },
-          ...models.map((each) => h("option", { selected: each === model.name }, each)))
-      : h("span", { class: "model-name" }, model.title);
+          ...models.map((each) => h("option", { selected: each === model.name, ...label("text") }, each)))
+      : h("span", { class: "model-name", ...label("text") }, model.title);
     // A picture or a table that the call named stays open: there is nothing to type.
     this.input.readOnly = this.session.network.values.get("tokens") === undefined && this.session.opened.sourceLabels === undefined;
-    this.modelLine.replaceChildren(name, ...facts.map((fact) => h("span", { class: "fact" }, fact)));
+    this.modelLine.replaceChildren(name, ...facts.map((fact) => h("span", { class: "fact", ...label("count") }, fact)));
   }
 
   private drawEdits(): void {
     const { swaps, labels } = this.session.opened;
-    const chip = (what: string, undo: () => void) => h("span", { class: "edit" }, what, h("button", { class: "icon small", "aria-label": words.removeEdit(what), title: words.removeEdit(what), onclick: undo }, "×"));
+    const chip = (what: string, undo: () => void) => h("span", { class: "edit", ...label("text") }, what, h("button", { class: "icon small", "aria-label": words.removeEdit(what), title: words.removeEdit(what), onclick: undo }, "×"));
     const chips = [
       ...this.edits.map((edit) => chip(wordsOf(edit, this.session), () => this.toggle(edit))),
       ...swaps.map(([place, id]) => chip(words.swapped(place, labels[place]), () => void this.open({ swaps: swaps.filter(([at, swap]) => at !== place || swap !== id) }))),

@@ -8,6 +8,7 @@ import { look } from "./grid";
 import { AttentionColumn, sectionsOf } from "./layout";
 import { heatLevel, heatTable, paint } from "./palette";
 import { Session } from "./session";
+import { keepPainted, label, meanName, PaintedCell, told } from "./told";
 import { words } from "./words";
 
 const tileSize = 128;
@@ -17,6 +18,24 @@ interface Tile {
   queries: number[];  // edges of the blocks
   keys: number[];
   from: string;
+  most: number;       // the largest of the cells
+}
+
+interface Block {
+  row: number;
+  column: number;
+  value: number;
+  level: number | undefined;
+  text: string | undefined;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+// Whether each block is one cell.
+function isSingle({ queries, keys }: Tile): boolean {
+  return queries[1] - queries[0] === 1 && keys[1] - keys[0] === 1;
 }
 
 type Box = [firstQuery: number, endQuery: number, firstKey: number, endKey: number];
@@ -30,7 +49,7 @@ export class MapView {
   private head = 0;
   private side = 600;
   private canvas = h("canvas");
-  private facts = h("p", { class: "map-facts" });
+  private facts = h("p", { class: "map-facts", ...label("count") });
   private shown = h("p", { class: "pair-shown", "aria-live": "polite" }, "\u00a0");
   private pointers = new Map<number, { x: number; y: number }>();
   private readonly ask = debounced(60, () => void this.load());
@@ -50,7 +69,7 @@ export class MapView {
     await this.load();
     if (turn !== this.drawn) return;
     const { change } = this.host;
-    const select = (label: string, names: string[], now: number, take: (at: number) => void) => h("label", { class: "choice" }, label,
+    const select = (title: string, names: string[], now: number, take: (at: number) => void) => h("label", { class: "choice", ...label("place") }, title,
       h("select", { onchange: (event: Event) => take(Number((event.target as HTMLSelectElement).value)) }, ...names.map((name, i) => h("option", { value: i, selected: i === now }, name))));
     this.surface();
     this.element.replaceChildren(h("section", { class: "card" },
@@ -90,7 +109,9 @@ export class MapView {
     const [q0, q1, k0, k1] = this.box.map(Math.round);
     try {
       const { json, arrays } = await this.session.ask({ ask: "tile", attention: attention.id, head, queries: [q0, q1], keys: [k0, k1], size: tileSize });
-      this.tile = { cells: reals(arrays.cells), queries: integers(arrays.query_edges), keys: integers(arrays.key_edges), from: json.from };
+      const cells = reals(arrays.cells);
+      const most = cells.reduce((so, each) => (Number.isFinite(each) ? Math.max(so, each) : so), 1e-9);
+      this.tile = { cells, queries: integers(arrays.query_edges), keys: integers(arrays.key_edges), from: json.from, most };
       this.paint();
     } catch (problem) {
       if ((problem as { kind?: string }).kind !== "stale") this.facts.textContent = (problem as Error).message;
@@ -106,32 +127,59 @@ export class MapView {
     context.fillStyle = paint("hole", look.theme);
     context.fillRect(0, 0, this.side, this.side);
     if (!tile) return;
+    const table = heatTable("weights", look.theme);
+    for (const { level, text, x, y, width, height } of this.blocks(tile)) {
+      if (level === undefined) continue;
+      const line = width >= 8 ? 1 : -0.3;
+      context.fillStyle = table[level].ground;
+      context.fillRect(x, y, width - line, height - line);
+      if (text === undefined) continue;
+      context.fillStyle = table[level].ink;
+      context.font = "12px ui-sans-serif, system-ui, sans-serif";
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      context.fillText(text, x + width / 2, y + height / 2);
+    }
+    keepPainted(this.canvas, { cells: () => this.painted(tile) });
+    this.tellFacts(tile);
+  }
+
+  // What of the tile lies in the box, and where.
+  private *blocks(tile: Tile): Generator<Block> {
     const [q0, q1, k0, k1] = this.box;
     const y = (query: number) => ((query - q0) / (q1 - q0)) * this.side, x = (key: number) => ((key - k0) / (k1 - k0)) * this.side;
-    const most = Math.max(...tile.cells.filter(Number.isFinite), 1e-9);
-    const table = heatTable("weights", look.theme);
     const columns = tile.keys.length - 1;
-    const blockQ = tile.queries[1] - tile.queries[0], blockK = tile.keys[1] - tile.keys[0];
-    const single = blockQ === 1 && blockK === 1;
+    const single = isSingle(tile);
     const large = single && this.side / (k1 - k0) >= 44;
-    for (let row = 0; row + 1 < tile.queries.length; ++row)
+    for (let row = 0; row + 1 < tile.queries.length; ++row) {
+      const [y0, y1] = [y(tile.queries[row]), y(tile.queries[row + 1])];
+      if (y1 < 0 || y0 > this.side) continue;
       for (let column = 0; column < columns; ++column) {
+        const [x0, x1] = [x(tile.keys[column]), x(tile.keys[column + 1])];
+        if (x1 < 0 || x0 > this.side) continue;
         const value = tile.cells[row * columns + column];
-        const [x0, x1, y0, y1] = [x(tile.keys[column]), x(tile.keys[column + 1]), y(tile.queries[row]), y(tile.queries[row + 1])];
-        if (x1 < 0 || x0 > this.side || y1 < 0 || y0 > this.side || value === 0 || !Number.isFinite(value)) continue;
-        const { ground, ink } = table[heatLevel(value / (single ? 1 : most))];
-        context.fillStyle = ground;
-        const line = x1 - x0 >= 8 ? 1 : -0.3;
-        context.fillRect(x0, y0, x1 - x0 - line, y1 - y0 - line);
-        if (!large) continue;
-        context.fillStyle = ink;
-        context.font = "12px ui-sans-serif, system-ui, sans-serif";
-        context.textAlign = "center";
-        context.textBaseline = "middle";
-        context.fillText(formatNumber(value), (x0 + x1) / 2, (y0 + y1) / 2);
+        const level = value === 0 || !Number.isFinite(value) ? undefined : heatLevel(value / (single ? 1 : tile.most));
+        yield { row, column, value, level, text: large && level !== undefined ? formatNumber(value) : undefined, x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
       }
-    const [from, to] = [Math.round(q0), Math.round(q1)], [first, end] = [Math.round(k0), Math.round(k1)];
-    this.facts.textContent = `${words.query} ${from}\u2013${to - 1}, ${words.key} ${first}\u2013${end - 1}: ${single ? words.mapCells : words.mapBlocks(blockQ, blockK)}${tile.from === "map" ? `, ${words.mapStreamed}` : ""}`;
+    }
+  }
+
+  private painted(tile: Tile): PaintedCell[] {
+    const scale = this.canvas.width / this.side;
+    return [...this.blocks(tile)].map(({ row, column, value, level, text, x, y, width }) => ({
+      from: this.nameOf(row, column), value, level, text, at: [(x + Math.min(2, width / 2)) * scale, (y + Math.min(2, width / 2)) * scale],
+    }));
+  }
+
+  private nameOf(row: number, column: number): string {
+    const { queries, keys } = this.tile!;
+    return meanName(this.attention!.pattern.name, this.head, [queries[row], queries[row + 1]], [keys[column], keys[column + 1]]);
+  }
+
+  private tellFacts(tile: Tile): void {
+    const [from, to, first, end] = this.box.map(Math.round);
+    const what = isSingle(tile) ? words.mapCells : words.mapBlocks(tile.queries[1] - tile.queries[0], tile.keys[1] - tile.keys[0]);
+    this.facts.textContent = `${words.query} ${from}\u2013${to - 1}, ${words.key} ${first}\u2013${end - 1}: ${what}${tile.from === "map" ? `, ${words.mapStreamed}` : ""}`;
   }
 
   private cellAt(px: number, py: number): { row: number; column: number; value: number } | undefined {
@@ -154,7 +202,8 @@ export class MapView {
       const [first, end] = [edges[at], edges[at + 1]];
       return end - first === 1 ? `${first} ${this.session.word(axis, first) ?? ""}` : `${first}\u2013${end - 1}`;
     };
-    this.shown.textContent = `${words.query} ${range(this.tile.queries, cell.row, "T")}, ${words.key} ${range(this.tile.keys, cell.column, "S")}: ${formatNumber(cell.value)}`;
+    this.shown.replaceChildren(h("span", label("word"), `${words.query} ${range(this.tile.queries, cell.row, "T")}, ${words.key} ${range(this.tile.keys, cell.column, "S")}: `),
+      h("span", told(this.nameOf(cell.row, cell.column)), formatNumber(cell.value)));
   }
 
   private dragged(event: PointerEvent, before: { x: number; y: number }): void {

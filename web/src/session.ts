@@ -135,6 +135,12 @@ export class Session {
       this.networkLength && size === this.networkLength && "TS".includes(value.axes[i]) ? length : size);
   }
 
+  /// How many queries and keys a T x S stage has in this run.
+  lengths(square: Value): [number, number] {
+    const [, , queries, keys] = this.sizes(square.name);
+    return [queries, keys];
+  }
+
   /// What stands at a place of an axis: a token's own word.
   word(axis: string, place: number): string | undefined {
     if (axis === "T") return this.opened.labels[place];
