@@ -11,6 +11,7 @@ import { saveFigure } from "./save";
 import { WhyView } from "./why";
 import { CellRef, lights, look } from "./grid";
 import { NextPanel } from "./next";
+import { canPatch, openPatch } from "./patch";
 import { Change, Session } from "./session";
 import { initial, Link, readLink, State, View, writeLink } from "./state";
 import { openSwap } from "./swap";
@@ -249,8 +250,9 @@ export class App {
 
   // What can be done at the cell that is explained.
   private actionsAt(cell: CellRef): HTMLElement[] {
+    const patch = canPatch(this.session, cell.name) ? [h("button", { class: "button", onclick: () => openPatch(this.session, cell, (edit) => void this.open({ edits: [...this.edits, edit] })) }, words.patchHere)] : [];
     const square = /^(.+)\.(raw_scores|scaled_scores|capped_scores|scores|pattern)$/.exec(cell.name);
-    if (!square || cell.index.length !== 4) return [];
+    if (!square || cell.index.length !== 4) return patch;
     const [, head, query, key] = cell.index;
     const edit = cutEdit(square[1], head, query, key);
     return [h("button", { class: "button", onclick: () => this.toggle(edit) }, this.edits.includes(edit) ? words.mendEdge : words.cutEdge)];

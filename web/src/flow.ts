@@ -5,6 +5,7 @@ import { Grid, GridEvents } from "./grid";
 import { AttentionColumn, Column, isSquare, Section, sectionsOf, TripleColumn, VectorColumn } from "./layout";
 import { headGrid, labelled, Span, squareGrid, vectorGrid } from "./matrix";
 import { Answer } from "./engine";
+import { editedNames } from "./patch";
 import { boxPort, Built, connect, gridPort, portOf, spread } from "./ribbons";
 import { Session, Stage } from "./session";
 import { State } from "./state";
@@ -138,6 +139,7 @@ export class Flow {
       : attentionOpen && column.id === this.host.state.attention ? await this.opened(column, span, room, section.attentions.length > 1)
       : await this.attention(column, span, room, section.attentions.length > 1);
     built.column = column;
+    if (namesOf(column).some((name) => editedNames(this.session).has(name))) built.element.classList.add("edited");
     if (section.name) built.element.dataset.block = section.name;
     return built;
   }
@@ -370,6 +372,11 @@ export function blockLabel(name: string): string {
   const number = name.split(".").at(-1)!;
   const part = name.startsWith("encoder.") ? "Encoder " : name.startsWith("decoder.") ? "Decoder " : "";
   return part + words.block(number);
+}
+
+// The values that a column shows.
+function namesOf(column: Column): string[] {
+  return column.kind === "vector" ? [column.value.name] : column.kind === "triple" ? column.parts.map(({ value }) => value.name) : column.stages.flatMap((stage) => stage.outputs);
 }
 
 /// A column is opened in every block alike.

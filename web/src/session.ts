@@ -156,7 +156,7 @@ export class Session {
     this.opened = {
       text: json.text, model: json.model, models: json.models, labels: json.labels,
       sourceLabels: json.source_labels, ids: integers(arrays.ids), notes: json.notes,
-      edited: json.edited ?? [], swaps: json.swaps,
+      edited: (json.edited ?? []).map((edit: string) => (edit.startsWith("{") ? JSON.parse(edit) : edit)), swaps: json.swaps,
     };
     const key = json.model.hash + (json.source_labels || !json.labels.length ? this.turn : "");
     if (key === this.networkOf) return;

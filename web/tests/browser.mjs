@@ -66,7 +66,7 @@ export async function pageAt(browser, address, problems, options = {}) {
 /// Waits until nothing has been asked for a while, and what was asked is drawn.
 export async function settled(page, quiet = 200) {
   const { asking } = page;
-  const end = Date.now() + 15000;
+  const end = Date.now() + 60000;
   while (asking.open > 0 || Date.now() - asking.last < quiet) {
     if (Date.now() > end) throw new Error("the page asks without end");
     await new Promise((done) => setTimeout(done, 20));
