@@ -129,6 +129,10 @@ class Explore(Case):
             status, headers, body = self.served.get(name)
             self.assertEqual(status, 200, name)
             self.assertTrue(body, name)
+            # A browser takes compressed files too; made at each request, they come later than plain ones.
+            status, headers, same = self.served.get(name, headers={"Accept-Encoding": "gzip, deflate, br"})
+            self.assertEqual((status, same), (200, body), name)
+            self.assertFalse("Content-Encoding" in headers, name)
 
     def test_answers_are_what_trace_prints(self):
         fields, arrays = self.served.ask(ask="tokens")

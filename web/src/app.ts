@@ -2,7 +2,7 @@
 import { debounced, h } from "./dom";
 import { cutEdit, headOffEdit, wordsOf } from "./edits";
 import { Engine, EngineError } from "./engine";
-import { cellName, ExplainPanel, parseCell } from "./explain";
+import { ExplainPanel, parseCell } from "./explain";
 import { Flow } from "./flow";
 import { formatCount } from "./format";
 import { HeadsView } from "./heads";
@@ -12,10 +12,12 @@ import { saveFigure } from "./save";
 import { WhyView } from "./why";
 import { CellRef, lights, look } from "./grid";
 import { NextPanel } from "./next";
+import { canPatch, openPatch } from "./patch";
 import { QuizView } from "./quiz";
 import { Change, Session } from "./session";
 import { anotherRun, initial, Link, readLink, State, View, writeLink } from "./state";
 import { openSwap } from "./swap";
+import { cellName, label } from "./told";
 import { TrainingView } from "./training";
 import { currentLanguage, Language, setLanguage, words } from "./words";
 
@@ -29,8 +31,8 @@ export class App {
   private quiz!: QuizView;
   private views!: Partial<Record<View, { element: HTMLElement; draw(): Promise<void> }>>;
   private readonly main = h("main", { tabindex: -1 });
-  private readonly error = h("p", { class: "error", role: "alert", hidden: true });
-  private readonly status = h("p", { class: "visually-hidden", role: "status" });
+  private readonly error = h("p", { class: "error", role: "alert", hidden: true, ...label("text") });
+  private readonly status = h("p", { class: "visually-hidden", role: "status", ...label("word") });
   private input = h("input");
   private begun = false;
   private waiting: Change | undefined;
@@ -233,16 +235,16 @@ export class App {
     const facts = [words.parameters(formatCount(model.parameters, currentLanguage())), words.layersHeads(model.layers, model.heads)];
     const name: HTMLElement = models.length > 1
       ? h("select", { "aria-label": words.model, onchange: (event: Event) => void this.open({ model: (event.target as HTMLSelectElement).value, edits: [], swaps: [] }) },
-          ...models.map((each) => h("option", { selected: each === model.name }, each)))
-      : h("span", { class: "model-name" }, model.title);
+          ...models.map((each) => h("option", { selected: each === model.name, ...label("text") }, each)))
+      : h("span", { class: "model-name", ...label("text") }, model.title);
     // A picture or a table that the call named stays open: there is nothing to type.
     this.input.readOnly = this.session.network.values.get("tokens") === undefined && this.session.opened.sourceLabels === undefined;
-    this.modelLine.replaceChildren(name, ...facts.map((fact) => h("span", { class: "fact" }, fact)));
+    this.modelLine.replaceChildren(name, ...facts.map((fact) => h("span", { class: "fact", ...label("count") }, fact)));
   }
 
   private drawEdits(): void {
     const { swaps, labels } = this.session.opened;
-    const chip = (what: string, undo: () => void) => h("span", { class: "edit" }, what, h("button", { class: "icon small", "aria-label": words.removeEdit(what), title: words.removeEdit(what), onclick: undo }, "×"));
+    const chip = (what: string, undo: () => void) => h("span", { class: "edit", ...label("text") }, what, h("button", { class: "icon small", "aria-label": words.removeEdit(what), title: words.removeEdit(what), onclick: undo }, "×"));
     const chips = [
       ...this.edits.map((edit) => chip(wordsOf(edit, this.session), () => this.toggle(edit))),
       ...swaps.map(([place, id]) => chip(words.swapped(place, labels[place]), () => void this.open({ swaps: swaps.filter(([at, swap]) => at !== place || swap !== id) }))),
@@ -278,8 +280,9 @@ export class App {
 
   // What can be done at the cell that is explained.
   private actionsAt(cell: CellRef): HTMLElement[] {
+    const patch = canPatch(this.session, cell.name) ? [h("button", { class: "button", onclick: () => openPatch(this.session, cell, (edit) => void this.open({ edits: [...this.edits, edit] })) }, words.patchHere)] : [];
     const square = /^(.+)\.(raw_scores|scaled_scores|capped_scores|scores|pattern)$/.exec(cell.name);
-    if (!square || cell.index.length !== 4) return [];
+    if (!square || cell.index.length !== 4) return patch;
     const [, head, query, key] = cell.index;
     const edit = cutEdit(square[1], head, query, key);
     return [h("button", { class: "button", onclick: () => this.toggle(edit) }, this.edits.includes(edit) ? words.mendEdge : words.cutEdge)];

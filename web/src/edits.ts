@@ -1,6 +1,7 @@
 // What has been changed of the run, as the protocol writes it, and in words.
 import { Session } from "./session";
 import { blockLabel } from "./flow";
+import { isPatch, wordsOfPatch } from "./patch";
 import { words } from "./words";
 
 export function headOffEdit(attention: string, head: number): string {
@@ -13,6 +14,7 @@ export function cutEdit(attention: string, head: number, query: number, key: num
 
 /// What an edit does, for the list of edits.
 export function wordsOf(edit: unknown, session: Session): string {
+  if (isPatch(edit)) return wordsOfPatch(edit, session);
   if (typeof edit !== "string") return JSON.stringify(edit);
   const off = /^(.+)\.attn\.z\[H=(\d+)\]=zero$/.exec(edit);
   if (off) return words.headOff(blockLabel(off[1]), off[2]);

@@ -4,6 +4,7 @@ import { AnswerArray, integers, reals } from "./engine";
 import { h } from "./dom";
 import { formatConstant, formatLong, formatNumber } from "./format";
 import { CellRef, lights } from "./grid";
+import { cellName, label, told } from "./told";
 import { Session } from "./session";
 import { said, words } from "./words";
 
@@ -13,6 +14,7 @@ interface Node {
   value: number;
   input: number;
   index: number[];
+  from: string;  // `explain:0.2`: where it stands in the tree
   parts: Node[];
 }
 
@@ -25,11 +27,6 @@ interface Explained {
   tree?: Node;
 }
 
-/// The name of a cell, as `limpid explain` takes it.
-export function cellName({ name, index }: CellRef): string {
-  return `${name}[${index.join(",")}]`;
-}
-
 export function parseCell(text: string): CellRef | undefined {
   const match = /^([^[\]]+)\[([\d,]+)\]$/.exec(text);
   return match ? { name: match[1], index: match[2].split(",").map(Number) } : undefined;
@@ -40,16 +37,16 @@ function readTree(arrays: Record<string, AnswerArray>): Node {
   const input = integers(arrays["0.input"]), value = reals(arrays["0.value"]), index = integers(arrays["0.index"]);
   const axes = arrays["0.index"].shape[1];
   let at = 0;
-  const read = (): Node => {
+  const read = (path: number[]): Node => {
     const i = at++;
     const node: Node = {
       kind: kinds[kind[i]], fn: functions[fn[i]], value: value[i], input: input[i],
-      index: index.slice(i * axes, (i + 1) * axes).filter((place) => place >= 0), parts: [],
+      index: index.slice(i * axes, (i + 1) * axes).filter((place) => place >= 0), from: `explain:${path.join(".")}`, parts: [],
     };
-    for (let k = 0; k < parts[i]; ++k) node.parts.push(read());
+    for (let k = 0; k < parts[i]; ++k) node.parts.push(read([...path, k]));
     return node;
   };
-  return read();
+  return read([]);
 }
 
 function cellsOf(node: Node, to: Node[] = []): Node[] {
@@ -139,7 +136,7 @@ export class ExplainPanel {
     const pinned = this.pinned && cellName(this.pinned) === cellName(cell);
     const formula = tree
       ? h("div", { class: "formula" }, h("span", { class: "equals" }, "="), this.inline(tree, json, true), h("span", { class: "equals" }, "="),
-          h("strong", { class: "result" }, formatNumber(json.combined)))
+          h("strong", { class: "result", ...told("explain:") }, formatNumber(json.combined)))
       : h("p", { class: "hint" }, words.given[this.session.network.values.get(json.name)?.kind ?? ""] ?? words.notComputed);
     const lists = this.sums.map((sum, i) => this.termList(sum, json, i));
     this.element.classList.remove("empty");
@@ -147,22 +144,22 @@ export class ExplainPanel {
       h("header", {},
         h("div", { class: "explain-name" },
           this.history.length > 0 && h("button", { class: "icon", "aria-label": words.back, title: words.back, onclick: () => this.goBack() }, "←"),
-          h("h2", {}, said(json.label ?? json.name)),
+          h("h2", label("text"), said(json.label ?? json.name)),
           pinned && h("button", { class: "icon", "aria-label": words.close, title: words.close, onclick: () => this.pin(undefined) }, "×")),
-        h("p", { class: "cell-name" }, h("code", {}, cellName(cell)), h("span", { class: "cell-value" }, "\u00a0= ", h("b", { "data-explained": cellName(cell) }, formatLong(json.value)))),
+        h("p", { class: "cell-name" }, h("code", label("text"), cellName(cell)), h("span", { class: "cell-value" }, "\u00a0= ", h("b", { "data-explained": cellName(cell), ...told(cellName(cell), "long") }, formatLong(json.value)))),
         this.placesOf(json),
-        json.caption && h("p", { class: "caption" }, said(json.caption)),
+        json.caption && h("p", { class: "caption", ...label("text") }, said(json.caption)),
         ...this.notes(json),
         ...(pinned ? this.actions(cell) : [])),
       h("div", { class: "arithmetic" },
-        json.equation && h("p", { class: "equation" }, json.equation),
+        json.equation && h("p", { class: "equation", ...label("text") }, json.equation),
         formula,
         ...lists));
   }
 
   private notes(json: any): (HTMLElement | false)[] {
     return [
-      !!json.edited && h("p", { class: "edited-note" }, words.editedCell(json.edited)),
+      !!json.edited && h("p", { class: "edited-note", ...label("text") }, words.editedCell(json.edited)),
       json.edited_reads?.length > 0 && h("p", { class: "edited-note" }, words.readsEdited),
     ];
   }
@@ -172,7 +169,7 @@ export class ExplainPanel {
     for (const [axis, place] of Object.entries<number>(json.places)) {
       if (axis === "B") continue;
       const word = json.words[axis];
-      const shown = word && (axis === "T" || axis === "S" || axis === "V") ? h("span", { class: "word" }, word) : String(place);
+      const shown = word && (axis === "T" || axis === "S" || axis === "V") ? h("span", { class: "word", ...label("word") }, word) : h("span", label("place"), String(place));
       list.append(h("li", {}, h("span", {}, words.position(axis === "T" && !("S" in json.places) ? "V" : axis)), " ", shown));
     }
     return list;
@@ -191,7 +188,7 @@ export class ExplainPanel {
 
   private inline(node: Node, json: any, outer = false): HTMLElement {
     switch (node.kind) {
-      case "constant": return h("span", { class: "constant" }, formatConstant(node.value));
+      case "constant": return h("span", { class: "constant", ...told(node.from, "constant") }, formatConstant(node.value));
       case "cell": return this.chip(node, json);
       case "sum": return this.sum(node, json, outer);
       case "product": {
@@ -220,7 +217,7 @@ export class ExplainPanel {
     if (node.parts.length > inlineParts || (outer && node.parts.length > 3 && node.parts[0].kind !== "cell")) {
       let at = this.sums.indexOf(node);
       if (at < 0) at = this.sums.push(node) - 1;
-      return h("span", { class: "sum-name" }, "Σ", h("sub", {}, String(at + 1)), h("span", { class: "sum-value" }, formatNumber(node.value)));
+      return h("span", { class: "sum-name" }, "Σ", h("sub", label("place"), String(at + 1)), h("span", { class: "sum-value", ...told(node.from) }, formatNumber(node.value)));
     }
     const out = h("span", { class: "row" });
     node.parts.forEach((part, i) => {
@@ -228,7 +225,7 @@ export class ExplainPanel {
       const negative = minus || (part.kind === "constant" && part.value < 0);
       if (i > 0 || negative) out.append(h("span", { class: "sign" }, negative ? "\u2212" : "+"));
       if (minus) out.append(this.grouped(part.parts[1], json));
-      else if (negative) out.append(h("span", { class: "constant" }, formatConstant(part.value).replace("\u2212", "")));
+      else if (negative) out.append(h("span", { class: "constant", ...told(`-${part.from}`, "constant") }, formatConstant(-part.value)));
       else out.append(this.inline(part, json));
     });
     return out;
@@ -239,9 +236,9 @@ export class ExplainPanel {
     const cell = { name: read.name, index: node.index };
     const role = this.roleOf(read.name);
     return h("button", {
-      class: `operand role-${role}`, title: cellName(cell), "aria-label": `${cellName(cell)} = ${formatNumber(node.value)}`,
+      class: `operand role-${role}`, title: cellName(cell),
       onclick: () => this.follow(cell),
-    }, h("span", { class: "operand-value" }, formatNumber(node.value)), h("span", { class: "operand-name" }, shortName(read.name)));
+    }, h("span", { class: "operand-value", ...told(cellName(cell)) }, formatNumber(node.value)), h("span", { class: "operand-name", ...label("text") }, shortName(read.name)));
   }
 
   private roleOf(name: string): string {
@@ -259,9 +256,9 @@ export class ExplainPanel {
     for (const { part, place } of order.slice(0, count)) {
       const share = Math.min(1, Math.abs(part.value) / largest) * 50;
       body.append(h("li", {},
-        h("span", { class: "term-place" }, varies ? this.placeWord(varies.axis, varies.place(part) ?? place) : String(place)),
+        h("span", { class: "term-place", ...label("word") }, varies ? this.placeWord(varies.axis, varies.place(part) ?? place) : String(place)),
         h("span", { class: "term-formula" }, this.inline(part, json)),
-        h("span", { class: "term-value" }, formatNumber(part.value)),
+        h("span", { class: "term-value", ...told(part.from) }, formatNumber(part.value)),
         h("span", { class: `term-bar ${part.value < 0 ? "negative" : ""}` },
           h("i", { style: { width: `${share}%`, [part.value < 0 ? "right" : "left"]: "50%" } }))));
     }
@@ -269,7 +266,7 @@ export class ExplainPanel {
       class: "link", onclick: () => { this.all = !this.all; if (this.current) this.draw(...this.current); },
     }, this.all ? words.fewTerms : words.allTerms);
     return h("div", { class: "term-list" },
-      h("p", { class: "term-head" }, h("b", {}, "Σ", h("sub", {}, String(number + 1))), ` ${words.terms(String(order.length))}`,
+      h("p", { class: "term-head", ...label("count") }, h("b", {}, "Σ", h("sub", {}, String(number + 1))), ` ${words.terms(String(order.length))}`,
         count < order.length && `, ${words.largest(count)}`, " ", more),
       body);
   }

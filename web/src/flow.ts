@@ -1,14 +1,16 @@
 // The run from left to right (on a narrow page from top to bottom): tokens, embedding, blocks, what comes out.
 // One block is open; the others are strips with a small map of each of their heads.
 import { h } from "./dom";
-import { Grid, GridEvents, look } from "./grid";
+import { Grid, GridEvents } from "./grid";
 import { AttentionColumn, Column, isSquare, Section, sectionsOf, TripleColumn, VectorColumn } from "./layout";
 import { headGrid, labelled, Span, squareGrid, vectorGrid } from "./matrix";
-import { heatLevel, heatTable, paint } from "./palette";
 import { Answer } from "./engine";
+import { editedNames } from "./patch";
 import { boxPort, Built, connect, gridPort, portOf, spread } from "./ribbons";
 import { Session, Stage } from "./session";
 import { State } from "./state";
+import { mapCanvas, mapOf } from "./small_map";
+import { label } from "./told";
 import { said, words } from "./words";
 
 const wideTokens = 20, narrowTokens = 12;
@@ -117,7 +119,7 @@ export class Flow {
       const swapped = swaps.some(([place]) => place === t);
       const item = h("li", { style: room.narrow ? {} : { height: `${room.pitch}px` } },
         h("button", { class: `token ${swapped ? "edited" : ""} ${room.pitch < 40 && !room.narrow ? "flat" : ""}`, title: words.swapToken(labels[t]), onclick: () => this.host.swap(t) },
-          h("span", { class: "token-word" }, labels[t]), h("span", { class: "token-id" }, String(ids[t]))));
+          h("span", { class: "token-word", ...label("word") }, labels[t]), h("span", { class: "token-id", ...label("place") }, String(ids[t]))));
       items.push(item.firstElementChild as HTMLElement);
       list.append(item);
     }
@@ -127,7 +129,7 @@ export class Flow {
 
   private frame(kind: string, title: string, body: (HTMLElement | false)[], role: string, button?: HTMLElement): HTMLElement {
     return h("div", { class: `column ${kind} role-${role}` },
-      h("h3", {}, h("span", {}, title), button ?? ""),
+      h("h3", label("text"), h("span", {}, title), button ?? ""),
       h("div", { class: "column-body" }, ...body));
   }
 
@@ -137,6 +139,7 @@ export class Flow {
       : attentionOpen && column.id === this.host.state.attention ? await this.opened(column, span, room, section.attentions.length > 1)
       : await this.attention(column, span, room, section.attentions.length > 1);
     built.column = column;
+    if (namesOf(column).some((name) => editedNames(this.session).has(name))) built.element.classList.add("edited");
     if (section.name) built.element.dataset.block = section.name;
     return built;
   }
@@ -144,24 +147,24 @@ export class Flow {
   private async vector(column: VectorColumn, span: Span, room: ReturnType<Flow["room"]>, attentionOpen: boolean): Promise<Built> {
     const { state } = this.host;
     const toggled = state.open.includes(shortOf(column.id));
-    const label = said(column.label);
+    const name = said(column.label);
     const minor = column.minor || (attentionOpen && !room.narrow);
     if (minor !== toggled) {
       if (minor) {
         const bar = h("button", {
-          class: "bar", title: words.openColumn(label), "aria-label": words.openColumn(label), "aria-expanded": false,
+          class: "bar", title: words.openColumn(name), "aria-label": words.openColumn(name), "aria-expanded": "false",
           onclick: () => this.toggle(column.id),
-        }, h("span", {}, column.adds.length ? "+" : "", " ", label));
+        }, h("span", label("text"), column.adds.length ? "+" : "", " ", name));
         const element = h("div", { class: `column closed role-${column.role}` }, h("h3", {}), h("div", { class: "column-body" }, bar));
         const bands = Array.from({ length: span.count }, (_, i) => i);
         return { element, ports: () => [spread(bar, bands.length, room.pitch, room.tile, column.role)] };
       }
     }
-    const grid = await vectorGrid(this.session, column.value, span, { width: room.vector, height: room.tile, gap: room.pitch - room.tile, role: column.role, label }, this.host);
+    const grid = await vectorGrid(this.session, column.value, span, { width: room.vector, height: room.tile, gap: room.pitch - room.tile, role: column.role, label: name }, this.host);
     const closes = column.minor || toggled || (attentionOpen && !room.narrow);
-    const button = closes && !room.narrow && h("button", { class: "icon small", title: words.closeColumn(label), "aria-label": words.closeColumn(label), onclick: () => this.toggle(column.id) }, "×");
+    const button = closes && !room.narrow && h("button", { class: "icon small", title: words.closeColumn(name), "aria-label": words.closeColumn(name), onclick: () => this.toggle(column.id) }, "×");
     const note = this.partNote(column.value.name, grid);
-    const element = this.frame("vector", label, [this.withTokens(grid, span, room), note], column.role, button || undefined);
+    const element = this.frame("vector", name, [this.withTokens(grid, span, room), note], column.role, button || undefined);
     element.title = "";
     return { element, ports: () => [gridPort(grid)] };
   }
@@ -169,13 +172,13 @@ export class Flow {
   private partNote(name: string, grid: Grid): HTMLElement | false {
     const count = this.session.sizes(name).slice(2).reduce((all, each) => all * each, 1);
     const shown = (grid.spec.rowsTogether ?? 1) * grid.spec.columns;
-    return shown < count && h("p", { class: "part" }, `${shown} / ${count}`);
+    return shown < count && h("p", { class: "part", ...label("count") }, `${shown} / ${count}`);
   }
 
   // On a narrow page each row says its token.
   private withTokens(grid: Grid, span: Span, room: ReturnType<Flow["room"]>): HTMLElement {
     if (!room.narrow) return grid.element;
-    const rows = h("div", { class: "row-words", "aria-hidden": true });
+    const rows = h("div", { class: "row-words", "aria-hidden": true, ...label("word") });
     for (let t = span.from; t < span.from + span.count; ++t)
       rows.append(h("span", { style: { height: `${room.pitch}px` } }, this.session.opened.labels[t] ?? String(t)));
     return h("div", { class: "with-tokens" }, rows, grid.element);
@@ -199,7 +202,7 @@ export class Flow {
   }
 
   private smallWords(grid: Grid, span: Span, row: number): HTMLElement {
-    const rows = h("div", { class: "row-words", "aria-hidden": true });
+    const rows = h("div", { class: "row-words", "aria-hidden": true, ...label("word") });
     for (let t = span.from; t < span.from + span.count; ++t) rows.append(h("span", { style: { height: `${row}px`, "font-size": "11px" } }, this.session.opened.labels[t] ?? String(t)));
     return h("div", { class: "with-tokens" }, rows, grid.element);
   }
@@ -212,9 +215,9 @@ export class Flow {
     const head = this.headOf(attention);
     const off = this.host.isOff(attention.id, head);
     const select = h("select", { "aria-label": words.head, onchange: (event: Event) => this.host.change({ head: Number((event.target as HTMLSelectElement).value) }) });
-    for (let i = 0; i < attention.heads; ++i) select.append(h("option", { value: i, selected: i === head }, `${words.headNumber(i)}${this.host.isOff(attention.id, i) ? ` (${words.off})` : ""}`));
+    for (let i = 0; i < attention.heads; ++i) select.append(h("option", { value: i, selected: i === head, ...label("place") }, `${words.headNumber(i)}${this.host.isOff(attention.id, i) ? ` (${words.off})` : ""}`));
     return h("div", { class: "head-chooser" }, select,
-      h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": !off, title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }));
+      h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": String(!off), title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }));
   }
 
   private async attention(column: AttentionColumn, span: Span, room: ReturnType<Flow["room"]>, several: boolean): Promise<Built> {
@@ -291,7 +294,7 @@ export class Flow {
 
   private step(stage: Stage, body: HTMLElement): HTMLElement {
     return h("figure", { class: `step role-${stage.role}` },
-      h("figcaption", {}, h("b", {}, said(stage.label)), h("code", { title: stage.equation }, stage.equation)), body);
+      h("figcaption", label("text"), h("b", {}, said(stage.label)), h("code", { title: stage.equation }, stage.equation)), body);
   }
 
   // ---- strips --------------------------------------------------------------------------------------------
@@ -302,15 +305,15 @@ export class Flow {
     for (const name of section.attentions) {
       const array = maps?.arrays[name];
       if (!array) continue;
-      const [heads, rows, columns] = array.shape;
+      const [heads] = array.shape;
       const size = room.narrow ? 26 : 24;
       const fits = room.narrow ? heads : Math.max(1, Math.floor((room.body - 30) / (size + 4)));
       for (let head = 0; head < Math.min(heads, fits); ++head)
-        small.append(mapCanvas(array.data as ArrayLike<number>, head * rows * columns, rows, columns, size));
+        small.append(mapCanvas(mapOf(maps!, name, head, this.session.lengths(this.session.network.values.get(`${name}.pattern`)!))!, size));
     }
-    const label = blockLabel(section.name);
+    const title = blockLabel(section.name);
     const button = h("button", { class: "strip", title: words.openBlock(number), "aria-label": `${words.openBlock(number)}`, onclick: () => this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" }) },
-      h("span", { class: "strip-label" }, label), small);
+      h("span", { class: "strip-label", ...label("place") }, title), small);
     const element = h("div", { class: "column closed block-strip" }, h("h3", {}), h("div", { class: "column-body" }, button));
     return { element, ports: () => [spread(button, this.span().count, room.pitch, room.tile, "plain")] };
   }
@@ -318,14 +321,14 @@ export class Flow {
   // While attention is open in place: the stages of its block that follow, in one bar.
   private rest(section: Section, columns: Column[], room: ReturnType<Flow["room"]>): Built {
     const names = columns.map((each) => (each.kind === "vector" ? said(each.label) : words.attention));
-    const bar = h("button", { class: "bar", title: `${words.closeAttention}: ${names.join(", ")}`, "aria-label": words.closeAttention, onclick: () => this.host.change({ attention: "" }) }, h("span", {}, columns.filter((each) => each.kind === "vector" && !each.minor).map((each) => said((each as VectorColumn).label)).join(" · ") || names[0]));
+    const bar = h("button", { class: "bar", ...label("text"), title: `${words.closeAttention}: ${names.join(", ")}`, onclick: () => this.host.change({ attention: "" }) }, h("span", {}, columns.filter((each) => each.kind === "vector" && !each.minor).map((each) => said((each as VectorColumn).label)).join(" · ") || names[0]));
     const element = h("div", { class: "column closed role-plain", "data-block": section.name }, h("h3", {}), h("div", { class: "column-body" }, bar));
     return { element, ports: () => [spread(bar, this.span().count, room.pitch, room.tile, "plain")] };
   }
 
   // Of a deep network: the numbers of its blocks.
   private manyStrips(sections: Section[], room: ReturnType<Flow["room"]>): Built {
-    const list = h("nav", { class: "strip many", "aria-label": blockLabel(sections[0].name) + " - " + blockLabel(sections.at(-1)!.name) },
+    const list = h("nav", { class: "strip many", ...label("place"), "aria-label": blockLabel(sections[0].name) + " - " + blockLabel(sections.at(-1)!.name) },
       ...sections.map((section) => h("button", {
         class: "icon small", title: words.openBlock(section.name.split(".").at(-1)!), "aria-label": blockLabel(section.name),
         onclick: () => this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" }),
@@ -343,7 +346,7 @@ export class Flow {
     };
     return h("div", { class: "block-title" },
       at > 0 && h("button", { class: "icon small", "aria-label": blockLabel(blocks[at - 1].name), title: blockLabel(blocks[at - 1].name), onclick: () => go(at - 1) }, "‹"),
-      h("h2", {}, blockLabel(open.name)),
+      h("h2", label("place"), blockLabel(open.name)),
       at + 1 < blocks.length && h("button", { class: "icon small", "aria-label": blockLabel(blocks[at + 1].name), title: blockLabel(blocks[at + 1].name), onclick: () => go(at + 1) }, "›"),
       attentions.length === 1 && this.headChooser(attentions[0]));
   }
@@ -354,7 +357,7 @@ export class Flow {
     if (length <= most) return undefined;
     return h("nav", { class: "pages", "aria-label": words.tokens },
       h("button", { class: "icon", disabled: span.from === 0, "aria-label": words.earlier, onclick: () => this.host.change({ from: Math.max(0, span.from - most) }) }, "‹"),
-      h("span", {}, words.shown(span.from, span.from + span.count - 1, String(length))),
+      h("span", label("count"), words.shown(span.from, span.from + span.count - 1, String(length))),
       h("button", { class: "icon", disabled: span.from + span.count >= length, "aria-label": words.later, onclick: () => this.host.change({ from: span.from + most }) }, "›"));
   }
 
@@ -365,24 +368,15 @@ export class Flow {
   }
 }
 
-export function mapCanvas(data: ArrayLike<number>, at: number, rows: number, columns: number, size: number, shade = (value: number, _column: number): number | undefined => value): HTMLCanvasElement {
-  const canvas = h("canvas", { class: "map", width: columns, height: rows, style: { width: `${size}px`, height: `${size}px` } });
-  const context = canvas.getContext("2d")!;
-  const table = heatTable("weights", look.theme);
-  for (let row = 0; row < rows; ++row)
-    for (let column = 0; column < columns; ++column) {
-      const value = data[at + row * columns + column];
-      const level = Number.isFinite(value) && value !== 0 ? shade(value, column) : undefined;
-      context.fillStyle = level === undefined ? paint("hole", look.theme) : table[heatLevel(level)].ground;
-      context.fillRect(column, row, 1, 1);
-    }
-  return canvas;
-}
-
 export function blockLabel(name: string): string {
   const number = name.split(".").at(-1)!;
   const part = name.startsWith("encoder.") ? "Encoder " : name.startsWith("decoder.") ? "Decoder " : "";
   return part + words.block(number);
+}
+
+// The values that a column shows.
+function namesOf(column: Column): string[] {
+  return column.kind === "vector" ? [column.value.name] : column.kind === "triple" ? column.parts.map(({ value }) => value.name) : column.stages.flatMap((stage) => stage.outputs);
 }
 
 /// A column is opened in every block alike.

@@ -3,6 +3,7 @@
 import { h } from "./dom";
 import { formatCell, formatNumber } from "./format";
 import { heatLevel, heatTable, paint, Role, Theme } from "./palette";
+import { cellName, keepPainted, PaintedCell } from "./told";
 
 export interface CellRef {
   name: string;
@@ -125,27 +126,55 @@ export class Grid {
     const table = heatTable(spec.role, look.theme);
     const [width, height] = spec.cell;
     const line = Math.min(width, height) >= 8 ? 1 : 0;
-    const numbers = spec.numbers && width >= numberRoom[0] && height >= numberRoom[1];
     const hole = paint("hole", look.theme);
     for (let row = 0; row < spec.rows; ++row) {
       const y = row * height + this.gapsBefore(row);
       for (let column = 0; column < spec.columns; ++column) {
         const value = spec.at(row, column);
         if (value === undefined) continue;
-        const empty = !Number.isFinite(value) || (spec.hidesZero && value === 0);
-        const shade = empty ? undefined : spec.shade ? spec.shade(value, row, column) : this.shade(value);
         const colours = spec.negative && value < 0 ? heatTable(spec.negative, look.theme) : table;
-        const heat = shade === undefined ? undefined : colours[heatLevel(shade)];
+        const level = this.level(value, row, column);
+        const heat = level === undefined ? undefined : colours[level];
         context.fillStyle = heat ? heat.ground : hole;
         context.fillRect(column * width, y, width - line, height - line);
-        if (!numbers || (!heat && value === 0)) continue;
+        const text = this.digits(value, level);
+        if (text === undefined) continue;
         context.fillStyle = heat ? heat.ink : paint("soft", look.theme);
         context.font = `${width >= 44 ? 12 : 11}px ui-sans-serif, system-ui, sans-serif`;
         context.textAlign = "center";
         context.textBaseline = "middle";
-        context.fillText(formatCell(value), (column + 0.5) * width - line / 2, y + height / 2 + 0.5);
+        context.fillText(text, (column + 0.5) * width - line / 2, y + height / 2 + 0.5);
       }
     }
+    keepPainted(this.cells, { scale: spec.shade ? undefined : [this.low, this.high], cells: () => this.painted() });
+  }
+
+  private level(value: number, row: number, column: number): number | undefined {
+    const { spec } = this;
+    if (!Number.isFinite(value) || (spec.hidesZero && value === 0)) return undefined;
+    const shade = spec.shade ? spec.shade(value, row, column) : this.shade(value);
+    return shade === undefined ? undefined : heatLevel(shade);
+  }
+
+  // The digits in a cell that has room for them.
+  private digits(value: number, level: number | undefined): string | undefined {
+    const [width, height] = this.spec.cell;
+    const room = this.spec.numbers && width >= numberRoom[0] && height >= numberRoom[1];
+    return room && (level !== undefined || value !== 0) ? formatCell(value) : undefined;
+  }
+
+  private painted(): PaintedCell[] {
+    const { spec } = this;
+    const density = window.devicePixelRatio || 1, inside = Math.min(...spec.cell) >= 4 ? 1 : 0;
+    const out: PaintedCell[] = [];
+    for (let row = 0; row < spec.rows; ++row)
+      for (let column = 0; column < spec.columns; ++column) {
+        const value = spec.at(row, column);
+        if (value === undefined) continue;
+        const level = this.level(value, row, column), { x, y } = this.rect(row, column);
+        out.push({ from: cellName({ name: spec.name, index: spec.index(row, column) }), value, level, text: this.digits(value, level), at: [x * density + inside, y * density + inside] });
+      }
+    return out;
   }
 
   light(indices: number[][], result: number[] | undefined): void {
@@ -255,6 +284,7 @@ export class Grid {
     const value = this.spec.at(row, column);
     if (value === undefined) return;
     this.at = [row, column];
+    this.element.dataset.described = cellName({ name: this.spec.name, index: this.spec.index(row, column) });
     this.element.setAttribute("aria-description", `${this.spec.place?.(row, column) ?? ""} ${formatNumber(value)}`);
     this.events.choose({ name: this.spec.name, index: this.spec.index(row, column) }, this);
   }

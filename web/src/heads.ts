@@ -1,11 +1,13 @@
 // All heads of the network beside each other, and one of them large: its heat map and its lines between tokens.
 import { Answer, reals } from "./engine";
 import { h, svg } from "./dom";
-import { blockLabel, FlowHost, mapCanvas } from "./flow";
+import { blockLabel, FlowHost } from "./flow";
 import { formatNumber } from "./format";
 import { AttentionColumn, Section, sectionsOf } from "./layout";
 import { labelled, Span, squareGrid } from "./matrix";
 import { Session } from "./session";
+import { mapCanvas, mapOf } from "./small_map";
+import { cellName, label, told } from "./told";
 import { words } from "./words";
 
 const mostCells = 32;
@@ -59,13 +61,13 @@ export class HeadsView {
       h("header", {}, h("h2", {}, words.headsTitle),
         this.choice(words.sink, [[words.sinkShown, true], [words.sinkHidden, false]], state.sink, (sink) => this.host.change({ sink })),
         this.choice(words.shades, [[words.linear, false], [words.log, true]], state.log, (log) => this.host.change({ log })),
-        h("p", { class: "hint" }, words.headsIntro)),
+        h("p", { class: "hint", ...label("text") }, words.headsIntro)),
       this.table(sections, maps, facts, chosen), detail ?? "");
     if (focused) this.element.querySelector<HTMLElement>(`[data-head="${focused}"]`)?.focus();
   }
 
-  private choice<T>(label: string, choices: [string, T][], now: T, take: (value: T) => void): HTMLElement {
-    return h("div", { class: "choice", role: "group", "aria-label": label }, label, h("span", {},
+  private choice<T>(title: string, choices: [string, T][], now: T, take: (value: T) => void): HTMLElement {
+    return h("div", { class: "choice", role: "group", "aria-label": title }, title, h("span", {},
       ...choices.map(([word, value]) => h("button", { "aria-pressed": String(value === now), onclick: () => take(value) }, word))));
   }
 
@@ -79,11 +81,11 @@ export class HeadsView {
     };
   }
 
-  private mostOf(data: ArrayLike<number>, at: number, rows: number, columns: number): number {
+  private mostOf(at: (row: number, column: number) => number, rows: number, columns: number): number {
     if (this.host.state.sink) return 1;
     let most = smallestShown * 2;
     for (let row = 1; row < rows; ++row)
-      for (let column = 1; column < columns; ++column) most = Math.max(most, data[at + row * columns + column]);
+      for (let column = 1; column < columns; ++column) most = Math.max(most, at(row, column));
     return most;
   }
 
@@ -92,17 +94,14 @@ export class HeadsView {
     const size = 108;
     for (const section of sections)
       for (const attention of attentionsOf(section)) {
-        const array = maps.arrays[attention.id];
-        if (!array) continue;
-        const [, rows, columns] = array.shape;
-        const data = array.data as ArrayLike<number>;
+        if (!maps.arrays[attention.id]) continue;
         const row = h("div", { class: "head-row", style: { "grid-template-columns": `repeat(${attention.heads}, minmax(${size}px, 132px))` } });
-        table.append(h("h3", {}, blockLabel(section.name), section.attentions.length > 1 ? ` ${attention.id.split(".").at(-1)}` : ""), row);
+        table.append(h("h3", label("place"), blockLabel(section.name), section.attentions.length > 1 ? ` ${attention.id.split(".").at(-1)}` : ""), row);
         for (let head = 0; head < attention.heads; ++head) {
           const fact = facts.find((each) => each.attention === attention.id && each.head === head);
-          const at = head * rows * columns;
-          const map = mapCanvas(data, at, rows, columns, size, this.shadeOf(this.mostOf(data, at, rows, columns)));
-          row.append(this.card(attention, head, map, fact, chosen === attention && this.host.state.head === head));
+          const map = mapOf(maps, attention.id, head, this.session.lengths(attention.pattern))!;
+          const canvas = mapCanvas(map, size, this.shadeOf(this.mostOf(map.at, map.rows, map.columns)));
+          row.append(this.card(attention, head, canvas, fact, chosen === attention && this.host.state.head === head));
         }
       }
     return table;
@@ -110,14 +109,14 @@ export class HeadsView {
 
   private card(attention: AttentionColumn, head: number, map: HTMLElement, fact: HeadFacts | undefined, chosen: boolean): HTMLElement {
     const kind = fact?.kind;
-    const line = (name: string, value: number | string) => h("span", { class: "fact" }, h("span", {}, name), h("span", {}, formatNumber(value)));
+    const from = (what: string) => told(`heads:${attention.id} ${head} ${what}`);
+    const line = (name: string, value: number | string, what: string) => h("span", { class: "fact" }, h("span", label("text"), name), h("span", from(what), formatNumber(value)));
     return h("button", {
       class: `head-card ${this.host.isOff(attention.id, head) ? "off" : ""}`, "aria-pressed": String(chosen), "data-head": `${attention.id} ${head}`,
-      "aria-label": `${blockLabel(attention.id.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)}${kind ? `, ${words.kinds[kind.kind] ?? kind.kind}` : ""}`,
       onclick: () => this.host.change({ block: attention.id.replace(/\.[^.]*$/, ""), attention: this.host.state.attention ? attention.id : "", head }),
-    }, map,
-      h("span", { class: `fact kind ${kind?.kind === "mixed" ? "mixed" : ""}`, title: kind ? `${words.kinds[kind.kind] ?? kind.kind} (${words.measured})` : "" }, h("span", {}, kind ? words.kinds[kind.kind] ?? kind.kind : "\u00a0"), kind && h("span", {}, formatNumber(kind.score))),
-      fact && line(words.entropy, fact.entropy), fact && line(words.firstToken, fact.firstToken));
+    }, h("span", { class: "visually-hidden", ...label("place") }, `${blockLabel(attention.id.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)} `), map,
+      h("span", { class: `fact kind ${kind?.kind === "mixed" ? "mixed" : ""}`, title: kind ? `${words.kinds[kind.kind] ?? kind.kind} (${words.measured})` : "" }, h("span", {}, kind ? words.kinds[kind.kind] ?? kind.kind : "\u00a0"), kind && h("span", from("score"), formatNumber(kind.score))),
+      fact && line(words.entropy, fact.entropy, "entropy"), fact && line(words.firstToken, fact.firstToken, "first_token"));
   }
 
   private chosen(sections: Section[]): AttentionColumn | undefined {
@@ -139,7 +138,7 @@ export class HeadsView {
     const room = this.room();
     const gutter = 70;
     const cell = Math.max(8, Math.min(46, Math.floor((room - gutter) / columns.count)));
-    const most = columns.from === 0 ? this.mostOf(window.data, 0, rows.count, columns.count) : 1;
+    const most = columns.from === 0 ? this.mostOf((row, column) => window.data[row * columns.count + column], rows.count, columns.count) : 1;
     const shade = this.shadeOf(most);
     const grid = await squareGrid(this.session, attention.pattern, head, rows, columns, {
       cell: [cell, Math.min(cell, 30)], numbers: cell >= 34, label: words.attention, scale: [0, 1], hidesZero: true,
@@ -150,12 +149,12 @@ export class HeadsView {
     const off = this.host.isOff(attention.id, head);
     const fact = facts.find((each) => each.attention === attention.id && each.head === head);
     return h("section", { class: "head-detail" },
-      h("header", {}, h("h3", {}, `${blockLabel(attention.id.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)}`),
-        h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": !off, title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }),
+      h("header", {}, h("h3", label("place"), `${blockLabel(attention.id.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)}`),
+        h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": String(!off), title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }),
         h("button", { class: "link", onclick: () => this.host.change({ view: "flow", block: attention.id.replace(/\.[^.]*$/, ""), attention: attention.id }) }, words.openAttention)),
-      fact?.kind && h("p", { class: "hint" }, `${words.kinds[fact.kind.kind] ?? fact.kind.kind}: ${formatNumber(fact.kind.score)}`),
+      fact?.kind && h("p", { class: "hint" }, `${words.kinds[fact.kind.kind] ?? fact.kind.kind}: `, h("span", told(`heads:${attention.id} ${head} score`), formatNumber(fact.kind.score))),
       h("h4", {}, words.heatmap), labelled(grid, rowWords, keyWords, { left: gutter, top: cell >= 30 ? 20 : 60 }),
-      h("h4", {}, words.tokenLines), this.lines(window.data, rowWords, keyWords, columns.from, most));
+      h("h4", {}, words.tokenLines), this.lines(attention.pattern.name, head, rows.from, window.data, rowWords, keyWords, columns.from, most));
   }
 
   private room(): number {
@@ -164,10 +163,10 @@ export class HeadsView {
   }
 
   // A line from each query to each key, as dark as its weight.
-  private lines(data: ArrayLike<number>, rows: string[], columns: string[], first: number, most: number): SVGElement {
+  private lines(name: string, head: number, firstRow: number, data: ArrayLike<number>, rows: string[], columns: string[], first: number, most: number): SVGElement {
     const pitch = 21, width = Math.max(260, this.room()), left = 92, right = width - 92;
     const height = Math.max(rows.length, columns.length) * pitch + 4;
-    const out = svg("svg", { class: "token-lines", width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": true });
+    const out = svg("svg", { class: "token-lines", ...label("word"), width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": true });
     const shade = this.shadeOf(most);
     const paths: SVGElement[][] = rows.map(() => []);
     rows.forEach((_, row) => columns.forEach((_, column) => {
@@ -175,7 +174,7 @@ export class HeadsView {
       const dark = value > 0 ? shade(value, first + column) : undefined;
       if (dark === undefined || dark < 0.02) return;
       const y0 = row * pitch + 12, y1 = column * pitch + 12, middle = (left + right) / 2;
-      const path = svg("path", { d: `M${left},${y0} C${middle},${y0} ${middle},${y1} ${right},${y1}`, "stroke-width": 0.5 + 3 * dark, style: undefined });
+      const path = svg("path", { d: `M${left},${y0} C${middle},${y0} ${middle},${y1} ${right},${y1}`, "stroke-width": 0.5 + 3 * dark, "data-drawn": cellName({ name, index: [0, head, firstRow + row, first + column] }), "data-value": value });
       path.setAttribute("opacity", String(Math.min(1, 0.08 + 0.9 * dark)));
       paths[row].push(path);
       out.append(path);

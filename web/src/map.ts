@@ -1,39 +1,36 @@
 // The map of one head as a surface: from the whole of a long text to single cells. The matrix is never asked for;
 // each view is one tile of means, and where a block is one cell, the exact cell.
-import { debounced, h } from "./dom";
-import { integers, reals } from "./engine";
+import { h } from "./dom";
 import { blockLabel, FlowHost } from "./flow";
 import { formatNumber } from "./format";
 import { look } from "./grid";
 import { AttentionColumn, sectionsOf } from "./layout";
-import { heatLevel, heatTable, paint } from "./palette";
+import { paint } from "./palette";
 import { Session } from "./session";
+import { Box, Tile } from "./tile";
+import { keepPainted, label, told } from "./told";
 import { words } from "./words";
 
-const tileSize = 128;
-
-interface Tile {
-  cells: number[];
-  queries: number[];  // edges of the blocks
-  keys: number[];
-  from: string;
-}
-
-type Box = [firstQuery: number, endQuery: number, firstKey: number, endKey: number];
+const tileSize = 192;
+const margin = 0.25;  // of the box, on each side: what is dragged into sight is there
 
 export class MapView {
   readonly element = h("div", { class: "map-view" });
   private drawn = 0;
   private tile: Tile | undefined;
+  private whole: Tile | undefined;  // seen where the finer tile has not come yet
+  private wholeOf = "";
+  private loading = false;
+  private frame = 0;
+  private again = false;
   private box: Box = [0, 1, 0, 1];
   private attention: AttentionColumn | undefined;
   private head = 0;
   private side = 600;
   private canvas = h("canvas");
-  private facts = h("p", { class: "map-facts" });
+  private facts = h("p", { class: "map-facts", ...label("count") });
   private shown = h("p", { class: "pair-shown", "aria-live": "polite" }, "\u00a0");
   private pointers = new Map<number, { x: number; y: number }>();
-  private readonly ask = debounced(60, () => void this.load());
 
   constructor(private readonly session: Session, private readonly host: FlowHost) {}
 
@@ -44,13 +41,13 @@ export class MapView {
     const section = sections.find((each) => each.name === this.host.state.block) ?? sections[0];
     this.attention = section.columns.find((each): each is AttentionColumn => each.kind === "attention")!;
     this.head = Math.min(this.host.state.head, this.attention.heads - 1);
-    const [, , queries, keys] = this.session.sizes(this.attention.pattern.name);
+    const [queries, keys] = this.session.lengths(this.attention.pattern);
     const { zoom } = this.host.state;
     this.box = zoom.length === 4 && zoom[1] <= queries && zoom[3] <= keys ? ([...zoom] as Box) : [0, queries, 0, keys];
-    await this.load();
+    await this.first();
     if (turn !== this.drawn) return;
     const { change } = this.host;
-    const select = (label: string, names: string[], now: number, take: (at: number) => void) => h("label", { class: "choice" }, label,
+    const select = (title: string, names: string[], now: number, take: (at: number) => void) => h("label", { class: "choice", ...label("place") }, title,
       h("select", { onchange: (event: Event) => take(Number((event.target as HTMLSelectElement).value)) }, ...names.map((name, i) => h("option", { value: i, selected: i === now }, name))));
     this.surface();
     this.element.replaceChildren(h("section", { class: "card" },
@@ -84,65 +81,82 @@ export class MapView {
     });
   }
 
-  private async load(): Promise<void> {
+  // ---- tiles -----------------------------------------------------------------------------------------------
+
+  // The whole of the map, and what is seen of it.
+  private async first(): Promise<void> {
+    const [queries, keys] = this.session.lengths(this.attention!.pattern);
+    const key = `${this.session.turn} ${this.attention!.id} ${this.head}`;
+    if (key !== this.wholeOf) [this.whole, this.tile] = [undefined, undefined];
+    this.wholeOf = key;
+    this.whole ??= await this.tileOf([0, queries, 0, keys]);
+    if (key === this.wholeOf) await this.load();
+  }
+
+  private async tileOf([q0, q1, k0, k1]: Box): Promise<Tile | undefined> {
     const { attention, head } = this;
-    if (!attention) return;
-    const [q0, q1, k0, k1] = this.box.map(Math.round);
     try {
-      const { json, arrays } = await this.session.ask({ ask: "tile", attention: attention.id, head, queries: [q0, q1], keys: [k0, k1], size: tileSize });
-      this.tile = { cells: reals(arrays.cells), queries: integers(arrays.query_edges), keys: integers(arrays.key_edges), from: json.from };
-      this.paint();
+      const answer = await this.session.ask({ ask: "tile", attention: attention!.id, head, queries: [q0, q1], keys: [k0, k1], size: tileSize });
+      return new Tile(attention!.pattern.name, head, answer);
     } catch (problem) {
       if ((problem as { kind?: string }).kind !== "stale") this.facts.textContent = (problem as Error).message;
+      return undefined;
     }
   }
 
-  // The tile where it lies in the box that is seen; a larger tile stays until the finer one has come.
+  // One tile at a time; what has moved on meanwhile is asked for when it has come.
+  private async load(): Promise<void> {
+    if (this.loading) return void (this.again = true);
+    this.loading = true;
+    do {
+      this.again = false;
+      const key = this.wholeOf;
+      const tile = await this.tileOf(this.around());
+      if (tile && key === this.wholeOf) { this.tile = tile; this.paint(); }
+    } while (this.again);
+    this.loading = false;
+  }
+
+  // The box with a margin, where the blocks stay as fine with it; of what holds few cells, single ones.
+  private around(): Box {
+    const [queries, keys] = this.session.lengths(this.attention!.pattern);
+    const [q0, q1, k0, k1] = this.box;
+    const [down, right] = [(q1 - q0) * margin, (k1 - k0) * margin];
+    return [Math.max(0, Math.floor(q0 - down)), Math.min(queries, Math.ceil(q1 + down)), Math.max(0, Math.floor(k0 - right)), Math.min(keys, Math.ceil(k1 + right))];
+  }
+
   private paint(): void {
-    const { tile } = this;
+    const { tile, whole, box, side } = this;
     const context = this.canvas.getContext("2d")!;
-    const scale = this.canvas.width / this.side;
+    const scale = this.canvas.width / side;
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.fillStyle = paint("hole", look.theme);
-    context.fillRect(0, 0, this.side, this.side);
+    context.fillRect(0, 0, side, side);
     if (!tile) return;
-    const [q0, q1, k0, k1] = this.box;
-    const y = (query: number) => ((query - q0) / (q1 - q0)) * this.side, x = (key: number) => ((key - k0) / (k1 - k0)) * this.side;
-    const most = Math.max(...tile.cells.filter(Number.isFinite), 1e-9);
-    const table = heatTable("weights", look.theme);
-    const columns = tile.keys.length - 1;
-    const blockQ = tile.queries[1] - tile.queries[0], blockK = tile.keys[1] - tile.keys[0];
-    const single = blockQ === 1 && blockK === 1;
-    const large = single && this.side / (k1 - k0) >= 44;
-    for (let row = 0; row + 1 < tile.queries.length; ++row)
-      for (let column = 0; column < columns; ++column) {
-        const value = tile.cells[row * columns + column];
-        const [x0, x1, y0, y1] = [x(tile.keys[column]), x(tile.keys[column + 1]), y(tile.queries[row]), y(tile.queries[row + 1])];
-        if (x1 < 0 || x0 > this.side || y1 < 0 || y0 > this.side || value === 0 || !Number.isFinite(value)) continue;
-        const { ground, ink } = table[heatLevel(value / (single ? 1 : most))];
-        context.fillStyle = ground;
-        const line = x1 - x0 >= 8 ? 1 : -0.3;
-        context.fillRect(x0, y0, x1 - x0 - line, y1 - y0 - line);
-        if (!large) continue;
-        context.fillStyle = ink;
-        context.font = "12px ui-sans-serif, system-ui, sans-serif";
-        context.textAlign = "center";
-        context.textBaseline = "middle";
-        context.fillText(formatNumber(value), (x0 + x1) / 2, (y0 + y1) / 2);
-      }
-    const [from, to] = [Math.round(q0), Math.round(q1)], [first, end] = [Math.round(k0), Math.round(k1)];
-    this.facts.textContent = `${words.query} ${from}\u2013${to - 1}, ${words.key} ${first}\u2013${end - 1}: ${single ? words.mapCells : words.mapBlocks(blockQ, blockK)}${tile.from === "map" ? `, ${words.mapStreamed}` : ""}`;
+    if (whole && !tile.covers(box)) whole.paint(context, box, side);
+    context.fillStyle = paint("hole", look.theme);
+    this.clear(context, tile);
+    tile.paint(context, box, side);
+    keepPainted(this.canvas, { cells: () => [...tile.painted(box, side, scale, undefined), ...(whole && !tile.covers(box) ? whole.painted(box, side, scale, tile) : [])] });
+    this.tellFacts(tile);
+  }
+
+  // Where the tile has holes, those of the whole do not shine through.
+  private clear(context: CanvasRenderingContext2D, tile: Tile): void {
+    const [q0, q1, k0, k1] = this.box, [t0, t1, s0, s1] = tile.box;
+    const [y, x] = [this.side / (q1 - q0), this.side / (k1 - k0)];
+    context.fillRect((s0 - k0) * x, (t0 - q0) * y, (s1 - s0) * x, (t1 - t0) * y);
+  }
+
+  private tellFacts(tile: Tile): void {
+    const [from, to, first, end] = this.box.map(Math.round);
+    const what = tile.single ? words.mapCells : words.mapBlocks(...tile.block);
+    this.facts.textContent = `${words.query} ${from}\u2013${to - 1}, ${words.key} ${first}\u2013${end - 1}: ${what}${tile.streamed ? `, ${words.mapStreamed}` : ""}`;
   }
 
   private cellAt(px: number, py: number): { row: number; column: number; value: number } | undefined {
-    const { tile } = this;
-    if (!tile) return undefined;
     const [q0, q1, k0, k1] = this.box;
-    const query = q0 + (py / this.side) * (q1 - q0), key = k0 + (px / this.side) * (k1 - k0);
-    const row = tile.queries.findIndex((edge, i) => query >= edge && query < (tile.queries[i + 1] ?? -1));
-    const column = tile.keys.findIndex((edge, i) => key >= edge && key < (tile.keys[i + 1] ?? -1));
-    if (row < 0 || column < 0) return undefined;
-    return { row, column, value: tile.cells[row * (tile.keys.length - 1) + column] };
+    return this.tile?.at(q0 + (py / this.side) * (q1 - q0), k0 + (px / this.side) * (k1 - k0));
   }
 
   private pointed(event: PointerEvent): void {
@@ -154,7 +168,8 @@ export class MapView {
       const [first, end] = [edges[at], edges[at + 1]];
       return end - first === 1 ? `${first} ${this.session.word(axis, first) ?? ""}` : `${first}\u2013${end - 1}`;
     };
-    this.shown.textContent = `${words.query} ${range(this.tile.queries, cell.row, "T")}, ${words.key} ${range(this.tile.keys, cell.column, "S")}: ${formatNumber(cell.value)}`;
+    this.shown.replaceChildren(h("span", label("word"), `${words.query} ${range(this.tile.queries, cell.row, "T")}, ${words.key} ${range(this.tile.keys, cell.column, "S")}: `),
+      h("span", told(this.tile.nameOf(cell.row, cell.column)), formatNumber(cell.value)));
   }
 
   private dragged(event: PointerEvent, before: { x: number; y: number }): void {
@@ -170,7 +185,7 @@ export class MapView {
   }
 
   private shift(px: number, py: number): void {
-    const [, , queries, keys] = this.session.sizes(this.attention!.pattern.name);
+    const [queries, keys] = this.session.lengths(this.attention!.pattern);
     const [q0, q1, k0, k1] = this.box;
     const down = clamp((py / this.side) * (q1 - q0), -q0, queries - q1), right = clamp((px / this.side) * (k1 - k0), -k0, keys - k1);
     this.box = [q0 + down, q1 + down, k0 + right, k1 + right];
@@ -178,7 +193,7 @@ export class MapView {
   }
 
   private zoom(by: number, atX: number, atY: number): void {
-    const [, , queries, keys] = this.session.sizes(this.attention!.pattern.name);
+    const [queries, keys] = this.session.lengths(this.attention!.pattern);
     const [q0, q1, k0, k1] = this.box;
     const tall = clamp((q1 - q0) * by, Math.min(4, queries), queries), wide = clamp((k1 - k0) * by, Math.min(4, keys), keys);
     const top = clamp(q0 + (q1 - q0 - tall) * atY, 0, queries - tall), left = clamp(k0 + (k1 - k0 - wide) * atX, 0, keys - wide);
@@ -188,8 +203,14 @@ export class MapView {
 
   private moved(): void {
     this.host.state.zoom = this.box.map(Math.round);
-    this.paint();
-    this.ask();
+    if (!this.frame) this.frame = requestAnimationFrame(() => { this.frame = 0; this.paint(); });
+    if (!this.tile?.covers(this.box) || this.finer()) void this.load();
+  }
+
+  // Whether a tile of this box would have finer blocks than the one that is there.
+  private finer(): boolean {
+    const [q0, q1, k0, k1] = this.around(), [down, right] = this.tile!.block;
+    return Math.ceil((q1 - q0) / tileSize) < down || Math.ceil((k1 - k0) / tileSize) < right;
   }
 
   private key(event: KeyboardEvent): void {

@@ -4,6 +4,7 @@ import { Grid, GridEvents } from "./grid";
 import { foldOf } from "./layout";
 import { Role } from "./palette";
 import { Session, Value } from "./session";
+import { label } from "./told";
 
 export interface Span {
   from: number;
@@ -98,10 +99,10 @@ export async function squareGrid(session: Session, value: Value, head: number, q
 export function labelled(grid: Grid, rows: string[], columns: string[], room: { left: number; top: number }): HTMLElement {
   const [width, height] = grid.spec.cell;
   const upright = width >= 30;
-  const left = h("div", { class: "labels-left", style: { width: `${room.left}px` } });
+  const left = h("div", { class: "labels-left", ...label("word"), style: { width: `${room.left}px` } });
   rows.forEach((word) => left.append(h("span", { style: { height: `${height}px`, "line-height": `${height}px` }, title: word }, word)));
   if (!room.left) left.hidden = true;
-  const top = h("div", { class: `labels-top ${upright ? "upright" : "turned"}`, style: { height: `${room.top}px` } });
+  const top = h("div", { class: `labels-top ${upright ? "upright" : "turned"}`, ...label("word"), style: { height: `${room.top}px` } });
   columns.forEach((word) => top.append(h("span", { style: { width: `${width}px` }, title: word }, h("span", {}, word))));
   return h("div", { class: "labelled", "aria-hidden": false, style: { "grid-template-columns": room.left ? `${room.left}px auto` : "auto" } },
     room.left ? h("div", {}) : "", columns.length ? top : h("div", { style: { height: `${room.top}px` } }), left, grid.element);

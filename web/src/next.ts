@@ -3,6 +3,7 @@ import { integers, reals } from "./engine";
 import { h } from "./dom";
 import { formatNumber } from "./format";
 import { Session } from "./session";
+import { cellName, label, told, wide } from "./told";
 import { State } from "./state";
 import { words } from "./words";
 
@@ -19,7 +20,7 @@ export class NextPanel {
   private drawn = 0;
   private list = h("div", { class: "next-list" });
   private title = h("h2", {});
-  private after = h("span", { class: "next-after" });
+  private after = h("span", { class: "next-after", ...label("word") });
   private controls = h("div", { class: "next-controls" });
 
   constructor(private readonly session: Session, private readonly host: NextHost) {
@@ -55,43 +56,49 @@ export class NextPanel {
     const numbers = (name: string) => reals(arrays[name]);
     const now = compared ? numbers(plain ? "after" : "chosen_after") : numbers(plain ? "probabilities" : "chosen");
     const before = compared ? numbers(plain ? "before" : "chosen_before") : undefined;
-    this.rows(json.labels, ids, now, before, predicts);
+    this.rows(json.labels, ids, now, before, predicts, plain);
     this.drawControls(predicts);
   }
 
-  private rows(labels: string[], ids: number[], now: number[], before: number[] | undefined, predicts: string): void {
+  private rows(labels: string[], ids: number[], now: number[], before: number[] | undefined, predicts: string, plain: boolean): void {
+    const from = (id: number) => (plain ? this.cellOf(id) : `chosen[${id}]`);
     const table = h("table", { class: `bars ${before ? "compared" : ""}` });
     if (before) table.append(h("thead", {}, h("tr", {}, h("td", {}), h("td", {}), h("th", { class: "number" }, words.before), h("th", { class: "number" }, words.after))));
     const body = h("tbody", {});
     const writes = predicts === "next" && this.session.opened.model.can_write;
-    labels.forEach((label, i) => {
-      const name = h(writes ? "button" : "span", { class: "next-word", title: writes ? words.chooseToken(label) : "", ...(writes ? { onclick: () => this.host.generate({ token: ids[i] }) } : {}) }, label);
+    labels.forEach((word, i) => {
+      const name = h(writes ? "button" : "span", { class: "next-word", ...label("word"), title: writes ? words.chooseToken(word) : "", ...(writes ? { onclick: () => this.host.generate({ token: ids[i] }) } : {}) }, word);
       const bar = h("span", { class: "bar-lane" },
-        before && h("i", { class: "before", style: { width: `${before[i] * 100}%` } }),
-        h("i", { class: "now", style: { width: `${now[i] * 100}%` } }));
+        before && h("i", { class: "before", ...wide(`unedited:${from(ids[i])}`), style: { width: `${before[i] * 100}%` } }),
+        h("i", { class: "now", ...wide(from(ids[i])), style: { width: `${now[i] * 100}%` } }));
       body.append(h("tr", { "data-id": ids[i] }, h("th", { scope: "row" }, name), h("td", { class: "bar-cell" }, bar),
-        before ? h("td", { class: "number before" }, formatNumber(before[i])) : "",
-        h("td", { class: "number now" }, this.probability(ids[i], now[i]))));
+        before ? h("td", { class: "number before" }, h("span", told(`unedited:${from(ids[i])}`), formatNumber(before[i]))) : "",
+        h("td", { class: "number now" }, this.probability(ids[i], now[i], from(ids[i])))));
     });
     table.append(body);
     this.list.replaceChildren(table);
   }
 
   // The number itself is a cell of `probs`, and says how it comes about.
-  private probability(id: number, value: number): HTMLElement {
+  private probability(id: number, value: number, from: string): HTMLElement {
     const probs = this.session.network.values.get("probs");
-    if (!probs || probs.axes !== "BTV") return h("span", {}, formatNumber(value));
-    return h("button", { class: "link number", onclick: () => this.host.explain("probs", [0, this.session.opened.ids.length - 1, id]) }, formatNumber(value));
+    if (!probs || probs.axes !== "BTV") return h("span", told(from), formatNumber(value));
+    return h("button", { class: "link number", ...told(from), onclick: () => this.host.explain("probs", [0, this.session.opened.ids.length - 1, id]) }, formatNumber(value));
+  }
+
+  private cellOf(id: number): string {
+    const axes = this.session.network.values.get("probs")?.axes ?? "BV";
+    return cellName({ name: "probs", index: axes === "BTV" ? [0, this.session.opened.ids.length - 1, id] : [0, id] });
   }
 
   private drawControls(predicts: string): void {
     if (this.controls.contains(document.activeElement) && this.controls.childElementCount) return;
     const { state } = this.host;
     if (predicts !== "next") return this.controls.replaceChildren();
-    const slider = (label: string, value: number, low: number, high: number, step: number, shown: (v: number) => string, take: (v: number) => void) => {
-      const output = h("output", {}, shown(value));
-      return h("label", { class: "slider" }, h("span", {}, label), output,
-        h("input", { type: "range", min: low, max: high, step, value, oninput: (event: Event) => {
+    const slider = (name: string, value: number, low: number, high: number, step: number, shown: (v: number) => string, take: (v: number) => void) => {
+      const output = h("output", label("setting"), shown(value));
+      return h("label", { class: "slider" }, h("span", {}, name), output,
+        h("input", { type: "range", "aria-label": name, min: low, max: high, step, value, oninput: (event: Event) => {
           const given = Number((event.target as HTMLInputElement).value);
           output.textContent = shown(given);
           take(given);

@@ -136,6 +136,12 @@ export class Session {
       this.networkLength && size === this.networkLength && "TS".includes(value.axes[i]) ? length : size);
   }
 
+  /// How many queries and keys a T x S stage has in this run.
+  lengths(square: Value): [number, number] {
+    const [, , queries, keys] = this.sizes(square.name);
+    return [queries, keys];
+  }
+
   /// What stands at a place of an axis: a token's own word.
   word(axis: string, place: number): string | undefined {
     if (axis === "T") return this.opened.labels[place];
@@ -151,7 +157,7 @@ export class Session {
     this.opened = {
       text: json.text, model: json.model, models: json.models, labels: json.labels,
       sourceLabels: json.source_labels, ids: integers(arrays.ids), notes: json.notes,
-      edited: json.edited ?? [], swaps: json.swaps, training: json.training,
+      edited: (json.edited ?? []).map((edit: string) => (edit.startsWith("{") ? JSON.parse(edit) : edit)), swaps: json.swaps, training: json.training,
     };
     const key = json.model.hash + (json.source_labels || !json.labels.length ? this.turn : "");
     if (key === this.networkOf) return;

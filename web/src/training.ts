@@ -1,13 +1,14 @@
 // A training run, while it goes on and when it is done: loss and accuracy of its reports, what it said, the heads
 // that became of a kind, and the attention of a watched sentence as it was at each report.
-import { Answer, reals } from "./engine";
+import { Answer, AnswerArray, reals } from "./engine";
 import { chart, Curve } from "./chart";
 import { h } from "./dom";
-import { blockLabel, FlowHost, mapCanvas } from "./flow";
+import { blockLabel, FlowHost } from "./flow";
 import { formatCount, formatNumber } from "./format";
 import { Grid, GridEvents } from "./grid";
 import { labelled } from "./matrix";
 import { Session } from "./session";
+import { mapCanvas, SmallMap } from "./small_map";
 import { currentLanguage, words } from "./words";
 
 export interface TrainingHost extends FlowHost {
@@ -212,12 +213,11 @@ export class TrainingView {
     const [chosen, chosenHead] = this.chosen(answer);
     const rows = (answer.json.attentions as { name: string; heads: number }[]).map(({ name, heads }, i) => {
       const array = answer.arrays[name];
-      const [, queries, keys] = array.shape;
       return h("div", { class: "watched-row" }, h("h3", {}, blockLabel(name.replace(/\.[^.]*$/, ""))), h("div", { class: "watched-maps" },
         ...Array.from({ length: heads }, (_, head) => {
           const kind = this.kindOf(report, name, head);
           return h("button", { class: "head-card", "aria-pressed": String(i === chosen && head === chosenHead), "aria-label": `${blockLabel(name.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)}`, onclick: () => this.host.change({ learned: [i, head] }) },
-            mapCanvas(array.data as ArrayLike<number>, head * queries * keys, queries, keys, 64),
+            mapCanvas(watchedMap(name, array, head), 64),
             h("span", { class: `fact kind ${!kind || kind.kind === "mixed" ? "mixed" : ""}` }, kind ? words.kinds[kind.kind] ?? kind.kind : words.headNumber(head)));
         })));
     });
@@ -276,4 +276,11 @@ export class TrainingView {
       h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { class: "number" }, words.training.columns[name])))),
       h("tbody", {}, ...reports.map((each) => h("tr", {}, ...columns.map((name) => h("td", { class: "number" }, Number.isFinite(each[name]) ? (whole(name) ? this.number(each[name]) : formatNumber(each[name])) : "")))))))); 
   }
+}
+
+// A head of a watched sentence, a pixel a weight.
+function watchedMap(attention: string, { data, shape }: AnswerArray, head: number): SmallMap {
+  const [, rows, columns] = shape;
+  const weights = data as ArrayLike<number>;
+  return { pattern: `watched:${attention}.pattern`, head, rows, columns, queries: 1, keys: 1, lengths: [rows, columns], at: (row, column) => weights[(head * rows + row) * columns + column] };
 }

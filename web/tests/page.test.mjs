@@ -1,38 +1,25 @@
 // The served page, as a person uses it, beside what the command prints: every number that the page explains is
 // the number of `limpid explain`, and a run with a head off is that of `limpid trace --edit`.
-//
-//   LIMPID=build/dev/limpid CHROMIUM=/usr/bin/chromium node --test web/tests/
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { launch, limpid, pageAt, serve } from "./browser.mjs";
 
-const limpid = process.env.LIMPID;
 const sentence = "Time is money";
 let server, browser, page, address;
 const problems = [];
 
 before(async () => {
-  server = spawn(limpid, ["explore", "--no-open", "Life is short"]);
-  address = await new Promise((found, failed) => {
-    server.stdout.on("data", (bytes) => { const at = /http:\S+/.exec(String(bytes)); if (at) found(at[0]); });
-    server.on("exit", (status) => failed(new Error(`limpid explore ended with ${status}`)));
-  });
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
-  page = await (await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-US" })).newPage();
-  page.setDefaultTimeout(20000);
-  page.on("console", (message) => { if (message.type() === "error") problems.push(message.text()); });
-  page.on("pageerror", (error) => problems.push(String(error)));
-  await page.goto(address);
+  server = await serve("Life is short");
+  address = server.address;
+  browser = await launch();
+  page = await pageAt(browser, address, problems);
   await page.waitForSelector(".open-attention");
 });
 
 after(async () => {
   await browser?.close();
-  server?.kill("SIGINT");
+  server?.end();
 });
 
 function explained(cell, ...more) {

@@ -1,0 +1,69 @@
+// axe-core over every view, light and dark, in both languages, wide and on a phone: nothing serious or critical,
+// and nothing scrolls sideways.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { launch, pageAt, serve, settled } from "./browser.mjs";
+
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const attention = "blocks.0.attn";
+// What each view is opened by: the fields of the page's address.
+const views = {
+  flow: {},
+  "flow, attention open": { attention, head: 1 },
+  "flow, a cell explained": { cell: `${attention}.pattern[0,1,2,1]` },
+  "flow, edited": { edits: [`${attention}.z[H=1]=zero`, `${attention}.pattern[H=0]=cut:2>1`] },
+  "flow, of a long text": { text: "When in the course of human events it becomes necessary for one people to dissolve the political bands which have connected them with another" },
+  heads: { view: "heads" },
+  why: { view: "why" },
+  map: { view: "map" },
+};
+let server, browser;
+
+before(async () => {
+  server = await serve("Time is money");
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  server?.end();
+});
+
+async function faultsOf(page) {
+  await settled(page);
+  // The page's policy lets no script run that is put into it as an element.
+  await page.evaluate(await axeSource());
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  return violations.filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => `${each.id} (${each.impact}): ${each.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 140)} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
+}
+let source;
+async function axeSource() {
+  const { readFileSync } = await import("node:fs");
+  return (source ??= readFileSync(axe, "utf8"));
+}
+
+for (const [size, viewport] of [["wide", { width: 1440, height: 900 }], ["phone", { width: 390, height: 844 }]])
+  for (const colorScheme of ["light", "dark"])
+    for (const locale of ["en-US", "de-DE"])
+      test(`${size}, ${colorScheme}, ${locale.slice(0, 2)}`, async () => {
+        const problems = [], faults = [];
+        const page = await pageAt(browser, server.address, problems, { viewport, colorScheme, locale });
+        for (const [name, fields] of Object.entries(views)) {
+          const hash = new URLSearchParams(Object.entries({ text: "Time is money", ...fields }).map(([key, value]) => [key, JSON.stringify(value)]));
+          await page.goto("about:blank");
+          await page.goto(`${server.address}#${hash}`);
+          await page.waitForSelector(".bars");
+          faults.push(...(await faultsOf(page)).map((each) => `${name}: ${each}`));
+          const [needed, there] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+          if (needed > there) faults.push(`${name} is ${needed} wide, in ${there}`);
+        }
+        await page.goto(`${server.address}#text=${encodeURIComponent(JSON.stringify("Time is money"))}`);
+        await page.locator(".token").nth(1).click();
+        await page.waitForSelector(".swap-choice");
+        faults.push(...(await faultsOf(page)).map((each) => `swap: ${each}`));
+        await page.context().close();
+        assert.deepEqual([...new Set(faults)], []);
+        assert.deepEqual(problems, []);
+      });
