@@ -40,8 +40,9 @@ docs: ## pages of the public headers, build/docs/html/index.html (a warning is a
 	@doxygen docs/Doxyfile
 	@echo "build/docs/html/index.html"
 
-web: ## builds the explorer's page again: web/dist
-	@scripts/install-deps.sh web
+web: ## builds the explorer's page and the engine in it again: web/dist
+	@scripts/install-deps.sh build web
+	@scripts/web_module.sh
 	@cd web && npm ci --no-audit --no-fund && npm run build
 
 format: ## puts every C++ file into the project's format

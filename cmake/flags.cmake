@@ -27,6 +27,9 @@ endif()
 
 # For what computes little (the tests, the command, what writes and draws): a third less compiling.
 set(LIMPID_LIGHT $<$<AND:$<CXX_COMPILER_ID:GNU,Clang>,$<CONFIG:Release>>:-O1>)
+if(EMSCRIPTEN)  # what a page carries is small before it is fast; the kernels are fast all the same
+  set(LIMPID_LIGHT -Os)
+endif()
 if(LIMPID_SANITIZE AND LIMPID_TESTS)
   set(LIMPID_LIGHT -O0)  # half the compiling, with the checks that sanitizers add
 endif()

@@ -19,7 +19,8 @@ packages_of() {
     # Compiles .tex and .tikz where somebody wants to see them: tests/tex_test.py skips without.
     tex) echo "texlive-latex-base texlive-pictures texlive-latex-extra lmodern" ;;
     fuzz) echo "clang-19 libclang-rt-19-dev" ;;  # libFuzzer: preset fuzz
-    web) command -v npm >/dev/null 2>&1 || echo "nodejs npm" ;;  # make web; users need neither
+    # make web; users need none of them.
+    web) echo "emscripten python3 $(command -v npm >/dev/null 2>&1 || echo nodejs npm)" ;;
     browser) echo "chromium" ;;  # web/test.sh: the page's tests
     docs) echo "doxygen mandoc python3" ;;
     lint) echo "clang-format-19 clang-tidy-19" ;;

@@ -367,5 +367,21 @@ def main():
     return 1 if failed else 0
 
 
+def write_models(folder):
+    """The cases that read a model, as files and a list of them: web/tests/models.test.mjs gives them to the page."""
+    told = []
+    for name, _, words, arguments, files in CASES:
+        if arguments and "--model" in arguments and len(files) == 1:
+            place = os.path.join(folder, f"{len(told)}")
+            (_, content), = files.items()
+            with open(place, "wb") as file:
+                file.write(content if isinstance(content, bytes) else content.encode())
+            told.append({"name": name, "file": place, "called": arguments[arguments.index("--model") + 1], "words": words})
+    print(json.dumps(told))
+
+
 if __name__ == "__main__":
+    if len(sys.argv) > 2 and sys.argv[2] == "--write-models":
+        write_models(sys.argv[3])
+        sys.exit(0)
     sys.exit(main())

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const here = new URL(".", import.meta.url);
-const sources = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts",
+const sources = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "vite.worker.config.ts",
   ...["src", "public"].flatMap((folder) => readdirSync(new URL(folder, here)).map((name) => `${folder}/${name}`))].sort();
 
 const digest = createHash("sha256");

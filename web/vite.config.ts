@@ -18,6 +18,7 @@ const server = process.env.LIMPID_EXPLORE ? new URL(process.env.LIMPID_EXPLORE) 
 export default defineConfig({
   base: "./",
   plugins: [plainScript],
+  esbuild: { charset: "ascii" },  // a page that is one file is written in windows-1252
   build: {
     target: "es2022",
     modulePreload: false,

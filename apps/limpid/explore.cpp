@@ -8,15 +8,21 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
+#include "core/json.h"
 #include "core/label.h"
 #include "explore/explorer.h"
 #include "limpid/commands.h"
+#include "limpid/explore_page.h"
+#include "limpid/files.h"
 #include "limpid/input.h"
 #include "limpid/page_files.h"
+#include "limpid/run_folder.h"
 #include "limpid/server.h"
 #include "limpid/training_run.h"
+#include "model/builtin.h"
 
 namespace limpid::command {
 
@@ -28,7 +34,8 @@ using Clock = std::chrono::steady_clock;
 struct ExploreCall {
   std::optional<std::string> text;
   NetworkCall network;
-  std::string run;
+  std::string run, html;
+  std::vector<std::string> edits;
   int port = 0;
   double limit = 600;
   bool no_open = false;
@@ -186,10 +193,57 @@ std::unique_ptr<explore::Explorer> begun_explorer(CallHost& host, const ExploreC
   return with(text, {});
 }
 
+// ---- one file -----------------------------------------------------------------------------------------
+
+// The edits are made, or it says what is wrong with one.
+void open_edits(explore::Explorer& explorer, const std::vector<std::string>& edits) {
+  if (edits.empty()) return;
+  const std::string answer = explorer.answer(Json{{"ask", "open"}, {"edits", edits}}.dump());
+  constexpr size_t k_length_bytes = 8;
+  uint64_t length = 0;
+  std::memcpy(&length, answer.data(), k_length_bytes);
+  const Json said = Json::parse(answer.substr(k_length_bytes, length));
+  if (said.contains("error")) fail_call(said["error"]["message"].get<std::string>());
+}
+
+// What the page carries of the call's model.
+CarriedPage begun_page(const ExploreCall& call) {
+  const NetworkCall& network = call.network;
+  if (!network.tokens.empty() || !network.tokenizer.empty() || network.activation || network.weights ||
+      network.heads)
+    fail_call(
+        "--html: the page opens its model as it is, with a text; leave --tokens, --tokenizer, --activation, "
+        "--weights and --heads out");
+  CarriedPage page;
+  page.builtin = network.model.empty();
+  if (page.builtin) {
+    const Bytes bytes = builtin_model_bytes();
+    page.files.push_back({"", std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size())});
+  } else {
+    page.files = carried_files(network.model);
+  }
+  return page;
+}
+
+void write_page(CarriedPage page, const ExploreCall& call, CallHost& host, const std::string& text) {
+  page.model = host.models().front();
+  page.text = text;
+  page.edits = call.edits;
+  page.training_title = host.training_title();
+  page.training_log = host.training_log();
+  write_file_whole(call.html, carried_page(page));
+}
+
 void run_explore(ExploreCall call, const Terminal& terminal) {
   if (call.text && call.run.empty() && is_training_run(*call.text)) {
     call.run = *call.text;
     call.text.reset();
+  }
+  if (!call.html.empty() && !call.run.empty() && call.network.model.empty()) {
+    const RunFolder folder(call.run);
+    if (!fs::exists(folder.model()))
+      fail_work("--html: the training run ", call.run, " has no model yet; wait until it is done, or give a model");
+    call.network.model = folder.model();
   }
   if (call.port < 0 || call.port > 65535) fail_call("--port is ", call.port, ", expected 0 (any) to 65535");
   if (!(call.limit > 0)) fail_call("--limit is ", call.limit, ", expected a number of seconds above 0");
@@ -198,8 +252,12 @@ void run_explore(ExploreCall call, const Terminal& terminal) {
   if (call.text && !call.network.tokens.empty())
     fail_call("a text and --tokens exclude each other; leave one out");
   const std::string text = call.text ? text_of(call.text) : "Life is short";
+  CarriedPage page;
+  if (!call.html.empty()) page = begun_page(call);
   CallHost host(call, text, stopping);
   const std::unique_ptr<explore::Explorer> explorer = begun_explorer(host, call, text);
+  open_edits(*explorer, call.edits);
+  if (!call.html.empty()) return write_page(std::move(page), call, host, text);
   ServerOptions options;
   options.port = call.port;
   options.patience = call.limit;
@@ -236,6 +294,14 @@ Work add_explore(CLI::App& app) {
   sub->add_option("--run", call->run,
                   "The folder of a training run, beside a sentence: its model, its log, what it watched.")
       ->type_name("FOLDER");
+  sub->add_option("--edit", call->edits,
+                  "An edit to begin with, as limpid trace takes it; may be given again.")
+      ->expected(1)
+      ->take_all()
+      ->type_name("NAME=ACTION");
+  sub->add_option("--html", call->html,
+                  "Serves nothing: writes the page as one file, with engine and model inside.")
+      ->type_name("FILE");
   sub->add_option("--port", call->port, "The port of 127.0.0.1 to serve on (any that is free).")
       ->type_name("N");
   sub->add_option("--limit", call->limit, "How long one question may be worked on, in seconds (600).")
@@ -244,11 +310,14 @@ Work add_explore(CLI::App& app) {
   sub->footer(
       "It listens on this machine alone, and answers whoever has the address that it\n"
       "prints. Ctrl-C ends it. Programs ask as the page does: docs/explore-protocol.md.\n\n"
+      "A model's file or folder that is dropped on the page is opened in the page: it is\n"
+      "sent nowhere. The file that --html writes needs no limpid, no server and no network.\n\n"
       "Examples:\n"
       "  limpid explore \"Life is short\"\n"
       "  limpid explore --model FOLDER --port 8080 --no-open\n"
       "  limpid explore sayings\n"
-      "  limpid explore @text.txt --run sayings\n");
+      "  limpid explore @text.txt --run sayings\n"
+      "  limpid explore \"Life is short\" --html life.html\n");
   return [call](const Terminal& terminal) { run_explore(*call, terminal); };
 }
 

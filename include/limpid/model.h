@@ -239,6 +239,11 @@ class Model {
   /// Throws Error{work} naming what is wrong with it, Error{call} naming what it does not say and the option
   /// that does.
   static Model load(const std::string& path, const LoadOptions& = {});
+  /// The same from memory: one file, or the files of a folder by their names in it.  `name` and `folder`
+  /// stand for the path, in messages too.
+  static Model read(Bytes bytes, const std::string& name, const LoadOptions& = {});
+  static Model read(const std::map<std::string, Bytes>& files, const std::string& folder,
+                    const LoadOptions& = {});
   /// The textbook network over the words of one sentence, with NumPy's random numbers from this seed, in
   /// double: every occurrence of a word has its own row.
   static Model textbook_walk(const std::string& text, TextbookConfig config, uint32_t seed);

@@ -5,9 +5,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "files/place.h"
+
 namespace limpid {
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
+  if (const auto held = in_memory(path)) {
+    bytes_ = *held;
+    return;
+  }
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat status;
   if (descriptor >= 0 && ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {

@@ -8,6 +8,7 @@
 #include "core/label.h"
 #include "core/utf8.h"
 #include "files/byte_source.h"
+#include "files/place.h"
 
 namespace limpid {
 
@@ -271,9 +272,7 @@ RecognizedFile recognize(const ByteSource& source) {
 }
 
 RecognizedFile recognize(const std::filesystem::path& path) {
-  std::error_code none;
-  if (std::filesystem::is_directory(path, none))
-    return {FileKind::folder, "a folder", "`limpid info FOLDER` lists what it holds"};
+  if (is_folder(path)) return {FileKind::folder, "a folder", "`limpid info FOLDER` lists what it holds"};
   return recognize(*open_source(path));
 }
 

@@ -112,6 +112,7 @@ TensorFile read_safetensors(Bytes bytes, std::string_view name) {
 }
 
 struct SafetensorsReader::State {
+  explicit State(std::unique_ptr<ByteSource> from) : source(std::move(from)) {}
   std::unique_ptr<ByteSource> source;
   SafetensorsInfo info = read_safetensors_header(*source);
 };

@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/label.h"
 #include "files/mapped_file.h"
+#include "files/place.h"
 #include "files/recognize.h"
 #include "files/tensor_list.h"
 #include "limpid/torch_file.h"
@@ -148,8 +149,7 @@ const TensorSource& ShardedSource::open_shard(const fs::path& index, const std::
     fail_work(index.string(), ": says that ", in_quotes(tensor), " is in ", in_quotes(file),
               ", expected the name of a file beside it");
   const fs::path path = index.parent_path() / file;
-  std::error_code none;
-  if (!fs::is_regular_file(path, none))
+  if (!is_file(path))
     fail_work(index.string(), ": says that ", in_quotes(tensor), " is in ", in_quotes(file),
               ", which is not there; a part of the model is missing");
   return *shards_.emplace(file, open_one(path)).first->second;
@@ -169,10 +169,9 @@ void ShardedSource::add_all(const TensorSource& shard) {
 fs::path file_in(const fs::path& folder) {
   constexpr const char* k_files[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
                                      "pytorch_model.bin.index.json"};
-  std::error_code none;
   std::string names;
   for (const char* file : k_files) {
-    if (fs::exists(folder / file, none)) return folder / file;
+    if (is_file(folder / file)) return folder / file;
     names += (names.empty() ? "" : ", ") + std::string(file);
   }
   fail_work(folder.string(), ": the folder holds no model: none of ", names);
@@ -181,8 +180,7 @@ fs::path file_in(const fs::path& folder) {
 }  // namespace
 
 std::unique_ptr<TensorSource> open_tensors(const fs::path& path) {
-  std::error_code none;
-  const fs::path file = fs::is_directory(path, none) ? file_in(path) : path;
+  const fs::path file = is_folder(path) ? file_in(path) : path;
   if (recognize(file).kind == FileKind::json) return std::make_unique<ShardedSource>(file);
   return open_one(file);
 }

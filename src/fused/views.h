@@ -16,8 +16,10 @@ namespace limpid {
 class Dims {
  public:
   Dims() = default;
-  Dims(std::initializer_list<Dim> dims) : Dims(std::span(dims.begin(), dims.size())) {}
-  Dims(const Shape& shape) : Dims(std::span(shape.begin(), shape.end())) {}  // NOLINT: a shape's
+  Dims(std::initializer_list<Dim> dims) : Dims(std::span<const Dim>(dims.begin(), dims.size())) {}
+  Dims(const Shape& shape)
+      : Dims(std::span<const Dim>(shape.rank() ? &shape[0] : nullptr, static_cast<size_t>(shape.rank()))) {
+  }  // NOLINT: a shape's
   explicit Dims(std::span<const Dim> dims);
   int rank() const { return rank_; }
   Dim& operator[](int i) { return dims_[static_cast<size_t>(i)]; }

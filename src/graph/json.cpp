@@ -38,7 +38,8 @@ Shape shape_of(const JsonValue& json) {
 
 Json options_json(const Options& options) {
   Json out = Json::object();
-  for (const auto& [name, value] : options.all()) std::visit([&](const auto& v) { out[name] = v; }, value);
+  for (const auto& [name, value] : options.all())
+    std::visit([&, &key = name](const auto& v) { out[key] = v; }, value);
   return out;
 }
 

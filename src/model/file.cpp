@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/json.h"
+#include "files/place.h"
 #include "files/recognize.h"
 #include "limpid/files.h"
 #include "limpid/version.h"
@@ -12,24 +13,6 @@
 #include "model/foreign.h"
 #include "model/impl.h"
 #include "text/padded.h"
-
-extern "C" {
-extern const char limpid_builtin_begin[];
-extern const char limpid_builtin_end[];
-}
-
-// The built-in model's bytes, put into the program by the assembler.
-__asm__(
-    ".section .rodata\n"
-    ".balign 64\n"
-    ".global limpid_builtin_begin\n"
-    "limpid_builtin_begin:\n"
-    ".incbin \"" LIMPID_BUILTIN_FILE
-    "\"\n"
-    ".global limpid_builtin_end\n"
-    "limpid_builtin_end:\n"
-    ".byte 0\n"
-    ".previous\n");
 
 namespace limpid {
 
@@ -95,16 +78,16 @@ namespace {
 
 // Whether a file lies in a folder of the hub, which is then the model.
 bool beside_a_config(const std::string& path) {
-  return is_hub_folder(std::filesystem::absolute(path).parent_path().string());
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return is_hub_folder(folder.empty() ? "." : folder);
 }
 
 // What the path is, with a word on what to give instead of a folder.
 TensorFile read_model_file(const std::string& path) {
   namespace fs = std::filesystem;
-  std::error_code none;
-  if (fs::is_directory(path, none)) {
+  if (is_folder(path)) {
     const fs::path inside = fs::path(path) / "model.safetensors";
-    if (fs::exists(inside, none))
+    if (is_file(inside))
       fail_work(
           path,
           " is a folder without a config.json, so it is no model of the hub; if it is limpid's own, give ",
@@ -183,12 +166,11 @@ void refuse_options(const LoadOptions& options, const std::string& path) {
 
 Model Model::load(const std::string& path, const LoadOptions& options) {
   namespace fs = std::filesystem;
-  std::error_code none;
   if (is_hub_folder(path)) {
     refuse_options(options, path);
     return from_foreign(read_hub_folder(path, options.weights), path, options);
   }
-  if (fs::is_directory(path, none)) return from_file(read_model_file(path), path, options);
+  if (is_folder(path)) return from_file(read_model_file(path), path, options);
   const FileKind kind = recognize(fs::path(path)).kind;
   if (kind == FileKind::gguf) {
     refuse_options(options, path);
@@ -228,12 +210,17 @@ Model Model::from_foreign(ForeignModel foreign, const std::string& path, const L
   return Model(std::move(impl));
 }
 
-Model Model::builtin() {
-  const Bytes bytes = bytes_of(
-      std::string_view(limpid_builtin_begin, static_cast<size_t>(limpid_builtin_end - limpid_builtin_begin)));
-  LoadOptions options;
-  options.weights = Weights::f32;  // small, and often looked at
-  return from_file(read_safetensors(bytes, "the built-in model"), "the built-in model", options);
+Model Model::read(Bytes bytes, const std::string& name, const LoadOptions& options) {
+  const MemoryFiles files({{name, bytes}});
+  return load(name, options);
+}
+
+Model Model::read(const std::map<std::string, Bytes>& files, const std::string& folder,
+                  const LoadOptions& options) {
+  std::map<std::string, Bytes> placed;
+  for (const auto& [name, bytes] : files) placed[folder + "/" + name] = bytes;
+  const MemoryFiles held(std::move(placed));
+  return load(folder, options);
 }
 
 Model Model::from_file(TensorFile file, const std::string& path, const LoadOptions& options) {

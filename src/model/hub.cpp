@@ -4,6 +4,7 @@
 
 #include "core/json.h"
 #include "core/label.h"
+#include "files/place.h"
 #include "limpid/files.h"
 #include "model/beam.h"
 #include "model/families/tensors.h"
@@ -18,10 +19,9 @@ namespace fs = std::filesystem;
 
 // Whether a file that a tokenizer comes in lies there: a model may well come without.
 bool holds_tokenizer(const std::string& path) {
-  std::error_code none;
   for (const char* name : {"tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
                            "spm.model", "source.spm", "vocab.json", "encoder.json", "vocab.txt"})
-    if (fs::exists(fs::path(path) / name, none)) return true;
+    if (is_file(fs::path(path) / name)) return true;
   return false;
 }
 
@@ -71,9 +71,8 @@ class WritingReader {
  public:
   WritingReader(const HubConfig& config, const std::string& folder) {
     const std::string path = (fs::path(folder) / "generation_config.json").string();
-    std::error_code none;
-    if (fs::exists(path, none)) {
-      source_.emplace(path);
+    if (is_file(path)) {
+      source_ = JsonSource{path};
       document_ = parse_json(read_file(path), *source_);
       files_.emplace_back(JsonValue(document_, *source_), path);
     }
@@ -118,11 +117,10 @@ class WritingReader {
 
 // chat_template.jinja, or the template in tokenizer_config.json: a text, or several by names.
 std::string chat_template_of(const std::string& folder) {
-  std::error_code none;
   const fs::path alone = fs::path(folder) / "chat_template.jinja",
                  beside = fs::path(folder) / "tokenizer_config.json";
-  if (fs::is_regular_file(alone, none)) return read_file(alone.string());
-  if (!fs::is_regular_file(beside, none)) return "";
+  if (is_file(alone)) return read_file(alone.string());
+  if (!is_file(beside)) return "";
   const JsonSource source{beside.string()};
   const Json document = parse_json(read_file(beside.string()), source);
   if (!document.is_object() || !document.contains("chat_template")) return "";
@@ -174,8 +172,7 @@ void read_towers(const std::string& path, const HubConfig& config, const Archite
 }  // namespace
 
 bool is_hub_folder(const std::string& path) {
-  std::error_code none;
-  return fs::is_directory(path, none) && fs::exists(fs::path(path) / "config.json", none);
+  return is_folder(path) && is_file(fs::path(path) / "config.json");
 }
 
 Architecture hub_network(const std::string& path) {

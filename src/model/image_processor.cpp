@@ -6,6 +6,7 @@
 
 #include "core/json.h"
 #include "core/label.h"
+#include "files/place.h"
 #include "limpid/files.h"
 #include "model/families/family.h"
 #include "model/foreign.h"
@@ -165,11 +166,10 @@ ImageProcessor assumed(const HubConfig& config, const PatchInputs& network, std:
 
 // preprocessor_config.json, or the part of processor_config.json that is of images; empty: there is none.
 std::string file_of(const std::string& folder, bool& part) {
-  std::error_code none;
   for (const char* name : {"preprocessor_config.json", "processor_config.json"}) {
     const std::string path = (fs::path(folder) / name).string();
     part = name == std::string_view("processor_config.json");
-    if (fs::exists(path, none)) return path;
+    if (is_file(path)) return path;
   }
   return "";
 }

@@ -5,6 +5,7 @@
 
 #include "core/json.h"
 #include "core/label.h"
+#include "files/place.h"
 #include "limpid/files.h"
 #include "model/foreign.h"
 
@@ -97,10 +98,9 @@ Pooling pooling_named(std::string_view word) {
 
 void read_pooling(const std::string& folder, ModelTasks& tasks) {
   const fs::path path(folder);
-  std::error_code none;
   try {
-    if (fs::exists(path / "modules.json", none)) read_modules(path, tasks);
-    if (const fs::path said = path / "sentence_bert_config.json"; fs::exists(said, none)) {
+    if (is_file(path / "modules.json")) read_modules(path, tasks);
+    if (const fs::path said = path / "sentence_bert_config.json"; is_file(said)) {
       const JsonSource source{said.string()};
       const Json document = read_json(said);
       const JsonValue config(document, source);

@@ -56,7 +56,10 @@ int64_t reach_within(const std::vector<Step>& all, int64_t period) {
 }  // namespace
 
 Extent extent_of(const ConstView& x) {
-  return {byte_size(x.dtype()), {x.shape().begin(), x.shape().end()}, x.strides(), x.raw()};
+  return {byte_size(x.dtype()),
+          {x.shape().rank() ? &x.shape()[0] : nullptr, static_cast<size_t>(x.shape().rank())},
+          x.strides(),
+          x.raw()};
 }
 
 bool may_overlap(const Extent& a, const Extent& b) {

@@ -4,6 +4,7 @@
 
 #include "core/json.h"
 #include "core/label.h"
+#include "files/place.h"
 #include "limpid/files.h"
 #include "limpid/text.h"
 #include "text/utf8.h"
@@ -49,10 +50,8 @@ struct ByteCharacters {
 
 // The file of the folder under the first of two names that is there.
 std::optional<fs::path> find_file(const fs::path& folder, const char* name, const char* other) {
-  for (const char* each : {name, other}) {
-    std::error_code ignored;
-    if (fs::is_regular_file(folder / each, ignored)) return folder / each;
-  }
+  for (const char* each : {name, other})
+    if (is_file(folder / each)) return folder / each;
   return std::nullopt;
 }
 

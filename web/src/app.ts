@@ -1,10 +1,11 @@
 // Puts the parts together: the sentence, the views, what comes next, the arithmetic; and keeps the address.
 import { debounced, h } from "./dom";
 import { cutEdit, headOffEdit, wordsOf } from "./edits";
-import { Engine, EngineError } from "./engine";
+import { EngineError } from "./engine";
 import { ExplainPanel, parseCell } from "./explain";
 import { Flow } from "./flow";
 import { formatCount } from "./format";
+import { GiveModel } from "./give";
 import { HeadsView } from "./heads";
 import { LessonView } from "./lesson";
 import { MapView } from "./map";
@@ -12,6 +13,7 @@ import { saveFigure } from "./save";
 import { WhyView } from "./why";
 import { CellRef, lights, look } from "./grid";
 import { NextPanel } from "./next";
+import { PageEngine } from "./page_engine";
 import { canPatch, openPatch } from "./patch";
 import { QuizView } from "./quiz";
 import { Change, Session } from "./session";
@@ -38,7 +40,18 @@ export class App {
   private waiting: Change | undefined;
   private opening = false;
 
-  constructor(engine: Engine) {
+  private readonly give = new GiveModel((given) => this.attempt(async () => {
+    const model = await given();
+    await this.engine.open(model, this.session.opened.text || this.input.value || "Life is short");
+    this.state = { ...initial, view: this.state.view };
+    await this.session.reopen();
+    this.edits = [];
+    this.input.value = this.session.opened.text;
+    this.explain.pin(undefined);
+    await this.draw();
+  }));
+
+  constructor(private readonly engine: PageEngine) {
     this.session = new Session(engine);
   }
 
@@ -200,6 +213,7 @@ export class App {
         h("h1", {}, "limpid"),
         this.modelLine,
         h("div", { class: "tools" },
+          this.give.button(),
           h("button", { class: "icon", title: words.theme, "aria-label": words.theme, onclick: () => this.setTheme(look.theme === "dark" ? "light" : "dark", true) }, "◐"),
           h("button", { class: "link", "aria-label": words.languageLabel, onclick: () => this.switchLanguage() }, words.language))),
       h("div", { class: "ask" }, this.input, this.error, this.editList, this.status),

@@ -1,5 +1,5 @@
 // The page: one sentence, its run, and what is shown of it.
 import { App } from "./app";
-import { HttpEngine } from "./engine";
+import { PageEngine } from "./page_engine";
 
-void new App(new HttpEngine()).begin();
+void new App(PageEngine.of()).begin();

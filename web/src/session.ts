@@ -82,6 +82,12 @@ export class Session {
     await this.take(await this.engine.ask({ ask: "tokens" }));
   }
 
+  /// The engine has opened something by itself.
+  async reopen(): Promise<void> {
+    this.turn++;
+    await this.begin();
+  }
+
   async open(change: Change): Promise<void> {
     this.turn++;
     await this.take(await this.engine.ask({ ask: "open", ...change }));

@@ -75,8 +75,8 @@ std::vector<Entry> axis_entries(const Graph& graph, const Outline& outline, cons
   return entries;
 }
 
-constexpr double k_between = 22;     // from one entry to the next
-constexpr double k_narrowest = 260;  // legend worth a corner
+constexpr double k_between_entries = 22;  // from one entry to the next
+constexpr double k_narrowest = 260;       // legend worth a corner
 
 double mark_width(const Entry& entry) { return entry.role == Role::plain ? 0 : 14; }
 
@@ -95,7 +95,7 @@ struct Lines {
       }
       lines.back().push_back(entry);
       width = std::max(width, x + wide);
-      x += wide + k_between;
+      x += wide + k_between_entries;
     }
   }
 };
@@ -112,7 +112,7 @@ void write(Scene& scene, const Lines& legend, Point at, const Spacing& spacing) 
                              SceneText::Anchor::start,
                              spacing.small,
                              entry.role});
-      x += mark + text_width(entry.text, spacing.small) + k_between;
+      x += mark + text_width(entry.text, spacing.small) + k_between_entries;
     }
     at.y += spacing.small + 8;
   }

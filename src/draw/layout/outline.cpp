@@ -464,8 +464,8 @@ class Outliner {
     }
     for (const auto& [node, all] : by_node) {
       std::string& out = out_.nodes[static_cast<size_t>(node)].edit;
-      const bool alike =
-          std::all_of(all.begin(), all.end(), [&](const Said& each) { return each.words == all[0].words; });
+      const bool alike = std::all_of(
+          all.begin(), all.end(), [&first = all[0]](const Said& each) { return each.words == first.words; });
       if (alike && all.size() > 1) {
         out = all[0].words + (all[0].where.empty() ? "" : join(", in ", all.size(), " layers"));
         continue;

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "core/label.h"
+#include "files/place.h"
 #include "limpid/files.h"
 #include "text/formats/base64.h"
 #include "text/formats/formats.h"
@@ -18,11 +19,6 @@ constexpr const char* k_looked_for =
     "tokenizer.json; tokenizer.model, spiece.model, sentencepiece.bpe.model or spm.model; source.spm with "
     "vocab.json; vocab.json with merges.txt; "
     "encoder.json with vocab.bpe; vocab.txt; *.tiktoken; tok*.bin";
-
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
 
 std::optional<fs::path> first_of(const fs::path& folder, std::initializer_list<const char*> names) {
   for (const char* name : names) {
@@ -113,13 +109,10 @@ std::unique_ptr<Tokenizer> read_one(const fs::path& path) {
 
 std::optional<fs::path> one_with(const fs::path& folder,
                                  const std::function<bool(const std::string&)>& fits) {
-  std::vector<fs::path> found;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (fits(entry.path().filename().string()) && is_file(entry.path())) found.push_back(entry.path());
+  for (const std::string& name : names_in(folder)) {
+    if (fits(name) && is_file(folder / name)) return folder / name;
   }
-  std::sort(found.begin(), found.end());
-  return found.empty() ? std::nullopt : std::optional(found.front());
+  return std::nullopt;
 }
 
 std::unique_ptr<Tokenizer> read_folder(const fs::path& folder) {
@@ -144,8 +137,7 @@ std::unique_ptr<Tokenizer> read_folder(const fs::path& folder) {
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return read_folder(path);
+  if (is_folder(path)) return read_folder(path);
   return read_one(path);
 }
 

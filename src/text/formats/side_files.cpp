@@ -3,6 +3,7 @@
 #include <functional>
 #include <unordered_set>
 
+#include "files/place.h"
 #include "limpid/files.h"
 #include "text/formats/document.h"
 #include "text/formats/formats.h"
@@ -13,8 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Json read_object(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored)) return Json::object();
+  if (!is_file(path)) return Json::object();
   const JsonSource source{path.string()};
   Json json = parse_json(read_file(path), source);
   JsonValue(json, source).require_object();

@@ -1,0 +1,189 @@
+// The explorer's page as one file.
+//
+// It is written in windows-1252, in which nearly every byte is a character of its own: what is binary stands
+// in script elements that no browser runs, byte for byte, but for four bytes that a parser of HTML would
+// change or look at (web/src/payload.ts reads them).  That costs 2%, where base64 costs 33%.  All the rest is
+// ASCII.
+#include "limpid/explore_page.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/json.h"
+#include "core/label.h"
+#include "files/recognize.h"
+#include "limpid/page_files.h"
+#include "text/utf8.h"
+
+namespace limpid::command {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A page that holds more takes seconds to open; whoever has such a model drops it on the page.
+constexpr uintmax_t k_most_model_bytes = 100 << 20;
+
+std::string gzipped(std::string_view bytes) {
+  constexpr int k_gzip = 16 + MAX_WBITS, k_best = 9, k_memory = 9;
+  z_stream stream = {};
+  if (deflateInit2(&stream, k_best, Z_DEFLATED, k_gzip, k_memory, Z_DEFAULT_STRATEGY) != Z_OK)
+    fail_work("explore: there is no memory to pack the model");
+  std::string out(deflateBound(&stream, bytes.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  const int status = deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  if (status != Z_STREAM_END) fail_work("explore: the model cannot be packed");
+  return out;
+}
+
+std::string payload(const std::string& id, std::string_view bytes) {
+  std::string out = join("<script type=\"application/octet-stream\" id=\"", id, "\">");
+  out.reserve(out.size() + bytes.size() + bytes.size() / 32);
+  for (const char byte : bytes) {
+    if (byte == '\0' || byte == '\r' || byte == '<' || byte == '=') {
+      out += '=';
+      out += static_cast<char>(byte + 64);
+    } else {
+      out += byte;
+    }
+  }
+  return out + "</script>\n";
+}
+
+// JSON in a script element: nothing that ends it, and no byte beyond ASCII.
+std::string script_json(const Json& json) {
+  std::string out;
+  for (const char c : json.dump(-1, ' ', true, Json::error_handler_t::replace))
+    out += c == '<' ? "\\u003c" : std::string(1, c);
+  return out;
+}
+
+// A script that is built to be ASCII, kept from ending its element.
+std::string script_text(std::string_view script) {
+  std::string out;
+  for (size_t i = 0; i < script.size(); ++i) {
+    const std::string_view rest = script.substr(i);
+    out += script[i];
+    for (const std::string_view word : {"</script", "<script", "<!--"})
+      if (rest.starts_with(word)) out += '\\';
+  }
+  return out;
+}
+
+std::string style_text(std::string_view style) {
+  std::string out;
+  for (size_t at = 0; at < style.size();) {
+    const auto c = text::character_at(style, at);
+    if (c.size == 1) {
+      out += style[at];
+    } else {
+      char escape[16];
+      std::snprintf(escape, sizeof escape, "\\%06x", static_cast<unsigned>(c.point));
+      out += escape;
+    }
+    at += c.size;
+  }
+  return out;
+}
+
+std::string in_address(std::string_view bytes) {
+  constexpr char k_digits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') || byte == '-' ||
+        byte == '.')
+      out += c;
+    else
+      out += {'%', k_digits[byte >> 4], k_digits[byte & 15]};
+  }
+  return out;
+}
+
+std::string_view page_file(const std::string& name) {
+  static const auto k_files = page_files();
+  return k_files.at(name).bytes;
+}
+
+// Nothing is fetched, and nothing is sent: the browser holds the page to it.
+constexpr const char* k_policy =
+    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; style-src "
+    "'unsafe-inline'; "
+    "img-src data: blob:; base-uri 'none'; form-action 'none'";
+
+bool belongs_to_model(const fs::path& path) {
+  constexpr std::string_view k_endings[] = {".safetensors", ".json",  ".model", ".txt",
+                                            ".tiktoken",    ".jinja", ".bpe",   ".spm"};
+  const std::string ending = path.extension().string();
+  return std::find(std::begin(k_endings), std::end(k_endings), ending) != std::end(k_endings);
+}
+
+}  // namespace
+
+std::vector<CarriedFile> carried_files(const std::string& model) {
+  std::vector<fs::path> paths;
+  const bool folder = fs::is_directory(model);
+  if (!folder) {
+    const RecognizedFile seen = recognize(fs::path(model));
+    if (seen.kind != FileKind::safetensors && seen.kind != FileKind::gguf)
+      fail_call("--html: ", model, " is ", seen.what,
+                ", and a page reads .safetensors and .gguf files, and folders with a config.json");
+    paths.emplace_back(model);
+  } else {
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(model))
+      if (entry.is_regular_file() && belongs_to_model(entry.path())) paths.push_back(entry.path());
+    std::sort(paths.begin(), paths.end());
+  }
+  uintmax_t size = 0;
+  for (const fs::path& path : paths) size += fs::file_size(path);
+  if (size > k_most_model_bytes)
+    fail_call("--html: ", model, " has ", size, " bytes, and a page carries a model of at most ",
+              k_most_model_bytes, "; write the page without --model, and drop the model on it");
+  std::vector<CarriedFile> out;
+  for (const fs::path& path : paths)
+    out.push_back({folder ? fs::relative(path, model).generic_string() : "", read_file(path)});
+  return out;
+}
+
+std::string carried_page(const CarriedPage& page) {
+  Json files = Json::array();
+  std::string payloads = payload("limpid-wasm", page_file("limpid.wasm.lzma"));
+  for (size_t i = 0; i < page.files.size(); ++i) {
+    const std::string id = join("limpid-model-", i);
+    files.push_back({{"path", page.files[i].path}, {"element", id}});
+    payloads += payload(id, gzipped(page.files[i].bytes));
+  }
+  Json run = {{"models", Json::array({{{"name", page.model}, {"builtin", page.builtin}, {"files", files}}})},
+              {"text", page.text},
+              {"edits", page.edits}};
+  if (!page.training_log.empty())
+    run["training"] = {{"title", page.training_title}, {"log", page.training_log}};
+  return join(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"windows-1252\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"",
+      k_policy,
+      "\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>limpid explore</title>\n"
+      "<link rel=\"icon\" type=\"image/svg+xml\" href=\"data:image/svg+xml,",
+      in_address(page_file("icon.svg")),
+      "\">\n"
+      "<style>\n",
+      style_text(page_file("page.css")),
+      "</style>\n</head>\n<body>\n"
+      "<script type=\"application/json\" id=\"limpid-run\">",
+      script_json(run),
+      "</script>\n"
+      "<script type=\"text/plain\" id=\"limpid-worker\">",
+      script_text(page_file("engine.js")), "</script>\n", payloads, "<script>\n",
+      script_text(page_file("page.js")), "</script>\n</body>\n</html>\n");
+}
+
+}  // namespace limpid::command

@@ -1,0 +1,32 @@
+// The explorer's page as one file, with the engine and models inside: limpid explore --html FILE.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "limpid/files.h"
+
+namespace limpid::command {
+
+struct CarriedFile {
+  std::string path;  // in the model's folder; "": the model is this file
+  std::string bytes;
+};
+
+struct CarriedPage {
+  std::string model;     // its name
+  bool builtin = false;  // it is the built-in one
+  std::vector<CarriedFile> files;
+  std::string text;
+  std::vector<std::string> edits;
+  std::string training_title, training_log;  // empty: there is no run
+};
+
+/// The files of a model that a page can read: the file itself, or those of a folder that belong to a model of
+/// the hub. Throws Error{call} for what a page cannot read, and for more bytes than a page should carry.
+std::vector<CarriedFile> carried_files(const std::string& model);
+
+/// The bytes of the page.  It refers to nothing outside.
+std::string carried_page(const CarriedPage&);
+
+}  // namespace limpid::command

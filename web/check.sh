@@ -1,0 +1,28 @@
+#!/bin/sh
+# Whether web/dist is what its sources make: web/check.sh [build/dev/limpid]
+#
+# Builds module and page again, into a temporary folder, and asks both modules the list of questions (tests/questions.json)
+# beside the command; then the page's tests run in the browser. The sources' digests must be the committed ones.
+set -eu
+cd "$(dirname "$0")/.."
+LIMPID=$(realpath "${1:-build/dev/limpid}")
+export LIMPID
+scripts/install-deps.sh build web browser
+[ -d web/node_modules/playwright-core ] || (cd web && npm ci --no-audit --no-fund)
+
+AGAIN=$(mktemp -d)
+trap 'rm -rf "$AGAIN"' EXIT
+python3 tests/web_dist_test.py
+scripts/web_module.sh "$AGAIN"
+cmp "$AGAIN/module.sha256" web/dist/module.sha256 || { echo "web/check.sh: web/dist/limpid.wasm.lzma is of other sources: make web" >&2; exit 1; }
+(cd web && npx tsc --noEmit && npx vite build --outDir "$AGAIN/page" --logLevel error &&
+  npx vite build --config vite.worker.config.ts --outDir "$AGAIN/page" --logLevel error)
+for name in index.html page.js page.css engine.js icon.svg; do
+  cmp "$AGAIN/page/$name" "web/dist/$name" || { echo "web/check.sh: web/dist/$name is not what web/ builds: make web" >&2; exit 1; }
+done
+cd web
+for module in dist/limpid.wasm.lzma "$AGAIN/limpid.wasm.lzma"; do
+  echo "web/check.sh: questions to $module"
+  LIMPID_WASM=$(realpath "$module") node --test tests/engines.test.mjs
+done
+./test.sh "$LIMPID"

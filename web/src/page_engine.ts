@@ -1,0 +1,54 @@
+// The engine that the page asks: the server's, or one in the page, to which models can be given.
+import { Answer, Engine, HttpEngine, Question } from "./engine";
+import { carriedEngine, carriedModel, CarriedRun, carriedRun } from "./payload";
+import { GivenModel } from "./wasm_calls";
+import { WorkerEngine } from "./wasm_engine";
+
+export class PageEngine implements Engine {
+  private constructor(private now: Engine, private ready: Promise<void> = Promise.resolve()) {}
+
+  /// Of a page that is one file, the engine that it carries; else the server's.
+  static of(): PageEngine {
+    const run = carriedRun();
+    if (!run) return new PageEngine(new HttpEngine());
+    const { worker, engine } = carriedEngine();
+    const own = new WorkerEngine(worker, engine);
+    const ready = begin(own, run);
+    ready.catch(() => { /* the first question says so */ });
+    return new PageEngine(own, ready);
+  }
+
+  async ask(question: Question): Promise<Answer> {
+    await this.ready;
+    return this.now.ask(question);
+  }
+
+  /// Opens a model that the page was given, with this text. Nothing of it leaves the page: a page that was served
+  /// asks the engine in the page from then on. What was open stays open where that fails.
+  async open(model: GivenModel, text: string): Promise<void> {
+    if (this.now instanceof WorkerEngine) {
+      await this.ready;
+      await this.now.add(model);
+      await this.now.ask({ ask: "open", model: model.name, text, edits: [], swaps: [] });
+      return;
+    }
+    const response = await fetch("limpid.wasm.lzma");
+    if (!response.ok) throw new Error(`limpid.wasm.lzma: ${response.status}`);
+    const own = new WorkerEngine("engine.js", await response.arrayBuffer());
+    try {
+      await own.add(model);
+      await own.begin(text);
+    } catch (problem) {
+      own.end();
+      throw problem;
+    }
+    this.now = own;
+  }
+}
+
+async function begin(engine: WorkerEngine, run: CarriedRun): Promise<void> {
+  for (const model of run.models) await engine.add(carriedModel(model));
+  if (run.training) await engine.training(run.training.title, run.training.log);
+  await engine.begin(run.text);
+  if (run.edits.length) await engine.ask({ ask: "open", edits: run.edits });
+}

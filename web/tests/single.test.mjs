@@ -1,0 +1,166 @@
+// The page as one file, opened from file://, and models dropped on it and on the served page.
+//
+// LIMPID_SMOLLM2: as for models.test.mjs.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+
+const limpid = process.env.LIMPID, smollm2 = process.env.LIMPID_SMOLLM2;
+const place = mkdtempSync(join(tmpdir(), "limpid-single-"));
+const file = join(place, "life.html"), edited = join(place, "edited.html");
+const builtin = new URL("../../src/model/builtin.safetensors", import.meta.url).pathname;
+const sentence = "Time is money", edit = "blocks.0.attn.z[H=2]=zero";
+let browser;
+
+before(async () => {
+  execFileSync(limpid, ["explore", "Life is short", "--html", file]);
+  execFileSync(limpid, ["explore", sentence, "--edit", edit, "--html", edited]);
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  rmSync(place, { recursive: true });
+});
+
+// A page, and all that went wrong in it or left it.
+async function opened(address, allowed = /^(file|data|blob):/) {
+  const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-US" })).newPage();
+  page.setDefaultTimeout(60000);
+  page.problems = [];
+  page.on("console", (message) => { if (message.type() === "error") page.problems.push(message.text()); });
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  page.on("request", (request) => { if (!allowed.test(request.url())) page.problems.push(`asked for ${request.url()}`); });
+  await page.goto(address);
+  await page.waitForSelector(".bars tbody tr");
+  return page;
+}
+
+const rows = (page) => page.$$eval(".bars tbody tr", (all) => all.map((row) => ({ id: Number(row.dataset.id), now: row.querySelector(".now.number").textContent })));
+
+function assertShown(text, value, what) {
+  const shown = Number(text), digits = text.includes("e") ? Math.abs(value) * 0.06 : 0.5 * 10 ** -(text.split(".")[1] ?? "").length;
+  assert.ok(Math.abs(shown - value) <= digits * 1.001 + 1e-6, `${what}: the page says ${text}, the command ${value}`);
+}
+
+// The file goes into the page as a drop does: by an event that carries it.
+async function drop(page, path) {
+  await page.evaluate(() => { const input = document.createElement("input"); input.type = "file"; input.id = "dropped"; input.hidden = true; document.body.append(input); });
+  await page.setInputFiles("#dropped", path);
+  await page.evaluate(() => {
+    const given = new DataTransfer(), input = document.getElementById("dropped");
+    given.items.add(input.files[0]);
+    input.remove();
+    dispatchEvent(new DragEvent("drop", { dataTransfer: given, cancelable: true }));
+  });
+}
+
+test("the file is small, whole, and refers to nothing outside", () => {
+  const size = statSync(file).size, bytes = readFileSync(file);
+  console.log(`${size} bytes`);
+  assert.ok(size < 6_000_000, `${size} bytes`);
+  assert.ok(size - statSync(builtin).size < 1_300_000);
+  const text = bytes.toString("latin1").replace(/<script type="application\/octet-stream"[^]*?<\/script>/g, "");
+  assert.deepEqual([...new Set([...text.matchAll(/https?:\/\/[\w.]+/g)].map(([each]) => each))].filter((each) => each !== "http://www.w3.org"), []);
+  assert.ok(!/<(link|script|img|iframe)\b[^>]*\b(src|href)="(?!data:)/.test(text));
+  assert.ok(/^[\x00-\x7f]*$/.test(text), "all but the payloads is ASCII");
+  assert.ok(bytes.toString("latin1").endsWith("</html>\n"));
+});
+
+test("it answers from file://, as the command does", async () => {
+  const page = await opened(`file://${file}`);
+  await page.fill(".sentence", sentence);
+  await page.waitForFunction(() => document.querySelector(".next-after")?.textContent.includes("ney"));
+  for (const { id, now } of (await rows(page)).slice(0, 4)) {
+    const value = JSON.parse(execFileSync(limpid, ["explain", `probs[T=-1,V=${id}]`, "--text", sentence, "--json"], { maxBuffer: 1 << 28 }))[0].value;
+    assertShown(now, value, `probability of ${id}`);
+  }
+  await page.click(".open-attention");
+  await page.waitForSelector(".steps .grid");
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("its edits are made when it opens", async () => {
+  const page = await opened(`file://${edited}`);
+  assert.equal(await page.inputValue(".sentence"), sentence);
+  const trace = join(place, "edited.safetensors");
+  execFileSync(limpid, ["trace", sentence, "--edit", edit, "--observe", "probs", "-o", trace], { stdio: "ignore" });
+  const data = readFileSync(trace), size = Number(data.readBigUInt64LE(0)), header = JSON.parse(data.subarray(8, 8 + size));
+  const { shape, data_offsets: [from] } = header.probs;
+  const probability = (id) => data.readFloatLE(8 + size + from + 4 * ((shape[1] - 1) * shape[2] + id));
+  for (const { id, now } of (await rows(page)).slice(0, 4)) assertShown(now, probability(id), `probability of ${id}`);
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("a damaged model is refused in the engine's words, and the page goes on", async () => {
+  const page = await opened(`file://${file}`);
+  const cut = join(place, "cut.safetensors");
+  writeFileSync(cut, readFileSync(builtin).subarray(0, 100000));
+  await drop(page, cut);
+  await page.waitForSelector(".error:not([hidden])");
+  const command = execFileSync("sh", ["-c", `"$0" trace a --model "$1" 2>&1 || true`, limpid, cut]).toString();
+  const said = await page.textContent(".error");
+  assert.ok(said.startsWith("cut.safetensors"), said);
+  assert.ok(command.includes(said.slice("cut.safetensors".length).trim().slice(0, 40)), `${said} / ${command}`);
+  await page.fill(".sentence", sentence);
+  await page.waitForFunction(() => document.querySelector(".next-after")?.textContent.includes("ney"));
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+const skipped = smollm2 && existsSync(smollm2) ? false : "LIMPID_SMOLLM2 names no file";
+
+async function assertSmollm2(page, text) {
+  await page.waitForFunction(() => document.querySelector(".model")?.textContent.includes("30"), null, { timeout: 180000 });
+  await page.fill(".sentence", text);
+  await page.waitForFunction(() => document.querySelector(".next-after")?.textContent.endsWith("is"), null, { timeout: 180000 });
+  await page.waitForFunction(() => document.querySelectorAll(".bars tbody tr").length >= 10, null, { timeout: 180000 });
+  const server = spawn(limpid, ["explore", "--no-open", "--model", smollm2, text]);
+  try {
+    const address = await new Promise((found) => server.stdout.on("data", (bytes) => { const at = /http:\S+/.exec(String(bytes)); if (at) found(at[0]); }));
+    const response = await fetch(`${address}ask`, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"ask": "next", "count": 10}' });
+    const buffer = await response.arrayBuffer(), length = Number(new DataView(buffer).getBigUint64(0, true));
+    const { arrays } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
+    const ids = [...new BigInt64Array(buffer, 8 + length + arrays.ids.offset, 10)].map(Number);
+    const probabilities = new Float64Array(buffer, 8 + length + arrays.probabilities.offset, 10);
+    const shown = (await rows(page)).slice(0, 10);
+    assert.deepEqual(shown.map(({ id }) => id), ids);
+    shown.forEach(({ now }, i) => assertShown(now, probabilities[i], `probability of ${ids[i]}`));
+  } finally {
+    server.kill("SIGINT");
+  }
+}
+
+test("SmolLM2 dropped on the single file is opened there", { skip: skipped }, async () => {
+  const page = await opened(`file://${file}`);
+  await drop(page, smollm2);
+  await assertSmollm2(page, "The capital of France is");
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("SmolLM2 dropped on the served page is opened in the page, and nothing of it is sent", { skip: skipped }, async () => {
+  const server = spawn(limpid, ["explore", "--no-open", "Life is short"]);
+  try {
+    const address = await new Promise((found) => server.stdout.on("data", (bytes) => { const at = /http:\S+/.exec(String(bytes)); if (at) found(at[0]); }));
+    const page = await opened(address, /^(http:\/\/127\.0\.0\.1|data:|blob:)/);
+    const asked = [];
+    page.on("request", (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname.split("/").pop()} ${request.postDataBuffer()?.length ?? 0}`));
+    await drop(page, smollm2);
+    await assertSmollm2(page, "The capital of France is");
+    assert.deepEqual(asked.filter((each) => !/^GET (limpid\.wasm\.lzma|engine\.js) 0$/.test(each)), []);
+    assert.deepEqual(page.problems, []);
+    await page.context().close();
+  } finally {
+    server.kill("SIGINT");
+  }
+});
