@@ -133,9 +133,9 @@ std::string span_words(const char* word, int64_t first, int64_t last) {
 
 // ---- one page ------------------------------------------------------------------------------------
 
-class Page {
+class HeadsPage {
  public:
-  Page(const WeightMaps& maps, const FigureOptions& o, const Plan& plan, const std::vector<Row>& rows)
+  HeadsPage(const WeightMaps& maps, const FigureOptions& o, const Plan& plan, const std::vector<Row>& rows)
       : maps_(maps), o_(o), plan_(plan), rows_(rows) {
     const double ratio = static_cast<double>(std::max<size_t>(maps.rows().size(), 1)) /
                          static_cast<double>(std::max<size_t>(maps.columns().size(), 1));
@@ -285,7 +285,7 @@ std::vector<Slide> pages_of(const WeightMaps& maps, const FigureOptions& o) {
   for (size_t i = 0; i < plan.pages.size(); ++i) {
     const std::string number = plan.pages.size() > 1 ? join("Page ", i + 1, " of ", plan.pages.size()) : "";
     Slide slide;
-    slide.scene = Page(maps, o, plan, plan.pages[i]).make(number);
+    slide.scene = HeadsPage(maps, o, plan, plan.pages[i]).make(number);
     slide.title = slide.scene.title;
     slide.notes = slide.scene.description;
     out.push_back(std::move(slide));
