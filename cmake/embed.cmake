@@ -3,7 +3,7 @@
 function(limpid_embed target folder source)
   file(GLOB_RECURSE files RELATIVE ${folder} CONFIGURE_DEPENDS ${folder}/*)
   list(SORT files)
-  list(REMOVE_ITEM files sources.sha256)  # what the page was built from
+  list(REMOVE_ITEM files sources.sha256 module.sha256)  # what the page was built from
   set(symbols "")
   set(entries "")
   set(number 0)

@@ -20,8 +20,9 @@ python3 tests/web_dist_test.py
 scripts/web_module.sh "$AGAIN"
 cmp "$AGAIN/module.sha256" web/dist/module.sha256 || { echo "web/check.sh: web/dist/limpid.wasm.lzma is of other sources: make web" >&2; exit 1; }
 (cd web && npx tsc --noEmit && npx vite build --outDir "$AGAIN/page" --logLevel error &&
-  npx vite build --config vite.worker.config.ts --outDir "$AGAIN/page" --logLevel error)
-for name in index.html page.js page.css engine.js icon.svg; do
+  npx vite build --config vite.worker.config.ts --mode engine --outDir "$AGAIN/page" --logLevel error &&
+  npx vite build --config vite.worker.config.ts --mode boot --outDir "$AGAIN/page" --logLevel error)
+for name in index.html page.js page.css engine.js boot.js icon.svg; do
   cmp "$AGAIN/page/$name" "web/dist/$name" || { echo "web/check.sh: web/dist/$name is not what web/ builds: make web" >&2; exit 1; }
 done
 cd web

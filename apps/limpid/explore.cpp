@@ -202,7 +202,7 @@ void open_edits(explore::Explorer& explorer, const std::vector<std::string>& edi
   constexpr size_t k_length_bytes = 8;
   uint64_t length = 0;
   std::memcpy(&length, answer.data(), k_length_bytes);
-  const Json said = Json::parse(answer.substr(k_length_bytes, length));
+  const Json said = parse_json(std::string_view(answer).substr(k_length_bytes, length), {"the explorer"});
   if (said.contains("error")) fail_call(said["error"]["message"].get<std::string>());
 }
 
@@ -310,8 +310,8 @@ Work add_explore(CLI::App& app) {
   sub->footer(
       "It listens on this machine alone, and answers whoever has the address that it\n"
       "prints. Ctrl-C ends it. Programs ask as the page does: docs/explore-protocol.md.\n\n"
-      "A model's file or folder that is dropped on the page is opened in the page: it is\n"
-      "sent nowhere. The file that --html writes needs no limpid, no server and no network.\n\n"
+      "A model's file or folder that is dropped on the page is opened there and sent\n"
+      "nowhere. What --html writes needs no limpid, no server and no network.\n\n"
       "Examples:\n"
       "  limpid explore \"Life is short\"\n"
       "  limpid explore --model FOLDER --port 8080 --no-open\n"

@@ -14,7 +14,9 @@ constexpr std::size_t k_line = 64, k_large_page = std::size_t{2} << 20;
 
 }  // namespace
 
-std::byte* allocate(std::size_t bytes) noexcept {
+std::byte* allocate(std::uint64_t wanted) noexcept {
+  if (wanted > SIZE_MAX / 2) return nullptr;  // where addresses have 32 bits
+  const auto bytes = static_cast<std::size_t>(wanted);
   const bool large = bytes >= 2 * k_large_page;
   void* block = nullptr;
   if (posix_memalign(&block, large ? k_large_page : k_line, bytes > 0 ? bytes : 1) != 0) return nullptr;

@@ -137,15 +137,19 @@ std::from_chars_result take(const char* first, const char* last, Real& value) {
 }  // namespace limpid::old_library
 
 namespace std {
-#define LIMPID_NUMBER_TEXT(Real)                                                              \
-  inline to_chars_result to_chars(char* first, char* last, Real value, chars_format format) { \
-    return limpid::old_library::put(first, last, value, format == chars_format::scientific);  \
-  }                                                                                           \
-  inline from_chars_result from_chars(const char* first, const char* last, Real& value) {     \
-    return limpid::old_library::take(first, last, value);                                     \
-  }
-LIMPID_NUMBER_TEXT(double)
-LIMPID_NUMBER_TEXT(float)
-#undef LIMPID_NUMBER_TEXT
+#if _LIBCPP_VERSION < 14000
+inline to_chars_result to_chars(char* first, char* last, double value, chars_format format) {
+  return limpid::old_library::put(first, last, value, format == chars_format::scientific);
+}
+inline to_chars_result to_chars(char* first, char* last, float value, chars_format format) {
+  return limpid::old_library::put(first, last, value, format == chars_format::scientific);
+}
+#endif
+inline from_chars_result from_chars(const char* first, const char* last, double& value) {
+  return limpid::old_library::take(first, last, value);
+}
+inline from_chars_result from_chars(const char* first, const char* last, float& value) {
+  return limpid::old_library::take(first, last, value);
+}
 }  // namespace std
 #endif

@@ -319,9 +319,19 @@ class Planner {
     }
     if (place.callers) return;
     const size_t i = static_cast<size_t>(value);
-    const size_t bytes = static_cast<size_t>(plan_.shapes[i].count()) *
-                         byte_size(run_dtype(graph_.value(value), request_.real));
+    const auto each = static_cast<int64_t>(byte_size(run_dtype(graph_.value(value), request_.real)));
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(plan_.shapes[i].count(), each, &bytes) || bytes > k_most_bytes)
+      fail_memory(value);
     lives[value] = {value, at, at, (bytes + k_alignment - 1) / k_alignment * k_alignment};
+  }
+
+  // Half of what addresses reach (in a page 2 GB): sums of two of them do not wrap.
+  static constexpr size_t k_most_bytes = SIZE_MAX / 2 - k_alignment;
+
+  [[noreturn]] void fail_memory(int value) const {
+    fail_work("there is not enough memory for this run: ", graph_.value(value).name, " is ",
+              plan_.shapes[static_cast<size_t>(value)].text());
   }
 
   size_t lowest_gap(const Life& life, const std::vector<Life>& placed) {
@@ -337,6 +347,7 @@ class Planner {
       if (at + life.bytes <= begin) break;
       at = std::max(at, end);
     }
+    if (at > k_most_bytes) fail_memory(life.value);
     plan_.arena_bytes = std::max(plan_.arena_bytes, at + life.bytes);
     return at;
   }

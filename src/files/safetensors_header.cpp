@@ -118,7 +118,8 @@ std::string write_safetensors_header(SafetensorsInfo& info) {
     fail_call("safetensors: names, shapes and metadata take ", text.size(), " bytes, at most ",
               k_most_header_bytes, " are allowed");
   std::string length;
-  for (int i = 0; i < 8; ++i) length += static_cast<char>(text.size() >> (8 * i) & 0xff);
+  const uint64_t size = text.size();  // of 64 bits, where size_t may have 32
+  for (int i = 0; i < 8; ++i) length += static_cast<char>(size >> (8 * i) & 0xff);
   for (auto& entry : info.entries) entry.offset += length.size() + text.size();
   return length + text;
 }

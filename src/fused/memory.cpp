@@ -28,7 +28,7 @@ struct Kept {
 thread_local Kept kept;
 
 bool add_block(int64_t bytes) {
-  Block block{std::unique_ptr<std::byte, Free>(allocate(static_cast<size_t>(bytes))), bytes};
+  Block block{std::unique_ptr<std::byte, Free>(allocate(static_cast<uint64_t>(bytes))), bytes};
   if (!block.data) return false;
   kept.blocks.push_back(std::move(block));
   kept.used = 0;

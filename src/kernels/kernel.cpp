@@ -20,7 +20,7 @@ std::byte* launch_scratch(int64_t bytes) {
   if (bytes > size) {
     kept.reset();  // first: two at once would double the peak
     size = 0;
-    kept.reset(allocate(static_cast<size_t>(bytes)));
+    kept.reset(allocate(static_cast<uint64_t>(bytes)));
     if (!kept) throw std::bad_alloc();
     size = bytes;
   }

@@ -51,12 +51,12 @@ bool fits_eight_bits(const StorableMatrix& m) {
 EightBits to_eight_bits(const Tensor& parameter, const StorableMatrix& m) {
   const Lines lines = lines_of(m);
   EightBits out{Tensor(DType::i8, parameter.shape()), Tensor(DType::f16, scales_shape(m))};
-  const Tensor floats = parameter.to(DType::f32);
-  const float* const from = floats.data<float>();
+  const Tensor numbers = parameter.to(DType::f32);
+  const float* const from = numbers.data<float>();
   std::vector<float> line(static_cast<size_t>(lines.length));
   std::vector<std::byte> blocks;
+  int8_t* const whole = out.numbers.data<int8_t>();  // out of the loop: each call makes a view
   f16* const scales = out.scales.data<f16>();
-  int8_t* const numbers = out.numbers.data<int8_t>();
   each_number(m, [&](int64_t l, int64_t i, int64_t number, int64_t scale) {
     if (i == 0) {
       for (int64_t k = 0; k < lines.length; ++k)
@@ -65,7 +65,7 @@ EightBits to_eight_bits(const Tensor& parameter, const StorableMatrix& m) {
     }
     const std::byte* const at = blocks.data() + byte_of(i);
     if (i % k_block == 0) std::memcpy(scales + scale, at - k_scale_bytes, k_scale_bytes);
-    numbers[number] = static_cast<int8_t>(*at);
+    whole[number] = static_cast<int8_t>(*at);
   });
   return out;
 }
@@ -78,12 +78,12 @@ StoredMatrix stored_of(const EightBits& bits, const Shape& parameter, const Stor
               ", expected f16 ", expected.text());
   const Lines lines = lines_of(m);
   StoredMatrix out(DType::f32, BlockType::q8_0, parameter, lines.count, lines.length, m.turned);
+  const int8_t* const whole = bits.numbers.data<int8_t>();
   const f16* const scales = bits.scales.data<f16>();
-  const int8_t* const numbers = bits.numbers.data<int8_t>();
   each_number(m, [&](int64_t l, int64_t i, int64_t number, int64_t scale) {
     std::byte* const at = out.row(l) + byte_of(i);
     if (i % k_block == 0) std::memcpy(at - k_scale_bytes, scales + scale, k_scale_bytes);
-    *at = static_cast<std::byte>(numbers[number]);
+    *at = static_cast<std::byte>(whole[number]);
   });
   return out;
 }

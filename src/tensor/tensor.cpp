@@ -163,7 +163,7 @@ void Tensor::Free::operator()(std::byte* p) const { release(p); }
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), count_(shape_.count()) {
   size_t size = 0;
-  if (__builtin_mul_overflow(static_cast<size_t>(count_), byte_size(dtype_), &size))
+  if (__builtin_mul_overflow(count_, static_cast<int64_t>(byte_size(dtype_)), &size))
     fail_call("tensor ", shape_.text(), " is larger than memory");
   data_.reset(allocate(size));
   if (!data_) fail_work("no memory for tensor ", shape_.text(), " of ", name(dtype_), ": ", size, " bytes");

@@ -92,7 +92,8 @@ export class App {
       if (text !== undefined && text !== opened.text) change.text = text;
       if (JSON.stringify(link.edits ?? []) !== JSON.stringify(opened.edited)) change.edits = link.edits ?? [];
       if (JSON.stringify(link.swaps ?? []) !== JSON.stringify(opened.swaps) || (change.text !== undefined && link.swaps)) change.swaps = link.swaps ?? [];
-      if (Object.keys(change).length) await this.session.open(change);
+      // An address that says nothing leaves open what the engine began with.
+      if (Object.keys(link).length && Object.keys(change).length) await this.session.open(change);
     });
     this.edits = [...this.session.opened.edited];
     this.input.value = this.session.opened.text;

@@ -157,7 +157,7 @@ test("SmolLM2 dropped on the served page is opened in the page, and nothing of i
     page.on("request", (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname.split("/").pop()} ${request.postDataBuffer()?.length ?? 0}`));
     await drop(page, smollm2);
     await assertSmollm2(page, "The capital of France is");
-    assert.deepEqual(asked.filter((each) => !/^GET (limpid\.wasm\.lzma|engine\.js) 0$/.test(each)), []);
+    assert.deepEqual(asked.filter((each) => !/^GET (limpid\.wasm\.lzma|engine\.js|icon\.svg) 0$/.test(each)), []);
     assert.deepEqual(page.problems, []);
     await page.context().close();
   } finally {
