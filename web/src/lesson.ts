@@ -4,6 +4,8 @@ import { h } from "./dom";
 import { LessonHost } from "./lesson_pictures";
 import { Guess, LessonSteps, StepContent, stepNames } from "./lesson_steps";
 import { Session } from "./session";
+import { rich } from "./rich";
+import { label } from "./told";
 import { words } from "./words";
 
 /// In State.guesses: nothing predicted yet, and the answer shown without a prediction.
@@ -87,8 +89,8 @@ export class LessonView {
 
   private contents(step: number): HTMLElement {
     return h("ol", { class: "lesson-steps", "aria-label": words.lesson.title }, ...stepNames.map((name, i) => h("li", {},
-      h("button", { class: "lesson-step", "aria-current": i === step ? "step" : undefined, "aria-label": `${i + 1} ${words.lesson.steps[name]}`, onclick: () => this.go(i) },
-        h("span", { class: "lesson-number" }, String(i + 1)), h("span", { class: "lesson-name" }, words.lesson.steps[name])))));
+      h("button", { class: "lesson-step", "aria-current": i === step ? "step" : undefined, onclick: () => this.go(i) },
+        h("span", { class: "lesson-number", ...label("place") }, String(i + 1)), " ", h("span", { class: "lesson-name" }, words.lesson.steps[name])))));
   }
 
   private page(step: number, content: StepContent, guess: number): HTMLElement {
@@ -97,11 +99,11 @@ export class LessonView {
     const known = !content.guess || guess !== noGuess;
     return h("article", { class: "lesson-page", "data-step": stepNames[step] },
       h("header", {},
-        h("div", {}, h("p", { class: "lesson-place" }, words.lesson.stepOf(step + 1, stepNames.length)),
+        h("div", {}, h("p", { class: "lesson-place", ...label("place") }, words.lesson.stepOf(step + 1, stepNames.length)),
           h("h2", { tabindex: -1 }, words.lesson.steps[stepNames[step]])),
         this.turns(step, last)),
       h("div", { class: "lesson-text" },
-        ...content.text.map((each) => h("p", {}, each)),
+        ...content.text.map((each) => h("p", label("count"), ...rich(each))),
         content.guess && this.question(step, content.guess, guess),
         h("div", { class: "lesson-links" },
           known && content.cell && h("button", { class: "link why-cell", onclick: () => this.host.explain(content.cell!.name, content.cell!.index) }, words.lesson.why),
@@ -128,7 +130,7 @@ export class LessonView {
       this.host.change({ guesses });
     };
     return h("div", { class: "question", role: "group", "aria-label": words.lesson.guessTitle },
-      h("h3", {}, words.lesson.guessTitle), h("p", { class: "question-text" }, guess.question),
+      h("h3", {}, words.lesson.guessTitle), h("p", { class: "question-text", ...label("word") }, guess.question),
       choiceList(guess.choices, open ? guess.right : undefined, taken, take),
       !open && h("button", { class: "link", onclick: () => take(shownGuess) }, words.lesson.show));
   }
@@ -136,14 +138,14 @@ export class LessonView {
   private verdict(guess: Guess, taken: number): HTMLElement {
     const answer = guess.choices[guess.right];
     const verdict = taken === guess.right ? words.lesson.right : taken === shownGuess ? words.lesson.shown(answer) : words.lesson.wrong(answer);
-    return h("p", { class: "verdict", role: "status", tabindex: -1 }, h("b", {}, verdict), " ", guess.told);
+    return h("p", { class: "verdict", role: "status", tabindex: -1, ...label("word") }, h("b", {}, verdict), " ", ...rich(guess.told));
   }
 
   private score(): HTMLElement | false {
     const made = [...this.rights].filter(([step]) => this.guessAt(step) >= 0);
     if (!made.length) return false;
     const right = made.filter(([step, truth]) => this.guessAt(step) === truth).length;
-    return h("span", { class: "lesson-score" }, words.lesson.score(right, made.length));
+    return h("span", { class: "lesson-score", ...label("count") }, words.lesson.score(right, made.length));
   }
 
   private go(step: number): void {
@@ -176,7 +178,7 @@ export function choiceList(choices: string[], right: number | undefined, taken: 
     return h("li", {}, h("button", {
       class: `choice-button ${right !== undefined && i === right ? "right" : ""} ${right !== undefined && i === taken && i !== right ? "wrong" : ""}`,
       disabled: right !== undefined, "aria-pressed": right === undefined ? undefined : String(i === taken), onclick: () => take(i),
-    }, h("span", { class: "choice-mark", "aria-hidden": true }, mark || String.fromCharCode(65 + i)), h("span", { class: "choice-word" }, choice), note && h("span", { class: "choice-note" }, note)));
+    }, h("span", { class: "choice-mark", "aria-hidden": true }, mark || String.fromCharCode(65 + i)), h("span", { class: "choice-word", ...label("word") }, choice), note && h("span", { class: "choice-note" }, note)));
   }));
 }
 

@@ -7,6 +7,7 @@ import { AttentionColumn, isSquare, Section, sectionsOf, TripleColumn } from "./
 import { headGrid, labelled, Span, squareGrid, vectorGrid } from "./matrix";
 import { Session, Value } from "./session";
 import { State } from "./state";
+import { cellName, label, told } from "./told";
 import { words } from "./words";
 
 export interface LessonHost extends FlowHost {
@@ -63,7 +64,7 @@ export class LessonPictures {
   protected tokens(at: Places): HTMLElement {
     const { labels, ids } = this.session.opened;
     return h("ol", { class: "lesson-tokens" }, ...range(at.span).map((t) => h("li", {},
-      h("span", { class: "token-word" }, labels[t]), h("span", { class: "token-id" }, String(ids[t])))));
+      h("span", { class: "token-word", ...label("word") }, labels[t]), h("span", { class: "token-id", ...label("word") }, String(ids[t])))));
   }
 
   // What the logits are computed from.
@@ -77,7 +78,7 @@ export class LessonPictures {
   }
 
   protected number(value: number, cell: CellRef): HTMLElement {
-    return h("button", { class: "link", title: words.lesson.why, onclick: () => this.host.explain(cell.name, cell.index) }, formatNumber(value));
+    return h("button", { class: "link", title: words.lesson.why, ...told(cellName(cell)), onclick: () => this.host.explain(cell.name, cell.index) }, formatNumber(value));
   }
 
   protected opened(at: Places): Partial<State> {
@@ -128,7 +129,7 @@ export class LessonPictures {
   protected withWords(grid: Grid, span: Span, at: Places, word = (t: number) => this.word(t)): HTMLElement {
     const { rows, cell, rowsTogether = 1, gap = 0 } = grid.spec;
     const tall = cell[1] * rowsTogether + (rowsTogether > 1 || gap ? gap : 0);
-    const list = h("div", { class: "lesson-words", "aria-hidden": true });
+    const list = h("div", { class: "lesson-words", "aria-hidden": true, ...label("word") });
     for (let i = 0; i < rows / rowsTogether; ++i) list.append(h("span", { style: { height: `${tall}px` } }, word(span.from + i)));
     return h("div", { class: "with-words" }, list, grid.element);
   }
@@ -178,5 +179,5 @@ export function cellOf(at: Places, columns: number): number {
 export function labelRoom(at: Places, columns: number): number { return cellOf(at, columns) >= 30 ? 20 : 58; }
 
 export function figure(title: string, body: HTMLElement, role = "plain", note = ""): HTMLElement {
-  return h("figure", { class: `lesson-figure role-${role}` }, title && h("figcaption", {}, title, note && h("code", {}, note)), body);
+  return h("figure", { class: `lesson-figure role-${role}` }, title && h("figcaption", label("word"), title, note && h("code", {}, note)), body);
 }

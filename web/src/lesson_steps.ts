@@ -8,8 +8,10 @@ import { CellRef } from "./grid";
 import { VectorColumn } from "./layout";
 import { cellOf, distinct, figure, labelRoom, LessonPictures, partName, Places, tail } from "./lesson_pictures";
 import { headGrid, labelled, squareGrid } from "./matrix";
+import { cited, rich } from "./rich";
 import { Value } from "./session";
 import { State } from "./state";
+import { cellName, label, told, wide } from "./told";
 import { currentLanguage, said, words } from "./words";
 
 /// What is asked before it is shown.
@@ -86,23 +88,23 @@ export class LessonSteps extends LessonPictures {
     const [high, low] = [at.order[0], at.order.findLast((key) => this.key(key) !== this.key(at.order[0]))];
     const query = this.word(at.query);
     const width = at.triple ? this.session.sizes(at.triple.parts[0].value.name).at(-1)! : 0;
-    const told = scaled ?? raw;
+    const shownScores = scaled ?? raw;
     let guess: Guess | undefined;
-    if (low !== undefined && told) {
+    if (low !== undefined && shownScores) {
       const shown = [high, low].sort((a, b) => a - b);
       const row = async (of: Value) => (await this.session.window(of.name, [0, at.head, at.query, 0], [1, 1, 1, at.row.length])).data;
-      const scores = await row(told), sums = await row(raw ?? told);
+      const scores = await row(shownScores), sums = await row(raw ?? shownScores);
       const right = scores[high] >= scores[low] ? high : low;
-      const say = (key: number) => words.lesson.scoresTold(query, this.key(key), formatNumber(sums[key]), formatNumber(scores[key]));
+      const say = (key: number) => words.lesson.scoresTold(query, this.key(key), cited(sums[key], cellAt(raw ?? shownScores, at, key)), count(width), cited(scores[key], cellAt(shownScores, at, key)));
       guess = {
         question: words.lesson.scoresAsk(query), choices: shown.map((key) => words.lesson.keyOf(this.key(key))), right: shown.indexOf(right),
         told: `${say(right)} ${say(right === high ? low : high)}`,
       };
     }
-    const picture = open || !guess ? await this.squares(value ?? told, at, words.lesson.steps.scores) : await this.pairOfKeys(at, [high, low!].sort((a, b) => a - b));
+    const picture = open || !guess ? await this.squares(value ?? shownScores, at, words.lesson.steps.scores) : await this.pairOfKeys(at, [high, low!].sort((a, b) => a - b));
     return {
       text: [...words.lesson.scores(query, count(width)), ...(this.masks(at) ? [words.lesson.masked] : [])], picture, guess,
-      cell: told && { name: (raw ?? told).name, index: [0, at.head, at.query, high] }, flow: this.opened(at),
+      cell: shownScores && { name: (raw ?? shownScores).name, index: [0, at.head, at.query, high] }, flow: this.opened(at),
     };
   }
 
@@ -112,7 +114,7 @@ export class LessonSteps extends LessonPictures {
     const share = weight < 0.25 ? 0 : weight < 0.5 ? 1 : weight < 0.75 ? 2 : 3;
     const guess: Guess | undefined = at.order.length > 1 ? {
       question: words.lesson.softmaxAsk(this.word(at.query), this.key(high)), choices: words.lesson.shares, right: share,
-      told: words.lesson.softmaxTold(this.word(at.query), this.key(high), formatNumber(weight)),
+      told: words.lesson.softmaxTold(this.word(at.query), this.key(high), cited(weight, cellAt(at.attention.pattern, at, high))),
     } : undefined;
     const scores = value && (await this.squares(value, at, words.lesson.steps.scores));
     const picture = h("div", { class: "lesson-row" }, scores ?? "", open || !guess ? await this.squares(at.attention.pattern, at, words.attention, [0, 1]) : "");
@@ -124,7 +126,7 @@ export class LessonSteps extends LessonPictures {
     const stage = at.attention.stages.find((each) => each.operation === "weighted_sum");
     const z = stage && this.session.network.values.get(stage.outputs[0]);
     const query = this.word(at.query);
-    const largest = at.order.slice(0, 3).map((key) => words.lesson.share(formatNumber(at.row[key]), this.key(key)));
+    const largest = at.order.slice(0, 3).map((key) => words.lesson.share(cited(at.row[key], cellAt(at.attention.pattern, at, key)), this.key(key)));
     const keys = this.keys(at);
     const room = { width: Math.min(420, at.width - 90), row: 26 };
     const weights = await squareGrid(this.session, at.attention.pattern, at.head, { from: at.query, count: 1 }, keys,
@@ -153,7 +155,7 @@ export class LessonSteps extends LessonPictures {
       if (shown.length > 1) {
         guess = {
           question: words.lesson.headsAsk(query, other), choices: shown.map((key) => this.key(key)), right: shown.indexOf(order[0]),
-          told: words.lesson.headsTold(query, this.key(order[0]), other, formatNumber(row[order[0]])),
+          told: words.lesson.headsTold(query, this.key(order[0]), other, cited(row[order[0]], cellName({ name: at.attention.pattern.name, index: [0, other, at.query, order[0]] }))),
         };
         cell = { name: at.attention.pattern.name, index: [0, other, at.query, order[0]] };
       }
@@ -205,17 +207,17 @@ export class LessonSteps extends LessonPictures {
     }
     const { json, arrays } = answer;
     const ids = integers(arrays.ids), probabilities = reals(arrays.probabilities);
+    const axes = this.session.network.values.get("probs")?.axes ?? "";
+    const index = (id: number) => (axes.includes("T") ? [0, at.query, id] : [0, id]);
     const four = distinct(ids.map((_, i) => i), (i) => json.labels[i]).slice(0, 4).sort((a, b) => json.labels[a].localeCompare(json.labels[b], "en"));
     const guess: Guess | undefined = four.length > 1 ? {
       question: words.lesson.predictionAsk[json.predicts]?.(tail((!this.session.opened.sourceLabels && this.session.opened.text) || this.word(at.query))) ?? "",
       choices: four.map((i) => json.labels[i]), right: four.indexOf(0),
-      told: words.lesson.predictionTold(json.labels[0], formatNumber(probabilities[0])),
+      told: words.lesson.predictionTold(json.labels[0], cited(probabilities[0], cellName({ name: "probs", index: index(ids[0]) }))),
     } : undefined;
-    const axes = this.session.network.values.get("probs")?.axes ?? "";
-    const index = (id: number) => (axes.includes("T") ? [0, at.query, id] : [0, id]);
     const table = h("table", { class: "bars lesson-bars" }, h("tbody", {}, ...ids.map((id, i) => h("tr", { "data-id": id },
-      h("th", { scope: "row" }, h("span", { class: "next-word" }, json.labels[i])),
-      h("td", { class: "bar-cell" }, h("span", { class: "bar-lane" }, h("i", { class: "now", style: { width: `${probabilities[i] * 100}%` } }))),
+      h("th", { scope: "row" }, h("span", { class: "next-word", ...label("word") }, json.labels[i])),
+      h("td", { class: "bar-cell" }, h("span", { class: "bar-lane" }, h("i", { class: "now", ...wide(cellName({ name: "probs", index: index(id) })), style: { width: `${probabilities[i] * 100}%` } }))),
       h("td", { class: "number" }, this.number(probabilities[i], { name: "probs", index: index(id) }))))));
     return { text, picture: open || !guess ? table : await this.lastVector(at), guess, cell: { name: "probs", index: index(ids[0]) }, flow: { view: "why" } };
   }
@@ -229,25 +231,30 @@ export class LessonSteps extends LessonPictures {
     }
     if (!answer) return { text: [...words.lesson.training, this.session.opened.ids.length < 2 && !this.session.opened.sourceLabels ? words.lesson.wordsAlone : words.lesson.noLoss], picture: h("div", {}) };
     const { json, arrays } = answer;
-    const ids = integers(arrays.ids), losses = reals(arrays.losses), probabilities = reals(arrays.probabilities), likeliest = reals(arrays.likeliest_probabilities);
+    const ids = integers(arrays.ids), losses = reals(arrays.losses), probabilities = reals(arrays.probabilities), likeliest = reals(arrays.likeliest_probabilities), best = integers(arrays.likeliest);
     const order = losses.map((_, i) => i).sort((a, b) => losses[b] - losses[a] || a - b);
     const said = (i: number) => words.lesson.afterWord(json.labels[i], this.word(i));
     const shown = distinct(order, said).slice(0, 4).sort((a, b) => a - b);
-    const told = words.lesson.trainingTold(json.labels[order[0]], this.word(order[0]), formatNumber(probabilities[order[0]]), formatNumber(losses[order[0]]));
-    const mean = losses.length === this.session.opened.ids.length - 1 ? words.lesson.trainingMean(formatNumber(json.mean)) : "";  // of a long text only a part is asked
-    const guess = shown.length > 1 ? { question: words.lesson.trainingAsk, choices: shown.map(said), right: shown.indexOf(order[0]), told: `${told} ${mean}` } : undefined;
-    const most = 14, { columns } = words.lesson;
-    const first = Math.max(0, losses.length - most);
+    const from = (i: number) => cellName({ name: "probs", index: [0, i, ids[i]] });
+    const most = words.lesson.trainingTold(json.labels[order[0]], this.word(order[0]), cited(probabilities[order[0]], from(order[0])), cited(losses[order[0]], `loss:${order[0]}`));
+    const mean = losses.length === this.session.opened.ids.length - 1 ? words.lesson.trainingMean(cited(json.mean, "loss:mean")) : "";  // of a long text only a part is asked
+    const guess = shown.length > 1 ? { question: words.lesson.trainingAsk, choices: shown.map(said), right: shown.indexOf(order[0]), told: `${most} ${mean}` } : undefined;
+    const rowsShown = 14, { columns } = words.lesson;
+    const first = Math.max(0, losses.length - rowsShown);
     const head = h("tr", {}, h("th", {}, columns.before), h("th", {}, columns.token), h("th", { class: "number" }, columns.probability), h("th", { class: "number" }, columns.loss), h("th", {}, columns.likeliest));
     const table = h("table", { class: "facts losses" }, h("thead", {}, head), h("tbody", {}, ...losses.slice(first).map((loss, k) => {
       const i = first + k;
-      return h("tr", { "data-place": i }, h("td", {}, h("span", { class: "next-word" }, this.word(i))), h("th", { scope: "row" }, h("span", { class: "next-word" }, json.labels[i])),
-        h("td", { class: "number" }, this.number(probabilities[i], { name: "probs", index: [0, i, ids[i]] })), h("td", { class: "number loss" }, formatNumber(loss)),
-        h("td", {}, json.likeliest_labels[i] === json.labels[i] ? "" : h("span", { class: "next-word" }, json.likeliest_labels[i]), json.likeliest_labels[i] === json.labels[i] ? "" : h("span", { class: "other-number" }, ` ${formatNumber(likeliest[i])}`)));
+      return h("tr", { "data-place": i }, h("td", {}, h("span", { class: "next-word", ...label("word") }, this.word(i))), h("th", { scope: "row" }, h("span", { class: "next-word", ...label("word") }, json.labels[i])),
+        h("td", { class: "number" }, this.number(probabilities[i], { name: "probs", index: [0, i, ids[i]] })), h("td", { class: "number loss", ...told(`loss:${i}`) }, formatNumber(loss)),
+        h("td", {}, json.likeliest_labels[i] === json.labels[i] ? "" : h("span", { class: "next-word", ...label("word") }, json.likeliest_labels[i]), json.likeliest_labels[i] === json.labels[i] ? "" : h("span", { class: "other-number" }, " ", h("span", told(`probs[0,${i},${best[i]}]`), formatNumber(likeliest[i])))));
     })));
-    const picture = open || !guess ? h("div", { class: "scroll" }, table, !!mean && h("p", { class: "loss-mean" }, mean)) : this.tokens(at);
+    const picture = open || !guess ? h("div", { class: "scroll" }, table, !!mean && h("p", { class: "loss-mean" }, ...rich(mean))) : this.tokens(at);
     return { text: [...words.lesson.training], picture, guess, cell: { name: "probs", index: [0, order[0], ids[order[0]]] } };
   }
 }
 
 function count(value: number): string { return formatCount(value, currentLanguage()); }
+
+function cellAt(value: Value, at: Places, key: number): string {
+  return cellName({ name: value.name, index: [0, at.head, at.query, key] });
+}

@@ -46,7 +46,7 @@ export const lessonEnglish = {
   ],
   masked: "A token may only look at itself and at those before it: the other scores become −∞.",
   scoresAsk: (query: string) => `${q(query)} compares its query with these two keys. Which score is larger?`,
-  scoresTold: (query: string, key: string, sum: string, score: string) => `${q(query)} with ${q(key)}: the products add up to ${sum}, divided to a score of ${score}.`,
+  scoresTold: (query: string, key: string, sum: string, width: string, score: string) => `${q(query)} with ${q(key)}: the products add up to ${sum}; divided by √${width} the score is ${score}.`,
   keyOf: (word: string) => `the key of ${q(word)}`,
   queryOf: (word: string) => `The query of ${q(word)}`,
   softmax: [
@@ -165,7 +165,7 @@ export const lessonGerman: LessonWords = {
   ],
   masked: "Ein Token darf nur auf sich und die vor ihm sehen: die anderen Scores werden −∞.",
   scoresAsk: (query) => `${z(query)} vergleicht seine Query mit diesen beiden Keys. Welcher Score ist größer?`,
-  scoresTold: (query, key, sum, score) => `${z(query)} mit ${z(key)}: die Produkte ergeben zusammen ${sum}, geteilt einen Score von ${score}.`,
+  scoresTold: (query, key, sum, width, score) => `${z(query)} mit ${z(key)}: die Produkte ergeben zusammen ${sum}; geteilt durch √${width} ist der Score ${score}.`,
   keyOf: (word) => `der Key von ${z(word)}`,
   queryOf: (word) => `Die Query von ${z(word)}`,
   softmax: [

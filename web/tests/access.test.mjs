@@ -1,11 +1,10 @@
 // axe-core over every view, light and dark, in both languages, wide and on a phone: nothing serious or critical,
 // and nothing scrolls sideways.
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { launch, pageAt, serve, settled } from "./browser.mjs";
+import { faultsOf } from "./axe.mjs";
+import { launch, pageAt, serve } from "./browser.mjs";
 
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const attention = "blocks.0.attn";
 // What each view is opened by: the fields of the page's address.
 const views = {
@@ -17,7 +16,13 @@ const views = {
   heads: { view: "heads" },
   why: { view: "why" },
   map: { view: "map" },
+  "lesson, asking": { view: "lesson", step: 3 },
+  "lesson, answered": { view: "lesson", step: 9, guesses: [-1, -1, -1, 0, 1, -1, 0, -1, 0, 0] },
+  "quiz, asking": { view: "quiz" },
+  "quiz, done": { view: "quiz", asked: [0, 0], answers: [0, 1, 0, 1, 0, 1, 0, 1, 0] },
 };
+// What stands in each once it is drawn.
+const drawn = { lesson: ".lesson-page", quiz: ".quiz .question" };
 let server, browser;
 
 before(async () => {
@@ -30,20 +35,6 @@ after(async () => {
   server?.end();
 });
 
-async function faultsOf(page) {
-  await settled(page);
-  // The page's policy lets no script run that is put into it as an element.
-  await page.evaluate(await axeSource());
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  return violations.filter((each) => ["serious", "critical"].includes(each.impact))
-    .map((each) => `${each.id} (${each.impact}): ${each.nodes.slice(0, 3).map((node) => `${node.html.slice(0, 140)} ${node.any[0]?.message ?? ""}`).join(" | ")}`);
-}
-let source;
-async function axeSource() {
-  const { readFileSync } = await import("node:fs");
-  return (source ??= readFileSync(axe, "utf8"));
-}
-
 for (const [size, viewport] of [["wide", { width: 1440, height: 900 }], ["phone", { width: 390, height: 844 }]])
   for (const colorScheme of ["light", "dark"])
     for (const locale of ["en-US", "de-DE"])
@@ -52,9 +43,9 @@ for (const [size, viewport] of [["wide", { width: 1440, height: 900 }], ["phone"
         const page = await pageAt(browser, server.address, problems, { viewport, colorScheme, locale });
         for (const [name, fields] of Object.entries(views)) {
           const hash = new URLSearchParams(Object.entries({ text: "Time is money", ...fields }).map(([key, value]) => [key, JSON.stringify(value)]));
-          await page.goto("about:blank");
           await page.goto(`${server.address}#${hash}`);
-          await page.waitForSelector(".bars");
+          await page.reload();
+          await page.waitForSelector(drawn[fields.view] ?? ".bars");
           faults.push(...(await faultsOf(page)).map((each) => `${name}: ${each}`));
           const [needed, there] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
           if (needed > there) faults.push(`${name} is ${needed} wide, in ${there}`);

@@ -2,16 +2,19 @@
 // every number in an answer is what the command prints for the same sentence.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { assertShown, json, launched, numbersIn, opened, served } from "./served.mjs";
+import { launch, pageAt, serve, settled } from "./browser.mjs";
+import { assertShown, json, numbersIn } from "./compare.mjs";
+import { Truth } from "./truth.mjs";
+import { walk } from "./walk.mjs";
 
 const sentence = "Time is money";
 const problems = [];
 let server, browser, page, trace, weights, scores, last;
 
 before(async () => {
-  server = await served("Life is short");
-  browser = await launched();
-  page = await opened(browser, server.address, problems);
+  server = await serve("Life is short");
+  browser = await launch();
+  page = await pageAt(browser, server.address, problems);
   trace = json("trace", sentence);
   const numbers = (name) => trace.values[name].data[0];
   weights = numbers("blocks.0.attn.pattern");
@@ -25,7 +28,7 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  server?.stop();
+  server?.end();
 });
 
 const label = (t) => trace.tokens[t].label;
@@ -146,6 +149,21 @@ test("training: the loss of this very sentence", async () => {
   assert.match(await page.textContent(".lesson-score"), /^\d of 4 predictions right so far$/);
 });
 
+test("every number of every step is found in the trace", async () => {
+  const truth = new Truth([sentence], { address: server.asked }), counts = {};
+  for (let i = 0; i < 10; ++i) {
+    await page.locator(".lesson-step").nth(i).click();
+    await page.waitForSelector(`.lesson-step[aria-current] >> text="${i + 1}"`);
+    await settled(page);
+    assert.deepEqual((await walk(page, truth, counts)).slice(0, 8), [], `step ${i + 1}`);
+    if (i !== 4) continue;
+    const cell = [0, 0, last, largest(weights[0][last])];
+    const wrong = await walk(page, truth.changed("blocks.0.attn.pattern", cell, (value) => value + 0.01));
+    assert.deepEqual([...new Set(wrong.map((each) => each.from))], [`blocks.0.attn.pattern[${cell}]`]);
+  }
+  assert.ok(counts.numbers > 60 && counts.cells > 2000 && counts.bars >= 10, JSON.stringify(counts));
+});
+
 test("the arrow keys turn the pages", async () => {
   await page.mouse.click(5, 5);
   await page.keyboard.press("ArrowLeft");
@@ -156,7 +174,7 @@ test("the arrow keys turn the pages", async () => {
 
 test("a link restores the step and what was predicted", async () => {
   const score = await page.textContent(".lesson-score");
-  const other = await opened(browser, page.url(), problems);
+  const other = await pageAt(browser, page.url(), problems);
   await other.waitForSelector('[data-step="training"] .losses');
   assert.equal(await other.textContent(".lesson-score"), score);
   await other.getByRole("button", { name: "5 Softmax" }).click();
@@ -192,7 +210,7 @@ test("the quiz is that of the command, and counts", async () => {
 });
 
 async function restoredQuiz() {
-  const other = await opened(browser, page.url(), problems);
+  const other = await pageAt(browser, page.url(), problems);
   await other.waitForSelector(".quiz .question");
   assert.equal(await other.textContent(".quiz-score"), await page.textContent(".quiz-score"));
   await other.context().close();
@@ -218,7 +236,7 @@ test("one word has a lesson too, and asks nothing that has no answer", async () 
 });
 
 test("on a phone, in German and dark, no step scrolls sideways", async () => {
-  const phone = await opened(browser, server.address + "#view=%22lesson%22", problems, { viewport: { width: 390, height: 844 }, locale: "de-DE", colorScheme: "dark" });
+  const phone = await pageAt(browser, server.address + "#view=%22lesson%22", problems, { viewport: { width: 390, height: 844 }, locale: "de-DE", colorScheme: "dark" });
   for (let i = 0; i < 10; ++i) {
     await phone.locator(".lesson-step").nth(i).click();
     await phone.waitForTimeout(250);
@@ -231,7 +249,7 @@ test("on a phone, in German and dark, no step scrolls sideways", async () => {
 });
 
 test("the quiz speaks German, every question and every choice that is a sentence", async () => {
-  const german = await opened(browser, server.address + "#view=%22quiz%22", problems, { locale: "de-DE" });
+  const german = await pageAt(browser, server.address + "#view=%22quiz%22", problems, { locale: "de-DE" });
   await german.waitForSelector(".quiz .question");
   const text = await german.inputValue(".sentence");
   const english = json("quiz", text, "--layer", "0", "--head", "0");

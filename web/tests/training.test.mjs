@@ -6,7 +6,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { assertShown, json, launched, limpid, opened, served } from "./served.mjs";
+import { faultsOf } from "./axe.mjs";
+import { launch, limpid, pageAt, serve } from "./browser.mjs";
+import { assertShown, json } from "./compare.mjs";
 
 const problems = [];
 const folder = mkdtempSync(join(tmpdir(), "limpid-training-"));
@@ -21,7 +23,7 @@ before(async () => {
   writeFileSync(at("plain.json"), recipe({ steps: 10 }));
   writeFileSync(at("long.json"), recipe({ steps: 100000, epoch: 200, watch: ["art is long"] }));
   for (const name of ["done", "plain"]) execFileSync(limpid, ["train", at(`${name}.json`), "-o", at(name)]);
-  browser = await launched();
+  browser = await launch();
 });
 
 after(async () => {
@@ -32,13 +34,14 @@ after(async () => {
 const reportsOf = (name) => readFileSync(at(`${name}/log.jsonl`), "utf8").trim().split("\n").map((line) => JSON.parse(line));
 
 test("a run that is done: its curves, its heads, its sentences, its model", async () => {
-  const server = await served(at("done"));
-  const page = await opened(browser, server.address, problems);
+  const server = await serve(at("done"));
+  const page = await pageAt(browser, server.address, problems);
   const reports = reportsOf("done");
   await page.waitForSelector(".views .view");
   assert.equal(await page.inputValue(".sentence"), "art is long");
   await page.getByRole("button", { name: "Training", exact: true }).click();
   await page.waitForSelector(".chart");
+  assert.deepEqual(await faultsOf(page), []);
   assert.equal(await page.textContent(".run-state"), "finished");
   assert.equal(await page.textContent(".run-step"), "step 60 of 60");
   const legend = await page.$$eval(".chart-legend b", (all) => all.map((each) => each.textContent));
@@ -73,7 +76,7 @@ test("a run that is done: its curves, its heads, its sentences, its model", asyn
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "svg", exact: true }).click()]);
   assert.match(readFileSync(await download.path(), "utf8"), /Training of done/);
 
-  const other = await opened(browser, page.url(), problems);
+  const other = await pageAt(browser, page.url(), problems);
   await other.waitForSelector(".watched-one");
   assert.equal(await other.textContent(".report-step"), `step ${reports[3].step}`);
   assert.equal(await other.textContent(".watched-one h3"), await page.textContent(".watched-one h3"));
@@ -86,7 +89,7 @@ test("a run that is done: its curves, its heads, its sentences, its model", asyn
   for (const [id, shown] of await page.$$eval(".bars tbody tr", (all) => all.slice(0, 4).map((row) => [Number(row.dataset.id), row.querySelector(".now.number").textContent])))
     assertShown(shown, probabilities[id], `probability of ${id}`);
   await page.context().close();
-  server.stop();
+  server.end();
 });
 
 // The cell in the middle of the last row, pointed at.
@@ -104,20 +107,20 @@ async function compareCell(page, step, text, attention, head) {
 }
 
 test("a run without watched sentences says so", async () => {
-  const server = await served(at("plain"));
-  const page = await opened(browser, server.address + "#view=%22training%22", problems);
+  const server = await serve(at("plain"));
+  const page = await pageAt(browser, server.address + "#view=%22training%22", problems);
   await page.waitForSelector(".chart");
   assert.match(await page.textContent(".training"), /This run watches no sentence/);
   await page.context().close();
-  server.stop();
+  server.end();
 });
 
 test("a run that goes on is seen to go on, and its model can be opened as it is", async () => {
   const training = spawn(limpid, ["train", at("long.json"), "-o", at("long"), "--json"]);
   const ended = new Promise((done) => training.on("exit", done));
   await new Promise((begun) => { let lines = 0; training.stdout.on("data", (bytes) => { lines += String(bytes).split("\n").length - 1; if (lines >= 2) begun(); }); });
-  const server = await served("time is money", "--run", at("long"));
-  const page = await opened(browser, server.address + "#view=%22training%22", problems);
+  const server = await serve("time is money", "--run", at("long"));
+  const page = await pageAt(browser, server.address + "#view=%22training%22", problems);
   await page.waitForSelector(".chart");
   assert.equal(await page.textContent(".run-state"), "running");
   const step = async () => Number(/step ([\d,]+) of/.exec(await page.textContent(".run-step"))[1].replaceAll(",", ""));
@@ -137,27 +140,28 @@ test("a run that goes on is seen to go on, and its model can be opened as it is"
   training.kill("SIGINT");
   await ended;
   await page.context().close();
-  server.stop();
+  server.end();
 });
 
 test("a sentence without a run has no training view", async () => {
-  const server = await served("Life is short");
-  const page = await opened(browser, server.address + "#view=%22training%22", problems);
+  const server = await serve("Life is short");
+  const page = await pageAt(browser, server.address + "#view=%22training%22", problems);
   await page.waitForSelector(".tokens li");
   assert.equal(await page.getByRole("button", { name: "Training", exact: true }).count(), 0);
   await page.context().close();
-  server.stop();
+  server.end();
 });
 
 test("on a phone, in German and dark, it does not scroll sideways", async () => {
-  const server = await served(at("done"));
-  const phone = await opened(browser, server.address + "#view=%22training%22", problems, { viewport: { width: 390, height: 844 }, locale: "de-DE", colorScheme: "dark" });
+  const server = await serve(at("done"));
+  const phone = await pageAt(browser, server.address + "#view=%22training%22", problems, { viewport: { width: 390, height: 844 }, locale: "de-DE", colorScheme: "dark" });
   await phone.waitForSelector(".watched-one .grid");
   assert.ok(await phone.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  assert.deepEqual(await faultsOf(phone), []);
   assert.equal(await phone.locator('.observations [lang="en"]').count(), 0, "what the run said is said in German");
   assert.match(await phone.textContent(".observations"), /fiel um|stieg um|vor dem Lernen|besser|schlechter|unverändert/);
   await phone.context().close();
-  server.stop();
+  server.end();
 });
 
 test("nothing went wrong that nobody saw", () => assert.deepEqual(problems, []));

@@ -81,6 +81,7 @@ export class Truth {
     if (kind === "part") return { value: this.lensAnswer().parts.find(({ name }) => name === rest).logit, exact: true };
     if (kind === "chosen") return { value: this.chosen(Number(rest.slice(1, -1))), exact: false };
     if (kind === "sources") return { value: await this.source(rest), exact: false };
+    if (from.startsWith("loss:")) return { value: this.loss(from.slice(5)), exact: false };
     const named = /^([^[\]]+)\[([\d,]+)\]$/.exec(from);
     if (!named) throw new Error(`${from} names no cell`);
     return { value: this.cell(named[1], named[2].split(",").map(Number)), exact: true };
@@ -154,6 +155,14 @@ export class Truth {
       return new Map(kept.map(({ token, p }) => [token, p]));
     });
     return drawn.get(id) ?? 0;
+  }
+
+  // Of a token but the first, or the mean of all: -ln of the probability that the trace gives the next one.
+  loss(place) {
+    const tokens = this.about.tokens;
+    const of = (t) => -Math.log(this.cell("probs", [0, t, tokens[t + 1].id]));
+    if (place !== "mean") return of(Number(place));
+    return tokens.slice(1).reduce((sum, _, t) => sum + of(t), 0) / (tokens.length - 1);
   }
 
   // No command prints the sources of a score: their sum is held to the trace's score, they to the protocol.
