@@ -40,17 +40,17 @@ for (const [size, viewport] of [["wide", { width: 1440, height: 900 }], ["phone"
     for (const locale of ["en-US", "de-DE"])
       test(`${size}, ${colorScheme}, ${locale.slice(0, 2)}`, async () => {
         const problems = [], faults = [];
-        const page = await pageAt(browser, server.address, problems, { viewport, colorScheme, locale });
+        const opened = (hash) => pageAt(browser, `${server.address}#${hash}`, problems, { viewport, colorScheme, locale });
         for (const [name, fields] of Object.entries(views)) {
           const hash = new URLSearchParams(Object.entries({ text: "Time is money", ...fields }).map(([key, value]) => [key, JSON.stringify(value)]));
-          await page.goto(`${server.address}#${hash}`);
-          await page.reload();
+          const page = await opened(hash);
           await page.waitForSelector(drawn[fields.view] ?? ".bars");
           faults.push(...(await faultsOf(page)).map((each) => `${name}: ${each}`));
           const [needed, there] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
           if (needed > there) faults.push(`${name} is ${needed} wide, in ${there}`);
+          await page.context().close();
         }
-        await page.goto(`${server.address}#text=${encodeURIComponent(JSON.stringify("Time is money"))}`);
+        const page = await opened(`text=${encodeURIComponent(JSON.stringify("Time is money"))}`);
         await page.locator(".token").nth(1).click();
         await page.waitForSelector(".swap-choice");
         faults.push(...(await faultsOf(page)).map((each) => `swap: ${each}`));
