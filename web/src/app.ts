@@ -258,11 +258,11 @@ export class App {
   }
 
   private drawEdits(): void {
-    const { swaps, labels } = this.session.opened;
+    const { swaps, labels, sourceLabels } = this.session.opened;
     const chip = (what: string, undo: () => void) => h("span", { class: "edit", ...label("text") }, what, h("button", { class: "icon small", "aria-label": words.removeEdit(what), title: words.removeEdit(what), onclick: undo }, "×"));
     const chips = [
       ...this.edits.map((edit) => chip(wordsOf(edit, this.session), () => this.toggle(edit))),
-      ...swaps.map(([place, id]) => chip(words.swapped(place, labels[place]), () => void this.open({ swaps: swaps.filter(([at, swap]) => at !== place || swap !== id) }))),
+      ...swaps.map(([place, id]) => chip(words.swapped(place, (sourceLabels ?? labels)[place]), () => void this.open({ swaps: swaps.filter(([at, swap]) => at !== place || swap !== id) }))),
     ];
     this.editList.hidden = !chips.length;
     if (!chips.length) return this.editList.replaceChildren();

@@ -20,7 +20,7 @@ export function wordsOf(edit: unknown, session: Session): string {
   if (off) return words.headOff(blockLabel(off[1]), off[2]);
   const cut = /^(.+)\.attn\.pattern\[H=(\d+)\]=cut:(\d+)>(\d+)$/.exec(edit);
   if (cut) {
-    const word = (axis: string, place: string) => session.word(axis, Number(place)) ?? place;
+    const word = (axis: string, place: string) => session.word(axis, Number(place), cut[1] + ".attn.pattern") ?? place;
     return words.edgeCut(`${blockLabel(cut[1])}, ${words.headNumber(Number(cut[2]))}`, word("T", cut[3]), word("S", cut[4]));
   }
   return edit;

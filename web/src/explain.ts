@@ -256,7 +256,7 @@ export class ExplainPanel {
     for (const { part, place } of order.slice(0, count)) {
       const share = Math.min(1, Math.abs(part.value) / largest) * 50;
       body.append(h("li", {},
-        h("span", { class: "term-place", ...label("word") }, varies ? this.placeWord(varies.axis, varies.place(part) ?? place) : String(place)),
+        h("span", { class: "term-place", ...label("word") }, varies ? this.placeWord(varies.axis, varies.place(part) ?? place, varies.name) : String(place)),
         h("span", { class: "term-formula" }, this.inline(part, json)),
         h("span", { class: "term-value", ...told(part.from) }, formatNumber(part.value)),
         h("span", { class: `term-bar ${part.value < 0 ? "negative" : ""}` },
@@ -271,8 +271,8 @@ export class ExplainPanel {
       body);
   }
 
-  private placeWord(axis: string, place: number): string {
-    const word = this.session.word(axis, place);
+  private placeWord(axis: string, place: number, name: string): string {
+    const word = this.session.word(axis, place, name);
     return word ?? `${axis}=${place}`;
   }
 }
@@ -287,12 +287,12 @@ function joined(parts: HTMLElement[], sign: string): HTMLElement {
 }
 
 // The axis along which the terms of a sum lie.
-function varyingAxis(parts: Node[], json: any): { axis: string; place(part: Node): number | undefined } | undefined {
+function varyingAxis(parts: Node[], json: any): { axis: string; name: string; place(part: Node): number | undefined } | undefined {
   const first = cellsOf(parts[0])[0], second = parts[1] && cellsOf(parts[1])[0];
   if (!first || !second || first.input !== second.input) return undefined;
   const at = first.index.findIndex((place, i) => place !== second.index[i]);
   if (at < 0) return undefined;
-  return { axis: json.reads[first.input].axes[at], place: (part) => cellsOf(part)[0]?.index[at] };
+  return { axis: json.reads[first.input].axes[at], name: json.reads[first.input].name, place: (part) => cellsOf(part)[0]?.index[at] };
 }
 
 /// "blocks.0.attn.rot_q" is called rot_q where its block is clear.

@@ -7,7 +7,7 @@ import { headGrid, labelled, Span, squareGrid, vectorGrid } from "./matrix";
 import { Answer } from "./engine";
 import { editedNames } from "./patch";
 import { boxPort, Built, connect, gridPort, portOf, spread } from "./ribbons";
-import { Session, Stage } from "./session";
+import { Session, Stage, Value } from "./session";
 import { State } from "./state";
 import { mapCanvas, mapOf } from "./small_map";
 import { label } from "./told";
@@ -37,8 +37,9 @@ export class Flow {
     return window.innerWidth < 860;
   }
 
-  private span(): Span {
-    const length = this.session.opened.ids.length || this.session.opened.sourceLabels?.length || 1;
+  // The places that are shown of an axis of a value: of an encoder-decoder, of what it reads or of what it writes.
+  private span(name = "", axis = "T"): Span {
+    const length = this.session.labelsOf(name, axis).length || this.session.opened.ids.length || 1;
     const most = this.narrow() ? narrowTokens : wideTokens;
     const from = Math.min(Math.max(0, this.host.state.from), Math.max(0, length - 1));
     return { from, count: Math.min(most, length - from) };
@@ -49,7 +50,9 @@ export class Flow {
     const sections = sectionsOf(this.session.network);
     const blocks = sections.filter((each) => each.name);
     const open = blocks.find((each) => each.name === this.host.state.block) ?? blocks[0];
-    const span = this.span();
+    const sources = this.session.opened.sourceLabels !== undefined;
+    const [read, written] = [this.span("encoder."), this.span()];
+    const span = sources && read.count > written.count ? read : written;
     const narrow = this.narrow();
     const maps = blocks.length > 1 && this.session.opened.ids.length ? await this.session.ask({ ask: "maps", size: 16 }).catch(() => undefined) : undefined;
     const shape = `${this.session.opened.model.hash} ${window.innerWidth} ${this.host.state.open} ${this.host.state.attention !== ""}`;
@@ -57,17 +60,22 @@ export class Flow {
     const attentionOpen = !!open && open.attentions.includes(this.host.state.attention);
     const parts: Promise<Built>[] = [];
     const room = this.room(span, narrow, attentionOpen);
-    if (this.session.opened.labels.length) parts.push(Promise.resolve(this.tokens(span, room)));
+    let tokens = this.session.opened.labels.length > 0;
+    if (sources) parts.push(Promise.resolve(this.tokens(read, room, true)));
     for (const section of sections) {
+      if (tokens && !(sources && isEncoder(section))) {
+        parts.push(Promise.resolve(this.tokens(written, room)));
+        tokens = false;
+      }
       if (section.name && section !== open) {
-        const side = blocks.filter((each) => each !== open && blocks.indexOf(each) < blocks.indexOf(open!) === blocks.indexOf(section) < blocks.indexOf(open!));
+        const side = blocks.filter((each) => each !== open && isEncoder(each) === isEncoder(section) && blocks.indexOf(each) < blocks.indexOf(open!) === blocks.indexOf(section) < blocks.indexOf(open!));
         if (blocks.length <= 6 && ((!attentionOpen && this.packed < 1) || narrow)) parts.push(Promise.resolve(this.strip(section, maps, room)));
         else if (side[0] === section) parts.push(Promise.resolve(this.manyStrips(side, room)));
         continue;
       }
       const at = attentionOpen && section === open && !narrow ? section.columns.findIndex((each) => each.id === this.host.state.attention && each.kind === "attention") : -1;
       section.columns.forEach((column, i) => {
-        if (at < 0 || i <= at + 1) parts.push(this.column(column, section, span, room, attentionOpen));
+        if (at < 0 || i <= at + 1) parts.push(this.column(column, section, room, attentionOpen));
         else if (i === at + 2) parts.push(Promise.resolve(this.rest(section, section.columns.slice(i), room)));
       });
     }
@@ -111,19 +119,22 @@ export class Flow {
 
   // ---- columns -------------------------------------------------------------------------------------------
 
-  private tokens(span: Span, room: ReturnType<Flow["room"]>): Built {
-    const { labels, ids, swaps } = this.session.opened;
+  private tokens(span: Span, room: ReturnType<Flow["room"]>, read = false): Built {
+    const { opened } = this.session;
+    const [labels, ids] = read ? [opened.sourceLabels!, opened.sourceIds!] : [opened.labels, opened.ids];
+    const written = !read && opened.sourceLabels !== undefined;  // by the model itself: nothing to swap
+    const swaps = written ? [] : opened.swaps;
     const list = h("ol", { class: "tokens", start: span.from });
     const items: HTMLElement[] = [];
     for (let t = span.from; t < span.from + span.count; ++t) {
       const swapped = swaps.some(([place]) => place === t);
       const item = h("li", { style: room.narrow ? {} : { height: `${room.pitch}px` } },
-        h("button", { class: `token ${swapped ? "edited" : ""} ${room.pitch < 40 && !room.narrow ? "flat" : ""}`, title: words.swapToken(labels[t]), onclick: () => this.host.swap(t) },
+        h("button", { class: `token ${swapped ? "edited" : ""} ${room.pitch < 40 && !room.narrow ? "flat" : ""}`, title: written ? labels[t] : words.swapToken(labels[t]), disabled: written, onclick: () => this.host.swap(t) },
           h("span", { class: "token-word", ...label("word") }, labels[t]), h("span", { class: "token-id", ...label("place") }, String(ids[t]))));
       items.push(item.firstElementChild as HTMLElement);
       list.append(item);
     }
-    const element = this.frame("tokens", words.tokens, [list], "plain");
+    const element = this.frame("tokens", read ? words.tokensRead : written ? words.tokensWritten : words.tokens, [list], "plain");
     return { element, ports: () => [portOf(items, "plain")] };
   }
 
@@ -133,12 +144,14 @@ export class Flow {
       h("div", { class: "column-body" }, ...body));
   }
 
-  private async column(column: Column, section: Section, span: Span, room: ReturnType<Flow["room"]>, attentionOpen: boolean): Promise<Built> {
+  private async column(column: Column, section: Section, room: ReturnType<Flow["room"]>, attentionOpen: boolean): Promise<Built> {
+    const span = column.kind === "vector" ? this.span(column.value.name, column.value.axes[1]) : this.span(column.group.name);
     const built = column.kind === "vector" ? await this.vector(column, span, room, attentionOpen)
       : column.kind === "triple" ? await this.triple(column, section, span, room)
       : attentionOpen && column.id === this.host.state.attention ? await this.opened(column, span, room, section.attentions.length > 1)
       : await this.attention(column, span, room, section.attentions.length > 1);
     built.column = column;
+    built.cross = column.kind !== "vector" && this.isCross(column.group.name);
     if (namesOf(column).some((name) => editedNames(this.session).has(name))) built.element.classList.add("edited");
     if (section.name) built.element.dataset.block = section.name;
     return built;
@@ -180,30 +193,32 @@ export class Flow {
     if (!room.narrow) return grid.element;
     const rows = h("div", { class: "row-words", "aria-hidden": true, ...label("word") });
     for (let t = span.from; t < span.from + span.count; ++t)
-      rows.append(h("span", { style: { height: `${room.pitch}px` } }, this.session.opened.labels[t] ?? String(t)));
+      rows.append(h("span", { style: { height: `${room.pitch}px` } }, this.session.word("T", t, grid.spec.name) ?? String(t)));
     return h("div", { class: "with-tokens" }, rows, grid.element);
   }
 
   private async triple(column: TripleColumn, section: Section, span: Span, room: ReturnType<Flow["room"]>): Promise<Built> {
     const head = this.headOf(section.columns.find((each): each is AttentionColumn => each.kind === "attention" && each.group === column.group)!);
     const gap = 26;
-    const row = Math.max(4, Math.min(20, Math.floor((room.body - 3 * gap) / (3 * span.count))));
+    const most = Math.max(...column.parts.map(({ value }) => this.span(value.name, value.axes[1]).count), span.count);
+    const row = Math.max(4, Math.min(20, Math.floor((room.body - 3 * gap) / (3 * most))));
     const grids = await Promise.all(column.parts.map(({ role, value }) => {
       const heads = this.session.sizes(value.name)[2];
       const all = section.columns.find((each): each is AttentionColumn => each.kind === "attention" && each.group === column.group)!.heads;
       const own = Math.floor(head / (all / heads));
-      return headGrid(this.session, value, own, span, { width: room.head, row: room.narrow ? 14 : row, role, label: role }, this.host);
+      return headGrid(this.session, value, own, this.span(value.name, value.axes[1]), { width: room.head, row: room.narrow ? 14 : row, role, label: role }, this.host);
     }));
     const body = grids.map((grid, i) => h("figure", { class: `triple-part role-${column.parts[i].role}` },
       h("figcaption", {}, h("b", {}, words.qkvShort[column.parts[i].role]), " ", words.position({ query: "T", key: "S", value: "V" }[column.parts[i].role]) === words.position("V") ? "Value" : column.parts[i].role === "query" ? "Query" : "Key"),
-      room.narrow ? this.smallWords(grid, span, 14) : grid.element));
+      room.narrow ? this.smallWords(grid, column.parts[i].value, 14) : grid.element));
     const element = this.frame("triple", words.headNumber(head), body, "plain");
     return { element, ports: () => grids.map((grid) => gridPort(grid)) };
   }
 
-  private smallWords(grid: Grid, span: Span, row: number): HTMLElement {
+  private smallWords(grid: Grid, value: Value, row: number): HTMLElement {
+    const span = this.span(value.name, value.axes[1]);
     const rows = h("div", { class: "row-words", "aria-hidden": true, ...label("word") });
-    for (let t = span.from; t < span.from + span.count; ++t) rows.append(h("span", { style: { height: `${row}px`, "font-size": "11px" } }, this.session.opened.labels[t] ?? String(t)));
+    for (let t = span.from; t < span.from + span.count; ++t) rows.append(h("span", { style: { height: `${row}px`, "font-size": "11px" } }, this.session.word(value.axes[1], t, value.name) ?? String(t)));
     return h("div", { class: "with-tokens" }, rows, grid.element);
   }
 
@@ -226,23 +241,31 @@ export class Flow {
     const cell = Math.max(3, Math.floor(room.side / Math.max(span.count, keys.count)));
     const grid = await squareGrid(this.session, column.pattern, head, span, keys, { cell: [cell, cell], numbers: cell >= 34, label: words.attention, scale: [0, 1], hidesZero: true }, this.host);
     const open = h("button", { class: "open-attention", onclick: () => this.host.change({ attention: column.id, head }) }, words.openAttention);
-    const plain = !room.narrow && cell < 30;  // the lines from the keys say which column is whose
-    const wrap = plain ? grid.element : labelled(grid, this.rowWords(span), this.keyWords(column, keys), { left: room.narrow ? 62 : 0, top: cell >= 30 ? 20 : 52 });
+    const plain = !room.narrow && cell < 30 && !this.isCross(column.id);  // the lines from the keys say which column is whose
+    const wrap = plain ? grid.element : labelled(grid, this.rowWords(column, span), this.keyWords(column, keys), { left: room.narrow ? 62 : 0, top: cell >= 30 ? 20 : 52 });
     const off = this.host.isOff(column.id, head);
-    const element = this.frame(`attention ${off ? "edited" : ""}`, words.attention, [several && this.headChooser(column), wrap, open], "weights");
+    const element = this.frame(`attention ${off ? "edited" : ""}`, this.titleOf(column), [several && this.headChooser(column), wrap, open], "weights");
     return { element, ports: () => [gridPort(grid)] };
   }
 
   private keys(column: AttentionColumn, span: Span): Span {
-    const [, , queries, keys] = this.session.sizes(column.pattern.name);
+    const [queries, keys] = this.session.lengths(column.pattern);
+    if (this.isCross(column.id)) return this.span(column.pattern.name, "S");
     return queries === keys ? span : { from: 0, count: Math.min(keys, this.narrow() ? narrowTokens : wideTokens) };
   }
-  private rowWords(span: Span): string[] {
-    return Array.from({ length: span.count }, (_, i) => this.session.word("T", span.from + i) ?? String(span.from + i));
+  private rowWords({ pattern }: AttentionColumn, span: Span): string[] {
+    return Array.from({ length: span.count }, (_, i) => this.session.word("T", span.from + i, pattern.name) ?? String(span.from + i));
   }
-  private keyWords(column: AttentionColumn, keys: Span): string[] {
-    const [, , queries, count] = this.session.sizes(column.pattern.name);
-    return Array.from({ length: keys.count }, (_, i) => this.session.word(queries === count ? "T" : "S", keys.from + i) ?? String(keys.from + i));
+  private keyWords({ pattern }: AttentionColumn, keys: Span): string[] {
+    return Array.from({ length: keys.count }, (_, i) => this.session.word("S", keys.from + i, pattern.name) ?? String(keys.from + i));
+  }
+
+  // Of what an encoder read.
+  private isCross(attention: string): boolean {
+    return this.session.opened.sourceLabels !== undefined && !attention.startsWith("encoder.") && this.session.ofSource(attention, "S");
+  }
+  private titleOf(column: AttentionColumn): string {
+    return this.isCross(column.id) ? words.attentionOfRead : words.attention;
   }
 
   // ---- attention, opened in place --------------------------------------------------------------------------
@@ -262,19 +285,19 @@ export class Flow {
       const last = value === column.pattern;
       const grid = await squareGrid(this.session, value, head, span, keys, { cell: [cell, tall], numbers, label: said(stage.label), scale: last ? [0, 1] : undefined, hidesZero: last }, this.host);
       grids.push(grid);
-      cards.push(this.step(stage, labelled(grid, this.rowWords(span), this.keyWords(column, keys), { left: gutter, top })));
+      cards.push(this.step(stage, labelled(grid, this.rowWords(column, span), this.keyWords(column, keys), { left: gutter, top })));
     }
     const sum = column.stages.find((stage) => stage.operation === "weighted_sum");
     if (sum) {
       const value = this.session.network.values.get(sum.outputs[0])!;
       const grid = await headGrid(this.session, value, head, span, { width: Math.max(room.head, Math.min(cell * keys.count, 192)), row: tall, role: "value", label: said(sum.label) }, this.host);
       grids.push(grid);
-      cards.push(this.step(sum, labelled(grid, this.rowWords(span), [], { left: gutter, top })));
+      cards.push(this.step(sum, labelled(grid, this.rowWords(column, span), [], { left: gutter, top })));
     }
     const close = h("button", { class: "icon small", title: words.closeAttention, "aria-label": words.closeAttention, onclick: () => this.host.change({ attention: "" }) }, "×");
     const steps = h("div", { class: "steps", style: { "grid-template-columns": `repeat(${across}, max-content)` } }, ...cards);
     const off = this.host.isOff(column.id, head);
-    const element = this.frame(`attention opened ${off ? "edited" : ""}`, words.attention, [several && this.headChooser(column), steps], "weights", close);
+    const element = this.frame(`attention opened ${off ? "edited" : ""}`, this.titleOf(column), [several && this.headChooser(column), steps], "weights", close);
     return { element, ports: () => [boxPort(element.querySelector(".column-body")!, span.count, "weights")] };
   }
 
@@ -352,7 +375,7 @@ export class Flow {
   }
 
   private pages(span: Span): HTMLElement | undefined {
-    const length = this.session.opened.ids.length;
+    const length = Math.max(this.session.opened.ids.length, this.session.opened.sourceLabels?.length ?? 0);
     const most = this.narrow() ? narrowTokens : wideTokens;
     if (length <= most) return undefined;
     return h("nav", { class: "pages", "aria-label": words.tokens },
@@ -372,6 +395,11 @@ export function blockLabel(name: string): string {
   const number = name.split(".").at(-1)!;
   const part = name.startsWith("encoder.") ? "Encoder " : name.startsWith("decoder.") ? "Decoder " : "";
   return part + words.block(number);
+}
+
+// Whether a section is of an encoder.
+function isEncoder({ columns }: Section): boolean {
+  return columns.every((column) => (column.kind === "vector" ? column.value.name : column.group.name).startsWith("encoder."));
 }
 
 // The values that a column shows.

@@ -144,8 +144,8 @@ export class HeadsView {
       cell: [cell, Math.min(cell, 30)], numbers: cell >= 34, label: words.attention, scale: [0, 1], hidesZero: true,
       shade: (value, _row, column) => shade(value, columns.from + column),
     }, this.host);
-    const rowWords = range(rows).map((t) => this.session.word("T", t) ?? String(t));
-    const keyWords = range(columns).map((s) => this.session.word(queries === keys ? "T" : "S", s) ?? String(s));
+    const rowWords = range(rows).map((t) => this.session.word("T", t, attention.pattern.name) ?? String(t));
+    const keyWords = range(columns).map((s) => this.session.word("S", s, attention.pattern.name) ?? String(s));
     const off = this.host.isOff(attention.id, head);
     const fact = facts.find((each) => each.attention === attention.id && each.head === head);
     return h("section", { class: "head-detail" },

@@ -166,7 +166,7 @@ export class MapView {
     if (!cell || !this.tile) return;
     const range = (edges: number[], at: number, axis: string) => {
       const [first, end] = [edges[at], edges[at + 1]];
-      return end - first === 1 ? `${first} ${this.session.word(axis, first) ?? ""}` : `${first}\u2013${end - 1}`;
+      return end - first === 1 ? `${first} ${this.session.word(axis, first, this.attention!.pattern.name) ?? ""}` : `${first}\u2013${end - 1}`;
     };
     this.shown.replaceChildren(h("span", label("word"), `${words.query} ${range(this.tile.queries, cell.row, "T")}, ${words.key} ${range(this.tile.keys, cell.column, "S")}: `),
       h("span", told(this.tile.nameOf(cell.row, cell.column)), formatNumber(cell.value)));

@@ -45,7 +45,7 @@ export async function vectorGrid(session: Session, value: Value, span: Span, roo
       if (t < 0 || t >= length || i >= fold.shown) return undefined;
       return [t * fold.rows + Math.floor(i / fold.columns), i % fold.columns];
     },
-    place: (row) => session.word("T", span.from + tokenOf(row)) ?? "",
+    place: (row) => session.word(value.axes[1], span.from + tokenOf(row), value.name) ?? "",
   }, events);
 }
 
@@ -66,7 +66,7 @@ export async function headGrid(session: Session, value: Value, head: number, spa
       const t = token - span.from;
       return at === head && t >= 0 && t < length && place < shown ? [t, place] : undefined;
     },
-    place: (row) => session.word(value.axes[1], span.from + row) ?? "",
+    place: (row) => session.word(value.axes[1], span.from + row, value.name) ?? "",
   }, events);
 }
 
@@ -91,7 +91,7 @@ export async function squareGrid(session: Session, value: Value, head: number, q
       const row = query - queries.from, column = key - keys.from;
       return at === head && row >= 0 && row < queries.count && column >= 0 && column < keys.count ? [row, column] : undefined;
     },
-    place: (row, column) => `${session.word("T", queries.from + row) ?? ""} → ${session.word("S", keys.from + column) ?? ""}`,
+    place: (row, column) => `${session.word("T", queries.from + row, value.name) ?? ""} → ${session.word("S", keys.from + column, value.name) ?? ""}`,
   }, events);
 }
 

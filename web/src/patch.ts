@@ -20,13 +20,13 @@ export function isPatch(edit: unknown): edit is Patch {
 /// Whether a value can be patched at a token: a stage computes it, a row for each token.
 export function canPatch(session: Session, name: string): boolean {
   const value = session.network.values.get(name);
-  return !!value && value.kind === "stage" && value.axes.includes("T") && !value.axes.includes("S") && session.opened.model.vocabulary > 0 && session.opened.ids.length > 0;
+  return !!value && value.kind === "stage" && value.axes.includes("T") && !value.axes.includes("S") && session.opened.labels.length > 0 && session.opened.sourceLabels === undefined;
 }
 
 /// What a patch does, in words.
 export function wordsOfPatch({ patch, where, text, at }: Patch, session: Session): string {
   const head = where.H === undefined ? "" : `, ${words.headNumber(where.H)}`;
-  return words.patched(`${patch}${head}`, session.word("T", where.T) ?? String(where.T), text, at.T);
+  return words.patched(`${patch}${head}`, session.word("T", where.T, patch) ?? String(where.T), text, at.T);
 }
 
 /// The values that edits change, by their names.

@@ -9,6 +9,7 @@ export interface Built {
   element: HTMLElement;
   ports(): Port[];
   column?: Column;
+  cross?: boolean;  // its keys and values come from another text
 }
 
 /// Draws what flows from each column to the next, below them.
@@ -19,9 +20,9 @@ export function connect(lane: HTMLElement, built: Built[]): void {
   const ports = built.map((each) => each.ports().map(moved));
   const draw = (path: string, role: string, stroke = false) => layer.append(svg("path", { d: path, class: `ribbon role-${role} ${stroke ? "line" : ""}` }));
   built.forEach((each, i) => {
-    if (i === 0) return;
+    if (i === 0 || each.element.classList.contains("tokens")) return;  // what an encoder-decoder writes begins anew
     const [from, to] = [ports[i - 1], ports[i]];
-    if (each.column?.kind === "triple") to.forEach((port) => ribbons(from[0], port, port.role, draw));
+    if (each.column?.kind === "triple") to.filter((port) => port.role === "query" || !each.cross).forEach((port) => ribbons(from[0], port, port.role, draw));
     else if (each.column?.kind === "attention") intoAttention(from, to[0], built[i], box.top, draw);
     else if (built[i - 1].column?.kind === "attention") {
       ribbons(from[0], to[0], "weights", draw);

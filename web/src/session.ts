@@ -43,6 +43,7 @@ export interface Opened {
   models: string[];
   labels: string[];
   sourceLabels?: string[];
+  sourceIds?: number[];
   ids: number[];
   notes: string[];
   edited: unknown[];
@@ -148,11 +149,20 @@ export class Session {
     return [queries, keys];
   }
 
+  /// Whether an axis of a value stands for the tokens that an encoder reads, not for those that are written.
+  ofSource(name: string, axis: string): boolean {
+    return this.opened.sourceLabels !== undefined && (name.startsWith("encoder.") || (axis === "S" && name.includes("cross_attn")));
+  }
+
+  /// The words on an axis of a value; none: no tokens stand there.
+  labelsOf(name: string, axis: string): string[] {
+    if (axis !== "T" && axis !== "S") return [];
+    return this.ofSource(name, axis) ? this.opened.sourceLabels! : this.opened.labels;
+  }
+
   /// What stands at a place of an axis: a token's own word.
-  word(axis: string, place: number): string | undefined {
-    if (axis === "T") return this.opened.labels[place];
-    if (axis === "S") return (this.opened.sourceLabels ?? this.opened.labels)[place];
-    return undefined;
+  word(axis: string, place: number, name: string): string | undefined {
+    return this.labelsOf(name, axis)[place];
   }
 
   private networkLength = 0;
@@ -162,7 +172,7 @@ export class Session {
     this.answers.clear();
     this.opened = {
       text: json.text, model: json.model, models: json.models, labels: json.labels,
-      sourceLabels: json.source_labels, ids: integers(arrays.ids), notes: json.notes,
+      sourceLabels: json.source_labels, sourceIds: arrays.source_ids && integers(arrays.source_ids), ids: integers(arrays.ids), notes: json.notes,
       edited: (json.edited ?? []).map((edit: string) => (edit.startsWith("{") ? JSON.parse(edit) : edit)), swaps: json.swaps, training: json.training,
     };
     const key = json.model.hash + (json.source_labels || !json.labels.length ? this.turn : "");

@@ -7,13 +7,14 @@ import { cellName, label, told } from "./told";
 import { words } from "./words";
 
 export async function openSwap(session: Session, place: number, take: (id: number) => void): Promise<void> {
-  const swapped = session.opened.labels[place];
+  const { sourceLabels, labels } = session.opened;
+  const swapped = (sourceLabels ?? labels)[place];
   const dialog = h("dialog", { class: "swap", "aria-label": words.swapTitle(swapped), onclose: () => dialog.remove(),
     onclick: (event: MouseEvent) => event.target === dialog && dialog.close() });
   const chosen = (id: number) => { dialog.close(); take(id); };
   const list = h("ol", { class: "swap-list" });
-  const hint = h("p", { class: "hint", ...label("text") }, place > 0 ? words.swapHint : words.swapFirst);
-  if (place > 0) {
+  const hint = h("p", { class: "hint", ...label("text") }, sourceLabels ? words.swapSource : place > 0 ? words.swapHint : words.swapFirst);
+  if (place > 0 && !sourceLabels) {
     try {
       const { json, arrays } = await session.ask({ ask: "next", position: place - 1, count: 8 });
       const ids = integers(arrays.ids), probabilities = reals(arrays.probabilities);

@@ -1,0 +1,74 @@
+// An encoder-decoder in the flow: both texts, and every number of both sides and of the attention of the one to the
+// other found in the trace.  The model is a tiny Marian (LIMPID_DATA: conformance/families/marian) with a tokenizer made here.
+import assert from "node:assert/strict";
+import { cpSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { launch, pageAt, serve, settled } from "./browser.mjs";
+import { Truth } from "./truth.mjs";
+import { walk } from "./walk.mjs";
+
+const folder = join(process.env.LIMPID_DATA ?? new URL("../../../shared/data", import.meta.url).pathname, "conformance/families/marian");
+const skip = existsSync(folder) ? false : "LIMPID_DATA has no conformance/families/marian";
+const sentence = "w3 w4 w5 w6";
+let server, browser, page, truth;
+const problems = [];
+
+before(async () => {
+  if (skip) return;
+  const model = mkdtempSync(join(tmpdir(), "limpid-marian-"));
+  cpSync(folder, model, { recursive: true });
+  const named = (id, content) => ({ id, content, special: true, normalized: false });
+  writeFileSync(join(model, "tokenizer.json"), JSON.stringify({
+    added_tokens: [named(96, "<pad>"), named(0, "</s>")], pre_tokenizer: { type: "WhitespaceSplit" },
+    model: { type: "WordLevel", unk_token: "w1", vocab: Object.fromEntries(Array.from({ length: 95 }, (_, i) => [`w${i + 1}`, i + 1])) },
+  }));
+  server = await serve(sentence, "--model", model);
+  browser = await launch();
+  page = await pageAt(browser, server.address, problems);
+  truth = new Truth([sentence, "--model", model], { address: server.asked });
+});
+
+after(async () => {
+  await browser?.close();
+  server?.end();
+});
+
+async function opened(block, fields = {}) {
+  const hash = new URLSearchParams(Object.entries({ block, ...fields }).map(([key, value]) => [key, JSON.stringify(value)]));
+  await page.goto("about:blank");
+  await page.goto(`${server.address}#${hash}`);
+  await page.waitForSelector(".open-block");
+  await settled(page);
+}
+const texts = () => page.$$eval(".column.tokens", (all) => all.map((each) => [...each.querySelectorAll(".token-word")].map((word) => word.textContent)));
+
+test("both texts stand in the flow, and the encoder's block shows what is read", { skip }, async () => {
+  await opened("encoder.blocks.0");
+  const [read, written] = await texts();
+  assert.deepEqual(read, sentence.split(" "));
+  assert.deepEqual(written, truth.about.tokens.map(({ label }) => label).slice(0, written.length));
+  assert.ok(await page.locator('.grid[data-name="encoder.blocks.0.attn.pattern"]').count());
+  assert.deepEqual((await walk(page, truth)).slice(0, 5), []);
+});
+
+test("a decoder's block shows its own attention and that to what was read", { skip }, async () => {
+  await opened("blocks.0");
+  for (const name of ["blocks.0.attn.pattern", "blocks.0.cross_attn.pattern"]) assert.equal(await page.locator(`.grid[data-name="${name}"]`).count(), 1, name);
+  const words = await page.$$eval('.attention .labels-top > span', (all) => all.map((each) => each.textContent));
+  assert.deepEqual(words, sentence.split(" "));
+  assert.deepEqual((await walk(page, truth)).slice(0, 5), []);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+});
+
+test("the attention to what was read opens in place, and explains its cells", { skip }, async () => {
+  await opened("blocks.1", { attention: "blocks.1.cross_attn", head: 2, cell: "blocks.1.cross_attn.pattern[0,2,1,3]" });
+  await page.waitForSelector(".steps .grid");
+  await page.waitForSelector("[data-explained]");
+  await settled(page);
+  assert.deepEqual((await walk(page, truth)).slice(0, 5), []);
+  assert.match(await page.textContent(".places"), /w6/);
+});
+
+test("nothing went wrong that nobody saw", { skip }, () => assert.deepEqual(problems, []));
