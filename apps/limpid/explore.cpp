@@ -242,7 +242,8 @@ void run_explore(ExploreCall call, const Terminal& terminal) {
   if (!call.html.empty() && !call.run.empty() && call.network.model.empty()) {
     const RunFolder folder(call.run);
     if (!fs::exists(folder.model()))
-      fail_work("--html: the training run ", call.run, " has no model yet; wait until it is done, or give a model");
+      fail_work("--html: the training run ", call.run,
+                " has no model yet; wait until it is done, or give a model");
     call.network.model = folder.model();
   }
   if (call.port < 0 || call.port > 65535) fail_call("--port is ", call.port, ", expected 0 (any) to 65535");

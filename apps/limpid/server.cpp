@@ -155,7 +155,8 @@ struct Server::Impl {
     const auto found = options.files.find(name.empty() ? "index.html" : name);
     if (found == options.files.end()) return refuse(response, k_missing, "there is no such file"), true;
     response.status = k_ok;
-    // By a provider: what is set as content the library compresses, as slowly as it can (Brotli's 11: half a second of the page's script).
+    // By a provider: what is set as content the library compresses, as slowly as it can (Brotli's 11: half a
+    // second of the page's script).
     const std::string_view bytes = found->second.bytes;
     response.set_content_provider(bytes.size(), found->second.media,
                                   [bytes](size_t from, size_t count, httplib::DataSink& sink) {
