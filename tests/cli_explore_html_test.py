@@ -70,7 +70,9 @@ class Html(unittest.TestCase):
         os.makedirs(path("run"), exist_ok=True)
         log = b'{"step":1,"loss":2.5}\n{"step":2,"loss":2.0}\n'
         write("run/log.jsonl", log)
-        self.assertEqual(explore("a", "--run", "run", "--html", "run.html").returncode, 0)
+        own = os.path.join(SOURCE, "src", "model", "builtin.safetensors")
+        done = explore("a", "--run", "run", "--model", own, "--html", "run.html")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
         self.assertEqual(json.loads(elements(read("run.html"))[b"limpid-run"])["training"], {"title": "run", "log": log.decode()})
 
     def test_calls_are_repaired_and_leave_no_file(self):
