@@ -33,7 +33,7 @@ class Html(unittest.TestCase):
         page = read("a.html")
         self.assertLess(len(page), 6_000_000)
         found = elements(page)
-        self.assertEqual(set(found), {b"limpid-run", b"limpid-packed-worker", b"limpid-packed-page", b"limpid-wasm", b"limpid-model-0"})
+        self.assertEqual(set(found), {b"limpid-run", b"limpid-packed-style", b"limpid-packed-worker", b"limpid-packed-page", b"limpid-wasm", b"limpid-model-0"})
         for name in (b"limpid-wasm", b"limpid-model-0"):
             self.assertNotIn(b"\r", found[name])
             self.assertNotRegex(found[name], rb"</|<!")
@@ -70,7 +70,9 @@ class Html(unittest.TestCase):
         os.makedirs(path("run"), exist_ok=True)
         log = b'{"step":1,"loss":2.5}\n{"step":2,"loss":2.0}\n'
         write("run/log.jsonl", log)
-        self.assertEqual(explore("a", "--run", "run", "--html", "run.html").returncode, 0)
+        own = os.path.join(SOURCE, "src", "model", "builtin.safetensors")
+        done = explore("a", "--run", "run", "--model", own, "--html", "run.html")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
         self.assertEqual(json.loads(elements(read("run.html"))[b"limpid-run"])["training"], {"title": "run", "log": log.decode()})
 
     def test_calls_are_repaired_and_leave_no_file(self):

@@ -13,7 +13,6 @@
 
 #include "core/json.h"
 #include "core/label.h"
-#include "core/utf8.h"
 #include "files/recognize.h"
 #include "limpid/page_files.h"
 
@@ -75,22 +74,6 @@ std::string script_text(std::string_view script) {
     out += script[i];
     for (const std::string_view word : {"</script", "<script", "<!--"})
       if (rest.starts_with(word)) out += '\\';
-  }
-  return out;
-}
-
-std::string style_text(std::string_view style) {
-  std::string out;
-  for (size_t at = 0; at < style.size();) {
-    const auto c = character_at(style, at);
-    if (c.size == 1) {
-      out += style[at];
-    } else {
-      char escape[16];
-      std::snprintf(escape, sizeof escape, "\\%06x", static_cast<unsigned>(c.point));
-      out += escape;
-    }
-    at += c.size;
   }
   return out;
 }
@@ -157,6 +140,7 @@ std::vector<CarriedFile> carried_files(const std::string& model) {
 std::string carried_page(const CarriedPage& page) {
   Json files = Json::array();
   std::string payloads = payload("limpid-wasm", page_file("limpid.wasm.lzma"));
+  payloads += payload("limpid-packed-style", gzipped(page_file("page.css")));
   payloads += payload("limpid-packed-worker", gzipped(page_file("engine.js")));
   payloads += payload("limpid-packed-page", gzipped(page_file("page.js")));
   for (size_t i = 0; i < page.files.size(); ++i) {
@@ -179,9 +163,7 @@ std::string carried_page(const CarriedPage& page) {
       "<link rel=\"icon\" type=\"image/svg+xml\" href=\"data:image/svg+xml,",
       in_address(page_file("icon.svg")),
       "\">\n"
-      "<style>\n",
-      style_text(page_file("page.css")),
-      "</style>\n</head>\n<body>\n"
+      "</head>\n<body>\n"
       "<script type=\"application/json\" id=\"limpid-run\">",
       script_json(run), "</script>\n", payloads, "<script>\n", script_text(page_file("boot.js")),
       "</script>\n</body>\n</html>\n");

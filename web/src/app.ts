@@ -42,7 +42,7 @@ export class App {
 
   private readonly give = new GiveModel((given) => this.attempt(async () => {
     const model = await given();
-    await this.engine.open(model, this.session.opened.text || this.input.value || "Life is short");
+    await this.engine.open(model, this.session.opened?.text || this.input.value || "Life is short");
     this.state = { ...initial, view: this.state.view };
     await this.session.reopen();
     this.edits = [];

@@ -3,7 +3,7 @@
 // LIMPID_SMOLLM2: as for models.test.mjs.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -113,6 +113,22 @@ test("a damaged model is refused in the engine's words, and the page goes on", a
   assert.ok(command.includes(said.slice("cut.safetensors".length).trim().slice(0, 40)), `${said} / ${command}`);
   await page.fill(".sentence", sentence);
   await page.waitForFunction(() => document.querySelector(".next-after")?.textContent.includes("ney"));
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
+test("a folder's files that are chosen are one model, and give the probabilities that the command gives", async () => {
+  const folder = join(place, "hub");
+  execFileSync(limpid, ["export", "-o", folder], { stdio: "ignore" });
+  const page = await opened(`file://${file}`);
+  await page.setInputFiles(".give input", readdirSync(folder).map((name) => join(folder, name)));
+  await page.waitForFunction(() => document.querySelector(".model select")?.value === "model");
+  await page.fill(".sentence", sentence);
+  await page.waitForFunction(() => document.querySelector(".next-after")?.textContent.includes("ney"));
+  for (const { id, now } of (await rows(page)).slice(0, 4)) {
+    const value = JSON.parse(execFileSync(limpid, ["explain", `probs[T=-1,V=${id}]`, "--model", folder, "--text", sentence, "--json"], { maxBuffer: 1 << 28 }))[0].value;
+    assertShown(now, value, `probability of ${id}`);
+  }
   assert.deepEqual(page.problems, []);
   await page.context().close();
 });
