@@ -44,7 +44,7 @@ export class LessonPictures {
     const open = sections.filter((each) => each.name && !each.name.startsWith("encoder.") && each.columns.some(isAttention));
     const section = open.find((each) => each.name === this.host.state.block) ?? open[0];
     const attention = section?.columns.find(isAttention);
-    this.own = !attention?.id.includes("cross");
+    this.pattern = attention?.pattern.name ?? "";
     if (!section || !attention || !labels.length) return undefined;
     const head = Math.min(this.host.state.head, attention.heads - 1);
     const narrow = window.innerWidth < 860;
@@ -95,10 +95,10 @@ export class LessonPictures {
     return at.attention.stages.some((stage) => stage.operation === "mask" || stage.operation.includes("mask"));
   }
 
-  protected word(t: number): string { return this.session.word("T", t) ?? String(t); }
-  protected key(s: number): string { return this.session.word(this.own ? "T" : "S", s) ?? String(s); }
-  // Whether keys are the tokens themselves: those of an attention to an encoder are the source's.
-  protected own = true;
+  protected word(t: number): string { return this.session.word("T", t, this.pattern) ?? String(t); }
+  protected key(s: number): string { return this.session.word("S", s, this.pattern) ?? String(s); }
+  // The weights that the lesson is about: of an attention to an encoder the keys are the source's tokens.
+  protected pattern = "";
 
   protected keys(at: Places): Span {
     const [, , queries, keys] = this.session.sizes(at.attention.pattern.name);
