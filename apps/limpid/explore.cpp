@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "core/json.h"
 #include "core/label.h"
@@ -128,16 +129,17 @@ constexpr unsigned k_seconds_to_end = 2;
 void end_now(int) { _exit(0); }
 
 void stop_serving(int) {
+  Server* const server = serving;
+  if (!server) end_now(0);  // it has not begun to serve: there is nothing to end
   stopping = true;
   alarm(k_seconds_to_end);
-  if (Server* server = serving) server->stop();
+  server->stop();
 }
 
-// Ctrl-C ends the server; a second one ends the program at once.
+// Ctrl-C ends the server, or what is computed before it serves; a second one ends the program at once.
 class StopOnSignal {
  public:
-  explicit StopOnSignal(Server& server) {
-    serving = &server;
+  StopOnSignal() {
     struct sigaction action = {};
     action.sa_handler = stop_serving;
     action.sa_flags = SA_RESETHAND;
@@ -147,8 +149,14 @@ class StopOnSignal {
   ~StopOnSignal() {
     alarm(0);
     for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
-    serving = nullptr;
   }
+};
+
+// The server that a signal stops.
+class Served {
+ public:
+  explicit Served(Server& server) { serving = &server; }
+  ~Served() { serving = nullptr; }
 };
 
 // ---- the browser ---------------------------------------------------------------------------------
@@ -254,7 +262,11 @@ void run_explore(ExploreCall call, const Terminal& terminal) {
     fail_call("a text and --tokens exclude each other; leave one out");
   const std::string text = call.text ? text_of(call.text) : "Life is short";
   CarriedPage page;
-  if (!call.html.empty()) page = begun_page(call);
+  std::optional<StopOnSignal> signals;
+  if (call.html.empty())
+    signals.emplace();
+  else
+    page = begun_page(call);
   CallHost host(call, text, stopping);
   const std::unique_ptr<explore::Explorer> explorer = begun_explorer(host, call, text);
   open_edits(*explorer, call.edits);
@@ -268,7 +280,7 @@ void run_explore(ExploreCall call, const Terminal& terminal) {
     return explorer->answer(request);
   };
   Server server(std::move(options));
-  const StopOnSignal signals(server);
+  const Served served(server);
   print(join("limpid explore: ", server.address(), "\n"));
   if (terminal.output) print("Ctrl-C ends it.\n");
   flush_output();

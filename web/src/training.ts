@@ -216,9 +216,10 @@ export class TrainingView {
       return h("div", { class: "watched-row" }, h("h3", {}, blockLabel(name.replace(/\.[^.]*$/, ""))), h("div", { class: "watched-maps" },
         ...Array.from({ length: heads }, (_, head) => {
           const kind = this.kindOf(report, name, head);
-          return h("button", { class: "head-card", "aria-pressed": String(i === chosen && head === chosenHead), "aria-label": `${blockLabel(name.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)}`, onclick: () => this.host.change({ learned: [i, head] }) },
+          const said = kind && (words.kinds[kind.kind] ?? kind.kind);
+          return h("button", { class: "head-card", "aria-pressed": String(i === chosen && head === chosenHead), "aria-label": [blockLabel(name.replace(/\.[^.]*$/, "")), words.headNumber(head), ...(said ? [said] : [])].join(", "), onclick: () => this.host.change({ learned: [i, head] }) },
             mapCanvas(watchedMap(name, array, head), 64),
-            h("span", { class: `fact kind ${!kind || kind.kind === "mixed" ? "mixed" : ""}` }, kind ? words.kinds[kind.kind] ?? kind.kind : words.headNumber(head)));
+            h("span", { class: `fact kind ${!kind || kind.kind === "mixed" ? "mixed" : ""}` }, said ?? words.headNumber(head)));
         })));
     });
     return h("div", { class: "watched-all" }, ...rows);
