@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "explore/run.h"
 #include "explore/test_helpers.h"
 
 namespace limpid::explore {
@@ -185,6 +186,38 @@ TEST(Networks, WhatIsHeldIsNotRunAgain) {
   long_text.told(
       R"({"ask":"tile","attention":"blocks.0.attn","head":0,"queries":[4000,4100],"keys":[10,90]})");
   EXPECT_LE(long_text.host.checks, after + 4);
+}
+
+// However much that is: what is asked beside it makes room of itself alone.
+TEST(Networks, WhatALongTextKeepsIsNotForgotten) {
+  const auto model =
+      fresh(std::string(R"({"network":"parts",)") + R"("inputs":{"vocabulary":256,"width":8},)" +
+            stack(block(R"(,"mask":"causal","rotary":{"width":4},"positions":"rotary")")) +
+            R"(,"head":{"kind":"next_word"}})");
+  TestHost host({{"m", model}});
+  Opened opened;
+  opened.subject = host.subject("m");
+  opened.tokens.assign(5000, 'x');
+  explore::Run run(opened, host, 0);
+  const std::vector<Observation> map = {{"blocks.0.attn.pattern", Depth::map, run.kept_map()}};
+  run.read(map);
+  const int64_t after = host.checks;
+  run.read({{"blocks.0.attn.pattern", Depth::shape}});
+  run.read(map);
+  run.read("blocks.0.attn.rot_q");
+  EXPECT_LE(host.checks, after + 2);  // sizes alone are a run of nothing
+
+  run.read("blocks.0.attn_out");
+  run.read("blocks.0.mlp_out");
+  EXPECT_EQ(run.trace().values.count("blocks.0.attn_out"), 0u) << "it made room";
+  EXPECT_EQ(run.trace().values.count("blocks.0.mlp_out"), 1u);
+  const int64_t computed = host.checks;
+  run.read(map);
+  run.read("blocks.0.attn.rot_q");
+  run.read({{"probs", Depth::rows, 0, {-1}}});
+  EXPECT_EQ(host.checks, computed);
+  run.read("blocks.0.attn_out");
+  EXPECT_GT(host.checks, computed);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ std::vector<int> values_named(const Graph& graph, const std::string& pattern) {
   return out;
 }
 
-Run::Run(Opened opened, Host& host) : opened_(std::move(opened)), host_(host) {
+Run::Run(Opened opened, Host& host, size_t room) : opened_(std::move(opened)), host_(host), room_(room) {
   trace_ = read_now({});
   if (reads_source(model().config()) && !opened_.target) {  // written once
     opened_.target.emplace();
@@ -111,19 +111,24 @@ std::vector<Observation> Run::missing(const std::vector<Observation>& wanted) co
 const Trace& Run::read(const std::vector<Observation>& wanted) {
   std::vector<Observation> more = missing(wanted);
   if (more.empty()) return trace_;
-  if (bytes_ > k_most_bytes) {
-    forget_values();
-    more = missing(wanted);
-  }
   const bool computes =
       std::any_of(more.begin(), more.end(), [](const Observation& o) { return o.depth != Depth::shape; });
+  if (computes && bytes_ > kept_bytes_ + room_) {
+    make_room();
+    more = missing(wanted);
+  }
   const bool long_text = computes && length() >= k_long_text && !kept_;
   if (long_text) {
     const std::vector<Observation> kept = missing(kept_reads(graph(), kept_map()));
     more.insert(more.end(), kept.begin(), kept.end());
   }
   hold(read_now(more), more);
-  kept_ |= long_text;
+  if (long_text) {
+    kept_ = true;
+    kept_held_ = held_;
+    kept_bytes_ = bytes_;
+    for (const auto& [name, value] : trace_.values) kept_values_.insert(name);
+  }
   return trace_;
 }
 
@@ -165,14 +170,12 @@ int64_t Run::kept_map() const {
   return side;
 }
 
-void Run::forget_values() {
-  trace_.values.clear();
-  trace_.summaries.clear();
+void Run::make_room() {
+  std::erase_if(trace_.values, [&](const auto& value) { return kept_values_.count(value.first) == 0; });
+  std::erase_if(rows_, [&](const auto& rows) { return kept_values_.count(rows.first + "@rows") == 0; });
   trace_.parameters.clear();
-  held_.clear();
-  rows_.clear();
-  kept_ = false;
-  bytes_ = 0;
+  held_ = kept_held_;
+  count_bytes();
 }
 
 void Run::count_bytes() {

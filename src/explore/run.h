@@ -18,8 +18,9 @@ inline constexpr int64_t k_long_text = 4096;
 
 class Run {
  public:
-  /// `opened` has its patches resolved into edits.
-  Run(Opened opened, Host& host);
+  /// `opened` has its patches resolved into edits.  What is read is kept; what goes beyond `room` bytes makes
+  /// room, beside what a long text keeps.
+  Run(Opened opened, Host& host, size_t room = size_t{1} << 30);
 
   const Opened& opened() const { return opened_; }
   const Model& model() const { return opened_.model(); }
@@ -42,7 +43,6 @@ class Run {
   /// Blocks a side of the maps that a long text keeps.
   int64_t kept_map() const;
   size_t bytes() const { return bytes_; }
-  void forget_values();
 
  private:
   Trace traced(const TraceOptions&) const;
@@ -50,14 +50,18 @@ class Run {
   std::vector<Observation> missing(const std::vector<Observation>&) const;
   void hold(Trace seen, const std::vector<Observation>& asked);
   void count_bytes();
+  // Of a long text all but what it keeps.
+  void make_room();
 
   Opened opened_;
   Host& host_;
+  size_t room_;
   Trace trace_;
   std::set<std::string> held_;                     // observations, one value each
   std::map<std::string, std::set<int64_t>> rows_;  // of NAME@rows, the places from 0
-  bool kept_ = false;                              // what a long text keeps
-  size_t bytes_ = 0;
+  bool kept_ = false;                              // what a long text keeps was read: these
+  std::set<std::string> kept_values_, kept_held_;
+  size_t bytes_ = 0, kept_bytes_ = 0;
 };
 
 /// The runs that were asked about last.
