@@ -130,8 +130,7 @@ void end_now(int) { _exit(0); }
 
 void stop_serving(int) {
   Server* const server = serving;
-  if (!server) end_now(0);  // it has not begun to serve: there is nothing to end
-  stopping = true;
+  if (!server || stopping.exchange(true)) end_now(0);  // it has not begun to serve, or is asked again
   alarm(k_seconds_to_end);
   server->stop();
 }
@@ -142,7 +141,6 @@ class StopOnSignal {
   StopOnSignal() {
     struct sigaction action = {};
     action.sa_handler = stop_serving;
-    action.sa_flags = SA_RESETHAND;
     for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
     std::signal(SIGALRM, end_now);
   }

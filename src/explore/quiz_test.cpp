@@ -40,7 +40,8 @@ TEST(QuizQuestions, AreThoseOfTheTrace) {
 // What stands in the facts is what the sentences say, so that a page can say it otherwise.
 TEST(QuizQuestions, FactsAreWhatTheSentencesSay) {
   Asking asking;
-  for (const Json& question : asking.told(R"({"ask":"quiz"})").json["questions"]) {
+  const Reply reply = asking.told(R"({"ask":"quiz"})");
+  for (const Json& question : reply.json["questions"]) {
     const std::string said =
         question["text"].get<std::string>() + " " + question["explanation"].get<std::string>();
     for (const auto& [name, value] : question["facts"].items())
