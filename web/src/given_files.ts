@@ -27,13 +27,44 @@ function checked(files: GivenFile[]): GivenFile[] {
   return files;
 }
 
-/// Of a drop: files, and what lies in folders.
+/// Of a drop: files, and what lies in folders.  What it holds can be asked for during the event alone.
 export async function filesOf(transfer: DataTransfer): Promise<Found[]> {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter((entry): entry is FileSystemEntry => !!entry);
-  if (!entries.length) return [...transfer.files].map((file) => ({ path: file.name, file }));
+  const dropped = [...transfer.items].filter((item) => item.kind === "file").map((item) => {
+    const folder = item.webkitGetAsEntry?.();
+    if (!folder?.isDirectory) return { file: item.getAsFile() };
+    return { folder: folder as FileSystemDirectoryEntry, handle: (item as HandleItem).getAsFileSystemHandle?.() };
+  });
   const found: Found[] = [];
-  for (const entry of entries) await walk(entry, entry.name, found, 3);
+  for (const { file, folder, handle } of dropped) {
+    if (file) found.push({ path: file.name, file });
+    if (folder) found.push(...(await inFolder(folder, handle)));
+  }
   return found;
+}
+
+// The way of a drop that Chromium alone has, and TypeScript not yet.
+interface Handle { kind: string; name: string; getFile(): Promise<File>; values(): AsyncIterable<Handle> }
+type HandleItem = DataTransferItem & { getAsFileSystemHandle?(): Promise<Handle> };
+const deepest = 3;
+
+// A page that was opened from a disk is refused the files of an entry in Chromium (EncodingError), but not those of a handle.
+async function inFolder(folder: FileSystemDirectoryEntry, handle: Promise<Handle> | undefined): Promise<Found[]> {
+  try {
+    const found: Found[] = [];
+    await walk(folder, folder.name, found, deepest);
+    return found;
+  } catch (problem) {
+    const other = await handle?.catch(() => undefined);
+    if (!other) throw new EngineError(`the folder ${folder.name} cannot be read by this page (${(problem as Error).message}); drop the files that it holds`, "call");
+    const found: Found[] = [];
+    await walkHandle(other, other.name, found, deepest);
+    return found;
+  }
+}
+
+async function walkHandle(handle: Handle, path: string, found: Found[], deep: number): Promise<void> {
+  if (handle.kind === "file") found.push({ path, file: await handle.getFile() });
+  else if (deep > 0) for await (const each of handle.values()) await walkHandle(each, `${path}/${each.name}`, found, deep - 1);
 }
 
 async function walk(entry: FileSystemEntry, path: string, found: Found[], deep: number): Promise<void> {

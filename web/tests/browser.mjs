@@ -49,9 +49,10 @@ export function launch(...more) {
   });
 }
 
-/// A page of its own window, open at the address; what goes wrong in it is told to `problems`.
-export async function pageAt(browser, address, problems, options = {}) {
+/// A page of its own window, open at the address; what goes wrong in it is told to `problems`; `prepare` runs in it first.
+export async function pageAt(browser, address, problems, { prepare, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-US", ...options });
+  if (prepare) await context.addInitScript(prepare);
   const page = await context.newPage();
   page.setDefaultTimeout(20000);
   page.on("console", (message) => { if (message.type() === "error") problems.push(message.text()); });
@@ -77,7 +78,54 @@ export async function settled(page, quiet = 200) {
 /// A question of docs/explore-protocol.md: the answer's JSON, and its arrays as lists of numbers.
 export async function ask(address, question) {
   const response = await fetch(new URL("ask", address), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(question) });
-  const buffer = await response.arrayBuffer();
+  return answerOf(await response.arrayBuffer());
+}
+
+/// For pageAt's `prepare`: the page's workers are kept where askInPage finds them.
+export function keepWorkers() {
+  const Own = globalThis.Worker;
+  globalThis.ownWorkers = [];
+  globalThis.Worker = class extends Own {
+    constructor(...given) {
+      super(...given);
+      globalThis.ownWorkers.push(this);
+    }
+  };
+}
+
+/// The same question to the engine that runs in the page, beside the page's own questions (web/src/wasm_calls.ts).
+export async function askInPage(page, question) {
+  const bytes = await page.evaluate((question) => new Promise((found, failed) => {
+    const worker = globalThis.ownWorkers.at(-1), id = `asked ${Math.random()}`;
+    if (!worker) return failed(new Error("no engine runs in the page"));
+    worker.addEventListener("message", ({ data }) => {
+      if (data.id !== id) return;
+      if (data.problem !== undefined) return failed(new Error(data.problem));
+      const reader = new FileReader();  // as text, 64 MB in one piece
+      reader.onload = () => found(reader.result.slice(reader.result.indexOf(",") + 1));
+      reader.readAsDataURL(new Blob([data.answer]));
+    });
+    worker.postMessage({ id, call: { call: "ask", question } });
+  }), question);
+  const buffer = Buffer.from(bytes, "base64");
+  return answerOf(buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.byteLength));
+}
+
+/// Drags files and folders onto the middle of the page as the mouse does, and lets go once the page says what it takes.
+export async function dragOnto(page, paths) {
+  const client = await page.context().newCDPSession(page);
+  const { width, height } = page.viewportSize();
+  const drag = (type) => client.send("Input.dispatchDragEvent", { type, x: width / 2, y: height / 2, data: { items: [], files: paths, dragOperationsMask: 1 } });
+  await drag("dragEnter");
+  for (const end = Date.now() + 20000; !(await page.locator(".give-cover:visible").count());) {
+    if (Date.now() > end) throw new Error("the page does not say that files can be dropped on it");
+    await drag("dragOver");  // a mouse says so again and again
+  }
+  await drag("drop");
+  await client.detach();
+}
+
+function answerOf(buffer) {
   const length = Number(new DataView(buffer).getBigUint64(0, true));
   const json = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
   if (json.error) throw new Error(json.error.message);

@@ -1,15 +1,13 @@
-// The page as one file, opened from file://, and models dropped on it and on the served page.
-//
-// LIMPID_SMOLLM2: as for models.test.mjs.
+// The page as one file, opened from file://, and models given to it (by the mouse: dropped.test.mjs).
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
-const limpid = process.env.LIMPID, smollm2 = process.env.LIMPID_SMOLLM2;
+const limpid = process.env.LIMPID;
 const place = mkdtempSync(join(tmpdir(), "limpid-single-"));
 const file = join(place, "life.html"), edited = join(place, "edited.html");
 const builtin = new URL("../../src/model/builtin.safetensors", import.meta.url).pathname;
@@ -131,52 +129,4 @@ test("a folder's files that are chosen are one model, and give the probabilities
   }
   assert.deepEqual(page.problems, []);
   await page.context().close();
-});
-
-const skipped = smollm2 && existsSync(smollm2) ? false : "LIMPID_SMOLLM2 names no file";
-
-async function assertSmollm2(page, text) {
-  await page.waitForFunction(() => document.querySelector(".model")?.textContent.includes("30"), null, { timeout: 180000 });
-  await page.fill(".sentence", text);
-  await page.waitForFunction(() => document.querySelector(".next-after")?.textContent.endsWith("is"), null, { timeout: 180000 });
-  await page.waitForFunction(() => document.querySelectorAll(".bars tbody tr").length >= 10, null, { timeout: 180000 });
-  const server = spawn(limpid, ["explore", "--no-open", "--model", smollm2, text]);
-  try {
-    const address = await new Promise((found) => server.stdout.on("data", (bytes) => { const at = /http:\S+/.exec(String(bytes)); if (at) found(at[0]); }));
-    const response = await fetch(`${address}ask`, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"ask": "next", "count": 10}' });
-    const buffer = await response.arrayBuffer(), length = Number(new DataView(buffer).getBigUint64(0, true));
-    const { arrays } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
-    const ids = [...new BigInt64Array(buffer, 8 + length + arrays.ids.offset, 10)].map(Number);
-    const probabilities = new Float64Array(buffer, 8 + length + arrays.probabilities.offset, 10);
-    const shown = (await rows(page)).slice(0, 10);
-    assert.deepEqual(shown.map(({ id }) => id), ids);
-    shown.forEach(({ now }, i) => assertShown(now, probabilities[i], `probability of ${ids[i]}`));
-  } finally {
-    server.kill("SIGINT");
-  }
-}
-
-test("SmolLM2 dropped on the single file is opened there", { skip: skipped }, async () => {
-  const page = await opened(`file://${file}`);
-  await drop(page, smollm2);
-  await assertSmollm2(page, "The capital of France is");
-  assert.deepEqual(page.problems, []);
-  await page.context().close();
-});
-
-test("SmolLM2 dropped on the served page is opened in the page, and nothing of it is sent", { skip: skipped }, async () => {
-  const server = spawn(limpid, ["explore", "--no-open", "Life is short"]);
-  try {
-    const address = await new Promise((found) => server.stdout.on("data", (bytes) => { const at = /http:\S+/.exec(String(bytes)); if (at) found(at[0]); }));
-    const page = await opened(address, /^(http:\/\/127\.0\.0\.1|data:|blob:)/);
-    const asked = [];
-    page.on("request", (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname.split("/").pop()} ${request.postDataBuffer()?.length ?? 0}`));
-    await drop(page, smollm2);
-    await assertSmollm2(page, "The capital of France is");
-    assert.deepEqual(asked.filter((each) => !/^GET (limpid\.wasm\.lzma|engine\.js|icon\.svg) 0$/.test(each)), []);
-    assert.deepEqual(page.problems, []);
-    await page.context().close();
-  } finally {
-    server.kill("SIGINT");
-  }
 });
