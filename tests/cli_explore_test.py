@@ -53,11 +53,17 @@ class Served:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.stop()
-        self.process.stdout.close()
-        self.process.stderr.close()
+    def __exit__(self, kind=None, *_):
+        """Throws where it ends otherwise than it should: a sanitizer says at the end what leaked."""
+        ended = (0, "")
+        try:
+            if self.process.poll() is None:
+                ended = self.stop()
+        finally:
+            self.process.stdout.close()
+            self.process.stderr.close()
+        if kind is None and ended != (0, ""):
+            raise AssertionError(f"limpid explore ended with {ended[0]}: {ended[1]}")
 
     def stop(self, how=signal.SIGINT):
         """The exit status after Ctrl-C, and what stood on standard error."""
