@@ -178,7 +178,7 @@ export function choiceList(choices: string[], right: number | undefined, taken: 
     return h("li", {}, h("button", {
       class: `choice-button ${right !== undefined && i === right ? "right" : ""} ${right !== undefined && i === taken && i !== right ? "wrong" : ""}`,
       disabled: right !== undefined, "aria-pressed": right === undefined ? undefined : String(i === taken), onclick: () => take(i),
-    }, h("span", { class: "choice-mark", "aria-hidden": true }, mark || String.fromCharCode(65 + i)), h("span", { class: "choice-word", ...label("word") }, choice), note && h("span", { class: "choice-note" }, note)));
+    }, h("span", { class: "choice-mark", "aria-hidden": true }, mark || String.fromCharCode(65 + i)), h("span", { class: "choice-word", ...label("word") }, ...rich(choice)), note && h("span", { class: "choice-note" }, note)));
   }));
 }
 

@@ -6,19 +6,11 @@ import { blockLabel } from "./flow";
 import { choiceList, explainsAtOnce } from "./lesson";
 import { LessonHost } from "./lesson_pictures";
 import { AttentionColumn, sectionsOf } from "./layout";
+import { markedQuestion, QuizQuestion } from "./quiz_numbers";
+import { rich } from "./rich";
 import { Session } from "./session";
+import { label } from "./told";
 import { words } from "./words";
-
-interface QuizQuestion {
-  kind: string;
-  facts: Record<string, string>;
-  text: string;
-  choices: string[];
-  choice_kinds: string[];
-  right: number;
-  explanation: string;
-  cells: string[];
-}
 
 export class QuizView {
   readonly element = h("section", { class: "quiz" });
@@ -57,7 +49,7 @@ export class QuizView {
       if ((problem as { kind?: string }).kind === "stale") throw problem;
     }
     if (turn !== this.drawn) return;
-    const questions = (answer?.json.questions ?? []) as QuizQuestion[];
+    const questions = ((answer?.json.questions ?? []) as QuizQuestion[]).map(markedQuestion);
     if (!questions.length) return this.element.replaceChildren(h("h2", {}, words.lesson.quiz), h("p", { class: "hint" }, words.lesson.nothing));
     const { answers } = this.host.state;
     if (this.shown < 0 || this.shown > answers.length) this.shown = Math.min(answers.length, questions.length);
@@ -71,8 +63,8 @@ export class QuizView {
   }
 
   private chooser(layer: number, head: number): HTMLElement {
-    const choose = (label: string, choices: string[], now: number, take: (at: number) => void) =>
-      h("select", { "aria-label": label, onchange: (event: Event) => take(Number((event.target as HTMLSelectElement).value)) },
+    const choose = (name: string, choices: string[], now: number, take: (at: number) => void) =>
+      h("select", { "aria-label": name, ...label("place"), onchange: (event: Event) => take(Number((event.target as HTMLSelectElement).value)) },
         ...choices.map((choice, i) => h("option", { value: i, selected: i === now }, choice)));
     const about = (asked: number[]) => { this.shown = -1; this.host.change({ asked, answers: [] }); };
     return h("div", { class: "choices" }, h("span", { class: "hint" }, words.lesson.about),
@@ -108,16 +100,17 @@ export class QuizView {
     const above = explainsAtOnce();
     return h("article", { class: "question", "data-kind": question.kind },
       this.progress(questions, at, above && next),
-      h("p", { class: "question-text" }, text),
+      h("p", { class: "question-text", ...label("word") }, ...rich(text)),
       choiceList(choices, open ? question.right : undefined, taken ?? -1, take),
-      open && h("p", { class: "verdict", role: "status" }, h("b", {}, taken === question.right ? words.lesson.right : words.lesson.wrong(choices[question.right])), " ", explanation),
+      open && h("p", { class: "verdict", role: "status", ...label("word") },
+        h("b", {}, ...rich(taken === question.right ? words.lesson.right : words.lesson.wrong(choices[question.right]))), " ", ...rich(explanation)),
       open && question.cells.length > 0 && h("p", { class: "quiz-cells" }, words.lesson.cells, " ", ...question.cells.map((cell) => this.cell(cell))),
       !above && next);
   }
 
   private cell(name: string): HTMLElement {
     const cell = parseCell(name);
-    return h("button", { class: "link", title: words.lesson.why, onclick: () => cell && this.host.explain(cell.name, cell.index) }, h("code", {}, name));
+    return h("button", { class: "link", title: words.lesson.why, onclick: () => cell && this.host.explain(cell.name, cell.index) }, h("code", label("text"), name));
   }
 
   private go(at: number): void {
@@ -129,19 +122,19 @@ export class QuizView {
   private progress(questions: QuizQuestion[], at: number, next: HTMLElement | false): HTMLElement {
     const { answers } = this.host.state;
     const right = answers.filter((answer, i) => answer === questions[i]?.right).length;
-    return h("div", { class: "quiz-progress" }, h("span", {}, words.lesson.questionOf(at + 1, questions.length)),
+    return h("div", { class: "quiz-progress" }, h("span", label("count"), words.lesson.questionOf(at + 1, questions.length)),
       h("span", { class: "quiz-marks", "aria-hidden": true }, ...questions.map((question, i) => h("i", { class: answers[i] === undefined ? (i === at ? "now" : "") : answers[i] === question.right ? "right" : "wrong" }))),
-      answers.length > 0 && h("span", { class: "quiz-score" }, words.lesson.quizScore(right, answers.length)), next);
+      answers.length > 0 && h("span", { class: "quiz-score", ...label("count") }, words.lesson.quizScore(right, answers.length)), next);
   }
 
   private total(questions: QuizQuestion[]): HTMLElement {
     const { answers } = this.host.state;
     const right = questions.filter((question, i) => answers[i] === question.right).length;
     return h("article", { class: "question" },
-      h("p", { class: "quiz-total", tabindex: -1, role: "status" }, words.lesson.quizScore(right, questions.length)),
+      h("p", { class: "quiz-total", ...label("count"), tabindex: -1, role: "status" }, words.lesson.quizScore(right, questions.length)),
       h("ol", { class: "quiz-list" }, ...questions.map((question, i) => h("li", { class: answers[i] === question.right ? "right" : "wrong" },
         h("span", { class: "choice-mark", "aria-hidden": true }, answers[i] === question.right ? "✓" : "✗"),
-        h("button", { class: "link", onclick: () => this.go(i) }, this.said(question).text)))),
+        h("button", { class: "link", ...label("word"), onclick: () => this.go(i) }, ...rich(this.said(question).text))))),
       h("button", { class: "button main", onclick: () => { this.shown = 0; this.host.change({ answers: [], asked: [] }); } }, words.lesson.again));
   }
 

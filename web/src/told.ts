@@ -7,7 +7,8 @@
 import { CellRef } from "./grid";
 
 export type LabelKind = "place" | "count" | "word" | "setting" | "text";
-export type Writing = "number" | "cell" | "long" | "constant";
+/// How a number is written (format.ts); "engine": as the engine wrote it, rounded to the digits that it has.
+export type Writing = "number" | "cell" | "long" | "constant" | "engine";
 
 /// The name of a cell, as `limpid explain` takes it.
 export function cellName({ name, index }: CellRef): string {

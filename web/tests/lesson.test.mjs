@@ -188,6 +188,7 @@ test("the quiz is that of the command, and counts", async () => {
   await page.waitForSelector(".quiz .question");
   const expected = json("quiz", sentence, "--layer", "0", "--head", "0");
   assert.ok(expected.length >= 7);
+  const truth = new Truth([sentence], { address: server.asked }), counts = {};
   let right = 0;
   for (const [i, question] of expected.entries()) {
     await page.waitForFunction((text) => document.querySelector(".quiz .question-text")?.textContent === text, question.question);
@@ -201,13 +202,31 @@ test("the quiz is that of the command, and counts", async () => {
     assert.ok(verdict.endsWith(question.explanation), verdict);
     assert.match(verdict, taken === question.right - 1 ? /^Right\./ : /^Not this time/);
     assert.deepEqual(await page.$$eval(".quiz-cells code", (all) => all.map((each) => each.textContent)), question.cells);
+    await walkedQuiz(truth, question, counts);
     if (i === 2) await restoredQuiz(question);
     await page.locator(".quiz .next-question").click();
   }
   await page.waitForSelector(".quiz-total");
   assert.equal(await page.textContent(".quiz-total"), `${right} of ${expected.length} right`);
   assert.equal(await page.locator(".quiz-list li.right").count(), right);
+  assert.deepEqual((await walk(page, truth, counts)).slice(0, 8), []);
+  assert.ok(counts.numbers > 100, JSON.stringify(counts));
 });
+
+// Every number of a question that is answered is found in the trace, and of each one that is changed there the walk says so.
+async function walkedQuiz(truth, question, counts) {
+  await settled(page);
+  assert.deepEqual((await walk(page, truth, counts)).slice(0, 8), [], question.kind);
+  const told = await page.$$eval(".quiz [data-from]", (all) => all.map((each) => each.dataset.from));
+  const decimals = [question.question, question.explanation, ...question.choices].join(" ").match(/\d\.\d+/g) ?? [];
+  assert.ok(told.length >= decimals.length, `${question.question}: ${told.length} of ${decimals.length} numbers say where they come from`);
+  for (const cell of new Set(question.cells)) {
+    const [, name, places] = /^(.+)\[([\d,]+)\]$/.exec(cell);
+    const wrong = await walk(page, truth.changed(name, places.split(",").map(Number), (value) => value * 1.5 + 0.25));
+    assert.ok(wrong.some((each) => each.from === cell || each.from.includes(`${cell} `) || each.from.endsWith(` ${cell}`)), `${cell} was changed, and nothing was reported`);
+    assert.ok(wrong.every((each) => each.from.includes(cell) || each.from.includes("explain:") || each.from.startsWith("loss") || each.from.startsWith("chosen")), JSON.stringify(wrong.slice(0, 4)));
+  }
+}
 
 async function restoredQuiz() {
   const other = await pageAt(browser, page.url(), problems);

@@ -81,6 +81,7 @@ export class Truth {
     if (kind === "part") return { value: this.lensAnswer().parts.find(({ name }) => name === rest).logit, exact: true };
     if (kind === "chosen") return { value: this.chosen(Number(rest.slice(1, -1))), exact: false };
     if (kind === "sources") return { value: await this.source(rest), exact: false };
+    if (from.startsWith("choice:")) return { value: this.choice(from.slice(7)), exact: false };
     if (from.startsWith("loss:")) return { value: this.loss(from.slice(5)), exact: false };
     const named = /^([^[\]]+)\[([\d,]+)\]$/.exec(from);
     if (!named) throw new Error(`${from} names no cell`);
@@ -155,6 +156,19 @@ export class Truth {
       return new Map(kept.map(({ token, p }) => [token, p]));
     });
     return drawn.get(id) ?? 0;
+  }
+
+  // A choice of the quiz that is a number, the right one or one of the wrong: by the kind of its question, its place
+  // in their order, the width of a head, and the cells that the question is about.
+  choice(text) {
+    const [kind, at, width, ...cells] = text.split(" ");
+    const values = cells.map((cell) => { const [, name, places] = /^(.+)\[([\d,]+)\]$/.exec(cell); return [name, places.split(",").map(Number)]; });
+    const [first, second] = values.map(([name, places]) => this.cell(name, places));
+    const all = kind === "scaled_score" ? [second / Math.sqrt(width), second, second / width, second * Math.sqrt(width)]
+      : kind === "ratio_of_probabilities" ? [values.map(([, places]) => this.cell("probs", places)).reduce((a, b) => a / b), first / second, first - second, Math.exp(first) - Math.exp(second)]
+      : undefined;
+    if (!all) throw new Error(`${kind} has no numbers to choose from`);
+    return all.sort((a, b) => a - b)[Number(at)];
   }
 
   // Of a token but the first, or the mean of all: -ln of the probability that the trace gives the next one.

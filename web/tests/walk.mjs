@@ -51,8 +51,10 @@ function collect() {
 const close = (a, b) => a === b || (Number.isNaN(a) && Number.isNaN(b)) || Math.abs(a - b) <= 2e-6 * Math.max(Math.abs(a), Math.abs(b)) + 2e-7;
 
 // The digits that stand for a number: of one that is added up again, those of its neighbours too.
-function writingsOf({ value, exact }, writing) {
-  const write = writings[writing];
+function writingsOf({ value, exact }, writing, text) {
+  // As the engine writes it: rounded to the digits that stand there, at least two after the point.
+  const digits = /^-?\d+\.(\d{2,})$/.exec(text ?? "")?.[1].length ?? 4;
+  const write = writing === "engine" ? (each) => each.toFixed(digits).replace(/^-(?=0\.0*$)/, "") : writings[writing];
   if (exact || !Number.isFinite(value)) return [write(value)];
   const room = 2e-6 * Math.abs(value) + 2e-7;
   return [write(value), write(value - room), write(value + room)];
@@ -75,7 +77,7 @@ export async function walk(page, truth, counts = {}) {
       counts.numbers = (counts.numbers ?? 0) + 1;
       const found = await find(mark.from);
       if (found.problem) wrong.push({ from: mark.from, text, where: found.problem });
-      else if (!writingsOf(found, mark.writing).includes(mark.text)) wrong.push({ from: mark.from, text: mark.text, expected: writingsOf(found, mark.writing)[0] });
+      else if (!writingsOf(found, mark.writing, mark.text).includes(mark.text)) wrong.push({ from: mark.from, text: mark.text, expected: writingsOf(found, mark.writing, mark.text)[0] });
       continue;
     }
     counts.labels = (counts.labels ?? 0) + 1;
