@@ -6,7 +6,7 @@ import { told, Writing } from "./told";
 const begins = "\u0001", splits = "\u0002", ends = "\u0003";  // no text of a model holds them unescaped
 
 /// A number for a sentence of the words table.
-export function cited(value: number, from: string): string {
+export function cited(value: number | string, from: string): string {
   return writtenAs(formatNumber(value), from, "number");
 }
 

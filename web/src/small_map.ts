@@ -14,6 +14,7 @@ export interface SmallMap {
   keys: number;
   lengths: [queries: number, keys: number];
   at(row: number, column: number): number;
+  from?(row: number, column: number): string;  // where that comes from, if not from the streamed map (told.ts)
 }
 
 /// One head of an answer to `maps`.
@@ -47,7 +48,7 @@ export function mapCanvas(map: SmallMap, size: number, shade = (value: number, _
     for (let row = 0; row < rows; ++row)
       for (let column = 0; column < columns; ++column) {
         const value = map.at(row, column);
-        out.push({ from: streamedName(map.pattern, map.head, block(row, map.queries, map.lengths[0]), block(column, map.keys, map.lengths[1])),
+        out.push({ from: map.from?.(row, column) ?? streamedName(map.pattern, map.head, block(row, map.queries, map.lengths[0]), block(column, map.keys, map.lengths[1])),
           value, level: level(value, column), text: undefined, at: [column, row] });
       }
     return out;

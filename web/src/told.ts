@@ -1,14 +1,16 @@
 // Every number on the page says where it comes from, so that a reader, or a test, finds it again:
 //
 //   data-from="probs[0,3,17]"   a number of this run, by its cell or its place in an answer (below)
+//   data-from="log:3.loss"      of a training run: of a report of its log, of a sentence that it watched (watched:60-0 NAME[...])
 //   data-label="place"          no number of the run: a place, a count, a token's word, a setting, an equation
 //
 // and every canvas keeps what it was painted from.  web/tests/numbers.test.mjs walks them all.
 import { CellRef } from "./grid";
 
 export type LabelKind = "place" | "count" | "word" | "setting" | "text";
-/// How a number is written (format.ts); "engine": as the engine wrote it, rounded to the digits that it has.
-export type Writing = "number" | "cell" | "long" | "constant" | "engine";
+/// How a number is written (format.ts); "engine": as the engine wrote it, rounded to the digits that it has; "sentence":
+/// a sentence of the engine's, with its numbers in its order.
+export type Writing = "number" | "cell" | "long" | "constant" | "engine" | "sentence";
 
 /// The name of a cell, as `limpid explain` takes it.
 export function cellName({ name, index }: CellRef): string {

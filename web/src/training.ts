@@ -7,8 +7,10 @@ import { blockLabel, FlowHost } from "./flow";
 import { formatCount, formatNumber } from "./format";
 import { Grid, GridEvents } from "./grid";
 import { labelled } from "./matrix";
+import { cited, rich } from "./rich";
 import { Session } from "./session";
 import { mapCanvas, SmallMap } from "./small_map";
+import { cellName, label, told } from "./told";
 import { currentLanguage, words } from "./words";
 
 export interface TrainingHost extends FlowHost {
@@ -18,6 +20,7 @@ export interface TrainingHost extends FlowHost {
 interface HeadAt { attention: string; layer: number; head: number; kind: string; score: number | string }
 
 interface Report {
+  at: number;  // its line of the log
   step: number;
   epoch: number;
   loss: number;
@@ -75,7 +78,7 @@ export class TrainingView {
     const column = (name: string) => (arrays[name] ? reals(arrays[name]) : undefined);
     const [steps, epochs, loss, validation, accuracy] = ["step", "epoch", "loss", "validation", "accuracy"].map(column);
     return (loss ?? []).map((value, i) => ({
-      step: steps?.[i] ?? epochs?.[i] ?? i, epoch: epochs?.[i] ?? i, loss: value, validation: validation?.[i] ?? NaN, accuracy: accuracy?.[i] ?? NaN,
+      at: i, step: steps?.[i] ?? epochs?.[i] ?? i, epoch: epochs?.[i] ?? i, loss: value, validation: validation?.[i] ?? NaN, accuracy: accuracy?.[i] ?? NaN,
       observation: json.observations[i] ?? "", heads: json.heads[i] ?? [],
     }));
   }
@@ -111,9 +114,9 @@ export class TrainingView {
     const { models, model } = this.session.opened;
     const reopens = models.includes(json.title) && model.name === json.title && !json.finished;
     return h("header", {},
-      h("h2", {}, `${words.training.title} ${json.title}`),
+      h("h2", label("text"), `${words.training.title} ${json.title}`),
       h("span", { class: `run-state ${json.finished ? "" : "running"}`, role: "status" }, json.finished ? words.training.finished : words.training.running),
-      h("span", { class: "hint run-step" }, json.steps > 0 ? words.training.stepsOf(this.number(step), this.number(json.steps)) : words.training.step(this.number(step))),
+      h("span", { class: "hint run-step", ...label("place") }, json.steps > 0 ? words.training.stepsOf(this.number(step), this.number(json.steps)) : words.training.step(this.number(step))),
       reopens && h("button", { class: "link", onclick: () => this.host.open({ model: json.title }) }, words.training.reopen));
   }
 
@@ -122,6 +125,7 @@ export class TrainingView {
   private charts(reports: Report[], mark: number | undefined, width: number): HTMLElement {
     const side = width >= 800 ? Math.floor((width - 16 - 2 * 37) / 2) : width - 26;
     const places = reports.map((each) => each.step);
+    const from = (name: keyof Report) => (report: number) => logged(reports[report], name);
     const one = (title: string, curves: Curve[]) => {
       const shown = curves.filter((curve) => curve.values.some((value) => Number.isFinite(value)));
       if (!shown.length) return h("section", { class: "card" }, h("h2", {}, title), h("p", { class: "hint" }, words.training.noAccuracy));
@@ -134,9 +138,9 @@ export class TrainingView {
     };
     return h("div", { class: "charts" },
       one(words.training.loss, [
-        { name: words.training.ofTraining, role: "query", values: reports.map((each) => each.loss) },
-        { name: words.training.heldOut, role: "key", values: reports.map((each) => each.validation), dashed: true }]),
-      one(words.training.accuracy, [{ name: words.training.right, role: "value", values: reports.map((each) => each.accuracy) }]));
+        { name: words.training.ofTraining, role: "query", values: reports.map((each) => each.loss), from: from("loss") },
+        { name: words.training.heldOut, role: "key", values: reports.map((each) => each.validation), from: from("validation"), dashed: true }]),
+      one(words.training.accuracy, [{ name: words.training.right, role: "value", values: reports.map((each) => each.accuracy), from: from("accuracy") }]));
   }
 
   private observations(reports: Report[]): HTMLElement {
@@ -144,7 +148,7 @@ export class TrainingView {
     return h("section", { class: "card observations" }, h("h2", {}, words.training.said),
       h("ol", {}, ...last.map((each) => {
         const text = words.training.observation(each.observation);
-        return h("li", {}, h("span", { class: "fact-place" }, words.training.step(this.number(each.step))), " ", h("span", { lang: text === each.observation ? "en" : undefined }, text));
+        return h("li", {}, h("span", { class: "fact-place", ...label("place") }, words.training.step(this.number(each.step))), " ", h("span", { ...told(logged(each, "observation"), "sentence"), lang: text === each.observation ? "en" : undefined }, text));
       })));
   }
 
@@ -154,11 +158,12 @@ export class TrainingView {
     const seen = new Set<string>();
     const lines: HTMLElement[] = [];
     for (const report of reports)
-      for (const head of report.heads) {
+      for (const [i, head] of report.heads.entries()) {
         const key = `${head.attention} ${head.head} ${head.kind}`;
         if (head.kind === "mixed" || seen.has(key)) continue;
         seen.add(key);
-        lines.push(h("li", { "data-kind": head.kind, "data-step": report.step }, words.training.headBecame(this.number(report.step), head.layer, head.head, words.training.became[head.kind] ?? head.kind, formatNumber(head.score))));
+        lines.push(h("li", { "data-kind": head.kind, "data-step": report.step, ...label("place") },
+          ...rich(words.training.headBecame(this.number(report.step), head.layer, head.head, words.training.became[head.kind] ?? head.kind, cited(head.score, logged(report, "heads", i))))));
       }
     return h("section", { class: "card named-heads" }, h("h2", {}, words.training.headsTitle), h("p", { class: "hint" }, words.training.headsIntro),
       lines.length ? h("ol", {}, ...lines) : h("p", {}, words.training.noHeads));
@@ -196,30 +201,30 @@ export class TrainingView {
     const slider = h("input", { type: "range", min: 0, max: steps.length - 1, step: 1, value: at, "aria-label": words.training.checkpoint, "aria-valuetext": words.training.step(this.number(step)),
       oninput: (event: Event) => move(Number((event.target as HTMLInputElement).value)) });
     const sentence = texts.length > 1
-      ? h("select", { "aria-label": words.training.sentence, onchange: (event: Event) => this.host.change({ watched: Number((event.target as HTMLSelectElement).value) }) },
+      ? h("select", { "aria-label": words.training.sentence, ...label("text"), onchange: (event: Event) => this.host.change({ watched: Number((event.target as HTMLSelectElement).value) }) },
           ...texts.map((each) => h("option", { value: each, selected: each === text }, this.sentences.get(each) ?? String(each))))
-      : h("span", { class: "watched-text" }, answer.json.text);
-    const facts = report && [[words.training.columns.loss, report.loss], [words.training.columns.validation, report.validation], [words.training.columns.accuracy, report.accuracy]]
-      .filter(([, value]) => Number.isFinite(value)).map(([name, value]) => h("span", { class: "fact" }, `${name} `, h("b", {}, formatNumber(value as number))));
+      : h("span", { class: "watched-text", ...label("text") }, answer.json.text);
+    const facts = report && (["loss", "validation", "accuracy"] as const).filter((name) => Number.isFinite(report[name]))
+      .map((name) => h("span", { class: "fact" }, `${words.training.columns[name]} `, h("b", told(logged(report, name)), formatNumber(report[name]))));
     return h("section", { class: "card watched" }, h("h2", {}, words.training.watchedTitle), h("p", { class: "hint" }, words.training.watchedIntro),
       h("div", { class: "choices" }, sentence),
       h("div", { class: "reports" }, h("button", { class: "icon", "aria-label": words.training.play, title: words.training.play, disabled: steps.length < 2, onclick: () => this.play(steps) }, "▶"), slider,
-        h("output", { class: "report-step" }, words.training.step(this.number(step))), ...(facts ?? [])),
-      h("div", { class: "watched-heads" }, this.small(answer, report), this.large(answer, report, width)));
+        h("output", { class: "report-step", ...label("place") }, words.training.step(this.number(step))), ...(facts ?? [])),
+      h("div", { class: "watched-heads" }, this.small(answer, `${step}-${text}`, report), this.large(answer, `${step}-${text}`, report, width)));
   }
 
   // All heads, small; one is chosen.
-  private small(answer: Answer, report: Report | undefined): HTMLElement {
+  private small(answer: Answer, file: string, report: Report | undefined): HTMLElement {
     const [chosen, chosenHead] = this.chosen(answer);
     const rows = (answer.json.attentions as { name: string; heads: number }[]).map(({ name, heads }, i) => {
       const array = answer.arrays[name];
-      return h("div", { class: "watched-row" }, h("h3", {}, blockLabel(name.replace(/\.[^.]*$/, ""))), h("div", { class: "watched-maps" },
+      return h("div", { class: "watched-row" }, h("h3", label("place"), blockLabel(name.replace(/\.[^.]*$/, ""))), h("div", { class: "watched-maps" },
         ...Array.from({ length: heads }, (_, head) => {
           const kind = this.kindOf(report, name, head);
           const said = kind && (words.kinds[kind.kind] ?? kind.kind);
           return h("button", { class: "head-card", "aria-pressed": String(i === chosen && head === chosenHead), "aria-label": [blockLabel(name.replace(/\.[^.]*$/, "")), words.headNumber(head), ...(said ? [said] : [])].join(", "), onclick: () => this.host.change({ learned: [i, head] }) },
-            mapCanvas(watchedMap(name, array, head), 64),
-            h("span", { class: `fact kind ${!kind || kind.kind === "mixed" ? "mixed" : ""}` }, said ?? words.headNumber(head)));
+            mapCanvas(watchedMap(watchedName(file, name), array, head), 64),
+            h("span", { class: `fact kind ${!kind || kind.kind === "mixed" ? "mixed" : ""}`, ...label("place") }, said ?? words.headNumber(head)));
         })));
     });
     return h("div", { class: "watched-all" }, ...rows);
@@ -229,7 +234,7 @@ export class TrainingView {
     return report?.heads.find((each) => each.attention === attention && each.head === head);
   }
 
-  private large(answer: Answer, report: Report | undefined, width: number): HTMLElement {
+  private large(answer: Answer, file: string, report: Report | undefined, width: number): HTMLElement {
     const [at, head] = this.chosen(answer);
     const { name } = answer.json.attentions[at];
     const array = answer.arrays[name];
@@ -239,21 +244,24 @@ export class TrainingView {
     const room = width >= 800 ? Math.min(440, width * 0.42) : width - 110;
     const cell = Math.max(8, Math.min(52, Math.floor(room / columns)));
     const data = array.data as ArrayLike<number>;
-    const said = h("p", { class: "pair-shown" });
+    const said = h("p", { class: "pair-shown", ...label("word") });
     const shows = (index: number[] | undefined) => {
-      said.textContent = index ? words.training.weight(labels[index[2]] ?? String(index[2]), labels[index[3]] ?? String(index[3]), formatNumber(data[(head * queries + index[2]) * keys + index[3]])) : "\u00a0";
+      if (!index) return said.replaceChildren("\u00a0");
+      const weight = cited(data[(head * queries + index[2]) * keys + index[3]], cellName({ name: watchedName(file, name), index }));
+      said.replaceChildren(...rich(words.training.weight(labels[index[2]] ?? String(index[2]), labels[index[3]] ?? String(index[3]), weight)));
     };
     const events: GridEvents = { point: (given) => shows(given?.index), choose: (given) => shows(given.index) };
     const grid = new Grid({
-      name: `watched ${name}`, title: `${words.attention}, ${words.headNumber(head)}`, role: "weights", rows, columns, cell: [cell, Math.min(cell, 30)],
+      name: watchedName(file, name), title: `${words.attention}, ${words.headNumber(head)}`, role: "weights", rows, columns, cell: [cell, Math.min(cell, 30)],
       numbers: cell >= 34, scale: [0, 1], hidesZero: true, at: (row, column) => data[(head * queries + row) * keys + column], index: (row, column) => [0, head, row, column],
       locate: () => undefined, place: (row, column) => `${labels[row] ?? row} → ${labels[column] ?? column}`,
     }, events);
     shows(undefined);
     const kind = this.kindOf(report, name, head);
     const own = Array.from({ length: rows }, (_, i) => labels[i] ?? String(i));
-    return h("div", { class: "watched-one" }, h("h3", {}, `${blockLabel(name.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)}`),
-      h("p", { class: "hint" }, kind ? words.training.ofKind(words.kinds[kind.kind] ?? kind.kind, formatNumber(kind.score)) : "\u00a0"),
+    const score = (each: HeadAt) => cited(each.score, logged(report!, "heads", report!.heads.indexOf(each)));
+    return h("div", { class: "watched-one" }, h("h3", label("place"), `${blockLabel(name.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)}`),
+      h("p", { class: "hint" }, ...(kind ? rich(words.training.ofKind(words.kinds[kind.kind] ?? kind.kind, score(kind))) : ["\u00a0"])),
       labelled(grid, own, Array.from({ length: columns }, (_, i) => labels[i] ?? String(i)), { left: 70, top: cell >= 30 ? 20 : 60 }), said);
   }
 
@@ -275,13 +283,24 @@ export class TrainingView {
     const whole = (name: string) => name === "epoch" || name === "step";
     return h("details", { class: "card numbers", open }, h("summary", {}, words.training.numbers), h("div", { class: "scroll" }, h("table", { class: "facts reports-table" },
       h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { class: "number" }, words.training.columns[name])))),
-      h("tbody", {}, ...reports.map((each) => h("tr", {}, ...columns.map((name) => h("td", { class: "number" }, Number.isFinite(each[name]) ? (whole(name) ? this.number(each[name]) : formatNumber(each[name])) : "")))))))); 
+      h("tbody", {}, ...reports.map((each) => h("tr", {}, ...columns.map((name) => h("td", { class: "number", ...(whole(name) ? label("place") : told(logged(each, name))) }, Number.isFinite(each[name]) ? (whole(name) ? this.number(each[name]) : formatNumber(each[name])) : "")))))))); 
   }
 }
 
+// Where numbers come from (told.ts): a field of a report, of a head in it; the weights of a watched sentence.
+function logged(report: Report, name: keyof Report, head?: number): string {
+  return `log:${report.at}.${name}${head === undefined ? "" : `.${head}.score`}`;
+}
+function watchedName(file: string, attention: string): string {
+  return `watched:${file} ${attention}.pattern`;
+}
+
 // A head of a watched sentence, a pixel a weight.
-function watchedMap(attention: string, { data, shape }: AnswerArray, head: number): SmallMap {
+function watchedMap(name: string, { data, shape }: AnswerArray, head: number): SmallMap {
   const [, rows, columns] = shape;
   const weights = data as ArrayLike<number>;
-  return { pattern: `watched:${attention}.pattern`, head, rows, columns, queries: 1, keys: 1, lengths: [rows, columns], at: (row, column) => weights[(head * rows + row) * columns + column] };
+  return {
+    pattern: name, head, rows, columns, queries: 1, keys: 1, lengths: [rows, columns], at: (row, column) => weights[(head * rows + row) * columns + column],
+    from: (row, column) => cellName({ name, index: [0, head, row, column] }),
+  };
 }

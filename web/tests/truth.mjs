@@ -196,3 +196,41 @@ export class Truth {
     return array === "pairs" ? arrays.pairs[row * told.sources.length + column] : arrays[array][row];
   }
 }
+
+/// The numbers of a training run as its folder has them: its log, and the traces of the sentences that it watched.
+export class RunTruth {
+  constructor(folder) {
+    this.folder = folder;
+    this.reports = readFileSync(join(folder, "log.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+    this.traces = new Map();
+    this.changes = new Map();
+    this.about = { graph: {} };
+  }
+
+  /// The same run, but for one of its numbers.
+  changed(from, change) {
+    const other = Object.assign(Object.create(RunTruth.prototype), this);
+    other.changes = new Map(this.changes).set(from, change);
+    return other;
+  }
+
+  async find(from) {
+    const value = this.read(from), change = this.changes.get(from);
+    return { value: change ? change(value) : value, exact: true };
+  }
+
+  read(from) {
+    const [, kind, rest] = /^(log|watched):(.+)$/.exec(from) ?? [];
+    if (kind === "log") {
+      const value = rest.split(".").reduce((at, name) => at?.[name], this.reports);
+      if (value === undefined) throw new Error(`the log has no ${rest}`);
+      return typeof value === "string" && !/\.observation$/.test(rest) ? number(value) : value;
+    }
+    if (kind !== "watched") throw new Error(`${from} is of no training run`);
+    const [, file, name, places] = /^(\S+) ([^[\]]+)\[([\d,]+)\]$/.exec(rest);
+    if (!this.traces.has(file)) this.traces.set(file, readTrace(join(this.folder, "watched", `${file}.safetensors`)).values);
+    const value = this.traces.get(file).get(name);
+    if (!value) throw new Error(`the watched sentence ${file} has no ${name}`);
+    return Number(value.data[places.split(",").reduce((at, place, i) => at * value.shape[i] + Number(place), 0)]);
+  }
+}

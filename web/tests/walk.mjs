@@ -26,7 +26,7 @@ function collect() {
       const text = element.getAttribute(name);
       if (!text || !/\d/.test(text)) continue;
       const inside = [...element.querySelectorAll("[data-from]"), element].map((each) => each.dataset.from).filter(Boolean);
-      attributes.push({ name, text, inside: [...inside, ...(element.dataset.described ? [element.dataset.described] : [])] });
+      attributes.push({ name, text, inside: [...inside, ...(element.dataset.described?.split("|") ?? [])] });
     }
     if (element.dataset.drawn) drawn.push({ from: element.dataset.drawn, value: Number(element.dataset.value) });
     if (element.dataset.wide) drawn.push({ from: element.dataset.wide, value: parseFloat(element.style.width) / 100, bar: true });
@@ -45,9 +45,10 @@ function collect() {
       }),
     });
   }
-  return { texts, attributes, canvases, drawn, explained, theme: document.documentElement.dataset.theme };
+  return { texts, attributes, canvases, drawn, explained, language: document.documentElement.lang, theme: document.documentElement.dataset.theme };
 }
 
+const numbersIn = (text) => text.match(/\d+(\.\d+)?/g) ?? [];
 const close = (a, b) => a === b || (Number.isNaN(a) && Number.isNaN(b)) || Math.abs(a - b) <= 2e-6 * Math.max(Math.abs(a), Math.abs(b)) + 2e-7;
 
 // The digits that stand for a number: of one that is added up again, those of its neighbours too.
@@ -77,11 +78,13 @@ export async function walk(page, truth, counts = {}) {
       counts.numbers = (counts.numbers ?? 0) + 1;
       const found = await find(mark.from);
       if (found.problem) wrong.push({ from: mark.from, text, where: found.problem });
+      else if (mark.writing === "sentence") { if (`${numbersIn(text)}` !== `${numbersIn(found.value)}`) wrong.push({ from: mark.from, text, expected: found.value }); }
       else if (!writingsOf(found, mark.writing, mark.text).includes(mark.text)) wrong.push({ from: mark.from, text: mark.text, expected: writingsOf(found, mark.writing, mark.text)[0] });
       continue;
     }
     counts.labels = (counts.labels ?? 0) + 1;
-    const decimals = /\d\.\d/.test(text);
+    const grouped = seen.language === "de" && ["count", "place"].includes(mark.label) ? /\b\d{1,3}(\.\d{3})+\b/g : /(?!)/g;  // 7.168 tokens
+    const decimals = /\d\.\d/.test(text.replace(grouped, ""));
     if (mark.label === "setting" ? Number(text) !== Number(mark.value) && decimals : decimals && !(mark.label === "text" && graph.includes(JSON.stringify(text).slice(1, -1))))
       wrong.push({ from: `label ${mark.label}`, text, where });
   }
