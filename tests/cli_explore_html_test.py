@@ -33,7 +33,7 @@ class Html(unittest.TestCase):
         page = read("a.html")
         self.assertLess(len(page), 6_000_000)
         found = elements(page)
-        self.assertEqual(set(found), {b"limpid-run", b"limpid-packed-style", b"limpid-packed-worker", b"limpid-packed-page", b"limpid-wasm", b"limpid-model-0"})
+        self.assertEqual(set(found), {b"limpid-run", b"limpid-packed-style", b"limpid-worker", b"limpid-packed-page", b"limpid-wasm", b"limpid-model-0"})
         for name in (b"limpid-wasm", b"limpid-model-0"):
             self.assertNotIn(b"\r", found[name])
             self.assertNotRegex(found[name], rb"</|<!")

@@ -6,13 +6,12 @@
 // the rest is ASCII.
 #include "limpid/explore_page.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <filesystem>
 
 #include "core/json.h"
 #include "core/label.h"
+#include "files/deflate.h"
 #include "files/recognize.h"
 #include "limpid/page_files.h"
 
@@ -24,23 +23,6 @@ namespace fs = std::filesystem;
 
 // A page that holds more takes seconds to open; whoever has such a model drops it on the page.
 constexpr uintmax_t k_most_model_bytes = 100 << 20;
-
-std::string gzipped(std::string_view bytes) {
-  constexpr int k_gzip = 16 + MAX_WBITS, k_best = 9, k_memory = 9;
-  z_stream stream = {};
-  if (deflateInit2(&stream, k_best, Z_DEFLATED, k_gzip, k_memory, Z_DEFAULT_STRATEGY) != Z_OK)
-    fail_work("explore: there is no memory to pack the model");
-  std::string out(deflateBound(&stream, bytes.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int status = deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  if (status != Z_STREAM_END) fail_work("explore: the model cannot be packed");
-  return out;
-}
 
 std::string payload(const std::string& id, std::string_view bytes) {
   std::string out = join("<script type=\"application/octet-stream\" id=\"", id, "\">");
@@ -138,15 +120,18 @@ std::vector<CarriedFile> carried_files(const std::string& model) {
 }
 
 std::string carried_page(const CarriedPage& page) {
+  // In the order in which the page needs them: it begins while the browser reads the models.
+  std::string begins = join("<script type=\"text/plain\" id=\"limpid-worker\">",
+                            script_text(page_file("engine.js")), "</script>\n");
+  begins += payload("limpid-wasm", page_file("limpid.wasm.lzma"));
+  begins += payload("limpid-packed-style", gzipped(page_file("page.css")));
+  begins += payload("limpid-packed-page", gzipped(page_file("page.js")));
   Json files = Json::array();
-  std::string payloads = payload("limpid-wasm", page_file("limpid.wasm.lzma"));
-  payloads += payload("limpid-packed-style", gzipped(page_file("page.css")));
-  payloads += payload("limpid-packed-worker", gzipped(page_file("engine.js")));
-  payloads += payload("limpid-packed-page", gzipped(page_file("page.js")));
+  std::string models;
   for (size_t i = 0; i < page.files.size(); ++i) {
     const std::string id = join("limpid-model-", i);
     files.push_back({{"path", page.files[i].path}, {"element", id}});
-    payloads += payload(id, gzipped(page.files[i].bytes));
+    models += payload(id, gzipped(page.files[i].bytes));
   }
   Json run = {{"models", Json::array({{{"name", page.model}, {"builtin", page.builtin}, {"files", files}}})},
               {"text", page.text},
@@ -165,8 +150,8 @@ std::string carried_page(const CarriedPage& page) {
       "\">\n"
       "</head>\n<body>\n"
       "<script type=\"application/json\" id=\"limpid-run\">",
-      script_json(run), "</script>\n", payloads, "<script>\n", script_text(page_file("boot.js")),
-      "</script>\n</body>\n</html>\n");
+      script_json(run), "</script>\n", begins, "<script>\n", script_text(page_file("boot.js")), "</script>\n",
+      models, "</body>\n</html>\n");
 }
 
 }  // namespace limpid::command

@@ -2,9 +2,9 @@
 
 #include "data/readers.h"
 #include "data/test_idx.h"
+#include "files/deflate.h"
 #include "files/image/test_image.h"
 #include "files/test_files.h"
-#include "files/test_gzip.h"
 
 namespace limpid {
 namespace {

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "data/readers.h"
+#include "files/deflate.h"
 #include "files/test_files.h"
-#include "files/test_gzip.h"
 
 namespace limpid {
 namespace {

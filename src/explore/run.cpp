@@ -45,6 +45,7 @@ std::vector<int> values_named(const Graph& graph, const std::string& pattern) {
 
 Run::Run(Opened opened, Host& host, size_t room) : opened_(std::move(opened)), host_(host), room_(room) {
   trace_ = read_now({});
+  short_ = !short_reads().empty();
   if (reads_source(model().config()) && !opened_.target) {  // written once
     opened_.target.emplace();
     for (const Token& token : trace_.tokens) opened_.target->push_back(token.id);
@@ -108,6 +109,23 @@ std::vector<Observation> Run::missing(const std::vector<Observation>& wanted) co
   return out;
 }
 
+std::vector<Observation> Run::short_reads() const {
+  if (length() >= k_long_text) return {};
+  const auto longest = static_cast<int64_t>(std::max(trace_.tokens.size(), trace_.source.size()));
+  std::vector<Observation> out;
+  int64_t numbers = 0;
+  for (const Value& value : graph().values()) {
+    const bool square = value.shape.find(Axis::T) >= 0 && value.shape.find(Axis::S) >= 0;
+    if (value.kind != Value::Kind::temporary || square || value.shape.find(Axis::V) >= 0) continue;
+    int64_t count = longest;
+    for (int i = 0; i < value.shape.rank(); ++i)
+      if (value.shape[i].axis != Axis::T && value.shape[i].axis != Axis::S) count *= value.shape[i].size;
+    numbers += count;
+    out.push_back({value.name});
+  }
+  return numbers <= k_short_run ? out : std::vector<Observation>();
+}
+
 const Trace& Run::read(const std::vector<Observation>& wanted) {
   std::vector<Observation> more = missing(wanted);
   if (more.empty()) return trace_;
@@ -117,14 +135,15 @@ const Trace& Run::read(const std::vector<Observation>& wanted) {
     make_room();
     more = missing(wanted);
   }
-  const bool long_text = computes && length() >= k_long_text && !kept_;
-  if (long_text) {
-    const std::vector<Observation> kept = missing(kept_reads(graph(), kept_map()));
-    more.insert(more.end(), kept.begin(), kept.end());
+  const bool first = computes && !std::exchange(computed_, true);
+  if (first) {
+    const bool long_text = length() >= k_long_text;
+    const std::vector<Observation> beside =
+        missing(long_text ? kept_reads(graph(), kept_map()) : short_reads());
+    more.insert(more.end(), beside.begin(), beside.end());
   }
   hold(read_now(more), more);
-  if (long_text) {
-    kept_ = true;
+  if (first && length() >= k_long_text) {
     kept_held_ = held_;
     kept_bytes_ = bytes_;
     for (const auto& [name, value] : trace_.values) kept_values_.insert(name);

@@ -15,6 +15,9 @@ namespace limpid::explore {
 /// From so many tokens on a run costs more than the memory of what is cheap to keep: the first question that
 /// reads attention then keeps, of every layer, what cells are rebuilt from, and the pooled map of every head.
 inline constexpr int64_t k_long_text = 4096;
+/// A run whose rows hold no more numbers than this is read once: the first question that computes keeps all
+/// that has a row a token, but for what has a number a token of the vocabulary.
+inline constexpr int64_t k_short_run = int64_t{1} << 22;
 
 class Run {
  public:
@@ -42,12 +45,16 @@ class Run {
 
   /// Blocks a side of the maps that a long text keeps.
   int64_t kept_map() const;
+  /// Whether all that has a row a token is read at once.
+  bool is_short() const { return short_; }
   size_t bytes() const { return bytes_; }
 
  private:
   Trace traced(const TraceOptions&) const;
   Trace read_now(const std::vector<Observation>&) const;
   std::vector<Observation> missing(const std::vector<Observation>&) const;
+  // What has a row a token and none of the vocabulary's or of keys, where it is short.
+  std::vector<Observation> short_reads() const;
   void hold(Trace seen, const std::vector<Observation>& asked);
   void count_bytes();
   // Of a long text all but what it keeps.
@@ -59,7 +66,8 @@ class Run {
   Trace trace_;
   std::set<std::string> held_;                     // observations, one value each
   std::map<std::string, std::set<int64_t>> rows_;  // of NAME@rows, the places from 0
-  bool kept_ = false;                              // what a long text keeps was read: these
+  bool short_ = false;
+  bool computed_ = false;  // something was; of a long text it keeps these
   std::set<std::string> kept_values_, kept_held_;
   size_t bytes_ = 0, kept_bytes_ = 0;
 };

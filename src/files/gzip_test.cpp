@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include "files/deflate.h"
 #include "files/test_files.h"
-#include "files/test_gzip.h"
 
 namespace limpid {
 namespace {

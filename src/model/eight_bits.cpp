@@ -27,18 +27,10 @@ Shape scales_shape(const StorableMatrix& m) {
   return {{Axis::N, m.rows}, {Axis::C, m.columns / k_block}};
 }
 
-// Calls each(l, i, number, scale) for number i of line l: where it and its block's scale stand in the file.
-template <class Each>
-void each_number(const StorableMatrix& m, Each&& each) {
-  const Lines lines = lines_of(m);
-  for (int64_t l = 0; l < lines.count; ++l)
-    for (int64_t i = 0; i < lines.length; ++i)
-      each(l, i, l * lines.across + i * lines.along,
-           m.turned ? i / k_block * lines.count + l : (l * lines.length + i) / k_block);
+// Where the scale of a line's block stands in the file.
+int64_t scale_of(const StorableMatrix& m, const Lines& lines, int64_t l, int64_t block) {
+  return m.turned ? block * lines.count + l : l * (lines.length / k_block) + block;
 }
-
-// Where number i stands in a line of blocks, each with its scale ahead.
-int64_t byte_of(int64_t i) { return i / k_block * (k_block + k_scale_bytes) + k_scale_bytes + i % k_block; }
 
 }  // namespace
 
@@ -54,19 +46,19 @@ EightBits to_eight_bits(const Tensor& parameter, const StorableMatrix& m) {
   const Tensor numbers = parameter.to(DType::f32);
   const float* const from = numbers.data<float>();
   std::vector<float> line(static_cast<size_t>(lines.length));
-  std::vector<std::byte> blocks;
   int8_t* const whole = out.numbers.data<int8_t>();  // out of the loop: each call makes a view
   f16* const scales = out.scales.data<f16>();
-  each_number(m, [&](int64_t l, int64_t i, int64_t number, int64_t scale) {
-    if (i == 0) {
-      for (int64_t k = 0; k < lines.length; ++k)
-        line[static_cast<size_t>(k)] = from[l * lines.across + k * lines.along];
-      blocks = quantize(GgufType::q8_0, line);
+  for (int64_t l = 0; l < lines.count; ++l) {
+    for (int64_t k = 0; k < lines.length; ++k)
+      line[static_cast<size_t>(k)] = from[l * lines.across + k * lines.along];
+    const std::vector<std::byte> blocks = quantize(GgufType::q8_0, line);
+    for (int64_t i = 0; i < lines.length; ++i) {
+      const int64_t block = i / k_block;
+      const std::byte* const at = blocks.data() + block * (k_scale_bytes + k_block);
+      if (i % k_block == 0) std::memcpy(scales + scale_of(m, lines, l, block), at, k_scale_bytes);
+      whole[l * lines.across + i * lines.along] = static_cast<int8_t>(at[k_scale_bytes + i % k_block]);
     }
-    const std::byte* const at = blocks.data() + byte_of(i);
-    if (i % k_block == 0) std::memcpy(scales + scale, at - k_scale_bytes, k_scale_bytes);
-    whole[number] = static_cast<int8_t>(*at);
-  });
+  }
   return out;
 }
 
@@ -80,11 +72,22 @@ StoredMatrix stored_of(const EightBits& bits, const Shape& parameter, const Stor
   StoredMatrix out(DType::f32, BlockType::q8_0, parameter, lines.count, lines.length, m.turned);
   const int8_t* const whole = bits.numbers.data<int8_t>();
   const f16* const scales = bits.scales.data<f16>();
-  each_number(m, [&](int64_t l, int64_t i, int64_t number, int64_t scale) {
-    std::byte* const at = out.row(l) + byte_of(i);
-    if (i % k_block == 0) std::memcpy(at - k_scale_bytes, scales + scale, k_scale_bytes);
-    *at = static_cast<std::byte>(whole[number]);
-  });
+  const auto fill = [&](int64_t l, int64_t block) {
+    std::byte* const to = out.row(l) + block * (k_scale_bytes + k_block);
+    std::memcpy(to, scales + scale_of(m, lines, l, block), k_scale_bytes);
+    const int8_t* const from = whole + l * lines.across + block * k_block * lines.along;
+    for (int64_t i = 0; i < k_block; ++i)
+      to[k_scale_bytes + i] = static_cast<std::byte>(from[i * lines.along]);
+  };
+  const int64_t blocks = lines.length / k_block;  // of a line
+  // In the order in which the numbers stand in memory.
+  if (m.turned) {
+    for (int64_t block = 0; block < blocks; ++block)
+      for (int64_t l = 0; l < lines.count; ++l) fill(l, block);
+  } else {
+    for (int64_t l = 0; l < lines.count; ++l)
+      for (int64_t block = 0; block < blocks; ++block) fill(l, block);
+  }
   return out;
 }
 

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <utility>
 
 #include "core/label.h"
@@ -159,14 +161,28 @@ std::string Model::hash() const { return impl_->hash(); }
 std::string Model::Impl::hash() const {
   // FNV-1a, 64 bits, eight bytes at a time: tells models apart, proves nothing.
   uint64_t digest = 0xcbf29ce484222325u;
+  const auto mix = [&](uint64_t word) {
+    digest = (digest ^ word) * 0x100000001b3u;
+    digest ^= digest >> 29;
+  };
   const auto add = [&](const void* data, size_t size) {
     const auto* bytes = static_cast<const unsigned char*>(data);
-    for (size_t i = 0; i < size; i += 8) {
+    const auto word_at = [&](size_t i, size_t count) {  // little-endian on every machine
       uint64_t word = 0;
-      for (size_t j = i; j < std::min(i + 8, size); ++j) word |= uint64_t{bytes[j]} << (8 * (j - i));
-      digest = (digest ^ word) * 0x100000001b3u;
-      digest ^= digest >> 29;
+      for (size_t j = 0; j < count; ++j) word |= uint64_t{bytes[i + j]} << (8 * j);
+      return word;
+    };
+    const size_t whole = size / 8 * 8;
+    for (size_t i = 0; i < whole; i += 8) {
+      if constexpr (std::endian::native == std::endian::little) {
+        uint64_t word;
+        std::memcpy(&word, bytes + i, 8);
+        mix(word);
+      } else {
+        mix(word_at(i, 8));
+      }
     }
+    if (whole < size) mix(word_at(whole, size - whole));
   };
   const std::string settings = to_json(config);
   add(settings.data(), settings.size());

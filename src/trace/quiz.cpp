@@ -190,12 +190,15 @@ class Quiz {
     const char* kind = !words                      ? "likeliest_class"
                        : !reading_.predicts_next() ? "likeliest_here"
                                                    : "comes_next";
-    add(std::move(q), kind,
-        {{"token", label(Axis::T, query_)},
-         {"place", join(query_)},
-         {"text", whole ? reading_.sentence() : ""},
-         {"answer", labels[0]},
-         {"probability", p.text}});
+    // What the sentences say, and no more.
+    std::map<std::string, std::string> facts = {{"answer", labels[0]}, {"probability", p.text}};
+    if (words && reading_.predicts_next() && whole) {
+      facts["text"] = reading_.sentence();
+    } else if (words) {
+      facts["token"] = label(Axis::T, query_);
+      if (!reading_.predicts_next() || !last) facts["place"] = join(query_);
+    }
+    add(std::move(q), kind, std::move(facts));
   }
 
   const Trace& trace_;

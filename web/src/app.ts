@@ -14,6 +14,7 @@ import { WhyView } from "./why";
 import { CellRef, lights, look } from "./grid";
 import { NextPanel } from "./next";
 import { PageEngine } from "./page_engine";
+import { unreadPayloads } from "./payload";
 import { canPatch, openPatch } from "./patch";
 import { QuizView } from "./quiz";
 import { Change, Session } from "./session";
@@ -220,7 +221,8 @@ export class App {
       h("div", { class: "ask" }, this.input, this.error, this.editList, this.status),
       this.tabs,
       h("div", { class: "work" }, this.main, this.next.element),
-      this.explain.element);
+      this.explain.element,
+      ...unreadPayloads());
   }
 
   private editList = h("div");

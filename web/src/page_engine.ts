@@ -1,7 +1,7 @@
 // The engine that the page asks: the server's, or one in the page, to which models can be given.
 import { Answer, Engine, HttpEngine, Question } from "./engine";
 import { carriedEngine, carriedModel, CarriedRun, carriedRun } from "./payload";
-import { GivenModel } from "./wasm_calls";
+import { GivenModel, startWorker } from "./wasm_calls";
 import { WorkerEngine } from "./wasm_engine";
 
 export class PageEngine implements Engine {
@@ -11,8 +11,7 @@ export class PageEngine implements Engine {
   static of(): PageEngine {
     const run = carriedRun();
     if (!run) return new PageEngine(new HttpEngine());
-    const { worker, engine } = carriedEngine();
-    const own = new WorkerEngine(worker, engine);
+    const own = new WorkerEngine(carriedEngine());
     const ready = begin(own, run);
     ready.catch(() => { /* the first question says so */ });
     return new PageEngine(own, ready);
@@ -34,7 +33,7 @@ export class PageEngine implements Engine {
     }
     const response = await fetch("limpid.wasm.lzma");
     if (!response.ok) throw new Error(`limpid.wasm.lzma: ${response.status}`);
-    const own = new WorkerEngine("engine.js", await response.arrayBuffer());
+    const own = new WorkerEngine(startWorker("engine.js", await response.arrayBuffer()));
     try {
       await own.add(model);
       await own.begin(text);
@@ -47,7 +46,7 @@ export class PageEngine implements Engine {
 }
 
 async function begin(engine: WorkerEngine, run: CarriedRun): Promise<void> {
-  for (const model of run.models) await engine.add(carriedModel(model));
+  for (const model of run.models) await engine.add(await carriedModel(model));
   if (run.training) await engine.training(run.training.title, run.training.log);
   await engine.begin(run.text);
   if (run.edits.length) await engine.ask({ ask: "open", edits: run.edits });

@@ -20,7 +20,7 @@ export function isPatch(edit: unknown): edit is Patch {
 /// Whether a value can be patched at a token: a stage computes it, a row for each token.
 export function canPatch(session: Session, name: string): boolean {
   const value = session.network.values.get(name);
-  return !!value && value.kind === "stage" && value.axes.includes("T") && !value.axes.includes("S") && session.opened.labels.length > 0 && session.opened.sourceLabels === undefined;
+  return !!value && value.kind === "stage" && value.axes.includes("T") && !value.axes.includes("S") && session.opened.labels.length > 0;
 }
 
 /// What a patch does, in words.
@@ -35,7 +35,6 @@ export function editedNames(session: Session): Set<string> {
 }
 
 export function openPatch(session: Session, cell: CellRef, take: (edit: Patch) => void): void {
-  const { labels } = session.opened;
   const value = session.network.values.get(cell.name)!;
   const place = (axis: string) => cell.index[value.axes.indexOf(axis)];
   const names = [...session.network.values.values()].filter((each) => canPatch(session, each.name)).map((each) => each.name);
@@ -45,7 +44,12 @@ export function openPatch(session: Session, cell: CellRef, take: (edit: Patch) =
 
   const text = h("input", { type: "text", required: true, "aria-label": words.patchText, autocomplete: "off", spellcheck: false });
   const stage = choice(words.patchStage, names.map((name) => [name, name]), cell.name);
-  const token = choice(words.patchPlace, labels.map((word, i) => [`${i} ${word}`, i]), place("T"));
+  const tokens = h("span", {});
+  // Of an encoder-decoder: of what it reads, or of what it writes.
+  const offerTokens = (of: Value) => {
+    const all = session.labelsOf(of.name, "T"), now = Math.min(Number(tokens.querySelector("select")?.value ?? place("T")), all.length - 1);
+    tokens.replaceChildren(field(words.patchPlace, choice(words.patchPlace, all.map((word, i) => [`${i} ${word}`, i]), now)));
+  };
   const from = h("input", { type: "number", min: 0, required: true, value: place("T"), "aria-label": words.patchFrom });
   const heads = h("span", {});
   const offerHeads = (of: Value) => {
@@ -53,8 +57,9 @@ export function openPatch(session: Session, cell: CellRef, take: (edit: Patch) =
     const all: [string, number | string][] = at < 0 ? [] : [[words.patchAllHeads, ""], ...Array.from({ length: of.sizes[at] }, (_, i): [string, number] => [words.headNumber(i), i])];
     heads.replaceChildren(...(all.length ? [field(words.head, choice(words.head, all, of === value ? place("H") : ""))] : []));
   };
-  offerHeads(value);
-  stage.onchange = () => offerHeads(session.network.values.get(stage.value)!);
+  const offer = (of: Value) => { offerTokens(of); offerHeads(of); };
+  offer(value);
+  stage.onchange = () => offer(session.network.values.get(stage.value)!);
 
   const dialog = h("dialog", { class: "swap patch", "aria-label": words.patchTitle, onclose: () => dialog.remove(), onclick: (event: MouseEvent) => event.target === dialog && dialog.close() },
     h("header", {}, h("h2", {}, words.patchTitle), h("button", { class: "icon", type: "button", "aria-label": words.close, onclick: () => dialog.close() }, "×")),
@@ -64,9 +69,9 @@ export function openPatch(session: Session, cell: CellRef, take: (edit: Patch) =
       const head = heads.querySelector("select")?.value;
       const others: Record<string, number> = head ? { H: Number(head) } : {};
       dialog.close();
-      take({ at: { ...others, T: Number(from.value) }, patch: stage.value, text: text.value, where: { ...others, T: Number(token.value) } });
+      take({ at: { ...others, T: Number(from.value) }, patch: stage.value, text: text.value, where: { ...others, T: Number(tokens.querySelector("select")!.value) } });
     } },
-      field(words.patchText, text), field(words.patchStage, stage), heads, field(words.patchPlace, token), field(words.patchFrom, from),
+      field(words.patchText, text), field(words.patchStage, stage), heads, tokens, field(words.patchFrom, from),
       h("button", { class: "button main" }, words.patchDo)));
   document.body.append(dialog);
   dialog.showModal();

@@ -1,6 +1,6 @@
 // What a page that is one file carries (limpid explore --html): bytes in script elements that no browser runs.
 import { takePayload } from "./payload_bytes";
-import { GivenFile, GivenModel } from "./wasm_calls";
+import { GivenFile, GivenModel, StartedWorker } from "./wasm_calls";
 
 interface CarriedModel {
   name: string;
@@ -16,6 +16,11 @@ export interface CarriedRun {
   training?: { title: string; log: string };
 }
 
+/// What the page has yet to read: it stays in the document.
+export function unreadPayloads(): Element[] {
+  return [...document.querySelectorAll("body > script[type='application/octet-stream']")];
+}
+
 const element = (id: string) => document.getElementById(id);
 const bytes = (id: string) => takePayload(id).slice().buffer;
 
@@ -24,11 +29,13 @@ export function carriedRun(): CarriedRun | undefined {
   const run = element("limpid-run");
   return run ? JSON.parse(run.textContent!) : undefined;
 }
-export function carriedEngine(): { worker: string; engine: ArrayBuffer } {
-  const worker = URL.createObjectURL(new Blob([element("limpid-worker")!.textContent!], { type: "text/javascript" }));
-  return { worker, engine: bytes("limpid-wasm") };
+/// The engine that it carries, which has begun already (boot.ts).
+export function carriedEngine(): StartedWorker {
+  return (window as unknown as { limpidEngine: StartedWorker }).limpidEngine;
 }
-export function carriedModel(model: CarriedModel): GivenModel {
+/// The page and its engine begin while the browser still reads the models behind them.
+export async function carriedModel(model: CarriedModel): Promise<GivenModel> {
+  if (document.readyState === "loading") await new Promise((read) => document.addEventListener("DOMContentLoaded", read));
   const files = model.files.map(({ path, element }): GivenFile => ({ path, packed: bytes(element) }));
   return { name: model.name, builtin: model.builtin, files };
 }

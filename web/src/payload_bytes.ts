@@ -5,16 +5,18 @@
 
 // What windows-1252 makes of the bytes 0x80 to 0x9f.
 const high = "\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178";
-const byteOf = new Map([...high].map((character, i) => [character.charCodeAt(0), 0x80 + i]));
-
 const replaced = 0xfffd;  // what a parser of HTML makes of NUL, and no byte is in windows-1252
+
+// By the character's code; -1: no byte.
+const byteOf = new Int16Array(1 << 16).fill(-1);
+for (let byte = 0; byte < 256; byte++) byteOf[byte < 0x80 || byte > 0x9f ? byte : high.charCodeAt(byte - 0x80)] = byte;
+byteOf[replaced] = 0;
 
 export function payloadBytes(text: string): Uint8Array {
   const out = new Uint8Array(text.length);
   let size = 0, shift = 0;
   for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i), plain = code < 256 && (code < 0x80 || code > 0x9f);
-    const byte = plain ? code : code === replaced ? 0 : byteOf.get(code) ?? -1;
+    const byte = byteOf[text.charCodeAt(i)];
     if (byte < 0) throw new Error("this file was served or saved in another encoding than windows-1252: get it again as it was written");
     if (byte === 0x3d && !shift) {
       shift = 64;

@@ -36,7 +36,7 @@ export const germanQuestions: Record<string, (f: Facts) => { text: string; expla
     explanation: "Softmax lässt jede Zeile von Gewichten zusammen eins ergeben, mit und ohne Maske.",
   }),
   comes_next: (f) => ({
-    text: `Welches Token erwartet das Netz nach ${f.text ? f.text.replace(/^"(.*)"$/s, "„$1“") : `${z(f.token)} (Stelle ${f.place})`}?`,
+    text: `Welches Token erwartet das Netz nach ${f.text ? f.text.replace(/^"(.*)"$/s, "„$1“") : f.place ? `${z(f.token)} (Stelle ${f.place})` : `„... ${f.token}“, dem letzten Token`}?`,
     explanation: `${z(f.answer)}, mit einer Wahrscheinlichkeit von ${f.probability}.`,
   }),
   likeliest_here: (f) => ({

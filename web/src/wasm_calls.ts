@@ -13,8 +13,21 @@ export interface GivenModel {
   files: GivenFile[];
 }
 
+/// A worker whose first message is the engine, limpid.wasm packed by LZMA: it answers nothing before that runs.
+export interface StartedWorker {
+  worker: Worker;
+  problem: string;  // why it does not run
+}
+
+/// `address`: of the worker's script.
+export function startWorker(address: string, engine: ArrayBuffer): StartedWorker {
+  const started = { worker: new Worker(address), problem: "" };
+  started.worker.onerror = (event) => { started.problem = event.message || "the engine cannot be begun"; };
+  started.worker.postMessage(engine, [engine]);
+  return started;
+}
+
 export type Call =
-  | { call: "start"; engine: ArrayBuffer }  // limpid.wasm, packed by LZMA
   | { call: "add"; model: GivenModel }
   | { call: "training"; title: string; log: string }
   | { call: "begin"; text: string }

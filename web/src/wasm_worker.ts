@@ -22,11 +22,15 @@ async function piecesOf(given: GivenFile): Promise<Pieces> {
   return { size: bytes.length, pieces: [bytes] };
 }
 
-async function answered(call: Call): Promise<ArrayBuffer | undefined> {
-  if (call.call === "start") {
-    engine = await WasmModule.from(await WebAssembly.compile(unpackLzma(new Uint8Array(call.engine)) as BufferSource));
-    return undefined;
+async function start(packed: ArrayBuffer): Promise<void> {
+  try {
+    engine = await WasmModule.from(await WebAssembly.compile(unpackLzma(new Uint8Array(packed)) as BufferSource));
+  } catch (problem) {
+    broken = problem instanceof Error ? problem.message : String(problem);
   }
+}
+
+async function answered(call: Call): Promise<ArrayBuffer | undefined> {
   if (!engine) throw new Error("the engine has not begun");
   switch (call.call) {
     case "add":
@@ -61,6 +65,6 @@ async function reply({ id, call }: Numbered): Promise<void> {
 }
 
 let last = Promise.resolve();
-self.onmessage = (event: MessageEvent<Numbered>) => {
-  last = last.then(() => reply(event.data));
+self.onmessage = ({ data }: MessageEvent<Numbered | ArrayBuffer>) => {
+  last = last.then(() => (data instanceof ArrayBuffer ? start(data) : reply(data)));
 };

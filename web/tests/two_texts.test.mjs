@@ -5,19 +5,19 @@ import { cpSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, pageAt, serve, settled } from "./browser.mjs";
+import { ask, launch, pageAt, serve, settled } from "./browser.mjs";
 import { Truth } from "./truth.mjs";
 import { walk } from "./walk.mjs";
 
 const folder = join(process.env.LIMPID_DATA ?? new URL("../../../shared/data", import.meta.url).pathname, "conformance/families/marian");
 const skip = existsSync(folder) ? false : "LIMPID_DATA has no conformance/families/marian";
 const sentence = "w3 w4 w5 w6";
-let server, browser, page, truth;
+let server, browser, page, truth, model;
 const problems = [];
 
 before(async () => {
   if (skip) return;
-  const model = mkdtempSync(join(tmpdir(), "limpid-marian-"));
+  model = mkdtempSync(join(tmpdir(), "limpid-marian-"));
   cpSync(folder, model, { recursive: true });
   const named = (id, content) => ({ id, content, special: true, normalized: false });
   writeFileSync(join(model, "tokenizer.json"), JSON.stringify({
@@ -69,6 +69,26 @@ test("the attention to what was read opens in place, and explains its cells", { 
   await settled(page);
   assert.deepEqual((await walk(page, truth)).slice(0, 5), []);
   assert.match(await page.textContent(".places"), /w6/);
+});
+
+test("numbers of another text's encoder are put in, at a word that is read", { skip }, async () => {
+  const name = "encoder.blocks.0.resid_post", other = "w9 w8 w7 w6 w5";
+  await opened("encoder.blocks.0", { cell: `${name}[0,1,0]` });
+  await page.getByRole("button", { name: "Put in from another text" }).click();
+  const dialog = page.getByRole("dialog");
+  assert.deepEqual(await dialog.getByLabel("At the token", { exact: true }).locator("option").allTextContents(), sentence.split(" ").map((word, i) => `${i} ${word}`));
+  await dialog.getByLabel("The other text", { exact: true }).fill(other);
+  await dialog.getByLabel("From its token number", { exact: true }).fill("3");
+  await dialog.getByRole("button", { name: "Put in", exact: true }).click();
+  await page.waitForSelector(".bars.compared");
+  await settled(page);
+  assert.match(await page.textContent(".edit"), /encoder\.blocks\.0\.resid_post of w4: as at token 3 of “w9 w8 w7 w6 w5”/);
+  const from = new Truth([other, "--model", model]).cell(name, [0, 3, 0]);
+  const { arrays } = await ask(server.asked, { ask: "window", name, from: [0, 1, 0], size: [1, 1, 1] });
+  assert.equal(arrays.numbers[0], from);
+  assert.notEqual(from, truth.cell(name, [0, 1, 0]));
+  await page.getByRole("button", { name: "Undo all" }).click();
+  await page.waitForSelector(".edit", { state: "detached" });
 });
 
 test("nothing went wrong that nobody saw", { skip }, () => assert.deepEqual(problems, []));

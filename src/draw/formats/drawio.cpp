@@ -11,6 +11,7 @@
 #include "draw/formats/package.h"
 #include "draw/formats/xml.h"
 #include "draw/scene/text.h"
+#include "files/deflate.h"
 
 namespace limpid {
 

@@ -1,26 +1,6 @@
 #include "draw/formats/package.h"
 
-#include <zlib.h>
-
-#include "limpid/error.h"
-
 namespace limpid::draw {
-
-std::string deflated(std::string_view bytes) {
-  z_stream stream = {};
-  if (deflateInit2(&stream, 9, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-    fail_work("deflate: not enough memory");
-  std::string out(deflateBound(&stream, bytes.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int status = deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  if (status != Z_STREAM_END) fail_work("deflate: stopped early");
-  return out;
-}
 
 std::string base64(std::string_view bytes) {
   constexpr std::string_view k_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace limpid::draw {
@@ -14,9 +15,6 @@ struct ZipEntry {
 
 /// In the order given, deflated.
 std::string zipped(const std::vector<ZipEntry>& entries);
-
-/// Deflated without a head (RFC 1951), as .drawio's compressed form has it.
-std::string deflated(std::string_view bytes);
 
 /// RFC 4648, in one line.
 std::string base64(std::string_view bytes);

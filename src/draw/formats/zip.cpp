@@ -1,9 +1,5 @@
 #include "draw/formats/package.h"
-
-#include <zip.h>
-
-#include <memory>
-
+#include "files/zip_handles.h"
 #include "limpid/error.h"
 
 namespace limpid::draw {
@@ -12,24 +8,9 @@ namespace {
 
 constexpr zip_uint16_t k_dos_time = 0, k_dos_date = 1 << 5 | 1;  // 1980-01-01 00:00:00
 
-struct ErrorText {
-  ErrorText() { zip_error_init(&error); }
-  ~ErrorText() { zip_error_fini(&error); }
-  zip_error_t error;
-  const char* text() { return zip_error_strerror(&error); }
-};
-struct Discard {
-  void operator()(zip_t* archive) const { zip_discard(archive); }
-};
-struct FreeSource {
-  void operator()(zip_source_t* source) const { zip_source_free(source); }
-};
-using Archive = std::unique_ptr<zip_t, Discard>;
-using ZipSource = std::unique_ptr<zip_source_t, FreeSource>;
-
 void add(zip_t* archive, const ZipEntry& part) {
   ErrorText error;
-  ZipSource source(zip_source_buffer_create(part.bytes.data(), part.bytes.size(), 0, &error.error));
+  Source source(zip_source_buffer_create(part.bytes.data(), part.bytes.size(), 0, &error.error));
   if (!source) fail_work("zip: '", part.name, "': ", error.text());
   const zip_int64_t index = zip_file_add(archive, part.name.c_str(), source.get(), ZIP_FL_ENC_UTF_8);
   if (index < 0) fail_work("zip: '", part.name, "': ", zip_strerror(archive));
@@ -44,7 +25,7 @@ void add(zip_t* archive, const ZipEntry& part) {
 
 std::string zipped(const std::vector<ZipEntry>& parts) {
   ErrorText error;
-  const ZipSource built(zip_source_buffer_create(nullptr, 0, 0, &error.error));
+  const Source built(zip_source_buffer_create(nullptr, 0, 0, &error.error));
   if (!built) fail_work("zip: ", error.text());
   Archive archive(zip_open_from_source(built.get(), ZIP_TRUNCATE, &error.error));
   if (!archive) fail_work("zip: ", error.text());

@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include "draw/formats/package.h"
+#include "files/deflate.h"
 
 namespace limpid::draw {
 

@@ -48,6 +48,42 @@ Tensor coarser(const Map& map, int64_t head, int64_t times_queries, int64_t time
   return out;
 }
 
+namespace {
+
+struct Means {
+  Tensor of;                      // f32 [H,T',S']
+  int64_t queries = 1, keys = 1;  // of a block
+};
+
+// Where each block is one cell: the weights, rebuilt as those of a window are.
+Means single_cells(const SquareCells& cells) {
+  const Shape& shape = cells.shape();
+  return {cells.window({0, shape[1].size}, {0, shape[2].size}, {0, shape[3].size})};
+}
+
+Means blocks_of(Run& run, const Attention& attention, int64_t size) {
+  const Map map = map_of(run, attention, size);
+  const Shape& blocks = map.means->shape();
+  const auto times = [&](int axis) { return (blocks[axis].size + size - 1) / size; };
+  Tensor means(DType::f32, {{Axis::H, attention.heads},
+                            {Axis::T, (blocks[2].size + times(2) - 1) / times(2)},
+                            {Axis::S, (blocks[3].size + times(3) - 1) / times(3)}});
+  const int64_t each = means.count() / attention.heads;
+  for (int64_t h = 0; h < attention.heads; ++h) {
+    const Tensor one = coarser(map, h, times(2), times(3));
+    std::copy_n(one.data<float>(), each, means.data<float>() + h * each);
+  }
+  return {std::move(means), map.queries * times(2), map.keys * times(3)};
+}
+
+// No run is needed for what is rebuilt from what the run keeps.
+bool is_rebuilt(Run& run, const Attention& attention, int64_t size) {
+  return run.is_short() && rebuilds(run, attention, "pattern") &&
+         std::max(run.trace().tokens.size(), run.trace().source.size()) <= static_cast<size_t>(size);
+}
+
+}  // namespace
+
 void ask_maps(State& state, Request& request, Answer& answer) {
   const int64_t size = request.integer_or("size", 64, 1, 512);
   Run& run = asked_run(state, request, answer);
@@ -60,27 +96,19 @@ void ask_maps(State& state, Request& request, Answer& answer) {
   if (run.length() < k_long_text) {
     std::vector<Observation> reads;
     for (const Attention& each : all)
-      reads.push_back({run.graph().value(each.pattern).name, Depth::map, size});
+      if (!is_rebuilt(run, each, size))
+        reads.push_back({run.graph().value(each.pattern).name, Depth::map, size});
     run.read(reads);
   }
   Json& names = answer.fields["attentions"] = Json::array();
   for (const Attention& attention : all) {
-    const Map map = map_of(run, attention, size);
-    const Shape& blocks = map.means->shape();
-    const auto times = [&](int axis) { return (blocks[axis].size + size - 1) / size; };
-    Tensor means(DType::f32, {{Axis::H, attention.heads},
-                              {Axis::T, (blocks[2].size + times(2) - 1) / times(2)},
-                              {Axis::S, (blocks[3].size + times(3) - 1) / times(3)}});
-    const int64_t each = means.count() / attention.heads;
-    for (int64_t h = 0; h < attention.heads; ++h) {
-      const Tensor one = coarser(map, h, times(2), times(3));
-      std::copy_n(one.data<float>(), each, means.data<float>() + h * each);
-    }
+    Means means = is_rebuilt(run, attention, size) ? single_cells(SquareCells(run, attention, "pattern"))
+                                                   : blocks_of(run, attention, size);
     names.push_back({{"name", attention.name},
                      {"heads", attention.heads},
-                     {"queries", map.queries * times(2)},
-                     {"keys", map.keys * times(3)}});
-    answer.add(attention.name, std::move(means));
+                     {"queries", means.queries},
+                     {"keys", means.keys}});
+    answer.add(attention.name, std::move(means.of));
   }
 }
 
