@@ -60,6 +60,9 @@ const std::vector<Question>& questions() {
                                                     {"losses", ask_losses},
                                                     {"generate", ask_generate},
                                                     {"training", ask_training},
+                                                    {"picture", ask_picture},
+                                                    {"series", ask_series},
+                                                    {"attended", ask_attended},
                                                     {"figure", ask_figure},
                                                     {"trace", ask_trace}};
   return k_questions;

@@ -20,6 +20,7 @@ struct State {
   Host& host;
   Opened opened;
   Runs runs;
+  int64_t inputs = 0;  // images and series that requests have given
 
   // Of the model that is open.
   std::optional<HeadReport> measured;
@@ -53,6 +54,9 @@ void ask_quiz(State&, Request&, Answer&);
 void ask_losses(State&, Request&, Answer&);
 void ask_generate(State&, Request&, Answer&);
 void ask_training(State&, Request&, Answer&);
+void ask_picture(State&, Request&, Answer&);
+void ask_series(State&, Request&, Answer&);
+void ask_attended(State&, Request&, Answer&);
 void ask_figure(State&, Request&, Answer&);
 void ask_trace(State&, Request&, Answer&);
 
