@@ -1,5 +1,6 @@
 // Grids of the run's values: a vector for each token, a head's part of a vector, a matrix of queries and keys.
 import { h } from "./dom";
+import { Faces } from "./face";
 import { Grid, GridEvents } from "./grid";
 import { foldOf } from "./layout";
 import { Role } from "./palette";
@@ -95,15 +96,23 @@ export async function squareGrid(session: Session, value: Value, head: number, q
   }, events);
 }
 
+const mostFace = 22, leastWord = 13;
+
 /// A matrix with its tokens at the left and above.
-export function labelled(grid: Grid, rows: string[], columns: string[], room: { left: number; top: number }): HTMLElement {
+export function labelled(grid: Grid, rows: string[], columns: string[], room: { left: number; top: number }, faces?: Faces): HTMLElement {
   const [width, height] = grid.spec.cell;
   const upright = width >= 30;
   const left = h("div", { class: "labels-left", ...label("word"), style: { width: `${room.left}px` } });
-  rows.forEach((word) => left.append(h("span", { style: { height: `${height}px`, "line-height": `${height}px` }, title: word }, word)));
+  rows.forEach((word, i) => {
+    const face = faces?.row(i, Math.min(height - 1, mostFace));
+    left.append(h("span", { class: faces && "with-face", style: { height: `${height}px`, "line-height": `${height}px` }, title: word }, face && height < leastWord ? "" : word, face as HTMLElement));
+  });
   if (!room.left) left.hidden = true;
   const top = h("div", { class: `labels-top ${upright ? "upright" : "turned"}`, ...label("word"), style: { height: `${room.top}px` } });
-  columns.forEach((word) => top.append(h("span", { style: { width: `${width}px` }, title: word }, h("span", {}, word))));
+  columns.forEach((word, i) => {
+    const face = faces?.column(i, Math.min(width - 1, mostFace));
+    top.append(h("span", { class: face && "face-above", style: { width: `${width}px` }, title: word }, face as HTMLElement ?? h("span", {}, word)));
+  });
   return h("div", { class: "labelled", "aria-hidden": false, style: { "grid-template-columns": room.left ? `${room.left}px auto` : "auto" } },
     room.left ? h("div", {}) : "", columns.length ? top : h("div", { style: { height: `${room.top}px` } }), left, grid.element);
 }

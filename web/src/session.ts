@@ -1,6 +1,8 @@
 // What is open: the tokens, the stages, and the numbers of the run that have been asked for.
 import { Answer, Engine, EngineError, integers, Question, reals } from "./engine";
 import { Role } from "./palette";
+import { Picture, pictureOf } from "./picture";
+import { Series, seriesOf } from "./series";
 
 export interface Stage {
   name: string;
@@ -38,7 +40,8 @@ export interface Network {
 }
 
 export interface Opened {
-  text: string;
+  text: string;   // of an image or a series: its name
+  reads: "text" | "image" | "series";
   model: any;
   models: string[];
   labels: string[];
@@ -63,6 +66,9 @@ export interface Window {
 export interface Change {
   model?: string;
   text?: string;
+  image?: { width: number; height: number; channels: number; pixels: string; prepared?: boolean };
+  series?: { values: number[][] };
+  name?: string;  // of the image or the series
   edits?: unknown[];
   swaps?: [number, number][];
 }
@@ -70,6 +76,10 @@ export interface Change {
 export class Session {
   opened!: Opened;
   network!: Network;
+  /// What a model of images or series read.
+  picture: Picture | undefined;
+  series: Series | undefined;
+  column = 0;  // of the series: the one that is shown
   /// Goes up with every change of what is open: an answer of an earlier one is of no use.
   turn = 0;
   private windows = new Map<string, Promise<Window>>();
@@ -171,10 +181,13 @@ export class Session {
     this.windows.clear();
     this.answers.clear();
     this.opened = {
-      text: json.text, model: json.model, models: json.models, labels: json.labels,
+      text: json.text, reads: json.reads, model: json.model, models: json.models, labels: json.labels,
       sourceLabels: json.source_labels, sourceIds: arrays.source_ids && integers(arrays.source_ids), ids: integers(arrays.ids), notes: json.notes,
       edited: (json.edited ?? []).map((edit: string) => (edit.startsWith("{") ? JSON.parse(edit) : edit)), swaps: json.swaps, training: json.training,
     };
+    this.picture = json.reads === "image" ? pictureOf(await this.engine.ask({ ask: "picture" })) : undefined;
+    this.series = json.reads === "series" ? seriesOf(await this.engine.ask({ ask: "series" })) : undefined;
+    if (this.column >= (this.series?.columns.length ?? 1)) this.column = 0;
     const key = json.model.hash + (json.source_labels || !json.labels.length ? this.turn : "");
     if (key === this.networkOf) return;
     const { json: graph } = await this.engine.ask({ ask: "stages" });

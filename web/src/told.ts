@@ -49,6 +49,8 @@ export interface PaintedCell {
   level: number | undefined;
   text: string | undefined;
   at: [x: number, y: number];  // in pixels of the canvas: inside the cell, beside its digits
+  colour?: [red: number, green: number, blue: number];  // of a picture's pixel
+  over?: [red: number, green: number, blue: number];    // of the picture, which the level's colour lies over
 }
 
 export interface Painted {

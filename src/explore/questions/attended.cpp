@@ -76,9 +76,10 @@ void ask_attended(State& state, Request& request, Answer& answer) {
              Axis::S);
   if (!each) return;
   Tensor all(DType::f64, {{Axis::H, heads}, shape[shape.rank() - 1]});
-  for (int64_t h = 0; h < heads; ++h)
-    std::ranges::copy(mean_rows(*weights, batch, {h, h + 1}, rows),
-                      all.data<double>() + h * all.shape()[1].size);
+  for (int64_t h = 0; h < heads; ++h) {
+    const std::vector<double> one = mean_rows(*weights, batch, {h, h + 1}, rows);
+    std::copy(one.begin(), one.end(), all.data<double>() + h * all.shape()[1].size);
+  }
   answer.add("heads", std::move(all));
 }
 

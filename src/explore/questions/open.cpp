@@ -237,7 +237,7 @@ void ask_open(State& state, Request& request, Answer& answer) {
     opened = subject_of(state.host, request.text("model"));
     if (opened.model_name == before.model_name) state.runs.clear();  // they are of the model as it was
     if (!text && !tokens && opened.subject.input.count() == 0)
-      set_text(opened, before.subject.input.count() > 0 ? k_first_text : before.text);
+      set_text(opened, before.subject.input.count() > 0 || before.text.empty() ? k_first_text : before.text);
   }
   if (text || tokens) opened.swaps.clear();
   if (text) set_text(opened, request.text("text"));
