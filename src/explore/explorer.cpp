@@ -77,6 +77,11 @@ Run& asked_run(State& state, Request& request, Answer& answer) {
   return run;
 }
 
+int64_t batch_of(Request& request, const State& state) {
+  const auto* network = std::get_if<Architecture>(&state.opened.model().config());
+  return request.integer_or("batch", 0, 0, network && network->series ? network->series->channels - 1 : 0);
+}
+
 struct Explorer::Impl {
   explicit Impl(Host& host) : state(host) {}
   State state;

@@ -175,6 +175,16 @@ Json table(int64_t rows, double factor) {
   return out;
 }
 
+// As the network reads its last rows.
+Tensor series_of_table(const Model& model, const Json& rows) {
+  const SeriesScale& scale = *model.tasks().series;
+  Tensor out(DType::f32, {{Axis::B, 1}, {Axis::X, 12}, {Axis::K, 2}});
+  for (size_t i = 0; i < 24; ++i)
+    out.data<float>()[i] = static_cast<float>(
+        (rows[rows.size() - 12 + i / 2][i % 2].get<double>() - scale.mean[i % 2]) / scale.deviation[i % 2]);
+  return out;
+}
+
 TEST(Inputs, ASeriesIsForetoldAsTheTaskDoesIt) {
   const auto model = series_model();
   Asking asking(model, "");
@@ -254,6 +264,50 @@ TEST(Inputs, WhatIsLookedAtIsTheMeanOfTheRowsThatArePredictedFrom) {
   }
 }
 
+// Each column of a series is a row of the batch, with queries and keys of its own.
+TEST(Inputs, EveryColumnHasItsCellsMapsAndEntropies) {
+  const auto model = series_model();
+  Asking asking(model, "");
+  asking.told(Json{{"ask", "open"}, {"series", {{"values", table(12, 1.5)}}}}.dump());
+  const Trace trace = model->trace(series_of_table(*model, table(12, 1.5)), {}, "a series");
+  for (const std::string stage : {"scores", "pattern"}) {
+    const std::string name = "blocks.1.attn." + stage;
+    expect_same(asking.told(R"({"ask":"window","name":")" + name + "\"}").arrays.at("numbers"),
+                trace[name].view(), name);
+    for (int64_t b = 0; b < 2; ++b) {
+      const std::string batch = std::to_string(b);
+      expect_same(asking
+                      .told(R"({"ask":"window","name":")" + name + R"(","from":[)" + batch +
+                            R"(,1,2,3],"size":[1,1,3,2]})")
+                      .arrays.at("numbers"),
+                  trace[name].view().window(0, b, 1).window(1, 1, 1).window(2, 2, 3).window(3, 3, 2), name);
+      expect_same(asking
+                      .told(R"({"ask":"tile","attention":"blocks.1.attn","stage":")" + stage +
+                            R"(","head":1,"queries":[0,6],"keys":[0,6],"batch":)" + batch + "}")
+                      .arrays.at("cells"),
+                  trace[name].view().window(0, b, 1).window(1, 1, 1), name);
+    }
+  }
+  const Tensor& pattern = trace["blocks.0.attn.pattern"];
+  for (int64_t b = 0; b < 2; ++b) {
+    const std::string batch = R"(,"batch":)" + std::to_string(b) + "}";
+    const Received map = asking.told(R"({"ask":"maps")" + batch).arrays.at("blocks.0.attn");
+    for (int64_t t = 0; t < 6; ++t) EXPECT_NEAR(map.at({1, t, 3}), pattern.at({b, 1, t, 3}), 1e-6);
+    const Reply heads = asking.told(R"({"ask":"heads","measured":false)" + batch);
+    for (int64_t h = 0; h < 2; ++h) {
+      double entropy = 0, first = 0;
+      for (int64_t t = 0; t < 6; ++t) {
+        first += pattern.at({b, h, t, 0}) / 6;
+        for (int64_t s = 0; s < 6; ++s)
+          entropy -= pattern.at({b, h, t, s}) * std::log(pattern.at({b, h, t, s})) / 6;
+      }
+      EXPECT_NEAR(heads.arrays.at("entropy").numbers[static_cast<size_t>(h)], entropy, 1e-5);
+      EXPECT_NEAR(heads.arrays.at("first_token").numbers[static_cast<size_t>(h)], first, 1e-6);
+    }
+  }
+  EXPECT_NE(asking.ask(R"({"ask":"maps","batch":2})").error().find("batch is 2"), std::string::npos);
+}
+
 TEST(Inputs, WhatCannotBeLookedAtIsRefused) {
   Asking asking(series_model(), "");
   EXPECT_EQ(asking.told(R"({"ask":"attended","attention":"blocks.0.attn","batch":1})")
@@ -264,7 +318,7 @@ TEST(Inputs, WhatCannotBeLookedAtIsRefused) {
            {R"({"ask":"attended","head":0})", "give attention"},
            {R"({"ask":"attended","attention":"blocks.0.attn","head":2})", "head is 2, expected 0 to 1"},
            {R"({"ask":"attended","attention":"blocks.0.attn","query":6})", "query is 6, expected 0 to 5"},
-           {R"({"ask":"attended","batch":2})", "batch is 2, expected 0 to 1"},
+           {R"({"ask":"attended","batch":2})", "batch is 2, expected a whole number from 0 to 1"},
            {R"({"ask":"attended","attention":"blocks.7.attn"})", "blocks.7.attn"}})
     EXPECT_NE(asking.ask(request).error().find(words), std::string::npos) << asking.ask(request).error();
 }

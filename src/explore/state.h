@@ -64,6 +64,9 @@ void ask_trace(State&, Request&, Answer&);
 /// The answer says what is edited.
 Run& asked_run(State&, Request&, Answer&);
 
+/// Which row of the batch a question is about: of a series, its column; else 0.
+int64_t batch_of(Request&, const State&);
+
 /// What is open, in an answer.
 void tell_open(State&, Run&, Answer&);
 

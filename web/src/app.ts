@@ -51,7 +51,7 @@ export class App {
     this.input.value = this.session.opened.text;
     this.explain.pin(undefined);
     await this.draw();
-  }));
+  }), (file) => this.inputs.picture.take(file));
 
   constructor(private readonly engine: PageEngine) {
     this.session = new Session(engine);
@@ -182,13 +182,13 @@ export class App {
     document.documentElement.lang = currentLanguage();
     document.title = words.title;
     this.explain = new ExplainPanel(this.session);
-    this.explain.onPinned = (cell) => { this.state.cell = cell ? cellName(cell) : ""; this.keepAddress(); };
+    this.explain.onPinned = (cell) => { this.state.cell = cell ? cellName(cell) : ""; this.inputs.point(cell); this.keepAddress(); };
     this.explain.actions = (cell) => this.actionsAt(cell);
     const host = {
       state: this.state,
       bottom: this.explain.element,
       change: (change: Partial<State>) => this.change(change),
-      point: (cell: CellRef | undefined) => { this.explain.point(cell); this.inputs.point(cell); },
+      point: (cell: CellRef | undefined) => { this.explain.point(cell); this.inputs.point(cell ?? parseCell(this.state.cell)); },
       mark: (token: number | undefined) => this.inputs.mark(token),
       choose: (cell: CellRef) => this.explain.pin(cell),
       isOff: (attention: string, head: number) => this.isOff(attention, head),

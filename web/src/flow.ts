@@ -239,7 +239,7 @@ export class Flow {
     const grid = await squareGrid(this.session, column.pattern, head, span, keys, { cell: [cell, cell], numbers: cell >= 34, label: words.attention, scale: [0, 1], hidesZero: true }, this.host);
     const open = h("button", { class: "open-attention", onclick: () => this.host.change({ attention: column.id, head }) }, words.openAttention);
     const plain = !room.narrow && cell < 30 && !this.isCross(column.id);  // the lines from the keys say which column is whose
-    const wrap = plain ? grid.element : labelled(grid, this.rowWords(column, span), this.keyWords(column, keys), { left: room.narrow ? 62 : 0, top: cell >= 30 ? 20 : 52 }, facesOf(this.session, span.from, keys.from));
+    const wrap = plain ? grid.element : labelled(grid, this.rowWords(column, span), this.keyWords(column, keys), { left: room.narrow ? 62 : 0, top: cell >= 30 ? 20 : this.session.opened.reads === "text" ? 52 : 36 }, facesOf(this.session, span.from, keys.from));
     const off = this.host.isOff(column.id, head);
     const element = this.frame(`attention ${off ? "edited" : ""}`, this.titleOf(column), [several && this.headChooser(column), wrap, open], "weights");
     return { element, ports: () => [gridPort(grid)] };
@@ -274,7 +274,7 @@ export class Flow {
     const gutter = room.narrow ? 62 : 56;
     const [cell, tall, across] = this.stepCells(Math.max(span.count, keys.count), squares.length, room, gutter);
     const numbers = cell >= 34;
-    const top = cell >= 30 ? 20 : 58;
+    const top = cell >= 30 ? 20 : this.session.opened.reads === "text" ? 58 : 36;
     const cards: HTMLElement[] = [];
     const grids: Grid[] = [];
     for (const stage of squares) {

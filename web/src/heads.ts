@@ -10,7 +10,7 @@ import { labelled, Span, squareGrid } from "./matrix";
 import { smallPicture, tintsOf } from "./picture_canvas";
 import { Session } from "./session";
 import { mapCanvas, mapOf } from "./small_map";
-import { cellName, label, told } from "./told";
+import { cellName, label, shown, told } from "./told";
 import { words } from "./words";
 
 const mostCells = 32;
@@ -149,7 +149,7 @@ export class HeadsView {
     const rows: Span = { from: Math.min(from, Math.max(0, queries - 1)), count: 0 };
     rows.count = Math.min(mostCells, queries - rows.from);
     const columns: Span = queries === keys ? rows : { from: 0, count: Math.min(mostCells, keys) };
-    const window = await this.session.window(attention.pattern.name, [0, head, rows.from, columns.from], [1, 1, rows.count, columns.count]);
+    const window = await this.session.window(attention.pattern.name, [shown.batch, head, rows.from, columns.from], [1, 1, rows.count, columns.count]);
     const room = this.room();
     const gutter = 70;
     const cell = Math.max(8, Math.min(46, Math.floor((room - gutter) / columns.count)));
@@ -189,7 +189,7 @@ export class HeadsView {
       const dark = value > 0 ? shade(value, first + column) : undefined;
       if (dark === undefined || dark < 0.02) return;
       const y0 = row * pitch + 12, y1 = column * pitch + 12, middle = (left + right) / 2;
-      const path = svg("path", { d: `M${left},${y0} C${middle},${y0} ${middle},${y1} ${right},${y1}`, "stroke-width": 0.5 + 3 * dark, "data-drawn": cellName({ name, index: [0, head, firstRow + row, first + column] }), "data-value": value });
+      const path = svg("path", { d: `M${left},${y0} C${middle},${y0} ${middle},${y1} ${right},${y1}`, "stroke-width": 0.5 + 3 * dark, "data-drawn": cellName({ name, index: [shown.batch, head, firstRow + row, first + column] }), "data-value": value });
       path.setAttribute("opacity", String(Math.min(1, 0.08 + 0.9 * dark)));
       paths[row].push(path);
       out.append(path);

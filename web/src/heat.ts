@@ -35,7 +35,7 @@ export async function heatOf(session: Session, state: State): Promise<Heat | und
   const head = attention ? Math.min(state.head, attention.heads - 1) : 0;
   const query = state.query >= 0 && state.query < session.opened.ids.length ? state.query : -1;
   const batch = series ? session.column : 0;
-  const question = { ask: "attended", ...(attention ? { attention: attention.id, head } : {}), ...(query >= 0 ? { query } : {}), ...(batch ? { batch } : {}) };
+  const question = { ask: "attended", ...(attention ? { attention: attention.id, head } : {}), ...(query >= 0 ? { query } : {}) };
   const { json, arrays } = await session.ask(question);
   const weights = reals(arrays.weights);
   return { ...extremes(weights, first), weights, rows: json.rows, attention, head, from: weightName(attention, head, json.rows, batch) };

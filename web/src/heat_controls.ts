@@ -35,7 +35,7 @@ export function heatTitle(session: Session, host: HeatHost, heat: Heat): HTMLEle
 
 /// The least and the largest weight of a patch, the colours between them, and what lies on no patch.
 export function heatScale(session: Session, heat: Heat, first: number): HTMLElement {
-  const deep = `color-mix(in srgb, ${paints.weights[0]} 75%, ${look.theme === "dark" ? "#000" : "#fff"})`;
+  const deep = session.series ? "color-mix(in srgb, var(--weights) 75%, transparent)" : `color-mix(in srgb, ${paints.weights[0]} 75%, ${look.theme === "dark" ? "#000" : "#fff"})`;
   const number = (place: number) => h("span", told(heat.from(place)), formatNumber(heat.weights[place]));
   const before = Array.from({ length: first }, (_, place) => h("span", { class: "heat-before" }, h("span", label("word"), words.input.on(session.opened.labels[place])), " ", number(place)));
   return h("p", { class: "heat-scale" }, number(heat.least), h("i", { style: { background: `linear-gradient(to right, transparent, ${deep})` } }), number(heat.most), ...before);

@@ -5,7 +5,7 @@ import { Grid, GridEvents } from "./grid";
 import { foldOf } from "./layout";
 import { Role } from "./palette";
 import { Session, Value } from "./session";
-import { label } from "./told";
+import { label, shown as run } from "./told";
 
 export interface Span {
   from: number;
@@ -24,7 +24,7 @@ export async function vectorGrid(session: Session, value: Value, span: Span, roo
   const count = product(rest);
   const fold = foldOf(count, room.width, room.height);
   const length = Math.min(span.count, sizes[1] - span.from);
-  const window = await session.window(value.name, [0, span.from, ...rest.map(() => 0)], [1, length, ...rest]);
+  const window = await session.window(value.name, [run.batch, span.from, ...rest.map(() => 0)], [1, length, ...rest]);
   const indexOf = (i: number) => {
     const out: number[] = [];
     for (let axis = rest.length - 1; axis >= 0; --axis) {
@@ -39,8 +39,9 @@ export async function vectorGrid(session: Session, value: Value, span: Span, roo
     name: value.name, title: `${room.label}: ${value.name}`, role: room.role,
     rows: length * fold.rows, columns: fold.columns, cell: fold.cell, rowsTogether: fold.rows, gap: room.gap + room.height - fold.rows * fold.cell[1],
     at: (row, column) => (placeOf(row, column) < count ? window.data[tokenOf(row) * count + placeOf(row, column)] : undefined),
-    index: (row, column) => [0, span.from + tokenOf(row), ...indexOf(placeOf(row, column))],
-    locate: ([, token, ...places]) => {
+    index: (row, column) => [run.batch, span.from + tokenOf(row), ...indexOf(placeOf(row, column))],
+    locate: ([batch, token, ...places]) => {
+      if (batch !== run.batch) return undefined;
       const i = places.reduce((all, place, axis) => all * rest[axis] + place, 0);
       const t = token - span.from;
       if (t < 0 || t >= length || i >= fold.shown) return undefined;
@@ -56,16 +57,16 @@ export async function headGrid(session: Session, value: Value, head: number, spa
   const sizes = session.sizes(value.name);  // B, T or S, H or G, D
   const width = sizes[3];
   const length = Math.min(span.count, sizes[1] - span.from);
-  const window = await session.window(value.name, [0, span.from, head, 0], [1, length, 1, width]);
+  const window = await session.window(value.name, [run.batch, span.from, head, 0], [1, length, 1, width]);
   const cell = Math.max(1, Math.floor(room.width / width));
   const shown = Math.min(width, Math.floor(room.width / cell));
   return new Grid({
     name: value.name, title: `${room.label}: ${value.name}`, role: room.role, rows: length, columns: shown, cell: [cell, room.row],
     at: (row, column) => window.data[row * width + column],
-    index: (row, column) => [0, span.from + row, head, column],
-    locate: ([, token, at, place]) => {
+    index: (row, column) => [run.batch, span.from + row, head, column],
+    locate: ([batch, token, at, place]) => {
       const t = token - span.from;
-      return at === head && t >= 0 && t < length && place < shown ? [t, place] : undefined;
+      return batch === run.batch && at === head && t >= 0 && t < length && place < shown ? [t, place] : undefined;
     },
     place: (row) => session.word(value.axes[1], span.from + row, value.name) ?? "",
   }, events);
@@ -82,15 +83,15 @@ export interface SquareRoom {
 
 /// Queries down, keys across, of one head.
 export async function squareGrid(session: Session, value: Value, head: number, queries: Span, keys: Span, room: SquareRoom, events: GridEvents): Promise<Grid> {
-  const window = await session.window(value.name, [0, head, queries.from, keys.from], [1, 1, queries.count, keys.count]);
+  const window = await session.window(value.name, [run.batch, head, queries.from, keys.from], [1, 1, queries.count, keys.count]);
   return new Grid({
     name: value.name, title: `${room.label}: ${value.name}`, role: "weights", rows: queries.count, columns: keys.count,
     cell: room.cell, numbers: room.numbers, scale: room.scale, hidesZero: room.hidesZero, shade: room.shade,
     at: (row, column) => window.data[row * keys.count + column],
-    index: (row, column) => [0, head, queries.from + row, keys.from + column],
-    locate: ([, at, query, key]) => {
+    index: (row, column) => [run.batch, head, queries.from + row, keys.from + column],
+    locate: ([batch, at, query, key]) => {
       const row = query - queries.from, column = key - keys.from;
-      return at === head && row >= 0 && row < queries.count && column >= 0 && column < keys.count ? [row, column] : undefined;
+      return batch === run.batch && at === head && row >= 0 && row < queries.count && column >= 0 && column < keys.count ? [row, column] : undefined;
     },
     place: (row, column) => `${session.word("T", queries.from + row, value.name) ?? ""} → ${session.word("S", keys.from + column, value.name) ?? ""}`,
   }, events);

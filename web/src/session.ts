@@ -3,6 +3,7 @@ import { Answer, Engine, EngineError, integers, Question, reals } from "./engine
 import { Role } from "./palette";
 import { Picture, pictureOf } from "./picture";
 import { Series, seriesOf } from "./series";
+import { shown } from "./told";
 
 export interface Stage {
   name: string;
@@ -73,13 +74,16 @@ export interface Change {
   swaps?: [number, number][];
 }
 
+const ofColumn = ["maps", "tile", "heads", "attended"];
+
 export class Session {
   opened!: Opened;
   network!: Network;
   /// What a model of images or series read.
   picture: Picture | undefined;
   series: Series | undefined;
-  column = 0;  // of the series: the one that is shown
+  get column(): number { return shown.batch; }  // of the series: the one that is shown
+  set column(column: number) { shown.batch = column; }
   /// Goes up with every change of what is open: an answer of an earlier one is of no use.
   turn = 0;
   private windows = new Map<string, Promise<Window>>();
@@ -113,7 +117,8 @@ export class Session {
 
   /// A question about the run that is open, asked once. An answer that comes when something else is being
   /// opened is of no use: nobody knows which run it is of.
-  ask(question: Question): Promise<Answer> {
+  ask(asked: Question): Promise<Answer> {
+    const question = this.column && ofColumn.includes(asked.ask) ? { ...asked, batch: this.column } : asked;
     const key = JSON.stringify(question);
     let answer = this.answers.get(key);
     if (!answer) {

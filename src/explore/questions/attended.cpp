@@ -47,8 +47,7 @@ void ask_attended(State& state, Request& request, Answer& answer) {
   constexpr int64_t k_all = -1;
   const std::string name = request.text_or("attention", "");
   const int64_t head = request.integer_or("head", k_all, 0, INT32_MAX),
-                query = request.integer_or("query", k_all, 0, INT32_MAX),
-                batch = request.integer_or("batch", 0, 0, INT32_MAX);
+                query = request.integer_or("query", k_all, 0, INT32_MAX), batch = batch_of(request, state);
   const bool each = request.flag("each");
   Run& run = asked_run(state, request, answer);
   if (name.empty() && head != k_all)
@@ -66,7 +65,6 @@ void ask_attended(State& state, Request& request, Answer& answer) {
   }
   const Shape& shape = weights->shape();
   const int64_t heads = shape.rank() == 4 ? shape[1].size : 1;
-  require("batch", batch, shape[0].size);
   require("head", head, heads);
   if (each && name.empty()) fail_call("attended: each head of which attention?  Give attention");
   const Span rows = rows_of(run, query, shape[shape.rank() - 2].size);

@@ -22,7 +22,8 @@ namespace {
 // The mean of the cells that `queries` by `keys` blocks of a map cover, of one head.
 float pooled(const Map& map, int64_t head, Span queries, Span keys) {
   const Shape& blocks = map.means->shape();
-  const float* of = map.means->data<float>() + head * blocks[2].size * blocks[3].size;
+  const float* of =
+      map.means->data<float>() + (map.batch * blocks[1].size + head) * blocks[2].size * blocks[3].size;
   double sum = 0, cells = 0;
   for (int64_t t = queries.first; t < queries.end; ++t)
     for (int64_t s = keys.first; s < keys.end; ++s) {
@@ -50,6 +51,7 @@ Tensor coarser(const Map& map, int64_t head, int64_t times_queries, int64_t time
 
 void ask_maps(State& state, Request& request, Answer& answer) {
   const int64_t size = request.integer_or("size", 64, 1, 512);
+  const int64_t batch = batch_of(request, state);
   Run& run = asked_run(state, request, answer);
   const std::vector<Attention> all = attentions_of(run.graph());
   if (all.empty()) fail_call("maps: this network has no attention");
@@ -65,7 +67,8 @@ void ask_maps(State& state, Request& request, Answer& answer) {
   }
   Json& names = answer.fields["attentions"] = Json::array();
   for (const Attention& attention : all) {
-    const Map map = map_of(run, attention, size);
+    Map map = map_of(run, attention, size);
+    map.batch = batch;
     const Shape& blocks = map.means->shape();
     const auto times = [&](int axis) { return (blocks[axis].size + size - 1) / size; };
     Tensor means(DType::f32, {{Axis::H, attention.heads},
