@@ -79,6 +79,7 @@ export class PicturePanel {
     this.stage.classList.toggle("sheet", this.tool !== "look");
     this.below.replaceChildren(...(heat ? [heatTitle(this.session, this.host, heat), heatScale(this.session, heat, picture.first)] : []), heatChoice(this.host));
     if (!this.tools.contains(document.activeElement)) this.drawTools();
+    this.say(this.pointed);
     this.paint();
     this.paintOver();
   }
@@ -243,6 +244,8 @@ export class PicturePanel {
   // The patch's own number, in the place of the scale's title.
   private say(token: number | undefined): void {
     this.below.querySelector(".heat-pointed")?.remove();
+    delete this.stage.dataset.described;
+    this.stage.removeAttribute("aria-description");
     if (token === undefined || !this.heat) return;
     const word = words.input.patchOf(this.session.opened.labels[token]);
     this.below.querySelector(".heat-title")?.append(h("span", { class: "heat-pointed" }, h("span", label("word"), word), " ", h("b", told(this.heat.from(token)), formatNumber(this.heat.weights[token]))));

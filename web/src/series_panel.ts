@@ -50,6 +50,7 @@ export class SeriesPanel {
       words: words.input, place: (token) => words.input.momentsOf(this.session.opened.labels[token]) });
     this.stage.replaceChildren(this.curve.element);
     this.rings();
+    this.say(this.pointed);
   }
 
   /// Patches that are pointed at elsewhere: of a query, and of a key.
@@ -75,6 +76,12 @@ export class SeriesPanel {
     this.pointed = token;
     this.host.light(token);
     this.rings();
+    this.say(token);
+  }
+
+  private say(token: number | undefined): void {
+    delete this.stage.dataset.described;
+    this.stage.removeAttribute("aria-description");
     this.above.querySelector(".heat-pointed")?.remove();
     if (token === undefined || !this.heat) return;
     const word = words.input.momentsOf(this.session.opened.labels[token]), value = formatNumber(this.heat.weights[token]);

@@ -46,7 +46,7 @@ function trained(task, settings) {
   const blocks = [{ norm: { kind: "layer" }, attention: { heads: 2, width: 8, out_width: 16 }, feed_forward: { width: 32 } }];
   const { network, ...others } = settings;
   writeFileSync(recipe, JSON.stringify({
-    title: task, task, steps: 24, batch: 4, context: 24, epoch: 8, learning_rate: 1e-2, warm_up: 2, seed: 3, ...others,
+    title: task, task, steps: 48, batch: 4, context: 24, epoch: 8, learning_rate: 5e-3, warm_up: 2, seed: 3, ...others,
     network: { network: "parts", family: "small", each: "patch", inputs: { width: 16 }, stack: { layers: 2, blocks }, ...network },
   }));
   const folder = mkdtempSync(join(place, task));
@@ -58,8 +58,8 @@ function trained(task, settings) {
 export function imageModel(channels = 1, pool = "first") {
   for (const label of ["left", "right"])
     for (let i = 0; i < 8; ++i) png(`photos${channels}/${label}/${i}.png`, image(16, 16, channels, (y, x, k) => ((x < 8) === (label === "left") ? 190 + i * 7 + k : 12 + (y * x) % 30)));
-  return trained("images", { data: { training: `photos${channels}` }, network: {
-    patches: { height: 16, width: 16, size: 4, channels, tokens: pool === "first" ? ["cls_token"] : [] }, head: { kind: "classes", pool } } });
+  return trained("images", { steps: pool === "first" ? 160 : 40, data: { training: `photos${channels}` }, network: {
+    patches: { height: 16, width: 16, size: 4, channels, tokens: pool === "first" ? ["cls_token"] : [] }, head: { kind: "classes", pool, label_smoothing: 0.3 } } });
 }
 
 /// Reads 16 hours of two columns and foretells four; beside it the table.

@@ -94,9 +94,9 @@ export class Truth {
   }
 
   mean(text) {
-    const [, name, head, q0, q1, k0, k1] = /^(.+)\[0,(\d+),(\d+):(\d+),(\d+):(\d+)\]$/.exec(text);
+    const [, name, batch, head, q0, q1, k0, k1] = /^(.+)\[(\d+),(\d+),(\d+):(\d+),(\d+):(\d+)\]$/.exec(text);
     let sum = 0;
-    for (let q = Number(q0); q < q1; ++q) for (let k = Number(k0); k < k1; ++k) sum += this.cell(name, [0, Number(head), q, k]);
+    for (let q = Number(q0); q < q1; ++q) for (let k = Number(k0); k < k1; ++k) sum += this.cell(name, [Number(batch), Number(head), q, k]);
     return sum / ((q1 - q0) * (k1 - k0));
   }
 
