@@ -48,6 +48,9 @@ const std::vector<Question>& questions() {
                                                     {"stages", ask_stages},
                                                     {"window", ask_window},
                                                     {"explain", ask_explain},
+                                                    {"picture", ask_picture},
+                                                    {"series", ask_series},
+                                                    {"attended", ask_attended},
                                                     {"maps", ask_maps},
                                                     {"tile", ask_tile},
                                                     {"heads", ask_heads},
@@ -60,9 +63,6 @@ const std::vector<Question>& questions() {
                                                     {"losses", ask_losses},
                                                     {"generate", ask_generate},
                                                     {"training", ask_training},
-                                                    {"picture", ask_picture},
-                                                    {"series", ask_series},
-                                                    {"attended", ask_attended},
                                                     {"figure", ask_figure},
                                                     {"trace", ask_trace}};
   return k_questions;
