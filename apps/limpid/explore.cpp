@@ -18,6 +18,7 @@
 #include "limpid/commands.h"
 #include "limpid/explore_page.h"
 #include "limpid/files.h"
+#include "limpid/images.h"
 #include "limpid/input.h"
 #include "limpid/page_files.h"
 #include "limpid/run_folder.h"
@@ -104,6 +105,12 @@ class CallHost final : public explore::Host {
       return {std::make_shared<const Model>(Model::builtin())};
     if (opens_run() && name == run_->title()) return run_->subject(call_.text ? text_ : "");
     if (!call_.network.tokens.empty()) return {std::make_shared<const Model>(open_model(call_.network))};
+    if (!call_.text && !call_.network.model.empty()) {
+      // A model of images or series begins with a blank one.
+      Model model = tower_for(open_model(call_.network), false);
+      if (model.tokenizer() || reads_images(model.config()) || reads_series(model.config()))
+        return {std::make_shared<const Model>(std::move(model))};
+    }
     Input input = input_of_text(call_.network, text_);
     return {std::make_shared<const Model>(std::move(input.model)), std::move(input.pixels), input.text};
   }
@@ -233,7 +240,13 @@ CarriedPage begun_page(const ExploreCall& call) {
 
 void write_page(CarriedPage page, const ExploreCall& call, CallHost& host, const std::string& text) {
   page.model = host.models().front();
+  const explore::Subject subject = host.subject(page.model);
   page.text = text;
+  if (subject.input.count() > 0) {
+    const Tensor numbers = subject.input.to(DType::f32);
+    page.text = subject.input_name;
+    page.input.assign(static_cast<const char*>(numbers.raw()), numbers.bytes());
+  }
   page.edits = call.edits;
   page.training_title = host.training_title();
   page.training_log = host.training_log();
@@ -291,10 +304,10 @@ void run_explore(ExploreCall call, const Terminal& terminal) {
 Work add_explore(CLI::App& app) {
   auto call = std::make_shared<ExploreCall>();
   CLI::App* sub = app.add_subcommand("explore", "A run, live in the browser: any number of it, and what if.");
-  sub->add_option(
-         "TEXT", call->text,
-         "The sentence to begin with (Life is short); @FILE reads it from a file, - from standard input.  Or "
-         "the folder of a training run.")
+  sub->add_option("TEXT", call->text,
+                  "The sentence to begin with (Life is short); @FILE reads it from a file, - from standard "
+                  "input.  The "
+                  "image or the table of a model that reads these.  Or the folder of a training run.")
       ->type_name("");
   add_model_options(*sub, call->network);
   sub->add_option("--tokens", call->network.tokens, "Token ids to begin with, 2,0,1, in place of a text.")

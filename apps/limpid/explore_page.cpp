@@ -133,9 +133,12 @@ std::string carried_page(const CarriedPage& page) {
     files.push_back({{"path", page.files[i].path}, {"element", id}});
     models += payload(id, gzipped(page.files[i].bytes));
   }
-  Json run = {{"models", Json::array({{{"name", page.model}, {"builtin", page.builtin}, {"files", files}}})},
-              {"text", page.text},
-              {"edits", page.edits}};
+  Json model = {{"name", page.model}, {"builtin", page.builtin}, {"files", files}};
+  if (!page.input.empty()) {
+    model["input"] = {{"name", page.text}, {"element", "limpid-input"}};
+    payloads += payload("limpid-input", gzipped(page.input));
+  }
+  Json run = {{"models", Json::array({model})}, {"text", page.text}, {"edits", page.edits}};
   if (!page.training_log.empty())
     run["training"] = {{"title", page.training_title}, {"log", page.training_log}};
   return join(

@@ -17,7 +17,8 @@ struct CarriedPage {
   std::string model;     // its name
   bool builtin = false;  // it is the built-in one
   std::vector<CarriedFile> files;
-  std::string text;
+  std::string text;   // of an image or a series: its name
+  std::string input;  // of an image or a series: its numbers, f32 as the network reads them
   std::vector<std::string> edits;
   std::string training_title, training_log;  // empty: there is no run
 };

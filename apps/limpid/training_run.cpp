@@ -96,11 +96,8 @@ explore::Subject TrainingRun::subject(const std::string& text) {
     NetworkCall call;
     call.model = file;
     Model model = open_model(call);
-    const bool images = reads_images(model.config()), series = reads_series(model.config());
-    if (text.empty() && (images || series))
-      fail_call("it reads ", images ? "images" : "series", "; give one: limpid explore ",
-                images ? "IMAGE" : "TABLE", " --run ", visible_line(folder_.path()));
-    if (!images && !series) {
+    const bool files = reads_images(model.config()) || reads_series(model.config());
+    if (!files || text.empty()) {  // without one it begins with a blank one
       out.model = std::make_shared<const Model>(std::move(model));
     } else {
       Input input = input_of_text(call, text);

@@ -1,10 +1,11 @@
 // The engine in the explorer's page: what web/src/wasm_engine.ts calls of limpid.wasm.
 //
-// The page gives a model's bytes (limpid_give_file for each file, then limpid_add_model), begins with a text
-// (limpid_begin), and asks (limpid_ask).  Whatever returns bytes returns an answer of
-// docs/explore-protocol.md, with limpid_answer_size() bytes; it is there until the next call.  What went
-// wrong is such an answer too.
+// The page gives a model's bytes (limpid_give_file for each file, limpid_give_input for the image or the
+// series that is open with it, then limpid_add_model), begins with a text (limpid_begin), and asks
+// (limpid_ask).  Whatever returns bytes returns an answer of docs/explore-protocol.md, with
+// limpid_answer_size() bytes; it is there until the next call.  What went wrong is such an answer too.
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 
@@ -37,9 +38,9 @@ class PageHost final : public explore::Host {
   std::string training_log() override { return log_; }
   std::string training_title() override { return title_; }
 
-  void add(const std::string& name, Model model) {
+  void add(const std::string& name, explore::Subject subject) {
     if (!subjects_.count(name)) names_.push_back(name);
-    subjects_[name] = {std::make_shared<const Model>(std::move(model))};
+    subjects_[name] = std::move(subject);
   }
   void set_training(std::string title, std::string log) {
     title_ = std::move(title);
@@ -56,6 +57,8 @@ class PageHost final : public explore::Host {
 struct Page {
   PageHost host;
   std::map<std::string, File> given;
+  File input;  // f32, as the network has it; empty: there is none
+  std::string input_name;
   std::unique_ptr<explore::Explorer> explorer;
   std::string answer;
 };
@@ -99,6 +102,32 @@ Model read_given(const Page& all, const std::string& name, bool builtin) {
   return Model::read(files, name, options);
 }
 
+// What the page gave beside the model's files, in the shape that its network reads.
+Tensor read_input(const Page& all, const Model& model) {
+  const auto* network = std::get_if<Architecture>(&model.config());
+  if (!network || (!network->patches && !network->series)) fail_call("this model reads texts, no numbers");
+  const Shape shape =
+      network->patches
+          ? Shape{{Axis::B, 1},
+                  {Axis::K, network->patches->channels},
+                  {Axis::Y, network->patches->height},
+                  {Axis::X, network->patches->width}}
+          : Shape{{Axis::B, 1}, {Axis::X, network->series->length}, {Axis::K, network->series->channels}};
+  Tensor out(DType::f32, shape);
+  if (out.bytes() != all.input.size)
+    fail_call("the input has ", all.input.size, " bytes, expected ", out.bytes(), ": f32 ", shape.text());
+  std::memcpy(out.raw(), all.input.memory.get(), out.bytes());
+  return out;
+}
+
+explore::Subject read_subject(const Page& all, const std::string& name, bool builtin) {
+  explore::Subject out = {std::make_shared<const Model>(read_given(all, name, builtin))};
+  if (!all.input.memory) return out;
+  out.input = read_input(all, *out.model);
+  out.input_name = all.input_name;
+  return out;
+}
+
 std::string done() {
   explore::Answer answer;
   return answer.bytes();
@@ -131,6 +160,16 @@ void limpid_give_file(const char* name, size_t name_size, char* bytes, size_t si
 /// Forgets the files that were given.
 LIMPID_EXPORT(limpid_drop_files) void limpid_drop_files() { web::page().given.clear(); }
 
+/// The image or the series that the model added next begins with: f32 in the shape that its network reads.
+/// The bytes, from limpid_alloc, are the module's from now on.
+LIMPID_EXPORT(limpid_give_input)
+void limpid_give_input(const char* name, size_t name_size, char* bytes, size_t size) {
+  web::page().input_name = std::string(name, name_size);
+  web::page().input = {};
+  web::page().input.memory.reset(bytes);
+  web::page().input.size = size;
+}
+
 /// A model of the files given, which are forgotten.
 LIMPID_EXPORT(limpid_add_model)
 const char* limpid_add_model(const char* name, size_t size, int builtin) {
@@ -138,9 +177,12 @@ const char* limpid_add_model(const char* name, size_t size, int builtin) {
     const std::string called(name, size);
     struct Forget {
       Page& all;
-      ~Forget() { all.given.clear(); }
+      ~Forget() {
+        all.given.clear();
+        all.input = {};
+      }
     } forget{all};
-    all.host.add(called, web::read_given(all, called, builtin != 0));
+    all.host.add(called, web::read_subject(all, called, builtin != 0));
     return web::done();
   });
 }
@@ -151,7 +193,7 @@ void limpid_set_training(const char* title, size_t title_size, const char* log, 
   web::page().host.set_training(std::string(title, title_size), std::string(log, log_size));
 }
 
-/// Opens the first model with this text.
+/// Opens the first model with this text; one of images or series with what was given beside it.
 LIMPID_EXPORT(limpid_begin) const char* limpid_begin(const char* text, size_t size) {
   return answer_of([&](Page& all) {
     all.explorer.reset();

@@ -122,10 +122,21 @@ void SquareCells::read_whole(Run& run, const std::string& name) {
   numbers_ = run.read(name)[name].view();
 }
 
-Tensor SquareCells::window(Span heads, Span queries, Span keys) const {
+namespace {
+
+// What belongs to one row of the batch; parameters belong to all.
+ConstView of_batch(const ConstView& view, int64_t batch) {
+  const int axis = view.shape().find(Axis::B);
+  return axis < 0 || view.shape()[axis].size == 1 ? view : view.window(axis, batch, 1);
+}
+
+}  // namespace
+
+Tensor SquareCells::window(Span heads, Span queries, Span keys, int64_t batch) const {
   const Shape shape = {{Axis::H, heads.size()}, {Axis::T, queries.size()}, {Axis::S, keys.size()}};
   if (!group_) {
-    const ConstView part = numbers_.window(1, heads.first, heads.size())
+    const ConstView part = numbers_.window(0, batch, 1)
+                               .window(1, heads.first, heads.size())
                                .window(2, queries.first, queries.size())
                                .window(3, keys.first, keys.size());
     Tensor out = Tensor::copy_of(part).to(DType::f32);
@@ -134,7 +145,14 @@ Tensor SquareCells::window(Span heads, Span queries, Span keys) const {
   }
   Tensor out(DType::f32, {{Axis::B, 1}, shape[0], shape[1], shape[2]});
   const CellRange range = {{heads.first, heads.end}, {queries.first, queries.end}, {keys.first, keys.end}};
-  if (!rebuild_range(*group_, in_, out_, {}, stage_, range, out.view()))
+  std::vector<ConstView> in;
+  std::vector<View> written;  // read, not written
+  for (const ConstView& view : in_) in.push_back(of_batch(view, batch));
+  for (const View& view : out_) {
+    const ConstView part = of_batch(view, batch);
+    written.emplace_back(part.dtype(), part.shape(), part.strides(), const_cast<void*>(part.raw()));
+  }
+  if (!rebuild_range(*group_, in, written, {}, stage_, range, out.view()))
     fail_work(stage_, " is not rebuilt from queries and keys");
   out.reshape(shape);
   return out;

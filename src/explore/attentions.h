@@ -44,8 +44,9 @@ class SquareCells {
 
   /// Of the value, in the run.
   const Shape& shape() const { return shape_; }
-  /// f32 [H,T,S] of the spans.  May be called from several threads.
-  Tensor window(Span heads, Span queries, Span keys) const;
+  /// f32 [H,T,S] of the spans, of one row of the batch (a series has a row a column).  May be called from
+  /// several threads.
+  Tensor window(Span heads, Span queries, Span keys, int64_t batch = 0) const;
 
  private:
   void read_whole(Run&, const std::string& name);

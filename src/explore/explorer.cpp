@@ -48,6 +48,9 @@ const std::vector<Question>& questions() {
                                                     {"stages", ask_stages},
                                                     {"window", ask_window},
                                                     {"explain", ask_explain},
+                                                    {"picture", ask_picture},
+                                                    {"series", ask_series},
+                                                    {"attended", ask_attended},
                                                     {"maps", ask_maps},
                                                     {"tile", ask_tile},
                                                     {"heads", ask_heads},
@@ -72,6 +75,11 @@ Run& asked_run(State& state, Request& request, Answer& answer) {
   const Opened& opened = unedited ? state.opened.unedited() : state.opened;
   if (opened.changed()) answer.fields["edited"] = opened.edit_texts;
   return run;
+}
+
+int64_t batch_of(Request& request, const State& state) {
+  const auto* network = std::get_if<Architecture>(&state.opened.model().config());
+  return request.integer_or("batch", 0, 0, network && network->series ? network->series->channels - 1 : 0);
 }
 
 struct Explorer::Impl {

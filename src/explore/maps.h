@@ -12,6 +12,7 @@ struct Map {
   const Tensor* means = nullptr;  // f32 [B,H,T',S'], of the run's trace
   Shape weights;                  // [B,H,T,S]
   int64_t queries = 1, keys = 1;  // of a block
+  int64_t batch = 0;              // the row of it that is told: of a series a column
 
   /// Places of axis 2 (queries) or 3 (keys) that block i covers.
   int64_t cells_of(int axis, int64_t i) const {

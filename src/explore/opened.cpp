@@ -28,6 +28,7 @@ Opened Opened::unedited() const {
 
 std::string Opened::key() const {
   std::string key = model_name + "\n" + (as_text && swaps.empty() ? text : "") + "\n";
+  key += std::to_string(input_number) + "\n";
   append(key, swapped());
   if (target) append(key, *target);
   for (const std::string& edit : edit_texts) key += edit + "\n";

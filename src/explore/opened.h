@@ -24,8 +24,9 @@ struct Opened {
   Subject subject;
   std::string text;  // as it was given; with what was written since
   std::vector<int64_t>
-      tokens;            // of the text (of an encoder-decoder: its source); empty for a subject's input
-  bool as_text = false;  // tokens are what the tokenizer makes of `text`
+      tokens;                // of the text (of an encoder-decoder: its source); empty for a subject's input
+  int64_t input_number = 0;  // which of those that were given; 0: the subject's
+  bool as_text = false;      // tokens are what the tokenizer makes of `text`
   std::optional<std::vector<int64_t>> target;  // of an encoder-decoder: what its decoder reads
   size_t given = 0;  // how many of the tokens, or of the target, were there before the model wrote
 

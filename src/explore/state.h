@@ -20,6 +20,7 @@ struct State {
   Host& host;
   Opened opened;
   Runs runs;
+  int64_t inputs = 0;  // images and series that requests have given
 
   // Of the model that is open.
   std::optional<HeadReport> measured;
@@ -53,12 +54,18 @@ void ask_quiz(State&, Request&, Answer&);
 void ask_losses(State&, Request&, Answer&);
 void ask_generate(State&, Request&, Answer&);
 void ask_training(State&, Request&, Answer&);
+void ask_picture(State&, Request&, Answer&);
+void ask_series(State&, Request&, Answer&);
+void ask_attended(State&, Request&, Answer&);
 void ask_figure(State&, Request&, Answer&);
 void ask_trace(State&, Request&, Answer&);
 
 /// The run that a question is about: what is open, or the same without its edits where the request says so.
 /// The answer says what is edited.
 Run& asked_run(State&, Request&, Answer&);
+
+/// Which row of the batch a question is about: of a series, its column; else 0.
+int64_t batch_of(Request&, const State&);
 
 /// What is open, in an answer.
 void tell_open(State&, Run&, Answer&);

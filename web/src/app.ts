@@ -7,6 +7,7 @@ import { Flow } from "./flow";
 import { formatCount } from "./format";
 import { GiveModel } from "./give";
 import { HeadsView } from "./heads";
+import { InputPanels } from "./input_panels";
 import { LessonView } from "./lesson";
 import { MapView } from "./map";
 import { saveFigure } from "./save";
@@ -30,6 +31,7 @@ export class App {
   private edits: unknown[] = [];
   private explain!: ExplainPanel;
   private next!: NextPanel;
+  private inputs!: InputPanels;
   private lesson!: LessonView;
   private quiz!: QuizView;
   private views!: Partial<Record<View, { element: HTMLElement; draw(): Promise<void> }>>;
@@ -43,14 +45,14 @@ export class App {
 
   private readonly give = new GiveModel((given) => this.attempt(async () => {
     const model = await given();
-    await this.engine.open(model, this.session.opened?.text || this.input.value || "Life is short");
+    await this.engine.open(model, this.session.opened?.reads === "text" ? this.session.opened.text : this.input.value || "Life is short");
     this.state = { ...initial, view: this.state.view };
     await this.session.reopen();
     this.edits = [];
     this.input.value = this.session.opened.text;
     this.explain.pin(undefined);
     await this.draw();
-  }));
+  }), (file) => this.inputs.picture.take(file));
 
   constructor(private readonly engine: PageEngine) {
     this.session = new Session(engine);
@@ -90,7 +92,7 @@ export class App {
       const change: Change = {};
       const { opened } = this.session;
       if (model && model !== opened.model.name && opened.models.includes(model)) change.model = model;
-      if (text !== undefined && text !== opened.text) change.text = text;
+      if (text !== undefined && text !== opened.text && opened.reads === "text") change.text = text;
       if (JSON.stringify(link.edits ?? []) !== JSON.stringify(opened.edited)) change.edits = link.edits ?? [];
       if (JSON.stringify(link.swaps ?? []) !== JSON.stringify(opened.swaps) || (change.text !== undefined && link.swaps)) change.swaps = link.swaps ?? [];
       // An address that says nothing leaves open what the engine began with.
@@ -116,7 +118,9 @@ export class App {
         await this.session.open(now);
         this.forgetAnswers();
         this.edits = [...this.session.opened.edited];
-        if (!this.waiting) void this.attempt(() => this.draw());
+        // What is drawn by hand comes faster than the views can be.
+        if (this.waiting || this.inputs.picture.busy()) await Promise.all([this.next.draw(), this.inputs.draw()]);
+        else void this.attempt(() => this.draw());
       });
     }
     this.opening = false;
@@ -179,13 +183,14 @@ export class App {
     document.documentElement.lang = currentLanguage();
     document.title = words.title;
     this.explain = new ExplainPanel(this.session);
-    this.explain.onPinned = (cell) => { this.state.cell = cell ? cellName(cell) : ""; this.keepAddress(); };
+    this.explain.onPinned = (cell) => { this.state.cell = cell ? cellName(cell) : ""; this.inputs.point(cell); this.keepAddress(); };
     this.explain.actions = (cell) => this.actionsAt(cell);
     const host = {
       state: this.state,
       bottom: this.explain.element,
       change: (change: Partial<State>) => this.change(change),
-      point: (cell: CellRef | undefined) => this.explain.point(cell),
+      point: (cell: CellRef | undefined) => { this.explain.point(cell); this.inputs.point(cell ?? parseCell(this.state.cell)); },
+      mark: (token: number | undefined) => this.inputs.mark(token),
       choose: (cell: CellRef) => this.explain.pin(cell),
       isOff: (attention: string, head: number) => this.isOff(attention, head),
       toggleHead: (attention: string, head: number) => this.toggle(headOffEdit(attention, head)),
@@ -202,6 +207,7 @@ export class App {
     this.quiz = new QuizView(this.session, host);
     this.views = { flow: new Flow(this.session, host), heads: new HeadsView(this.session, host), why: new WhyView(this.session, host), map: new MapView(this.session, host), lesson: this.lesson, quiz: this.quiz, training: new TrainingView(this.session, host) };
     this.next = new NextPanel(this.session, host);
+    this.inputs = new InputPanels(this.session, { ...host, get state() { return app.state; }, waiting: () => this.waiting !== undefined, light: (token) => this.lightToken(token), attempt: (work) => this.attempt(work) });
     this.input = h("input", {
       class: "sentence", type: "text", "aria-label": words.sentence, placeholder: words.sentenceHint, autocomplete: "off", spellcheck: false,
       autocapitalize: "off", value: this.input.value,
@@ -218,9 +224,9 @@ export class App {
           this.give.button(),
           h("button", { class: "icon", title: words.theme, "aria-label": words.theme, onclick: () => this.setTheme(look.theme === "dark" ? "light" : "dark", true) }, "◐"),
           h("button", { class: "link", "aria-label": words.languageLabel, onclick: () => this.switchLanguage() }, words.language))),
-      h("div", { class: "ask" }, this.input, this.error, this.editList, this.status),
+      h("div", { class: "ask" }, this.input, this.inputs.series.element, this.error, this.editList, this.status),
       this.tabs,
-      h("div", { class: "work" }, this.main, this.next.element),
+      h("div", { class: "work" }, this.main, this.inputs.picture.element, this.next.element),
       this.explain.element,
       ...unreadPayloads());
   }
@@ -235,10 +241,11 @@ export class App {
     this.drawModel();
     this.drawEdits();
     this.drawTabs();
-    const next = this.next.draw();
+    this.session.column = Math.min(this.state.column, (this.session.series?.columns.length ?? 1) - 1);
+    const next = Promise.all([this.next.draw(), this.inputs.draw()]);
     const view = this.views[this.shownView()]!;
     // What comes next is what the lesson asks for.
-    this.next.element.hidden = ["lesson", "quiz", "training"].includes(this.shownView());
+    this.next.element.hidden = ["lesson", "quiz", "training"].includes(this.shownView()) || this.session.opened.reads === "series";
     this.main.parentElement!.classList.toggle("alone", this.next.element.hidden);
     this.main.parentElement!.dataset.view = this.shownView();
     if (!view.element.isConnected) this.main.replaceChildren(view.element);
@@ -254,8 +261,8 @@ export class App {
       ? h("select", { "aria-label": words.model, onchange: (event: Event) => void this.open({ model: (event.target as HTMLSelectElement).value, edits: [], swaps: [] }) },
           ...models.map((each) => h("option", { selected: each === model.name, ...label("text") }, each)))
       : h("span", { class: "model-name", ...label("text") }, model.title);
-    // A picture or a table that the call named stays open: there is nothing to type.
-    this.input.readOnly = this.session.network.values.get("tokens") === undefined && this.session.opened.sourceLabels === undefined;
+    // An image or a series has a panel of its own.
+    this.input.hidden = this.session.opened.reads !== "text";
     this.modelLine.replaceChildren(name, ...facts.map((fact) => h("span", { class: "fact", ...label("count") }, fact)));
   }
 
@@ -305,10 +312,15 @@ export class App {
     return [h("button", { class: "button", onclick: () => this.toggle(edit) }, this.edits.includes(edit) ? words.mendEdge : words.cutEdge)];
   }
 
+  // The tokens of a patch that is pointed at in the image or the series.
+  private lightToken(token: number | undefined): void {
+    this.main.querySelectorAll(".tokens .token").forEach((each) => each.classList.toggle("lit", Number((each as HTMLElement).dataset.token) === token));
+  }
+
   private keepAddress(): void {
     if (!this.session.opened) return;
-    const { text, model, models, swaps } = this.session.opened;
-    this.written = writeLink({ ...this.state, text: text.length < 2000 ? text : undefined, model: models.length > 1 ? model.name : undefined, edits: this.edits, swaps });
+    const { text, reads, model, models, swaps } = this.session.opened;
+    this.written = writeLink({ ...this.state, text: reads === "text" && text.length < 2000 ? text : undefined, model: models.length > 1 ? model.name : undefined, edits: this.edits, swaps });
     history.replaceState(null, "", this.written);
   }
 

@@ -1,5 +1,6 @@
 // The arithmetic behind one number, as the engine explains it: its equation with the values that this cell
 // reads. Every number here stands in the answer; nothing is added up on the page.
+import { faceAt } from "./face";
 import { AnswerArray, integers, reals } from "./engine";
 import { h } from "./dom";
 import { formatConstant, formatLong, formatNumber } from "./format";
@@ -169,8 +170,9 @@ export class ExplainPanel {
     for (const [axis, place] of Object.entries<number>(json.places)) {
       if (axis === "B") continue;
       const word = json.words[axis];
+      const face = faceAt(this.session, axis, place, 16);
       const shown = word && (axis === "T" || axis === "S" || axis === "V") ? h("span", { class: "word", ...label("word") }, word) : h("span", label("place"), String(place));
-      list.append(h("li", {}, h("span", {}, words.position(axis === "T" && !("S" in json.places) ? "V" : axis)), " ", shown));
+      list.append(h("li", {}, h("span", {}, words.position(axis === "T" && !("S" in json.places) ? "V" : axis)), " ", face as HTMLElement, shown));
     }
     return list;
   }
@@ -256,7 +258,7 @@ export class ExplainPanel {
     for (const { part, place } of order.slice(0, count)) {
       const share = Math.min(1, Math.abs(part.value) / largest) * 50;
       body.append(h("li", {},
-        h("span", { class: "term-place", ...label("word") }, varies ? this.placeWord(varies.axis, varies.place(part) ?? place, varies.name) : String(place)),
+        h("span", { class: "term-place", ...label("word") }, varies && faceAt(this.session, varies.axis, varies.place(part) ?? place, 14) as HTMLElement, varies ? this.placeWord(varies.axis, varies.place(part) ?? place, varies.name) : String(place)),
         h("span", { class: "term-formula" }, this.inline(part, json)),
         h("span", { class: "term-value", ...told(part.from) }, formatNumber(part.value)),
         h("span", { class: `term-bar ${part.value < 0 ? "negative" : ""}` },

@@ -1,6 +1,8 @@
 // The run from left to right (on a narrow page from top to bottom): tokens, embedding, blocks, what comes out.
 // One block is open; the others are strips with a small map of each of their heads.
 import { h } from "./dom";
+import { facesOf } from "./face";
+import { tokenList } from "./flow_tokens";
 import { Grid, GridEvents } from "./grid";
 import { AttentionColumn, Column, isSquare, Section, sectionsOf, TripleColumn, VectorColumn } from "./layout";
 import { headGrid, labelled, Span, squareGrid, vectorGrid } from "./matrix";
@@ -21,6 +23,7 @@ export interface FlowHost extends GridEvents {
   isOff(attention: string, head: number): boolean;
   toggleHead(attention: string, head: number): void;
   swap(place: number): void;
+  mark(token: number | undefined): void;
   bottom: HTMLElement;
 }
 
@@ -124,16 +127,10 @@ export class Flow {
     const [labels, ids] = read ? [opened.sourceLabels!, opened.sourceIds!] : [opened.labels, opened.ids];
     const written = !read && opened.sourceLabels !== undefined;  // by the model itself: nothing to swap
     const swaps = written ? [] : opened.swaps;
-    const list = h("ol", { class: "tokens", start: span.from });
-    const items: HTMLElement[] = [];
-    for (let t = span.from; t < span.from + span.count; ++t) {
-      const swapped = swaps.some(([place]) => place === t);
-      const item = h("li", { style: room.narrow ? {} : { height: `${room.pitch}px` } },
-        h("button", { class: `token ${swapped ? "edited" : ""} ${room.pitch < 40 && !room.narrow ? "flat" : ""}`, title: written ? labels[t] : words.swapToken(labels[t]), disabled: written, onclick: () => this.host.swap(t) },
-          h("span", { class: "token-word", ...label("word") }, labels[t]), h("span", { class: "token-id", ...label("place") }, String(ids[t]))));
-      items.push(item.firstElementChild as HTMLElement);
-      list.append(item);
-    }
+    const { state } = this.host;
+    const { list, items } = tokenList(this.session, {
+      labels, ids, ...span, pitch: room.pitch, narrow: room.narrow, written, swapped: swaps.map(([place]) => place), asked: state.query,
+    }, { swap: this.host.swap, ask: (token) => this.host.change({ query: token === state.query ? -1 : token }), mark: (token) => this.host.mark(token) });
     const element = this.frame("tokens", read ? words.tokensRead : written ? words.tokensWritten : words.tokens, [list], "plain");
     return { element, ports: () => [portOf(items, "plain")] };
   }
@@ -242,7 +239,7 @@ export class Flow {
     const grid = await squareGrid(this.session, column.pattern, head, span, keys, { cell: [cell, cell], numbers: cell >= 34, label: words.attention, scale: [0, 1], hidesZero: true }, this.host);
     const open = h("button", { class: "open-attention", onclick: () => this.host.change({ attention: column.id, head }) }, words.openAttention);
     const plain = !room.narrow && cell < 30 && !this.isCross(column.id);  // the lines from the keys say which column is whose
-    const wrap = plain ? grid.element : labelled(grid, this.rowWords(column, span), this.keyWords(column, keys), { left: room.narrow ? 62 : 0, top: cell >= 30 ? 20 : 52 });
+    const wrap = plain ? grid.element : labelled(grid, this.rowWords(column, span), this.keyWords(column, keys), { left: room.narrow ? 62 : 0, top: cell >= 30 ? 20 : this.session.opened.reads === "text" ? 52 : 36 }, facesOf(this.session, span.from, keys.from));
     const off = this.host.isOff(column.id, head);
     const element = this.frame(`attention ${off ? "edited" : ""}`, this.titleOf(column), [several && this.headChooser(column), wrap, open], "weights");
     return { element, ports: () => [gridPort(grid)] };
@@ -277,7 +274,7 @@ export class Flow {
     const gutter = room.narrow ? 62 : 56;
     const [cell, tall, across] = this.stepCells(Math.max(span.count, keys.count), squares.length, room, gutter);
     const numbers = cell >= 34;
-    const top = cell >= 30 ? 20 : 58;
+    const top = cell >= 30 ? 20 : this.session.opened.reads === "text" ? 58 : 36;
     const cards: HTMLElement[] = [];
     const grids: Grid[] = [];
     for (const stage of squares) {
@@ -285,14 +282,14 @@ export class Flow {
       const last = value === column.pattern;
       const grid = await squareGrid(this.session, value, head, span, keys, { cell: [cell, tall], numbers, label: said(stage.label), scale: last ? [0, 1] : undefined, hidesZero: last }, this.host);
       grids.push(grid);
-      cards.push(this.step(stage, labelled(grid, this.rowWords(column, span), this.keyWords(column, keys), { left: gutter, top })));
+      cards.push(this.step(stage, labelled(grid, this.rowWords(column, span), this.keyWords(column, keys), { left: gutter, top }, facesOf(this.session, span.from, keys.from))));
     }
     const sum = column.stages.find((stage) => stage.operation === "weighted_sum");
     if (sum) {
       const value = this.session.network.values.get(sum.outputs[0])!;
       const grid = await headGrid(this.session, value, head, span, { width: Math.max(room.head, Math.min(cell * keys.count, 192)), row: tall, role: "value", label: said(sum.label) }, this.host);
       grids.push(grid);
-      cards.push(this.step(sum, labelled(grid, this.rowWords(column, span), [], { left: gutter, top })));
+      cards.push(this.step(sum, labelled(grid, this.rowWords(column, span), [], { left: gutter, top }, facesOf(this.session, span.from, 0))));
     }
     const close = h("button", { class: "icon small", title: words.closeAttention, "aria-label": words.closeAttention, onclick: () => this.host.change({ attention: "" }) }, "×");
     const steps = h("div", { class: "steps", style: { "grid-template-columns": `repeat(${across}, max-content)` } }, ...cards);

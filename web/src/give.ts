@@ -20,7 +20,8 @@ const words = () => table[currentLanguage()];
 export class GiveModel {
   private readonly cover = h("div", { class: "give-cover", hidden: true, role: "status" });
 
-  constructor(private readonly open: (given: () => GivenModel | Promise<GivenModel>) => Promise<void>) {
+  /// `picture` takes a file that is none of a model's, and says whether it did.
+  constructor(private readonly open: (given: () => GivenModel | Promise<GivenModel>) => Promise<void>, picture: (file: File) => boolean) {
     const files = (event: DragEvent) => event.dataTransfer?.types.includes("Files");
     addEventListener("dragover", (event) => {
       if (!files(event)) return;
@@ -31,6 +32,8 @@ export class GiveModel {
     addEventListener("drop", (event) => {
       if (!files(event)) return;
       event.preventDefault();
+      const { files: [first], items } = event.dataTransfer!;
+      if (first && items.length === 1 && picture(first)) return void (this.cover.hidden = true);
       const found = filesOf(event.dataTransfer!);  // before the event ends: nothing can be read of it later
       void this.take(async () => modelOf(await found));
     });

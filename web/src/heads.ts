@@ -1,17 +1,22 @@
 // All heads of the network beside each other, and one of them large: its heat map and its lines between tokens.
 import { Answer, reals } from "./engine";
 import { h, svg } from "./dom";
+import { facesOf } from "./face";
 import { blockLabel, FlowHost } from "./flow";
 import { formatNumber } from "./format";
+import { eachHead } from "./heat";
 import { AttentionColumn, Section, sectionsOf } from "./layout";
 import { labelled, Span, squareGrid } from "./matrix";
+import { smallPicture, tintsOf } from "./picture_canvas";
 import { Session } from "./session";
 import { mapCanvas, mapOf } from "./small_map";
-import { cellName, label, told } from "./told";
+import { cellName, label, shown, told } from "./told";
 import { words } from "./words";
 
 const mostCells = 32;
 const smallestShown = 1e-4;  // the palest colour of the logarithmic scale
+
+type HeadRows = Map<string, { weights: number[]; from(place: number): string }[]>;
 
 interface HeadFacts {
   attention: string;
@@ -31,13 +36,20 @@ export class HeadsView {
     const turn = ++this.drawn;
     const sections = sectionsOf(this.session.network).filter((each) => each.attentions.length);
     if (!sections.length) return this.element.replaceChildren(h("p", { class: "hint" }, words.noHeads));
+    const over = this.session.picture && this.host.state.over ? await this.rows(sections) : undefined;
     const [maps, facts] = await Promise.all([this.session.ask({ ask: "maps", size: 48 }), this.session.ask({ ask: "heads", measured: false })]);
     if (turn !== this.drawn) return;
-    await this.show(sections, maps, this.factsOf(facts), turn);
+    await this.show(sections, maps, this.factsOf(facts), turn, over);
     // Measuring reads other texts, and takes longer: it comes after what is known of this run.
     const measured = await this.session.ask({ ask: "heads" }).catch(() => undefined);
     if (turn !== this.drawn || !measured) return;
-    await this.show(sections, maps, this.factsOf(measured), turn);
+    await this.show(sections, maps, this.factsOf(measured), turn, over);
+  }
+
+  // Of an image: what each head looks at.
+  private async rows(sections: Section[]): Promise<HeadRows> {
+    const all = sections.flatMap(attentionsOf);
+    return new Map(await Promise.all(all.map(async (each) => [each.id, await eachHead(this.session, each)] as const)));
   }
 
   private factsOf({ json, arrays }: Answer): HeadFacts[] {
@@ -51,7 +63,7 @@ export class HeadsView {
     return out;
   }
 
-  private async show(sections: Section[], maps: Answer, facts: HeadFacts[], turn: number): Promise<void> {
+  private async show(sections: Section[], maps: Answer, facts: HeadFacts[], turn: number, over?: HeadRows): Promise<void> {
     const chosen = this.chosen(sections);
     const detail = chosen && (await this.detail(chosen, facts));
     if (turn !== this.drawn) return;
@@ -59,10 +71,11 @@ export class HeadsView {
     const { state } = this.host;
     this.element.replaceChildren(
       h("header", {}, h("h2", {}, words.headsTitle),
-        this.choice(words.sink, [[words.sinkShown, true], [words.sinkHidden, false]], state.sink, (sink) => this.host.change({ sink })),
-        this.choice(words.shades, [[words.linear, false], [words.log, true]], state.log, (log) => this.host.change({ log })),
-        h("p", { class: "hint", ...label("text") }, words.headsIntro)),
-      this.table(sections, maps, facts, chosen), detail ?? "");
+        this.session.picture && this.choice(words.input.shownAs, [[words.input.overImage, true], [words.input.asMaps, false]], state.over, (over) => this.host.change({ over })),
+        !over && this.choice(words.sink, [[words.sinkShown, true], [words.sinkHidden, false]], state.sink, (sink) => this.host.change({ sink })),
+        !over && this.choice(words.shades, [[words.linear, false], [words.log, true]], state.log, (log) => this.host.change({ log })),
+        h("p", { class: "hint", ...label("text") }, over ? words.input.overIntro : words.headsIntro)),
+      this.table(sections, maps, facts, chosen, over), detail ?? "");
     if (focused) this.element.querySelector<HTMLElement>(`[data-head="${focused}"]`)?.focus();
   }
 
@@ -89,7 +102,7 @@ export class HeadsView {
     return most;
   }
 
-  private table(sections: Section[], maps: Answer, facts: HeadFacts[], chosen: AttentionColumn | undefined): HTMLElement {
+  private table(sections: Section[], maps: Answer, facts: HeadFacts[], chosen: AttentionColumn | undefined, over?: HeadRows): HTMLElement {
     const table = h("div", { class: "head-table" });
     const size = 108;
     for (const section of sections)
@@ -100,7 +113,9 @@ export class HeadsView {
         for (let head = 0; head < attention.heads; ++head) {
           const fact = facts.find((each) => each.attention === attention.id && each.head === head);
           const map = mapOf(maps, attention.id, head, this.session.lengths(attention.pattern))!;
-          const canvas = mapCanvas(map, size, this.shadeOf(this.mostOf(map.at, map.rows, map.columns)));
+          const seen = over?.get(attention.id)?.[head];
+          const canvas = seen ? smallPicture(this.session.picture!, size, tintsOf(seen.weights, this.session.picture!.first, seen.from))
+            : mapCanvas(map, size, this.shadeOf(this.mostOf(map.at, map.rows, map.columns)));
           row.append(this.card(attention, head, canvas, fact, chosen === attention && this.host.state.head === head));
         }
       }
@@ -113,7 +128,7 @@ export class HeadsView {
     const line = (name: string, value: number | string, what: string) => h("span", { class: "fact" }, h("span", label("text"), name), h("span", from(what), formatNumber(value)));
     return h("button", {
       class: `head-card ${this.host.isOff(attention.id, head) ? "off" : ""}`, "aria-pressed": String(chosen), "data-head": `${attention.id} ${head}`,
-      onclick: () => this.host.change({ block: attention.id.replace(/\.[^.]*$/, ""), attention: this.host.state.attention ? attention.id : "", head }),
+      onclick: () => this.host.change({ block: attention.id.replace(/\.[^.]*$/, ""), attention: this.host.state.attention ? attention.id : "", head, heat: "head" }),
     }, h("span", { class: "visually-hidden", ...label("place") }, `${blockLabel(attention.id.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)} `), map,
       h("span", { class: `fact kind ${kind?.kind === "mixed" ? "mixed" : ""}`, title: kind ? `${words.kinds[kind.kind] ?? kind.kind} (${words.measured})` : "" }, h("span", {}, kind ? words.kinds[kind.kind] ?? kind.kind : "\u00a0"), kind && h("span", from("score"), formatNumber(kind.score))),
       fact && line(words.entropy, fact.entropy, "entropy"), fact && line(words.firstToken, fact.firstToken, "first_token"));
@@ -134,7 +149,7 @@ export class HeadsView {
     const rows: Span = { from: Math.min(from, Math.max(0, queries - 1)), count: 0 };
     rows.count = Math.min(mostCells, queries - rows.from);
     const columns: Span = queries === keys ? rows : { from: 0, count: Math.min(mostCells, keys) };
-    const window = await this.session.window(attention.pattern.name, [0, head, rows.from, columns.from], [1, 1, rows.count, columns.count]);
+    const window = await this.session.window(attention.pattern.name, [shown.batch, head, rows.from, columns.from], [1, 1, rows.count, columns.count]);
     const room = this.room();
     const gutter = 70;
     const cell = Math.max(8, Math.min(46, Math.floor((room - gutter) / columns.count)));
@@ -153,7 +168,7 @@ export class HeadsView {
         h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": String(!off), title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }),
         h("button", { class: "link", onclick: () => this.host.change({ view: "flow", block: attention.id.replace(/\.[^.]*$/, ""), attention: attention.id }) }, words.openAttention)),
       fact?.kind && h("p", { class: "hint" }, `${words.kinds[fact.kind.kind] ?? fact.kind.kind}: `, h("span", told(`heads:${attention.id} ${head} score`), formatNumber(fact.kind.score))),
-      h("h4", {}, words.heatmap), labelled(grid, rowWords, keyWords, { left: gutter, top: cell >= 30 ? 20 : 60 }),
+      h("h4", {}, words.heatmap), labelled(grid, rowWords, keyWords, { left: gutter, top: cell >= 30 ? 20 : this.session.opened.reads === "text" ? 60 : 40 }, facesOf(this.session, rows.from, columns.from)),
       h("h4", {}, words.tokenLines), this.lines(attention.pattern.name, head, rows.from, window.data, rowWords, keyWords, columns.from, most));
   }
 
@@ -174,7 +189,7 @@ export class HeadsView {
       const dark = value > 0 ? shade(value, first + column) : undefined;
       if (dark === undefined || dark < 0.02) return;
       const y0 = row * pitch + 12, y1 = column * pitch + 12, middle = (left + right) / 2;
-      const path = svg("path", { d: `M${left},${y0} C${middle},${y0} ${middle},${y1} ${right},${y1}`, "stroke-width": 0.5 + 3 * dark, "data-drawn": cellName({ name, index: [0, head, firstRow + row, first + column] }), "data-value": value });
+      const path = svg("path", { d: `M${left},${y0} C${middle},${y0} ${middle},${y1} ${right},${y1}`, "stroke-width": 0.5 + 3 * dark, "data-drawn": cellName({ name, index: [shown.batch, head, firstRow + row, first + column] }), "data-value": value });
       path.setAttribute("opacity", String(Math.min(1, 0.08 + 0.9 * dark)));
       paths[row].push(path);
       out.append(path);

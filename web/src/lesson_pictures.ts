@@ -7,7 +7,7 @@ import { AttentionColumn, isSquare, Section, sectionsOf, TripleColumn } from "./
 import { headGrid, labelled, Span, squareGrid, vectorGrid } from "./matrix";
 import { Session, Value } from "./session";
 import { State } from "./state";
-import { cellName, label, told } from "./told";
+import { cellName, label, shown, told } from "./told";
 import { words } from "./words";
 
 export interface LessonHost extends FlowHost {
@@ -50,7 +50,7 @@ export class LessonPictures {
     const narrow = window.innerWidth < 860;
     const [, , queries, keys] = this.session.sizes(attention.pattern.name);
     const query = queries - 1;
-    const row = Array.from((await this.session.window(attention.pattern.name, [0, head, query, 0], [1, 1, 1, keys])).data);
+    const row = Array.from((await this.session.window(attention.pattern.name, [shown.batch, head, query, 0], [1, 1, 1, keys])).data);
     const count = Math.min(queries, narrow ? narrowTokens : wideTokens);
     const order = row.map((_, key) => key).filter((key) => row[key] > 0).sort((a, b) => row[b] - row[a] || a - b);
     return {

@@ -11,7 +11,7 @@ import { headGrid, labelled, squareGrid } from "./matrix";
 import { cited, rich } from "./rich";
 import { Value } from "./session";
 import { State } from "./state";
-import { cellName, label, told, wide } from "./told";
+import { cellName, label, shown as run, told, wide } from "./told";
 import { currentLanguage, said, words } from "./words";
 
 /// What is asked before it is shown.
@@ -63,7 +63,7 @@ export class LessonSteps extends LessonPictures {
     return {
       text: [...words.lesson.embedding(count(width)), words.lesson.places[positions]],
       picture: figure(said(column.label), this.withWords(grid, at.span, at)),
-      cell: { name: column.value.name, index: [0, at.query, 0] }, flow: { view: "flow", attention: "" },
+      cell: { name: column.value.name, index: [run.batch, at.query, 0] }, flow: { view: "flow", attention: "" },
     };
   }
 
@@ -77,7 +77,7 @@ export class LessonSteps extends LessonPictures {
     return {
       text: words.lesson.qkv(count(width), where),
       picture: h("div", { class: "lesson-row" }, ...grids.map((grid, i) => figure(partName(parts[i].role), this.withWords(grid, this.spanOf(parts[i].value, at), at), parts[i].role))),
-      cell: parts.length ? { name: parts[0].value.name, index: [0, at.query, this.headIn(parts[0].value, at), 0] } : undefined,
+      cell: parts.length ? { name: parts[0].value.name, index: [run.batch, at.query, this.headIn(parts[0].value, at), 0] } : undefined,
       flow: { view: "flow", attention: "", block: at.section.name },
     };
   }
@@ -92,7 +92,7 @@ export class LessonSteps extends LessonPictures {
     let guess: Guess | undefined;
     if (low !== undefined && shownScores) {
       const shown = [high, low].sort((a, b) => a - b);
-      const row = async (of: Value) => (await this.session.window(of.name, [0, at.head, at.query, 0], [1, 1, 1, at.row.length])).data;
+      const row = async (of: Value) => (await this.session.window(of.name, [run.batch, at.head, at.query, 0], [1, 1, 1, at.row.length])).data;
       const scores = await row(shownScores), sums = await row(raw ?? shownScores);
       const right = scores[high] >= scores[low] ? high : low;
       const say = (key: number) => words.lesson.scoresTold(query, this.key(key), cited(sums[key], cellAt(raw ?? shownScores, at, key)), count(width), cited(scores[key], cellAt(shownScores, at, key)));
@@ -104,7 +104,7 @@ export class LessonSteps extends LessonPictures {
     const picture = open || !guess ? await this.squares(value ?? shownScores, at, words.lesson.steps.scores) : await this.pairOfKeys(at, [high, low!].sort((a, b) => a - b));
     return {
       text: [...words.lesson.scores(query, count(width)), ...(this.masks(at) ? [words.lesson.masked] : [])], picture, guess,
-      cell: shownScores && { name: (raw ?? shownScores).name, index: [0, at.head, at.query, high] }, flow: this.opened(at),
+      cell: shownScores && { name: (raw ?? shownScores).name, index: [run.batch, at.head, at.query, high] }, flow: this.opened(at),
     };
   }
 
@@ -118,7 +118,7 @@ export class LessonSteps extends LessonPictures {
     } : undefined;
     const scores = value && (await this.squares(value, at, words.lesson.steps.scores));
     const picture = h("div", { class: "lesson-row" }, scores ?? "", open || !guess ? await this.squares(at.attention.pattern, at, words.attention, [0, 1]) : "");
-    return { text: [...words.lesson.softmax], picture, guess, cell: { name: at.attention.pattern.name, index: [0, at.head, at.query, high] }, flow: this.opened(at) };
+    return { text: [...words.lesson.softmax], picture, guess, cell: { name: at.attention.pattern.name, index: [run.batch, at.head, at.query, high] }, flow: this.opened(at) };
   }
 
   private async sum(at: Places): Promise<StepContent> {
@@ -140,7 +140,7 @@ export class LessonSteps extends LessonPictures {
         h("div", { class: "lesson-column" },
           values && figure(words.lesson.valuesOf, this.withWords(values, keys, at, (key) => this.key(key)), "value"),
           gathered && figure(words.lesson.gathered(query), this.withWords(gathered, { from: at.query, count: 1 }, at), "value"))),
-      cell: z && { name: z.name, index: [0, at.query, at.head, 0] }, flow: this.opened(at),
+      cell: z && { name: z.name, index: [run.batch, at.query, at.head, 0] }, flow: this.opened(at),
     };
   }
 
@@ -149,15 +149,15 @@ export class LessonSteps extends LessonPictures {
     const query = this.word(at.query);
     let guess: Guess | undefined, cell: CellRef | undefined;
     if (at.heads > 1 && at.order.length > 1) {
-      const row = (await this.session.window(at.attention.pattern.name, [0, other, at.query, 0], [1, 1, 1, at.row.length])).data;
+      const row = (await this.session.window(at.attention.pattern.name, [run.batch, other, at.query, 0], [1, 1, 1, at.row.length])).data;
       const order = at.order.slice().sort((a, b) => row[b] - row[a] || a - b);
       const shown = distinct(order, (key) => this.key(key)).slice(0, 4).sort((a, b) => a - b);
       if (shown.length > 1) {
         guess = {
           question: words.lesson.headsAsk(query, other), choices: shown.map((key) => this.key(key)), right: shown.indexOf(order[0]),
-          told: words.lesson.headsTold(query, this.key(order[0]), other, cited(row[order[0]], cellName({ name: at.attention.pattern.name, index: [0, other, at.query, order[0]] }))),
+          told: words.lesson.headsTold(query, this.key(order[0]), other, cited(row[order[0]], cellName({ name: at.attention.pattern.name, index: [run.batch, other, at.query, order[0]] }))),
         };
-        cell = { name: at.attention.pattern.name, index: [0, other, at.query, order[0]] };
+        cell = { name: at.attention.pattern.name, index: [run.batch, other, at.query, order[0]] };
       }
     }
     const shown = Math.min(at.heads, 16);
@@ -193,7 +193,7 @@ export class LessonSteps extends LessonPictures {
       const grid = await this.vectors(value, one, { ...at, width: at.narrow ? at.width : Math.min(at.width / 2 - 20, 420) }, name, 84);
       list.append(figure(name, grid.element, "plain", value.name));
     }
-    return { text, picture: list, cell: { name: sum.value.name, index: [0, at.query, 0] }, flow: { view: "flow", attention: "", block: at.section.name } };
+    return { text, picture: list, cell: { name: sum.value.name, index: [run.batch, at.query, 0] }, flow: { view: "flow", attention: "", block: at.section.name } };
   }
 
   private async prediction(at: Places, open: boolean): Promise<StepContent> {
@@ -256,5 +256,5 @@ export class LessonSteps extends LessonPictures {
 function count(value: number): string { return formatCount(value, currentLanguage()); }
 
 function cellAt(value: Value, at: Places, key: number): string {
-  return cellName({ name: value.name, index: [0, at.head, at.query, key] });
+  return cellName({ name: value.name, index: [run.batch, at.head, at.query, key] });
 }

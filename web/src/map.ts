@@ -8,7 +8,7 @@ import { AttentionColumn, sectionsOf } from "./layout";
 import { paint } from "./palette";
 import { Session } from "./session";
 import { Box, Tile } from "./tile";
-import { keepPainted, label, told } from "./told";
+import { keepPainted, label, shown, told } from "./told";
 import { words } from "./words";
 
 const tileSize = 192;
@@ -229,7 +229,7 @@ export class MapView {
     if (!cell || !this.tile) return;
     const { queries, keys } = this.tile;
     if (queries[cell.row + 1] - queries[cell.row] !== 1 || keys[cell.column + 1] - keys[cell.column] !== 1) return;
-    this.host.choose({ name: this.attention!.pattern.name, index: [0, this.head, queries[cell.row], keys[cell.column]] }, undefined!);
+    this.host.choose({ name: this.attention!.pattern.name, index: [shown.batch, this.head, queries[cell.row], keys[cell.column]] }, undefined!);
   }
 }
 

@@ -28,7 +28,7 @@ export class PageEngine implements Engine {
     if (this.now instanceof WorkerEngine) {
       await this.ready;
       await this.now.add(model);
-      await this.now.ask({ ask: "open", model: model.name, text, edits: [], swaps: [] });
+      await this.now.ask({ ask: "open", model: model.name, edits: [], swaps: [] });  // with the text that is open
       return;
     }
     const response = await fetch("limpid.wasm.lzma");

@@ -6,6 +6,7 @@ interface CarriedModel {
   name: string;
   builtin: boolean;
   files: { path: string; element: string }[];
+  input?: { name: string; element: string };
 }
 
 /// What is open when the page begins.
@@ -37,5 +38,6 @@ export function carriedEngine(): StartedWorker {
 export async function carriedModel(model: CarriedModel): Promise<GivenModel> {
   if (document.readyState === "loading") await new Promise((read) => document.addEventListener("DOMContentLoaded", read));
   const files = model.files.map(({ path, element }): GivenFile => ({ path, packed: bytes(element) }));
-  return { name: model.name, builtin: model.builtin, files };
+  const input = model.input && { name: model.input.name, packed: bytes(model.input.element) };
+  return { name: model.name, builtin: model.builtin, files, input };
 }

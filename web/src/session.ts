@@ -1,6 +1,9 @@
 // What is open: the tokens, the stages, and the numbers of the run that have been asked for.
 import { Answer, Engine, EngineError, integers, Question, reals } from "./engine";
 import { Role } from "./palette";
+import { Picture, pictureOf } from "./picture";
+import { Series, seriesOf } from "./series";
+import { shown } from "./told";
 
 export interface Stage {
   name: string;
@@ -38,7 +41,8 @@ export interface Network {
 }
 
 export interface Opened {
-  text: string;
+  text: string;   // of an image or a series: its name
+  reads: "text" | "image" | "series";
   model: any;
   models: string[];
   labels: string[];
@@ -63,13 +67,23 @@ export interface Window {
 export interface Change {
   model?: string;
   text?: string;
+  image?: { width: number; height: number; channels: number; pixels: string; prepared?: boolean };
+  series?: { values: number[][] };
+  name?: string;  // of the image or the series
   edits?: unknown[];
   swaps?: [number, number][];
 }
 
+const ofColumn = ["maps", "tile", "heads", "attended"];
+
 export class Session {
   opened!: Opened;
   network!: Network;
+  /// What a model of images or series read.
+  picture: Picture | undefined;
+  series: Series | undefined;
+  get column(): number { return shown.batch; }  // of the series: the one that is shown
+  set column(column: number) { shown.batch = column; }
   /// Goes up with every change of what is open: an answer of an earlier one is of no use.
   turn = 0;
   private windows = new Map<string, Promise<Window>>();
@@ -103,7 +117,8 @@ export class Session {
 
   /// A question about the run that is open, asked once. An answer that comes when something else is being
   /// opened is of no use: nobody knows which run it is of.
-  ask(question: Question): Promise<Answer> {
+  ask(asked: Question): Promise<Answer> {
+    const question = this.column && ofColumn.includes(asked.ask) ? { ...asked, batch: this.column } : asked;
     const key = JSON.stringify(question);
     let answer = this.answers.get(key);
     if (!answer) {
@@ -171,10 +186,13 @@ export class Session {
     this.windows.clear();
     this.answers.clear();
     this.opened = {
-      text: json.text, model: json.model, models: json.models, labels: json.labels,
+      text: json.text, reads: json.reads, model: json.model, models: json.models, labels: json.labels,
       sourceLabels: json.source_labels, sourceIds: arrays.source_ids && integers(arrays.source_ids), ids: integers(arrays.ids), notes: json.notes,
       edited: (json.edited ?? []).map((edit: string) => (edit.startsWith("{") ? JSON.parse(edit) : edit)), swaps: json.swaps, training: json.training,
     };
+    this.picture = json.reads === "image" ? pictureOf(await this.engine.ask({ ask: "picture" })) : undefined;
+    this.series = json.reads === "series" ? seriesOf(await this.engine.ask({ ask: "series" })) : undefined;
+    if (this.column >= (this.series?.columns.length ?? 1)) this.column = 0;
     const key = json.model.hash + (json.source_labels || !json.labels.length ? this.turn : "");
     if (key === this.networkOf) return;
     const { json: graph } = await this.engine.ask({ ask: "stages" });

@@ -16,6 +16,10 @@ export interface State {
   topK: number;
   topP: number;
   pair: number[];           // the query and the key whose score is taken apart
+  heat: string;             // over an image or a series: "all" layers, the "head" that is open, "off"
+  query: number;            // whose attention that is; -1: of what the prediction is read from
+  column: number;           // of a series of several
+  over: boolean;            // heads are shown over the image, not as maps
   zoom: number[];           // of the map: first query, end, first key, end
   step: number;             // of the lesson
   guesses: number[];        // what was predicted at each of its steps (lesson.ts)
@@ -28,7 +32,7 @@ export interface State {
 
 export const initial: State = {
   view: "flow", block: "", open: [], attention: "", head: 0, cell: "", from: 0, sink: true, log: false,
-  temperature: 1, topK: 0, topP: 1, pair: [], zoom: [],
+  temperature: 1, topK: 0, topP: 1, pair: [], zoom: [], heat: "all", query: -1, column: 0, over: true,
   step: 0, guesses: [], asked: [], answers: [], report: -1, watched: 0, learned: [],
 };
 

@@ -12,6 +12,9 @@ export type LabelKind = "place" | "count" | "word" | "setting" | "text";
 /// a sentence of the engine's, with its numbers in its order.
 export type Writing = "number" | "cell" | "long" | "constant" | "engine" | "sentence";
 
+/// Which row of the batch is shown: of a series its column.
+export const shown = { batch: 0 };
+
 /// The name of a cell, as `limpid explain` takes it.
 export function cellName({ name, index }: CellRef): string {
   return `${name}[${index.join(",")}]`;
@@ -19,13 +22,13 @@ export function cellName({ name, index }: CellRef): string {
 
 /// A block of the map that the kernel wrote as it ran: `mean:blocks.0.attn.pattern[0,2,8:16,0:8]`.
 export function streamedName(name: string, head: number, [q0, q1]: [number, number], [k0, k1]: [number, number]): string {
-  return `mean:${name}[0,${head},${q0}:${q1},${k0}:${k1}]`;
+  return `mean:${name}[${shown.batch},${head},${q0}:${q1},${k0}:${k1}]`;
 }
 
 /// A block of a tile: the mean of its cells, or the one cell.
 export function meanName(name: string, head: number, queries: [number, number], keys: [number, number]): string {
   const single = queries[1] - queries[0] === 1 && keys[1] - keys[0] === 1;
-  return single ? cellName({ name, index: [0, head, queries[0], keys[0]] }) : streamedName(name, head, queries, keys);
+  return single ? cellName({ name, index: [shown.batch, head, queries[0], keys[0]] }) : streamedName(name, head, queries, keys);
 }
 
 /// Attributes of an element whose text is a number of the run.
@@ -52,6 +55,8 @@ export interface PaintedCell {
   level: number | undefined;
   text: string | undefined;
   at: [x: number, y: number];  // in pixels of the canvas: inside the cell, beside its digits
+  colour?: [red: number, green: number, blue: number];  // of a picture's pixel
+  over?: [red: number, green: number, blue: number];    // of the picture, which the level's colour lies over
 }
 
 export interface Painted {

@@ -10,6 +10,7 @@ export interface GivenFile {
 export interface GivenModel {
   name: string;
   builtin?: boolean;
+  input?: { name: string; packed: ArrayBuffer };  // the image or the series that it begins with, f32
   files: GivenFile[];
 }
 

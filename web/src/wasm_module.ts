@@ -8,6 +8,7 @@ interface Exports {
   limpid_free(address: number): void;
   limpid_answer_size(): number;
   limpid_give_file(name: number, nameSize: number, bytes: number, size: number): void;
+  limpid_give_input(name: number, nameSize: number, bytes: number, size: number): void;
   limpid_drop_files(): void;
   limpid_add_model(name: number, size: number, builtin: number): number;
   limpid_set_training(title: number, titleSize: number, log: number, logSize: number): void;
@@ -53,6 +54,13 @@ export class WasmModule {
       throw problem;
     }
     this.withText([name], (text, size) => this.exports.limpid_give_file(text, size, address, file.size));
+  }
+
+  /// The image or the series that the model added next begins with: f32, as the network reads it.
+  giveInput(name: string, bytes: Uint8Array): void {
+    const address = this.room(bytes.length);
+    new Uint8Array(this.exports.memory.buffer, address, bytes.length).set(bytes);
+    this.withText([name], (text, size) => this.exports.limpid_give_input(text, size, address, bytes.length));
   }
 
   dropFiles(): void {

@@ -36,6 +36,7 @@ async function answered(call: Call): Promise<ArrayBuffer | undefined> {
     case "add":
       try {
         for (const file of call.model.files) await engine.giveFile(file.path, await piecesOf(file));
+        if (call.model.input) engine.giveInput(call.model.input.name, new Uint8Array(await unpacked(call.model.input.packed)));
       } catch (problem) {
         engine.dropFiles();
         throw problem;

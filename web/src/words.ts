@@ -1,5 +1,6 @@
 // All words of the page, one table a language. What the engine says (labels, captions) is in engine_words.ts.
 import { engineGerman } from "./engine_words";
+import { inputEnglish, inputGerman } from "./input_words";
 import { lessonEnglish, lessonGerman } from "./lesson_words";
 import { trainingEnglish, trainingGerman } from "./training_words";
 
@@ -10,6 +11,7 @@ const en = {
   views: { flow: "Flow", heads: "Heads", why: "Why", map: "Map", lesson: "Lesson", quiz: "Quiz", training: "Training" },
   lesson: lessonEnglish,
   training: trainingEnglish,
+  input: inputEnglish,
   viewsLabel: "Views",
   theme: "Light or dark",
   language: "Deutsch",
@@ -162,6 +164,7 @@ const de: Words = {
   views: { flow: "Ablauf", heads: "Köpfe", why: "Warum", map: "Karte", lesson: "Lektion", quiz: "Quiz", training: "Training" },
   lesson: lessonGerman,
   training: trainingGerman,
+  input: inputGerman,
   viewsLabel: "Ansichten",
   theme: "Hell oder dunkel",
   language: "English",

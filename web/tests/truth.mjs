@@ -24,16 +24,18 @@ function readTrace(file) {
   return { values, about: JSON.parse(head.__metadata__.limpid) };
 }
 
-let scores;  // of `limpid heads`: of the model, whatever the text
+const scores = new Map();  // of `limpid heads`: of a model, whatever the text
 
 export class Truth {
   /// `input`: arguments that name the text ("Time is money", or --tokens 1,2); `edits`: as --edit takes them.
-  constructor(input, { edits = [], unedited, address, settings = {} } = {}) {
+  constructor(input, { edits = [], unedited, address, settings = {}, picture, series } = {}) {
     const folder = mkdtempSync(join(tmpdir(), "limpid-truth-"));
     const file = join(folder, "run.safetensors");
     this.call = [...input, ...edits.flatMap((edit) => ["--edit", edit])];
     this.input = input;
     this.address = address;  // of the protocol, for what no command prints
+    this.picture = picture;  // an image's bytes, by line, column, channel
+    this.series = series;    // a table's last rows
     this.settings = { temperature: 1, topK: 0, topP: 1, ...settings };
     run("trace", ...this.call, "--params", "-o", file);
     ({ values: this.values, about: this.about } = readTrace(file));
@@ -83,16 +85,49 @@ export class Truth {
     if (kind === "sources") return { value: await this.source(rest), exact: false };
     if (from.startsWith("choice:")) return { value: this.choice(from.slice(7)), exact: false };
     if (from.startsWith("loss:")) return { value: this.loss(from.slice(5)), exact: false };
+    if (from.startsWith("attended:")) return { value: this.attended(from.slice(9)), exact: false };
+    const [, what, place] = /^(picture|series\.read|series\.foretold)\[([\d,]+)\]$/.exec(from) ?? [];
+    if (what === "picture") return { value: place.split(",").map(Number).reduce((part, at) => part[at], this.picture), exact: true };
+    if (what) return { value: this.moment(what, place.split(",").map(Number)), exact: false };
     const named = /^([^[\]]+)\[([\d,]+)\]$/.exec(from);
     if (!named) throw new Error(`${from} names no cell`);
     return { value: this.cell(named[1], named[2].split(",").map(Number)), exact: true };
   }
 
   mean(text) {
-    const [, name, head, q0, q1, k0, k1] = /^(.+)\[0,(\d+),(\d+):(\d+),(\d+):(\d+)\]$/.exec(text);
+    const [, name, batch, head, q0, q1, k0, k1] = /^(.+)\[(\d+),(\d+),(\d+):(\d+),(\d+):(\d+)\]$/.exec(text);
     let sum = 0;
-    for (let q = Number(q0); q < q1; ++q) for (let k = Number(k0); k < k1; ++k) sum += this.cell(name, [0, Number(head), q, k]);
+    for (let q = Number(q0); q < q1; ++q) for (let k = Number(k0); k < k1; ++k) sum += this.cell(name, [Number(batch), Number(head), q, k]);
     return sum / ((q1 - q0) * (k1 - k0));
+  }
+
+  // Weights of one head, or rolled out over all layers, as a mean of rows.
+  attended(text) {
+    const [, of, head, first, end, batch, key] = /^(\S+) (\S+) (\d+):(\d+) (\d+)\[(\d+)\]$/.exec(text);
+    const weight = of === "all" ? (query) => this.once(`rollout ${batch}`, () => this.rollout(Number(batch)))[query][key] : (query) => this.cell(of, [Number(batch), Number(head), query, Number(key)]);
+    let sum = 0;
+    for (let query = Number(first); query < Number(end); ++query) sum += weight(query);
+    return sum / (end - first);
+  }
+  // Abnar and Zuidema 2020: half the heads' mean, half the row itself, from layer to layer.
+  rollout(batch) {
+    let out;
+    for (let layer = 0; this.values.has(`blocks.${layer}.attn.pattern`); ++layer) {
+      const name = `blocks.${layer}.attn.pattern`, { shape: [, heads, length] } = this.values.get(name);
+      const places = Array.from({ length }, (_, i) => i);
+      const mixed = places.map((t) => {
+        const row = places.map((s) => { let sum = 0; for (let head = 0; head < heads; ++head) sum += this.cell(name, [batch, head, t, s]); return sum; });
+        const all = row.reduce((sum, each) => sum + each, 0);
+        return row.map((each, s) => 0.5 * each / all + (s === t ? 0.5 : 0));
+      });
+      const before = out;
+      out = before ? places.map((t) => places.map((s) => places.reduce((sum, k) => sum + mixed[t][k] * before[k][s], 0))) : mixed;
+    }
+    return out;
+  }
+  moment(what, [row, column]) {
+    if (what === "series.read") return this.series[row][column];
+    return this.once("forecast", () => json("predict", ...this.input))["forecast"][row][column];
   }
 
   // `explain` says how a number comes about; the numbers that it starts from are taken from the trace.
@@ -119,8 +154,9 @@ export class Truth {
   head(text) {
     const [attention, head, what] = text.split(" ");
     if (what === "score") {
-      scores ??= json("heads").heads;
-      return scores.find((each) => each.attention === attention && each.head === Number(head)).score;
+      const at = this.input.indexOf("--model"), model = at < 0 ? [] : this.input.slice(at, at + 2);
+      if (!scores.has(model.join())) scores.set(model.join(), json("heads", ...model).heads);
+      return scores.get(model.join()).find((each) => each.attention === attention && each.head === Number(head)).score;
     }
     const { shape: [, , queries, keys] } = this.values.get(`${attention}.pattern`);
     let sum = 0;

@@ -122,12 +122,17 @@ export async function walk(page, truth, counts = {}) {
 }
 
 // The level that the number has on the canvas's scale, and the colour of that level where the pixel was looked at.
-function wrongColour({ value, level, pixel }, { scale, role }, theme) {
+function wrongColour({ value, level, pixel, colour, over }, { scale, role }, theme) {
   if (scale && level !== undefined) {
     const [low, high] = scale;
     if (level !== palette.heatLevel(high > low ? (value - low) / (high - low) : 0.5)) return "level";
   }
   if (!pixel) return undefined;
+  if (colour || over) {  // a picture's pixel, or one below a tint of three quarters at the most
+    const tint = [1, 3, 5].map((at) => parseInt(palette.paints.weights[0].slice(at, at + 2), 16));
+    const expected = colour ?? over.map((under, i) => under + (tint[i] - under) * 0.75 * level / palette.heatLevels);
+    return expected.every((part, i) => Math.abs(part - pixel[i]) <= 1) ? undefined : `pixel ${pixel}, expected ${expected}`;
+  }
   const rgb = (text) => (text.startsWith("#") ? [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)) : text.match(/\d+/g).map(Number));
   const colours = (level === undefined ? [palette.paint("hole", theme)] : Object.keys(palette.scales[theme]).filter((each) => each === role || (role === "weights" && each === "key")).map((each) => palette.heatTable(each, theme)[level].ground)).map(rgb);
   return colours.some((colour) => colour.every((part, i) => Math.abs(part - pixel[i]) <= 1)) ? undefined : `pixel ${pixel}`;

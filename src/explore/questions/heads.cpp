@@ -54,6 +54,7 @@ double mean_of(const float* numbers, int64_t count) {
 void ask_heads(State& state, Request& request, Answer& answer) {
   const bool measured = !request.has("measured") || request.flag("measured");
   const std::string chosen = request.text_or("attention", "");
+  const int64_t batch = batch_of(request, state);
   Run& run = asked_run(state, request, answer);
   const std::vector<Attention> all = attentions_of(run.graph());
   if (all.empty()) fail_call("heads: this network has no attention");
@@ -68,16 +69,18 @@ void ask_heads(State& state, Request& request, Answer& answer) {
     const Tensor& rows = entropy_of(run, attention);  // [B,H,T]
     const int64_t length = rows.shape()[2].size;
     const Tensor first =
-        SquareCells(run, attention, "pattern").window({0, attention.heads}, {0, length}, {0, 1});
+        SquareCells(run, attention, "pattern").window({0, attention.heads}, {0, length}, {0, 1}, batch);
     for (int64_t h = 0; h < attention.heads; ++h) {
-      entropy.push_back(mean_of(entropy_of(run, attention).data<float>() + h * length, length));
+      entropy.push_back(
+          mean_of(entropy_of(run, attention).data<float>() + (batch * attention.heads + h) * length, length));
       first_token.push_back(mean_of(first.data<float>() + h * length, length));
     }
   }
   answer.add("entropy", entropy, Axis::H);
   answer.add("first_token", first_token, Axis::H);
   if (chosen.empty()) return;
-  Tensor rows = entropy_of(run, attention_named(run.graph(), chosen));
+  Tensor rows =
+      Tensor::copy_of(entropy_of(run, attention_named(run.graph(), chosen)).view().window(0, batch, 1));
   rows.reshape(rows.shape().part(1, 2));
   answer.add("row_entropy", std::move(rows));
 }

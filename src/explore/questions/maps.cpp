@@ -22,7 +22,8 @@ namespace {
 // The mean of the cells that `queries` by `keys` blocks of a map cover, of one head.
 float pooled(const Map& map, int64_t head, Span queries, Span keys) {
   const Shape& blocks = map.means->shape();
-  const float* of = map.means->data<float>() + head * blocks[2].size * blocks[3].size;
+  const float* of =
+      map.means->data<float>() + (map.batch * blocks[1].size + head) * blocks[2].size * blocks[3].size;
   double sum = 0, cells = 0;
   for (int64_t t = queries.first; t < queries.end; ++t)
     for (int64_t s = keys.first; s < keys.end; ++s) {
@@ -56,13 +57,14 @@ struct Means {
 };
 
 // Where each block is one cell: the weights, rebuilt as those of a window are.
-Means single_cells(const SquareCells& cells) {
+Means single_cells(const SquareCells& cells, int64_t batch) {
   const Shape& shape = cells.shape();
-  return {cells.window({0, shape[1].size}, {0, shape[2].size}, {0, shape[3].size})};
+  return {cells.window({0, shape[1].size}, {0, shape[2].size}, {0, shape[3].size}, batch)};
 }
 
-Means blocks_of(Run& run, const Attention& attention, int64_t size) {
-  const Map map = map_of(run, attention, size);
+Means blocks_of(Run& run, const Attention& attention, int64_t size, int64_t batch) {
+  Map map = map_of(run, attention, size);
+  map.batch = batch;
   const Shape& blocks = map.means->shape();
   const auto times = [&](int axis) { return (blocks[axis].size + size - 1) / size; };
   Tensor means(DType::f32, {{Axis::H, attention.heads},
@@ -86,6 +88,7 @@ bool is_rebuilt(Run& run, const Attention& attention, int64_t size) {
 
 void ask_maps(State& state, Request& request, Answer& answer) {
   const int64_t size = request.integer_or("size", 64, 1, 512);
+  const int64_t batch = batch_of(request, state);
   Run& run = asked_run(state, request, answer);
   const std::vector<Attention> all = attentions_of(run.graph());
   if (all.empty()) fail_call("maps: this network has no attention");
@@ -102,8 +105,9 @@ void ask_maps(State& state, Request& request, Answer& answer) {
   }
   Json& names = answer.fields["attentions"] = Json::array();
   for (const Attention& attention : all) {
-    Means means = is_rebuilt(run, attention, size) ? single_cells(SquareCells(run, attention, "pattern"))
-                                                   : blocks_of(run, attention, size);
+    Means means = is_rebuilt(run, attention, size)
+                      ? single_cells(SquareCells(run, attention, "pattern"), batch)
+                      : blocks_of(run, attention, size, batch);
     names.push_back({{"name", attention.name},
                      {"heads", attention.heads},
                      {"queries", means.queries},

@@ -6,11 +6,13 @@
 
 #include "core/label.h"
 #include "engine/edit.h"
+#include "explore/given_input.h"
 
 namespace limpid::explore {
 
 namespace {
 
+constexpr const char* k_first_text = "Life is short";  // after a model that read no text
 constexpr size_t k_most_tokens = 1 << 20, k_most_edits = 256;
 
 void require_readable(const Model& model) {
@@ -18,10 +20,14 @@ void require_readable(const Model& model) {
     fail_call("the textbook's network is made for its sentence; the explorer shows models that read any");
 }
 
+void require_reads_texts(const Opened& opened, const char* given) {
+  if (opened.subject.input.count() == 0) return;
+  fail_call("this model reads ", kind_of_input(opened.model()) == "image" ? "images" : "series", ", no ",
+            given, "; give it one, or open another model");
+}
+
 void set_text(Opened& opened, const std::string& text) {
-  if (opened.subject.input.count() > 0)
-    fail_call("this model reads ", opened.subject.input_name,
-              ", which stays open; open another model to read a text");
+  require_reads_texts(opened, "texts");
   if (text.size() > k_most_text_bytes)
     fail_call("the text has ", text.size(), " bytes, at most ", k_most_text_bytes, " are read");
   if (!opened.model().tokenizer()) fail_call("this model has no tokenizer; give tokens, a list of ids");
@@ -32,14 +38,33 @@ void set_text(Opened& opened, const std::string& text) {
 }
 
 void set_tokens(Opened& opened, const std::vector<int64_t>& ids) {
-  if (opened.subject.input.count() > 0)
-    fail_call("this model reads ", opened.subject.input_name,
-              ", which stays open; open another model to read tokens");
+  require_reads_texts(opened, "tokens");
   if (ids.empty()) fail_call("open: tokens is an empty list, expected at least one id");
   opened.tokens = ids;
   opened.text.clear();
   opened.as_text = false;
   opened.target.reset();
+}
+
+void set_input(State& state, Opened& opened, Tensor input, const std::string& name) {
+  constexpr size_t k_longest_name = 400;
+  if (name.empty() || name.size() > k_longest_name)
+    fail_call("open: name has ", name.size(), " bytes, expected 1 to ", k_longest_name);
+  opened.subject.input = std::move(input);
+  opened.subject.input_name = name;
+  opened.input_number = ++state.inputs;
+  opened.text = name;
+}
+
+// An image or a series in the place of the one that is open.
+void set_given_input(State& state, Opened& opened, Request& request) {
+  const auto image = request.value("image"), series = request.value("series");
+  const std::string name = request.text_or("name", image ? "an image" : "a series");
+  if (image && series) fail_call("open: image and series are given; give one of them");
+  if (image) set_input(state, opened, image_of(opened.model(), *image), name);
+  if (series) set_input(state, opened, series_of(opened.model(), *series), name);
+  if (!image && !series && request.has("name"))
+    fail_call("open: name is of an image or a series; give one, or leave it out");
 }
 
 int64_t most_id(const Opened& opened) {
@@ -134,6 +159,10 @@ Opened subject_of(Host& host, const std::string& name) {
   opened.model_name = name;
   opened.subject = host.subject(name);
   require_readable(opened.model());
+  if (opened.subject.input.count() == 0) {
+    opened.subject.input = blank_input(opened.model());
+    opened.subject.input_name = blank_name(opened.model());
+  }
   if (opened.subject.input.count() > 0) opened.text = opened.subject.input_name;
   return opened;
 }
@@ -207,11 +236,14 @@ void ask_open(State& state, Request& request, Answer& answer) {
     const Opened before = opened;
     opened = subject_of(state.host, request.text("model"));
     if (opened.model_name == before.model_name) state.runs.clear();  // they are of the model as it was
-    if (!text && !tokens && opened.subject.input.count() == 0) set_text(opened, before.text);
+    if (!text && !tokens && opened.subject.input.count() == 0)
+      set_text(opened, before.subject.input.count() > 0 || before.text.empty() ? k_first_text : before.text);
   }
   if (text || tokens) opened.swaps.clear();
   if (text) set_text(opened, request.text("text"));
+  if (tokens) require_reads_texts(opened, "tokens");
   if (tokens) set_tokens(opened, request.integers("tokens", 0, most_id(opened), k_most_tokens));
+  set_given_input(state, opened, request);
   if (const auto target = request.value("target")) set_target(opened, *target);
   set_changes(opened, request);
   request.finish();

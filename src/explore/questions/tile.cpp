@@ -17,7 +17,7 @@ constexpr int64_t k_most_strip = 1 << 18;  // cells that are rebuilt at a time
 
 struct TileCall {
   std::string stage;
-  int64_t head = 0;
+  int64_t head = 0, batch = 0;
   Span queries, keys;
   int64_t size = 0;  // blocks a side, at most
 };
@@ -92,7 +92,7 @@ void tile_of_cells(State& state, const SquareCells& cells, const TileCall& call,
     BlockRow row(columns, call.stage == "scores");
     const int64_t end = rows[static_cast<size_t>(r) + 1];
     for (int64_t t = rows[static_cast<size_t>(r)]; t < end; t += strip)
-      row.add(cells.window({call.head, call.head + 1}, {t, std::min(t + strip, end)}, call.keys));
+      row.add(cells.window({call.head, call.head + 1}, {t, std::min(t + strip, end)}, call.keys, call.batch));
     row.write(out.data<float>() + r * width);
   });
   answer.fields["from"] = "cells";
@@ -149,6 +149,7 @@ void ask_tile(State& state, Request& request, Answer& answer) {
   TileCall call;
   call.stage = request.text_or("stage", "pattern");
   call.size = request.integer_or("size", 128, 1, 512);
+  call.batch = batch_of(request, state);
   const bool unedited = request.flag("unedited");
   Run& run = state.runs.of(unedited ? state.opened.unedited() : state.opened);
   const Attention attention = attention_named(run.graph(), name);
@@ -166,7 +167,9 @@ void ask_tile(State& state, Request& request, Answer& answer) {
   if (call.stage != "pattern")
     fail_call("tile: ", call.queries.size(), " x ", call.keys.size(), " cells of ", call.stage, ", at most ",
               k_most_cells, " are rebuilt; ask for a smaller part, or for the pattern, which has a map");
-  tile_of_map(map_of(run, attention, 512), call, answer);
+  Map map = map_of(run, attention, 512);
+  map.batch = call.batch;
+  tile_of_map(map, call, answer);
 }
 
 }  // namespace limpid::explore

@@ -1,5 +1,6 @@
 // tokens: what is open, and the tokens on axes T and S.
 #include "core/label.h"
+#include "explore/given_input.h"
 #include "explore/state.h"
 
 namespace limpid::explore {
@@ -38,6 +39,7 @@ void tell_open(State& state, Run& run, Answer& answer) {
   const Trace& trace = run.trace();
   answer.fields["text"] = trace.source_text.empty() ? trace.text : trace.source_text;
   answer.fields["model"] = model_json(state, run.model());
+  answer.fields["reads"] = kind_of_input(run.model());
   answer.fields["models"] = state.host.models();
   if (const std::string title = state.host.training_title(); !title.empty())
     answer.fields["training"] = visible_line(title);

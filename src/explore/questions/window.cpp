@@ -75,8 +75,11 @@ Tensor numbers_of(Run& run, const Value& value, const Shape& shape, const Rectan
     const std::string& name = run.graph().groups()[static_cast<size_t>(group)].name;
     const SquareCells cells(run, attention_named(run.graph(), name), value.name.substr(name.size() + 1));
     const auto span = [&](size_t i) { return Span{window.from[i], window.from[i] + window.size[i]}; };
-    Tensor out = cells.window(span(1), span(2), span(3));
-    out.reshape(shape_of(window, shape));
+    Tensor out(DType::f32, shape_of(window, shape));
+    for (int64_t b = 0; b < window.size[0]; ++b) {
+      const Tensor one = cells.window(span(1), span(2), span(3), window.from[0] + b);
+      std::copy_n(one.data<float>(), one.count(), out.data<float>() + b * one.count());
+    }
     return out;
   }
   const int axis = rows_axis(shape);
