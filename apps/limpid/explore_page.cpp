@@ -22,9 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A page that holds more takes seconds to open; whoever has such a model drops it on the page.
-constexpr uintmax_t k_most_model_bytes = 100 << 20;
-
 std::string gzipped(std::string_view bytes) {
   constexpr int k_gzip = 16 + MAX_WBITS, k_best = 9, k_memory = 9;
   z_stream stream = {};
@@ -128,9 +125,9 @@ std::vector<CarriedFile> carried_files(const std::string& model) {
   }
   uintmax_t size = 0;
   for (const fs::path& path : paths) size += fs::file_size(path);
-  if (size > k_most_model_bytes)
+  if (size > k_most_carried_bytes)
     fail_call("--html: ", model, " has ", size, " bytes, and a page carries a model of at most ",
-              k_most_model_bytes, "; write the page without --model, and drop the model on it");
+              k_most_carried_bytes, "; write the page without --model, and drop the model on it");
   std::vector<CarriedFile> out;
   for (const fs::path& path : paths)
     out.push_back({folder ? fs::relative(path, model).generic_string() : "", read_file(path)});

@@ -10,6 +10,8 @@
 
 #include "explore/answer.h"
 #include "explore/explorer.h"
+#include "explore/stored.h"
+#include "explore/textbook.h"
 #include "model/builtin.h"
 
 #define LIMPID_EXPORT(name) extern "C" __attribute__((export_name(#name), visibility("default")))
@@ -37,9 +39,9 @@ class PageHost final : public explore::Host {
   std::string training_log() override { return log_; }
   std::string training_title() override { return title_; }
 
-  void add(const std::string& name, Model model) {
+  void add(const std::string& name, explore::Subject subject) {
     if (!subjects_.count(name)) names_.push_back(name);
-    subjects_[name] = {std::make_shared<const Model>(std::move(model))};
+    subjects_[name] = std::move(subject);
   }
   void set_training(std::string title, std::string log) {
     title_ = std::move(title);
@@ -89,7 +91,7 @@ const char* answer_of(Work&& work) {
 }
 
 // A file by itself, or all that a folder holds.  The built-in model is expanded, as the command does it.
-Model read_given(const Page& all, const std::string& name, bool builtin) {
+Model read_model(const Page& all, const std::string& name, bool builtin) {
   LoadOptions options;
   if (builtin) options.weights = Weights::f32;
   if (all.given.size() == 1 && all.given.begin()->first.empty())
@@ -97,6 +99,18 @@ Model read_given(const Page& all, const std::string& name, bool builtin) {
   std::map<std::string, Bytes> files;
   for (const auto& [path, file] : all.given) files[path] = file.bytes();
   return Model::read(files, name, options);
+}
+
+// A stored trace and the textbook's network (explore/textbook.h) are one file; all else is a model.
+explore::Subject read_given(const Page& all, const std::string& name, bool builtin) {
+  if (all.given.size() == 1 && all.given.begin()->first.empty()) {
+    const Bytes bytes = all.given.begin()->second.bytes();
+    if (is_trace(bytes)) return explore::stored_subject(read_trace(bytes, name));
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (text.starts_with("{\"seed\"") || text.starts_with("{\"textbook\""))
+      return explore::textbook_subject(explore::textbook_from_json(text));
+  }
+  return {std::make_shared<const Model>(read_model(all, name, builtin))};
 }
 
 std::string done() {
@@ -131,7 +145,8 @@ void limpid_give_file(const char* name, size_t name_size, char* bytes, size_t si
 /// Forgets the files that were given.
 LIMPID_EXPORT(limpid_drop_files) void limpid_drop_files() { web::page().given.clear(); }
 
-/// A model of the files given, which are forgotten.
+/// A model of the files given, which are forgotten; or a stored trace, and then the answer says so
+/// (`stored`).
 LIMPID_EXPORT(limpid_add_model)
 const char* limpid_add_model(const char* name, size_t size, int builtin) {
   return answer_of([&](Page& all) {
@@ -140,8 +155,11 @@ const char* limpid_add_model(const char* name, size_t size, int builtin) {
       Page& all;
       ~Forget() { all.given.clear(); }
     } forget{all};
-    all.host.add(called, web::read_given(all, called, builtin != 0));
-    return web::done();
+    explore::Subject subject = web::read_given(all, called, builtin != 0);
+    explore::Answer answer;
+    answer.fields["stored"] = subject.stored != nullptr;
+    all.host.add(called, std::move(subject));
+    return answer.bytes();
   });
 }
 

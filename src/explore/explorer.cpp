@@ -1,6 +1,7 @@
 #include "explore/explorer.h"
 
 #include <algorithm>
+#include <variant>
 
 #include "core/label.h"
 #include "explore/open.h"
@@ -43,6 +44,7 @@ const Question& question_named(const std::string& name) {
 }  // namespace
 
 const std::vector<Question>& questions() {
+  using enum Needs;
   static const std::vector<Question> k_questions = {{"open", ask_open},
                                                     {"tokens", ask_tokens},
                                                     {"stages", ask_stages},
@@ -52,17 +54,24 @@ const std::vector<Question>& questions() {
                                                     {"tile", ask_tile},
                                                     {"heads", ask_heads},
                                                     {"next", ask_next},
-                                                    {"compare", ask_compare},
-                                                    {"lens", ask_lens},
-                                                    {"attribution", ask_attribution},
-                                                    {"score_sources", ask_score_sources},
+                                                    {"compare", ask_compare, network},
+                                                    {"lens", ask_lens, residual_stream},
+                                                    {"attribution", ask_attribution, residual_stream},
+                                                    {"score_sources", ask_score_sources, residual_stream},
                                                     {"quiz", ask_quiz},
                                                     {"losses", ask_losses},
-                                                    {"generate", ask_generate},
+                                                    {"generate", ask_generate, network},
                                                     {"training", ask_training},
                                                     {"figure", ask_figure},
                                                     {"trace", ask_trace}};
   return k_questions;
+}
+
+bool can_ask(const State& state, const Question& question) {
+  const Subject& subject = state.opened.subject;
+  if (question.needs != Needs::nothing && subject.stored) return false;
+  return question.needs != Needs::residual_stream ||
+         !std::holds_alternative<TextbookConfig>(state.opened.model().config());
 }
 
 Run& asked_run(State& state, Request& request, Answer& answer) {
@@ -82,9 +91,10 @@ struct Explorer::Impl {
 Explorer::Explorer(Host& host, const std::string& text, const std::vector<int64_t>& tokens)
     : impl_(std::make_unique<Impl>(host)) {
   open_model(impl_->state, host.models().front());
+  const Subject& subject = impl_->state.opened.subject;
   if (!tokens.empty())
     open_tokens(impl_->state, tokens);
-  else if (impl_->state.opened.subject.input.count() == 0)
+  else if (!subject.stored && subject.input.count() == 0)
     open_text(impl_->state, text);
 }
 
@@ -100,6 +110,7 @@ std::string Explorer::answer(std::string_view text) {
     root.require_object();
     id = id_of(root);
     const Question& question = question_named(root.at("ask").text());
+    if (question.needs != Needs::nothing) impl_->state.opened.model();  // says how a network is given
     Request request(json, question.name);
     Answer answer;
     if (!id.is_null()) answer.fields["id"] = id;
