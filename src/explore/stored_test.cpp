@@ -154,6 +154,10 @@ TEST(Stored, WhatItDoesNotHoldIsSaid) {
   const Reply maps = asking.told(R"({"ask":"maps"})");
   EXPECT_EQ(maps.arrays.size(), 2u);
   EXPECT_EQ(maps.arrays.at("blocks.1.attn").shape, (std::vector<int64_t>{8, 2, 2}));
+  const Reply tile =
+      asking.told(R"({"ask":"tile","attention":"blocks.1.attn","queries":[0,3],"keys":[0,3]})");
+  EXPECT_EQ(tile.json["from"], "map");
+  EXPECT_EQ(tile.arrays.at("query_edges").numbers, (std::vector<double>{0, 2, 3}));
   EXPECT_EQ(asking.told(R"({"ask":"heads"})").json["attentions"].size(), 1u);
   for (const auto& [request, words] : std::vector<std::pair<std::string, std::string>>{
            {R"({"ask":"window","name":"embed"})", "holds its summary"},

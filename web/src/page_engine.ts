@@ -28,8 +28,8 @@ export class PageEngine implements Engine {
   async open(model: GivenModel, text: string): Promise<void> {
     if (this.now instanceof WorkerEngine) {
       await this.ready;
-      await this.now.add(model);
-      await this.now.ask({ ask: "open", model: model.name, text, edits: [], swaps: [] });
+      const { json } = await this.now.add(model);
+      await this.now.ask({ ask: "open", model: model.name, ...(json.stored ? {} : { text, edits: [], swaps: [] }) });
       return;
     }
     const response = await fetch("limpid.wasm.lzma");

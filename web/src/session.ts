@@ -21,6 +21,7 @@ export interface Value {
   axes: string;
   sizes: number[];
   stage?: string;
+  held?: "whole" | "rows" | "streamed" | "summary" | "none";  // of a stored run
 }
 
 export interface Group {
@@ -49,6 +50,9 @@ export interface Opened {
   edited: unknown[];
   swaps: [number, number][];
   training?: string;  // the training run that can be asked about
+  asks: string[];     // the questions that can be asked
+  changes: string[];  // what `open` can change
+  stored?: string;    // the file of a stored run, whose network is not at hand
 }
 
 export interface Window {
@@ -174,8 +178,9 @@ export class Session {
       text: json.text, model: json.model, models: json.models, labels: json.labels,
       sourceLabels: json.source_labels, sourceIds: arrays.source_ids && integers(arrays.source_ids), ids: integers(arrays.ids), notes: json.notes,
       edited: (json.edited ?? []).map((edit: string) => (edit.startsWith("{") ? JSON.parse(edit) : edit)), swaps: json.swaps, training: json.training,
+      asks: json.asks, changes: json.changes, stored: json.stored,
     };
-    const key = json.model.hash + (json.source_labels || !json.labels.length ? this.turn : "");
+    const key = json.model.hash + (json.stored ?? "") + (json.source_labels || !json.labels.length ? this.turn : "");
     if (key === this.networkOf) return;
     const { json: graph } = await this.engine.ask({ ask: "stages" });
     this.network = {
