@@ -15,6 +15,8 @@
 #include "core/json.h"
 #include "core/label.h"
 #include "explore/explorer.h"
+#include "explore/stored.h"
+#include "explore/textbook.h"
 #include "limpid/commands.h"
 #include "limpid/explore_page.h"
 #include "limpid/files.h"
@@ -23,6 +25,7 @@
 #include "limpid/page_files.h"
 #include "limpid/run_folder.h"
 #include "limpid/server.h"
+#include "limpid/stored_run.h"
 #include "limpid/training_run.h"
 #include "model/builtin.h"
 
@@ -36,6 +39,7 @@ using Clock = std::chrono::steady_clock;
 struct ExploreCall {
   std::optional<std::string> text;
   NetworkCall network;
+  std::optional<StoredRun> stored;
   std::string run, html;
   std::vector<std::string> edits;
   int port = 0;
@@ -51,11 +55,13 @@ class CallHost final : public explore::Host {
   CallHost(const ExploreCall& call, const std::string& text, const std::atomic<bool>& stopped)
       : call_(call), text_(text), stopped_(stopped) {
     if (!call.run.empty()) run_.emplace(call.run);
+    if (shows_stored()) names_.push_back(call.stored->name);
+    if (call.network.textbook()) names_.emplace_back(explore::k_textbook_name);
     if (!call.network.model.empty())
       names_.push_back(name_of_file(call.network.model));
     else if (run_ && run_->has_model() && run_->title() != k_builtin)
       names_.push_back(run_->title());
-    if (names_.empty() || names_.front() != k_builtin) names_.emplace_back(k_builtin);
+    if (names_.empty() || names_.back() != k_builtin) names_.emplace_back(k_builtin);
   }
 
   /// Whether the first model is the training run's.
@@ -99,8 +105,20 @@ class CallHost final : public explore::Host {
   }
 
  private:
+  // A run whose network is not at hand.
+  bool shows_stored() const { return call_.stored && !call_.stored->model; }
+
   // The built-in model beside another one reads texts alone.
   explore::Subject opened(const std::string& name) {
+    if (shows_stored() && name == names_.front()) {
+      explore::Subject out;
+      out.stored = call_.stored->trace;
+      return out;
+    }
+    if (call_.stored && call_.stored->model && name == names_.front()) return {call_.stored->model};
+    if (call_.network.textbook() && name == names_.front())
+      return explore::textbook_subject({textbook_config(call_.network), call_.network.seed});
+    if (call_.network.textbook() || shows_stored()) return {std::make_shared<const Model>(model_of(name))};
     if (name == k_builtin && (!call_.network.model.empty() || run_))
       return {std::make_shared<const Model>(Model::builtin())};
     if (opens_run() && name == run_->title()) return run_->subject(call_.text ? text_ : "");
@@ -113,6 +131,10 @@ class CallHost final : public explore::Host {
     }
     Input input = input_of_text(call_.network, text_);
     return {std::make_shared<const Model>(std::move(input.model)), std::move(input.pixels), input.text};
+  }
+
+  Model model_of(const std::string& name) const {
+    return name == k_builtin ? Model::builtin() : open_model(call_.network);
   }
 
   const ExploreCall& call_;
@@ -208,10 +230,16 @@ std::unique_ptr<explore::Explorer> begun_explorer(CallHost& host, const ExploreC
 
 // ---- one file -----------------------------------------------------------------------------------------
 
-// The edits are made, or it says what is wrong with one.
-void open_edits(explore::Explorer& explorer, const std::vector<std::string>& edits) {
-  if (edits.empty()) return;
-  const std::string answer = explorer.answer(Json{{"ask", "open"}, {"edits", edits}}.dump());
+// What an encoder-decoder writes, and the edits: they are made, or it says what is wrong with one.
+void open_changes(explore::Explorer& explorer, const ExploreCall& call) {
+  Json asked = {{"ask", "open"}};
+  if (!call.edits.empty()) asked["edits"] = call.edits;
+  if (const auto& target = call.network.target)
+    asked["target"] = !target->empty() && target->find_first_not_of("0123456789,") == target->npos
+                          ? Json(ids_of("--decoder", *target))
+                          : Json(*target);
+  if (asked.size() == 1) return;
+  const std::string answer = explorer.answer(asked.dump());
   constexpr size_t k_length_bytes = 8;
   uint64_t length = 0;
   std::memcpy(&length, answer.data(), k_length_bytes);
@@ -219,9 +247,26 @@ void open_edits(explore::Explorer& explorer, const std::vector<std::string>& edi
   if (said.contains("error")) fail_call(said["error"]["message"].get<std::string>());
 }
 
-// What the page carries of the call's model.
+// A page of a stored run, which needs no model.
+CarriedPage stored_page(const StoredRun& stored) {
+  CarriedPage page;
+  page.files.push_back({"", trace_bytes(*stored.trace)});
+  if (const size_t size = page.files.front().bytes.size(); size > k_most_carried_bytes)
+    fail_call("--html: the trace has ", size, " bytes, and a page carries at most ", k_most_carried_bytes,
+              "; keep less of it: limpid trace ... --observe NAME");
+  return page;
+}
+
+// What the page carries: a stored run, or the call's network.
 CarriedPage begun_page(const ExploreCall& call) {
   const NetworkCall& network = call.network;
+  if (call.stored) return stored_page(*call.stored);
+  if (network.target) fail_call("--html: the page writes by itself; leave --decoder out");
+  if (network.textbook()) {
+    CarriedPage page;
+    page.files.push_back({"", explore::to_json({textbook_config(network), network.seed})});
+    return page;
+  }
   if (!network.tokens.empty() || !network.tokenizer.empty() || network.activation || network.weights ||
       network.heads)
     fail_call(
@@ -241,7 +286,7 @@ CarriedPage begun_page(const ExploreCall& call) {
 void write_page(CarriedPage page, const ExploreCall& call, CallHost& host, const std::string& text) {
   page.model = host.models().front();
   const explore::Subject subject = host.subject(page.model);
-  page.text = text;
+  page.text = call.stored ? "" : text;
   if (subject.input.count() > 0) {
     const Tensor numbers = subject.input.to(DType::f32);
     page.text = subject.input_name;
@@ -253,7 +298,51 @@ void write_page(CarriedPage page, const ExploreCall& call, CallHost& host, const
   write_file_whole(call.html, carried_page(page));
 }
 
-void run_explore(ExploreCall call, const Terminal& terminal) {
+// A stored trace in the place of the text.
+void take_stored(const CLI::App& sub, ExploreCall& call) {
+  const std::string path = *call.text;
+  if (!call.run.empty()) fail_call(path, " is a stored trace, and --run is of a training run; leave one out");
+  std::vector<std::string> options = network_options();
+  for (const char* of_models : {"--model", "--tokenizer", "--activation", "--weights"})
+    std::erase(options, of_models);
+  if (!call.html.empty()) options.emplace_back("--model");
+  if (const std::string option = given_option(sub, options); !option.empty())
+    fail_call(path, " is a stored trace, which ",
+              call.html.empty() ? "is shown as it is; " : "the page carries; ", option,
+              " is for a text; leave it out");
+  call.stored = open_stored_run(path, call.network, call.html.empty());
+  const StoredRun& stored = *call.stored;
+  if (!stored.model) {
+    if (!call.edits.empty())
+      fail_call(path, " is shown as it was stored, and --edit needs its network",
+                stored.why.empty() ? "; give the model that ran: --model MODEL"
+                                   : ", which it is not: " + stored.why);
+    if (!stored.why.empty())
+      std::fprintf(stderr, "limpid: note: %s is shown as it was stored: %s\n", visible_line(path).c_str(),
+                   visible_line(stored.why).c_str());
+    call.text.reset();
+    return;
+  }
+  std::fprintf(stderr, "limpid: note: %s was run again, with the same numbers: it is live\n",
+               visible_line(path).c_str());
+  call.edits.insert(call.edits.begin(), stored.trace->edited.begin(), stored.trace->edited.end());
+  call.text = stored.trace->text;
+  if (stored.reads_text()) return;
+  call.text.reset();
+  call.network.tokens = stored.ids();
+}
+
+void run_explore(const CLI::App& sub, ExploreCall call, const Terminal& terminal) {
+  if (call.text && is_stored_run(*call.text))
+    take_stored(sub, call);
+  else
+    check_network_options(sub, call.network);
+  if (!call.network.vectors.empty())
+    fail_call(
+        "--vectors gives no sentence; keep the trace, and open that: limpid trace --vectors FILE -o "
+        "FILE.safetensors");
+  if (call.network.textbook() && !call.run.empty())
+    fail_call("--run shows the run's own model, and --network textbook another; leave one out");
   if (call.text && call.run.empty() && is_training_run(*call.text)) {
     call.run = *call.text;
     call.text.reset();
@@ -267,11 +356,10 @@ void run_explore(ExploreCall call, const Terminal& terminal) {
   }
   if (call.port < 0 || call.port > 65535) fail_call("--port is ", call.port, ", expected 0 (any) to 65535");
   if (!(call.limit > 0)) fail_call("--limit is ", call.limit, ", expected a number of seconds above 0");
-  if (call.network.heads && call.network.model.empty())
-    fail_call("--heads is for a model that does not say it; give one as --model, or leave it out");
   if (call.text && !call.network.tokens.empty())
     fail_call("a text and --tokens exclude each other; leave one out");
-  const std::string text = call.text ? text_of(call.text) : "Life is short";
+  const bool here = call.stored && call.text;  // as the trace has it
+  const std::string text = here ? *call.text : call.text ? text_of(call.text) : "Life is short";
   CarriedPage page;
   std::optional<StopOnSignal> signals;
   if (call.html.empty())
@@ -280,7 +368,7 @@ void run_explore(ExploreCall call, const Terminal& terminal) {
     page = begun_page(call);
   CallHost host(call, text, stopping);
   const std::unique_ptr<explore::Explorer> explorer = begun_explorer(host, call, text);
-  open_edits(*explorer, call.edits);
+  open_changes(*explorer, call);
   if (!call.html.empty()) return write_page(std::move(page), call, host, text);
   ServerOptions options;
   options.port = call.port;
@@ -306,15 +394,10 @@ Work add_explore(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("explore", "A run, live in the browser: any number of it, and what if.");
   sub->add_option("TEXT", call->text,
                   "The sentence to begin with (Life is short); @FILE reads it from a file, - from standard "
-                  "input.  The "
-                  "image or the table of a model that reads these.  Or the folder of a training run.")
+                  "input.  The image or the table of a model that reads these.  Or the folder of a training "
+                  "run, or a stored trace, FILE.safetensors or FILE.npz.")
       ->type_name("");
-  add_model_options(*sub, call->network);
-  sub->add_option("--tokens", call->network.tokens, "Token ids to begin with, 2,0,1, in place of a text.")
-      ->delimiter(',')
-      ->type_name("IDS");
-  sub->add_option("--heads", call->network.heads, "How many heads a model has that does not say so.")
-      ->type_name("N");
+  add_network_options(*sub, call->network);
   sub->add_option("--run", call->run,
                   "The folder of a training run, beside a sentence: its model, its log, what it watched.")
       ->type_name("FOLDER");
@@ -340,9 +423,11 @@ Work add_explore(CLI::App& app) {
       "  limpid explore \"Life is short\"\n"
       "  limpid explore --model FOLDER --port 8080 --no-open\n"
       "  limpid explore sayings\n"
+      "  limpid explore life.safetensors\n"
+      "  limpid explore \"Life is short\" --network textbook --seed 7\n"
       "  limpid explore @text.txt --run sayings\n"
       "  limpid explore \"Life is short\" --html life.html\n");
-  return [call](const Terminal& terminal) { run_explore(*call, terminal); };
+  return [call, sub](const Terminal& terminal) { run_explore(*sub, *call, terminal); };
 }
 
 }  // namespace limpid::command

@@ -110,9 +110,9 @@ std::vector<CarriedFile> carried_files(const std::string& model) {
   }
   uintmax_t size = 0;
   for (const fs::path& path : paths) size += fs::file_size(path);
-  if (size > k_most_model_bytes)
+  if (size > k_most_carried_bytes)
     fail_call("--html: ", model, " has ", size, " bytes, and a page carries a model of at most ",
-              k_most_model_bytes, "; write the page without --model, and drop the model on it");
+              k_most_carried_bytes, "; write the page without --model, and drop the model on it");
   std::vector<CarriedFile> out;
   for (const fs::path& path : paths)
     out.push_back({folder ? fs::relative(path, model).generic_string() : "", read_file(path)});
@@ -136,7 +136,7 @@ std::string carried_page(const CarriedPage& page) {
   Json model = {{"name", page.model}, {"builtin", page.builtin}, {"files", files}};
   if (!page.input.empty()) {
     model["input"] = {{"name", page.text}, {"element", "limpid-input"}};
-    payloads += payload("limpid-input", gzipped(page.input));
+    models += payload("limpid-input", gzipped(page.input));
   }
   Json run = {{"models", Json::array({model})}, {"text", page.text}, {"edits", page.edits}};
   if (!page.training_log.empty())

@@ -8,6 +8,9 @@
 
 namespace limpid::command {
 
+/// A page that holds more takes seconds to open; whoever has such a model drops it on the page.
+inline constexpr uintmax_t k_most_carried_bytes = 100 << 20;
+
 struct CarriedFile {
   std::string path;  // in the model's folder; "": the model is this file
   std::string bytes;

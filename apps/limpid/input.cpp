@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "core/label.h"
+#include "explore/textbook.h"
 #include "files/recognize.h"
 #include "limpid/files.h"
 #include "limpid/images.h"
@@ -210,8 +211,6 @@ void check_network_options(const CLI::App& sub, const NetworkCall& call) {
 
 // ---- the textbook's network ---------------------------------------------------------------------------
 
-namespace {
-
 TextbookConfig textbook_config(const NetworkCall& call) {
   TextbookConfig c;
   c.width = call.width;
@@ -226,6 +225,8 @@ TextbookConfig textbook_config(const NetworkCall& call) {
   if (c.outputs == 0 && c.head != Head::next_word) c.outputs = c.head == Head::classes ? 2 : 1;
   return c;
 }
+
+namespace {
 
 // The only array of a file of many, or the one called "vectors".
 Tensor one_of(std::map<std::string, Tensor> arrays, const std::string& path) {
@@ -288,12 +289,7 @@ Input vectors_input(const NetworkCall& call) {
 }
 
 Input walk_input(const NetworkCall& call, const std::string& text) {
-  if (text.find_first_not_of(" \t\r\n\v\f") == text.npos)
-    fail_call(
-        "the text is only white space, which holds no word; give at least one, such as \"Life is short\"");
-  TextbookConfig config = textbook_config(call);
-  config.context = static_cast<int64_t>(word_tokenizer_from(text)->encode(text).size());
-  return {Model::textbook_walk(text, config, call.seed), text, {}};
+  return {explore::textbook_of({textbook_config(call), call.seed}, text), text, {}};
 }
 
 }  // namespace

@@ -66,6 +66,8 @@ void add_network_options(CLI::App& sub, NetworkCall& call);
 void check_network_options(const CLI::App& sub, const NetworkCall& call);
 /// The first of these options that the call gives; empty if none.
 std::string given_option(const CLI::App& sub, const std::vector<std::string>& options);
+/// The textbook's network, as the options say; its context is each text's.
+TextbookConfig textbook_config(const NetworkCall& call);
 /// Every option of add_network_options.
 std::vector<std::string> network_options();
 

@@ -11,6 +11,8 @@
 
 #include "explore/answer.h"
 #include "explore/explorer.h"
+#include "explore/stored.h"
+#include "explore/textbook.h"
 #include "model/builtin.h"
 
 #define LIMPID_EXPORT(name) extern "C" __attribute__((export_name(#name), visibility("default")))
@@ -92,7 +94,7 @@ const char* answer_of(Work&& work) {
 }
 
 // A file by itself, or all that a folder holds.  The built-in model is expanded, as the command does it.
-Model read_given(const Page& all, const std::string& name, bool builtin) {
+Model read_model(const Page& all, const std::string& name, bool builtin) {
   LoadOptions options;
   if (builtin) options.weights = Weights::f32;
   if (all.given.size() == 1 && all.given.begin()->first.empty())
@@ -120,8 +122,16 @@ Tensor read_input(const Page& all, const Model& model) {
   return out;
 }
 
-explore::Subject read_subject(const Page& all, const std::string& name, bool builtin) {
-  explore::Subject out = {std::make_shared<const Model>(read_given(all, name, builtin))};
+// A stored trace and the textbook's network (explore/textbook.h) are one file; all else is a model.
+explore::Subject read_given(const Page& all, const std::string& name, bool builtin) {
+  if (all.given.size() == 1 && all.given.begin()->first.empty()) {
+    const Bytes bytes = all.given.begin()->second.bytes();
+    if (is_trace(bytes)) return explore::stored_subject(read_trace(bytes, name));
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (text.starts_with("{\"seed\"") || text.starts_with("{\"textbook\""))
+      return explore::textbook_subject(explore::textbook_from_json(text));
+  }
+  explore::Subject out = {std::make_shared<const Model>(read_model(all, name, builtin))};
   if (!all.input.memory) return out;
   out.input = read_input(all, *out.model);
   out.input_name = all.input_name;
@@ -170,7 +180,8 @@ void limpid_give_input(const char* name, size_t name_size, char* bytes, size_t s
   web::page().input.size = size;
 }
 
-/// A model of the files given, which are forgotten.
+/// A model of the files given, which are forgotten; or a stored trace, and then the answer says so
+/// (`stored`).
 LIMPID_EXPORT(limpid_add_model)
 const char* limpid_add_model(const char* name, size_t size, int builtin) {
   return answer_of([&](Page& all) {
@@ -182,8 +193,11 @@ const char* limpid_add_model(const char* name, size_t size, int builtin) {
         all.input = {};
       }
     } forget{all};
-    all.host.add(called, web::read_subject(all, called, builtin != 0));
-    return web::done();
+    explore::Subject subject = web::read_given(all, called, builtin != 0);
+    explore::Answer answer;
+    answer.fields["stored"] = subject.stored != nullptr;
+    all.host.add(called, std::move(subject));
+    return answer.bytes();
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include "limpid/api.h"
 #include "limpid/engine.h"
+#include "limpid/files.h"
 
 namespace LIMPID_API limpid {
 
@@ -83,6 +84,10 @@ void save(const Trace&, const std::string& path);
 std::string trace_bytes(const Trace&);
 /// Reads FILE.safetensors or FILE.npz; throws Error{work} naming what is missing or wrong.
 Trace load_trace(const std::string& path);
+/// The same from memory, of a .safetensors file; `name` stands for the path, in messages too.
+Trace read_trace(Bytes bytes, const std::string& name);
+/// Whether these bytes are a .safetensors file with a trace in it; false for whatever cannot be read.
+bool is_trace(Bytes bytes);
 /// The whole trace as one JSON document: metadata, and every value as nested lists.
 std::string to_json(const Trace&);
 

@@ -6,6 +6,7 @@
 #include "engine/edit.h"
 #include "engine/fast.h"
 #include "explore/run.h"
+#include "explore/stored.h"
 
 namespace limpid::explore {
 
@@ -48,6 +49,22 @@ std::vector<Attention> attentions_of(const Graph& graph) {
   return out;
 }
 
+std::vector<Attention> attentions_of(Run& run, Depth depth) {
+  std::vector<Attention> all = attentions_of(run.graph());
+  if (all.empty()) fail_call("this network has no attention");
+  if (!run.stored()) return all;
+  std::erase_if(all, [&](const Attention& each) {
+    const std::string& pattern = run.graph().value(each.pattern).name;
+    const auto& values = run.stored()->values;
+    return !values.count(pattern) && !values.count(pattern + (depth == Depth::map ? "@map" : "@entropy"));
+  });
+  if (all.empty())
+    fail_call(
+        "the trace holds no attention weights; keep them: limpid trace ... --observe '*attn.pattern' -o "
+        "FILE.safetensors");
+  return all;
+}
+
 Attention attention_named(const Graph& graph, std::string_view name) {
   std::string list;
   for (const Attention& each : attentions_of(graph)) {
@@ -77,6 +94,10 @@ std::vector<Observation> kept_reads(const Graph& graph, int64_t map) {
 }
 
 bool rebuilds(const Run& run, const Attention& attention, std::string_view stage) {
+  if (run.opened().subject.made_for) return false;  // it runs in double, and so stage by stage
+  if (run.stored())                                 // what is there is shown as it is
+    return !run.stored()->values.count(attention.name + "." + std::string(stage)) &&
+           can_rebuild(*run.stored(), group_of(run.graph(), attention), stage);
   if (!limpid::rebuilds(group_of(run.graph(), attention), stage)) return false;
   const std::vector<Edit>& edits = run.opened().edits;
   return std::none_of(edits.begin(), edits.end(),
@@ -102,7 +123,7 @@ SquareCells::SquareCells(Run& run, const Attention& attention, const std::string
   shape_ = trace.summaries.at(value.name).shape;
   for (const int id : group.inputs) {
     const Value& input = graph.value(id);
-    if (input.kind == Value::Kind::parameter) parameters_.push_back(run.model().parameter(input.name));
+    if (input.kind == Value::Kind::parameter) parameters_.push_back(run.parameter(input.name));
     in_.push_back(input.kind == Value::Kind::parameter ? std::as_const(parameters_.back()).view()
                                                        : trace[input.name].view());
   }
@@ -114,7 +135,7 @@ SquareCells::SquareCells(Run& run, const Attention& attention, const std::string
 
 void SquareCells::read_whole(Run& run, const std::string& name) {
   shape_ = run.read({{name, Depth::shape}}).summaries.at(name).shape;
-  if (shape_.count() > k_most_kept_cells)
+  if (!run.stored() && shape_.count() > k_most_kept_cells)
     fail_work(name, " is ", shape_.text(),
               " and runs stage by stage here (no fused kernel, or an edit inside), so that it would be kept "
               "whole; at most ",

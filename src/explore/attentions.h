@@ -20,6 +20,9 @@ struct Attention {
   int64_t heads = 0;
 };
 std::vector<Attention> attentions_of(const Graph&);
+/// Of a run those whose weights it has: of a stored one, that it holds whole or (`depth`: map, entropy) as
+/// that. Throws Error{call} where it has none.
+std::vector<Attention> attentions_of(Run&, Depth);
 /// By its own name, or that of any stage in it.  Throws Error{call} listing them.
 Attention attention_named(const Graph&, std::string_view name);
 /// What a long text keeps: of every attention what its cells are rebuilt from, entropy, and a map; of all
@@ -44,6 +47,8 @@ class SquareCells {
 
   /// Of the value, in the run.
   const Shape& shape() const { return shape_; }
+  /// The value as the run holds it, in its own type; empty: cells are rebuilt.
+  const ConstView& whole() const { return numbers_; }
   /// f32 [H,T,S] of the spans, of one row of the batch (a series has a row a column).  May be called from
   /// several threads.
   Tensor window(Span heads, Span queries, Span keys, int64_t batch = 0) const;

@@ -1,6 +1,7 @@
 #include "explore/explorer.h"
 
 #include <algorithm>
+#include <variant>
 
 #include "core/label.h"
 #include "explore/open.h"
@@ -43,29 +44,47 @@ const Question& question_named(const std::string& name) {
 }  // namespace
 
 const std::vector<Question>& questions() {
+  using enum Needs;
   static const std::vector<Question> k_questions = {{"open", ask_open},
                                                     {"tokens", ask_tokens},
                                                     {"stages", ask_stages},
                                                     {"window", ask_window},
                                                     {"explain", ask_explain},
-                                                    {"picture", ask_picture},
-                                                    {"series", ask_series},
+                                                    {"picture", ask_picture, image},
+                                                    {"series", ask_series, series},
                                                     {"attended", ask_attended},
                                                     {"maps", ask_maps},
                                                     {"tile", ask_tile},
                                                     {"heads", ask_heads},
                                                     {"next", ask_next},
-                                                    {"compare", ask_compare},
-                                                    {"lens", ask_lens},
-                                                    {"attribution", ask_attribution},
-                                                    {"score_sources", ask_score_sources},
+                                                    {"compare", ask_compare, network},
+                                                    {"lens", ask_lens, residual_stream},
+                                                    {"attribution", ask_attribution, residual_stream},
+                                                    {"score_sources", ask_score_sources, residual_stream},
                                                     {"quiz", ask_quiz},
                                                     {"losses", ask_losses},
-                                                    {"generate", ask_generate},
+                                                    {"generate", ask_generate, network},
                                                     {"training", ask_training},
                                                     {"figure", ask_figure},
                                                     {"trace", ask_trace}};
   return k_questions;
+}
+
+bool can_ask(const State& state, const Question& question) {
+  const Subject& subject = state.opened.subject;
+  if (question.needs != Needs::nothing && subject.stored) return false;
+  switch (question.needs) {
+    case Needs::residual_stream:
+      return !std::holds_alternative<TextbookConfig>(state.opened.model().config());
+    case Needs::image:
+      return reads_images(state.opened.model().config());
+    case Needs::series:
+      return reads_series(state.opened.model().config());
+    case Needs::nothing:
+    case Needs::network:
+      break;
+  }
+  return true;
 }
 
 Run& asked_run(State& state, Request& request, Answer& answer) {
@@ -78,7 +97,8 @@ Run& asked_run(State& state, Request& request, Answer& answer) {
 }
 
 int64_t batch_of(Request& request, const State& state) {
-  const auto* network = std::get_if<Architecture>(&state.opened.model().config());
+  const bool stored = state.opened.subject.stored != nullptr;
+  const auto* network = stored ? nullptr : std::get_if<Architecture>(&state.opened.model().config());
   return request.integer_or("batch", 0, 0, network && network->series ? network->series->channels - 1 : 0);
 }
 
@@ -90,9 +110,10 @@ struct Explorer::Impl {
 Explorer::Explorer(Host& host, const std::string& text, const std::vector<int64_t>& tokens)
     : impl_(std::make_unique<Impl>(host)) {
   open_model(impl_->state, host.models().front());
+  const Subject& subject = impl_->state.opened.subject;
   if (!tokens.empty())
     open_tokens(impl_->state, tokens);
-  else if (impl_->state.opened.subject.input.count() == 0)
+  else if (!subject.stored && subject.input.count() == 0)
     open_text(impl_->state, text);
 }
 
@@ -108,6 +129,7 @@ std::string Explorer::answer(std::string_view text) {
     root.require_object();
     id = id_of(root);
     const Question& question = question_named(root.at("ask").text());
+    if (question.needs != Needs::nothing) impl_->state.opened.model();  // says how a network is given
     Request request(json, question.name);
     Answer answer;
     if (!id.is_null()) answer.fields["id"] = id;

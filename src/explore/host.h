@@ -2,6 +2,7 @@
 // their names, and a training run.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,11 +11,16 @@
 
 namespace limpid::explore {
 
-/// A model that is open; where it reads images or series, with the one that it reads.
+/// What is open: a model; a network that is made for each text; or a run that was kept.
 struct Subject {
   std::shared_ptr<const Model> model;
-  Tensor input = {};  // as Model::trace takes it; empty: the model reads texts
+  Tensor input = {};  // of a model of images or series, what it reads, as Model::trace takes it; empty: texts
   std::string input_name = "";
+  /// The network for a text (the textbook's, which has a row for each of its words), in place of `model`.
+  std::function<std::shared_ptr<const Model>(const std::string& text)> made_for = {};
+  uint64_t seed = 0;  // of its runs
+  /// A run whose network is not at hand, in place of `model`: it is shown as it was stored (stored.h).
+  std::shared_ptr<const Trace> stored = {};
 };
 
 /// A sentence that a training run watched, as it was at one of its reports.

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <variant>
 
 #include "core/label.h"
+#include "explore/stored.h"
 #include "model/sample.h"
+#include "trace/reading.h"
 
 namespace limpid::explore {
 
@@ -17,6 +20,11 @@ const Value& value_named(const Run& run, const char* name) {
     fail_call("this network gives no probabilities (it has no stage ", name,
               "), so nothing is said to come next");
   return run.graph().value(id);
+}
+
+// Whether tokens are drawn by the model's own probabilities.
+bool plain(const SampleOptions& o) {
+  return o.temperature == 1 && o.top_k == 0 && o.top_p == 1 && o.min_p == 0;
 }
 
 // The row [V] of a value at a place.
@@ -53,8 +61,12 @@ SampleOptions sample_options(Request& request, double temperature) {
 
 NextTokens next_tokens(Run& run, int64_t position, const SampleOptions& options) {
   const Value &probs = value_named(run, "probs"), &logits = value_named(run, "logits");
-  run.read({{probs.name, Depth::rows, 0, {position}}, {logits.name, Depth::rows, 0, {position}}});
   NextTokens out;
+  if (run.stored() && plain(options) && held(*run.stored(), logits.name) == Held::none) {
+    out.probabilities = out.chosen = row_of(run, probs, position);
+    return out;
+  }
+  run.read({{probs.name, Depth::rows, 0, {position}}, {logits.name, Depth::rows, 0, {position}}});
   out.probabilities = row_of(run, probs, position);
   const std::vector<double> row = row_of(run, logits, position);
   out.chosen = drawn_probabilities({row.begin(), row.end()}, {}, options);
@@ -73,6 +85,8 @@ bool predicts_each(const Run& run) { return value_named(run, "probs").shape.find
 
 std::string predicted(const Run& run) {
   if (!predicts_each(run)) return "class";
+  const bool textbook = !run.stored() && std::holds_alternative<TextbookConfig>(run.model().config());
+  if (run.stored() || textbook) return Reading(run.trace()).predicts_next() ? "next" : "hidden";
   return predicts_next_token(run.model().config()) ? "next" : "hidden";
 }
 

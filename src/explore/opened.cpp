@@ -1,5 +1,9 @@
 #include "explore/opened.h"
 
+#include <numeric>
+
+#include "core/label.h"
+
 namespace limpid::explore {
 
 namespace {
@@ -11,6 +15,27 @@ void append(std::string& key, const std::vector<int64_t>& ids) {
 
 }  // namespace
 
+const Model& Opened::model() const {
+  if (!subject.model)
+    fail_call(model_name,
+              " is a stored run, and this asks its network; give the model that ran: limpid explore ",
+              model_name, " --model MODEL (or open the model on the page)");
+  return *subject.model;
+}
+
+void Opened::read_text(const std::string& words) {
+  if (subject.made_for) {  // each of the text's words is a row of its own, in their order
+    subject.model = subject.made_for(words);
+    tokens.resize(static_cast<size_t>(vocabulary_of(model().config())));
+    std::iota(tokens.begin(), tokens.end(), 0);
+  } else {
+    tokens = model().encode(words);
+  }
+  text = words;
+  as_text = true;
+  target.reset();
+}
+
 std::vector<int64_t> Opened::swapped() const {
   std::vector<int64_t> out = tokens;
   for (const auto& [place, id] : swaps) out[static_cast<size_t>(place)] = id;
@@ -18,6 +43,11 @@ std::vector<int64_t> Opened::swapped() const {
 }
 
 Opened Opened::unedited() const {
+  if (subject.stored && changed())
+    fail_call(model_name,
+              " is a stored run that was edited, and holds nothing of the run without its edits; give "
+              "the model that ran: limpid explore ",
+              model_name, " --model MODEL");
   Opened out = *this;
   out.edits.clear();
   out.edit_texts.clear();
@@ -27,7 +57,8 @@ Opened Opened::unedited() const {
 }
 
 std::string Opened::key() const {
-  std::string key = model_name + "\n" + (as_text && swaps.empty() ? text : "") + "\n";
+  const bool own_text = subject.made_for || (as_text && swaps.empty());
+  std::string key = model_name + "\n" + (own_text ? text : "") + "\n";
   key += std::to_string(input_number) + "\n";
   append(key, swapped());
   if (target) append(key, *target);

@@ -35,11 +35,15 @@ struct Opened {
   std::vector<Patch> patches;                      // beside `edits`, whose numbers come from other runs
   std::vector<std::pair<int64_t, int64_t>> swaps;  // place, token
 
-  const Model& model() const { return *subject.model; }
-  bool changed() const { return !edits.empty() || !patches.empty() || !swaps.empty(); }
+  /// Throws Error{call} for a stored run, saying how its network is given.
+  const Model& model() const;
+  /// Reads a text: its network is made where it is made for each, and its tokens are.
+  void read_text(const std::string& given);
+  bool changed() const { return !edit_texts.empty() || !swaps.empty(); }
   /// The tokens with the swaps made.
   std::vector<int64_t> swapped() const;
-  /// The same without edits, patches and swaps.
+  /// The same without edits, patches and swaps.  Throws Error{call} for a stored run that was edited: of the
+  /// other nothing is known.
   Opened unedited() const;
   /// What a run of it is told apart by.
   std::string key() const;

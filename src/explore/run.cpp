@@ -6,6 +6,7 @@
 
 #include "core/label.h"
 #include "explore/attentions.h"
+#include "explore/stored.h"
 
 namespace limpid::explore {
 
@@ -46,7 +47,7 @@ std::vector<int> values_named(const Graph& graph, const std::string& pattern) {
 Run::Run(Opened opened, Host& host, size_t room) : opened_(std::move(opened)), host_(host), room_(room) {
   trace_ = read_now({});
   short_ = !short_reads().empty();
-  if (reads_source(model().config()) && !opened_.target) {  // written once
+  if (!stored() && reads_source(model().config()) && !opened_.target) {  // written once
     opened_.target.emplace();
     for (const Token& token : trace_.tokens) opened_.target->push_back(token.id);
   }
@@ -56,6 +57,7 @@ Trace Run::traced(const TraceOptions& given) const {
   TraceOptions options = given;
   options.edits = opened_.edits;
   options.target = opened_.target;
+  options.seed = opened_.subject.seed;
   options.progress = [this](double, const std::string&) { host_.check(); };
   host_.check();
   if (opened_.subject.input.count() > 0)
@@ -65,6 +67,7 @@ Trace Run::traced(const TraceOptions& given) const {
 }
 
 Trace Run::read_now(const std::vector<Observation>& observe) const {
+  if (stored()) return read_stored(*stored(), observe);
   TraceOptions options;
   options.identify = false;
   options.reads = [&](const Trace&) { return observe; };
@@ -72,13 +75,30 @@ Trace Run::read_now(const std::vector<Observation>& observe) const {
 }
 
 Trace Run::alone(const std::vector<Observation>& observe, bool parameters) const {
+  if (stored()) return stored_alone(observe, parameters);
   TraceOptions options;
   options.observe = observe;
   options.parameters = parameters;
   return traced(options);
 }
 
+Trace Run::stored_alone(const std::vector<Observation>& observe, bool parameters) const {
+  if (observe.empty()) return *stored();
+  std::vector<Observation> named;
+  for (const Observation& each : observe)
+    for (const int value : values_named(graph(), each.pattern)) {
+      named.push_back(each);
+      named.back().pattern = graph().value(value).name;
+    }
+  Trace out = read_stored(*stored(), named);
+  out.observed.clear();
+  for (const Observation& each : observe) out.observed.push_back(to_text(each));
+  if (parameters) out.parameters = stored()->parameters;
+  return out;
+}
+
 Trace Run::alone(const std::function<std::vector<Observation>(const Trace&)>& reads, bool parameters) const {
+  if (stored()) return *stored();
   TraceOptions options;
   options.reads = reads;
   options.parameters = parameters;
@@ -110,7 +130,7 @@ std::vector<Observation> Run::missing(const std::vector<Observation>& wanted) co
 }
 
 std::vector<Observation> Run::short_reads() const {
-  if (length() >= k_long_text) return {};
+  if (stored() || length() >= k_long_text) return {};
   const auto longest = static_cast<int64_t>(std::max(trace_.tokens.size(), trace_.source.size()));
   std::vector<Observation> out;
   int64_t numbers = 0;
@@ -135,7 +155,7 @@ const Trace& Run::read(const std::vector<Observation>& wanted) {
     make_room();
     more = missing(wanted);
   }
-  const bool first = computes && !std::exchange(computed_, true);
+  const bool first = computes && !stored() && !std::exchange(computed_, true);
   if (first) {
     const bool long_text = length() >= k_long_text;
     const std::vector<Observation> beside =
@@ -175,7 +195,8 @@ void Run::hold(Trace seen, const std::vector<Observation>& asked) {
 const Tensor& Run::parameter(const std::string& name) {
   const auto found = trace_.parameters.find(name);
   if (found != trace_.parameters.end()) return found->second;
-  const Tensor& kept = trace_.parameters[name] = model().parameter(name);
+  const Tensor& kept = trace_.parameters[name] =
+      stored() ? read_stored(*stored(), {{name}}).values.at(name) : model().parameter(name);
   count_bytes();
   return kept;
 }
@@ -208,10 +229,7 @@ void Run::count_bytes() {
 Opened Runs::resolved(Opened opened) {
   for (const Patch& patch : opened.patches) {
     Opened other = opened.unedited();
-    other.text = patch.text;
-    other.as_text = true;
-    other.tokens = other.model().encode(patch.text);
-    other.target.reset();
+    other.read_text(patch.text);
     const Tensor& value = of(other).read(patch.name)[patch.name];
     Edit edit;
     edit.action = Edit::Action::replace;

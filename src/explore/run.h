@@ -27,6 +27,8 @@ class Run {
 
   const Opened& opened() const { return opened_; }
   const Model& model() const { return opened_.model(); }
+  /// Where the run was stored, the trace that holds it; else null.
+  const Trace* stored() const { return opened_.subject.stored.get(); }
   const Graph& graph() const { return *trace_.graph; }
   /// Places on axis T.
   int64_t length() const { return static_cast<int64_t>(trace_.tokens.size()); }
@@ -39,7 +41,8 @@ class Run {
   /// A parameter, kept in the trace's parameters from then on.
   const Tensor& parameter(const std::string& name);
 
-  /// A trace by itself, of what is asked and no more; of an empty list everything, as Model::trace has it.
+  /// A trace by itself, of what is asked and no more (of a stored run: with all that it holds); of an empty
+  /// list everything, as Model::trace has it.
   Trace alone(const std::vector<Observation>& observe, bool parameters) const;
   Trace alone(const std::function<std::vector<Observation>(const Trace&)>& reads, bool parameters) const;
 
@@ -52,6 +55,7 @@ class Run {
  private:
   Trace traced(const TraceOptions&) const;
   Trace read_now(const std::vector<Observation>&) const;
+  Trace stored_alone(const std::vector<Observation>& observe, bool parameters) const;
   std::vector<Observation> missing(const std::vector<Observation>&) const;
   // What has a row a token and none of the vocabulary's or of keys, where it is short.
   std::vector<Observation> short_reads() const;

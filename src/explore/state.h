@@ -30,12 +30,25 @@ struct State {
   std::vector<int64_t> written;
 };
 
+/// What a question asks beside the run's own numbers.
+enum class Needs {
+  nothing,
+  network,          // to run it again: not of a stored run
+  residual_stream,  // and one that its parts add to: not the textbook's
+  image,            // a model that reads one
+  series,
+};
+
 struct Question {
   std::string name;
   void (*ask)(State&, Request&, Answer&);
+  Needs needs = Needs::nothing;
 };
 /// Every question, one a file of questions/ but for those that answer alike.
 const std::vector<Question>& questions();
+
+/// Whether it can be asked of what is open.
+bool can_ask(const State&, const Question&);
 
 void ask_open(State&, Request&, Answer&);
 void ask_tokens(State&, Request&, Answer&);

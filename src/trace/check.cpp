@@ -25,6 +25,7 @@ class Shapes {
           require_rows(trace, name, tensor.shape());
   }
   const Shape& operator[](int value) const { return shapes_[static_cast<size_t>(value)]; }
+  const std::vector<Shape>& all() const { return shapes_; }
 
  private:
   template <class... Parts>
@@ -166,6 +167,25 @@ void check_graph(const Trace& trace, const std::map<SizedAxis, int64_t>& sizes, 
   for (const auto& [alias, value] : trace.graph->aliases())
     if (const int layer = Reading::layer_of(alias); layer >= 0) layers[layer] = true;
   for (const auto& [layer, there] : layers) check_layer(*trace.graph, shapes, layer, file);
+}
+
+std::vector<Shape> shapes_in_run(const Trace& trace, const std::string& file) {
+  std::map<SizedAxis, int64_t> sizes;
+  for (const auto& [name, tensor] : trace.values) {
+    const int id = name.find('@') == std::string::npos ? trace.graph->find(name) : -1;
+    if (id < 0) continue;
+    const Shape& open = trace.graph->value(id).shape;
+    for (int i = 0; i < open.rank(); ++i)
+      if (open[i].size < 0) sizes.emplace(sized_axis(name, open, open[i].axis), tensor.shape()[i].size);
+  }
+  const auto count = [&](const std::vector<Token>& tokens, Axis axis, bool source) {
+    if (!tokens.empty()) sizes.emplace(SizedAxis{axis, source, false}, static_cast<int64_t>(tokens.size()));
+  };
+  sizes.emplace(SizedAxis{Axis::B, false, false}, 1);  // a trace is of one text
+  count(trace.tokens, Axis::T, false);
+  count(trace.source, Axis::T, true);
+  count(trace.source, Axis::S, true);
+  return Shapes(trace, sizes, file).all();
 }
 
 }  // namespace limpid

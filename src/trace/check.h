@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "limpid/trace.h"
 
@@ -26,5 +27,9 @@ inline SizedAxis sized_axis(const std::string& value, const Shape& shape, Axis a
 /// figures look for to the axes that these names have (docs/trace-file.md).  After this a reader may rely on
 /// all of them.  Throws Error{work} naming the file and the stage.
 void check_graph(const Trace&, const std::map<SizedAxis, int64_t>& sizes, const std::string& file);
+
+/// The shapes that the graph's values had in the run, by their order in the graph: as far as the values held
+/// and the tokens tell; a size that nothing tells is open (-1).
+std::vector<Shape> shapes_in_run(const Trace&, const std::string& file);
 
 }  // namespace limpid

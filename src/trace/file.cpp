@@ -63,13 +63,18 @@ Stored read_npz_trace(const std::string& path, const std::string& file) {
   return out;
 }
 
-Stored read_safetensors_trace(const std::string& path, const std::string& file) {
-  TensorFile stored = read_safetensors(path);
+Stored stored_in(TensorFile stored, const std::string& file) {
   const auto found = stored.metadata.find(k_metadata);
   if (found == stored.metadata.end())
     fail_work(file, " is no limpid trace: its __metadata__ has no \"", k_metadata, "\" entry; limpid info ",
               file, " shows what it holds");
   return {found->second, std::move(stored.tensors)};
+}
+
+Trace trace_in(Stored stored, const std::string& file) {
+  Trace trace = trace_of_metadata(stored.metadata, file);
+  place_values(trace, std::move(stored.tensors), file);
+  return trace;
 }
 
 }  // namespace
@@ -98,10 +103,21 @@ std::string trace_bytes(const Trace& trace) {
 
 Trace load_trace(const std::string& path) {
   const std::string file = visible(path);
-  Stored stored = ends_with(path, ".npz") ? read_npz_trace(path, file) : read_safetensors_trace(path, file);
-  Trace trace = trace_of_metadata(stored.metadata, file);
-  place_values(trace, std::move(stored.tensors), file);
-  return trace;
+  return trace_in(
+      ends_with(path, ".npz") ? read_npz_trace(path, file) : stored_in(read_safetensors(path), file), file);
+}
+
+Trace read_trace(Bytes bytes, const std::string& name) {
+  const std::string file = visible(name);
+  return trace_in(stored_in(read_safetensors(bytes, name), file), file);
+}
+
+bool is_trace(Bytes bytes) {
+  try {
+    return SafetensorsReader(bytes, "").info().metadata.count(k_metadata) > 0;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace limpid

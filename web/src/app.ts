@@ -19,6 +19,7 @@ import { unreadPayloads } from "./payload";
 import { canPatch, openPatch } from "./patch";
 import { QuizView } from "./quiz";
 import { Change, Session } from "./session";
+import { isReadOnly, showsView, storedNote } from "./stored";
 import { anotherRun, initial, Link, readLink, State, View, writeLink } from "./state";
 import { openSwap } from "./swap";
 import { cellName, label } from "./told";
@@ -224,7 +225,7 @@ export class App {
           this.give.button(),
           h("button", { class: "icon", title: words.theme, "aria-label": words.theme, onclick: () => this.setTheme(look.theme === "dark" ? "light" : "dark", true) }, "◐"),
           h("button", { class: "link", "aria-label": words.languageLabel, onclick: () => this.switchLanguage() }, words.language))),
-      h("div", { class: "ask" }, this.input, this.inputs.series.element, this.error, this.editList, this.status),
+      h("div", { class: "ask" }, this.input, this.inputs.series.element, this.storedNote, this.error, this.editList, this.status),
       this.tabs,
       h("div", { class: "work" }, this.main, this.inputs.picture.element, this.next.element),
       this.explain.element,
@@ -232,6 +233,7 @@ export class App {
   }
 
   private editList = h("div");
+  private readonly storedNote = h("div", { class: "stored" });
   private tabs = h("nav");
   private modelLine = h("div");
 
@@ -258,17 +260,20 @@ export class App {
     const { model, models } = this.session.opened;
     const facts = [words.parameters(formatCount(model.parameters, currentLanguage())), words.layersHeads(model.layers, model.heads)];
     const name: HTMLElement = models.length > 1
-      ? h("select", { "aria-label": words.model, onchange: (event: Event) => void this.open({ model: (event.target as HTMLSelectElement).value, edits: [], swaps: [] }) },
+      ? h("select", { "aria-label": words.model, onchange: (event: Event) => void this.open({ model: (event.target as HTMLSelectElement).value }) },
           ...models.map((each) => h("option", { selected: each === model.name, ...label("text") }, each)))
       : h("span", { class: "model-name", ...label("text") }, model.title);
-    // An image or a series has a panel of its own.
+    // An image or a series has a panel of its own; a stored run stays as it is.
     this.input.hidden = this.session.opened.reads !== "text";
+    this.input.readOnly = !this.session.opened.changes.includes("text");
+    this.storedNote.replaceChildren(storedNote(this.session));
     this.modelLine.replaceChildren(name, ...facts.map((fact) => h("span", { class: "fact", ...label("count") }, fact)));
   }
 
   private drawEdits(): void {
     const { swaps, labels, sourceLabels } = this.session.opened;
-    const chip = (what: string, undo: () => void) => h("span", { class: "edit", ...label("text") }, what, h("button", { class: "icon small", "aria-label": words.removeEdit(what), title: words.removeEdit(what), onclick: undo }, "×"));
+    const fixed = isReadOnly(this.session);
+    const chip = (what: string, undo: () => void) => h("span", { class: "edit", ...label("text") }, what, !fixed && h("button", { class: "icon small", "aria-label": words.removeEdit(what), title: words.removeEdit(what), onclick: undo }, "×"));
     const chips = [
       ...this.edits.map((edit) => chip(wordsOf(edit, this.session), () => this.toggle(edit))),
       ...swaps.map(([place, id]) => chip(words.swapped(place, (sourceLabels ?? labels)[place]), () => void this.open({ swaps: swaps.filter(([at, swap]) => at !== place || swap !== id) }))),
@@ -276,11 +281,11 @@ export class App {
     this.editList.hidden = !chips.length;
     if (!chips.length) return this.editList.replaceChildren();
     this.editList.replaceChildren(h("b", {}, words.edited), ...chips,
-      h("button", { class: "link", onclick: () => void this.open({ edits: [], swaps: [] }) }, words.clearEdits));
+      fixed ? "" : h("button", { class: "link", onclick: () => void this.open({ edits: [], swaps: [] }) }, words.clearEdits));
   }
 
   private hasView(view: View): boolean {
-    return view in this.views && (view !== "training" || this.session.opened.training !== undefined);
+    return view in this.views && (view !== "training" || this.session.opened.training !== undefined) && showsView(this.session, view);
   }
 
   private shownView(): View {
@@ -304,6 +309,7 @@ export class App {
 
   // What can be done at the cell that is explained.
   private actionsAt(cell: CellRef): HTMLElement[] {
+    if (isReadOnly(this.session)) return [];
     const patch = canPatch(this.session, cell.name) ? [h("button", { class: "button", onclick: () => openPatch(this.session, cell, (edit) => void this.open({ edits: [...this.edits, edit] })) }, words.patchHere)] : [];
     const square = /^(.+)\.(raw_scores|scaled_scores|capped_scores|scores|pattern)$/.exec(cell.name);
     if (!square || cell.index.length !== 4) return patch;

@@ -13,6 +13,7 @@ import { Session, Stage, Value } from "./session";
 import { State } from "./state";
 import { mapCanvas, mapOf } from "./small_map";
 import { label } from "./told";
+import { gap, gapOf, isHeld, isReadOnly } from "./stored";
 import { said, words } from "./words";
 
 const wideTokens = 20, narrowTokens = 12;
@@ -125,13 +126,13 @@ export class Flow {
   private tokens(span: Span, room: ReturnType<Flow["room"]>, read = false): Built {
     const { opened } = this.session;
     const [labels, ids] = read ? [opened.sourceLabels!, opened.sourceIds!] : [opened.labels, opened.ids];
-    const written = !read && opened.sourceLabels !== undefined;  // by the model itself: nothing to swap
+    const written = (!read && opened.sourceLabels !== undefined) || isReadOnly(this.session);  // nothing to swap
     const swaps = written ? [] : opened.swaps;
     const { state } = this.host;
     const { list, items } = tokenList(this.session, {
       labels, ids, ...span, pitch: room.pitch, narrow: room.narrow, written, swapped: swaps.map(([place]) => place), asked: state.query,
     }, { swap: this.host.swap, ask: (token) => this.host.change({ query: token === state.query ? -1 : token }), mark: (token) => this.host.mark(token) });
-    const element = this.frame("tokens", read ? words.tokensRead : written ? words.tokensWritten : words.tokens, [list], "plain");
+    const element = this.frame("tokens", read ? words.tokensRead : opened.sourceLabels ? words.tokensWritten : words.tokens, [list], "plain");
     return { element, ports: () => [portOf(items, "plain")] };
   }
 
@@ -143,10 +144,10 @@ export class Flow {
 
   private async column(column: Column, section: Section, room: ReturnType<Flow["room"]>, attentionOpen: boolean): Promise<Built> {
     const span = column.kind === "vector" ? this.span(column.value.name, column.value.axes[1]) : this.span(column.group.name);
-    const built = column.kind === "vector" ? await this.vector(column, span, room, attentionOpen)
+    const built = gapOf(this.session, column, span.count, room) ?? (column.kind === "vector" ? await this.vector(column, span, room, attentionOpen)
       : column.kind === "triple" ? await this.triple(column, section, span, room)
       : attentionOpen && column.id === this.host.state.attention ? await this.opened(column, span, room, section.attentions.length > 1)
-      : await this.attention(column, span, room, section.attentions.length > 1);
+      : await this.attention(column, span, room, section.attentions.length > 1));
     built.column = column;
     built.cross = column.kind !== "vector" && this.isCross(column.group.name);
     if (namesOf(column).some((name) => editedNames(this.session).has(name))) built.element.classList.add("edited");
@@ -175,7 +176,6 @@ export class Flow {
     const button = closes && !room.narrow && h("button", { class: "icon small", title: words.closeColumn(name), "aria-label": words.closeColumn(name), onclick: () => this.toggle(column.id) }, "×");
     const note = this.partNote(column.value.name, grid);
     const element = this.frame("vector", name, [this.withTokens(grid, span, room), note], column.role, button || undefined);
-    element.title = "";
     return { element, ports: () => [gridPort(grid)] };
   }
 
@@ -229,7 +229,7 @@ export class Flow {
     const select = h("select", { "aria-label": words.head, onchange: (event: Event) => this.host.change({ head: Number((event.target as HTMLSelectElement).value) }) });
     for (let i = 0; i < attention.heads; ++i) select.append(h("option", { value: i, selected: i === head, ...label("place") }, `${words.headNumber(i)}${this.host.isOff(attention.id, i) ? ` (${words.off})` : ""}`));
     return h("div", { class: "head-chooser" }, select,
-      h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": String(!off), title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }));
+      !isReadOnly(this.session) && h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": String(!off), title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }));
   }
 
   private async attention(column: AttentionColumn, span: Span, room: ReturnType<Flow["room"]>, several: boolean): Promise<Built> {
@@ -278,14 +278,14 @@ export class Flow {
     const cards: HTMLElement[] = [];
     const grids: Grid[] = [];
     for (const stage of squares) {
-      const value = this.session.network.values.get(stage.outputs[0])!;
-      const last = value === column.pattern;
+      const value = this.session.network.values.get(stage.outputs[0])!, last = value === column.pattern;
+      if (!isHeld(value)) { cards.push(this.step(stage, gap(value))); continue; }
       const grid = await squareGrid(this.session, value, head, span, keys, { cell: [cell, tall], numbers, label: said(stage.label), scale: last ? [0, 1] : undefined, hidesZero: last }, this.host);
       grids.push(grid);
       cards.push(this.step(stage, labelled(grid, this.rowWords(column, span), this.keyWords(column, keys), { left: gutter, top }, facesOf(this.session, span.from, keys.from))));
     }
     const sum = column.stages.find((stage) => stage.operation === "weighted_sum");
-    if (sum) {
+    if (sum && isHeld(this.session.network.values.get(sum.outputs[0])!)) {
       const value = this.session.network.values.get(sum.outputs[0])!;
       const grid = await headGrid(this.session, value, head, span, { width: Math.max(room.head, Math.min(cell * keys.count, 192)), row: tall, role: "value", label: said(sum.label) }, this.host);
       grids.push(grid);

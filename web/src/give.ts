@@ -6,11 +6,11 @@ import { currentLanguage } from "./words";
 
 const table = {
   en: {
-    open: "Open a model …", drop: "Drop a model: a .gguf or .safetensors file, or a folder with its config.json",
+    open: "Open a model …", drop: "Drop a model: a .gguf or .safetensors file, or a folder with its config.json; or a stored trace",
     stays: "It is read in this page; nothing is sent anywhere.", loading: (name: string) => `Reading ${name} …`,
   },
   de: {
-    open: "Modell öffnen …", drop: "Modell hier ablegen: eine .gguf- oder .safetensors-Datei oder einen Ordner mit config.json",
+    open: "Modell öffnen …", drop: "Modell hier ablegen: eine .gguf- oder .safetensors-Datei oder einen Ordner mit config.json; oder einen gespeicherten Lauf",
     stays: "Es wird in dieser Seite gelesen; nichts wird gesendet.", loading: (name: string) => `${name} wird gelesen …`,
   },
 };

@@ -9,6 +9,7 @@ import { AttentionColumn, Section, sectionsOf } from "./layout";
 import { labelled, Span, squareGrid } from "./matrix";
 import { smallPicture, tintsOf } from "./picture_canvas";
 import { Session } from "./session";
+import { isHeld, isReadOnly } from "./stored";
 import { mapCanvas, mapOf } from "./small_map";
 import { cellName, label, shown, told } from "./told";
 import { words } from "./words";
@@ -65,7 +66,7 @@ export class HeadsView {
 
   private async show(sections: Section[], maps: Answer, facts: HeadFacts[], turn: number, over?: HeadRows): Promise<void> {
     const chosen = this.chosen(sections);
-    const detail = chosen && (await this.detail(chosen, facts));
+    const detail = chosen && isHeld(chosen.pattern) && (await this.detail(chosen, facts));
     if (turn !== this.drawn) return;
     const focused = this.element.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.head : undefined;
     const { state } = this.host;
@@ -75,7 +76,7 @@ export class HeadsView {
         !over && this.choice(words.sink, [[words.sinkShown, true], [words.sinkHidden, false]], state.sink, (sink) => this.host.change({ sink })),
         !over && this.choice(words.shades, [[words.linear, false], [words.log, true]], state.log, (log) => this.host.change({ log })),
         h("p", { class: "hint", ...label("text") }, over ? words.input.overIntro : words.headsIntro)),
-      this.table(sections, maps, facts, chosen, over), detail ?? "");
+      this.table(sections, maps, facts, chosen, over), detail || "");
     if (focused) this.element.querySelector<HTMLElement>(`[data-head="${focused}"]`)?.focus();
   }
 
@@ -131,7 +132,7 @@ export class HeadsView {
       onclick: () => this.host.change({ block: attention.id.replace(/\.[^.]*$/, ""), attention: this.host.state.attention ? attention.id : "", head, heat: "head" }),
     }, h("span", { class: "visually-hidden", ...label("place") }, `${blockLabel(attention.id.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)} `), map,
       h("span", { class: `fact kind ${kind?.kind === "mixed" ? "mixed" : ""}`, title: kind ? `${words.kinds[kind.kind] ?? kind.kind} (${words.measured})` : "" }, h("span", {}, kind ? words.kinds[kind.kind] ?? kind.kind : "\u00a0"), kind && h("span", from("score"), formatNumber(kind.score))),
-      fact && line(words.entropy, fact.entropy, "entropy"), fact && line(words.firstToken, fact.firstToken, "first_token"));
+      fact && line(words.entropy, fact.entropy, "entropy"), fact && !Number.isNaN(fact.firstToken) && line(words.firstToken, fact.firstToken, "first_token"));
   }
 
   private chosen(sections: Section[]): AttentionColumn | undefined {
@@ -165,7 +166,7 @@ export class HeadsView {
     const fact = facts.find((each) => each.attention === attention.id && each.head === head);
     return h("section", { class: "head-detail" },
       h("header", {}, h("h3", label("place"), `${blockLabel(attention.id.replace(/\.[^.]*$/, ""))}, ${words.headNumber(head)}`),
-        h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": String(!off), title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }),
+        !isReadOnly(this.session) && h("button", { class: `switch ${off ? "off" : ""}`, role: "switch", "aria-checked": String(!off), title: off ? words.switchOn : words.switchOff, "aria-label": off ? words.switchOn : words.switchOff, onclick: () => this.host.toggleHead(attention.id, head) }),
         h("button", { class: "link", onclick: () => this.host.change({ view: "flow", block: attention.id.replace(/\.[^.]*$/, ""), attention: attention.id }) }, words.openAttention)),
       fact?.kind && h("p", { class: "hint" }, `${words.kinds[fact.kind.kind] ?? fact.kind.kind}: `, h("span", told(`heads:${attention.id} ${head} score`), formatNumber(fact.kind.score))),
       h("h4", {}, words.heatmap), labelled(grid, rowWords, keyWords, { left: gutter, top: cell >= 30 ? 20 : this.session.opened.reads === "text" ? 60 : 40 }, facesOf(this.session, rows.from, columns.from)),

@@ -27,8 +27,8 @@ export class PageEngine implements Engine {
   async open(model: GivenModel, text: string): Promise<void> {
     if (this.now instanceof WorkerEngine) {
       await this.ready;
-      await this.now.add(model);
-      await this.now.ask({ ask: "open", model: model.name, edits: [], swaps: [] });  // with the text that is open
+      const { json } = await this.now.add(model);
+      await this.now.ask({ ask: "open", model: model.name, ...(json.stored ? {} : { edits: [], swaps: [] }) });  // with the text that is open
       return;
     }
     const response = await fetch("limpid.wasm.lzma");

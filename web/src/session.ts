@@ -24,6 +24,7 @@ export interface Value {
   axes: string;
   sizes: number[];
   stage?: string;
+  held?: "whole" | "rows" | "streamed" | "summary" | "none";  // of a stored run
 }
 
 export interface Group {
@@ -53,6 +54,9 @@ export interface Opened {
   edited: unknown[];
   swaps: [number, number][];
   training?: string;  // the training run that can be asked about
+  asks: string[];     // the questions that can be asked
+  changes: string[];  // what `open` can change
+  stored?: string;    // the file of a stored run, whose network is not at hand
 }
 
 export interface Window {
@@ -189,11 +193,12 @@ export class Session {
       text: json.text, reads: json.reads, model: json.model, models: json.models, labels: json.labels,
       sourceLabels: json.source_labels, sourceIds: arrays.source_ids && integers(arrays.source_ids), ids: integers(arrays.ids), notes: json.notes,
       edited: (json.edited ?? []).map((edit: string) => (edit.startsWith("{") ? JSON.parse(edit) : edit)), swaps: json.swaps, training: json.training,
+      asks: json.asks, changes: json.changes, stored: json.stored,
     };
     this.picture = json.reads === "image" ? pictureOf(await this.engine.ask({ ask: "picture" })) : undefined;
     this.series = json.reads === "series" ? seriesOf(await this.engine.ask({ ask: "series" })) : undefined;
     if (this.column >= (this.series?.columns.length ?? 1)) this.column = 0;
-    const key = json.model.hash + (json.source_labels || !json.labels.length ? this.turn : "");
+    const key = json.model.hash + (json.stored ?? "") + (json.source_labels || !json.labels.length ? this.turn : "");
     if (key === this.networkOf) return;
     const { json: graph } = await this.engine.ask({ ask: "stages" });
     this.network = {

@@ -26,8 +26,8 @@ export class WorkerEngine implements Engine {
     return this.answered({ call: "ask", question });
   }
   /// Throws EngineError as the engine says it.
-  async add(model: GivenModel): Promise<void> {
-    await this.answered({ call: "add", model });
+  async add(model: GivenModel): Promise<Answer> {
+    return this.answered({ call: "add", model });
   }
   async begin(text: string): Promise<void> {
     await this.answered({ call: "begin", text });

@@ -122,9 +122,10 @@ void ask_explain(State& state, Request& request, Answer& answer) {
   const CellName cell = cell_named(request.text("cell"));
   const auto depth = static_cast<int>(request.integer_or("depth", 1, 1, k_most_depth));
   Run& run = asked_run(state, request, answer);
-  read_for(run, cell.name, depth);
-  const std::vector<Explanation> chain = explain(run.trace(), cell, depth);
-  const Reading reading(run.trace());
+  if (!run.stored()) read_for(run, cell.name, depth);
+  const Trace& trace = run.stored() ? *run.stored() : run.trace();
+  const std::vector<Explanation> chain = explain(trace, cell, depth);
+  const Reading reading(trace);
   Json& cells = answer.fields["cells"] = Json::array();
   for (size_t i = 0; i < chain.size(); ++i) {
     cells.push_back(cell_json(reading, chain[i]));

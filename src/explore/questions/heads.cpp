@@ -5,10 +5,13 @@
 
 #include "explore/attentions.h"
 #include "explore/state.h"
+#include "explore/stored.h"
 
 namespace limpid::explore {
 
 namespace {
+
+constexpr double k_none = std::numeric_limits<double>::quiet_NaN();
 
 void tell_kinds(State& state, Answer& answer) {
   if (!state.measured) {
@@ -17,7 +20,6 @@ void tell_kinds(State& state, Answer& answer) {
     state.measured = measure_heads(state.opened.model(), options);
   }
   const HeadReport& report = *state.measured;
-  constexpr double k_none = std::numeric_limits<double>::quiet_NaN();
   answer.fields["threshold"] = k_head_threshold;
   answer.fields["columns"] = {"previous", "first", "self", "duplicate", "induction", "positional", "entropy"};
   Json& kinds = answer.fields["kinds"] = Json::array();
@@ -43,6 +45,14 @@ const Tensor& entropy_of(Run& run, const Attention& attention) {
   return run.read({{pattern, Depth::entropy}}).values.at(pattern + "@entropy");
 }
 
+// Every row's weight on key 0; nothing where a stored run has no cells, but what was gathered of them.
+std::optional<Tensor> first_column(Run& run, const Attention& attention, int64_t length,
+                                   int64_t batch) {
+  if (run.stored() && held(*run.stored(), run.graph().value(attention.pattern).name) != Held::whole)
+    return std::nullopt;
+  return SquareCells(run, attention, "pattern").window({0, attention.heads}, {0, length}, {0, 1}, batch);
+}
+
 double mean_of(const float* numbers, int64_t count) {
   double sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(numbers[i]);
@@ -52,12 +62,12 @@ double mean_of(const float* numbers, int64_t count) {
 }  // namespace
 
 void ask_heads(State& state, Request& request, Answer& answer) {
-  const bool measured = !request.has("measured") || request.flag("measured");
+  const bool measured =
+      request.has("measured") ? request.flag("measured") : state.opened.subject.stored == nullptr;
   const std::string chosen = request.text_or("attention", "");
   const int64_t batch = batch_of(request, state);
   Run& run = asked_run(state, request, answer);
-  const std::vector<Attention> all = attentions_of(run.graph());
-  if (all.empty()) fail_call("heads: this network has no attention");
+  const std::vector<Attention> all = attentions_of(run, Depth::entropy);
   if (measured) tell_kinds(state, answer);
   std::vector<Observation> reads;
   for (const Attention& each : all) reads.push_back({run.graph().value(each.pattern).name, Depth::entropy});
@@ -68,12 +78,11 @@ void ask_heads(State& state, Request& request, Answer& answer) {
     names.push_back({{"name", attention.name}, {"heads", attention.heads}});
     const Tensor& rows = entropy_of(run, attention);  // [B,H,T]
     const int64_t length = rows.shape()[2].size;
-    const Tensor first =
-        SquareCells(run, attention, "pattern").window({0, attention.heads}, {0, length}, {0, 1}, batch);
+    const std::optional<Tensor> first = first_column(run, attention, length, batch);
     for (int64_t h = 0; h < attention.heads; ++h) {
       entropy.push_back(
           mean_of(entropy_of(run, attention).data<float>() + (batch * attention.heads + h) * length, length));
-      first_token.push_back(mean_of(first.data<float>() + h * length, length));
+      first_token.push_back(first ? mean_of(first->data<float>() + h * length, length) : k_none);
     }
   }
   answer.add("entropy", entropy, Axis::H);

@@ -9,12 +9,16 @@ namespace limpid::explore {
 
 Map map_of(Run& run, const Attention& attention, int64_t size) {
   const std::string& pattern = run.graph().value(attention.pattern).name;
-  const bool kept = run.length() >= k_long_text;
+  const bool kept = !run.stored() && run.length() >= k_long_text;
   const int64_t count = kept ? run.kept_map() : size;
   const Trace& trace = run.read({{pattern, Depth::map, count}, {pattern, Depth::shape}});
   const Shape& shape = trace.summaries.at(pattern).shape;
-  const auto block = [&](int64_t places) { return std::max<int64_t>(1, (places + count - 1) / count); };
-  return {&trace.values.at(pattern + "@map"), shape, block(shape[2].size), block(shape[3].size)};
+  const Tensor& means = trace.values.at(pattern + "@map");  // of a stored run it may have other blocks
+  const auto block = [&](int axis) {
+    const int64_t blocks = std::max<int64_t>(1, means.shape()[axis].size);
+    return std::max<int64_t>(1, (shape[axis].size + blocks - 1) / blocks);
+  };
+  return {&means, shape, block(2), block(3)};
 }
 
 namespace {
@@ -90,13 +94,12 @@ void ask_maps(State& state, Request& request, Answer& answer) {
   const int64_t size = request.integer_or("size", 64, 1, 512);
   const int64_t batch = batch_of(request, state);
   Run& run = asked_run(state, request, answer);
-  const std::vector<Attention> all = attentions_of(run.graph());
-  if (all.empty()) fail_call("maps: this network has no attention");
+  const std::vector<Attention> all = attentions_of(run, Depth::map);
   int64_t heads = 0;
   for (const Attention& each : all) heads += each.heads;
   const int64_t side = std::min(size, std::max<int64_t>(run.length(), 1));
   require_room("maps", heads * side * side, DType::f32);
-  if (run.length() < k_long_text) {
+  if (run.stored() || run.length() < k_long_text) {
     std::vector<Observation> reads;
     for (const Attention& each : all)
       if (!is_rebuilt(run, each, size))

@@ -2,7 +2,6 @@
 #include "explore/open.h"
 
 #include <algorithm>
-#include <variant>
 
 #include "core/label.h"
 #include "engine/edit.h"
@@ -15,12 +14,16 @@ namespace {
 constexpr const char* k_first_text = "Life is short";  // after a model that read no text
 constexpr size_t k_most_tokens = 1 << 20, k_most_edits = 256;
 
-void require_readable(const Model& model) {
-  if (std::holds_alternative<TextbookConfig>(model.config()))
-    fail_call("the textbook's network is made for its sentence; the explorer shows models that read any");
+void require_network(const Opened& opened, const std::string& what) {
+  if (opened.subject.stored)
+    fail_call(opened.model_name, " is a stored run, which stays as it is; for ", what,
+              " give the model that ran: limpid explore ", opened.model_name,
+              " --model MODEL (or open a model on the page)");
 }
 
+// What is open may read this.
 void require_reads_texts(const Opened& opened, const char* given) {
+  require_network(opened, given);
   if (opened.subject.input.count() == 0) return;
   fail_call("this model reads ", kind_of_input(opened.model()) == "image" ? "images" : "series", ", no ",
             given, "; give it one, or open another model");
@@ -30,20 +33,9 @@ void set_text(Opened& opened, const std::string& text) {
   require_reads_texts(opened, "texts");
   if (text.size() > k_most_text_bytes)
     fail_call("the text has ", text.size(), " bytes, at most ", k_most_text_bytes, " are read");
-  if (!opened.model().tokenizer()) fail_call("this model has no tokenizer; give tokens, a list of ids");
-  opened.tokens = opened.model().encode(text);
-  opened.text = text;
-  opened.as_text = true;
-  opened.target.reset();
-}
-
-void set_tokens(Opened& opened, const std::vector<int64_t>& ids) {
-  require_reads_texts(opened, "tokens");
-  if (ids.empty()) fail_call("open: tokens is an empty list, expected at least one id");
-  opened.tokens = ids;
-  opened.text.clear();
-  opened.as_text = false;
-  opened.target.reset();
+  if (!opened.subject.made_for && !opened.model().tokenizer())
+    fail_call("this model has no tokenizer; give tokens, a list of ids");
+  opened.read_text(text);
 }
 
 void set_input(State& state, Opened& opened, Tensor input, const std::string& name) {
@@ -70,6 +62,17 @@ void set_given_input(State& state, Opened& opened, Request& request) {
 int64_t most_id(const Opened& opened) {
   const NetworkConfig& config = opened.model().config();
   return (reads_source(config) ? source_vocabulary_of(config) : vocabulary_of(config)) - 1;
+}
+
+void set_tokens(Opened& opened, const std::vector<int64_t>& ids) {
+  require_reads_texts(opened, "tokens");
+  if (opened.subject.made_for)
+    fail_call("this network is made for the words of its text; give a text in place of tokens");
+  if (ids.empty()) fail_call("open: tokens is an empty list, expected at least one id");
+  opened.tokens = ids;
+  opened.text.clear();
+  opened.as_text = false;
+  opened.target.reset();
 }
 
 std::map<Axis, int64_t> places(const JsonValue& value) {
@@ -148,6 +151,19 @@ void set_target(Opened& opened, const JsonValue& given) {
   opened.target = std::move(ids);
 }
 
+// Of a stored run: its tokens, and what was edited of it.
+Opened stored_run(Opened opened) {
+  const Trace& trace = *opened.subject.stored;
+  opened.text = trace.source_text.empty() ? trace.text : trace.source_text;
+  for (const Token& token : trace.source.empty() ? trace.tokens : trace.source)
+    opened.tokens.push_back(token.id);
+  opened.edit_texts = trace.edited;
+  return opened;
+}
+
+// It is open as soon as it is there: nothing is to be given.
+bool opens_alone(const Opened& opened) { return opened.subject.stored || opened.subject.input.count() > 0; }
+
 Opened subject_of(Host& host, const std::string& name) {
   const std::vector<std::string> all = host.models();
   if (std::find(all.begin(), all.end(), name) == all.end()) {
@@ -158,8 +174,8 @@ Opened subject_of(Host& host, const std::string& name) {
   Opened opened;
   opened.model_name = name;
   opened.subject = host.subject(name);
-  require_readable(opened.model());
-  if (opened.subject.input.count() == 0) {
+  if (opened.subject.stored) return stored_run(std::move(opened));
+  if (opened.subject.model && opened.subject.input.count() == 0) {
     opened.subject.input = blank_input(opened.model());
     opened.subject.input_name = blank_name(opened.model());
   }
@@ -193,7 +209,8 @@ void open_as(State& state, Opened opened) {
   require_fits(run);
   opened.target = run.opened().target;
   opened.given = opened.target ? opened.target->size() : opened.tokens.size();
-  const bool other = opened.subject.model != state.opened.subject.model;
+  const bool other = opened.subject.model != state.opened.subject.model ||
+                     opened.subject.stored != state.opened.subject.stored;
   state.writing.reset();
   state.written.clear();
   if (other) {
@@ -207,7 +224,7 @@ void open_as(State& state, Opened opened) {
 
 void open_model(State& state, const std::string& name) {
   Opened opened = subject_of(state.host, name);
-  if (opened.subject.input.count() > 0) return open_as(state, std::move(opened));
+  if (opens_alone(opened)) return open_as(state, std::move(opened));
   state.writing.reset();
   state.measured.reset();
   state.opened = std::move(opened);
@@ -236,13 +253,17 @@ void ask_open(State& state, Request& request, Answer& answer) {
     const Opened before = opened;
     opened = subject_of(state.host, request.text("model"));
     if (opened.model_name == before.model_name) state.runs.clear();  // they are of the model as it was
-    if (!text && !tokens && opened.subject.input.count() == 0)
+    if (!text && !tokens && !opens_alone(opened))
       set_text(opened, before.subject.input.count() > 0 || before.text.empty() ? k_first_text : before.text);
   }
   if (text || tokens) opened.swaps.clear();
   if (text) set_text(opened, request.text("text"));
   if (tokens) require_reads_texts(opened, "tokens");
-  if (tokens) set_tokens(opened, request.integers("tokens", 0, most_id(opened), k_most_tokens));
+  if (tokens)
+    set_tokens(opened, request.integers("tokens", 0, opened.subject.model ? most_id(opened) : INT64_MAX,
+                                        k_most_tokens));
+  for (const char* field : {"target", "edits", "swaps", "image", "series"})
+    if (request.has(field)) require_network(opened, field);
   set_given_input(state, opened, request);
   if (const auto target = request.value("target")) set_target(opened, *target);
   set_changes(opened, request);

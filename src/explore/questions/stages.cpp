@@ -1,5 +1,6 @@
 // stages: the graph with its words, and the sizes that it has in this run.
 #include "explore/state.h"
+#include "explore/stored.h"
 
 namespace limpid::explore {
 
@@ -42,7 +43,9 @@ Json stage_json(const Graph& graph, const StageInfo& stage) {
   return out;
 }
 
-Json value_json(const Graph& graph, const Trace& trace, const Value& value) {
+// `stored`: the trace that holds the run; null: its values are computed.
+Json value_json(const Trace& trace, const Value& value, const Trace* stored) {
+  const Graph& graph = *trace.graph;
   static const char* const k_kinds[] = {"input", "parameter", "stage"};
   const auto seen = trace.summaries.find(value.name);
   const Shape& shape = seen == trace.summaries.end() ? value.shape : seen->second.shape;
@@ -52,6 +55,7 @@ Json value_json(const Graph& graph, const Trace& trace, const Value& value) {
               {"axes", letters_of(shape)},
               {"sizes", sizes_of(shape)}};
   if (value.stage >= 0) out["stage"] = graph.stage(value.stage).name;
+  if (stored) out["held"] = name(held(*stored, value.name));
   return out;
 }
 
@@ -65,7 +69,7 @@ void ask_stages(State& state, Request& request, Answer& answer) {
     if (value.kind != Value::Kind::parameter) sizes.push_back({value.name, Depth::shape});
   const Trace& trace = run.read(sizes);
   Json& values = answer.fields["values"] = Json::array();
-  for (const Value& value : graph.values()) values.push_back(value_json(graph, trace, value));
+  for (const Value& value : graph.values()) values.push_back(value_json(trace, value, run.stored()));
   Json& stages = answer.fields["stages"] = Json::array();
   for (const StageInfo& stage : graph.stages()) stages.push_back(stage_json(graph, stage));
   Json& groups = answer.fields["groups"] = Json::array();

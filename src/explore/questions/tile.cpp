@@ -8,6 +8,7 @@
 #include "explore/attentions.h"
 #include "explore/maps.h"
 #include "explore/state.h"
+#include "explore/stored.h"
 
 namespace limpid::explore {
 
@@ -163,7 +164,9 @@ void ask_tile(State& state, Request& request, Answer& answer) {
   answer.fields["stage"] = call.stage;
   answer.fields["head"] = call.head;
   const bool few = call.queries.size() <= k_most_cells / call.keys.size();
-  if (few) return tile_of_cells(state, SquareCells(run, attention, call.stage), call, answer);
+  const bool map_alone =
+      run.stored() && call.stage == "pattern" && held(*run.stored(), pattern) == Held::streamed;
+  if (few && !map_alone) return tile_of_cells(state, SquareCells(run, attention, call.stage), call, answer);
   if (call.stage != "pattern")
     fail_call("tile: ", call.queries.size(), " x ", call.keys.size(), " cells of ", call.stage, ", at most ",
               k_most_cells, " are rebuilt; ask for a smaller part, or for the pattern, which has a map");

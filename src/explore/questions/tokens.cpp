@@ -2,6 +2,7 @@
 #include "core/label.h"
 #include "explore/given_input.h"
 #include "explore/state.h"
+#include "trace/reading.h"
 
 namespace limpid::explore {
 
@@ -22,7 +23,23 @@ void tell_tokens(const std::vector<Token>& tokens, const std::string& before, An
   answer.add(before + "spans", std::move(spans));
 }
 
-Json model_json(State& state, const Model& model) {
+// Of a stored run what its trace says of the model.
+Json stored_model_json(const Trace& trace, const std::string& called) {
+  const Reading reading(trace);
+  const auto parameters = trace.numbers.find("parameters");
+  return {{"name", called},
+          {"title", visible_line(trace.title)},
+          {"parameters", parameters == trace.numbers.end() ? 0 : parameters->second},
+          {"hash", trace.model_hash},
+          {"layers", reading.layers()},
+          {"heads", reading.layers() > 0 ? reading.heads(0) : 0},
+          {"vocabulary", trace.vocabulary.size()},
+          {"can_write", false}};
+}
+
+Json model_json(State& state, const Run& run) {
+  if (run.stored()) return stored_model_json(*run.stored(), state.opened.model_name);
+  const Model& model = run.model();
   const NetworkConfig& config = model.config();
   if (state.hash.empty()) state.hash = model.hash();
   Json out = {{"name", state.opened.model_name},       {"title", model.title()},
@@ -33,13 +50,36 @@ Json model_json(State& state, const Model& model) {
   return out;
 }
 
+// The fields of `open` that can be given of what is open, beside another model.
+Json changes_of(const Opened& opened) {
+  if (opened.subject.stored) return Json::array();
+  Json out = {"edits"};
+  const bool reads_text = opened.subject.input.count() == 0;
+  if (reads_text && (opened.subject.made_for || opened.model().tokenizer())) out.push_back("text");
+  if (reads_text && !opened.subject.made_for) out.push_back("tokens");
+  if (!reads_text) out.push_back(kind_of_input(opened.model()));
+  if (!opened.tokens.empty()) out.push_back("swaps");
+  if (reads_source(opened.model().config())) out.push_back("target");
+  return out;
+}
+
+Json asks_of(const State& state) {
+  Json out = Json::array();
+  for (const Question& each : questions())
+    if (can_ask(state, each)) out.push_back(each.name);
+  return out;
+}
+
 }  // namespace
 
 void tell_open(State& state, Run& run, Answer& answer) {
   const Trace& trace = run.trace();
   answer.fields["text"] = trace.source_text.empty() ? trace.text : trace.source_text;
-  answer.fields["model"] = model_json(state, run.model());
-  answer.fields["reads"] = kind_of_input(run.model());
+  answer.fields["model"] = model_json(state, run);
+  answer.fields["reads"] = run.stored() ? "text" : kind_of_input(run.model());
+  answer.fields["asks"] = asks_of(state);
+  answer.fields["changes"] = changes_of(state.opened);
+  if (run.stored()) answer.fields["stored"] = state.opened.model_name;
   answer.fields["models"] = state.host.models();
   if (const std::string title = state.host.training_title(); !title.empty())
     answer.fields["training"] = visible_line(title);

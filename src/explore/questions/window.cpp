@@ -74,6 +74,7 @@ Tensor numbers_of(Run& run, const Value& value, const Shape& shape, const Rectan
   if (square && group >= 0) {
     const std::string& name = run.graph().groups()[static_cast<size_t>(group)].name;
     const SquareCells cells(run, attention_named(run.graph(), name), value.name.substr(name.size() + 1));
+    if (!cells.whole().empty()) return part_of(cells.whole(), window);
     const auto span = [&](size_t i) { return Span{window.from[i], window.from[i] + window.size[i]}; };
     Tensor out(DType::f32, shape_of(window, shape));
     for (int64_t b = 0; b < window.size[0]; ++b) {
