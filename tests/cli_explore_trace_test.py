@@ -47,7 +47,9 @@ class Served:
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        self.said = self.process.communicate(timeout=60)[1].decode()
+        out, error = self.process.communicate(timeout=60)
+        assert error == b"", error
+        self.said = out.decode()
 
     def ask(self, **request):
         connection = http.client.HTTPConnection(self.address.netloc, timeout=120)
