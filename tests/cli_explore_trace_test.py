@@ -47,9 +47,12 @@ class Served:
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        out, error = self.process.communicate(timeout=60)
+        self.process.wait(timeout=60)
+        self.said = self.process.stdout.read().decode()
+        error = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
         assert error == b"", error
-        self.said = out.decode()
 
     def ask(self, **request):
         connection = http.client.HTTPConnection(self.address.netloc, timeout=120)
