@@ -47,7 +47,12 @@ class Served:
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        self.said = self.process.communicate(timeout=60)[1].decode()
+        self.process.wait(timeout=60)
+        self.said = self.process.stdout.read().decode()
+        error = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        assert error == b"", error
 
     def ask(self, **request):
         connection = http.client.HTTPConnection(self.address.netloc, timeout=120)

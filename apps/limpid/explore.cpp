@@ -40,7 +40,7 @@ struct ExploreCall {
   std::optional<std::string> text;
   NetworkCall network;
   std::optional<StoredRun> stored;
-  std::string run, html;
+  std::string run, html, said;
   std::vector<std::string> edits;
   int port = 0;
   double limit = 600;
@@ -318,13 +318,11 @@ void take_stored(const CLI::App& sub, ExploreCall& call) {
                 stored.why.empty() ? "; give the model that ran: --model MODEL"
                                    : ", which it is not: " + stored.why);
     if (!stored.why.empty())
-      std::fprintf(stderr, "limpid: note: %s is shown as it was stored: %s\n", visible_line(path).c_str(),
-                   visible_line(stored.why).c_str());
+      call.said = join(stored.name, " is shown as it was stored: ", visible_line(stored.why));
     call.text.reset();
     return;
   }
-  std::fprintf(stderr, "limpid: note: %s was run again, with the same numbers: it is live\n",
-               visible_line(path).c_str());
+  call.said = stored.name + " was run again, with the same numbers: it is live";
   call.edits.insert(call.edits.begin(), stored.trace->edited.begin(), stored.trace->edited.end());
   call.text = stored.trace->text;
   if (stored.reads_text()) return;
@@ -381,6 +379,7 @@ void run_explore(const CLI::App& sub, ExploreCall call, const Terminal& terminal
   Server server(std::move(options));
   const Served served(server);
   print(join("limpid explore: ", server.address(), "\n"));
+  if (!call.said.empty()) print(call.said + "\n");
   if (terminal.output) print("Ctrl-C ends it.\n");
   flush_output();
   if (!call.no_open && terminal.output && has_screen()) open_browser(server.address());

@@ -23,15 +23,15 @@ const Model& Opened::model() const {
   return *subject.model;
 }
 
-void Opened::read_text(const std::string& words) {
+void Opened::read_text(const std::string& read) {
   if (subject.made_for) {  // each of the text's words is a row of its own, in their order
-    subject.model = subject.made_for(words);
+    subject.model = subject.made_for(read);
     tokens.resize(static_cast<size_t>(vocabulary_of(model().config())));
     std::iota(tokens.begin(), tokens.end(), 0);
   } else {
-    tokens = model().encode(words);
+    tokens = model().encode(read);
   }
-  text = words;
+  text = read;
   as_text = true;
   target.reset();
 }

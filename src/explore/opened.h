@@ -38,7 +38,7 @@ struct Opened {
   /// Throws Error{call} for a stored run, saying how its network is given.
   const Model& model() const;
   /// Reads a text: its network is made where it is made for each, and its tokens are.
-  void read_text(const std::string& given);
+  void read_text(const std::string& read);
   bool changed() const { return !edit_texts.empty() || !swaps.empty(); }
   /// The tokens with the swaps made.
   std::vector<int64_t> swapped() const;

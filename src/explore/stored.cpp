@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "core/label.h"
@@ -78,7 +79,7 @@ class Reader {
     }
     const auto summary = stored_.summaries.find(asked.pattern);
     if (const Tensor* value = whole(stored_, asked.pattern))
-      to_.values[asked.pattern] = *value;
+      asked.depth == Depth::rows ? cut_rows(asked, *value) : void(to_.values[asked.pattern] = *value);
     else if (asked.depth == Depth::rows)
       take_rows(asked);
     else if (asked.depth == Depth::summary && summary != stored_.summaries.end())
@@ -106,6 +107,32 @@ class Reader {
     if (!kept) fail_not_held(stored_, asked.pattern);
     require_sizes(name, *kept, shape_of(asked.pattern));
     to_.values[name] = *kept;
+  }
+
+  // As a run has them: each once, rising.
+  void cut_rows(const Observation& asked, const Tensor& value) {
+    const int axis = rows_axis(value.shape());
+    if (axis < 0 || value.count() == 0) return void(to_.values[asked.pattern] = value);
+    const int64_t length = value.shape()[axis].size;
+    std::set<int64_t> places;
+    for (const int64_t place : asked.places)
+      if (const int64_t at = place < 0 ? place + length : place; at >= 0 && at < length) places.insert(at);
+    const std::vector<int64_t> rising(places.begin(), places.end());
+    Shape shape = value.shape();
+    shape[axis].size = static_cast<int64_t>(rising.size());
+    Tensor rows(value.dtype(), shape);
+    size_t each = byte_size(value.dtype());  // bytes of a row
+    for (int i = axis + 1; i < shape.rank(); ++i) each *= static_cast<size_t>(shape[i].size);
+    const size_t blocks = value.bytes() / (each * static_cast<size_t>(length));
+    const auto* from = static_cast<const char*>(value.raw());
+    auto* to = static_cast<char*>(rows.raw());
+    for (size_t block = 0; block < blocks; ++block, from += each * static_cast<size_t>(length))
+      for (const int64_t at : rising) {
+        std::memcpy(to, from + each * static_cast<size_t>(at), each);
+        to += each;
+      }
+    to_.values[asked.pattern + "@rows"] = std::move(rows);
+    to_.values[asked.pattern + "@rows.index"] = Tensor::of<int64_t>({{Axis::N, shape[axis].size}}, rising);
   }
 
   void take_rows(const Observation& asked) {

@@ -2,6 +2,7 @@
 #include "limpid/draw.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/label.h"
 #include "explore/state.h"
@@ -98,7 +99,9 @@ Pages pages_of(const Run& run, const Figure& figure, const FigureCall& call) {
     const auto own = [&](const Trace& shown) { return figure.reads(shown, call); };
     return parts ? part_reads(begun, NetworkPart::decoder, own) : own(begun);
   };
-  const Trace trace = run.alone(reads, figure.parameters);
+  const std::optional<Trace> made =
+      run.stored() ? std::nullopt : std::optional(run.alone(reads, figure.parameters));
+  const Trace& trace = made ? *made : *run.stored();
   return figure.draw(parts ? part_of(trace, NetworkPart::decoder) : trace, call);
 }
 

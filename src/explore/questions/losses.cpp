@@ -26,7 +26,7 @@ void ask_losses(State& state, Request& request, Answer& answer) {
   const int64_t from = request.integer_or("from", 0, 0, INT32_MAX),
                 count = request.integer_or("count", k_usual_places, 1, k_most_places);
   Run& run = asked_run(state, request, answer);
-  if (run.graph().find("probs") < 0 || predicted(run) != "next")
+  if (run.graph().find("probs") < 0 || run.graph().find("tokens") < 0 || predicted(run) != "next")
     fail_call("losses: this network does not predict the next token, so a text has no loss");
   const int64_t last = run.length() - 1;  // that has a next one
   if (from >= last)
