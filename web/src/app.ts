@@ -191,7 +191,7 @@ export class App {
       bottom: this.explain.element,
       change: (change: Partial<State>) => this.change(change),
       point: (cell: CellRef | undefined) => { this.explain.point(cell); this.inputs.point(cell ?? parseCell(this.state.cell)); },
-      mark: (token: number | undefined) => this.inputs.mark(token),
+      mark: (token: number | undefined, key?: number) => this.inputs.mark(token, key),
       choose: (cell: CellRef) => this.explain.pin(cell),
       isOff: (attention: string, head: number) => this.isOff(attention, head),
       toggleHead: (attention: string, head: number) => this.toggle(headOffEdit(attention, head)),
@@ -264,6 +264,7 @@ export class App {
           ...models.map((each) => h("option", { selected: each === model.name, ...label("text") }, each)))
       : h("span", { class: "model-name", ...label("text") }, model.title);
     // An image or a series has a panel of its own; a stored run stays as it is.
+    if (this.input.hidden && this.session.opened.reads === "text") this.input.value = this.session.opened.text;
     this.input.hidden = this.session.opened.reads !== "text";
     this.input.readOnly = !this.session.opened.changes.includes("text");
     this.storedNote.replaceChildren(storedNote(this.session));

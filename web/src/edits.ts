@@ -1,6 +1,6 @@
 // What has been changed of the run, as the protocol writes it, and in words.
 import { Session } from "./session";
-import { blockLabel } from "./flow";
+import { blockLabel } from "./flow_strips";
 import { isPatch, wordsOfPatch } from "./patch";
 import { words } from "./words";
 

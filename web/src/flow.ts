@@ -2,16 +2,15 @@
 // One block is open; the others are strips with a small map of each of their heads.
 import { h } from "./dom";
 import { facesOf } from "./face";
+import { blockLabel, Strips } from "./flow_strips";
 import { tokenList } from "./flow_tokens";
 import { Grid, GridEvents } from "./grid";
 import { AttentionColumn, Column, isSquare, Section, sectionsOf, TripleColumn, VectorColumn } from "./layout";
 import { headGrid, labelled, Span, squareGrid, vectorGrid } from "./matrix";
-import { Answer } from "./engine";
 import { editedNames } from "./patch";
 import { boxPort, Built, connect, gridPort, portOf, spread } from "./ribbons";
 import { Session, Stage, Value } from "./session";
 import { State } from "./state";
-import { mapCanvas, mapOf } from "./small_map";
 import { label } from "./told";
 import { gap, gapOf, isHeld, isReadOnly } from "./stored";
 import { said, words } from "./words";
@@ -24,7 +23,7 @@ export interface FlowHost extends GridEvents {
   isOff(attention: string, head: number): boolean;
   toggleHead(attention: string, head: number): void;
   swap(place: number): void;
-  mark(token: number | undefined): void;
+  mark(token: number | undefined, key?: number): void;
   bottom: HTMLElement;
 }
 
@@ -35,7 +34,11 @@ export class Flow {
   private packed = 0;
   private packedFor = "";
 
-  constructor(private readonly session: Session, private readonly host: FlowHost) {}
+  private readonly strips: Strips;
+
+  constructor(private readonly session: Session, private readonly host: FlowHost) {
+    this.strips = new Strips(session, host, () => this.span().count);
+  }
 
   private narrow(): boolean {
     return window.innerWidth < 860;
@@ -73,14 +76,14 @@ export class Flow {
       }
       if (section.name && section !== open) {
         const side = blocks.filter((each) => each !== open && isEncoder(each) === isEncoder(section) && blocks.indexOf(each) < blocks.indexOf(open!) === blocks.indexOf(section) < blocks.indexOf(open!));
-        if (blocks.length <= 6 && ((!attentionOpen && this.packed < 1) || narrow)) parts.push(Promise.resolve(this.strip(section, maps, room)));
-        else if (side[0] === section) parts.push(Promise.resolve(this.manyStrips(side, room)));
+        if (blocks.length <= 6 && ((!attentionOpen && this.packed < 1) || narrow)) parts.push(Promise.resolve(this.strips.one(section, maps, room)));
+        else if (side[0] === section) parts.push(Promise.resolve(this.strips.many(side, room)));
         continue;
       }
       const at = attentionOpen && section === open && !narrow ? section.columns.findIndex((each) => each.id === this.host.state.attention && each.kind === "attention") : -1;
       section.columns.forEach((column, i) => {
         if (at < 0 || i <= at + 1) parts.push(this.column(column, section, room, attentionOpen));
-        else if (i === at + 2) parts.push(Promise.resolve(this.rest(section, section.columns.slice(i), room)));
+        else if (i === at + 2) parts.push(Promise.resolve(this.strips.rest(section, section.columns.slice(i), room)));
       });
     }
     const built = await Promise.all(parts);
@@ -317,45 +320,7 @@ export class Flow {
       h("figcaption", label("text"), h("b", {}, said(stage.label)), h("code", { title: stage.equation }, stage.equation)), body);
   }
 
-  // ---- strips --------------------------------------------------------------------------------------------
-
-  private strip(section: Section, maps: Answer | undefined, room: ReturnType<Flow["room"]>): Built {
-    const number = section.name.split(".").at(-1)!;
-    const small = h("span", { class: "strip-maps", "aria-hidden": true });
-    for (const name of section.attentions) {
-      const array = maps?.arrays[name];
-      if (!array) continue;
-      const [heads] = array.shape;
-      const size = room.narrow ? 26 : 24;
-      const fits = room.narrow ? heads : Math.max(1, Math.floor((room.body - 30) / (size + 4)));
-      for (let head = 0; head < Math.min(heads, fits); ++head)
-        small.append(mapCanvas(mapOf(maps!, name, head, this.session.lengths(this.session.network.values.get(`${name}.pattern`)!))!, size));
-    }
-    const title = blockLabel(section.name);
-    const button = h("button", { class: "strip", title: words.openBlock(number), "aria-label": `${words.openBlock(number)}`, onclick: () => this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" }) },
-      h("span", { class: "strip-label", ...label("place") }, title), small);
-    const element = h("div", { class: "column closed block-strip" }, h("h3", {}), h("div", { class: "column-body" }, button));
-    return { element, ports: () => [spread(button, this.span().count, room.pitch, room.tile, "plain")] };
-  }
-
-  // While attention is open in place: the stages of its block that follow, in one bar.
-  private rest(section: Section, columns: Column[], room: ReturnType<Flow["room"]>): Built {
-    const names = columns.map((each) => (each.kind === "vector" ? said(each.label) : words.attention));
-    const bar = h("button", { class: "bar", ...label("text"), title: `${words.closeAttention}: ${names.join(", ")}`, onclick: () => this.host.change({ attention: "" }) }, h("span", {}, columns.filter((each) => each.kind === "vector" && !each.minor).map((each) => said((each as VectorColumn).label)).join(" · ") || names[0]));
-    const element = h("div", { class: "column closed role-plain", "data-block": section.name }, h("h3", {}), h("div", { class: "column-body" }, bar));
-    return { element, ports: () => [spread(bar, this.span().count, room.pitch, room.tile, "plain")] };
-  }
-
-  // Of a deep network: the numbers of its blocks.
-  private manyStrips(sections: Section[], room: ReturnType<Flow["room"]>): Built {
-    const list = h("nav", { class: "strip many", ...label("place"), "aria-label": blockLabel(sections[0].name) + " - " + blockLabel(sections.at(-1)!.name) },
-      ...sections.map((section) => h("button", {
-        class: "icon small", title: words.openBlock(section.name.split(".").at(-1)!), "aria-label": blockLabel(section.name),
-        onclick: () => this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" }),
-      }, section.name.split(".").at(-1)!)));
-    const element = h("div", { class: "column closed block-strip" }, h("h3", {}), h("div", { class: "column-body" }, list));
-    return { element, ports: () => [spread(list, this.span().count, room.pitch, room.tile, "plain")] };
-  }
+  // ---- around the open block ----------------------------------------------------------------------------
 
   private blockTitle(open: Section, blocks: Section[]): HTMLElement {
     const at = blocks.indexOf(open);
@@ -386,12 +351,6 @@ export class Flow {
     const { open } = this.host.state;
     this.host.change({ open: open.includes(short) ? open.filter((each) => each !== short) : [...open, short] });
   }
-}
-
-export function blockLabel(name: string): string {
-  const number = name.split(".").at(-1)!;
-  const part = name.startsWith("encoder.") ? "Encoder " : name.startsWith("decoder.") ? "Decoder " : "";
-  return part + words.block(number);
 }
 
 // Whether a section is of an encoder.

@@ -1,8 +1,10 @@
 // A picture that the page is given, as `open` takes it: decoded by the browser, made into the network's numbers by the
 // engine alone.
 import { h } from "./dom";
+import { EngineError } from "./engine";
 import { Picture } from "./picture";
 import { Change } from "./session";
+import { words } from "./words";
 
 const mostPixels = 240_000;  // a request has at most 1 MiB, and a pixel takes four characters
 
@@ -23,7 +25,7 @@ export function isPicture(file: File): boolean {
 
 /// Throws for a file that the browser cannot show.
 export async function decoded(file: File): Promise<Change> {
-  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
+  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" }).catch(() => { throw new EngineError(words.input.noImage(file.name), "call"); });
   const smaller = Math.min(1, Math.sqrt(mostPixels / (bitmap.width * bitmap.height)));
   const [width, height] = [Math.max(1, Math.floor(bitmap.width * smaller)), Math.max(1, Math.floor(bitmap.height * smaller))];
   const canvas = h("canvas", { width, height });

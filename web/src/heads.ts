@@ -2,7 +2,8 @@
 import { Answer, reals } from "./engine";
 import { h, svg } from "./dom";
 import { facesOf } from "./face";
-import { blockLabel, FlowHost } from "./flow";
+import { FlowHost } from "./flow";
+import { blockLabel } from "./flow_strips";
 import { formatNumber } from "./format";
 import { eachHead } from "./heat";
 import { AttentionColumn, Section, sectionsOf } from "./layout";

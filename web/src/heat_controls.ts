@@ -1,7 +1,7 @@
 // Whose attention lies over an image or a series, and its scale: the same beside both.
 import { h } from "./dom";
 import { formatNumber } from "./format";
-import { blockLabel } from "./flow";
+import { blockLabel } from "./flow_strips";
 import { Heat } from "./heat";
 import { look } from "./grid";
 import { paints } from "./palette";

@@ -2,7 +2,7 @@
 // the engine answers about them.
 import { Answer, integers, reals } from "./engine";
 import { h } from "./dom";
-import { blockLabel } from "./flow";
+import { blockLabel } from "./flow_strips";
 import { formatCount, formatNumber } from "./format";
 import { CellRef } from "./grid";
 import { VectorColumn } from "./layout";

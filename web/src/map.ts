@@ -1,7 +1,8 @@
 // The map of one head as a surface: from the whole of a long text to single cells. The matrix is never asked for;
 // each view is one tile of means, and where a block is one cell, the exact cell.
 import { h } from "./dom";
-import { blockLabel, FlowHost } from "./flow";
+import { FlowHost } from "./flow";
+import { blockLabel } from "./flow_strips";
 import { formatNumber } from "./format";
 import { look } from "./grid";
 import { AttentionColumn, sectionsOf } from "./layout";
@@ -73,6 +74,7 @@ export class MapView {
       onpointerdown: (event: PointerEvent) => { this.canvas.setPointerCapture(event.pointerId); this.pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY }); },
       onpointerup: (event: PointerEvent) => this.pointers.delete(event.pointerId),
       onpointercancel: (event: PointerEvent) => this.pointers.delete(event.pointerId),
+      onpointerleave: () => this.host.mark(undefined),
       onpointermove: (event: PointerEvent) => this.pointed(event),
       ondblclick: (event: MouseEvent) => this.zoom(0.5, event.offsetX / this.side, event.offsetY / this.side),
       onwheel: (event: WheelEvent) => { event.preventDefault(); this.zoom(event.deltaY > 0 ? 1.25 : 0.8, event.offsetX / this.side, event.offsetY / this.side); },
@@ -164,6 +166,7 @@ export class MapView {
     if (before) return this.dragged(event, before);
     const cell = this.cellAt(event.offsetX, event.offsetY);
     if (!cell || !this.tile) return;
+    if (this.tile.single) this.host.mark(this.tile.queries[cell.row], this.tile.keys[cell.column]);
     const range = (edges: number[], at: number, axis: string) => {
       const [first, end] = [edges[at], edges[at + 1]];
       return end - first === 1 ? `${first} ${this.session.word(axis, first, this.attention!.pattern.name) ?? ""}` : `${first}\u2013${end - 1}`;

@@ -2,7 +2,7 @@
 import { Answer } from "./engine";
 import { h } from "./dom";
 import { parseCell } from "./explain";
-import { blockLabel } from "./flow";
+import { blockLabel } from "./flow_strips";
 import { choiceList, explainsAtOnce } from "./lesson";
 import { LessonHost } from "./lesson_pictures";
 import { AttentionColumn, sectionsOf } from "./layout";

@@ -3,7 +3,8 @@
 import { Answer, AnswerArray, reals } from "./engine";
 import { chart, Curve } from "./chart";
 import { h } from "./dom";
-import { blockLabel, FlowHost } from "./flow";
+import { FlowHost } from "./flow";
+import { blockLabel } from "./flow_strips";
 import { formatCount, formatNumber } from "./format";
 import { Grid, GridEvents } from "./grid";
 import { labelled } from "./matrix";

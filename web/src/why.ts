@@ -1,7 +1,8 @@
 // Why this token: what each layer would say, what each part adds to the logit, and one score taken apart.
 import { reals, integers } from "./engine";
 import { h } from "./dom";
-import { blockLabel, FlowHost } from "./flow";
+import { FlowHost } from "./flow";
+import { blockLabel } from "./flow_strips";
 import { formatConstant, formatNumber } from "./format";
 import { Grid } from "./grid";
 import { AttentionColumn, sectionsOf } from "./layout";

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { faultsOf } from "./axe.mjs";
 import { launch, limpid, pageAt, serve, settled } from "./browser.mjs";
 import { image, imageModel, place, png, seriesModel } from "./made_models.mjs";
 import { Truth } from "./truth.mjs";
@@ -186,6 +187,15 @@ test("an image that is given to the page is predicted as the command predicts th
   const own = predicted(large, colour), rows = await classes(page);
   assert.equal(rows.length, 2);
   for (const [name, text] of rows) assert.ok(Math.abs(Number(text) - own.get(name)) <= 6e-5, `${name}: ${text}, ${own.get(name)}`);
+  // What is none is said, and what was open stays; the built-in model beside it reads a text again.
+  await page.setInputFiles('.open-picture input[type="file"]', { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no image") });
+  await page.waitForFunction(() => /broken\.png is no image/.test(document.querySelector(".error").textContent));
+  assert.equal(await page.textContent(".input-name"), "large.png");
+  await page.selectOption(".model select", "built-in");
+  await page.waitForSelector(".sentence:not([hidden])");
+  await settled(page);
+  assert.equal(await page.inputValue(".sentence"), "Life is short");
+  assert.equal(await page.locator(".picture-panel").isVisible(), false);
   await page.context().close();
 });
 
@@ -261,6 +271,24 @@ for (const [name, options] of [["on a phone", { viewport: { width: 390, height: 
     assert.ok(drawn[4][12][0] > pixels[4][12][0]);
     await assertPredicts(page, png("dotted.png", drawn));
     await page.context().close();
+  });
+
+for (const [name, options] of [["wide, light", {}], ["on a phone, dark, in German", { viewport: { width: 390, height: 844 }, colorScheme: "dark", locale: "de-DE" }]])
+  test(`axe-core finds nothing serious ${name}, in each view`, async () => {
+    const faults = [], { model: forecaster, table } = seriesModel();
+    for (const [what, args] of [["image", [file, "--model", model]], ["series", [table, "--model", forecaster]]]) {
+      const server = await serve(...args);
+      servers.push(server);
+      for (const hash of ["", 'heat="head"&query=2&attention="blocks.0.attn"&cell="blocks.0.attn.pattern[0,1,2,1]"', 'view="heads"', 'view="map"', 'view="lesson"&step=3', 'view="quiz"', 'view="why"']) {
+        const page = await pageAt(browser, `${server.address}#${encodeURI(hash)}`, problems, options);
+        await page.waitForSelector(".views button");
+        faults.push(...(await faultsOf(page)).map((each) => `${what} ${hash}: ${each}`));
+        const [needed, there] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+        if (needed > there) faults.push(`${what} ${hash} is ${needed} wide, in ${there}`);
+        await page.context().close();
+      }
+    }
+    assert.deepEqual([...new Set(faults)], []);
   });
 
 test("nothing went wrong that nobody saw", () => assert.deepEqual(problems, []));
