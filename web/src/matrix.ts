@@ -96,14 +96,18 @@ export async function squareGrid(session: Session, value: Value, head: number, q
 }
 
 /// A matrix with its tokens at the left and above.
+const lineHeight = 12, turnedBy = Math.sin((55 * Math.PI) / 180);  // of a word; .labels-top.turned
+
 export function labelled(grid: Grid, rows: string[], columns: string[], room: { left: number; top: number }): HTMLElement {
   const [width, height] = grid.spec.cell;
   const upright = width >= 30;
   const left = h("div", { class: "labels-left", ...label("word"), style: { width: `${room.left}px` } });
-  rows.forEach((word) => left.append(h("span", { style: { height: `${height}px`, "line-height": `${height}px` }, title: word }, word)));
+  // Words that stand too close for one line each: every second one, or third.
+  const [everyRow, everyColumn] = [Math.ceil(lineHeight / height), upright ? 1 : Math.ceil(lineHeight / (width * turnedBy))];
+  rows.forEach((word, i) => left.append(h("span", { style: { height: `${height}px`, "line-height": `${height}px` }, title: word }, i % everyRow ? "" : word)));
   if (!room.left) left.hidden = true;
   const top = h("div", { class: `labels-top ${upright ? "upright" : "turned"}`, ...label("word"), style: { height: `${room.top}px` } });
-  columns.forEach((word) => top.append(h("span", { style: { width: `${width}px` }, title: word }, h("span", {}, word))));
+  columns.forEach((word, i) => top.append(h("span", { style: { width: `${width}px` }, title: word }, h("span", {}, i % everyColumn ? "" : word))));
   return h("div", { class: "labelled", "aria-hidden": false, style: { "grid-template-columns": room.left ? `${room.left}px auto` : "auto" } },
     room.left ? h("div", {}) : "", columns.length ? top : h("div", { style: { height: `${room.top}px` } }), left, grid.element);
 }
