@@ -222,13 +222,45 @@ class Explore(Case):
         os.remove(path("watching/model.safetensors"))
         with Served("art", "--run", path("watching")) as served:
             fields, _ = served.ask(ask="training")
-            self.assertEqual((fields["finished"], fields["steps"]), (False, 20))
+            self.assertEqual((fields["finished"], fields["steps"], fields["stopped"]["step"]), (False, 20, 20))
             self.assertEqual(served.ask(ask="tokens")[0]["text"], "art")
             self.assertIn("after step 20", served.ask(ask="tokens")[0]["model"]["title"])
             served.ask(ask="open", text="art is short")
             _, now = served.ask(ask="window", name="blocks.0.attn.pattern")
             _, then = served.ask(ask="training", step=20, text=0)
             self.assertEqual(now["numbers"], then["blocks.0.attn"])
+
+    def test_a_run_that_was_stopped_says_so_and_goes_on(self):
+        write("stopped.txt", "Life is short and art is long\n" * 20)
+        write("stopped.json", json.dumps({
+            "network": {"network": "gpt", "layers": 1, "heads": 2, "width": 16, "context": 16}, "data": ["stopped.txt"], "validation": 0,
+            "context": 8, "steps": 1000000, "epoch": 20}))
+        call = ["train", "stopped.json", "-o", "stopped"]
+        for how in (signal.SIGINT, signal.SIGKILL):
+            resumed = ["--resume"] if how == signal.SIGKILL else []
+            training = subprocess.Popen([PROGRAM, *call, *resumed, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=WORK.name,
+                                        env=clean_environment())
+            for _ in range(2):
+                training.stdout.readline()
+            with Served(path("stopped")) as served:
+                fields, _ = served.ask(ask="training")
+                self.assertEqual((fields["finished"], "stopped" in fields), (False, False))
+                again = limpid(*call, "--resume")
+                self.assertEqual(again.returncode, 2)
+                self.assertIn("another process trains into this folder", again.stderr)
+                training.send_signal(how)
+                training.communicate()
+                fields, _ = served.ask(ask="training")
+                self.assertEqual((fields["finished"], fields["steps"], fields["stopped"]["command"]),
+                                 (False, 1000000, "limpid train stopped.json -o stopped --resume"))
+                self.assertGreaterEqual(fields["stopped"]["step"], 20)
+                if how == signal.SIGINT:
+                    told = re.search(r"stopped at step (\d+);", " ".join(limpid(*call).stderr.split()))
+                    self.assertEqual(int(told[1]), fields["stopped"]["step"])
+        self.ok(*call, "--resume", "--steps", str(fields["stopped"]["step"] + 1))
+        with Served(path("stopped")) as served:
+            fields, _ = served.ask(ask="training")
+            self.assertEqual((fields["finished"], "stopped" in fields), (True, False))
 
     def test_a_folder_without_a_run_is_no_run(self):
         self.refused(1, "no such folder", "explore", "--no-open", "--run", path("nowhere"))

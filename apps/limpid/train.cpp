@@ -231,6 +231,7 @@ void train(const TrainCall& call, const Terminal& terminal, Ranks& ranks) {
   base.reset();  // its memory
   trainer.share_with(ranks);
   if (ranks.writes()) {
+    folder.hold(again(call) + " --resume");
     remove_left_over(folder.path());
     if (!call.resume) folder.clear();
     folder.begin(trainer);

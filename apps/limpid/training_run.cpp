@@ -52,11 +52,17 @@ bool TrainingRun::finished() const {
 explore::TrainingProgress TrainingRun::progress() const {
   explore::TrainingProgress out;
   out.finished = finished() || !fs::exists(folder_.checkpoint());
+  out.stopped = !out.finished && !folder_.held();
   try {
-    out.steps = checkpoint_progress(folder_.checkpoint()).steps;
+    const RunProgress done = checkpoint_progress(folder_.checkpoint());
+    out.steps = done.steps;
+    out.step = done.step;
+    if (out.stopped) out.command = folder_.command();
   } catch (const Error&) {
-    out.steps = 0;  // a log by itself, or a checkpoint of another version
+    // A log by itself, or a checkpoint of another version.
   }
+  // It may have ended between the two looks at it.
+  if (out.stopped && finished()) out.finished = true, out.stopped = false;
   return out;
 }
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct WatchedFile {
   std::string path;
 };
 
+class RunLock;
+
 class RunFolder {
  public:
   /// Makes the folder where it is not there.  Throws Error{work} where that fails.
@@ -37,13 +40,21 @@ class RunFolder {
   std::string checkpoint() const;  // checkpoint.safetensors
   std::string log() const;         // log.jsonl, a line a report
   std::string figure() const;      // training.svg
+  std::string lock() const;        // run.lock: held by the process that writes here
   std::string watched(int64_t step, int64_t text) const;
   /// Those that are there, by text, then by step.
   std::vector<WatchedFile> watched() const;
 
   /// Takes away what a run that begins anew would mix with its own: events and watched sentences.
   void clear() const;
-  /// Before the run: goes on with the events after the trainer's last report, and with its watched sentences.
+  /// Says that this process writes here, from now until it ends or the folder is gone, and keeps the command
+  /// that goes on with the run.  Throws Error{call} where another process writes here.
+  void hold(const std::string& command);
+  /// Whether a process writes here now; the command that goes on with the run, empty where it is not known.
+  bool held() const;
+  std::string command() const;
+  /// Before the run, and hold() where nobody does: goes on with the events after the trainer's last report,
+  /// and with its watched sentences.
   void begin(Trainer&);
   /// After a report: keep(), the events and the watched sentences.
   void report(Trainer&);
@@ -56,6 +67,7 @@ class RunFolder {
   void write_watched(Trainer&) const;
 
   std::string path_;
+  std::shared_ptr<RunLock> lock_;
   std::string events_;                // the file's name; empty: not known yet
   std::vector<int64_t> event_steps_;  // of the reports in it, rising
 };

@@ -32,6 +32,11 @@ struct WatchedStep {
 struct TrainingProgress {
   int64_t steps = 0;     // that its recipe asks for; 0: not known
   bool finished = true;  // whether its log grows no more
+  /// No process works on it, and it is not finished; at which step, and by which command it goes on where
+  /// that is known.
+  bool stopped = false;
+  int64_t step = 0;
+  std::string command;
 };
 
 /// Every function may throw Error; what cannot be done is one that says so.

@@ -35,6 +35,17 @@ TEST(Training, SaysHowFarItIs) {
   EXPECT_EQ(reply.arrays.at("step").numbers, (std::vector<double>{0, 40}));
 }
 
+TEST(Training, SaysThatItWasStopped) {
+  Asking asking;
+  asking.host.log = "{\"epoch\": 0, \"step\": 0, \"loss\": 2.5}\n";
+  asking.host.progress = {40, false};
+  EXPECT_FALSE(asking.told(R"({"ask":"training"})").json.contains("stopped"));
+  asking.host.progress = {40, false, true, 7, "limpid train sayings.json --resume"};
+  const Json stopped = asking.told(R"({"ask":"training"})").json["stopped"];
+  EXPECT_EQ(stopped["step"], 7);
+  EXPECT_EQ(stopped["command"], "limpid train sayings.json --resume");
+}
+
 // The same name, other parameters: no number of the run before is told as one of the new model.
 TEST(Training, AModelThatHasLearnedIsOpenedAnew) {
   Asking asking;

@@ -8,6 +8,7 @@
 
 #include "limpid/files.h"
 #include "train/event_file.h"
+#include "train/run_lock.h"
 #include "train/watched.h"
 
 namespace limpid {
@@ -88,6 +89,7 @@ std::string RunFolder::model() const { return (fs::path(path_) / "model.safetens
 std::string RunFolder::checkpoint() const { return (fs::path(path_) / "checkpoint.safetensors").string(); }
 std::string RunFolder::log() const { return (fs::path(path_) / "log.jsonl").string(); }
 std::string RunFolder::figure() const { return (fs::path(path_) / "training.svg").string(); }
+std::string RunFolder::lock() const { return (fs::path(path_) / "run.lock").string(); }
 std::string RunFolder::watched(int64_t step, int64_t text) const {
   return (fs::path(path_) / k_watched / join(step, "-", text, ".safetensors")).string();
 }
@@ -110,7 +112,17 @@ void RunFolder::clear() const {
   for (const WatchedFile& file : watched()) fs::remove(file.path, none);
 }
 
+void RunFolder::hold(const std::string& command) { lock_ = std::make_shared<RunLock>(lock(), command); }
+
+bool RunFolder::held() const { return RunLock::held(lock()); }
+
+std::string RunFolder::command() const {
+  std::error_code none;
+  return fs::exists(lock(), none) ? read_file(lock()) : "";
+}
+
 void RunFolder::begin(Trainer& trainer) {
+  if (!held()) hold("");
   if (trainer.history().empty()) return;
   go_on_with_events(trainer);
   add_events(trainer);

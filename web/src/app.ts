@@ -74,8 +74,8 @@ export class App {
     await this.attempt(async () => {
       await this.session.begin();
       this.begun = true;
-      await this.restore(link);
     });
+    if (this.begun) await this.restore(link);  // which says its own errors
   }
 
   private written = "";

@@ -88,7 +88,7 @@ export class Flow {
     }
     const built = await Promise.all(parts);
     if (turn !== this.drawn) return;
-    const lane = h("div", { class: `lane ${narrow ? "narrow" : "wide"}`, style: { "--body": `${room.body}px` } });
+    const lane = h("div", { class: `lane ${narrow ? "narrow" : "wide"} ${this.packed > 1 ? "packed" : ""}`, style: { "--body": `${room.body}px` } });
     let frame: HTMLElement | undefined;
     built.forEach((each) => {
       if (each.element.dataset.block) {

@@ -26,7 +26,6 @@ export class Strips {
   constructor(private readonly session: Session, private readonly host: StripHost, private readonly count: () => number) {}
 
   one(section: Section, maps: Answer | undefined, room: StripRoom): Built {
-    const number = section.name.split(".").at(-1)!;
     const small = h("span", { class: "strip-maps", "aria-hidden": true });
     for (const name of section.attentions) {
       const array = maps?.arrays[name];
@@ -38,7 +37,7 @@ export class Strips {
         small.append(mapCanvas(mapOf(maps!, name, head, this.session.lengths(this.session.network.values.get(`${name}.pattern`)!))!, size));
     }
     const title = blockLabel(section.name);
-    const button = h("button", { class: "strip", title: words.openBlock(number), "aria-label": `${words.openBlock(number)}`, onclick: () => this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" }) },
+    const button = h("button", { class: "strip", title: words.openBlock(title), "aria-label": words.openBlock(title), onclick: () => this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" }) },
       h("span", { class: "strip-label", ...label("place") }, title), small);
     const element = h("div", { class: "column closed block-strip" }, h("h3", {}), h("div", { class: "column-body" }, button));
     return { element, ports: () => [spread(button, this.count(), room.pitch, room.tile, "plain")] };
@@ -56,7 +55,7 @@ export class Strips {
   many(sections: Section[], room: StripRoom): Built {
     const list = h("nav", { class: "strip many", ...label("place"), "aria-label": blockLabel(sections[0].name) + " - " + blockLabel(sections.at(-1)!.name) },
       ...sections.map((section) => h("button", {
-        class: "icon small", title: words.openBlock(section.name.split(".").at(-1)!), "aria-label": blockLabel(section.name),
+        class: "icon small", title: words.openBlock(blockLabel(section.name)), "aria-label": blockLabel(section.name),
         onclick: () => this.host.change({ block: section.name, attention: this.host.state.attention ? section.attentions[0] ?? "" : "" }),
       }, section.name.split(".").at(-1)!)));
     const element = h("div", { class: "column closed block-strip" }, h("h3", {}), h("div", { class: "column-body" }, list));

@@ -99,20 +99,25 @@ export async function squareGrid(session: Session, value: Value, head: number, q
 
 const mostFace = 22, leastWord = 13;
 
+const lineHeight = 12, turnedBy = Math.sin((55 * Math.PI) / 180);  // of a word; .labels-top.turned
+
 /// A matrix with its tokens at the left and above.
 export function labelled(grid: Grid, rows: string[], columns: string[], room: { left: number; top: number }, faces?: Faces): HTMLElement {
   const [width, height] = grid.spec.cell;
   const upright = width >= 30;
   const left = h("div", { class: "labels-left", ...label("word"), style: { width: `${room.left}px` } });
+  // Words that stand too close for one line each: every second one, or third.
+  const [everyRow, everyColumn] = [Math.ceil(lineHeight / height), upright ? 1 : Math.ceil(lineHeight / (width * turnedBy))];
   rows.forEach((word, i) => {
     const face = faces?.row(i, Math.min(height - 1, mostFace));
-    left.append(h("span", { class: faces && "with-face", style: { height: `${height}px`, "line-height": `${height}px` }, title: word }, face && height < leastWord ? "" : word, face as HTMLElement));
+    const hidden = face ? height < leastWord : i % everyRow;
+    left.append(h("span", { class: faces && "with-face", style: { height: `${height}px`, "line-height": `${height}px` }, title: word }, hidden ? "" : word, face as HTMLElement));
   });
   if (!room.left) left.hidden = true;
   const top = h("div", { class: `labels-top ${upright ? "upright" : "turned"}`, ...label("word"), style: { height: `${room.top}px` } });
   columns.forEach((word, i) => {
     const face = faces?.column(i, Math.min(width - 1, mostFace));
-    top.append(h("span", { class: face && "face-above", style: { width: `${width}px` }, title: word }, face as HTMLElement ?? h("span", {}, word)));
+    top.append(h("span", { class: face && "face-above", style: { width: `${width}px` }, title: word }, face as HTMLElement ?? h("span", {}, i % everyColumn ? "" : word)));
   });
   return h("div", { class: "labelled", "aria-hidden": false, style: { "grid-template-columns": room.left ? `${room.left}px auto` : "auto" } },
     room.left ? h("div", {}) : "", columns.length ? top : h("div", { style: { height: `${room.top}px` } }), left, grid.element);

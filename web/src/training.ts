@@ -56,7 +56,7 @@ export class TrainingView {
     const answer = await this.session.engine.ask({ ask: "training" });
     if (turn !== this.drawn) return;
     const { json } = answer;
-    const news = `${json.title} ${json.observations.length} ${json.watched.length} ${json.finished}`;
+    const news = `${json.title} ${json.observations.length} ${json.watched.length} ${json.finished} ${json.stopped?.step}`;
     const chooses = document.activeElement instanceof HTMLSelectElement && this.element.contains(document.activeElement);  // a list that may be open
     if (always || (news !== this.news && !chooses)) {
       [this.answer, this.news] = [answer, news];
@@ -113,11 +113,13 @@ export class TrainingView {
     const { json } = this.answer!;
     const step = reports.at(-1)?.step ?? 0;
     const { models, model } = this.session.opened;
+    const { stopped } = json;  // no process works on it
     const reopens = models.includes(json.title) && model.name === json.title && !json.finished;
     return h("header", {},
       h("h2", label("text"), `${words.training.title} ${json.title}`),
-      h("span", { class: `run-state ${json.finished ? "" : "running"}`, role: "status" }, json.finished ? words.training.finished : words.training.running),
+      h("span", { class: `run-state ${json.finished ? "" : stopped ? "stopped" : "running"}`, role: "status" }, json.finished ? words.training.finished : stopped ? words.training.stopped : words.training.running),
       h("span", { class: "hint run-step", ...label("place") }, json.steps > 0 ? words.training.stepsOf(this.number(step), this.number(json.steps)) : words.training.step(this.number(step))),
+      stopped && h("p", { class: "hint go-on", ...label("place") }, words.training.stoppedAt(this.number(stopped.step)), " ", h("code", label("text"), stopped.command || "limpid train RECIPE -o FOLDER --resume")),
       reopens && h("button", { class: "link", onclick: () => this.host.open({ model: json.title }) }, words.training.reopen));
   }
 

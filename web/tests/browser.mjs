@@ -111,8 +111,8 @@ export async function askInPage(page, question) {
   return answerOf(buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.byteLength));
 }
 
-/// Drags files and folders onto the middle of the page as the mouse does, and lets go once the page says what it takes.
-export async function dragOnto(page, paths) {
+/// Drags files and folders onto the middle of the page as the mouse does, and lets go (unless told not to) once the page says what it takes.
+export async function dragOnto(page, paths, { lets = true } = {}) {
   const client = await page.context().newCDPSession(page);
   const { width, height } = page.viewportSize();
   const drag = (type) => client.send("Input.dispatchDragEvent", { type, x: width / 2, y: height / 2, data: { items: [], files: paths, dragOperationsMask: 1 } });
@@ -121,7 +121,7 @@ export async function dragOnto(page, paths) {
     if (Date.now() > end) throw new Error("the page does not say that files can be dropped on it");
     await drag("dragOver");  // a mouse says so again and again
   }
-  await drag("drop");
+  if (lets) await drag("drop");
   await client.detach();
 }
 

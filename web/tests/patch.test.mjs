@@ -67,7 +67,8 @@ test("it is shown where it acts, and the link restores it", async () => {
   await page.goto("about:blank");
   await page.goto(server.address + hash);
   await page.waitForSelector(".bars.compared");
-  assert.deepEqual((await (settled(page), walk(page, patched))).slice(0, 5), []);
+  await settled(page);
+  assert.deepEqual((await walk(page, patched)).slice(0, 5), []);
 });
 
 test("a place that is not there is refused, and what was open stays", async () => {
@@ -77,5 +78,9 @@ test("a place that is not there is refused, and what was open stays", async () =
   await page.waitForSelector(".error:not([hidden])");
   assert.match(await page.textContent(".error"), /T=77 is outside/);
   assert.equal(await page.locator(".edit").count(), 1);
+  const second = await pageAt(browser, page.url().replace(/#.*/, `#${fields}`), problems);  // a page that begins with it says so too
+  await second.waitForSelector(".bars");
+  await settled(second);
+  assert.match(await second.textContent(".error:not([hidden])"), /T=77 is outside/);
   assert.deepEqual(problems, []);
 });

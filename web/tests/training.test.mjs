@@ -205,6 +205,11 @@ test("a run that goes on is seen to go on, and its model can be opened as it is"
   assert.equal(await page.locator(".error:visible").count(), 0);
   training.kill("SIGINT");
   await ended;
+  await page.waitForFunction(() => document.querySelector(".run-state").textContent === "stopped");
+  const told = await page.textContent(".go-on");
+  assert.equal(told.replace(/step [\d,]+\./, "step N."), `It was stopped at step N. It goes on with limpid train ${at("long.json")} -o ${at("long")} --resume`);
+  assert.ok(Number(/step ([\d,]+)/.exec(told)[1].replaceAll(",", "")) >= before);
+  assert.deepEqual((await walk(page, new RunTruth(at("long")))).slice(0, 4), []);
   await page.context().close();
   server.end();
 });

@@ -1,29 +1,19 @@
 // An encoder-decoder in the flow: both texts, and every number of both sides and of the attention of the one to the
 // other found in the trace.  The model is a tiny Marian (LIMPID_DATA: conformance/families/marian) with a tokenizer made here.
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { ask, launch, pageAt, serve, settled } from "./browser.mjs";
 import { Truth } from "./truth.mjs";
 import { walk } from "./walk.mjs";
+import { noPair as skip, pairModel, readSentence as sentence } from "./worlds.mjs";
 
-const folder = join(process.env.LIMPID_DATA ?? new URL("../../../shared/data", import.meta.url).pathname, "conformance/families/marian");
-const skip = existsSync(folder) ? false : "LIMPID_DATA has no conformance/families/marian";
-const sentence = "w3 w4 w5 w6";
 let server, browser, page, truth, model;
 const problems = [];
 
 before(async () => {
   if (skip) return;
-  model = mkdtempSync(join(tmpdir(), "limpid-marian-"));
-  cpSync(folder, model, { recursive: true });
-  const named = (id, content) => ({ id, content, special: true, normalized: false });
-  writeFileSync(join(model, "tokenizer.json"), JSON.stringify({
-    added_tokens: [named(96, "<pad>"), named(0, "</s>")], pre_tokenizer: { type: "WhitespaceSplit" },
-    model: { type: "WordLevel", unk_token: "w1", vocab: Object.fromEntries(Array.from({ length: 95 }, (_, i) => [`w${i + 1}`, i + 1])) },
-  }));
+  model = pairModel();
   server = await serve(sentence, "--model", model);
   browser = await launch();
   page = await pageAt(browser, server.address, problems);
@@ -33,6 +23,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   server?.end();
+  if (model) rmSync(model, { recursive: true });
 });
 
 async function opened(block, fields = {}) {
@@ -56,7 +47,7 @@ test("both texts stand in the flow, and the encoder's block shows what is read",
 test("a decoder's block shows its own attention and that to what was read", { skip }, async () => {
   await opened("blocks.0");
   for (const name of ["blocks.0.attn.pattern", "blocks.0.cross_attn.pattern"]) assert.equal(await page.locator(`.grid[data-name="${name}"]`).count(), 1, name);
-  const words = await page.$$eval('.attention .labels-top > span', (all) => all.map((each) => each.textContent));
+  const words = await page.$$eval('.attention .labels-top > span', (all) => all.map((each) => each.title));
   assert.deepEqual(words, sentence.split(" "));
   assert.deepEqual((await walk(page, truth)).slice(0, 5), []);
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));

@@ -24,6 +24,8 @@ void tell_reports(Host& host, Answer& answer) {
   answer.fields["title"] = visible_line(host.training_title());
   answer.fields["steps"] = progress.steps;
   answer.fields["finished"] = progress.finished;
+  if (progress.stopped)
+    answer.fields["stopped"] = {{"step", progress.step}, {"command", visible_line(progress.command)}};
   answer.fields["columns"] = columns;
   Json &observations = answer.fields["observations"] = Json::array(), heads = Json::array();
   for (const TrainingReport& report : reports) {
