@@ -43,6 +43,7 @@ export class App {
   private begun = false;
   private waiting: Change | undefined;
   private opening = false;
+  private failures = 0;
 
   private readonly give = new GiveModel((given) => this.attempt(async () => {
     const model = await given();
@@ -74,8 +75,8 @@ export class App {
     await this.attempt(async () => {
       await this.session.begin();
       this.begun = true;
+      await this.restore(link);
     });
-    if (this.begun) await this.restore(link);  // which says its own errors
   }
 
   private written = "";
@@ -129,10 +130,12 @@ export class App {
 
   private async attempt(work: () => Promise<void>): Promise<void> {
     try {
+      const { failures } = this;
       await work();
-      this.error.hidden = true;
+      if (failures === this.failures) this.error.hidden = true;  // what a part of the work said stays
     } catch (problem) {
       if (problem instanceof EngineError && problem.kind === "stale") return;
+      this.failures++;
       this.error.hidden = false;
       const unreachable = problem instanceof EngineError && problem.kind === "reach";
       this.error.textContent = unreachable ? words.unreachable : (problem as Error).message;

@@ -284,7 +284,7 @@ export class TrainingView {
   private table(reports: Report[], open: boolean): HTMLElement {
     const columns = (["epoch", "step", "loss", "validation", "accuracy"] as const).filter((name) => reports.some((each) => Number.isFinite(each[name])));
     const whole = (name: string) => name === "epoch" || name === "step";
-    return h("details", { class: "card numbers", open }, h("summary", {}, words.training.numbers), h("div", { class: "scroll" }, h("table", { class: "facts reports-table" },
+    return h("details", { class: "card numbers", open }, h("summary", {}, words.training.numbers), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": words.training.numbers }, h("table", { class: "facts reports-table" },
       h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { class: "number" }, words.training.columns[name])))),
       h("tbody", {}, ...reports.map((each) => h("tr", {}, ...columns.map((name) => h("td", { class: "number", ...(whole(name) ? label("place") : told(logged(each, name))) }, Number.isFinite(each[name]) ? (whole(name) ? this.number(each[name]) : formatNumber(each[name])) : "")))))))); 
   }
