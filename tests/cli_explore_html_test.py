@@ -17,30 +17,21 @@ def explore(*arguments):
                           env=clean_environment(), timeout=300)
 
 
-def elements(page):
-    """The script elements by their id, as bytes."""
-    return dict(re.findall(rb'<script type="[\w/-]+" id="([\w-]+)">(.*?)</script>', page, re.DOTALL))
-
-
-def unescaped(payload):
-    return re.sub(rb"=(.)", lambda found: bytes([(found[1][0] - 64) & 255]), payload, flags=re.DOTALL)
-
-
 class Html(unittest.TestCase):
     def test_it_holds_the_page_the_engine_the_model_and_the_text(self):
         done = explore("Was ist „das“? </script><!--", "--edit", "blocks.0.attn.z[H=2]=zero", "--html", "a.html")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
         page = read("a.html")
         self.assertLess(len(page), 6_000_000)
-        found = elements(page)
-        self.assertEqual(set(found), {b"limpid-run", b"limpid-packed-style", b"limpid-worker", b"limpid-packed-page", b"limpid-wasm", b"limpid-model-0"})
+        found = page_elements(page)
+        self.assertEqual(set(found), {b"limpid-run", b"limpid-packed-style", b"limpid-worker", b"limpid-packed-page", b"limpid-first-view", b"limpid-wasm", b"limpid-model-0"})
         for name in (b"limpid-wasm", b"limpid-model-0"):
             self.assertNotIn(b"\r", found[name])
             self.assertNotRegex(found[name], rb"</|<!")
         with open(os.path.join(DIST, "limpid.wasm.lzma"), "rb") as file:
-            self.assertEqual(unescaped(found[b"limpid-wasm"]), file.read())
+            self.assertEqual(page_payload(page, "limpid-wasm"), file.read())
         with open(os.path.join(SOURCE, "src", "model", "builtin.safetensors"), "rb") as file:
-            self.assertEqual(gzip.decompress(unescaped(found[b"limpid-model-0"])), file.read())
+            self.assertEqual(gzip.decompress(page_payload(page, "limpid-model-0")), file.read())
         run = json.loads(found[b"limpid-run"])
         self.assertEqual(run["text"], "Was ist „das“? </script><!--")
         self.assertEqual(run["edits"], ["blocks.0.attn.z[H=2]=zero"])
@@ -58,13 +49,13 @@ class Html(unittest.TestCase):
     def test_a_model_of_the_calls_own(self):
         subprocess.run([PROGRAM, "export", "-o", "hub"], cwd=WORK.name, check=True, capture_output=True, env=clean_environment())
         self.assertEqual(explore("Life is short", "--model", "hub", "--html", "hub.html").returncode, 0)
-        found = elements(read("hub.html"))
+        found = page_elements(read("hub.html"))
         (model,) = json.loads(found[b"limpid-run"])["models"]
         self.assertEqual((model["name"], model["builtin"]), ("hub", False))
         self.assertLessEqual({"config.json", "model.safetensors", "tokenizer.json"}, {file["path"] for file in model["files"]})
         for file in model["files"]:
             with open(path(os.path.join("hub", file["path"])), "rb") as own:
-                self.assertEqual(gzip.decompress(unescaped(found[file["element"].encode()])), own.read())
+                self.assertEqual(gzip.decompress(page_payload(read("hub.html"), file["element"])), own.read())
 
     def test_a_training_run_goes_along(self):
         os.makedirs(path("run"), exist_ok=True)
@@ -73,7 +64,7 @@ class Html(unittest.TestCase):
         own = os.path.join(SOURCE, "src", "model", "builtin.safetensors")
         done = explore("a", "--run", "run", "--model", own, "--html", "run.html")
         self.assertEqual((done.returncode, done.stderr), (0, b""))
-        self.assertEqual(json.loads(elements(read("run.html"))[b"limpid-run"])["training"], {"title": "run", "log": log.decode()})
+        self.assertEqual(json.loads(page_elements(read("run.html"))[b"limpid-run"])["training"], {"title": "run", "log": log.decode()})
 
     def test_calls_are_repaired_and_leave_no_file(self):
         for arguments, words in ((("--edit", "blocks.0.attn.z=purple"), "purple"), (("--tokens", "1,2"), "leave --tokens"),

@@ -71,14 +71,6 @@ def numbers_of(value):
     return list(array.array(TYPES[value["dtype"]], map(float if value["dtype"] != "i64" else int, flat(value["data"]))))
 
 
-def elements(page):
-    return dict(re.findall(rb'<script type="[\w/-]+" id="([\w-]+)">(.*?)</script>', page, re.DOTALL))
-
-
-def unescaped(payload):
-    return re.sub(rb"=(.)", lambda found: bytes([(found[1][0] - 64) & 255]), payload, flags=re.DOTALL)
-
-
 class StoredTrace(Case):
     @classmethod
     def setUpClass(cls):
@@ -164,11 +156,11 @@ class StoredTrace(Case):
         for name in ("life.safetensors", "plain.npz"):
             done = limpid("explore", name, "--html", "stored.html")
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
-            found = elements(read("stored.html"))
+            found = page_elements(read("stored.html"))
             run = json.loads(found[b"limpid-run"])
             self.assertEqual((run["models"], run["text"], run["edits"]),
                              ([{"name": name, "builtin": False, "files": [{"path": "", "element": "limpid-model-0"}]}], "", []))
-            carried = write("carried.safetensors", gzip.decompress(unescaped(found[b"limpid-model-0"])))
+            carried = write("carried.safetensors", gzip.decompress(page_payload(read("stored.html"), "limpid-model-0")))
             self.assertEqual(self.ok("trace", carried, "--json"), self.ok("trace", path(name), "--json"))
 
     # ---- the textbook's network ----------------------------------------------------------------------------
@@ -188,8 +180,8 @@ class StoredTrace(Case):
             self.assertEqual(served.ask(ask="open", edits=["blocks.0.attn.z[H=1]=zero"])[0]["edited"], ["blocks.0.attn.z[H=1]=zero"])
             self.assertEqual(served.ask(ask="open", model="built-in", text="a", edits=[])[0]["model"]["name"], "built-in")
         self.assertEqual(limpid("explore", "a b", *options, "--html", "textbook.html").returncode, 0)
-        found = elements(read("textbook.html"))
-        carried = json.loads(gzip.decompress(unescaped(found[b"limpid-model-0"])))
+        found = page_elements(read("textbook.html"))
+        carried = json.loads(gzip.decompress(page_payload(read("textbook.html"), "limpid-model-0")))
         self.assertEqual((carried["seed"], carried["textbook"]["heads"]), (11, 2))
 
     # ---- calls that are wrong ------------------------------------------------------------------------------

@@ -108,6 +108,18 @@ class Case(unittest.TestCase):
         return done
 
 
+def page_elements(page):
+    """The script elements of a page that is one file, by their id, as bytes."""
+    return dict(re.findall(rb'<script type="[\w/-]+" id="([\w-]+)"[^>]*>(.*?)</script>', page, re.DOTALL))
+
+
+def page_payload(page, name):
+    """The bytes that an element holds: apps/limpid/payload.h says how they stand in the page."""
+    block, text = re.search(rb'id="' + name.encode() + rb'" data-block="(\d+)">(.*?)</script>', page, re.DOTALL).groups()
+    size = int(block) + 1
+    return b"".join(bytes((byte - text[i]) & 255 for byte in text[i + 1:i + size]) for i in range(0, len(text), size))
+
+
 def run_cases(module):
     """Runs the module's cases, or those whose names hold one of the further arguments; the exit status."""
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[module])

@@ -20,6 +20,7 @@
 #include "limpid/commands.h"
 #include "limpid/explore_page.h"
 #include "limpid/files.h"
+#include "limpid/first_view.h"
 #include "limpid/images.h"
 #include "limpid/input.h"
 #include "limpid/page_files.h"
@@ -239,11 +240,7 @@ void open_changes(explore::Explorer& explorer, const ExploreCall& call) {
                           ? Json(ids_of("--decoder", *target))
                           : Json(*target);
   if (asked.size() == 1) return;
-  const std::string answer = explorer.answer(asked.dump());
-  constexpr size_t k_length_bytes = 8;
-  uint64_t length = 0;
-  std::memcpy(&length, answer.data(), k_length_bytes);
-  const Json said = parse_json(std::string_view(answer).substr(k_length_bytes, length), {"the explorer"});
+  const Json said = answer_fields(explorer.answer(asked.dump()));
   if (said.contains("error")) fail_call(said["error"]["message"].get<std::string>());
 }
 
@@ -283,7 +280,8 @@ CarriedPage begun_page(const ExploreCall& call) {
   return page;
 }
 
-void write_page(CarriedPage page, const ExploreCall& call, CallHost& host, const std::string& text) {
+void write_page(CarriedPage page, const ExploreCall& call, CallHost& host, const std::string& text,
+                explore::Explorer& explorer) {
   page.model = host.models().front();
   const explore::Subject subject = host.subject(page.model);
   page.text = call.stored ? "" : text;
@@ -295,6 +293,7 @@ void write_page(CarriedPage page, const ExploreCall& call, CallHost& host, const
   page.edits = call.edits;
   page.training_title = host.training_title();
   page.training_log = host.training_log();
+  page.first_view = first_view(explorer);
   write_file_whole(call.html, carried_page(page));
 }
 
@@ -367,7 +366,7 @@ void run_explore(const CLI::App& sub, ExploreCall call, const Terminal& terminal
   CallHost host(call, text, stopping);
   const std::unique_ptr<explore::Explorer> explorer = begun_explorer(host, call, text);
   open_changes(*explorer, call);
-  if (!call.html.empty()) return write_page(std::move(page), call, host, text);
+  if (!call.html.empty()) return write_page(std::move(page), call, host, text, *explorer);
   ServerOptions options;
   options.port = call.port;
   options.patience = call.limit;

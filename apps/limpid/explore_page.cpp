@@ -1,9 +1,6 @@
 // The explorer's page as one file.
 //
-// It is written in windows-1252, in which every byte is a character of its own: what is binary stands in
-// script elements that no browser runs, byte for byte, but for the few that a parser of HTML would take for
-// something else (web/src/payload_bytes.ts reads them).  That costs less than 1%, where base64 costs 33%. All
-// the rest is ASCII.
+// What is binary stands in script elements that no browser runs (limpid/payload.h); all the rest is ASCII.
 #include "limpid/explore_page.h"
 
 #include <algorithm>
@@ -14,6 +11,7 @@
 #include "files/deflate.h"
 #include "files/recognize.h"
 #include "limpid/page_files.h"
+#include "limpid/payload.h"
 
 namespace limpid::command {
 
@@ -25,19 +23,9 @@ namespace fs = std::filesystem;
 constexpr uintmax_t k_most_model_bytes = 100 << 20;
 
 std::string payload(const std::string& id, std::string_view bytes) {
-  std::string out = join("<script type=\"application/octet-stream\" id=\"", id, "\">");
-  out.reserve(out.size() + bytes.size() + bytes.size() / 32);
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    const char byte = bytes[i];
-    const bool may_end = byte == '<' && i + 1 < bytes.size() && (bytes[i + 1] == '/' || bytes[i + 1] == '!');
-    if (byte == '\r' || byte == '=' || may_end) {
-      out += '=';
-      out += static_cast<char>(byte + 64);
-    } else {
-      out += byte;
-    }
-  }
-  return out + "</script>\n";
+  const Payload coded = coded_payload(bytes);
+  return join("<script type=\"application/octet-stream\" id=\"", id, "\" data-block=\"", coded.block, "\">",
+              coded.text, "</script>\n");
 }
 
 // JSON in a script element: nothing that ends it, and no byte beyond ASCII.
@@ -123,6 +111,7 @@ std::string carried_page(const CarriedPage& page) {
   // In the order in which the page needs them: it begins while the browser reads the models.
   std::string begins = join("<script type=\"text/plain\" id=\"limpid-worker\">",
                             script_text(page_file("engine.js")), "</script>\n");
+  if (!page.first_view.empty()) begins += payload("limpid-first-view", gzipped(page.first_view));
   begins += payload("limpid-wasm", page_file("limpid.wasm.lzma"));
   begins += payload("limpid-packed-style", gzipped(page_file("page.css")));
   begins += payload("limpid-packed-page", gzipped(page_file("page.js")));

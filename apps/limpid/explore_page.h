@@ -23,6 +23,7 @@ struct CarriedPage {
   std::string text;   // of an image or a series: its name
   std::string input;  // of an image or a series: its numbers, f32 as the network reads them
   std::vector<std::string> edits;
+  std::string first_view;                    // what first_view() has asked before; empty: nothing
   std::string training_title, training_log;  // empty: there is no run
 };
 

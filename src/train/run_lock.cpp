@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 #include "limpid/error.h"
 
@@ -17,7 +15,7 @@ namespace {
 
 // Who asks whether it is held takes it for a moment.
 constexpr int k_tries = 20;
-constexpr std::chrono::milliseconds k_between(50);
+constexpr unsigned k_between = 50000;  // microseconds
 
 bool locked_by_other() { return errno == EWOULDBLOCK; }
 
@@ -33,7 +31,7 @@ RunLock::RunLock(const std::string& path, const std::string& command) {
       close(file_);
       fail_call(path, ": another process trains into this folder; wait for its end, or give another with -o");
     }
-    std::this_thread::sleep_for(k_between);
+    usleep(k_between);
   }
   const bool written = ftruncate(file_, 0) == 0 && pwrite(file_, command.data(), command.size(), 0) ==
                                                        static_cast<ssize_t>(command.size());

@@ -72,6 +72,7 @@ export class App {
     addEventListener("hashchange", () => { if (location.hash !== this.written) { const given = readLink(location.hash); this.takeLink(given); void this.restore(given); } });
     let width = innerWidth;
     addEventListener("resize", debounced(120, () => { if (innerWidth !== width) { width = innerWidth; void this.draw(); } }));
+    this.engine.begun = () => void this.attempt(async () => { await this.session.reopen(); await this.draw(); });
     await this.attempt(async () => {
       await this.session.begin();
       this.begun = true;

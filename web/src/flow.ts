@@ -1,5 +1,6 @@
 // The run from left to right (on a narrow page from top to bottom): tokens, embedding, blocks, what comes out.
 // One block is open; the others are strips with a small map of each of their heads.
+import firstView from "./first_view.json";
 import { h } from "./dom";
 import { facesOf } from "./face";
 import { blockLabel, Strips } from "./flow_strips";
@@ -15,7 +16,7 @@ import { label } from "./told";
 import { gap, gapOf, isHeld, isReadOnly } from "./stored";
 import { said, words } from "./words";
 
-const wideTokens = 20, narrowTokens = 12;
+const narrowTokens = 12;
 
 export interface FlowHost extends GridEvents {
   state: State;
@@ -47,7 +48,7 @@ export class Flow {
   // The places that are shown of an axis of a value: of an encoder-decoder, of what it reads or of what it writes.
   private span(name = "", axis = "T"): Span {
     const length = this.session.labelsOf(name, axis).length || this.session.opened.ids.length || 1;
-    const most = this.narrow() ? narrowTokens : wideTokens;
+    const most = this.narrow() ? narrowTokens : firstView.tokens;
     const from = Math.min(Math.max(0, this.host.state.from), Math.max(0, length - 1));
     return { from, count: Math.min(most, length - from) };
   }
@@ -61,7 +62,7 @@ export class Flow {
     const [read, written] = [this.span("encoder."), this.span()];
     const span = sources && read.count > written.count ? read : written;
     const narrow = this.narrow();
-    const maps = blocks.length > 1 && this.session.opened.ids.length ? await this.session.ask({ ask: "maps", size: 16 }).catch(() => undefined) : undefined;
+    const maps = blocks.length > 1 && this.session.opened.ids.length ? await this.session.ask({ ask: "maps", size: firstView.map }).catch(() => undefined) : undefined;
     const shape = `${this.session.opened.model.hash} ${window.innerWidth} ${this.host.state.open} ${this.host.state.attention !== ""}`;
     if (shape !== this.packedFor) [this.packed, this.packedFor] = [0, shape];
     const attentionOpen = !!open && open.attentions.includes(this.host.state.attention);
@@ -251,7 +252,7 @@ export class Flow {
   private keys(column: AttentionColumn, span: Span): Span {
     const [queries, keys] = this.session.lengths(column.pattern);
     if (this.isCross(column.id)) return this.span(column.pattern.name, "S");
-    return queries === keys ? span : { from: 0, count: Math.min(keys, this.narrow() ? narrowTokens : wideTokens) };
+    return queries === keys ? span : { from: 0, count: Math.min(keys, this.narrow() ? narrowTokens : firstView.tokens) };
   }
   private rowWords({ pattern }: AttentionColumn, span: Span): string[] {
     return Array.from({ length: span.count }, (_, i) => this.session.word("T", span.from + i, pattern.name) ?? String(span.from + i));
@@ -338,7 +339,7 @@ export class Flow {
 
   private pages(span: Span): HTMLElement | undefined {
     const length = Math.max(this.session.opened.ids.length, this.session.opened.sourceLabels?.length ?? 0);
-    const most = this.narrow() ? narrowTokens : wideTokens;
+    const most = this.narrow() ? narrowTokens : firstView.tokens;
     if (length <= most) return undefined;
     return h("nav", { class: "pages", "aria-label": words.tokens },
       h("button", { class: "icon", disabled: span.from === 0, "aria-label": words.earlier, onclick: () => this.host.change({ from: Math.max(0, span.from - most) }) }, "‹"),

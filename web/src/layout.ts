@@ -1,4 +1,5 @@
 // How a network's stages stand on the page, from the graph alone.
+import firstView from "./first_view.json";
 import { Group, Network, Stage, Value } from "./session";
 import { Role } from "./palette";
 
@@ -36,7 +37,11 @@ export interface Section {
   attentions: string[];
 }
 
-const activations = ["gelu", "relu", "silu", "gated", "swiglu", "geglu", "activation"];
+// Whether a stage's column is open before anybody opens it.
+function isMain(stage: Stage): boolean {
+  const has = (word: string) => stage.operation.includes(word);
+  return firstView.operations.includes(stage.operation) || firstView.operations_with.some(has) || (!stage.block && firstView.operations_with_outside_blocks.some(has));
+}
 
 /// Before the blocks, each block, and after them, in the order of the graph.
 export function sectionsOf(network: Network): Section[] {
@@ -69,13 +74,10 @@ function columnOf(network: Network, stage: Stage, groups: Map<string, Group>, do
   }
   const value = network.values.get(stage.outputs[0]);
   if (!value || stage.role !== "plain" || !hasVectors(value)) return undefined;
-  const act = activations.some((word) => stage.operation.includes(word));
   const adds = stage.operation === "add";
-  const embeds = !stage.block && !adds && stage.operation.includes("embed");
-  const joins = stage.operation === "merge_heads";
   return {
     kind: "vector", id: value.name, value, label: stage.label, role: stage.role,
-    minor: !(act || adds || embeds || joins), adds: adds ? stage.inputs : [],
+    minor: !isMain(stage), adds: adds ? stage.inputs : [],
   };
 }
 

@@ -1,4 +1,5 @@
 // What comes next, with its probabilities: before and after an edit side by side, and the way on.
+import firstView from "./first_view.json";
 import { integers, reals } from "./engine";
 import { h } from "./dom";
 import { formatNumber } from "./format";
@@ -35,7 +36,7 @@ export class NextPanel {
   async draw(): Promise<void> {
     const turn = ++this.drawn;
     const compared = this.host.edited();
-    const question = { ask: compared ? "compare" : "next", count: 10, ...this.settings(), ...(compared ? { values: ["probs"] } : {}) };
+    const question = { ask: compared ? "compare" : "next", count: firstView.next, ...this.settings(), ...(compared ? { values: ["probs"] } : {}) };
     let answer;
     try {
       answer = await this.session.ask(question);

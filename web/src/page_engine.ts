@@ -1,10 +1,15 @@
 // The engine that the page asks: the server's, or one in the page, to which models can be given.
-import { Answer, Engine, HttpEngine, Question } from "./engine";
-import { carriedEngine, carriedModel, CarriedRun, carriedRun } from "./payload";
+import { Answer, Engine, HttpEngine, Question, readAnswer } from "./engine";
+import { carriedAnswers, carriedEngine, carriedModel, CarriedRun, carriedRun } from "./payload";
 import { GivenModel, startWorker } from "./wasm_calls";
 import { WorkerEngine } from "./wasm_engine";
 
 export class PageEngine implements Engine {
+  /// Called when the engine of a page that is one file runs: what was shown until then came with the file, as another
+  /// processor computed it.
+  begun = () => {};
+  private first?: Promise<Map<string, ArrayBuffer>>;
+
   private constructor(private now: Engine, private ready: Promise<void> = Promise.resolve()) {}
 
   /// Of a page that is one file, the engine that it carries; else the server's.
@@ -12,12 +17,15 @@ export class PageEngine implements Engine {
     const run = carriedRun();
     if (!run) return new PageEngine(new HttpEngine());
     const own = new WorkerEngine(carriedEngine());
-    const ready = begin(own, run);
-    ready.catch(() => { /* the first question says so */ });
-    return new PageEngine(own, ready);
+    const ready = begin(own, run), page = new PageEngine(own, ready);
+    page.first = carriedAnswers();
+    ready.then(() => { page.first = undefined; page.begun(); }, () => { /* the next question says so */ });
+    return page;
   }
 
   async ask(question: Question): Promise<Answer> {
+    const carried = this.first && (await this.first).get(JSON.stringify(question));
+    if (carried && this.first) return readAnswer(carried);
     await this.ready;
     return this.now.ask(question);
   }

@@ -1,4 +1,5 @@
 // What a page that is one file carries (limpid explore --html): bytes in script elements that no browser runs.
+import { readAnswer } from "./engine";
 import { takePayload } from "./payload_bytes";
 import { GivenFile, GivenModel, StartedWorker } from "./wasm_calls";
 
@@ -33,6 +34,14 @@ export function carriedRun(): CarriedRun | undefined {
 /// The engine that it carries, which has begun already (boot.ts).
 export function carriedEngine(): StartedWorker {
   return (window as unknown as { limpidEngine: StartedWorker }).limpidEngine;
+}
+/// What the page's first view asks, answered when the file was written: by the questions, as the page writes them. The page
+/// shows it before its own engine runs.
+export async function carriedAnswers(): Promise<Map<string, ArrayBuffer>> {
+  if (!element("limpid-first-view")) return new Map();
+  const packed = new Blob([bytes("limpid-first-view")]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const { json, arrays } = readAnswer(await new Response(packed).arrayBuffer());
+  return new Map(json.questions.map((question: string, i: number) => [question, (arrays[i].data as Uint8Array).slice().buffer]));
 }
 /// The page and its engine begin while the browser still reads the models behind them.
 export async function carriedModel(model: CarriedModel): Promise<GivenModel> {

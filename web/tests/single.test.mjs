@@ -72,6 +72,23 @@ test("the file is small, whole, and refers to nothing outside", () => {
   assert.ok(bytes.toString("latin1").endsWith("</html>\n"));
 });
 
+// An engine that never begins: all that is shown came with the file.
+test("the first view needs no engine, and its numbers are the command's", async () => {
+  for (const [address, args] of [[file, ["Life is short"]], [edited, [sentence, "--edit", edit]]]) {
+    const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "en-US" })).newPage();
+    await page.addInitScript(() => { Worker.prototype.postMessage = () => {}; });
+    await page.goto(`file://${address}`);
+    await page.waitForSelector(".bars tbody tr");
+    await page.waitForSelector(".lane .grid");
+    const trace = JSON.parse(execFileSync(limpid, ["trace", ...args, "--observe", "probs", "--json"], { maxBuffer: 1 << 28 }));
+    const probabilities = trace.values.probs.data[0].at(-1);
+    for (const { id, now } of await rows(page)) assertShown(now, probabilities[id], `token ${id}`);
+    const grids = await page.$$eval(".lane .grid", (all) => all.map((each) => each.dataset.name));
+    for (const name of ["embed", "blocks.0.attn.pattern", "blocks.0.attn.joined", "blocks.0.mlp.post", "blocks.0.resid_post"]) assert.ok(grids.includes(name), `${name} of ${grids}`);
+    await page.context().close();
+  }
+});
+
 test("it answers from file://, as the command does", async () => {
   const page = await opened(`file://${file}`);
   await page.fill(".sentence", sentence);

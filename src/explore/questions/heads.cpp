@@ -46,8 +46,7 @@ const Tensor& entropy_of(Run& run, const Attention& attention) {
 }
 
 // Every row's weight on key 0; nothing where a stored run has no cells, but what was gathered of them.
-std::optional<Tensor> first_column(Run& run, const Attention& attention, int64_t length,
-                                   int64_t batch) {
+std::optional<Tensor> first_column(Run& run, const Attention& attention, int64_t length, int64_t batch) {
   if (run.stored() && held(*run.stored(), run.graph().value(attention.pattern).name) != Held::whole)
     return std::nullopt;
   return SquareCells(run, attention, "pattern").window({0, attention.heads}, {0, length}, {0, 1}, batch);
