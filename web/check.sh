@@ -22,7 +22,7 @@ cmp "$AGAIN/module.sha256" web/dist/module.sha256 || { echo "web/check.sh: web/d
 (cd web && npx tsc --noEmit && npx vite build --outDir "$AGAIN/page" --logLevel error &&
   npx vite build --config vite.worker.config.ts --mode engine --outDir "$AGAIN/page" --logLevel error &&
   npx vite build --config vite.worker.config.ts --mode boot --outDir "$AGAIN/page" --logLevel error)
-for name in index.html page.js page.css engine.js boot.js icon.svg; do
+for name in index.html page.js page.css engine.js boot.js icon.svg first_view.json; do
   cmp "$AGAIN/page/$name" "web/dist/$name" || { echo "web/check.sh: web/dist/$name is not what web/ builds: make web" >&2; exit 1; }
 done
 cd web
