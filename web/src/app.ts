@@ -78,6 +78,7 @@ export class App {
       this.begun = true;
       await this.restore(link);
     });
+    requestAnimationFrame(() => setTimeout(() => void this.attempt(() => this.engine.start())));
   }
 
   private written = "";

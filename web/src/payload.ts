@@ -1,7 +1,7 @@
 // What a page that is one file carries (limpid explore --html): bytes in script elements that no browser runs.
 import { readAnswer } from "./engine";
 import { takePayload } from "./payload_bytes";
-import { GivenFile, GivenModel, StartedWorker } from "./wasm_calls";
+import { GivenFile, GivenModel, StartedWorker, startWorker } from "./wasm_calls";
 
 interface CarriedModel {
   name: string;
@@ -18,9 +18,9 @@ export interface CarriedRun {
   training?: { title: string; log: string };
 }
 
-/// What the page has yet to read: it stays in the document.
+/// What the page has yet to take: it stays in the document.
 export function unreadPayloads(): Element[] {
-  return [...document.querySelectorAll("body > script[type='application/octet-stream']")];
+  return [...document.querySelectorAll("body > script[id^='limpid-']")];
 }
 
 const element = (id: string) => document.getElementById(id);
@@ -31,19 +31,20 @@ export function carriedRun(): CarriedRun | undefined {
   const run = element("limpid-run");
   return run ? JSON.parse(run.textContent!) : undefined;
 }
-/// The engine that it carries, which has begun already (boot.ts).
+/// The engine that it carries, begun in its worker.
 export function carriedEngine(): StartedWorker {
-  return (window as unknown as { limpidEngine: StartedWorker }).limpidEngine;
+  const address = URL.createObjectURL(new Blob([element("limpid-worker")!.textContent!], { type: "text/javascript" }));
+  return startWorker(address, bytes("limpid-wasm"));
 }
 /// What the page's first view asks, answered when the file was written: by the questions, as the page writes them. The page
-/// shows it before its own engine runs.
+/// shows it before its own engine begins.
 export async function carriedAnswers(): Promise<Map<string, ArrayBuffer>> {
   if (!element("limpid-first-view")) return new Map();
   const packed = new Blob([bytes("limpid-first-view")]).stream().pipeThrough(new DecompressionStream("gzip"));
   const { json, arrays } = readAnswer(await new Response(packed).arrayBuffer());
   return new Map(json.questions.map((question: string, i: number) => [question, (arrays[i].data as Uint8Array).slice().buffer]));
 }
-/// The page and its engine begin while the browser still reads the models behind them.
+/// The page begins while the browser still reads the models behind it.
 export async function carriedModel(model: CarriedModel): Promise<GivenModel> {
   if (document.readyState === "loading") await new Promise((read) => document.addEventListener("DOMContentLoaded", read));
   const files = model.files.map(({ path, element }): GivenFile => ({ path, packed: bytes(element) }));
