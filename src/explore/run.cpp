@@ -155,15 +155,18 @@ const Trace& Run::read(const std::vector<Observation>& wanted) {
     make_room();
     more = missing(wanted);
   }
-  const bool first = computes && !stored() && !std::exchange(computed_, true);
-  if (first) {
-    const bool long_text = length() >= k_long_text;
-    const std::vector<Observation> beside =
-        missing(long_text ? kept_reads(graph(), kept_map()) : short_reads());
+  const bool first = computes && !stored() && !computed_;
+  const bool keeps = first && length() >= k_long_text;
+  // What comes next is asked first, and is not to wait for the rest.
+  const bool reads_all = computes && short_ && computed_ && !read_all_;
+  if (keeps || reads_all) {
+    const std::vector<Observation> beside = missing(keeps ? kept_reads(graph(), kept_map()) : short_reads());
     more.insert(more.end(), beside.begin(), beside.end());
   }
+  computed_ = computed_ || computes;
+  read_all_ = read_all_ || reads_all;
   hold(read_now(more), more);
-  if (first && length() >= k_long_text) {
+  if (keeps) {
     kept_held_ = held_;
     kept_bytes_ = bytes_;
     for (const auto& [name, value] : trace_.values) kept_values_.insert(name);

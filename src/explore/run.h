@@ -48,7 +48,7 @@ class Run {
 
   /// Blocks a side of the maps that a long text keeps.
   int64_t kept_map() const;
-  /// Whether all that has a row a token is read at once.
+  /// Whether the second question that computes reads all that has a row a token.
   bool is_short() const { return short_; }
   size_t bytes() const { return bytes_; }
 
@@ -70,7 +70,7 @@ class Run {
   Trace trace_;
   std::set<std::string> held_;                     // observations, one value each
   std::map<std::string, std::set<int64_t>> rows_;  // of NAME@rows, the places from 0
-  bool short_ = false;
+  bool short_ = false, read_all_ = false;
   bool computed_ = false;  // something was; of a long text it keeps these
   std::set<std::string> kept_values_, kept_held_;
   size_t bytes_ = 0, kept_bytes_ = 0;
