@@ -282,6 +282,9 @@ for (const [name, options] of [["wide, light", {}], ["on a phone, dark, in Germa
       for (const hash of ["", 'heat="head"&query=2&attention="blocks.0.attn"&cell="blocks.0.attn.pattern[0,1,2,1]"', 'view="heads"', 'view="map"', 'view="lesson"&step=3', 'view="quiz"', 'view="why"']) {
         const page = await pageAt(browser, `${server.address}#${encodeURI(hash)}`, problems, options);
         await page.waitForSelector(".views button");
+        await page.waitForSelector(".lesson[aria-busy]", { state: "detached" });  // it is paler meanwhile
+        await settled(page);
+        await page.waitForTimeout(500);  // until it has its colours again
         faults.push(...(await faultsOf(page)).map((each) => `${what} ${hash}: ${each}`));
         const [needed, there] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
         if (needed > there) faults.push(`${what} ${hash} is ${needed} wide, in ${there}`);
