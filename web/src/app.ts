@@ -72,13 +72,15 @@ export class App {
     addEventListener("hashchange", () => { if (location.hash !== this.written) { const given = readLink(location.hash); this.takeLink(given); void this.restore(given); } });
     let width = innerWidth;
     addEventListener("resize", debounced(120, () => { if (innerWidth !== width) { width = innerWidth; void this.draw(); } }));
-    this.engine.begun = () => void this.attempt(async () => { await this.session.reopen(); await this.draw(); });
+    // What goes wrong is said; what has been said before, of the address, stays.
+    const say = (problem: unknown) => void this.attempt(async () => { throw problem; });
+    this.engine.begun = () => void this.session.reopen().then(() => this.draw()).catch(say);
     await this.attempt(async () => {
       await this.session.begin();
       this.begun = true;
       await this.restore(link);
     });
-    requestAnimationFrame(() => setTimeout(() => void this.attempt(() => this.engine.start())));
+    requestAnimationFrame(() => setTimeout(() => void this.engine.start().catch(say)));
   }
 
   private written = "";
