@@ -17,24 +17,7 @@ import time
 from cli_helpers import *
 
 HOSTILE = int(os.environ.get("LIMPID_HOSTILE", "1000"))
-TYPES = {"f64": "d", "f32": "f", "i64": "q", "i32": "i", "u8": "B"}
 SLOW = 8 if SANITIZED else 1
-
-
-def read_answer(body):
-    """The fields and arrays of an answer, by docs/explore-protocol.md."""
-    length = struct.unpack_from("<Q", body)[0]
-    fields = json.loads(body[8:8 + length])
-    arrays = {}
-    for name, entry in fields.pop("arrays").items():
-        count = 1
-        for size in entry["shape"]:
-            count *= size
-        numbers = array.array(TYPES[entry["dtype"]])
-        at = 8 + length + entry["offset"]
-        numbers.frombytes(body[at:at + count * numbers.itemsize])
-        arrays[name] = list(numbers)
-    return fields, arrays
 
 
 class Served:

@@ -11,24 +11,8 @@ import urllib.parse
 
 from cli_helpers import *
 
-TYPES = {"f64": "d", "f32": "f", "i64": "q", "i32": "i", "u8": "B"}
 BUILTIN = os.path.join(SOURCE, "src", "model", "builtin.safetensors")
 EDIT = "blocks.0.attn.z[H=2]=zero"
-
-
-def read_answer(body):
-    """The fields and arrays of an answer, by docs/explore-protocol.md."""
-    length = struct.unpack_from("<Q", body)[0]
-    fields = json.loads(body[8:8 + length])
-    arrays = {}
-    for name, entry in fields.pop("arrays", {}).items():
-        numbers, count = array.array(TYPES[entry["dtype"]]), 1
-        for size in entry["shape"]:
-            count *= size
-        at = 8 + length + entry["offset"]
-        numbers.frombytes(body[at:at + count * numbers.itemsize])
-        arrays[name] = list(numbers)
-    return fields, arrays
 
 
 class Served:

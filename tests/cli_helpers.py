@@ -2,6 +2,7 @@
 
 PROGRAM is the first argument of the script that imports this.
 """
+import array
 import fcntl
 import json
 import os
@@ -106,6 +107,25 @@ class Case(unittest.TestCase):
         for words in [expected] if isinstance(expected, str) else expected:
             self.assertIn(words, done.stderr)
         return done
+
+
+# Of arrays in answers of the explorer, as the array module calls them.
+TYPES = {"f64": "d", "f32": "f", "i64": "q", "i32": "i", "u8": "B"}
+
+
+def read_answer(body):
+    """The fields and arrays of an answer, by docs/explore-protocol.md."""
+    length = struct.unpack_from("<Q", body)[0]
+    fields = json.loads(body[8:8 + length])
+    arrays = {}
+    for name, entry in fields.pop("arrays").items():
+        numbers, count = array.array(TYPES[entry["dtype"]]), 1
+        for size in entry["shape"]:
+            count *= size
+        at = 8 + length + entry["offset"]
+        numbers.frombytes(body[at:at + count * numbers.itemsize])
+        arrays[name] = list(numbers)
+    return fields, arrays
 
 
 def page_elements(page):

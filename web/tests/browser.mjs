@@ -142,3 +142,15 @@ export async function ownModule(name) {
   const { code } = await transform(readFileSync(new URL(`../src/${name}.ts`, import.meta.url), "utf8"), { loader: "ts", format: "esm" });
   return import(`data:text/javascript;base64,${Buffer.from(code).toString("base64")}`);
 }
+
+/// The file goes into the page as a drop does: by an event that carries it.
+export async function drop(page, path) {
+  await page.evaluate(() => { const input = document.createElement("input"); input.type = "file"; input.id = "dropped"; input.hidden = true; document.body.append(input); });
+  await page.setInputFiles("#dropped", path);
+  await page.evaluate(() => {
+    const given = new DataTransfer(), input = document.getElementById("dropped");
+    given.items.add(input.files[0]);
+    input.remove();
+    dispatchEvent(new DragEvent("drop", { dataTransfer: given, cancelable: true }));
+  });
+}

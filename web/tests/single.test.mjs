@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
+import { drop } from "./browser.mjs";
 
 const limpid = process.env.LIMPID;
 const place = mkdtempSync(join(tmpdir(), "limpid-single-"));
@@ -46,18 +47,6 @@ const rows = (page) => page.$$eval(".bars tbody tr", (all) => all.map((row) => (
 function assertShown(text, value, what) {
   const shown = Number(text), digits = text.includes("e") ? Math.abs(value) * 0.06 : 0.5 * 10 ** -(text.split(".")[1] ?? "").length;
   assert.ok(Math.abs(shown - value) <= digits * 1.001 + 1e-6, `${what}: the page says ${text}, the command ${value}`);
-}
-
-// The file goes into the page as a drop does: by an event that carries it.
-async function drop(page, path) {
-  await page.evaluate(() => { const input = document.createElement("input"); input.type = "file"; input.id = "dropped"; input.hidden = true; document.body.append(input); });
-  await page.setInputFiles("#dropped", path);
-  await page.evaluate(() => {
-    const given = new DataTransfer(), input = document.getElementById("dropped");
-    given.items.add(input.files[0]);
-    input.remove();
-    dispatchEvent(new DragEvent("drop", { dataTransfer: given, cancelable: true }));
-  });
 }
 
 test("the file is small, whole, and refers to nothing outside", () => {

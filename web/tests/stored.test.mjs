@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { launch, limpid, pageAt, serve, settled } from "./browser.mjs";
+import { drop, launch, limpid, pageAt, serve, settled } from "./browser.mjs";
 import { Truth } from "./truth.mjs";
 import { walk } from "./walk.mjs";
 
@@ -39,17 +39,6 @@ async function walked(page, of = truth) {
   await page.waitForTimeout(250);  // an engine in the page is asked without requests
   const wrong = await walk(page, of, counts);
   assert.deepEqual(wrong.slice(0, 12), [], `${wrong.length} numbers of the page are not in the trace`);
-}
-
-async function drop(page, path) {
-  await page.evaluate(() => { const input = document.createElement("input"); input.type = "file"; input.id = "dropped"; input.hidden = true; document.body.append(input); });
-  await page.setInputFiles("#dropped", path);
-  await page.evaluate(() => {
-    const given = new DataTransfer(), input = document.getElementById("dropped");
-    given.items.add(input.files[0]);
-    input.remove();
-    dispatchEvent(new DragEvent("drop", { dataTransfer: given, cancelable: true }));
-  });
 }
 
 async function assertReadOnly(page, file) {
